@@ -1,0 +1,53 @@
+# Everything that a clone needs: make, git and a Python 3.11 or later. `make demo` and `make test` set up by themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+UV_VERSION := 0.13.9
+BOOTSTRAP_PYTHON ?= python3
+UV := .uv/bin/uv
+VENV := .venv
+BIN := $(VENV)/bin
+# The architecture of the functions (x86_64 or arm64), as in the template's parameter of that name.
+ARCHITECTURE ?= x86_64
+PYTEST_ARGS ?=
+
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(UV):
+	@command -v $(BOOTSTRAP_PYTHON) >/dev/null || { echo "make: needs a Python 3.11 or later as $(BOOTSTRAP_PYTHON)"; exit 1; }
+	$(BOOTSTRAP_PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+# uv finds a Python 3.13 or, where there is none, brings one.
+$(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml devkit/pyproject.toml
+	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
+	$(UV) pip sync --quiet --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e devkit
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.installed ## sets up the environment in .venv; the command is .venv/bin/interlock
+
+.PHONY: demo
+demo: setup ## runs the main job on real images through the local stack
+	@$(BIN)/interlock demo
+
+.PHONY: dev
+dev: setup ## serves the local stack on http://127.0.0.1:3000
+	@$(BIN)/interlock dev
+
+.PHONY: lock
+lock: $(UV) ## resolves the dependencies anew into requirements/
+	rm -f requirements/dev.txt requirements/runtime.txt requirements/plugins.txt
+	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) -o requirements/dev.txt
+	$(UV) pip compile layers/runtime/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV) pip compile layers/plugins/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/plugins.txt \
+	  $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/runtime.txt)
+LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate \
+  --no-emit-package interlock --no-emit-package interlock-plugins --no-emit-package interlock-dev

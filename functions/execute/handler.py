@@ -1,0 +1,14 @@
+"""`POST /v1/execute`."""
+
+from typing import Any
+
+from interlock.bootstrap import Core, Settings
+from interlock.http.routes_execute import ExecuteRoute, execute_app
+from interlock.worker import job_runner
+
+core = Core(Settings.from_env())
+app = execute_app(ExecuteRoute(core.registry, core.service, job_runner(core), core.documents))
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,302 @@
+"""Jobs and counters in the table. Each write is one conditional call; the comments tell the race that it closes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from interlock.adapters import dynamo_items as items
+from interlock.adapters.aws import error_code, reasons, translated
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+from interlock.domain.times import rfc3339
+from interlock.ports import JobExists, JobFilter, StaleJob
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TRANSACTION_TRIES = 20
+
+# Each clause of a condition by its name.
+IS_NEW = "attribute_not_exists(pk)"
+SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
+STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
+
+_to_value = TypeSerializer().serialize
+_from_value = TypeDeserializer().deserialize
+
+
+def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _to_value(value) for name, value in item.items()}
+
+
+def _deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _from_value(value) for name, value in item.items()}
+
+
+class DynamoJobs:
+    """`interlock.ports.JobStore` on one DynamoDB table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        # An execution environment handles one job at a time, so its own shard is rarely contended.
+        self._shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311 - spreads load, protects nothing
+
+    # --- Writing ---
+
+    def create(self, job: Job, started: MetricsDelta | None = None) -> None:
+        put: dict[str, Any] = {
+            "TableName": self._table,
+            "Item": _serialized(items.job_to_item(job)),
+            "ConditionExpression": IS_NEW,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        try:
+            if started is None:
+                self._conditional(self._client.put_item, put)
+            else:
+                self._transact({"Put": put}, started)
+        except StaleJob as error:
+            # Our own, when the SDK sent again what had arrived at first.
+            if error.current != job:
+                raise JobExists from error
+
+    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+        # A claim and a cancel of the same pending job, or two claims: the first to write wins, the other sees how
+        # the job stands.
+        update = self._update(before, after, SAME_STATUS_AND_ATTEMPT)
+        try:
+            if started is None:
+                self._conditional(self._client.update_item, update)
+            else:
+                self._transact({"Update": update}, started)
+        except StaleJob as error:
+            if error.current != after:
+                raise
+
+    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+        # A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it.
+        sets: dict[str, Any] = {"lease_expires_at": items.epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
+        if progress is not None:
+            sets["progress"] = items.progress_to_item(progress)
+        update = self._expression(sets, [], items.job_key(job.tenant, job.job_id), STILL_MINE)
+        update["ExpressionAttributeNames"] |= {"#attempt": "attempt", "#status": "status"}
+        update["ExpressionAttributeValues"] |= _serialized(
+            {":was_attempt": job.attempt, **{f":{status}": status.value for status in CLAIMED}}
+        )
+        answer = self._conditional(self._client.update_item, {**update, "ReturnValues": "ALL_NEW"})
+        return items.job_from_item(_deserialized(answer["Attributes"]))
+
+    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+        # The job's end and its counters are one transaction: a crash between the two cannot part them, and of two
+        # who settle the same job (worker, reader, canceller, schedule) one wins and counts.
+        try:
+            self._transact({"Update": self._update(before, after, SAME_STATUS_AND_ATTEMPT)}, delta)
+        except StaleJob as error:
+            if error.current != after:
+                raise
+
+    def _update(self, before: Job, after: Job, condition: str) -> dict[str, Any]:
+        """What differs between the two, under a condition on the first."""
+        old, new = items.job_to_item(before), items.job_to_item(after)
+        sets = {name: value for name, value in new.items() if old.get(name) != value}
+        removes = [name for name in old if name not in new]
+        update = self._expression(sets, removes, items.job_key(before.tenant, before.job_id), condition)
+        update["ExpressionAttributeNames"] |= {"#attempt": "attempt", "#status": "status"}
+        update["ExpressionAttributeValues"] |= _serialized(
+            {":was_status": before.status.value, ":was_attempt": before.attempt}
+        )
+        return update
+
+    def _expression(
+        self, sets: Mapping[str, Any], removes: Sequence[str], key: Mapping[str, Any], condition: str
+    ) -> dict[str, Any]:
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+        if removes:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+        return {
+            "TableName": self._table,
+            "Key": _serialized(key),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*sets, *removes)},
+            "ExpressionAttributeValues": _serialized({f":{name}": value for name, value in sets.items()}),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    @staticmethod
+    def _conditional(call: Callable[..., Any], write: dict[str, Any]) -> Any:
+        with translated("table"):
+            try:
+                return call(**write)
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                raise StaleJob(_job(error.response.get("Item"))) from error  # type: ignore[arg-type]
+
+    def _transact(self, job_write: dict[str, Any], delta: MetricsDelta) -> None:
+        """A write of the job with one of its counters. Conflicts on the counters are tried again on another shard."""
+        shard = self._shard
+        for _ in range(TRANSACTION_TRIES):
+            try:
+                with translated("table"):
+                    writes: Any = [job_write, {"Update": self._counters(delta, shard)}]
+                    self._client.transact_write_items(TransactItems=writes)
+            except ServiceUnavailable as error:
+                self._cancelled(error.__cause__)
+                shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311
+            else:
+                return
+        raise ServiceUnavailable(service="table")
+
+    @staticmethod
+    def _cancelled(error: BaseException | None) -> None:
+        """Raises unless the transaction merely met another one and may be tried again."""
+        if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
+            of_job, of_counters = (reason.get("Code", "None") for reason in reasons(error))
+            if of_job == "ConditionalCheckFailed":
+                raise StaleJob(_job(reasons(error)[0].get("Item"))) from error
+            if {of_job, of_counters} <= {"None", "TransactionConflict"}:
+                return
+        raise ServiceUnavailable(service="table") from error
+
+    def _counters(self, delta: MetricsDelta, shard: int) -> dict[str, Any]:
+        sums, latest = items.metrics_sums(delta), items.metrics_latest(delta)
+        expression = "ADD " + ", ".join(f"#{name} :{name}" for name in sums)
+        if latest:
+            expression += " SET " + ", ".join(f"#{name} = :{name}" for name in latest)
+        return {
+            "TableName": self._table,
+            "Key": _serialized(items.metrics_key(delta.plugin, delta.tool, shard)),
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*sums, *latest)},
+            "ExpressionAttributeValues": _serialized(
+                {f":{name}": value for name, value in (*sums.items(), *latest.items())}
+            ),
+        }
+
+    # --- Reading ---
+
+    def get(self, tenant: str, job_id: str) -> Job | None:
+        with translated("table"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=_serialized(items.job_key(tenant, job_id)), ConsistentRead=True
+            )
+        return _job(answer.get("Item"))
+
+    def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
+        # Statuses are read in the order of a job's life: one that moves on meanwhile is met again later, never missed.
+        partitions = _partitions(wanted)
+        found = [self._ids(index, partition, limit + 1, before_id) for index, partition in partitions]
+        ids = list(islice(_without_repeats(merge(*found, reverse=True)), limit + 1))
+        page, more = ids[:limit], len(ids) > limit
+        jobs = self._batch_get(wanted.tenant, page)
+        kept = [
+            job
+            for job_id in page
+            # The index lags: a job that has left the wanted status since is not of this page any more.
+            if (job := jobs.get(job_id)) and (not wanted.statuses or job.status in wanted.statuses)
+        ]
+        return kept, page[-1] if more else None
+
+    def _ids(self, index: str, partition: str, limit: int, before_id: str | None) -> list[str]:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": "#p = :p" + (" AND job_id < :before" if before_id else ""),
+            "ExpressionAttributeNames": {"#p": index},
+            "ExpressionAttributeValues": _serialized(
+                {":p": partition, **({":before": before_id} if before_id else {})}
+            ),
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        with translated("table"):
+            answer = self._client.query(**query)
+        return [_from_value(item["job_id"]) for item in answer["Items"]]
+
+    def _batch_get(self, tenant: str, ids: Sequence[str]) -> dict[str, Job]:
+        found: dict[str, Job] = {}
+        keys: list[Any] = [_serialized(items.job_key(tenant, job_id)) for job_id in ids]
+        while keys:
+            with translated("table"):
+                answer = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": keys[:100], "ConsistentRead": True}}
+                )
+            for item in answer["Responses"].get(self._table, []):
+                job = items.job_from_item(_deserialized(item))
+                found[job.job_id] = job
+            # What the table had no time for comes back, and goes first in the next round.
+            left = answer["UnprocessedKeys"].get(self._table)
+            keys = [*(left["Keys"] if left else []), *keys[100:]]
+        return found
+
+    def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
+        for shard in range(items.LEASE_SHARDS):
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="by_lease",
+                KeyConditionExpression="by_lease = :p AND lease_expires_at < :now",
+                ExpressionAttributeValues=_serialized({":p": f"LEASE#{shard}", ":now": items.epoch_ms(now)}),
+            )
+            with translated("table"):
+                keys = [item for page in pages for item in page["Items"]]
+            for key in keys:
+                _, tenant, job_id = _from_value(key["pk"]).split("#")
+                job = self.get(tenant, job_id)
+                if job is not None:
+                    yield job
+
+    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=_serialized({":pk": items.metrics_partition(plugin)}),
+            ConsistentRead=True,
+        )
+        with translated("table"):
+            return items.metrics_from_items([_deserialized(item) for page in pages for item in page["Items"]])
+
+
+def _job(item: Mapping[str, Any] | None) -> Job | None:
+    return items.job_from_item(_deserialized(item)) if item else None
+
+
+def _partitions(wanted: JobFilter) -> list[tuple[str, str]]:
+    """The index and the partitions that hold exactly the wanted jobs."""
+    scopes: Sequence[tuple[str, ...]]
+    if wanted.tools is not None:
+        name, scopes = "by_tool", [(wanted.tenant, plugin, tool) for plugin, tool in wanted.tools]
+    elif wanted.plugin is not None:
+        name, scopes = "by_plugin", [(wanted.tenant, wanted.plugin)]
+    else:
+        name, scopes = "by_tenant", [(wanted.tenant,)]
+    shards = range(items.LIST_SHARDS)
+    if not wanted.statuses:
+        return [(name, items.listing_partition(shard, *scope)) for scope in scopes for shard in shards]
+    name = "by_status" if name == "by_tenant" else f"{name}_status"
+    return [
+        (name, items.listing_partition(shard, *scope, status))
+        for status in JobStatus
+        if status in wanted.statuses
+        for scope in scopes
+        for shard in shards
+    ]
+
+
+def _without_repeats(ids: Iterator[str]) -> Iterator[str]:
+    last = None
+    for job_id in ids:
+        if job_id != last:
+            yield job_id
+        last = job_id

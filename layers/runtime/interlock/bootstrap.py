@@ -1,0 +1,89 @@
+"""Composition: settings, then clients, then what stands on them. Each piece is made when first asked for, and once."""
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import Self
+
+from interlock.adapters import aws
+from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
+from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.s3_files import S3Files
+from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.documents import Documents
+from interlock.domain.times import utc_now
+from interlock.job_service import JobService
+from interlock.plugin_index import PluginIndex, open_index
+from interlock.plugin_registry import PluginRegistry
+from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the template tells a function."""
+
+    table: str
+    bucket: str
+    workflow_arn: str
+    retention: timedelta
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Reads `INTERLOCK_*`. Raises KeyError that names the missing one."""
+        return cls(
+            table=os.environ["INTERLOCK_TABLE"],
+            bucket=os.environ["INTERLOCK_BUCKET"],
+            workflow_arn=os.environ["INTERLOCK_WORKFLOW_ARN"],
+            retention=timedelta(days=float(os.environ["INTERLOCK_RETENTION_DAYS"])),
+        )
+
+
+class Core:
+    """The pieces that the functions are composed of. Tests pass a store, a workflow or a clock of their own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: JobStore | None = None,
+        workflow: Workflow | None = None,
+        objects: ObjectStore | None = None,
+        index: PluginIndex | None = None,
+        sink: MetricsSink | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._store = store
+        self._workflow = workflow
+        self._objects = objects
+        self._index = index
+        self._sink = sink
+
+    @cached_property
+    def keys(self) -> DynamoKeys:
+        return DynamoKeys(aws.dynamodb(), self.settings.table)
+
+    @cached_property
+    def store(self) -> JobStore:
+        return self._store or DynamoJobs(aws.dynamodb(), self.settings.table)
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        return self._workflow or StepFunctionsWorkflow(aws.stepfunctions(), self.settings.workflow_arn)
+
+    @cached_property
+    def documents(self) -> Documents:
+        return Documents(self._objects or S3Files(aws.s3(), self.settings.bucket))
+
+    @cached_property
+    def registry(self) -> PluginRegistry:
+        return PluginRegistry(self._index or open_index(), self.store, self._sink or EmbeddedMetrics())
+
+    @cached_property
+    def service(self) -> JobService:
+        return JobService(
+            self.store, self.workflow, self.documents, clock=self.clock, retention=self.settings.retention
+        )

@@ -1,0 +1,188 @@
+"""What can go wrong, as types with a stable code. HTTP statuses live in `interlock.http.responses` alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+
+class ErrorCode(StrEnum):
+    """The exact code of an envelope. Clients switch on it, so a code is never renamed."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_INPUT = "invalid_input"
+    UNKNOWN_PLUGIN = "unknown_plugin"
+    UNKNOWN_TOOL = "unknown_tool"
+    PLUGIN_EXCEPTION = "plugin_exception"
+    PLUGIN_CRASHED = "plugin_crashed"
+    INVALID_OUTPUT = "invalid_output"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    PLUGIN_UNAVAILABLE = "plugin_unavailable"
+    TIMEOUT = "timeout"
+    MEMORY_EXCEEDED = "memory_exceeded"
+    CANCELLED = "cancelled"
+    WORKER_LOST = "worker_lost"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    NOT_FINISHED = "not_finished"
+    ALREADY_FINISHED = "already_finished"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+
+
+_CODES_BY_TYPE: Mapping[str, tuple[ErrorCode, ...]] = {
+    "ValidationError": (
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.INVALID_INPUT,
+        ErrorCode.UNKNOWN_PLUGIN,
+        ErrorCode.UNKNOWN_TOOL,
+    ),
+    "PluginError": (
+        ErrorCode.PLUGIN_EXCEPTION,
+        ErrorCode.PLUGIN_CRASHED,
+        ErrorCode.INVALID_OUTPUT,
+        ErrorCode.OUTPUT_TOO_LARGE,
+        ErrorCode.PLUGIN_UNAVAILABLE,
+    ),
+    "ExecutionError": (
+        ErrorCode.TIMEOUT,
+        ErrorCode.MEMORY_EXCEEDED,
+        ErrorCode.CANCELLED,
+        ErrorCode.WORKER_LOST,
+    ),
+    "AuthenticationError": (ErrorCode.UNAUTHORIZED,),
+    "PermissionError": (ErrorCode.FORBIDDEN,),
+    "NotFoundError": (ErrorCode.NOT_FOUND,),
+    "ConflictError": (ErrorCode.NOT_FINISHED, ErrorCode.ALREADY_FINISHED),
+    "PayloadError": (ErrorCode.PAYLOAD_TOO_LARGE,),
+    "IdempotencyError": (ErrorCode.IDEMPOTENCY_MISMATCH,),
+    "ThrottlingError": (ErrorCode.RATE_LIMITED,),
+    "ServiceError": (ErrorCode.UNAVAILABLE,),
+}
+
+ERROR_TYPES: Mapping[ErrorCode, str] = MappingProxyType(
+    {code: error_type for error_type, codes in _CODES_BY_TYPE.items() for code in codes}
+)
+"""The coarse `type` of each code."""
+
+RETRYABLE = frozenset({ErrorCode.WORKER_LOST, ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE})
+"""Codes after which the same request, sent again, may well succeed."""
+
+PLUGIN_FAULTS = frozenset(
+    {
+        ErrorCode.PLUGIN_EXCEPTION,
+        ErrorCode.PLUGIN_CRASHED,
+        ErrorCode.INVALID_OUTPUT,
+        ErrorCode.OUTPUT_TOO_LARGE,
+        ErrorCode.TIMEOUT,
+        ErrorCode.MEMORY_EXCEEDED,
+    }
+)
+"""Ends that are the plugin's own doing: they move its lifecycle to FAILED."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorInfo:
+    """An error as a value: what a job keeps and an envelope shows."""
+
+    code: ErrorCode
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def type(self) -> str:
+        return ERROR_TYPES[self.code]
+
+    @property
+    def retryable(self) -> bool:
+        return self.code in RETRYABLE
+
+
+class InterlockError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[ErrorCode]
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        super().__init__(message or type(self).__doc__ or self.code)
+        self.details = details
+
+    @property
+    def info(self) -> ErrorInfo:
+        return ErrorInfo(self.code, str(self), self.details)
+
+
+class InvalidRequest(InterlockError):
+    """The request is malformed."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
+class InvalidInput(InterlockError):
+    """The input does not fit the tool's schema. `errors` holds `{"path": JSON Pointer, "message": text}` items."""
+
+    code = ErrorCode.INVALID_INPUT
+
+
+class UnknownPlugin(InterlockError):
+    """No such plugin."""
+
+    code = ErrorCode.UNKNOWN_PLUGIN
+
+
+class UnknownTool(InterlockError):
+    """The plugin has no such tool."""
+
+    code = ErrorCode.UNKNOWN_TOOL
+
+
+class PluginUnavailable(InterlockError):
+    """The plugin could not be loaded."""
+
+    code = ErrorCode.PLUGIN_UNAVAILABLE
+
+
+class Unauthorized(InterlockError):
+    """A valid API key is required in the X-API-Key header."""
+
+    code = ErrorCode.UNAUTHORIZED
+
+
+class Forbidden(InterlockError):
+    """The API key lacks the scope that this call needs."""
+
+    code = ErrorCode.FORBIDDEN
+
+
+class NotFound(InterlockError):
+    """There is no such resource."""
+
+    code = ErrorCode.NOT_FOUND
+
+
+class NotFinished(InterlockError):
+    """The job has not finished yet."""
+
+    code = ErrorCode.NOT_FINISHED
+
+
+class AlreadyFinished(InterlockError):
+    """The job has already finished."""
+
+    code = ErrorCode.ALREADY_FINISHED
+
+
+class PayloadTooLarge(InterlockError):
+    """The request body is larger than the service takes."""
+
+    code = ErrorCode.PAYLOAD_TOO_LARGE
+
+
+class ServiceUnavailable(InterlockError):
+    """A service that Interlock stands on is down. Try again shortly."""
+
+    code = ErrorCode.UNAVAILABLE

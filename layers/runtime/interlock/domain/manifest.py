@@ -1,0 +1,76 @@
+"""What is known of a plugin without importing it: its manifest, or why there is none."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from interlock.domain.errors import UnknownTool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolManifest:
+    """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident."""
+
+    name: str
+    title: str
+    description: str
+    timeout_s: float
+    memory_mb: int
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSource:
+    """Where the worker process finds the plugin's class: `module:class_name`, `path` (a file or a package folder
+    outside the installed packages) only for a plugin added for one development run."""
+
+    module: str
+    class_name: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginManifest:
+    """A plugin: its tools when it could be loaded, else `reason` and no tools."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    source: PluginSource
+    tools: tuple[ToolManifest, ...] = ()
+    reason: str | None = None
+
+    @property
+    def available(self) -> bool:
+        return self.reason is None
+
+    def tool(self, name: str | None) -> ToolManifest:
+        """The tool of that name; None asks for the first of the manifest. Raises `UnknownTool`."""
+        if name is None and self.tools:
+            return self.tools[0]
+        for tool in self.tools:
+            if tool.name == name:
+                return tool
+        known = ", ".join(tool.name for tool in self.tools)
+        raise UnknownTool(f"Plugin {self.name!r} has no tool {name!r}. It has: {known}.")
+
+    def public(self) -> dict[str, Any]:
+        """The manifest as the API shows it: all but where the code lies and why it failed."""
+        document = asdict(self)
+        del document["source"], document["reason"]
+        return document
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            **{
+                **document,
+                "source": PluginSource(**document["source"]),
+                "tools": tuple(ToolManifest(**tool) for tool in document["tools"]),
+            }
+        )

@@ -1,0 +1,106 @@
+"""Execution metrics: what one finished job adds, and what the sums tell.
+
+Durations are kept as a histogram of exponential buckets, so that percentiles of the whole fleet come from sums.
+A bucket spans 8 %, and a percentile is given as its geometric middle: at most 3.93 % off the true value.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from interlock.domain.errors import ErrorCode
+from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState, verdict
+
+GROWTH = 1.08
+SMALLEST_MS = 0.01
+
+
+def bucket_of(elapsed_ms: float) -> int:
+    """The bucket that holds a duration: bucket n spans `SMALLEST_MS * GROWTH**n` up to `GROWTH` times that."""
+    return max(0, math.floor(math.log(max(elapsed_ms, SMALLEST_MS) / SMALLEST_MS, GROWTH)))
+
+
+def middle_of(bucket: int) -> float:
+    """The geometric middle of a bucket in milliseconds."""
+    return SMALLEST_MS * math.pow(GROWTH, bucket + 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsDelta:
+    """What one change of a job adds to the counters of its tool. `status` is None where a job merely started."""
+
+    plugin: str
+    tool: str
+    in_flight: int
+    at: datetime
+    status: JobStatus | None = None
+    error: ErrorCode | None = None
+    elapsed_ms: float | None = None
+
+    @property
+    def lifecycle(self) -> LifecycleState | None:
+        """Where the plugin stands after this end; None leaves it as it was."""
+        executed = self.status is not None and self.elapsed_ms is not None
+        return verdict(self.error) if executed else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionMetrics:
+    """Sums over finished jobs of a plugin or of one of its tools, fleet-wide. Times in milliseconds."""
+
+    succeeded: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    cancelled: int = 0
+    in_flight: int = 0
+    executed: int = 0
+    total_ms: float = 0.0
+    last_ms: float | None = None
+    last_used: datetime | None = None
+    lifecycle: LifecycleState | None = None
+    lifecycle_at: datetime | None = None
+    buckets: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def average_ms(self) -> float | None:
+        return self.total_ms / self.executed if self.executed else None
+
+    def percentile_ms(self, share: float) -> float | None:
+        """The nearest-rank percentile: the duration that a `share` (0 to 1) of the executions did not exceed."""
+        rank = max(1, math.ceil(share * sum(self.buckets.values())))
+        seen = 0
+        for bucket in sorted(self.buckets):
+            seen += self.buckets[bucket]
+            if seen >= rank:
+                return middle_of(bucket)
+        return None
+
+    @classmethod
+    def sum(cls, parts: Iterable[Self]) -> Self:
+        """Adds shards, or tools; of last values the latest is kept."""
+        parts = list(parts)
+        buckets: dict[int, int] = {}
+        for part in parts:
+            for bucket, count in part.buckets.items():
+                buckets[bucket] = buckets.get(bucket, 0) + count
+        used = max((part for part in parts if part.last_used), key=lambda part: str(part.last_used), default=cls())
+        moved = max(
+            (part for part in parts if part.lifecycle_at), key=lambda part: str(part.lifecycle_at), default=cls()
+        )
+        return cls(
+            succeeded=sum(part.succeeded for part in parts),
+            failed=sum(part.failed for part in parts),
+            timed_out=sum(part.timed_out for part in parts),
+            cancelled=sum(part.cancelled for part in parts),
+            in_flight=sum(part.in_flight for part in parts),
+            executed=sum(part.executed for part in parts),
+            total_ms=math.fsum(part.total_ms for part in parts),
+            last_ms=used.last_ms,
+            last_used=used.last_used,
+            lifecycle=moved.lifecycle,
+            lifecycle_at=moved.lifecycle_at,
+            buckets=buckets,
+        )

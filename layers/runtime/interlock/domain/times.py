@@ -1,0 +1,21 @@
+"""Times: aware UTC datetimes inside, RFC 3339 with milliseconds outside."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """The current time, cut to the millisecond that the contract and the table keep."""
+    return to_millisecond(datetime.now(UTC))
+
+
+def to_millisecond(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    """RFC 3339, section 5.6, in UTC with milliseconds: `2026-11-22T10:11:12.345Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(text: str) -> datetime:
+    return datetime.fromisoformat(text)

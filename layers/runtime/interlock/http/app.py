@@ -1,0 +1,72 @@
+"""The resolver that both HTTP functions share: routes with their methods, and errors as envelopes."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Self
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from interlock.domain.errors import ErrorCode, ErrorInfo, InterlockError
+from interlock.http.responses import error_response
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class HttpApp:
+    """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 503 for what is down."""
+
+    def __init__(self) -> None:
+        self.resolver = APIGatewayRestResolver()
+        self._methods: dict[str, list[str]] = defaultdict(list)
+        self.resolver.exception_handler(InterlockError)(_known)
+        self.resolver.exception_handler(NotFoundError)(_no_route)
+        self.resolver.exception_handler(Exception)(_unknown)
+
+    def route[F: Callable[..., Response[str]]](self, method: str, path: str) -> Callable[[F], F]:
+        """Registers a function for a method of a path, with `<name>` for its parameters."""
+
+        def register(function: F) -> F:
+            self._methods[path].append(method)
+            self.resolver.route(path, method)(function)
+            return function
+
+        return register
+
+    def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """Answers an event of the REST API's proxy integration."""
+        return self.resolver.resolve(event, context)
+
+    def close_routes(self) -> Self:
+        """Answers every other method of the registered paths: 405 with `Allow` (RFC 9110, section 15.5.6)."""
+        for path, methods in self._methods.items():
+            allow = ", ".join(methods)
+            self.resolver.route(path, [method for method in METHODS if method not in methods])(_refuser(allow))
+        return self
+
+
+def _refuser(allow: str) -> Callable[..., Response[str]]:
+    def refuse(**_: str) -> Response[str]:
+        error = ErrorInfo(ErrorCode.INVALID_REQUEST, f"This route takes {allow}.", {"allow": allow.split(", ")})
+        return error_response(error, status=405, headers={"Allow": allow})
+
+    return refuse
+
+
+def _known(error: InterlockError) -> Response[str]:
+    if error.code is ErrorCode.UNAVAILABLE:
+        logger.error("a service is down", exc_info=error)
+    return error_response(error.info)
+
+
+def _no_route(_: NotFoundError) -> Response[str]:
+    return error_response(ErrorInfo(ErrorCode.NOT_FOUND, "There is no such route."))
+
+
+def _unknown(error: Exception) -> Response[str]:
+    # Our own mistake. The caller can do nothing but try again, and learns nothing of our insides.
+    logger.error("unexpected error", exc_info=error)
+    return error_response(ErrorInfo(ErrorCode.UNAVAILABLE, "The service failed. Try again shortly."))

@@ -1,0 +1,71 @@
+"""Answers: the one table from error codes to HTTP statuses, and the envelope."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.times import rfc3339, utc_now
+
+STATUS_BY_CODE: Mapping[ErrorCode, int] = {
+    ErrorCode.UNAUTHORIZED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.NOT_FINISHED: 409,
+    ErrorCode.ALREADY_FINISHED: 409,
+    ErrorCode.PAYLOAD_TOO_LARGE: 413,
+    ErrorCode.IDEMPOTENCY_MISMATCH: 422,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAVAILABLE: 503,
+}
+"""Codes that are not here answer 400: whatever a caller or a plugin did."""
+
+RETRY_AFTER_S: Mapping[ErrorCode, int] = {
+    ErrorCode.NOT_FINISHED: 1,
+    ErrorCode.RATE_LIMITED: 1,
+    ErrorCode.UNAVAILABLE: 2,
+}
+"""Seconds of the `Retry-After` header (RFC 9110, section 10.2.3)."""
+
+
+def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    """A JSON answer. ASCII alone: whatever a body quotes, it can be written."""
+    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
+    return Response(status, "application/json", text, headers=dict(headers or {}))
+
+
+def error_object(
+    error: ErrorInfo,
+    *,
+    plugin: str | None = None,
+    tool: str | None = None,
+    job_id: str | None = None,
+    at: datetime | None = None,
+) -> dict[str, Any]:
+    """The inner object of the envelope."""
+    return {
+        "type": error.type,
+        "code": error.code.value,
+        "message": error.message,
+        "details": dict(error.details),
+        "plugin": plugin,
+        "tool": tool,
+        "job_id": job_id,
+        "retryable": error.retryable,
+        "timestamp": rfc3339(at or utc_now()),
+    }
+
+
+def error_response(
+    error: ErrorInfo, *, status: int | None = None, headers: Mapping[str, str] | None = None, **about: Any
+) -> Response[str]:
+    """The envelope, with the status of its code. `about` is what `error_object` takes."""
+    known = {"Retry-After": str(RETRY_AFTER_S[error.code])} if error.code in RETRY_AFTER_S else {}
+    return json_response(
+        status or STATUS_BY_CODE.get(error.code, 400),
+        {"error": error_object(error, **about)},
+        {**known, **(headers or {})},
+    )

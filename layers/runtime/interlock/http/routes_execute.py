@@ -1,0 +1,103 @@
+"""`POST /v1/execute`: run a tool now, or hand the job to the workflow."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
+from interlock.documents import Documents
+from interlock.domain.access import Scope
+from interlock.domain.errors import InterlockError
+from interlock.domain.job import Job
+from interlock.http.app import HttpApp
+from interlock.http.models import ExecuteRequest, finished_document, job_document
+from interlock.http.requests import authorized, json_body, preference
+from interlock.http.responses import error_response, json_response
+from interlock.http.results import presented
+from interlock.job_runner import JobRunner
+from interlock.job_service import JobService, NewJob
+from interlock.plugin_registry import PluginRegistry, ToolCall
+
+SYNC_LIMIT_S = 25.0
+"""The longest synchronous run: the gateway gives up after 29 s."""
+
+END_MARGIN_S = 3.5
+"""What is kept of the invocation to stop a tool (2 s of grace) and to write the end."""
+
+POLL_S = 0.1
+
+
+class ExecuteRoute:
+    """The one route of the execute function."""
+
+    def __init__(self, registry: PluginRegistry, service: JobService, runner: JobRunner, documents: Documents) -> None:
+        self._registry = registry
+        self._service = service
+        self._runner = runner
+        self._documents = documents
+
+    def __call__(self, event: APIGatewayProxyEvent, context: Any) -> Response[str]:
+        """Answers a request; `context` is Lambda's, for what is left of the invocation."""
+        principal = authorized(event, Scope.EXECUTE)
+        request = json_body(event, ExecuteRequest)
+        wait_s = preference(event)
+        tool_name = request.tool
+        try:
+            manifest, tool = self._registry.find(request.plugin, tool_name)
+            tool_name = tool.name
+            call = self._registry.checked(manifest, tool, request.input)
+        except InterlockError as error:
+            return error_response(error.info, plugin=request.plugin, tool=tool_name)
+        wanted = NewJob(
+            tenant=principal.tenant,
+            plugin=call.plugin.name,
+            tool=call.tool.name,
+            plugin_version=call.plugin.version,
+            timeout_s=min(call.tool.timeout_s, request.timeout_s or call.tool.timeout_s),
+        )
+        if wait_s is None:
+            return self._run_now(wanted, call, context)
+        job = self._service.submit(wanted, request.input)
+        return self._accepted(self._awaited(job, wait_s, context))
+
+    def _run_now(self, wanted: NewJob, call: ToolCall, context: Any) -> Response[str]:
+        job = self._service.new(replace(wanted, timeout_s=min(wanted.timeout_s, SYNC_LIMIT_S)))
+        finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S)
+        return self._ended(finished.job, finished.result)
+
+    def _awaited(self, job: Job, wait_s: int, context: Any) -> Job:
+        """The job as soon as it has ended, or as it stands after that many seconds (RFC 7240, section 4.3)."""
+        until = time.monotonic() + min(wait_s, _remaining_s(context) - 1)
+        while not job.finished and time.monotonic() < until:
+            time.sleep(POLL_S)
+            job = self._service.get(job.tenant, job.job_id)
+        return job
+
+    def _accepted(self, job: Job) -> Response[str]:
+        if job.finished:
+            return self._ended(job, None)
+        headers = {"Location": f"/v1/jobs/{job.job_id}", "Preference-Applied": "respond-async"}
+        return json_response(202, job_document(job), headers)
+
+    def _ended(self, job: Job, result: Any) -> Response[str]:
+        if job.error is not None:
+            return error_response(job.error, plugin=job.plugin, tool=job.tool, job_id=job.job_id, at=job.completed_at)
+        return json_response(200, finished_document(job, presented(job, self._documents, result)))
+
+
+def execute_app(route: ExecuteRoute) -> HttpApp:
+    """The HTTP application of the execute function."""
+    app = HttpApp()
+
+    @app.route("POST", "/v1/execute")
+    def execute() -> Response[str]:
+        return route(app.resolver.current_event, app.resolver.lambda_context)
+
+    return app.close_routes()
+
+
+def _remaining_s(context: Any) -> float:
+    """What is left of this invocation in seconds."""
+    return float(context.get_remaining_time_in_millis()) / 1000

@@ -1,0 +1,114 @@
+"""Jobs: read, result, list, cancel."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+
+from aws_lambda_powertools.event_handler import Response
+
+from interlock.documents import Documents
+from interlock.domain.access import Scope
+from interlock.domain.errors import InvalidRequest, NotFinished
+from interlock.domain.job_status import STATUS_ALIASES, JobStatus
+from interlock.http.app import HttpApp
+from interlock.http.models import CancelRequest, job_document, result_document
+from interlock.http.requests import authorized, json_body, query, single
+from interlock.http.responses import error_response, json_response
+from interlock.http.results import presented
+from interlock.job_service import JobService
+from interlock.plugin_registry import PluginRegistry
+from interlock.ports import JobFilter
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 100
+
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents) -> None:
+    """Registers the routes below `/v1/jobs`."""
+
+    @app.route("GET", "/v1/jobs")
+    def list_jobs() -> Response[str]:
+        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        values = query(app.resolver.current_event, "plugin", "tool", "status", "limit", "cursor")
+        plugin, tool = single(values, "plugin"), single(values, "tool")
+        statuses = [_status(word) for word in values.get("status", [])]
+        wanted = JobFilter(principal.tenant, plugin, None if tool is None else _pairs(registry, plugin, tool), statuses)
+        cursor = Cursor(principal.tenant, plugin, tool, statuses)
+        jobs, next_id = service.page(
+            wanted, limit=_limit(single(values, "limit")), before_id=cursor.read(single(values, "cursor"))
+        )
+        body = {
+            "jobs": [job_document(job) for job in jobs],
+            "count": len(jobs),
+            "next_cursor": cursor.write(next_id) if next_id else None,
+        }
+        return json_response(200, body)
+
+    @app.route("GET", "/v1/jobs/<job_id>")
+    def get_job(job_id: str) -> Response[str]:
+        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        return json_response(200, job_document(service.get(principal.tenant, job_id)))
+
+    @app.route("GET", "/v1/jobs/<job_id>/result")
+    def get_result(job_id: str) -> Response[str]:
+        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        try:
+            job = service.result(principal.tenant, job_id)
+        except NotFinished as error:
+            return error_response(error.info, job_id=job_id)
+        return json_response(200, result_document(job, presented(job, documents)))
+
+    @app.route("POST", "/v1/jobs/<job_id>/cancel")
+    @app.route("DELETE", "/v1/jobs/<job_id>")
+    def cancel_job(job_id: str) -> Response[str]:
+        principal = authorized(app.resolver.current_event, Scope.JOBS_CANCEL)
+        request = json_body(app.resolver.current_event, CancelRequest, optional=True)
+        job = service.cancel(principal.tenant, job_id, request.reason)
+        return json_response(200 if job.finished else 202, job_document(job))
+
+
+def _pairs(registry: PluginRegistry, plugin: str | None, tool: str) -> list[tuple[str, str]]:
+    return [(plugin, tool)] if plugin else list(registry.tools_named(tool))
+
+
+def _status(word: str) -> JobStatus:
+    try:
+        return STATUS_ALIASES.get(word) or JobStatus(word)
+    except ValueError:
+        raise InvalidRequest(f"status={word!r} is not one of: {', '.join(JobStatus)}.") from None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        raise InvalidRequest(f"limit={text!r} must be a whole number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+class Cursor:
+    """An opaque place in a listing: the last job's id, bound to the tenant and the filters that it was made for."""
+
+    def __init__(self, tenant: str, plugin: str | None, tool: str | None, statuses: Sequence[JobStatus]) -> None:
+        query_of = repr((tenant, plugin, tool, sorted(statuses)))
+        self._binding = hashlib.sha256(query_of.encode()).hexdigest()[:16]
+
+    def write(self, job_id: str) -> str:
+        return base64.urlsafe_b64encode(f"{job_id}.{self._binding}".encode()).decode().rstrip("=")
+
+    def read(self, text: str | None) -> str | None:
+        """The id to go on from. Raises `InvalidRequest` for a cursor that was not made by this query."""
+        if text is None:
+            return None
+        try:
+            padded = text + "=" * (-len(text) % 4)
+            job_id, _, binding = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(".")
+        except (binascii.Error, ValueError):
+            job_id, binding = "", ""
+        if binding != self._binding or not _ULID.fullmatch(job_id):
+            raise InvalidRequest("cursor is not one that this query returned: pass next_cursor on unchanged.")
+        return job_id

@@ -1,0 +1,71 @@
+"""Plugins, and the two routes that need no key: health and the OpenAPI document."""
+
+import json
+from collections import Counter
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+import interlock
+from interlock.domain.access import Scope
+from interlock.domain.errors import NotFound, UnknownPlugin
+from interlock.domain.lifecycle import LifecycleState
+from interlock.http.app import HttpApp
+from interlock.http.models import health_document, plugin_document
+from interlock.http.requests import authorized
+from interlock.http.responses import json_response
+from interlock.plugin_registry import PluginRegistry
+
+
+def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
+    """Registers the routes below `/v1/plugins`."""
+
+    @app.route("GET", "/v1/plugins")
+    def list_plugins() -> Response[str]:
+        authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        healths = [registry.health(name) for name in registry.names]
+        states = Counter(health.state for health in healths)
+        body = {
+            "plugins": [plugin_document(health) for health in healths],
+            "total": len(healths),
+            "available": sum(health.available for health in healths),
+            "failed": states[LifecycleState.FAILED],
+            "unavailable": states[LifecycleState.UNAVAILABLE],
+        }
+        return json_response(200, body)
+
+    @app.route("GET", "/v1/plugins/<name>")
+    def get_plugin(name: str) -> Response[str]:
+        authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        try:
+            return json_response(200, registry.manifest(name).public())
+        except UnknownPlugin as error:
+            raise NotFound(str(error)) from None
+
+    @app.route("GET", "/v1/plugins/<name>/health")
+    def get_plugin_health(name: str) -> Response[str]:
+        authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        try:
+            return json_response(200, health_document(registry.health(name)))
+        except UnknownPlugin as error:
+            raise NotFound(str(error)) from None
+
+
+def add_open_routes(app: HttpApp) -> None:
+    """Registers the routes that need no key."""
+
+    @app.route("GET", "/v1/health")
+    def get_health() -> Response[str]:
+        return json_response(200, {"status": "ok", "version": interlock.__version__})
+
+    @app.route("GET", "/v1/openapi.json")
+    def get_openapi() -> Response[str]:
+        return json_response(200, _document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(files(interlock).joinpath("http", "openapi.json").read_text())
+    return document

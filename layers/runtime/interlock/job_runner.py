@@ -1,0 +1,190 @@
+"""One job through one attempt: claim, heartbeat, run, finish. The synchronous call and the workflow's task are both
+this."""
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from aws_lambda_powertools import Logger
+from ulid import ULID
+
+from interlock.documents import Documents
+from interlock.domain import job as jobs
+from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.outcome import Outcome
+from interlock.job_service import ending_delta, starting_delta
+from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.ports import Clock, JobStore, StaleJob
+from interlock.sandbox import CancelToken, LogLine
+from interlock.tool_runner import Observer, ToolRunner
+
+logger = Logger(service="interlock", child=True)
+
+LEASE = timedelta(seconds=15)
+LEASE_MARGIN = timedelta(seconds=5)
+"""What must be left of the lease to stop the tool in good time."""
+
+HEARTBEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job that this worker brought to its end, with the result as a value."""
+
+    job: Job
+    result: Any
+
+
+class JobRunner:
+    """Takes jobs under a lease and brings them to their end. Raises nothing for what a plugin does."""
+
+    def __init__(
+        self, store: JobStore, runner: ToolRunner, registry: PluginRegistry, documents: Documents, *, clock: Clock
+    ) -> None:
+        self._store = store
+        self._runner = runner
+        self._registry = registry
+        self._documents = documents
+        self._clock = clock
+        self._worker_id = str(ULID())
+
+    def run_now(self, job: Job, call: ToolCall, *, limit_s: float) -> Finished:
+        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start.
+
+        Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
+        lease settles what was written.
+        """
+        now = self._clock()
+        claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
+        return self._run(claimed, call, limit_s=limit_s, unwritten=True)
+
+    def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
+        """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job
+        that somebody else claimed, cancelled or finished is left alone."""
+        job = self._store.get(tenant, job_id)
+        if job is None or job.status is not JobStatus.PENDING:
+            return job
+        now = self._clock()
+        claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
+        try:
+            self._store.change(job, claimed, starting_delta(claimed, now))
+        except StaleJob as error:
+            return error.current
+        try:
+            call = self._call_of(claimed)
+        except InterlockError as error:
+            # The plugin was replaced since the job was submitted, or its input expired.
+            return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info), None).job
+        return self._run(claimed, call, limit_s=limit_s, unwritten=False).job
+
+    def _call_of(self, job: Job) -> ToolCall:
+        if job.input is None:
+            raise InvalidInput("The job has no input.")
+        manifest, tool = self._registry.find(job.plugin, job.tool)
+        return self._registry.checked(manifest, tool, self._documents.read(job.input))
+
+    def _run(self, job: Job, call: ToolCall, *, limit_s: float, unwritten: bool) -> Finished:
+        with Lease(self._store, job, clock=self._clock, unwritten=unwritten) as lease:
+            outcome = self._runner.run(
+                call,
+                job_id=job.job_id,
+                timeout_s=min(job.timeout_s, limit_s),
+                cancel=lease.cancel,
+                observer=Observer(on_progress=lease.progressed, on_log=_log(job)),
+            )
+        if lease.lost is not None:
+            # Settled without us. Whatever we have to say comes too late.
+            return Finished(lease.lost, None)
+        return self._finish(lease.job, outcome, lease.progress)
+
+    def _finish(self, job: Job, outcome: Outcome, progress: Progress | None) -> Finished:
+        """Writes the end. A cancel that came after the last heartbeat is met here: the job is then `cancelling`, and
+        ends as its tool ended."""
+        stored = None
+        if outcome.status is JobStatus.SUCCEEDED:
+            stored = self._documents.write(job, f"result-{job.attempt}", outcome.result)
+        before = job
+        while True:
+            after = jobs.ended(before, outcome, result=stored, progress=progress, now=self._clock())
+            try:
+                self._store.settle(before, after, ending_delta(before, after))
+            except StaleJob as error:
+                current = error.current
+                if current is None or current.attempt != job.attempt or current.status not in CLAIMED:
+                    logger.warning("the attempt was settled by somebody else", extra={"job_id": job.job_id})
+                    return Finished(current or before, None)
+                before = current
+                continue
+            return Finished(after, outcome.result)
+
+
+class Lease:
+    """Holds a claimed job while its tool runs: a heartbeat every second, the first after one second, so that a short
+    run costs none. The heartbeat extends the lease, stores the progress, and brings a cancel back; when the lease is
+    lost, or cannot be kept, the tool is stopped.
+
+    `lost` is the job as somebody else settled it, when so. Leaving the context raises `ServiceUnavailable` when the
+    table was down for too long.
+    """
+
+    def __init__(self, store: JobStore, job: Job, *, clock: Clock, unwritten: bool) -> None:
+        self._store = store
+        self._clock = clock
+        self._unwritten = unwritten
+        self._over = threading.Event()
+        self._failure: ServiceUnavailable | None = None
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{job.job_id}", daemon=True)
+        self.job = job
+        self.lost: Job | None = None
+        self.progress: Progress | None = None
+        self.cancel = CancelToken()
+
+    def progressed(self, fraction: float, message: str) -> None:
+        """Keeps the latest progress for the next heartbeat."""
+        self.progress = Progress(fraction, message, self._clock())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self.cancel.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _keep(self) -> None:
+        try:
+            if self._unwritten:
+                self._store.create(self.job, starting_delta(self.job, self.job.updated_at))
+            while not self._over.wait(HEARTBEAT_S):
+                self._beat()
+        except StaleJob as error:
+            self.lost = error.current or self.job
+            self.cancel.set("the lease was lost")
+        except ServiceUnavailable as error:
+            self._failure = error
+            self.cancel.set("the table is down")
+
+    def _beat(self) -> None:
+        now = self._clock()
+        try:
+            self.job = self._store.heartbeat(self.job, now=now, lease_expires_at=now + LEASE, progress=self.progress)
+        except ServiceUnavailable:
+            # The lease lasts for several beats: only when it is about to run out has the table been down too long.
+            if self.job.lease_ran_out(self._clock() + LEASE_MARGIN):
+                raise
+            return
+        if self.job.status is JobStatus.CANCELLING:
+            self.cancel.set("cancelled by the caller")
+
+
+def _log(job: Job) -> Any:
+    def log(line: LogLine) -> None:
+        logger.info("plugin output", extra={"job_id": job.job_id, "stream": line.stream, "line": line.message})
+
+    return log

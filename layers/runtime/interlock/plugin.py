@@ -1,0 +1,204 @@
+"""The public plugin API: all that a plugin imports of Interlock.
+
+```python
+from pydantic import BaseModel
+from interlock.plugin import Plugin, ToolContext, tool
+
+
+class Echo(Plugin):
+    name, version, title = "echo", "1.0.0", "Says it again"
+
+    @tool(timeout_s=5, memory_mb=128)
+    def say(self, input: SayInput, context: ToolContext) -> SayOutput:
+        return SayOutput(text=input.text)
+```
+
+A tool runs in a process of its own, never in the one that talks to the table: it may crash, hang or exit without
+harm to anybody else, and it is stopped (SIGTERM as `Cancelled`, 2 s later SIGKILL) on cancel and at its limits.
+"""
+
+import base64
+import inspect
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Protocol, cast, get_type_hints, runtime_checkable
+
+from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
+
+from interlock.domain.errors import InvalidInput as _InvalidInput
+from interlock.domain.files import FILE_FORMAT, decode_file
+
+__all__ = ["Cancelled", "FileBytes", "InvalidInput", "Plugin", "ToolContext", "tool"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class Cancelled(BaseException):
+    """Raised inside a running tool when its job is cancelled or out of time. Clean up and let it pass."""
+
+
+class InvalidInput(_InvalidInput):
+    """Raise it when the input fits the schema and still cannot be used: `InvalidInput("/image", "is not an image")`.
+    `path` is a JSON Pointer (RFC 6901) into the input. The job ends `failed`, code `invalid_input`."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}", errors=[{"path": path, "message": message}])
+
+
+class InvalidOutput(Exception):
+    """A tool returned something that its output model refuses."""
+
+
+def _file_content(value: object) -> object:
+    """Bytes pass unchanged; pydantic refuses what is neither bytes nor text."""
+    return decode_file(value) if isinstance(value, str) else value
+
+
+FileBytes = Annotated[
+    bytes,
+    BeforeValidator(_file_content),
+    PlainSerializer(lambda content: base64.b64encode(content).decode("ascii"), return_type=str),
+    WithJsonSchema({"type": "string", "format": FILE_FORMAT, "contentEncoding": "base64"}),
+]
+"""A file: base64 text or a `data:` URL in the request, `bytes` in the tool."""
+
+
+@runtime_checkable
+class ToolContext(Protocol):
+    """What a running tool may know and do besides its input."""
+
+    @property
+    def job_id(self) -> str:
+        """The ULID of the job."""
+
+    @property
+    def deadline(self) -> datetime:
+        """When the tool is stopped at the latest (aware, UTC)."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once a cancel was asked for: a tool that catches `Cancelled` polls this."""
+
+    @property
+    def temp_dir(self) -> Path:
+        """A directory of this run alone, removed when it ends."""
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Its lines become log lines of the job."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Tells how far the work is: `fraction` from 0 to 1, `message` for a human (200 characters are kept)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory."""
+
+    name: str
+    title: str
+    description: str
+    timeout_s: float
+    memory_mb: int
+    input_model: type[BaseModel]
+    output_model: type[BaseModel]
+    method: Callable[..., Any]
+
+
+def tool[F: Callable[..., Any]](*, timeout_s: float = 20, memory_mb: int = 512, title: str = "") -> Callable[[F], F]:
+    """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
+
+    `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB.
+    The first line of the method's docstring is its description.
+    """
+    if not 0 < timeout_s <= 870:
+        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be over 0 and at most 870 seconds")
+    if memory_mb < 16:
+        raise TypeError(f"@tool(memory_mb={memory_mb!r}): must be at least 16 MiB")
+
+    def mark(method: F) -> F:
+        cast("Any", method).__interlock_tool__ = (timeout_s, memory_mb, title)
+        return method
+
+    return mark
+
+
+def _spec(name: str, method: Callable[..., Any]) -> ToolSpec:
+    timeout_s, memory_mb, title = method.__interlock_tool__  # type: ignore[attr-defined]
+    hints = get_type_hints(method, include_extras=True)
+    where = f"tool {name!r}"
+    if not _NAME.fullmatch(name):
+        raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
+    parameters = list(inspect.signature(method).parameters)
+    if len(parameters) != 3:
+        raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
+    models = hints.get(parameters[1]), hints.get("return")
+    for role, model in zip(("input", "return"), models, strict=True):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"{where}: its {role} must be annotated with a pydantic model, not {model!r}")
+    description = (inspect.getdoc(method) or "").partition("\n")[0]
+    input_model, output_model = cast("tuple[type[BaseModel], type[BaseModel]]", models)
+    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb,
+                    input_model, output_model, method)  # fmt: skip
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    """A JSON Pointer (RFC 6901) from pydantic's location."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
+
+
+class Plugin:
+    """Base of every plugin: set `name`, `version` and `title`, and mark methods with `@tool`."""
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    title: ClassVar[str] = ""
+    description: ClassVar[str] = ""
+
+    def setup(self) -> None:
+        """Called once per process before the first tool runs: load models here."""
+
+    @classmethod
+    def tools(cls) -> Mapping[str, ToolSpec]:
+        """The declared tools by name, in the order of their definition. Raises TypeError on a bad declaration."""
+        for attribute in ("name", "version"):
+            if not isinstance(getattr(cls, attribute, None), str):
+                raise TypeError(f"plugin class {cls.__name__}: set {attribute!r} to a string")
+        if not _NAME.fullmatch(cls.name):
+            raise TypeError(f"plugin {cls.name!r}: a name is lower-case letters, digits and _, at most 64")
+        methods = {
+            name: value
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if hasattr(value, "__interlock_tool__")
+        }
+        if not methods:
+            raise TypeError(f"plugin {cls.name!r} declares no tool: mark a method with @tool()")
+        return {name: _spec(name, method) for name, method in methods.items()}
+
+    def run(self, tool: str, input: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
+        """Runs one tool on JSON input and returns JSON-ready output. Only the ToolRunner calls this.
+
+        Raises `InvalidInput` and `InvalidOutput` where a model refuses, and whatever the tool raises.
+        """
+        spec = self.tools()[tool]
+        try:
+            model = spec.input_model.model_validate(input)
+        except ValidationError as error:
+            problems = [{"path": _pointer(item["loc"]), "message": item["msg"]} for item in error.errors()]
+            raise _InvalidInput("The input does not fit the tool's schema.", errors=problems) from None
+        result = spec.method(self, model, context)
+        try:
+            return spec.output_model.model_validate(result).model_dump(mode="json", by_alias=True)
+        except (ValidationError, ValueError, TypeError, RecursionError) as error:
+            raise InvalidOutput(_describe(error)) from None
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "; ".join(f"{_pointer(item['loc']) or '/'}: {item['msg']}" for item in error.errors()[:20])
+    return f"the result cannot be written as JSON ({type(error).__name__})"

@@ -1,0 +1,235 @@
+"""The plugin index: what is known of every plugin without importing any.
+
+Building it imports each plugin once, in a process of its own, and writes `index.json` (a line a plugin) and
+`plugins/<name>.json` (its manifest, or why there is none). The functions read these files; a start costs the same
+with a thousand plugins as with one.
+
+    python -m interlock.plugin_index --out DIR [--path FILE_OR_PACKAGE]...
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from interlock.domain.errors import UnknownPlugin
+from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+
+GROUP = "interlock.plugins"
+DEFAULT_DIRECTORY = "/opt/python/interlock_index"
+IMPORT_LIMIT_S = 20.0
+MODULE_PREFIX = "interlock_added_"
+
+
+class PluginIndex:
+    """Reads an index. Manifests are read when first asked for and kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._manifests: dict[str, PluginManifest] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All plugins in alphabetical order, broken ones included."""
+        return tuple(json.loads((self._directory / "index.json").read_text())["plugins"])
+
+    def manifest(self, name: str) -> PluginManifest:
+        """The manifest of a plugin. Raises `UnknownPlugin`."""
+        if name not in self._manifests:
+            self._manifests[name] = self._read(name)
+        return self._manifests[name]
+
+    def _read(self, name: str) -> PluginManifest:
+        # The name comes from a request: only one that is listed ever becomes part of a path.
+        known = self.names
+        if name not in known:
+            raise UnknownPlugin(f"There is no plugin {name!r}. There are: {', '.join(known) or 'none'}.")
+        return PluginManifest.from_dict(json.loads((self._directory / "plugins" / f"{name}.json").read_text()))
+
+
+# --- Finding a plugin's class: in the worker process and in the index's own child, nowhere else ----------------------
+
+
+def load_plugin_class(source: PluginSource) -> type[Any]:
+    """Imports a plugin's class. Whatever its import raises comes out."""
+    module = _load_file(Path(source.path)) if source.path else importlib.import_module(source.module)
+    found: type[Any] = getattr(module, source.class_name)
+    return found
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Imports a `.py` file or a package folder under a name that hides no installed module."""
+    name = MODULE_PREFIX + re.sub(r"\W", "_", path.stem)
+    file = path / "__init__.py" if path.is_dir() else path
+    folders = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=folders)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+# --- Describing one plugin, in a child process -----------------------------------------------------------------------
+
+
+def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
+    tools = tuple(
+        ToolManifest(
+            name=spec.name,
+            title=spec.title,
+            description=spec.description,
+            timeout_s=spec.timeout_s,
+            memory_mb=spec.memory_mb,
+            input_schema=spec.input_model.model_json_schema(mode="validation"),
+            output_schema=spec.output_model.model_json_schema(mode="serialization"),
+        )
+        for spec in plugin.tools().values()
+    )
+    description = plugin.description or (plugin.__doc__ or "").strip().partition("\n")[0]
+    return PluginManifest(plugin.name, plugin.version, plugin.title or plugin.name, description, source, tools)
+
+
+def _describe(source: PluginSource) -> list[PluginManifest]:
+    """The plugin of an entry point, or every plugin class that an added file or package shows."""
+    if source.path is None:
+        return [_describe_class(load_plugin_class(source), source)]
+    from interlock.plugin import Plugin  # noqa: PLC0415 - pydantic is for this child alone, not for those who read
+
+    module = _load_file(Path(source.path))
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.startswith(module.__name__)
+    ]
+    if not found:
+        raise ImportError("holds no class derived from interlock.plugin.Plugin")
+    return [_describe_class(one, PluginSource(source.module, one.__name__, source.path)) for one in found]
+
+
+def _describe_to(descriptor: int, source: PluginSource) -> None:
+    try:
+        answer: dict[str, Any] = {"manifests": [manifest.to_dict() for manifest in _describe(source)]}
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: whatever an import does is its reason
+        answer = {"outcome": _reason(error)}
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(answer, stream)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a plugin could not be loaded, for a human."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"needs {error.name}: not installed"
+    if isinstance(error, SystemExit):
+        return f"its import exited with {error.code!r}"
+    try:
+        text = str(error)
+    except Exception as broken:  # an exception may fail to describe itself; then its class must do as outcome
+        return f"its import failed: {_outcome_name(error)} ({_outcome_name(broken)} in its __str__)"
+    return f"its import failed: {type(error).__name__}: {text}"
+
+
+def _outcome_name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _describe_in_child(name: str, source: PluginSource) -> list[PluginManifest]:
+    """Never raises: a plugin that cannot be loaded is described by its reason."""
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "interlock.plugin_index", "--describe", json.dumps(asdict(source)), str(write)]
+    with os.fdopen(read, "rb") as answer, tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+        os.close(write)
+        try:
+            code = child.wait(IMPORT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            return [_broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")]
+        text = answer.read()
+    if not text:
+        ended = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
+        return [_broken(name, source, f"its import {ended}")]
+    described = json.loads(text)
+    if "outcome" in described:
+        return [_broken(name, source, described["outcome"])]
+    return [PluginManifest.from_dict(document) for document in described["manifests"]]
+
+
+def _broken(name: str, source: PluginSource, reason: str) -> PluginManifest:
+    return PluginManifest(name, "0", name, "", source, reason=reason)
+
+
+# --- Building --------------------------------------------------------------------------------------------------------
+
+
+def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifest]:
+    """Describes every installed plugin and those at `paths`, and writes the index into `out`, which it replaces."""
+    wanted = [*_installed(), *((path.stem, PluginSource(path.stem, "", str(path.resolve()))) for path in paths)]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        described = list(pool.map(lambda item: _describe_in_child(*item), wanted))
+    manifests: dict[str, PluginManifest] = {}
+    for manifest in (one for several in described for one in several):
+        # An added plugin stands in for an installed one of the same name: its author is trying a new version.
+        manifests[manifest.name] = manifest
+    _write(out, manifests)
+    return list(manifests.values())
+
+
+def _installed() -> Iterator[tuple[str, PluginSource]]:
+    for entry in entry_points(group=GROUP):
+        yield entry.name, PluginSource(entry.module, entry.attr)
+
+
+def _write(out: Path, manifests: Mapping[str, PluginManifest]) -> None:
+    folder = out / "plugins"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, manifest in manifests.items():
+        (folder / f"{name}.json").write_text(json.dumps(manifest.to_dict(), indent=1))
+    # Last, so that an index that is there is whole.
+    (out / "index.json").write_text(json.dumps({"plugins": sorted(manifests)}, indent=1))
+
+
+@cache
+def open_index() -> PluginIndex:
+    """The index that this environment was given: `INTERLOCK_PLUGIN_INDEX`, else the one in the plugin layer."""
+    return PluginIndex(Path(os.environ.get("INTERLOCK_PLUGIN_INDEX", DEFAULT_DIRECTORY)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit 0 also with broken plugins, which are told on standard error and listed by the API."""
+    parser = argparse.ArgumentParser(prog="python -m interlock.plugin_index", description="Builds the plugin index.")
+    parser.add_argument("--out", type=Path, help="folder to write the index into")
+    parser.add_argument("--path", type=Path, action="append", default=[], help="a .py file or package folder to add")
+    parser.add_argument("--describe", nargs=2, metavar=("SOURCE", "DESCRIPTOR"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.describe:
+        source, descriptor = options.describe
+        _describe_to(int(descriptor), PluginSource(**json.loads(source)))
+        return 0
+    if options.out is None:
+        parser.error("--out is required")
+    for manifest in build_index(options.out, options.path):
+        if not manifest.available:
+            sys.stderr.write(f"plugin {manifest.name} is unavailable: {manifest.reason}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

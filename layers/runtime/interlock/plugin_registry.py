@@ -1,0 +1,124 @@
+"""What the index lists, with the lifecycle and the metrics of each: the registry that `/v1/plugins` shows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.domain.errors import InvalidInput, PluginUnavailable
+from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdict
+from interlock.domain.manifest import PluginManifest, ToolManifest
+from interlock.domain.metrics import ExecutionMetrics
+from interlock.domain.outcome import Outcome
+from interlock.plugin_index import PluginIndex
+from interlock.ports import JobStore, MetricsSink
+from interlock.schema_validation import SchemaValidator
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool of an available plugin with input that fits its schema."""
+
+    plugin: PluginManifest
+    tool: ToolManifest
+    input: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PluginHealth:
+    """A plugin at this moment: its lifecycle, why it is unavailable, and its counters, together and by tool."""
+
+    manifest: PluginManifest
+    state: LifecycleState
+    metrics: ExecutionMetrics
+    tools: Mapping[str, ExecutionMetrics]
+
+    @property
+    def available(self) -> bool:
+        return self.state in AVAILABLE
+
+
+class PluginRegistry:
+    """Answers from the index and the fleet's counters; no plugin is imported here.
+
+    Besides, it follows the lifecycle of the plugins in this execution environment, so that an illegal step of the
+    ToolRunner shows at once.
+    """
+
+    def __init__(self, index: PluginIndex, store: JobStore, sink: MetricsSink) -> None:
+        self._index = index
+        self._store = store
+        self._sink = sink
+        self._validator = SchemaValidator()
+        self._states: dict[str, LifecycleState] = {}
+
+    def find(self, plugin: str, tool: str | None) -> tuple[PluginManifest, ToolManifest]:
+        """Finds the tool (None: the first of the manifest).
+
+        Raises `UnknownPlugin`, `PluginUnavailable` and `UnknownTool`.
+        """
+        manifest = self._index.manifest(plugin)
+        if not manifest.available:
+            reason = manifest.reason
+            raise PluginUnavailable(f"Plugin {plugin!r} could not be loaded: {reason}.", reason=reason)
+        return manifest, manifest.tool(tool)
+
+    def checked(self, manifest: PluginManifest, tool: ToolManifest, input: Mapping[str, Any]) -> ToolCall:
+        """The call of a tool on an input that fits its schema. Raises `InvalidInput`."""
+        where = f"{manifest.name}.{tool.name}"
+        problems = self._validator.problems(f"{where}.input", tool.input_schema, input)
+        if problems:
+            first = f"{problems[0]['path'] or '/'} {problems[0]['message']}"
+            raise InvalidInput(f"The input does not fit the schema of {where}: {first}.", errors=problems)
+        return ToolCall(manifest, tool, input)
+
+    def output_problems(self, call: ToolCall, result: Any) -> list[dict[str, str]]:
+        """What is wrong with a result by the tool's output schema."""
+        return self._validator.problems(f"{call.plugin.name}.{call.tool.name}.output", call.tool.output_schema, result)
+
+    # --- Lifecycle in this environment ---
+
+    def run_started(self, plugin: str) -> LifecycleState:
+        """Moves the plugin to RUNNING; returns the state it was in."""
+        previous = self._states.get(plugin, LifecycleState.LOADED)
+        self._states[plugin] = advance(previous, LifecycleState.RUNNING)
+        return previous
+
+    def record(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
+        """Moves the plugin to INITIALIZED or FAILED, or back to where it was when the fault is not its own, and
+        publishes the execution's metrics."""
+        name = call.plugin.name
+        self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error_code) or previous)
+        self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
+
+    # --- What the API shows ---
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self._index.names
+
+    def manifest(self, name: str) -> PluginManifest:
+        """Raises `UnknownPlugin`."""
+        return self._index.manifest(name)
+
+    def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
+        """Every plugin that has a tool of this name, as pairs of plugin and tool."""
+        for name in self._index.names:
+            if any(one.name == tool for one in self._index.manifest(name).tools):
+                yield name, tool
+
+    def health(self, name: str) -> PluginHealth:
+        """Raises `UnknownPlugin`."""
+        manifest = self._index.manifest(name)
+        by_tool = self._store.metrics(name)
+        tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
+        # Tools of an earlier version count for the plugin all the same: the counters equal the jobs.
+        total = ExecutionMetrics.sum(by_tool.values())
+        return PluginHealth(manifest, _state(manifest, total), total, {**tools, **by_tool})
+
+
+def _state(manifest: PluginManifest, metrics: ExecutionMetrics) -> LifecycleState:
+    if not manifest.available:
+        return LifecycleState.UNAVAILABLE
+    if metrics.in_flight > 0:
+        return LifecycleState.RUNNING
+    return metrics.lifecycle or LifecycleState.LOADED

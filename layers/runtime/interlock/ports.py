@@ -1,0 +1,97 @@
+"""What the core asks of the outside world. `interlock.adapters` answers with AWS; tests may answer otherwise."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import JobStatus
+from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+
+Clock = Callable[[], datetime]
+
+
+class StaleJob(Exception):
+    """The job has moved on since it was read: another attempt, or another status. `current` is the job as it stands,
+    None when it is gone."""
+
+    def __init__(self, current: Job | None) -> None:
+        super().__init__(f"the job is {current.status if current else 'gone'}")
+        self.current = current
+
+
+class JobExists(Exception):
+    """A job of this id is already there."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a tenant to list. `tools` are pairs of plugin and tool; empty fields do not restrict."""
+
+    tenant: str
+    plugin: str | None = None
+    tools: Sequence[tuple[str, str]] | None = None
+    statuses: Sequence[JobStatus] = ()
+
+
+class JobStore(Protocol):
+    """Jobs and the counters that go with them. Every write is conditional; a lost condition is `StaleJob`.
+    All methods raise `interlock.domain.errors.ServiceUnavailable` when the table is down after the SDK's retries."""
+
+    def create(self, job: Job, started: MetricsDelta | None = None) -> None:
+        """Writes a new job, with the in-flight counter when it starts at once. Raises `JobExists`."""
+
+    def get(self, tenant: str, job_id: str) -> Job | None:
+        """Reads a job consistently."""
+
+    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+        """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt."""
+
+    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+        """Extends the lease of an attempt and brings back the job as it stands, a cancel that was asked for included.
+        Raises `StaleJob` when the attempt is over."""
+
+    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+        """Writes a final status and its counters in one transaction. Raises `StaleJob` unless the job is still in
+        `before`'s status and attempt: a job is settled once."""
+
+    def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
+        """A page of jobs, newest first, older than `before_id`, and the id to go on from (None: no more)."""
+
+    def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
+        """Unfinished jobs whose lease ran out."""
+
+    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
+        """The counters of a plugin by tool, over the whole fleet."""
+
+
+class Workflow(Protocol):
+    """The engine of asynchronous jobs. Methods raise `ServiceUnavailable` when it is down after the SDK's retries."""
+
+    def start(self, tenant: str, job_id: str) -> bool:
+        """Starts the execution named after the job. False when that execution is already over; a running one is left
+        alone."""
+
+    def stop(self, job_id: str, cause: str) -> None:
+        """Stops the execution, so that no retry or wait goes on. One that is over or unknown is left alone."""
+
+
+class ObjectStore(Protocol):
+    """JSON documents too large for the table."""
+
+    def put(self, key: str, text: str) -> None:
+        """Writes a document."""
+
+    def get(self, key: str) -> str:
+        """Reads a document. Raises `NotFound` when it is gone."""
+
+    def download_url(self, key: str, *, expires_in_s: int) -> str:
+        """A presigned URL from which the document can be read for that long."""
+
+
+class MetricsSink(Protocol):
+    """Where the metrics of single executions go as they happen: dashboards and alarms, not the fleet's counters."""
+
+    def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
+        """Publishes one execution."""

@@ -1,0 +1,74 @@
+"""Input and output against a tool's JSON Schemas (2020-12), compiled once per tool and kept."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
+
+from interlock.domain.files import FILE_FORMAT, check_file, decode_file
+
+MAX_REPORTED = 20
+
+
+class SchemaValidator:
+    """Tells what is wrong with JSON values, as items of an envelope's `details.errors`."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Draft202012Validator] = {}
+
+    def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
+        """`{"path": JSON Pointer, "message": text}` for each misfit, at most 20; empty when the value fits.
+        `key` names the schema: one that was compiled under it before is used again."""
+        if key not in self._compiled:
+            self._compiled[key] = Draft202012Validator(
+                json.dumps(schema), validate_formats=True, formats={FILE_FORMAT: check_file}
+            )
+        try:
+            return _problems(self._compiled[key], value)
+        except UnicodeEncodeError:
+            return [{"path": "", "message": "holds a lone surrogate, which is not Unicode text"}]
+
+
+def _problems(compiled: Draft202012Validator, value: Any) -> list[dict[str, str]]:
+    if compiled.is_valid(value):
+        return []
+    found: list[dict[str, str]] = []
+    for error in compiled.iter_errors(value):
+        found.extend(_describe(error))
+        if len(found) >= MAX_REPORTED:
+            break
+    return found[:MAX_REPORTED]
+
+
+def _describe(error: ValidationError) -> list[dict[str, str]]:
+    """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
+    reader looks."""
+    path = pointer(error.instance_path)
+    match error.kind:
+        case ValidationErrorKind.Required(property=name):
+            return [{"path": path + pointer([name]), "message": "is required"}]
+        case ValidationErrorKind.AdditionalProperties(unexpected=names):
+            return [{"path": path + pointer([name]), "message": "is not a field of this tool"} for name in names]
+        case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
+            return [{"path": path, "message": _file_message(str(error.instance))}]
+        case _:
+            return [{"path": path, "message": _shortened(error.message)}]
+
+
+def pointer(parts: Sequence[str | int]) -> str:
+    """A JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _file_message(text: str) -> str:
+    try:
+        decode_file(text)
+    except ValueError as error:
+        return str(error)
+    return "is not a file"
+
+
+def _shortened(text: str) -> str:
+    """A message quotes the value; an image's base64 has no place in an error."""
+    return text if len(text) <= 300 else f"{text[:140]} ... {text[-140:]}"

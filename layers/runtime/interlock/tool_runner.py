@@ -1,0 +1,329 @@
+"""The only way to a plugin: invoke in a process of its own, validate its output, outcome, metrics.
+
+The call that runs a plugin's code, `plugin.run(tool, input, context)`, stands in this module alone, in the half that
+runs in the worker process (`serve`). That half imports nothing that talks to AWS.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from interlock.domain.errors import ErrorCode, InterlockError
+from interlock.domain.job_status import JobStatus
+from interlock.domain.manifest import PluginSource
+from interlock.domain.outcome import Outcome
+from interlock.plugin_index import load_plugin_class
+from interlock.sandbox import (
+    Cancelled,
+    CancelToken,
+    Completed,
+    Crashed,
+    Limits,
+    LogLine,
+    MemoryExceeded,
+    OutputTooLarge,
+    Sandbox,
+    TimedOut,
+    WorkerLost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from interlock.domain.lifecycle import LifecycleState
+    from interlock.plugin_registry import PluginRegistry, ToolCall
+    from interlock.sandbox import Channel, Ending
+
+logger = logging.getLogger(__name__)
+
+TARGET = "interlock.tool_runner:serve"
+PRELOAD = ("interlock.plugin", "interlock.tool_runner")
+LOAD_LIMIT_S = 20.0
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+MAX_MESSAGE = 2000
+
+
+# --- In the Lambda process -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Who hears of a run while it is on: its progress (fraction, message) and its log lines."""
+
+    on_progress: Callable[[float, str], None]
+    on_log: Callable[[LogLine], None]
+
+
+class ToolRunner:
+    """Runs tools, one at a time, each under its limits, and turns every end of one into an `Outcome`."""
+
+    def __init__(self, registry: PluginRegistry, sandbox: Sandbox) -> None:
+        self._registry = registry
+        self._sandbox = sandbox
+
+    def run(self, call: ToolCall, *, job_id: str, timeout_s: float, cancel: CancelToken, observer: Observer) -> Outcome:
+        """Runs a tool for at most `timeout_s` seconds of wall clock. Never raises for anything a plugin does."""
+        previous = self._registry.run_started(call.plugin.name)
+        began = time.perf_counter()
+        outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
+        try:
+            outcome = self._invoke(call, job_id, timeout_s, cancel, observer)
+        except InterlockError as error:
+            outcome = Outcome(JobStatus.FAILED, error=error.info)
+        finally:
+            elapsed_ms = (time.perf_counter() - began) * 1000
+            outcome = replace(outcome, execution_time_ms=round(elapsed_ms, 3))
+            self.update_execution_metrics(call, previous, outcome)
+        return outcome
+
+    def update_execution_metrics(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
+        """Moves the lifecycle and the metrics of this environment. Its own failure is logged and never hides the
+        tool's outcome; the fleet's counters move with the job, in the transaction that ends it."""
+        try:
+            self._registry.record(call, previous, outcome)
+        except Exception:
+            logger.exception("metrics of %s.%s were not updated", call.plugin.name, call.tool.name)
+
+    def _invoke(
+        self, call: ToolCall, job_id: str, timeout_s: float, cancel: CancelToken, observer: Observer
+    ) -> Outcome:
+        request = {
+            "source": asdict(call.plugin.source),
+            "tool": call.tool.name,
+            "input": call.input,
+            "job_id": job_id,
+        }
+        limits = Limits(
+            wall_s=timeout_s,
+            load_s=LOAD_LIMIT_S,
+            memory_mb=call.tool.memory_mb,
+            result_bytes=MAX_RESULT_BYTES,
+        )
+        ending = self._sandbox.run(
+            call.plugin.name,
+            json.dumps(request).encode(),
+            limits,
+            cancel=cancel,
+            on_progress=observer.on_progress,
+            on_log=observer.on_log,
+        )
+        return self._outcome(call, ending, timeout_s)
+
+    def _outcome(self, call: ToolCall, ending: Ending, timeout_s: float) -> Outcome:
+        match ending:
+            case Completed(payload=payload):
+                outcome = self._completed(call, payload)
+            case Crashed(while_loading=True) | TimedOut(while_loading=True):
+                outcome = _unavailable(call, "its process ended while it was being loaded")
+            case Crashed(exit_code=code, signal=signal):
+                outcome = _crashed(call, code, signal)
+            case TimedOut(how=how):
+                outcome = Outcome.timed_out(timeout_s, how)
+            case Cancelled(how=how):
+                outcome = Outcome.cancelled(how)
+            case MemoryExceeded():
+                outcome = _memory_exceeded(call)
+            case OutputTooLarge(size_bytes=size):
+                outcome = _output_too_large(call, size)
+            case WorkerLost():
+                outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The worker of this job vanished.")
+        return outcome
+
+    def _completed(self, call: ToolCall, payload: bytes) -> Outcome:
+        """What the worker says, believed as far as it fits: its process is the plugin's to tamper with."""
+        try:
+            answer = json.loads(payload)
+            verdict, said = answer["verdict"], answer["said"]
+            return self._succeeded(call, said) if verdict == "succeeded" else _FAILURES[verdict](call, said)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _invalid_output(call, "is not JSON")
+
+    def _succeeded(self, call: ToolCall, result: Any) -> Outcome:
+        problems = self._registry.output_problems(call, result)
+        return _misfit(call, problems) if problems else Outcome.succeeded(result)
+
+
+def _crashed(call: ToolCall, exit_code: int | None, signal: int | None) -> Outcome:
+    how = f"was ended by signal {signal}" if signal else f"exited with code {exit_code}"
+    details = {"signal": signal} if signal else {"exit_code": exit_code}
+    return Outcome.failed(ErrorCode.PLUGIN_CRASHED, f"The process of plugin {call.plugin.name!r} {how}.", **details)
+
+
+def _memory_exceeded(call: ToolCall) -> Outcome:
+    limit = call.tool.memory_mb
+    message = f"The tool used more memory than its limit of {limit} MiB."
+    return Outcome.failed(ErrorCode.MEMORY_EXCEEDED, message, memory_mb=limit)
+
+
+def _output_too_large(call: ToolCall, size_bytes: int) -> Outcome:
+    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {MAX_RESULT_BYTES} bytes."
+    return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=MAX_RESULT_BYTES)
+
+
+def _misfit(call: ToolCall, problems: list[dict[str, str]]) -> Outcome:
+    message = f"The result of {call.plugin.name}.{call.tool.name} does not fit its output schema."
+    return Outcome.failed(ErrorCode.INVALID_OUTPUT, message, errors=problems)
+
+
+def _invalid_output(call: ToolCall, problem: str) -> Outcome:
+    return _misfit(call, [{"path": "", "message": problem}])
+
+
+def _invalid_input(_: ToolCall, said: Any) -> Outcome:
+    return Outcome.failed(ErrorCode.INVALID_INPUT, str(said["message"]), errors=said["errors"])
+
+
+def _exception(_: ToolCall, said: Any) -> Outcome:
+    return Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, str(said["message"]), exception=str(said["exception"]))
+
+
+def _unavailable(call: ToolCall, reason: str) -> Outcome:
+    message = f"Plugin {call.plugin.name!r} could not be loaded: {reason}."
+    return Outcome.failed(ErrorCode.PLUGIN_UNAVAILABLE, message, reason=reason)
+
+
+_FAILURES: Mapping[str, Callable[[ToolCall, Any], Outcome]] = {
+    "exception": _exception,
+    "invalid_input": _invalid_input,
+    "invalid_output": lambda call, said: _invalid_output(call, str(said)),
+    "memory": lambda call, _: _memory_exceeded(call),
+    "unavailable": lambda call, said: _unavailable(call, str(said)),
+}
+"""Each verdict of the worker besides `succeeded`, as an outcome."""
+
+
+# --- In the worker process -------------------------------------------------------------------------------------------
+
+# Bound now: a plugin may replace what the `json` module holds.
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_loaded: dict[tuple[str, str, str | None], Any] = {}
+
+
+def serve(request: bytes, channel: Channel) -> bytes:
+    """Runs one request of the ToolRunner in the worker process: `{source, tool, input, job_id}` in, `{verdict, said}`
+    out, both JSON. Whatever the plugin raises becomes a verdict."""
+    asked = json.loads(request)
+    try:
+        plugin = _load(PluginSource(**asked["source"]))
+    except BaseException as error:  # whatever an import or a setup() does is an outcome: the reason it is unavailable
+        _print_traceback()
+        channel.retire()
+        return _answer("unavailable", f"{_class_name(error)}: {_text(error)}")
+    channel.ready()
+    return _run(plugin, asked, channel)
+
+
+def _load(source: PluginSource) -> Any:
+    key = (source.module, source.class_name, source.path)
+    if key not in _loaded:
+        plugin = load_plugin_class(source)()
+        plugin.setup()
+        _loaded[key] = plugin
+    return _loaded[key]
+
+
+def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> bytes:
+    from interlock.plugin import Cancelled as Stop  # noqa: PLC0415 - pydantic is for the worker alone
+    from interlock.plugin import InvalidOutput  # noqa: PLC0415
+
+    context = WorkerContext(asked["job_id"], channel)
+    try:
+        channel.arm(Stop)
+        result = plugin.run(asked["tool"], asked["input"], context)
+        channel.disarm()
+        return _answer("succeeded", result)
+    except Stop as error:
+        channel.interrupted()
+        return _answer("exception", {"exception": _class_name(error), "message": _text(error)})
+    except InterlockError as error:
+        return _answer("invalid_input", {"message": str(error), "errors": error.details.get("errors", [])})
+    except InvalidOutput as error:
+        return _answer("invalid_output", str(error))
+    except MemoryError:
+        channel.retire()
+        return _answer("memory", None)
+    except BaseException as error:  # whatever a tool raises is an outcome
+        if channel.cancelled:
+            # It failed on its way out: that is how it was stopped.
+            channel.interrupted()
+        _print_traceback()
+        return _answer("exception", {"exception": _class_name(error), "message": _text(error)})
+
+
+def _answer(verdict: str, said: Any) -> bytes:
+    try:
+        return _encode({"verdict": verdict, "said": said}).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        # NaN, a cycle, a value that JSON has no form for.
+        return _encode({"verdict": "invalid_output", "said": f"cannot be written as JSON: {_text(error)}"}).encode()
+
+
+def _class_name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _text(error: BaseException) -> str:
+    """The exception's own text, bounded. One that cannot say what it is has none."""
+    try:
+        return str(error)[:MAX_MESSAGE]
+    except BaseException as broken:  # the plugin's own __str__ may do anything: the outcome keeps the class name
+        return _failed_text(broken)
+
+
+def _failed_text(error: BaseException) -> str:
+    return f"(its text could not be read: {_class_name(error)})"
+
+
+def _print_traceback() -> None:
+    """For the job's log, where its author looks; the envelope carries none."""
+    traceback.print_exc(limit=50, file=sys.stderr)
+
+
+class WorkerContext:
+    """The `interlock.plugin.ToolContext` of one run."""
+
+    def __init__(self, job_id: str, channel: Channel) -> None:
+        self._job_id = job_id
+        self._channel = channel
+        self._logger = logging.Logger(f"interlock.job.{job_id}", logging.DEBUG)
+        self._logger.addHandler(_ChannelHandler(channel))
+
+    @property
+    def job_id(self) -> str:
+        return self._job_id
+
+    @property
+    def deadline(self) -> datetime:
+        return datetime.fromtimestamp(self._channel.deadline, UTC)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._channel.cancelled
+
+    @property
+    def temp_dir(self) -> Path:
+        return self._channel.temp_dir
+
+    @property
+    def logger(self) -> logging.Logger:
+        return self._logger
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        self._channel.progress(min(1.0, max(0.0, float(fraction))), str(message)[:200])
+
+
+class _ChannelHandler(logging.Handler):
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._channel.log(record.levelname.lower(), record.getMessage())

@@ -1,0 +1,16 @@
+"""The composition of the functions that run tools: a JobRunner on a ToolRunner on a sandbox.
+
+Apart from `interlock.bootstrap`, so that the functions that run none pay nothing for it.
+"""
+
+from interlock.bootstrap import Core
+from interlock.job_runner import JobRunner
+from interlock.sandbox import Sandbox
+from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
+
+
+def job_runner(core: Core) -> JobRunner:
+    """Starts the sandbox, whose start-up overlaps with the rest of the function's, and puts a JobRunner on it."""
+    sandbox = Sandbox(TARGET, preload=PRELOAD)
+    sandbox.start()
+    return JobRunner(core.store, ToolRunner(core.registry, sandbox), core.registry, core.documents, clock=core.clock)
