@@ -42,6 +42,33 @@ demo: setup ## runs the main job on real images through the local stack
 dev: setup ## serves the local stack on http://127.0.0.1:3000
 	@$(BIN)/interlock dev
 
+.PHONY: check
+check: setup ## ruff, mypy strict, import contracts, scanner, template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/python scripts/scan_execution_violations.py
+	$(BIN)/sam validate --lint
+
+.PHONY: test
+test: check build ## sets up, checks, builds, and passes every test with its coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=85 $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: setup ## ratios of latencies, measured in one run against the local stack
+	$(BIN)/python -m interlock_dev.bench
+
+.PHONY: clean
+clean: ## removes what was built and set up
+	rm -rf .aws-sam .interlock .venv .uv build .coverage* coverage.xml .*_cache
+
+.PHONY: build
+build: setup ## builds what is deployed into .aws-sam/build, and prints the layers' size
+	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
+
 .PHONY: lock
 lock: $(UV) ## resolves the dependencies anew into requirements/
 	rm -f requirements/dev.txt requirements/runtime.txt requirements/plugins.txt

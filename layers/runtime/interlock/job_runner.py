@@ -12,6 +12,7 @@ from ulid import ULID
 from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
+from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.outcome import Outcome
@@ -51,15 +52,18 @@ class JobRunner:
         self._clock = clock
         self._worker_id = str(ULID())
 
-    def run_now(self, job: Job, call: ToolCall, *, limit_s: float) -> Finished:
-        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start.
+    def run_now(self, job: Job, call: ToolCall, *, limit_s: float, once: IdempotencyClaim | None = None) -> Finished:
+        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start;
+        under an idempotency key it comes first, and `AlreadyClaimed` tells that the key stands for another job.
 
         Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
         lease settles what was written.
         """
         now = self._clock()
         claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
-        return self._run(claimed, call, limit_s=limit_s, unwritten=True)
+        if once is not None:
+            self._store.create(claimed, starting_delta(claimed, now), once)
+        return self._run(claimed, call, limit_s=limit_s, unwritten=once is None)
 
     def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
         """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job

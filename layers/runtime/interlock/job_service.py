@@ -10,6 +10,7 @@ from ulid import ULID
 from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import AlreadyFinished, NotFinished, NotFound
+from interlock.domain.idempotency import IdempotencyClaim, hash_request, hash_text
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import MetricsDelta
@@ -58,16 +59,20 @@ class JobService:
             expires_at=now + self._retention,
         )
 
-    def submit(self, wanted: NewJob, input: Any) -> Job:
-        """Writes a pending job and starts its execution.
+    def claim(self, job: Job, key: str, request: Any) -> IdempotencyClaim:
+        """That an idempotency key stands for this job, and for this request body."""
+        return IdempotencyClaim(job.tenant, hash_text(key), hash_request(request), job.job_id, job.expires_at)
+
+    def submit(self, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
+        """Writes a pending job and starts its execution. Raises `AlreadyClaimed` when the idempotency key stands for
+        another one.
 
         The job is written first. If the process ends, or the engine fails, between the two, the job's start lease
         runs out and whoever meets it then starts it: what was written is never lost.
         """
-        job = self.new(wanted)
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
-        self._store.create(job)
+        self._store.create(job, once=once)
         self._workflow.start(job.tenant, job.job_id)
         return job
 

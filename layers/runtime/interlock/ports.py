@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
@@ -25,6 +26,14 @@ class JobExists(Exception):
     """A job of this id is already there."""
 
 
+class AlreadyClaimed(Exception):
+    """The idempotency key stands for a job already; `claim` is that of the first request."""
+
+    def __init__(self, claim: IdempotencyClaim) -> None:
+        super().__init__(f"the key stands for job {claim.job_id}")
+        self.claim = claim
+
+
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs of a tenant to list. `tools` are pairs of plugin and tool; empty fields do not restrict."""
@@ -39,8 +48,9 @@ class JobStore(Protocol):
     """Jobs and the counters that go with them. Every write is conditional; a lost condition is `StaleJob`.
     All methods raise `interlock.domain.errors.ServiceUnavailable` when the table is down after the SDK's retries."""
 
-    def create(self, job: Job, started: MetricsDelta | None = None) -> None:
-        """Writes a new job, with the in-flight counter when it starts at once. Raises `JobExists`."""
+    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+        """Writes a new job, with the in-flight counter when it starts at once, and with its idempotency key when it
+        has one; all or nothing. Raises `JobExists`, and `AlreadyClaimed` when the key stands for another job."""
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         """Reads a job consistently."""

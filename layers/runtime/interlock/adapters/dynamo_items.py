@@ -10,6 +10,7 @@ from typing import Any
 
 from interlock.domain.access import ApiKey
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -210,6 +211,35 @@ def _metrics(item: Mapping[str, Any]) -> ExecutionMetrics:
         buckets={
             int(name.removeprefix("bucket_")): int(count) for name, count in item.items() if name.startswith("bucket_")
         },
+    )
+
+
+# --- Idempotency keys ------------------------------------------------------------------------------------------------
+
+
+def claim_key(tenant: str, key_hash: str) -> Item:
+    return {"pk": f"IDEMPOTENCY#{tenant}#{key_hash}", "sk": "CLAIM"}
+
+
+def claim_to_item(claim: IdempotencyClaim) -> Item:
+    return {
+        **claim_key(claim.tenant, claim.key_hash),
+        "tenant": claim.tenant,
+        "key_hash": claim.key_hash,
+        "request_hash": claim.request_hash,
+        "claimed_job_id": claim.job_id,  # not job_id: a key of the listing indexes, where a claim has no place
+        "expires_at": rfc3339(claim.expires_at),
+        "ttl": int(claim.expires_at.timestamp()),
+    }
+
+
+def claim_from_item(item: Mapping[str, Any]) -> IdempotencyClaim:
+    return IdempotencyClaim(
+        tenant=item["tenant"],
+        key_hash=item["key_hash"],
+        request_hash=item["request_hash"],
+        job_id=item["claimed_job_id"],
+        expires_at=from_rfc3339(item["expires_at"]),
     )
 
 

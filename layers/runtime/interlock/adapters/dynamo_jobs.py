@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import merge
@@ -10,24 +11,28 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from interlock.adapters import dynamo_items as items
 from interlock.adapters.aws import error_code, reasons, translated
 from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
 from interlock.domain.times import rfc3339
-from interlock.ports import JobExists, JobFilter, StaleJob
+from interlock.ports import AlreadyClaimed, JobExists, JobFilter, StaleJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TRANSACTION_TRIES = 20
+CONFLICT_PAUSE_S = 0.01
+CONDITION_FAILED = "ConditionalCheckFailed"
 
 # Each clause of a condition by its name.
 IS_NEW = "attribute_not_exists(pk)"
+IS_NEW_OR_EXPIRED = "attribute_not_exists(pk) OR #ttl < :now"
 SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
 STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
 
@@ -54,22 +59,37 @@ class DynamoJobs:
 
     # --- Writing ---
 
-    def create(self, job: Job, started: MetricsDelta | None = None) -> None:
-        put: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": _serialized(items.job_to_item(job)),
-            "ConditionExpression": IS_NEW,
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
+    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+        put = self._put(items.job_to_item(job), IS_NEW)
         try:
-            if started is None:
+            if started is None and once is None:
                 self._conditional(self._client.put_item, put)
             else:
-                self._transact({"Put": put}, started)
+                claim = None if once is None else self._claim(once, job.created_at)
+                self._transact({"Put": put}, started, claim)
         except StaleJob as error:
             # Our own, when the SDK sent again what had arrived at first.
             if error.current != job:
                 raise JobExists from error
+        except AlreadyClaimed as error:
+            if error.claim != once:
+                raise
+
+    def _claim(self, once: IdempotencyClaim, now: datetime) -> dict[str, Any]:
+        # Of several requests under one key the first to write makes the job; the others get its claim back in the
+        # same call. The table removes expired items late, so that an expired claim counts as none.
+        put = self._put(items.claim_to_item(once), IS_NEW_OR_EXPIRED)
+        put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
+        put["ExpressionAttributeValues"] = _serialized({":now": int(now.timestamp())})
+        return put
+
+    def _put(self, item: Mapping[str, Any], condition: str) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": _serialized(item),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         # A claim and a cancel of the same pending job, or two claims: the first to write wins, the other sees how
@@ -144,31 +164,27 @@ class DynamoJobs:
                     raise
                 raise StaleJob(_job(error.response.get("Item"))) from error  # type: ignore[arg-type]
 
-    def _transact(self, job_write: dict[str, Any], delta: MetricsDelta) -> None:
-        """A write of the job with one of its counters. Conflicts on the counters are tried again on another shard."""
+    def _transact(
+        self, job_write: dict[str, Any], delta: MetricsDelta | None, claim: dict[str, Any] | None = None
+    ) -> None:
+        """A write of the job with that of its counters and of its idempotency claim. When it merely meets another
+        transaction it is tried again, with the counters of another shard."""
         shard = self._shard
-        for _ in range(TRANSACTION_TRIES):
+        for attempt in range(TRANSACTION_TRIES):
+            writes: list[Any] = [job_write]
+            if claim is not None:
+                writes.append({"Put": claim})
+            if delta is not None:
+                writes.append({"Update": self._counters(delta, shard)})
             try:
-                with translated("table"):
-                    writes: Any = [job_write, {"Update": self._counters(delta, shard)}]
-                    self._client.transact_write_items(TransactItems=writes)
-            except ServiceUnavailable as error:
-                self._cancelled(error.__cause__)
+                self._client.transact_write_items(TransactItems=writes)
+            except (BotoCoreError, ClientError) as error:
+                _unless_conflict(error, claimed=claim is not None)
                 shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311
+                time.sleep(random.uniform(0, CONFLICT_PAUSE_S * attempt))  # noqa: S311
             else:
                 return
         raise ServiceUnavailable(service="table")
-
-    @staticmethod
-    def _cancelled(error: BaseException | None) -> None:
-        """Raises unless the transaction merely met another one and may be tried again."""
-        if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
-            of_job, of_counters = (reason.get("Code", "None") for reason in reasons(error))
-            if of_job == "ConditionalCheckFailed":
-                raise StaleJob(_job(reasons(error)[0].get("Item"))) from error
-            if {of_job, of_counters} <= {"None", "TransactionConflict"}:
-                return
-        raise ServiceUnavailable(service="table") from error
 
     def _counters(self, delta: MetricsDelta, shard: int) -> dict[str, Any]:
         sums, latest = items.metrics_sums(delta), items.metrics_latest(delta)
@@ -266,6 +282,20 @@ class DynamoJobs:
         )
         with translated("table"):
             return items.metrics_from_items([_deserialized(item) for page in pages for item in page["Items"]])
+
+
+def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool) -> None:
+    """Raises what a failed transaction means, unless it merely met another one."""
+    if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
+        of_writes = reasons(error)
+        codes = [reason.get("Code", "None") for reason in of_writes]
+        if claimed and codes[1] == CONDITION_FAILED:
+            raise AlreadyClaimed(items.claim_from_item(_deserialized(of_writes[1]["Item"]))) from error
+        if codes[0] == CONDITION_FAILED:
+            raise StaleJob(_job(of_writes[0].get("Item"))) from error
+        if set(codes) <= {"None", "TransactionConflict"}:
+            return
+    raise ServiceUnavailable(service="table") from error
 
 
 def _job(item: Mapping[str, Any] | None) -> Job | None:

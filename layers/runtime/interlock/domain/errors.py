@@ -182,6 +182,12 @@ class PayloadTooLarge(InterlockError):
     code = ErrorCode.PAYLOAD_TOO_LARGE
 
 
+class IdempotencyMismatch(InterlockError):
+    """This Idempotency-Key was used before with another request body."""
+
+    code = ErrorCode.IDEMPOTENCY_MISMATCH
+
+
 class ServiceUnavailable(InterlockError):
     """A service that Interlock stands on is down. Try again shortly."""
 

@@ -16,6 +16,7 @@ from interlock.schema_validation import pointer
 
 MAX_WAIT_S = 20
 
+_IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -114,6 +115,21 @@ def preference(event: APIGatewayProxyEvent) -> int | None:
     if not (wait.isascii() and wait.isdigit()) or int(wait) > MAX_WAIT_S:
         raise InvalidRequest(f"Prefer: wait={wait} must be whole seconds from 0 to {MAX_WAIT_S}.")
     return int(wait)
+
+
+def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
+    """The `Idempotency-Key`, if there is one. Raises `InvalidRequest` unless it is 1 to 255 printable ASCII."""
+    key = header(event, "Idempotency-Key")
+    if not key and not has_header(event, "Idempotency-Key"):
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return key
+
+
+def has_header(event: APIGatewayProxyEvent, name: str) -> bool:
+    names = event.get("multiValueHeaders") or event.get("headers") or {}
+    return any(key.lower() == name.lower() for key in names)
 
 
 def _preferences(text: str) -> dict[str, str]:

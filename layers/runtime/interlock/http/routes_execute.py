@@ -1,7 +1,6 @@
 """`POST /v1/execute`: run a tool now, or hand the job to the workflow."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -9,16 +8,18 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.documents import Documents
 from interlock.domain.access import Scope
-from interlock.domain.errors import InterlockError
+from interlock.domain.errors import IdempotencyMismatch, InterlockError
+from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp
 from interlock.http.models import ExecuteRequest, finished_document, job_document
-from interlock.http.requests import authorized, json_body, preference
+from interlock.http.requests import authorized, idempotency_key, json_body, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
 from interlock.job_runner import JobRunner
 from interlock.job_service import JobService, NewJob
 from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.ports import AlreadyClaimed
 
 SYNC_LIMIT_S = 25.0
 """The longest synchronous run: the gateway gives up after 29 s."""
@@ -50,24 +51,35 @@ class ExecuteRoute:
             call = self._registry.checked(manifest, tool, request.input)
         except InterlockError as error:
             return error_response(error.info, plugin=request.plugin, tool=tool_name)
-        wanted = NewJob(
-            tenant=principal.tenant,
-            plugin=call.plugin.name,
-            tool=call.tool.name,
-            plugin_version=call.plugin.version,
-            timeout_s=min(call.tool.timeout_s, request.timeout_s or call.tool.timeout_s),
-        )
+        timeout_s = min(tool.timeout_s, request.timeout_s or tool.timeout_s)
         if wait_s is None:
-            return self._run_now(wanted, call, context)
-        job = self._service.submit(wanted, request.input)
-        return self._accepted(self._awaited(job, wait_s, context))
+            timeout_s = min(timeout_s, SYNC_LIMIT_S)
+        job = self._service.new(NewJob(principal.tenant, manifest.name, tool.name, manifest.version, timeout_s))
+        key = idempotency_key(event)
+        once = self._service.claim(job, key, request.model_dump(exclude_unset=True)) if key else None
+        try:
+            if wait_s is None:
+                return self._run_now(job, call, once, context)
+            return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, context))
+        except AlreadyClaimed as error:
+            return self._replayed(error.claim, once, SYNC_LIMIT_S if wait_s is None else wait_s, context)
 
-    def _run_now(self, wanted: NewJob, call: ToolCall, context: Any) -> Response[str]:
-        job = self._service.new(replace(wanted, timeout_s=min(wanted.timeout_s, SYNC_LIMIT_S)))
-        finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S)
+    def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, context: Any) -> Response[str]:
+        finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S, once=once)
         return self._ended(finished.job, finished.result)
 
-    def _awaited(self, job: Job, wait_s: int, context: Any) -> Job:
+    def _replayed(
+        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: float, context: Any
+    ) -> Response[str]:
+        """The job of the first request under this key, joined while it is in flight."""
+        if ours is None or first.request_hash != ours.request_hash:
+            raise IdempotencyMismatch
+        job = self._awaited(self._service.get(first.tenant, first.job_id), wait_s, context)
+        answer = self._accepted(job)
+        answer.headers["Idempotency-Replayed"] = "true"
+        return answer
+
+    def _awaited(self, job: Job, wait_s: float, context: Any) -> Job:
         """The job as soon as it has ended, or as it stands after that many seconds (RFC 7240, section 4.3)."""
         until = time.monotonic() + min(wait_s, _remaining_s(context) - 1)
         while not job.finished and time.monotonic() < until:
