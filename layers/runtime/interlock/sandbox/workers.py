@@ -16,7 +16,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 
 _BOOT = """
 import json, sys
-sys.path[:] = json.loads(sys.argv.pop(1))
+sys.path[:], sys.prefix, sys.exec_prefix = json.loads(sys.argv.pop(1))
 from interlock.sandbox.zygote import main
 main(sys.argv[1:])
 """
@@ -57,10 +57,12 @@ class ZygoteProcess:
     """The zygote, started by exec: it inherits nothing but its socket, and the environment that we write for it."""
 
     def __init__(self, target: str, preload: Sequence[str], env: Mapping[str, str]) -> None:
+        # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
+        places = json.dumps([sys.path, sys.prefix, sys.exec_prefix])
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-I", "-S", "-c", _BOOT, json.dumps(sys.path), str(theirs.fileno()), target, *preload],
+                [sys.executable, "-I", "-S", "-c", _BOOT, places, str(theirs.fileno()), target, *preload],
                 env={name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,267 @@
+"""API Gateway: SAM CLI's own front, with the refusals and limits of the real one.
+
+Routing, the shape of events and the reading of authorizers' and functions' answers are SAM CLI's. Its request handler
+is replaced: it keeps no record of who made a response, guesses function errors from the body's text, reports its use
+to AWS, gives every request the same id and time, and knows neither the template's gateway responses nor the 10 MB and
+29 s limits.
+
+Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), there is no throttling, and response
+headers are not remapped (`WWW-Authenticate` and the like).
+"""
+
+import io
+import json
+import logging
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from flask import Response, request
+from samcli.local.apigw.exceptions import InvalidLambdaAuthorizerResponse, LambdaResponseParseException
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from interlock_dev.environments import Invocation
+from interlock_dev.functions import Functions
+from interlock_dev.gateway_responses import GatewayError, GatewayResponses, substitute
+from interlock_dev.pool import RequestTooLarge, Throttled
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+INTEGRATION_TIMEOUT_S = 29.0
+_REFUSAL = "interlock.refusal"
+
+
+class _NoRunner:
+    """SAM CLI's front asks its runner this one thing; invocations go another way."""
+
+    def is_debugging(self) -> bool:
+        return False
+
+
+class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
+    """One REST API. `wsgi` is the application that serves it."""
+
+    def __init__(
+        self,
+        api: Any,
+        functions: Functions,
+        *,
+        properties: Mapping[str, Any],
+        port: int,
+        timeout_s: float = INTEGRATION_TIMEOUT_S,
+    ) -> None:
+        super().__init__(api=api, lambda_runner=_NoRunner(), port=port, host="127.0.0.1")
+        self._functions = functions
+        self._responses = GatewayResponses(properties.get("GatewayResponses") or {})
+        self._access_log = (properties.get("AccessLogSetting") or {}).get("Format")
+        self._timeout_s = timeout_s
+        # An invocation outlives the request that gave up waiting for it.
+        self._invocations = ThreadPoolExecutor(max_workers=128, thread_name_prefix="integration")
+        self.create()
+        # SAM CLI's front would answer `//v1/jobs` with a redirect. The gateway has no such route.
+        self._app.url_map.merge_slashes = False
+        self._app.before_request(self._before)
+        self._app.after_request(self._after)
+        self.wsgi = _WholeBody(self._app.wsgi_app)
+
+    def close(self) -> None:
+        self._invocations.shutdown(wait=False, cancel_futures=True)
+
+    # --- Of SAM CLI's front, replaced ---
+
+    def _construct_error_handling(self) -> None:
+        self._app.register_error_handler(GatewayError, self._refuse)
+        self._app.register_error_handler(HTTPException, self._no_route)
+        self._app.register_error_handler(Exception, self._own_failure)
+
+    def _request_handler(self, **_: str) -> Response:
+        route = self._get_current_route(request)
+        event = self._generate_lambda_event(request, route, *self.get_request_methods_endpoints(request))
+        event["requestContext"] |= {name: self._context[name] for name in ("requestId", "requestTimeEpoch")}
+        event["requestContext"]["requestTime"] = self._context["commonLogTime"]
+        self._context["resourcePath"] = event["resource"]
+        if route.authorizer_object is not None:
+            self._authorize(route, event)
+        return self._integrate(route, event)
+
+    # --- The stations of a request ---
+
+    @property
+    def _context(self) -> dict[str, Any]:
+        """The `$context` of the request that this thread serves."""
+        context: dict[str, Any] = request.environ["interlock.context"]
+        return context
+
+    def _before(self) -> None:
+        now = datetime.now(UTC)
+        request.environ["interlock.context"] = {
+            "requestId": str(uuid.uuid4()),
+            "requestTime": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "commonLogTime": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "requestTimeEpoch": int(now.timestamp() * 1000),
+            "httpMethod": request.method,
+            "path": request.path,
+            "stage": self.api.stage_name,
+            "identity": {"sourceIp": request.remote_addr},
+            "started": time.monotonic(),
+        }
+        refusal: GatewayError | None = request.environ[_REFUSAL]
+        if refusal is not None:
+            raise refusal
+
+    def _authorize(self, route: Any, event: dict[str, Any]) -> None:
+        """Asks the route's authorizer. Raises `GatewayError` unless it allows the call."""
+        authorizer = route.authorizer_object
+        if not self._valid_identity_sources(request, route):
+            raise GatewayError("UNAUTHORIZED", "Unauthorized")
+        asked = self._generate_lambda_authorizer_event(request, route, authorizer)
+        if "requestContext" in asked:
+            asked["requestContext"] = event["requestContext"]
+            # A request authorizer is shown everything but the body.
+            del asked["body"], asked["isBase64Encoded"]
+        answer = self._invoke(authorizer.lambda_name, asked, "AUTHORIZER_FAILURE")
+        if answer.error:
+            # The one message that has a meaning to the gateway.
+            if answer.error_message == "Unauthorized":
+                raise GatewayError("UNAUTHORIZED", "Unauthorized")
+            raise GatewayError("AUTHORIZER_FAILURE", "Internal server error")
+        try:
+            allowed = authorizer.is_valid_response(answer.payload, asked["methodArn"])
+            context = _authorizer_context(authorizer.get_context(answer.payload))
+        except (InvalidLambdaAuthorizerResponse, AttributeError) as error:
+            raise GatewayError("AUTHORIZER_CONFIGURATION_ERROR", "Internal server error") from error
+        self._context["authorizer"] = context
+        event["requestContext"]["authorizer"] = context
+        if not allowed:
+            raise GatewayError("ACCESS_DENIED", "User is not authorized to access this resource")
+
+    def _integrate(self, route: Any, event: Mapping[str, Any]) -> Response:
+        answer = self._invoke(route.function_name, event, "INTEGRATION_FAILURE")
+        if answer.error:
+            raise GatewayError("MALFORMED_RESPONSE", "Internal server error")
+        try:
+            status, headers, body = self._parse_v1_payload_format_lambda_output(
+                answer.payload.decode(), self.api.binary_media_types, request, route.event_type
+            )
+        except (LambdaResponseParseException, ValueError) as error:
+            raise GatewayError("MALFORMED_RESPONSE", "Internal server error") from error
+        response: Response = self.service_response(body, headers, status)
+        return response
+
+    def _invoke(self, function: str, event: Mapping[str, Any], failure: str) -> Invocation:
+        payload = json.dumps(event).encode()
+        future = self._invocations.submit(self._functions.invoke, function, payload, wait_s=self._timeout_s)
+        try:
+            return future.result(self._timeout_s)
+        except TimeoutError:
+            raise GatewayError("INTEGRATION_TIMEOUT", "Endpoint request timed out") from None
+        except RequestTooLarge:
+            raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long") from None
+        except Throttled:
+            raise GatewayError(failure, "Internal server error") from None
+
+    # --- Answers ---
+
+    def _refuse(self, error: GatewayError) -> Response:
+        rendered = self._responses.render(error, self._context)
+        return Response(rendered.body, rendered.status, rendered.headers)
+
+    def _no_route(self, error: HTTPException) -> Response:
+        # Neither an unknown path nor an unknown method of a known one is told apart from a missing signature.
+        if error.code in {404, 405}:
+            return self._refuse(GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token"))
+        return self._refuse(GatewayError("BAD_REQUEST_PARAMETERS", error.name))
+
+    def _own_failure(self, error: Exception) -> Response:
+        logger.error("the local gateway failed", exc_info=error)
+        return self._refuse(GatewayError("API_CONFIGURATION_ERROR", "Internal server error"))
+
+    def _after(self, response: Response) -> Response:
+        context = self._context
+        response.headers["x-amzn-RequestId"] = context["requestId"]
+        if self._access_log:
+            latency_ms = round((time.monotonic() - context["started"]) * 1000)
+            full = {**context, "status": response.status_code, "responseLatency": latency_ms}
+            sys.stderr.write(substitute(self._access_log, full, missing="-") + "\n")
+        return response
+
+
+class GatewayServer:
+    """Serves a gateway on a listening socket, a thread for each connection."""
+
+    def __init__(self, gateway: Gateway, listener: socket.socket) -> None:
+        host, port = listener.getsockname()
+        self._server = make_server(
+            host, port, gateway.wsgi, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True)
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """The access log is the gateway's."""
+
+    disable_nagle_algorithm = True
+
+    def log(self, *_: object) -> None:
+        return
+
+
+def _authorizer_context(context: Mapping[str, Any]) -> dict[str, str]:
+    """The authorizer's context as the integration gets it: all of it text, and nothing but scalars is accepted."""
+    if any(isinstance(value, (dict, list)) for value in context.values()):
+        raise InvalidLambdaAuthorizerResponse("the context of an authorizer holds scalars alone")
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in context.items()}
+
+
+class _WholeBody:
+    """Reads the body before anybody else, for its limit counts whether it was announced or comes in chunks.
+
+    A body that is not UTF-8 gets the replacement character for what is not, as on AWS.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body, environ[_REFUSAL] = b"", None
+        try:
+            body = _read(environ).decode("utf-8", "replace").encode()
+        except GatewayError as refusal:
+            environ[_REFUSAL] = refusal
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return self._app(environ, start_response)
+
+
+def _read(environ: Mapping[str, Any]) -> bytes:
+    """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
+    stream, announced = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
+    if environ.get("wsgi.input_terminated"):
+        try:
+            body: bytes = stream.read(MAX_BODY_BYTES + 1)
+        except OSError as error:
+            raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
+    elif announced.isdecimal():
+        body = stream.read(int(announced)) if int(announced) <= MAX_BODY_BYTES else b""
+    else:
+        raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
+    if max(len(body), int(announced)) > MAX_BODY_BYTES:
+        raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
+    return body

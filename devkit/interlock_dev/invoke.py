@@ -1,0 +1,87 @@
+"""`interlock invoke`: runs one event through a function."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock_dev.errors import UsageError
+from interlock_dev.host import run_folder
+from interlock_dev.plugins import IndexBuild
+from interlock_dev.project import Project, RunningStack
+from interlock_dev.signals import stoppable
+
+if TYPE_CHECKING:
+    from interlock_dev.environments import Invocation
+    from interlock_dev.functions import Functions
+    from interlock_dev.stack import FunctionSet
+
+
+def run(arguments: Namespace) -> int:
+    """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    event = _event(arguments.event)
+    out, sys.stdout = sys.stdout, sys.stderr
+    invocation: Invocation | None = None
+    try:
+        with stoppable(), contextlib.ExitStack() as cleanup:
+            invocation = _invoke(_functions(arguments, cleanup), arguments.function, event)
+    finally:
+        sys.stdout = out
+    if invocation is None:
+        return 130
+    out.write(invocation.payload.decode("utf-8", "replace") + "\n")
+    return 1 if invocation.error else 0
+
+
+def _event(name: str) -> bytes:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text()
+        return json.dumps(json.loads(text)).encode()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UsageError(f"{name} is not JSON: {error}") from None
+
+
+def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> Functions:
+    """The functions, on the running stack's AWS or on one for this call alone."""
+    project = Project.find(Path.cwd())
+    template = project.template(built=arguments.built)
+    folder = cleanup.enter_context(run_folder())
+    running = project.running()
+    index = IndexBuild(folder / "index", []) if running is None and not arguments.built else None
+
+    from interlock_dev.stack import FunctionSet, Options, Stack  # noqa: PLC0415 - SAM CLI takes its time
+
+    options = Options(built=arguments.built, in_process=arguments.in_process)
+    if running is None:
+        stack = Stack(template, options, folder, index, warm=False)
+        cleanup.callback(stack.close)
+        return stack.functions
+    functions = FunctionSet(template, options, folder)
+    started = functions.start(
+        aws_endpoint_url=running.aws_endpoint_url, plugin_index=_index_of(running, functions, arguments.built)
+    )
+    cleanup.callback(started.close)
+    return started
+
+
+def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Path:
+    # What is built must not be shown a plugin of the sources.
+    return functions.index(None) if built else Path(running.plugin_index)
+
+
+def _invoke(functions: Functions, name: str, event: bytes) -> Invocation:
+    from interlock_dev.functions import UnknownFunction  # noqa: PLC0415
+    from interlock_dev.pool import RequestTooLarge  # noqa: PLC0415
+
+    try:
+        return functions.invoke(name, event)
+    except (UnknownFunction, RequestTooLarge) as error:
+        raise UsageError(str(error)) from None

@@ -1,0 +1,175 @@
+"""The execution environments of one function: as many as its load needs, up to a limit."""
+
+import contextlib
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+from interlock_dev.environments import Environment, InitFailed, Invocation
+
+MAX_REQUEST_BYTES = 6 * 1024 * 1024
+MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
+"""Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
+
+GROW_AFTER_S = 0.2
+"""How long a request waits for an environment in use before another is started. A start takes most of a second of CPU
+time, so that growing at once would make a burst of short requests slower, not faster."""
+
+
+class RequestTooLarge(Exception):
+    """The event is over Lambda's limit: 413 `RequestTooLargeException` on AWS."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the InvokeFunction operation")
+
+
+class Throttled(Exception):
+    """No environment became free in time: 429 `TooManyRequestsException` on AWS."""
+
+    def __init__(self) -> None:
+        super().__init__("Rate Exceeded.")
+
+
+class Pool:
+    """Hands each request to the environment that was used last; when all are in use, to the first that is free or
+    newly started.
+
+    An environment that crashed or timed out is not used again; a start that fails is the answer to one waiting request.
+    `starter` starts environments, as many at a time as it has threads.
+    """
+
+    def __init__(self, create: Callable[[], Environment], starter: ThreadPoolExecutor, *, limit: int) -> None:
+        self._create = create
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._idle: list[Environment] = []
+        self._all: set[Environment] = set()
+        self._waiting: deque[Future[Environment]] = deque()
+        self._starting = 0
+        self._stale: set[Environment] = set()
+        self._closed = False
+        self._starter = starter
+
+    def invoke(self, payload: bytes, *, wait_s: float | None = None) -> Invocation:
+        """Runs one event (JSON). `wait_s` bounds the wait for an environment, not the run.
+
+        Raises `RequestTooLarge` and `Throttled`; whatever the function does is in the `Invocation`.
+        """
+        if len(payload) > MAX_REQUEST_BYTES:
+            raise RequestTooLarge
+        try:
+            environment = self._acquire(wait_s)
+        except InitFailed as failed:
+            return failed.invocation
+        invocation = environment.invoke(payload)
+        self._release(environment, broken=invocation.broken)
+        return invocation
+
+    def warm(self) -> Future[None]:
+        """Starts one environment ahead of the first request. The future ends with its start, however that went."""
+        with self._lock:
+            return self._begin()
+
+    def recycle(self) -> None:
+        """Replaces all environments: idle ones now, busy ones when their request is done."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._stale = self._all - set(idle)
+            if not self._closed:
+                self._begin()
+        for environment in idle:
+            self._discard(environment)
+
+    def close(self) -> None:
+        """Ends all environments, busy ones included. Requests under way fail."""
+        with self._lock:
+            self._closed = True
+            waiting, everything = list(self._waiting), list(self._all)
+            self._waiting.clear()
+        for future in waiting:
+            future.cancel()
+        with ThreadPoolExecutor(8) as closers:
+            list(closers.map(self._discard, everything))
+
+    def _acquire(self, wait_s: float | None) -> Environment:
+        with self._lock:
+            if self._closed:
+                raise Throttled
+            if self._idle:
+                return self._idle.pop()
+            future: Future[Environment] = Future()
+            self._waiting.append(future)
+            if not self._all:
+                self._begin()
+        until = time.monotonic() + (math.inf if wait_s is None else wait_s)
+        while True:
+            try:
+                return future.result(min(GROW_AFTER_S, max(0, until - time.monotonic())))
+            except CancelledError:
+                raise Throttled from None
+            except TimeoutError:
+                self._waited(future, over=time.monotonic() >= until)
+
+    def _waited(self, future: Future[Environment], *, over: bool) -> None:
+        """A request has waited for a while, or for as long as it may. Raises `Throttled`."""
+        with self._lock:
+            if future.done():
+                # It was given an environment in this very moment.
+                return
+            if over:
+                self._waiting.remove(future)
+                raise Throttled
+            self._grow()
+
+    def _release(self, environment: Environment, *, broken: bool = False) -> None:
+        with self._lock:
+            usable = not (broken or self._closed or environment in self._stale)
+            if usable:
+                self._give(environment)
+        if not usable:
+            self._discard(environment)
+            with self._lock:
+                # One is kept warm, so that the request after a crash does not wait for a start.
+                if not (self._all or self._closed):
+                    self._begin()
+
+    def _give(self, environment: Environment) -> None:
+        if self._waiting:
+            self._waiting.popleft().set_result(environment)
+        else:
+            self._idle.append(environment)
+
+    def _grow(self) -> None:
+        if not self._closed and self._starting < len(self._waiting) and len(self._all) < self._limit:
+            self._begin()
+
+    def _begin(self) -> Future[None]:
+        environment = self._create()
+        self._all.add(environment)
+        self._starting += 1
+        return self._starter.submit(self._start, environment)
+
+    def _start(self, environment: Environment) -> None:
+        try:
+            environment.start()
+        except InitFailed as failed:
+            self._discard(environment)
+            with self._lock:
+                self._starting -= 1
+                if self._waiting:
+                    self._waiting.popleft().set_exception(failed)
+                self._grow()
+        else:
+            with self._lock:
+                self._starting -= 1
+            self._release(environment)
+
+    def _discard(self, environment: Environment) -> None:
+        with self._lock:
+            self._all.discard(environment)
+            self._stale.discard(environment)
+        with contextlib.suppress(OSError):
+            environment.close()

@@ -1,0 +1,73 @@
+"""The project that the command was called in, and what it knows of its running stack (`.interlock/dev.json`)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from interlock_dev.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """A stack that serves: where, with which key, and what its resources are called."""
+
+    url: str
+    aws_endpoint_url: str
+    api_key: str
+    table: str
+    bucket: str
+    workflow_arn: str
+    plugin_index: str
+    pid: int
+
+
+class Project:
+    """A folder with a template."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._state = root / ".interlock" / "dev.json"
+
+    @classmethod
+    def find(cls, start: Path) -> Project:
+        """The project that holds `start`. Raises `UsageError`."""
+        for folder in (start, *start.parents):
+            if (folder / "template.yaml").is_file():
+                return cls(folder)
+        raise UsageError(f"there is no template.yaml in {start} or above it")
+
+    def template(self, *, built: bool) -> Path:
+        """The template to serve. Raises `UsageError` when it is not built."""
+        if not built:
+            return self.root / "template.yaml"
+        path = self.root / ".aws-sam" / "build" / "template.yaml"
+        if not path.is_file():
+            raise UsageError(f"nothing is built ({path} is missing): run `make build` first")
+        return path
+
+    def running(self) -> RunningStack | None:
+        """The project's stack, if one is up."""
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            stack = RunningStack(**json.loads(self._state.read_text()))
+            os.kill(stack.pid, 0)
+            return stack
+        return None
+
+    def publish(self, stack: RunningStack) -> None:
+        """Tells the stack to who looks for it; readable for the developer alone, since it holds the key."""
+        self._state.parent.mkdir(exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._state.parent, prefix="dev-")
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(asdict(stack), stream, indent=1)
+        Path(name).replace(self._state)
+
+    def withdraw(self) -> None:
+        """Removes what this process published; what another stack has published since stays."""
+        running = self.running()
+        if running is not None and running.pid == os.getpid():
+            self._state.unlink(missing_ok=True)

