@@ -8,6 +8,8 @@ import PIL.Image
 from PIL import ExifTags, TiffImagePlugin
 from pydantic import JsonValue
 
+from interlock_plugins._images import METADATA_ERRORS
+
 _LONGEST = 1000
 """Characters of a text and items of a list that are kept. What is longer is left out: previews, maker's notes."""
 
@@ -29,7 +31,7 @@ def exif_values(image: PIL.Image.Image) -> dict[str, JsonValue]:
             _collect(exif, ExifTags.TAGS, values)
             for group, names in _GROUPS.items():
                 _collect(exif.get_ifd(group), names, values)
-    except Exception:  # hostile metadata raise anything, and the image itself is sound
+    except METADATA_ERRORS:
         return values
     return values
 

@@ -5,6 +5,7 @@ are decoded, so that a file of some kilobytes cannot take gigabytes: the format 
 """
 
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -36,8 +37,13 @@ MIME_TYPES: Mapping[str, str] = MappingProxyType(
 )
 """The formats that are opened, and nothing else is: Pillow's EPS, for one, would start Ghostscript."""
 
-_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "La", "CMYK", "YCbCr"})
+_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _MODES_16_BIT = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
+
+METADATA_ERRORS = (
+    ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error
+)  # fmt: skip
+"""What Pillow raises for hostile metadata. Such an image is taken all the same: its pixels are sound."""
 
 _ORIENTATION = 0x0112
 """The EXIF tag that says how the camera was held (EXIF 2.32, section 4.6.4)."""
@@ -98,19 +104,20 @@ def format_name(image: PIL.Image.Image) -> str:
 
 def as_gray(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture as one sees it, in mode L: upright by its EXIF orientation, what is transparent white."""
-    gray = _eight_bit(image).convert("L")
     if image.has_transparency_data:
+        layer = _with_alpha(image)
         # On one channel, since in colour this would hold 600 MB for a large image.
-        white = PIL.Image.new("L", gray.size, "white")
-        white.paste(gray, mask=(image if image.mode == "RGBA" else image.convert("RGBA")).getchannel("A"))
-        gray = white
+        gray = PIL.Image.new("L", layer.size, "white")
+        gray.paste(layer.convert("L"), mask=layer.getchannel("A"))
+    else:
+        gray = _eight_bit(image).convert("L")
     return _turned_as(image, gray)
 
 
 def as_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture as one sees it, in mode RGB: upright by its EXIF orientation, what is transparent white."""
     if image.has_transparency_data:
-        layer = image if image.mode == "RGBA" else image.convert("RGBA")
+        layer = _with_alpha(image)
         rgb = PIL.Image.new("RGB", layer.size, "white")
         rgb.paste(layer, mask=layer)
     else:
@@ -120,7 +127,12 @@ def as_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
 
 def as_rgba(image: PIL.Image.Image) -> PIL.Image.Image:
     """The picture upright by its EXIF orientation, in mode RGBA if a part may be transparent, else RGB."""
-    return _turned_as(image, image.convert("RGBA")) if image.has_transparency_data else as_rgb(image)
+    return _turned_as(image, _with_alpha(image)) if image.has_transparency_data else as_rgb(image)
+
+
+def _with_alpha(image: PIL.Image.Image) -> PIL.Image.Image:
+    """The image in mode RGBA: itself if it is, since a copy of a large one is 200 MB."""
+    return image if image.mode == "RGBA" else _eight_bit(image).convert("RGBA")
 
 
 def _eight_bit(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -135,6 +147,6 @@ def _turned_as(source: PIL.Image.Image, image: PIL.Image.Image) -> PIL.Image.Ima
     try:
         with warnings.catch_warnings(action="ignore"):
             turn = _UPRIGHT.get(source.getexif().get(_ORIENTATION, 1))
-    except Exception:  # as in open_image; but damaged metadata do not spoil the pixels
+    except METADATA_ERRORS:
         turn = None
     return image if turn is None else image.transpose(turn)
