@@ -47,7 +47,7 @@ check: setup ## ruff, mypy strict, import contracts, scanner, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/scan_execution_violations.py
 	$(BIN)/sam validate --lint
 
