@@ -1,0 +1,114 @@
+"""From paths to a report: finds the files, reads each once, and has every rule look at it."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from execution_rules import waivers
+from execution_rules.rule import Rule, Violation
+from execution_rules.syntax import SyntaxTree
+from execution_rules.waivers import Waived
+
+ROOTS = ("functions", "layers", "devkit")
+"""What is scanned by default: all that is deployed, and what stands in for it locally."""
+
+SYNTAX_CODE = "ILK000"
+SYNTAX_TITLE = "A file can be parsed"
+
+
+class Misuse(Exception):
+    """The scanner was called with what it cannot scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a scan found."""
+
+    violations: tuple[Violation, ...]
+    waived: tuple[Waived, ...]
+    files: int
+    rules: tuple[Rule, ...]
+
+    @property
+    def summary(self) -> str:
+        return (
+            f"{_count(len(self.violations), 'violation')} in {_count(self.files, 'file')}"
+            f" ({_count(len(self.rules), 'rule')}, {_count(len(self.waived), 'waiver')})"
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def scan(paths: Sequence[Path], rules: Sequence[Rule], root: Path) -> Report:
+    """Scans files and folders, the default roots if none is given. Raises `Misuse` on a path that is not there or
+    cannot be read. Violations come in the order of path and line."""
+    found: list[Violation] = []
+    waived: list[Waived] = []
+    names: list[PurePosixPath] = []
+    for file in find_files(paths or [root / name for name in ROOTS]):
+        names.append(relative(file, root))
+        left, let_pass = scan_source(_read(file), names[-1], rules)
+        found += left
+        waived += let_pass
+    for rule in rules:
+        found += rule.check_project(names, whole=not paths)
+    return Report(tuple(sorted(set(found))), tuple(waived), len(names), tuple(rules))
+
+
+def scan_source(source: bytes, path: PurePosixPath, rules: Sequence[Rule]) -> tuple[list[Violation], list[Waived]]:
+    """The violations of one file's content, and those of them that are waived."""
+    try:
+        tree = SyntaxTree.parse(source)
+        violations = [violation for rule in rules for violation in rule.check(tree, path)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return [_unparsable(path, error)], []
+    return waivers.apply(str(path), violations, list(waivers.waivers_in(tree.text)))
+
+
+def _unparsable(path: PurePosixPath, error: Exception) -> Violation:
+    line = getattr(error, "lineno", None) or 1
+    column = getattr(error, "offset", None) or 1
+    python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    message = f"cannot be parsed by {python}: {getattr(error, 'msg', error)}"
+    return Violation(str(path), line, max(column, 1), SYNTAX_CODE, message)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Misuse(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def find_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The Python files in folders, and files named themselves, each once and in order. Raises `Misuse`."""
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise Misuse(f"{path}: there is no such file or folder")
+        yield from _python_files(path.resolve(), seen)
+
+
+def _python_files(path: Path, seen: set[Path]) -> Iterator[Path]:
+    """What is in a folder, links followed. Only caches and hidden folders are left out: nothing is imported there."""
+    if path in seen:
+        return
+    seen.add(path)
+    if not path.is_dir():
+        yield path
+        return
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise Misuse(f"{path}: cannot be read: {error.strerror}") from error
+    for entry in entries:
+        if entry.suffix == ".py" or (entry.is_dir() and entry.name[0] != "." and entry.name != "__pycache__"):
+            yield from _python_files(entry.resolve(), seen)
+
+
+def relative(file: Path, root: Path) -> PurePosixPath:
+    """A file's path as it is reported: from the root if it lies there, else whole."""
+    return PurePosixPath((file.relative_to(root) if file.is_relative_to(root) else file).as_posix())
