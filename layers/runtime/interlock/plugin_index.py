@@ -8,11 +8,13 @@ with a thousand plugins as with one.
 """
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -31,6 +33,10 @@ from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 GROUP = "interlock.plugins"
 DEFAULT_DIRECTORY = "/opt/python/interlock_index"
 IMPORT_LIMIT_S = 20.0
+
+_FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s'\"():]+)+/")
+"""Of an absolute path all but its last part: a reason is public, and where things lie here is not."""
+
 MODULE_PREFIX = "interlock_added_"
 
 
@@ -111,36 +117,39 @@ def _describe(source: PluginSource) -> list[PluginManifest]:
     from interlock.plugin import Plugin  # noqa: PLC0415 - pydantic is for this child alone, not for those who read
 
     module = _load_file(Path(source.path))
-    found = [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.startswith(module.__name__)
-    ]
+    # By the name in the module, which need not be the class's own; a class of two names is one plugin.
+    found: dict[type[Plugin], str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.startswith(module.__name__):
+            found.setdefault(value, name)
     if not found:
         raise ImportError("holds no class derived from interlock.plugin.Plugin")
-    return [_describe_class(one, PluginSource(source.module, one.__name__, source.path)) for one in found]
+    return [_describe_class(one, PluginSource(source.module, name, source.path)) for one, name in found.items()]
 
 
 def _describe_to(descriptor: int, source: PluginSource) -> None:
     try:
-        answer: dict[str, Any] = {"manifests": [manifest.to_dict() for manifest in _describe(source)]}
+        answer = json.dumps({"manifests": [manifest.to_dict() for manifest in _describe(source)]})
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: whatever an import does is its reason
-        answer = {"outcome": _reason(error)}
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(answer, stream)
+        answer = json.dumps({"outcome": _reason(error)})
+    with os.fdopen(descriptor, "r+") as stream:
+        # An import may have written to any descriptor.
+        stream.seek(0)
+        stream.truncate()
+        stream.write(answer)
 
 
 def _reason(error: BaseException) -> str:
     """Why a plugin could not be loaded, for a human."""
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and error.name:
         return f"needs {error.name}: not installed"
     if isinstance(error, SystemExit):
         return f"its import exited with {error.code!r}"
     try:
         text = str(error)
-    except Exception as broken:  # an exception may fail to describe itself; then its class must do as outcome
+    except BaseException as broken:  # an exception may fail to describe itself; then its class must do as outcome
         return f"its import failed: {_outcome_name(error)} ({_outcome_name(broken)} in its __str__)"
-    return f"its import failed: {type(error).__name__}: {text}"
+    return f"its import failed: {type(error).__name__}: {_FOLDERS.sub('', text)}"
 
 
 def _outcome_name(error: BaseException) -> str:
@@ -149,24 +158,39 @@ def _outcome_name(error: BaseException) -> str:
 
 def _describe_in_child(name: str, source: PluginSource) -> list[PluginManifest]:
     """Never raises: a plugin that cannot be loaded is described by its reason."""
-    read, write = os.pipe()
-    command = [sys.executable, "-m", "interlock.plugin_index", "--describe", json.dumps(asdict(source)), str(write)]
-    with os.fdopen(read, "rb") as answer, tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
+        command = [
+            sys.executable,
+            "-m",
+            "interlock.plugin_index",
+            "--describe",
+            json.dumps(asdict(source)),
+            str(answer.fileno()),
+        ]
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, pass_fds=[write], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            pass_fds=[answer.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
-        os.close(write)
         try:
             code = child.wait(IMPORT_LIMIT_S)
         except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
             return [_broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")]
+        finally:
+            # It, and what it has started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        answer.seek(0)
         text = answer.read()
-    if not text:
+    try:
+        described = json.loads(text)
+    except ValueError:
         ended = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
         return [_broken(name, source, f"its import {ended}")]
-    described = json.loads(text)
     if "outcome" in described:
         return [_broken(name, source, described["outcome"])]
     return [PluginManifest.from_dict(document) for document in described["manifests"]]

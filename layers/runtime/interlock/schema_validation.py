@@ -28,6 +28,9 @@ class SchemaValidator:
             return _problems(self._compiled[key], value)
         except UnicodeEncodeError:
             return [{"path": "", "message": "holds a lone surrogate, which is not Unicode text"}]
+        except ValueError:
+            # The validator goes 255 levels down.
+            return [{"path": "", "message": "is nested too deeply"}]
 
 
 def _problems(compiled: Draft202012Validator, value: Any) -> list[dict[str, str]]:
@@ -57,8 +60,8 @@ def _describe(error: ValidationError) -> list[dict[str, str]]:
 
 
 def pointer(parts: Sequence[str | int]) -> str:
-    """A JSON Pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    """A JSON Pointer (RFC 6901). One that is very long, its names being the caller's, is cut in its middle."""
+    return _shortened("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts))
 
 
 def _file_message(text: str) -> str:

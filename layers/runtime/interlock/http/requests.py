@@ -1,23 +1,25 @@
 """Requests as the gateway hands them over: who is calling, the JSON body, the query, the `Prefer` header."""
 
 import base64
-import binascii
-import json
+import math
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.schema_validation import pointer
+from interlock.schema_validation import MAX_REPORTED, pointer
 
 MAX_WAIT_S = 20
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
-_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_QUOTED = r'"(?:\\.|[^"\\])*"'
+_PREFERENCE = re.compile(rf'(?:{_QUOTED}|[^,"])+')
+_BEFORE_PARAMETERS = re.compile(rf'(?:{_QUOTED}|[^;"])*')
 
 
 def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
@@ -33,47 +35,50 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
 
 def json_body[Model: BaseModel](event: APIGatewayProxyEvent, model: type[Model], *, optional: bool = False) -> Model:
     """The body as a model. Raises `InvalidRequest` that names the field."""
-    text = _text(event)
-    if optional and not text.strip():
+    body = _body(event)
+    if optional and not body.strip():
         return model()
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
-    document = _parsed(text)
+    document = _parsed(body)
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = [{"path": pointer(item["loc"]), "message": item["msg"]} for item in error.errors()]
+        problems = [{"path": pointer(item["loc"]), "message": item["msg"]} for item in error.errors()[:MAX_REPORTED]]
         first = problems[0]
         message = f"The body is not a valid request: {first['path'] or '/'}: {first['message']}."
         raise InvalidRequest(message, errors=problems) from None
 
 
-def _text(event: APIGatewayProxyEvent) -> str:
+def _body(event: APIGatewayProxyEvent) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return body
+        return body.encode("utf-8", "surrogatepass")
     try:
-        return base64.b64decode(body, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidRequest("The body is not UTF-8 text.") from None
+        return base64.b64decode(body, validate=True)
+    except ValueError:
+        raise InvalidRequest("The body is not what its encoding says.") from None
 
 
-def _parsed(text: str) -> Any:
+def _parsed(body: bytes) -> Any:
+    """Strict JSON: no NaN, no half characters, nested at most 200 deep."""
     try:
-        document = json.loads(text, parse_constant=_refuse)
-    except RecursionError:
-        raise InvalidRequest("The body is nested too deeply.") from None
+        document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.") from None
-    # JSON's \u escapes can spell half a character, which no encoder takes afterwards.
-    if "\\ud" in text.lower() and _LONE_SURROGATE.search(json.dumps(document, ensure_ascii=False)):
-        raise InvalidRequest("The body holds a lone surrogate (\\ud800 to \\udfff), which is not Unicode text.")
+        raise InvalidRequest(f"The body cannot be read as JSON: {error}.") from None
+    # `1e999` is JSON and yet no number that we, or who reads our answers, could hold.
+    if not _finite(document):
+        raise InvalidRequest("The body holds a number that is out of range.")
     return document
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def header(event: APIGatewayProxyEvent, name: str) -> str:
@@ -112,8 +117,8 @@ def preference(event: APIGatewayProxyEvent) -> int | None:
     if "respond-async" not in asked:
         return None
     wait = asked.get("wait") or "0"
-    if not (wait.isascii() and wait.isdigit()) or int(wait) > MAX_WAIT_S:
-        raise InvalidRequest(f"Prefer: wait={wait} must be whole seconds from 0 to {MAX_WAIT_S}.")
+    if not re.fullmatch("[0-9]{1,9}", wait) or int(wait) > MAX_WAIT_S:
+        raise InvalidRequest(f"Prefer: wait={wait[:20]} must be whole seconds from 0 to {MAX_WAIT_S}.")
     return int(wait)
 
 
@@ -135,7 +140,8 @@ def has_header(event: APIGatewayProxyEvent, name: str) -> bool:
 def _preferences(text: str) -> dict[str, str]:
     """RFC 7240, section 2: names in any case, of a repeated one the first counts, parameters after `;` are ignored."""
     found: dict[str, str] = {}
-    for item in text.split(","):
-        name, _, value = item.partition(";")[0].partition("=")
+    for item in _PREFERENCE.findall(text):
+        preference_itself = _BEFORE_PARAMETERS.match(item)
+        name, _, value = (preference_itself.group() if preference_itself else "").partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return found

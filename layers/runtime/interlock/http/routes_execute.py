@@ -62,20 +62,21 @@ class ExecuteRoute:
                 return self._run_now(job, call, once, context)
             return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, context))
         except AlreadyClaimed as error:
-            return self._replayed(error.claim, once, SYNC_LIMIT_S if wait_s is None else wait_s, context)
+            return self._replayed(error.claim, once, wait_s, context)
 
     def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, context: Any) -> Response[str]:
         finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S, once=once)
         return self._ended(finished.job, finished.result)
 
     def _replayed(
-        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: float, context: Any
+        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: int | None, context: Any
     ) -> Response[str]:
         """The job of the first request under this key, joined while it is in flight."""
         if ours is None or first.request_hash != ours.request_hash:
             raise IdempotencyMismatch
-        job = self._awaited(self._service.get(first.tenant, first.job_id), wait_s, context)
-        answer = self._accepted(job)
+        job = self._service.get(first.tenant, first.job_id)
+        job = self._awaited(job, SYNC_LIMIT_S if wait_s is None else wait_s, context)
+        answer = self._accepted(job, preferred=wait_s is not None)
         answer.headers["Idempotency-Replayed"] = "true"
         return answer
 
@@ -87,11 +88,11 @@ class ExecuteRoute:
             job = self._service.get(job.tenant, job.job_id)
         return job
 
-    def _accepted(self, job: Job) -> Response[str]:
+    def _accepted(self, job: Job, *, preferred: bool = True) -> Response[str]:
         if job.finished:
             return self._ended(job, None)
-        headers = {"Location": f"/v1/jobs/{job.job_id}", "Preference-Applied": "respond-async"}
-        return json_response(202, job_document(job), headers)
+        applied = {"Preference-Applied": "respond-async"} if preferred else {}
+        return json_response(202, job_document(job), {"Location": f"/v1/jobs/{job.job_id}", **applied})
 
     def _ended(self, job: Job, result: Any) -> Response[str]:
         if job.error is not None:

@@ -4,13 +4,13 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_lambda_powertools.event_handler import Response
 
 from interlock.documents import Documents
 from interlock.domain.access import Scope
-from interlock.domain.errors import InvalidRequest, NotFinished
+from interlock.domain.errors import AlreadyFinished, InvalidRequest, NotFinished, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.models import CancelRequest, job_document, result_document
@@ -23,6 +23,7 @@ from interlock.ports import JobFilter
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
+MAX_NAME = 64
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -34,7 +35,7 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
     def list_jobs() -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
         values = query(app.resolver.current_event, "plugin", "tool", "status", "limit", "cursor")
-        plugin, tool = single(values, "plugin"), single(values, "tool")
+        plugin, tool = _name(values, "plugin"), _name(values, "tool")
         statuses = [_status(word) for word in values.get("status", [])]
         wanted = JobFilter(principal.tenant, plugin, None if tool is None else _pairs(registry, plugin, tool), statuses)
         cursor = Cursor(principal.tenant, plugin, tool, statuses)
@@ -51,13 +52,13 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        return json_response(200, job_document(service.get(principal.tenant, job_id)))
+        return json_response(200, job_document(service.get(principal.tenant, _id(job_id))))
 
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
         try:
-            job = service.result(principal.tenant, job_id)
+            job = service.result(principal.tenant, _id(job_id))
         except NotFinished as error:
             return error_response(error.info, job_id=job_id)
         return json_response(200, result_document(job, presented(job, documents)))
@@ -67,8 +68,25 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
     def cancel_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_CANCEL)
         request = json_body(app.resolver.current_event, CancelRequest, optional=True)
-        job = service.cancel(principal.tenant, job_id, request.reason)
+        try:
+            job = service.cancel(principal.tenant, _id(job_id), request.reason)
+        except AlreadyFinished as error:
+            return error_response(error.info, job_id=job_id)
         return json_response(200 if job.finished else 202, job_document(job))
+
+
+def _id(text: str) -> str:
+    """The id of a job. What is none, and might be too long for a key of the table, is never looked up."""
+    if not _ULID.fullmatch(text):
+        raise NotFound(f"There is no job {text[:40]!r}.")
+    return text
+
+
+def _name(values: Mapping[str, list[str]], parameter: str) -> str | None:
+    name = single(values, parameter)
+    if name is not None and len(name) > MAX_NAME:
+        raise InvalidRequest(f"{parameter} must have at most {MAX_NAME} characters.")
+    return name
 
 
 def _pairs(registry: PluginRegistry, plugin: str | None, tool: str) -> list[tuple[str, str]]:
@@ -85,8 +103,8 @@ def _status(word: str) -> JobStatus:
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
-        raise InvalidRequest(f"limit={text!r} must be a whole number from 1 to {MAX_LIMIT}.")
+    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_LIMIT):
+        raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
 
 

@@ -1,0 +1,237 @@
+"""The OpenAPI document by itself: as committed, valid, with true examples, and in the domain's own words."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from importlib.resources import files
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from ulid import ULID
+
+from interlock.domain.access import Scope
+from interlock.domain.errors import ERROR_TYPES, ErrorCode
+from interlock.domain.job import CancelOutcome
+from interlock.domain.job_status import FINAL, STATUS_ALIASES, JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.http import openapi, routes_jobs
+from interlock.http.requests import MAX_WAIT_S
+from interlock.http.responses import STATUS_BY_CODE
+
+type Json = dict[str, Any]
+
+DOCUMENT: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+COMPONENTS: Json = DOCUMENT["components"]
+NO_KEY = {"getHealth", "getOpenApi"}
+
+
+def operations() -> Iterator[tuple[str, str, Json]]:
+    for path, item in DOCUMENT["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def resolved(node: Json) -> Json:
+    """What a reference stands for; anything else is itself."""
+    while "$ref" in node:
+        found: Any = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        node = found
+    return node
+
+
+def nodes(node: Any, where: str = "#") -> Iterator[tuple[str, Json]]:
+    """Every object of the document with its place."""
+    if isinstance(node, dict):
+        yield where, node
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield from nodes(value, f"{where}/{key}")
+
+
+def problems(schema: Json, value: Any) -> list[str]:
+    validator = jsonschema_rs.Draft202012Validator({**schema, "components": COMPONENTS}, validate_formats=True)
+    return [error.message for error in validator.iter_errors(value)]
+
+
+def examples() -> Iterator[tuple[str, Json, Any]]:
+    """Every example with its place and the schema that it is an example of."""
+    for where, node in nodes(DOCUMENT):
+        if where.endswith("/value"):
+            continue
+        if "schema" in node:
+            if "example" in node:
+                yield where, node["schema"], node["example"]
+            for name, example in node.get("examples", {}).items():
+                yield f"{where} {name}", node["schema"], example["value"]
+        elif isinstance(node.get("examples"), list):
+            for example in node["examples"]:
+                yield where, node, example
+
+
+# --- The document as a whole -----------------------------------------------------------------------------------------
+
+
+def test_the_committed_document_is_what_the_builder_writes() -> None:
+    written = io.StringIO()
+    with redirect_stdout(written):
+        openapi.main()
+    again = "run: python -m interlock.http.openapi > layers/runtime/interlock/http/openapi.json"
+    assert files("interlock").joinpath("http", "openapi.json").read_text() == written.getvalue(), again
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_every_schema_is_valid_json_schema() -> None:
+    for schema in COMPONENTS["schemas"].values():
+        jsonschema_rs.meta.validate({**schema, "$schema": "https://json-schema.org/draft/2020-12/schema"})
+
+
+def test_every_component_is_used() -> None:
+    used = {node["$ref"] for _, node in nodes(DOCUMENT) if isinstance(node.get("$ref"), str)}
+    defined = {
+        f"#/components/{kind}/{name}"
+        for kind, several in COMPONENTS.items()
+        if kind != "securitySchemes"
+        for name in several
+    }
+    assert used == defined
+
+
+def test_every_example_is_one() -> None:
+    found = list(examples())
+    assert [f"{where}: {problem}" for where, schema, value in found for problem in problems(schema, value)] == []
+    # Every operation shows what it answers, and every one with a body what it takes.
+    assert len(found) > 50
+    for _, _, operation in operations():
+        contents = [resolved(answer)["content"]["application/json"] for answer in operation["responses"].values()]
+        contents += [operation["requestBody"]["content"]["application/json"]] if "requestBody" in operation else []
+        assert all(content["examples"] for content in contents), operation["operationId"]
+
+
+def test_an_example_that_does_not_fit_would_show() -> None:
+    [job] = [value for where, _, value in examples() if where.endswith("getJob/get") or " running" in where][:1]
+    assert problems({"$ref": "#/components/schemas/Job"}, job) == []
+    assert problems({"$ref": "#/components/schemas/Job"}, {**job, "status": "RUNNING"})
+    assert problems({"$ref": "#/components/schemas/Job"}, {**job, "created_at": "2026-11-22T10:11:12Z"})
+    assert problems({"$ref": "#/components/schemas/Job"}, {**job, "job_id": None})
+
+
+# --- Operations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), [*operations()])
+def test_each_operation_is_complete(path: str, method: str, operation: Json) -> None:
+    assert operation["operationId"]
+    assert operation["summary"]
+    assert operation["description"]
+    assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
+    in_path = {one["name"] for one in map(resolved, operation.get("parameters", [])) if one["in"] == "path"}
+    assert in_path == set(re.findall(r"{(\w+)}", path))
+    expected = {"405", "429", "503"} | (set() if operation["operationId"] in NO_KEY else {"401", "403"})
+    expected |= {"413"} if "requestBody" in operation else set()
+    assert expected <= set(operation["responses"])
+
+
+def test_scopes_are_those_of_the_domain() -> None:
+    needed = {operation["operationId"]: operation["security"] for _, _, operation in operations()}
+    assert {name for name, security in needed.items() if not security} == NO_KEY
+    scopes = {scope for security in needed.values() for one in security for scope in one["ApiKey"]}
+    assert scopes == set(Scope) - {Scope.ADMIN}
+    scheme = COMPONENTS["securitySchemes"]["ApiKey"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
+    assert all(f"`{scope}`" in scheme["description"] for scope in Scope)
+
+
+def test_links_lead_to_operations_by_values_that_are_there() -> None:
+    targets = {operation["operationId"]: operation for _, _, operation in operations()}
+    seen = set()
+    for _, _, operation in operations():
+        for answer in map(resolved, operation["responses"].values()):
+            properties = resolved(answer["content"]["application/json"]["schema"]).get("properties", {})
+            for name, reference in answer.get("links", {}).items():
+                link = resolved(reference)
+                takes = {one["name"] for one in map(resolved, targets[link["operationId"]].get("parameters", []))}
+                assert set(link["parameters"]) <= takes
+                assert {value.removeprefix("$response.body#/") for value in link["parameters"].values()} <= set(
+                    properties
+                )
+                seen.add((operation["operationId"], name))
+    assert {("execute", "getJob"), ("execute", "getResult"), ("execute", "cancelJob"), ("getJob", "getResult")} <= seen
+
+
+def test_the_execute_answers_name_their_headers() -> None:
+    answers = DOCUMENT["paths"]["/v1/execute"]["post"]["responses"]
+    assert set(answers["202"]["headers"]) == {"Location", "Preference-Applied", "Idempotency-Replayed"}
+    assert set(resolved(answers["405"])["headers"]) == {"Allow"}
+    for status in ("429", "503"):
+        assert set(resolved(answers[status])["headers"]) == {"Retry-After"}
+
+
+# --- Errors ----------------------------------------------------------------------------------------------------------
+
+
+def refusals() -> Iterator[tuple[int, Json]]:
+    """Every error that an operation may answer, as in its examples."""
+    for _, _, operation in operations():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                content = resolved(answer)["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorEnvelope"}
+                for code, example in content["examples"].items():
+                    assert example["value"]["error"]["code"] == code
+                    yield int(status), example["value"]["error"]
+
+
+def test_the_envelope_knows_every_code_and_type_of_the_domain() -> None:
+    error = resolved(COMPONENTS["schemas"]["ErrorEnvelope"]["properties"]["error"])["properties"]
+    assert resolved(error["code"])["enum"] == [code.value for code in ErrorCode]
+    assert set(resolved(error["type"])["enum"]) == set(ERROR_TYPES.values())
+    for code, error_type in ERROR_TYPES.items():
+        assert re.search(rf"^- `{error_type}`:.*`{code}`", resolved(error["code"])["description"], re.MULTILINE)
+
+
+def test_every_code_is_shown_where_it_is_answered() -> None:
+    shown = {(status, error["code"]) for status, error in refusals() if status != 405}
+    assert shown == {(STATUS_BY_CODE.get(code, 400), code.value) for code in ErrorCode}
+
+
+def test_types_go_with_their_codes() -> None:
+    assert {(error["code"], error["type"]) for _, error in refusals()} == {
+        (code.value, error_type) for code, error_type in ERROR_TYPES.items()
+    }
+
+
+# --- Words and bounds ------------------------------------------------------------------------------------------------
+
+
+def test_words_are_those_of_the_domain() -> None:
+    schemas = COMPONENTS["schemas"]
+    assert schemas["JobStatus"]["enum"] == [str(status) for status in JobStatus]
+    assert schemas["LifecycleState"]["enum"] == [str(state) for state in LifecycleState]
+    assert schemas["CancelOutcome"]["enum"] == [str(outcome) for outcome in CancelOutcome]
+    assert set(schemas["JobResult"]["properties"]["status"]["enum"]) == {str(status) for status in FINAL}
+    assert set(COMPONENTS["parameters"]["status"]["schema"]["items"]["enum"]) == {*map(str, JobStatus), *STATUS_ALIASES}
+
+
+def test_bounds_are_those_of_the_routes() -> None:
+    parameters = COMPONENTS["parameters"]
+    limit = parameters["limit"]["schema"]
+    assert (limit["minimum"], limit["maximum"], limit["default"]) == (
+        1,
+        routes_jobs.MAX_LIMIT,
+        routes_jobs.DEFAULT_LIMIT,
+    )
+    assert {parameters[name]["schema"]["maxLength"] for name in ("plugin", "tool")} == {routes_jobs.MAX_NAME}
+    assert f"at most {MAX_WAIT_S} seconds" in parameters["Prefer"]["description"]
+    job_id = COMPONENTS["schemas"]["JobId"]["pattern"]
+    assert job_id == f"^{routes_jobs._ULID.pattern}$"
+    assert re.fullmatch(job_id, str(ULID()))
