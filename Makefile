@@ -60,6 +60,11 @@ test: check build ## sets up, checks, builds, and passes every test with its cov
 bench: setup ## ratios of latencies, measured in one run against the local stack
 	$(BIN)/python -m interlock_dev.bench
 
+.PHONY: openapi
+openapi: setup ## writes the OpenAPI document
+	$(BIN)/python -m interlock_dev.openapi > build-openapi.json
+	mv build-openapi.json layers/runtime/interlock/http/openapi.json
+
 .PHONY: clean
 clean: ## removes what was built and set up
 	rm -rf .aws-sam .interlock .venv .uv build .coverage* coverage.xml .*_cache

@@ -1,0 +1,66 @@
+"""Jobs, plugins and results to show: real values, made by the functions that make them in the service."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from interlock.domain import job as jobs
+from interlock.domain.errors import ErrorCode
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.domain.metrics import ExecutionMetrics
+from interlock.domain.outcome import Outcome
+from interlock.domain.times import rfc3339
+from interlock.http import models
+from interlock.plugin_registry import PluginHealth
+
+AT = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
+ID = "01KY4QJ3HS0123456789ABCDEF"
+WHY = "not needed any more"
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGynq7wAAAABJRU5ErkJggg=="
+RESULT = {"text": "Let us begin.", "words": [], "mean_confidence": 0.96, "language": "eng", "width": 9, "height": 5}
+DOWNLOAD = {
+    "download_url": f"https://interlock-bucket.s3.amazonaws.com/jobs/acme/{ID}/result-1.json",
+    "size": 7340032,
+    "expires_at": rfc3339(AT + timedelta(minutes=15)),
+}
+
+
+def _later(seconds: float) -> datetime:
+    return AT + timedelta(seconds=seconds)
+
+
+PENDING = Job(
+    tenant="acme", job_id=ID, plugin="ocr", tool="analyze", plugin_version="1.0.0", timeout_s=20.0,
+    status=JobStatus.PENDING, created_at=AT, updated_at=AT, expires_at=AT + timedelta(days=7),
+)  # fmt: skip
+RUNNING = replace(
+    jobs.claimed(PENDING, worker_id="", now=_later(0.2), lease_expires_at=_later(15)),
+    progress=Progress(0.4, "page 2 of 5", _later(1.2)),
+)
+CANCELLING = jobs.cancel_requested(RUNNING, reason=WHY, now=_later(2))
+PREVENTED = jobs.cancel_requested(PENDING, reason=WHY, now=_later(0.1))
+
+
+def _ended(outcome: Outcome) -> Job:
+    return jobs.ended(RUNNING, replace(outcome, execution_time_ms=1741.2), result=None, progress=None, now=_later(2))
+
+
+SUCCEEDED = _ended(Outcome.succeeded(RESULT))
+FAILED = _ended(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no text found", exception="ValueError"))
+
+_TOOL = ToolManifest(
+    "analyze", "Analyze", "Reads the text in an image.", 20.0, 512,
+    {"type": "object", "properties": {"image": {"type": "string"}}, "required": ["image"]},
+    {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+)  # fmt: skip
+OCR = PluginManifest("ocr", "1.0.0", "Character recognition", "Reads printed text.", PluginSource("", ""), (_TOOL,))
+_BROKEN = PluginManifest("speech", "0", "speech", "", PluginSource("", ""), reason="needs torch: not installed")
+_METRICS = ExecutionMetrics(
+    succeeded=3, failed=1, executed=4, total_ms=180.4, last_ms=41.2, last_used=AT, buckets={106: 4}
+)
+GOOD = PluginHealth(OCR, LifecycleState.INITIALIZED, _METRICS, {"analyze": _METRICS})
+BAD = PluginHealth(_BROKEN, LifecycleState.UNAVAILABLE, ExecutionMetrics(), {})
+PLUGINS = [models.plugin_document(GOOD), models.plugin_document(BAD)]
+NO_PLUGIN = "There is no plugin 'orc'. There are: ocr, speech."

@@ -1,0 +1,315 @@
+"""The operations: what each takes and answers."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import interlock
+from interlock.domain.access import Scope
+from interlock.http import models
+from interlock_dev.openapi.examples import (
+    BAD,
+    CANCELLING,
+    DOWNLOAD,
+    FAILED,
+    GOOD,
+    OCR,
+    PENDING,
+    PLUGINS,
+    PNG,
+    PREVENTED,
+    RESULT,
+    RUNNING,
+    SUCCEEDED,
+    WHY,
+)
+from interlock_dev.openapi.refusals import REFUSALS
+from interlock_dev.openapi.schemas import Json, ref, refs
+
+
+def _json_content(schema: str, examples: Mapping[str, Any]) -> Json:
+    values = {name: {"value": value} for name, value in examples.items()}
+    return {"application/json": {"schema": ref(schema), "examples": values}}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an operation answers when all is well."""
+
+    description: str
+    schema: str
+    examples: Mapping[str, Any]
+    headers: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+    def document(self) -> Json:
+        return {
+            "description": self.description,
+            **({"headers": refs(self.headers, "headers")} if self.headers else {}),
+            "content": _json_content(self.schema, self.examples),
+            **({"links": refs(self.links, "links")} if self.links else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What an operation takes."""
+
+    schema: str
+    examples: Mapping[str, Any]
+    required: bool = True
+
+    def document(self) -> Json:
+        return {"required": self.required, "content": _json_content(self.schema, self.examples)}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method of a path. `refusals` and `parameters` are those besides what its path and its scope bring along."""
+
+    id: str
+    route: str
+    scope: Scope | None
+    summary: str
+    description: str
+    answers: Mapping[int, Answer]
+    refusals: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    body: Body | None = None
+
+    @property
+    def method(self) -> str:
+        return self.route.partition(" ")[0].lower()
+
+    @property
+    def path(self) -> str:
+        return self.route.partition(" ")[2]
+
+    def document(self) -> Json:
+        parameters = [*re.findall(r"{(\w+)}", self.path), *self.parameters]
+        key = f"Needs the scope `{self.scope}`." if self.scope else "Needs no key."
+        area = self.path.split("/")[2]
+        return {
+            "operationId": self.id,
+            "tags": [area if area in TAGS else "service"],
+            "summary": self.summary,
+            "description": f"{self.description} {key}",
+            "security": [{"ApiKey": [str(self.scope)]}] if self.scope else [],
+            **({"parameters": [ref(name, "parameters") for name in parameters]} if parameters else {}),
+            **({"requestBody": self.body.document()} if self.body else {}),
+            "responses": self._responses(),
+        }
+
+    def _responses(self) -> Json:
+        refusals = [*self.refusals, "MethodNotAllowed", "TooManyRequests", "Unavailable"]
+        refusals += ["Unauthorized", "Forbidden"] if self.scope else []
+        refusals += ["PayloadTooLarge"] if self.body else []
+        found = {status: answer.document() for status, answer in self.answers.items()}
+        found |= {REFUSALS[name].number: ref(name, "responses") for name in refusals}
+        return {str(status): found[status] for status in sorted(found)}
+
+
+TAGS = {
+    "execute": "Run tools.",
+    "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that made it.",
+    "plugins": "What there is to run, and how it fares.",
+    "service": "The service itself.",
+}
+
+_CANCEL: Mapping[int, Answer] = {
+    200: Answer(
+        "The job is cancelled: it never started, or was cancelled before.",
+        "Job",
+        {"prevented": models.job_document(PREVENTED)},
+        links=("getJob", "getResult"),
+    ),
+    202: Answer(
+        "The job is being stopped. It is `cancelling` until its process is gone.",
+        "Job",
+        {"cancelling": models.job_document(CANCELLING)},
+        links=("getJob", "getResult"),
+    ),
+}
+_CANCEL_BODY = Body("CancelRequest", {"with a reason": {"reason": WHY}}, required=False)
+_CANCEL_REFUSALS = ("InvalidRequest", "JobNotFound", "AlreadyFinished")
+
+OPERATIONS = (
+    Operation(
+        "execute",
+        "POST /v1/execute",
+        Scope.EXECUTE,
+        "Run a tool, now or as an asynchronous job",
+        "Without `Prefer` the tool runs now, for at most 25 s, and the answer has its result. With `Prefer: "
+        "respond-async` the answer is a pending job. Input that does not fit the tool's schema is refused before "
+        "anything is started, and leaves no job.",
+        {
+            200: Answer(
+                "The job has succeeded.",
+                "FinishedJob",
+                {
+                    "inline": models.finished_document(SUCCEEDED, RESULT),
+                    "large": models.finished_document(SUCCEEDED, DOWNLOAD),
+                },
+                headers=("Idempotency-Replayed",),
+                links=("getJob", "getResult"),
+            ),
+            202: Answer(
+                "The job has not finished yet.",
+                "Job",
+                {"pending": models.job_document(PENDING)},
+                headers=("Location", "Preference-Applied", "Idempotency-Replayed"),
+                links=("getJob", "getResult", "cancelJob"),
+            ),
+        },
+        refusals=("NotExecuted", "IdempotencyMismatch"),
+        parameters=("Prefer", "Idempotency-Key"),
+        body=Body(
+            "ExecuteRequest",
+            {
+                "the first tool": {"plugin": "ocr", "input": {"image": PNG}},
+                "within 5 s": {"plugin": "ocr", "tool": "analyze", "input": {"image": PNG}, "timeout_s": 5},
+            },
+        ),
+    ),
+    Operation(
+        "listJobs",
+        "GET /v1/jobs",
+        Scope.JOBS_READ,
+        "List jobs, newest first",
+        "However many pages, each job is in one of them, also while new ones arrive.",
+        {
+            200: Answer(
+                "A page.",
+                "JobList",
+                {
+                    "the last page": {"jobs": [models.job_document(SUCCEEDED)], "count": 1, "next_cursor": None},
+                    "there is more": {
+                        "jobs": [models.job_document(RUNNING)],
+                        "count": 1,
+                        "next_cursor": "MDFLWTRRSjNIUzAxMjM0NTY3ODlBQkNERUYuMGYxZTJkM2M0YjVhNjk3OA",
+                    },
+                },
+                links=("nextPage",),
+            )
+        },
+        refusals=("InvalidRequest",),
+        parameters=("plugin", "tool", "status", "limit", "cursor"),
+    ),
+    Operation(
+        "getJob",
+        "GET /v1/jobs/{job_id}",
+        Scope.JOBS_READ,
+        "Read a job",
+        "How it stands, without its result.",
+        {
+            200: Answer(
+                "The job.",
+                "Job",
+                {
+                    "running": models.job_document(RUNNING),
+                    "succeeded": models.job_document(SUCCEEDED),
+                    "failed": models.job_document(FAILED),
+                },
+                links=("getResult", "cancelJob"),
+            )
+        },
+        refusals=("JobNotFound",),
+    ),
+    Operation(
+        "deleteJob",
+        "DELETE /v1/jobs/{job_id}",
+        Scope.JOBS_CANCEL,
+        "Cancel a job",
+        "The same as `cancelJob`. The job stays readable until it expires.",
+        _CANCEL,
+        refusals=_CANCEL_REFUSALS,
+        body=_CANCEL_BODY,
+    ),
+    Operation(
+        "getResult",
+        "GET /v1/jobs/{job_id}/result",
+        Scope.JOBS_READ,
+        "Read the result of a finished job",
+        "Whatever its outcome: what the tool returned, or why it did not.",
+        {
+            200: Answer(
+                "The job has finished.",
+                "JobResult",
+                {
+                    "succeeded": models.result_document(SUCCEEDED, RESULT),
+                    "failed": models.result_document(FAILED, None),
+                    "prevented": models.result_document(PREVENTED, None),
+                },
+                links=("getJob",),
+            )
+        },
+        refusals=("JobNotFound", "NotFinished"),
+    ),
+    Operation(
+        "cancelJob",
+        "POST /v1/jobs/{job_id}/cancel",
+        Scope.JOBS_CANCEL,
+        "Cancel a job",
+        "A pending job never starts. The tool of a running one is asked to stop, and made to 2 s later. To cancel a "
+        "job twice is no error.",
+        _CANCEL,
+        refusals=_CANCEL_REFUSALS,
+        body=_CANCEL_BODY,
+    ),
+    Operation(
+        "listPlugins",
+        "GET /v1/plugins",
+        Scope.PLUGINS_READ,
+        "List plugins",
+        "Broken ones are listed with their reason.",
+        {
+            200: Answer(
+                "All plugins.",
+                "PluginList",
+                {"one is broken": {"plugins": PLUGINS, "total": 2, "available": 1, "failed": 0, "unavailable": 1}},
+            )
+        },
+    ),
+    Operation(
+        "getPlugin",
+        "GET /v1/plugins/{name}",
+        Scope.PLUGINS_READ,
+        "Read a plugin's manifest",
+        "Its tools, with the JSON Schemas of what they take and return.",
+        {200: Answer("The manifest.", "PluginManifest", {"ocr": OCR.public()}, links=("getPluginHealth",))},
+        refusals=("PluginNotFound",),
+    ),
+    Operation(
+        "getPluginHealth",
+        "GET /v1/plugins/{name}/health",
+        Scope.PLUGINS_READ,
+        "Read a plugin's state and counters",
+        "Over the whole fleet, together and by tool. At rest they equal the plugin's finished jobs.",
+        {
+            200: Answer(
+                "The health.",
+                "PluginHealth",
+                {"used": models.health_document(GOOD), "broken": models.health_document(BAD)},
+                links=("getPlugin",),
+            )
+        },
+        refusals=("PluginNotFound",),
+    ),
+    Operation(
+        "getHealth",
+        "GET /v1/health",
+        None,
+        "Is the service there?",
+        "It answers without asking anybody else.",
+        {200: Answer("It is.", "ServiceHealth", {"ok": {"status": "ok", "version": interlock.__version__}})},
+    ),
+    Operation(
+        "getOpenApi",
+        "GET /v1/openapi.json",
+        None,
+        "Read this document",
+        "OpenAPI 3.1.",
+        {200: Answer("This document.", "OpenApi", {"cut short": {"openapi": "3.1.0", "info": {}, "paths": {}}})},
+    ),
+)

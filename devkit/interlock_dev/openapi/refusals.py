@@ -1,0 +1,141 @@
+"""The error answers, with an example for each code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.domain import errors
+from interlock.domain.access import Scope
+from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE, error_object
+from interlock_dev.openapi.examples import AT, ID, NO_PLUGIN
+from interlock_dev.openapi.schemas import Json, ref, refs
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An error as it is answered, with what it is about."""
+
+    code: ErrorCode
+    message: str
+    details: Json
+    plugin: str | None = None
+    tool: str | None = None
+    job_id: str | None = None
+
+    def document(self) -> Json:
+        error = ErrorInfo(self.code, self.message, self.details)
+        return {"error": error_object(error, plugin=self.plugin, tool=self.tool, job_id=self.job_id, at=AT)}
+
+
+def _of_job(code: ErrorCode, message: str, **details: Any) -> Example:
+    return Example(code, message, details, "ocr", "analyze", ID)
+
+
+def _of(error: errors.InterlockError, **about: str) -> Example:
+    return Example(error.code, str(error), error.details, **about)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An error answer, with an example for each of its codes."""
+
+    description: str
+    examples: tuple[Example, ...]
+    headers: tuple[str, ...] = ()
+    status: int | None = None
+
+    @property
+    def number(self) -> int:
+        """The HTTP status that the responses' own table gives to the code, unless a route gives another."""
+        return self.status or STATUS_BY_CODE.get(self.examples[0].code, 400)
+
+    def document(self) -> Json:
+        headers = [*self.headers, *(["Retry-After"] if self.examples[0].code in RETRY_AFTER_S else [])]
+        examples = {str(one.code): {"value": one.document()} for one in self.examples}
+        return {
+            "description": f"{self.description} `code`: {', '.join(f'`{code}`' for code in examples)}.",
+            **({"headers": refs(headers, "headers")} if headers else {}),
+            "content": {"application/json": {"schema": ref("ErrorEnvelope"), "examples": examples}},
+        }
+
+
+_NOT_EXECUTED = (
+    Example(
+        ErrorCode.INVALID_REQUEST,
+        "The body is not a valid request: /inputs: Extra inputs are not permitted.",
+        {"errors": [{"path": "/inputs", "message": "Extra inputs are not permitted"}]},
+    ),
+    Example(
+        ErrorCode.INVALID_INPUT,
+        "The input does not fit the schema of ocr.analyze: /image is required.",
+        {"errors": [{"path": "/image", "message": "is required"}]},
+        "ocr",
+        "analyze",
+    ),
+    Example(ErrorCode.UNKNOWN_PLUGIN, NO_PLUGIN, {}, "orc"),
+    Example(ErrorCode.UNKNOWN_TOOL, "Plugin 'ocr' has no tool 'read'. It has: analyze.", {}, "ocr", "read"),
+    _of_job(ErrorCode.PLUGIN_EXCEPTION, "no text found", exception="ValueError"),
+    _of_job(ErrorCode.PLUGIN_CRASHED, "The process of plugin 'ocr' was ended by signal 11.", signal=11),
+    _of_job(
+        ErrorCode.INVALID_OUTPUT,
+        "The result of ocr.analyze does not fit its output schema.",
+        errors=[{"path": "/text", "message": "is required"}],
+    ),
+    _of_job(
+        ErrorCode.OUTPUT_TOO_LARGE,
+        "The result of ocr.analyze is over the limit of 67108864 bytes.",
+        size_bytes=67108865,
+        limit_bytes=67108864,
+    ),
+    Example(
+        ErrorCode.PLUGIN_UNAVAILABLE,
+        "Plugin 'speech' could not be loaded: needs torch: not installed.",
+        {"reason": "needs torch: not installed"},
+        "speech",
+    ),
+    _of_job(ErrorCode.TIMEOUT, "The tool ran over its limit of 20 s.", timeout_s=20.0),
+    _of_job(ErrorCode.MEMORY_EXCEEDED, "The tool used more memory than its limit of 512 MiB.", memory_mb=512),
+    _of_job(ErrorCode.CANCELLED, "The job was cancelled."),
+    _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could tell how it ended."),
+)
+
+REFUSALS: Mapping[str, Refusal] = {
+    "NotExecuted": Refusal(
+        "The request or its input was refused, and nothing was started; or, with a `job_id`, the job failed.",
+        _NOT_EXECUTED,
+        headers=("Idempotency-Replayed",),
+    ),
+    "InvalidRequest": Refusal(
+        "The body, the query or a header is malformed.",
+        (Example(ErrorCode.INVALID_REQUEST, "Unknown query parameter 'page'. There are: plugin, tool.", {}),),
+    ),
+    "Unauthorized": Refusal("The key is missing, unknown or expired.", (_of(errors.Unauthorized()),)),
+    "Forbidden": Refusal("The key lacks the scope.", (_of(errors.Forbidden(scope=Scope.EXECUTE.value)),)),
+    "JobNotFound": Refusal(
+        "There is no such job, it is another tenant's, or it has expired.",
+        (_of(errors.NotFound(f"There is no job {ID!r}.")),),
+    ),
+    "PluginNotFound": Refusal("There is no such plugin.", (_of(errors.NotFound(NO_PLUGIN)),)),
+    "MethodNotAllowed": Refusal(
+        "What other methods of this path answer.",
+        (Example(ErrorCode.INVALID_REQUEST, "This route takes GET.", {"allow": ["GET"]}),),
+        headers=("Allow",),
+        status=405,
+    ),
+    "NotFinished": Refusal(
+        "The job has not finished.", (_of(errors.NotFinished("The job is running.", status="running"), job_id=ID),)
+    ),
+    "AlreadyFinished": Refusal(
+        "The job ended before, and not as cancelled.",
+        (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), job_id=ID),),
+    ),
+    "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
+    "IdempotencyMismatch": Refusal("The key stands for another request.", (_of(errors.IdempotencyMismatch()),)),
+    "TooManyRequests": Refusal(
+        "Requests come too fast.", (Example(ErrorCode.RATE_LIMITED, "Too many requests. Try again shortly.", {}),)
+    ),
+    "Unavailable": Refusal(
+        "A service that Interlock stands on is down.", (_of(errors.ServiceUnavailable(service="table")),)
+    ),
+}
