@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.job_status import JobStatus
@@ -49,6 +50,12 @@ PRELOAD = ("interlock.plugin", "interlock.tool_runner")
 LOAD_LIMIT_S = 20.0
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_MESSAGE = 2000
+MAX_NAME = 200
+GIVEN_UP_AFTER = 3
+"""So many failures in a row, and the process is not used again: it may be what an earlier run has left that fails."""
+
+MAX_PROBLEMS = 20
+MAX_PROBLEM_TEXT = 300
 
 
 # --- In the Lambda process -------------------------------------------------------------------------------------------
@@ -140,7 +147,7 @@ class ToolRunner:
     def _completed(self, call: ToolCall, payload: bytes) -> Outcome:
         """What the worker says, believed as far as it fits: its process is the plugin's to tamper with."""
         try:
-            answer = json.loads(payload)
+            answer = _parsed(payload)
             verdict, said = answer["verdict"], answer["said"]
             return self._succeeded(call, said) if verdict == "succeeded" else _FAILURES[verdict](call, said)
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -149,6 +156,28 @@ class ToolRunner:
     def _succeeded(self, call: ToolCall, result: Any) -> Outcome:
         problems = self._registry.output_problems(call, result)
         return _misfit(call, problems) if problems else Outcome.succeeded(result)
+
+
+def _parsed(payload: bytes) -> Any:
+    """JSON as RFC 8259 has it. Raises ValueError also for what Python's parser takes besides: NaN, numbers that are
+    infinite as floats, halves of surrogate pairs."""
+    text = payload.decode()
+    value = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    if "\\u" in text:  # the worker escapes control characters alone: this is seldom
+        _encode(value).encode()
+    return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:50]} is no number in JSON")
+    return number
+
+
+def _cut(text: str, length: int) -> str:
+    """Text of the worker, in a length that the table takes and without halves of surrogate pairs."""
+    return text[:length].encode("utf-8", "replace").decode()
 
 
 def _crashed(call: ToolCall, exit_code: int | None, signal: int | None) -> Outcome:
@@ -177,12 +206,24 @@ def _invalid_output(call: ToolCall, problem: str) -> Outcome:
     return _misfit(call, [{"path": "", "message": problem}])
 
 
+def _problems(said: Any) -> list[dict[str, str]]:
+    """A plugin's list of problems, as far as it has the form of one, in a size that an envelope has."""
+    found = said[:MAX_PROBLEMS] if isinstance(said, list) else []
+    return [
+        {name: _cut(str(one[name]), MAX_PROBLEM_TEXT) for name in ("path", "message")}
+        for one in found
+        if isinstance(one, dict) and one.keys() >= {"path", "message"}
+    ]
+
+
 def _invalid_input(_: ToolCall, said: Any) -> Outcome:
-    return Outcome.failed(ErrorCode.INVALID_INPUT, str(said["message"]), errors=said["errors"])
+    message = _cut(str(said["message"]), MAX_MESSAGE)
+    return Outcome.failed(ErrorCode.INVALID_INPUT, message, errors=_problems(said["errors"]))
 
 
 def _exception(_: ToolCall, said: Any) -> Outcome:
-    return Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, str(said["message"]), exception=str(said["exception"]))
+    message, name = _cut(str(said["message"]), MAX_MESSAGE), _cut(str(said["exception"]), MAX_NAME)
+    return Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, message, exception=name)
 
 
 def _unavailable(call: ToolCall, reason: str) -> Outcome:
@@ -193,18 +234,32 @@ def _unavailable(call: ToolCall, reason: str) -> Outcome:
 _FAILURES: Mapping[str, Callable[[ToolCall, Any], Outcome]] = {
     "exception": _exception,
     "invalid_input": _invalid_input,
-    "invalid_output": lambda call, said: _invalid_output(call, str(said)),
+    "invalid_output": lambda call, said: _misfit(call, _problems(said)),
     "memory": lambda call, _: _memory_exceeded(call),
-    "unavailable": lambda call, said: _unavailable(call, str(said)),
+    "unavailable": lambda call, said: _unavailable(call, _cut(str(said), MAX_MESSAGE)),
 }
 """Each verdict of the worker besides `succeeded`, as an outcome."""
 
 
 # --- In the worker process -------------------------------------------------------------------------------------------
 
-# Bound now: a plugin may replace what the `json` module holds.
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+class _Encoder(json.JSONEncoder):
+    """With methods of its own: a plugin may replace those of its base."""
+
+    default, encode, iterencode = json.JSONEncoder.default, json.JSONEncoder.encode, json.JSONEncoder.iterencode
+
+
+_encode = _Encoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _loaded: dict[tuple[str, str, str | None], Any] = {}
+_failed_in_a_row: list[str] = []
+
+
+class Answer(NamedTuple):
+    """What the worker tells of a run: `said` is the result, or what the verdict needs to become an outcome."""
+
+    verdict: str
+    said: Any
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
@@ -214,11 +269,22 @@ def serve(request: bytes, channel: Channel) -> bytes:
     try:
         plugin = _load(PluginSource(**asked["source"]))
     except BaseException as error:  # whatever an import or a setup() does is an outcome: the reason it is unavailable
-        _print_traceback()
+        _print_traceback(channel)
         channel.retire()
-        return _answer("unavailable", f"{_class_name(error)}: {_text(error)}")
+        return _encoded(Answer("unavailable", f"{_class_name(error)}: {_text(error)}"))
     channel.ready()
-    return _run(plugin, asked, channel)
+    answer = _run(plugin, asked, channel)
+    _count_failures(answer.verdict, channel)
+    return _encoded(answer)
+
+
+def _count_failures(verdict: str, channel: Channel) -> None:
+    if verdict == "succeeded":
+        _failed_in_a_row.clear()
+    elif verdict != "invalid_input":
+        _failed_in_a_row.append(verdict)
+    if len(_failed_in_a_row) >= GIVEN_UP_AFTER:
+        channel.retire()
 
 
 def _load(source: PluginSource) -> Any:
@@ -230,7 +296,7 @@ def _load(source: PluginSource) -> Any:
     return _loaded[key]
 
 
-def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> bytes:
+def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
     from interlock.plugin import Cancelled as Stop  # noqa: PLC0415 - pydantic is for the worker alone
     from interlock.plugin import InvalidOutput  # noqa: PLC0415
 
@@ -239,41 +305,45 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> bytes:
         channel.arm(Stop)
         result = plugin.run(asked["tool"], asked["input"], context)
         channel.disarm()
-        return _answer("succeeded", result)
     except Stop as error:
         channel.interrupted()
-        return _answer("exception", {"exception": _class_name(error), "message": _text(error)})
+        return Answer("exception", {"exception": _class_name(error), "message": _text(error)})
     except InterlockError as error:
-        return _answer("invalid_input", {"message": str(error), "errors": error.details.get("errors", [])})
+        details = error.details if isinstance(error.details, dict) else {}
+        return Answer("invalid_input", {"message": _text(error), "errors": _problems(details.get("errors"))})
     except InvalidOutput as error:
-        return _answer("invalid_output", str(error))
+        return Answer("invalid_output", [{"path": "", "message": _text(error)}])
     except MemoryError:
         channel.retire()
-        return _answer("memory", None)
+        return Answer("memory", None)
     except BaseException as error:  # whatever a tool raises is an outcome
+        _print_traceback(channel)
+        said = {"exception": _class_name(error), "message": _text(error)}
         if channel.cancelled:
-            # It failed on its way out: that is how it was stopped.
+            # It failed on its way out, or while it said why: that is how it was stopped.
             channel.interrupted()
-        _print_traceback()
-        return _answer("exception", {"exception": _class_name(error), "message": _text(error)})
+        return Answer("exception", said)
+    return Answer("succeeded", result)
 
 
-def _answer(verdict: str, said: Any) -> bytes:
+def _encoded(answer: Answer) -> bytes:
     try:
-        return _encode({"verdict": verdict, "said": said}).encode()
+        return _encode(answer._asdict()).encode()
     except (ValueError, TypeError, RecursionError) as error:
-        # NaN, a cycle, a value that JSON has no form for.
-        return _encode({"verdict": "invalid_output", "said": f"cannot be written as JSON: {_text(error)}"}).encode()
+        # NaN, a cycle, half of a surrogate pair, a value that JSON has no form for.
+        problem = {"path": "", "message": f"cannot be written as JSON: {_text(error)}"}
+        return _encode(Answer("invalid_output", [problem])._asdict()).encode()
 
 
 def _class_name(error: BaseException) -> str:
-    return type(error).__name__
+    """As the class was named, whatever its metaclass says."""
+    return _cut(type.__dict__["__name__"].__get__(type(error)), MAX_NAME)
 
 
 def _text(error: BaseException) -> str:
     """The exception's own text, bounded. One that cannot say what it is has none."""
     try:
-        return str(error)[:MAX_MESSAGE]
+        return _cut(str(error), MAX_MESSAGE)
     except BaseException as broken:  # the plugin's own __str__ may do anything: the outcome keeps the class name
         return _failed_text(broken)
 
@@ -282,9 +352,12 @@ def _failed_text(error: BaseException) -> str:
     return f"(its text could not be read: {_class_name(error)})"
 
 
-def _print_traceback() -> None:
+def _print_traceback(channel: Channel) -> None:
     """For the job's log, where its author looks; the envelope carries none."""
-    traceback.print_exc(limit=50, file=sys.stderr)
+    try:
+        traceback.print_exc(limit=50, file=sys.stderr)
+    except Exception as broken:  # the plugin's stream, or its exception, failed at it: the outcome is the same
+        channel.log("warning", f"no traceback {_failed_text(broken)}")
 
 
 class WorkerContext:

@@ -6,7 +6,7 @@ neither descriptors, threads and locks nor its environment.
 """
 
 from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.child import Channel
+from interlock.sandbox.channel import Channel
 from interlock.sandbox.endings import (
     Cancelled,
     Completed,

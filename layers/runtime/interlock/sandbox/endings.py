@@ -18,7 +18,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What every ending has: the worker's process id, for who wants to see that it is gone."""
+    """What every ending has: the worker's process id, for who wants to see that it is gone; 0 when none was started."""
 
     pid: int
 
@@ -63,7 +63,7 @@ class Cancelled(_Ended):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTooLarge(_Ended):
-    """Its result is over the limit."""
+    """Its result is over the limit. The process is gone."""
 
     size_bytes: int
 

@@ -1,6 +1,7 @@
 """The limits of a run, and what of them the kernel enforces."""
 
 import contextlib
+import os
 import resource
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ MIB = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`wall_s` counts from when the worker is ready, `load_s` until then, `grace_s` from SIGTERM to SIGKILL (seconds).
-    `memory_mb` is resident memory with that of child processes (MiB). Log lines over their limits are dropped."""
+    `memory_mb` is resident memory with that of child processes (MiB). Log lines over their limits are dropped.
+
+    The grace comes on top of the other two: a run may last for `load_s + wall_s + grace_s`.
+    """
 
     wall_s: float
     load_s: float
@@ -21,15 +25,32 @@ class Limits:
     grace_s: float = 2.0
 
 
-def no_core_dumps() -> None:
+def bound_process() -> None:
+    """The limits of a worker that are the same for each run: no core dumps, and of the processes and threads that the
+    user may have (not root) one sixteenth stays for those who clean up after it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if soft != resource.RLIM_INFINITY:
+        share = soft - soft // 16
+        resource.setrlimit(resource.RLIMIT_NPROC, (share, share))
 
 
-def bound_memory(memory_mb: int) -> None:
-    """Bounds what the process may allocate: a backstop for what grows faster than the resident size is watched.
+def bound_run(memory_mb: int, folder: str) -> None:
+    """The limits of one run. They are soft, since another run of the process may have others.
 
-    Twice the limit and some more, since allocated is not resident: thread stacks and arenas are counted here.
+    Memory: a backstop for what grows faster than the resident size is watched. Twice the limit and some more, since
+    allocated is not resident (thread stacks and arenas count here), yet never all that the machine has.
+    Files: half of what is free, so that no single one fills the disk.
     """
-    with contextlib.suppress(ValueError, OSError):  # macOS knows the limit and refuses it
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, ((2 * memory_mb + 512) * MIB, hard))
+    machine_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    data_bytes = min((2 * memory_mb + 512) * MIB, max(memory_mb * MIB, machine_bytes * 3 // 4))
+    _bound(resource.RLIMIT_DATA, data_bytes)
+    disk = os.statvfs(folder)
+    if disk.f_blocks:  # a tmpfs without a limit says 0
+        _bound(resource.RLIMIT_FSIZE, disk.f_bavail * disk.f_frsize // 2)
+
+
+def _bound(which: int, value: int) -> None:
+    with contextlib.suppress(ValueError, OSError):  # macOS knows RLIMIT_DATA and refuses it
+        _, hard = resource.getrlimit(which)
+        resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))

@@ -1,22 +1,25 @@
-"""Frames between supervisor and worker: token, type, length, body.
+"""What supervisor and worker say to each other over pipes: requests one way, frames the other.
 
-The token is of one run. What else stands in the pipe (a plugin may write to any descriptor) is passed over, and
-so is whatever an earlier run has left there.
+A frame is token, kind, flags, length and body. The token is of one run. What else stands in the pipe (a plugin may
+write to any descriptor) is passed over, and so is whatever an earlier run has left there. No JSON here: code may
+replace what the `json` module holds.
 """
 
-import json
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Self
 
 TOKEN_BYTES = 16
-_HEAD = struct.Struct(">BQ")
+_HEAD = struct.Struct(">BBQ")
 HEAD_BYTES = TOKEN_BYTES + _HEAD.size
 SMALL_FRAME_BYTES = 4096
-"""PIPE_BUF on Linux: a frame up to here is written whole or not at all, whatever signal arrives meanwhile."""
+"""PIPE_BUF on Linux: a frame up to here is written whole or not at all, whatever signal arrives meanwhile. All are,
+but for results."""
+
+READ_BYTES = 1 << 18
+MAX_TEXT = 500
 
 
 class FrameType(IntEnum):
@@ -30,7 +33,7 @@ _KINDS = frozenset(FrameType)
 
 
 class Flag(IntFlag):
-    """The first byte of a RESULT. RETIRE: do not use this process again. INTERRUPTED: the run was stopped."""
+    """Comes with a RESULT. RETIRE: do not use this process again. INTERRUPTED: the run was stopped."""
 
     WARM = 0
     RETIRE = 1
@@ -41,53 +44,54 @@ class Flag(IntFlag):
 class RunHeader:
     """What the worker is told of a run besides the request."""
 
-    token: str
+    token: bytes
     wall_s: float
     memory_mb: int
     temp_dir: str
 
-    def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
 
-    @classmethod
-    def from_bytes(cls, text: bytes) -> Self:
-        return cls(**json.loads(text))
-
-
-_REQUEST = struct.Struct(">IQ")
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: FrameType
+    flags: Flag
+    body: bytes
 
 
-def request_frame(header: RunHeader, request: bytes) -> bytes:
-    """What the supervisor sends: the lengths of header and request, then both."""
-    text = header.to_bytes()
-    return _REQUEST.pack(len(text), len(request)) + text + request
+_REQUEST = struct.Struct(f">{TOKEN_BYTES}sdQHQ")
+
+
+def request_head(header: RunHeader, request_bytes: int) -> bytes:
+    """What the supervisor sends before the request itself."""
+    folder = os.fsencode(header.temp_dir)
+    return _REQUEST.pack(header.token, header.wall_s, header.memory_mb, len(folder), request_bytes) + folder
 
 
 def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
     """Waits for the next request. None: the supervisor has closed the pipe."""
-    head = read_exactly(descriptor, _REQUEST.size)
+    head = _read_exactly(descriptor, _REQUEST.size)
     if head is None:
         return None
-    header_bytes, request_bytes = _REQUEST.unpack(head)
-    header, request = read_exactly(descriptor, header_bytes), read_exactly(descriptor, request_bytes)
-    if header is None or request is None:
+    token, wall_s, memory_mb, folder_bytes, request_bytes = _REQUEST.unpack(head)
+    folder, request = _read_exactly(descriptor, folder_bytes), _read_exactly(descriptor, request_bytes)
+    if folder is None or request is None:
         return None
-    return RunHeader.from_bytes(header), request
+    return RunHeader(token, wall_s, memory_mb, os.fsdecode(folder)), request
 
 
-def read_exactly(descriptor: int, size: int) -> bytes | None:
+def _read_exactly(descriptor: int, size: int) -> bytes | None:
     """`size` bytes, or None at the end of the stream."""
-    parts = bytearray()
-    while len(parts) < size:
-        part = os.read(descriptor, min(size - len(parts), 1 << 20))
+    parts = []
+    while size:
+        part = os.read(descriptor, min(size, READ_BYTES))
         if not part:
             return None
-        parts += part
-    return bytes(parts)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
-def frame(token: bytes, kind: FrameType, body: bytes) -> bytes:
-    return token + _HEAD.pack(kind, len(body)) + body
+def frame_head(token: bytes, kind: FrameType, size: int, flags: Flag = Flag.WARM) -> bytes:
+    return token + _HEAD.pack(kind, flags, size)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -96,8 +100,42 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+_FRACTION = struct.Struct(">d")
+
+
+def progress_body(fraction: float, message: str) -> bytes:
+    return _FRACTION.pack(fraction) + _encoded(message)
+
+
+def read_progress(body: bytes) -> tuple[float, str] | None:
+    """Fraction (0 to 1) and message. None: that was never written by `progress_body`."""
+    if len(body) < _FRACTION.size:
+        return None
+    (fraction,) = _FRACTION.unpack_from(body)
+    # False for a NaN, too.
+    return (fraction, _decoded(body[_FRACTION.size :])) if 0 <= fraction <= 1 else None
+
+
+def log_body(level: str, message: str) -> bytes:
+    return _encoded(level) + b"\0" + _encoded(message)
+
+
+def read_log(body: bytes) -> tuple[str, str]:
+    """Level and message."""
+    level, _, message = body.partition(b"\0")
+    return _decoded(level), _decoded(message)
+
+
+def _encoded(text: str) -> bytes:
+    return text[:MAX_TEXT].encode("utf-8", "replace")
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")[:MAX_TEXT]
+
+
 class TooLarge(Exception):
-    """A frame announces a body over the limit."""
+    """A result is announced that is over the limit."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(size_bytes)
@@ -107,18 +145,18 @@ class TooLarge(Exception):
 class FrameReader:
     """Picks the frames of one run out of a stream of bytes."""
 
-    def __init__(self, token: bytes, max_body_bytes: int) -> None:
+    def __init__(self, token: bytes, result_bytes: int) -> None:
         self._token = token
-        self._max_body_bytes = max_body_bytes
+        self._result_bytes = result_bytes
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[FrameType, bytes]]:
+    def feed(self, data: bytes) -> Iterator[Frame]:
         """Takes what was read and yields the frames that are complete. Raises `TooLarge`."""
         self._buffer += data
         while (found := self._next()) is not None:
             yield found
 
-    def _next(self) -> tuple[FrameType, bytes] | None:
+    def _next(self) -> Frame | None:
         while True:
             start = self._buffer.find(self._token)
             if start < 0:
@@ -128,14 +166,14 @@ class FrameReader:
             del self._buffer[:start]
             if len(self._buffer) < HEAD_BYTES:
                 return None
-            kind, size = _HEAD.unpack_from(self._buffer, TOKEN_BYTES)
-            if kind not in _KINDS:
+            kind, flags, size = _HEAD.unpack_from(self._buffer, TOKEN_BYTES)
+            if kind == FrameType.RESULT and size > self._result_bytes:
+                raise TooLarge(size)
+            if kind not in _KINDS or (kind != FrameType.RESULT and size > SMALL_FRAME_BYTES):
                 del self._buffer[:TOKEN_BYTES]
                 continue
-            if size > self._max_body_bytes:
-                raise TooLarge(size)
             if len(self._buffer) < HEAD_BYTES + size:
                 return None
             body = bytes(memoryview(self._buffer)[HEAD_BYTES : HEAD_BYTES + size])
             del self._buffer[: HEAD_BYTES + size]
-            return FrameType(kind), body
+            return Frame(FrameType(kind), Flag(flags), body)

@@ -1,11 +1,11 @@
 """One run of a worker, watched: its frames, its output, its limits, a cancel, its end; all waited for at once."""
 
-import json
+import math
 import os
-import selectors
+import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from interlock.sandbox.cancel import CancelToken
@@ -21,14 +21,26 @@ from interlock.sandbox.endings import (
     TimedOut,
 )
 from interlock.sandbox.limits import MIB, Limits
-from interlock.sandbox.output import OutputLines
-from interlock.sandbox.processes import children, resident_bytes
-from interlock.sandbox.protocol import Flag, FrameReader, FrameType, RunHeader, TooLarge, request_frame
+from interlock.sandbox.memory import MemoryWatch
+from interlock.sandbox.output import OutputLines, discard
+from interlock.sandbox.processes import children, descendants
+from interlock.sandbox.protocol import (
+    READ_BYTES,
+    TOKEN_BYTES,
+    Flag,
+    Frame,
+    FrameReader,
+    FrameType,
+    RunHeader,
+    TooLarge,
+    read_log,
+    read_progress,
+    request_head,
+)
 from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
-MEMORY_PERIOD_S = 0.1
-READ_BYTES = 1 << 20
-FRAME_OVERHEAD_BYTES = 4096
+_LAST_READS = 40
+"""So often the frames of a worker that has died are read: more than its pipe holds, if somebody else still writes."""
 
 
 class Stop(Enum):
@@ -49,7 +61,12 @@ class Over(Enum):
 
 
 class Run:
-    """Gives a request to a worker and waits for the end."""
+    """Gives a request to a worker and waits for the end.
+
+    Each turn of the loop reads every descriptor at most once, and a bounded amount: so nothing that code writes keeps
+    its deadline, its memory or a cancel from being seen. The first stop counts: what was cancelled does not time out
+    any more, and the other way round.
+    """
 
     def __init__(
         self,
@@ -67,65 +84,74 @@ class Run:
         self._cancel = cancel
         self._on_progress = on_progress
         self._output = OutputLines(limits.log_lines, limits.log_bytes, on_log)
-        self._token = os.urandom(16)
-        self._frames = FrameReader(self._token, limits.result_bytes + FRAME_OVERHEAD_BYTES)
-        self._selector = selectors.DefaultSelector()
-        self._unsent = memoryview(b"")
+        self._token = os.urandom(TOKEN_BYTES)
+        self._frames = FrameReader(self._token, limits.result_bytes)
+        self._memory = MemoryWatch(limits.memory_mb, self._processes)
+        self._poll = select.poll()
+        self._handlers: dict[int, Callable[[], object]] = {}
+        self._unsent: list[memoryview] = []
         self._deadline = time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s)
         self._stop: Stop | None = None
         self._over: Over | None = None
-        self._answer = b""
+        self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
         self._size_bytes = 0
 
     def until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
         """The ending, and whether the worker may be used again; if not, it is gone. Raises `ZygoteGone`."""
-        header = RunHeader(self._token.hex(), self._limits.wall_s, self._limits.memory_mb, temp_dir)
-        self._unsent = memoryview(request_frame(header, request))
-        self._output.discard(self._worker.stdout, self._worker.stderr)
-        with self._selector:
-            self._register()
-            self._watch()
-        try:
-            return self._ending()
-        finally:
-            self._output.finish(self._worker.stdout, self._worker.stderr)
+        header = RunHeader(self._token, self._limits.wall_s, self._limits.memory_mb, temp_dir)
+        self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
+        discard(self._worker.stdout, self._worker.stderr)
+        self._listen()
+        self._watch()
+        ended = self._ending()
+        self._output.finish(self._worker.stdout, self._worker.stderr)
+        return ended
 
-    def _register(self) -> None:
-        register, worker = self._selector.register, self._worker
-        register(worker.requests, selectors.EVENT_WRITE, self._send)
-        register(worker.answers, selectors.EVENT_READ, self._receive)
-        register(worker.stdout, selectors.EVENT_READ, lambda: self._read_output(worker.stdout))
-        register(worker.stderr, selectors.EVENT_READ, lambda: self._read_output(worker.stderr))
-        register(self._zygote, selectors.EVENT_READ, self._zygote_ended)
+    def _listen(self) -> None:
+        worker, listen = self._worker, self._on
+        listen(worker.requests, self._send, select.POLLOUT)
+        listen(worker.answers, self._receive)
+        listen(worker.stdout, lambda: self._read_output(worker.stdout, "stdout"))
+        listen(worker.stderr, lambda: self._read_output(worker.stderr, "stderr"))
+        listen(self._zygote.fileno(), self._zygote_ended)
         if worker.exited >= 0:
-            register(worker.exited, selectors.EVENT_READ, self._worker_ended)
+            listen(worker.exited, self._worker_ended)
         if self._cancel is not None:
-            register(self._cancel, selectors.EVENT_READ, self._cancel_asked)
+            listen(self._cancel.fileno(), self._cancel_asked)
+
+    def _on(self, descriptor: int, handler: Callable[[], object], events: int = select.POLLIN) -> None:
+        self._handlers[descriptor] = handler
+        self._poll.register(descriptor, events)
+
+    def _off(self, descriptor: int) -> None:
+        del self._handlers[descriptor]
+        self._poll.unregister(descriptor)
 
     def _watch(self) -> None:
-        next_look = time.monotonic() + MEMORY_PERIOD_S
         while self._over is None:
-            wait_s = min(self._deadline, next_look) - time.monotonic()
-            for key, _ in self._selector.select(max(0.0, wait_s)):
-                key.data()
+            wait_s = min(self._deadline, self._memory.next_look_at) - time.monotonic()
+            for descriptor, _ in self._poll.poll(max(0, math.ceil(wait_s * 1000))):
+                if self._over is None:
+                    self._handlers[descriptor]()
             now = time.monotonic()
             if self._over is None and now >= self._deadline:
                 self._out_of_time()
-            if self._over is None and now >= next_look:
-                next_look = now + MEMORY_PERIOD_S
+            if self._over is None and now >= self._memory.next_look_at:
                 self._look_at_memory()
 
     # --- What may happen while it runs ---
 
     def _send(self) -> None:
         try:
-            self._unsent = self._unsent[os.write(self._worker.requests, self._unsent[:READ_BYTES]) :]
+            self._unsent[0] = self._unsent[0][os.write(self._worker.requests, self._unsent[0]) :]
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._unsent = memoryview(b"")  # it is dead: its end comes by another descriptor
+            self._unsent = []  # it is dead: its end comes by another descriptor
+        if self._unsent and not self._unsent[0]:
+            del self._unsent[0]
         if not self._unsent:
-            self._selector.unregister(self._worker.requests)
+            self._off(self._worker.requests)
 
     def _receive(self) -> bool:
         """Reads frames; False when there is nothing to read now."""
@@ -135,47 +161,51 @@ class Run:
             return False
         if not data:
             # Closed by the code, or by its death. Where there is no other word of a death, this is taken for it.
-            self._selector.unregister(self._worker.answers)
+            self._off(self._worker.answers)
             if self._worker.exited < 0:
                 self._over = Over.DIED
             return False
+        progress: Frame | None = None
         try:
-            for kind, body in self._frames.feed(data):
-                self._take(kind, body)
+            for frame in self._frames.feed(data):
+                if frame.kind is FrameType.PROGRESS:
+                    progress = frame  # of many the last is enough
+                else:
+                    self._take(frame)
         except TooLarge as error:
             self._over, self._size_bytes = Over.TOO_LARGE, error.size_bytes
+        if progress is not None and (told := read_progress(progress.body)) is not None:
+            self._on_progress(*told)
         return True
 
-    def _take(self, kind: FrameType, body: bytes) -> None:
-        match kind:
-            case FrameType.RESULT:
-                self._answer, self._over = body, Over.ANSWERED
-            case FrameType.READY if not self._worker.loaded:
-                self._worker.loaded = True
-                if self._stop is None:
-                    self._deadline = time.monotonic() + self._limits.wall_s
-            case FrameType.PROGRESS:
-                fraction, message = json.loads(body)
-                self._on_progress(fraction, message)
-            case FrameType.LOG:
-                level, message = json.loads(body)
-                self._output.add(LogLine("log", message, level))
+    def _take(self, frame: Frame) -> None:
+        if frame.kind is FrameType.RESULT:
+            self._answer, self._over = frame, Over.ANSWERED
+        elif frame.kind is FrameType.LOG:
+            level, message = read_log(frame.body)
+            self._output.add(LogLine("log", message, level))
+        elif not self._worker.loaded:
+            self._worker.loaded = True
+            if self._stop is None:
+                self._deadline = time.monotonic() + self._limits.wall_s
 
-    def _read_output(self, descriptor: int) -> None:
-        if not self._output.read(descriptor, "stdout" if descriptor == self._worker.stdout else "stderr"):
-            self._selector.unregister(descriptor)
+    def _read_output(self, descriptor: int, stream: str) -> None:
+        if not self._output.read(descriptor, stream):
+            self._off(descriptor)
 
     def _worker_ended(self) -> None:
         """It died; it may have answered just before."""
-        while self._over is None and self._worker.answers in self._selector.get_map() and self._receive():
-            pass
+        for _ in range(_LAST_READS):
+            if self._over is not None or self._worker.answers not in self._handlers or not self._receive():
+                break
         self._over = self._over or Over.DIED
 
     def _zygote_ended(self) -> None:
         raise ZygoteGone
 
     def _cancel_asked(self) -> None:
-        self._selector.unregister(self._cancel)  # type: ignore[arg-type]
+        if self._cancel is not None:
+            self._off(self._cancel.fileno())
         self._ask_to_stop(Stop.CANCEL)
 
     def _out_of_time(self) -> None:
@@ -191,9 +221,14 @@ class Run:
             self._worker.signal(signal.SIGTERM)
 
     def _look_at_memory(self) -> None:
-        self._size_bytes = resident_bytes(self._worker.pid)
-        if self._size_bytes > self._limits.memory_mb * MIB:
-            self._over = Over.MEMORY
+        size = self._memory.look()
+        if size is not None:
+            self._over, self._size_bytes = Over.MEMORY, size
+
+    def _processes(self) -> Iterator[int]:
+        """The worker and all that it has started: what else is below the zygote are workers that wait."""
+        others = self._zygote.workers - {self._worker.pid}
+        return (pid for pid in descendants(self._zygote.pid) if pid not in others)
 
     # --- What it comes to ---
 
@@ -201,36 +236,36 @@ class Run:
         pid = self._worker.pid
         if self._over is Over.ANSWERED:
             return self._answered()
-        loading = not self._worker.loaded
         status = self._zygote.end(self._worker)
         match self._over, self._stop:
             case Over.MEMORY, _:
                 return MemoryExceeded(pid=pid, resident_mb=self._size_bytes // MIB), False
             case Over.TOO_LARGE, _:
                 return OutputTooLarge(pid=pid, size_bytes=self._size_bytes), False
-            case Over.STUBBORN, _:
-                return self._stopped("killed", while_loading=loading), False
-            case Over.DIED, Stop():
-                return self._stopped("stopped", while_loading=loading), False
+            case Over.STUBBORN, stop:
+                return self._stopped(stop, "killed"), False
+            case Over.DIED, Stop() as stop:
+                return self._stopped(stop, "stopped"), False
             case _:
-                code = os.waitstatus_to_exitcode(status) if status is not None else 0
+                code = os.waitstatus_to_exitcode(status)
                 exit_code, number = (code, None) if code >= 0 else (None, -code)
+                loading = not self._worker.loaded
                 return Crashed(pid=pid, exit_code=exit_code, signal=number, while_loading=loading), False
 
     def _answered(self) -> tuple[Ending, bool]:
-        flags, payload = Flag(self._answer[0]) if self._answer else Flag.RETIRE, self._answer[1:]
+        flags, stop = self._answer.flags, self._stop
         # A worker with children, be they ended and not reaped, is not what it was before.
-        warm = self._stop is None and Flag.RETIRE not in flags and not children(self._worker.pid)
+        warm = stop is None and Flag.RETIRE not in flags and not children(self._worker.pid)
         if not warm:
             self._zygote.end(self._worker)
-        elif len(children(self._zygote.pid)) > self._zygote.workers:
+        elif children(self._zygote.pid) - self._zygote.workers:
             # What a run has started ends with it: here what has left its worker's family.
-            self._zygote.sweep(self._worker)
-        if self._stop is Stop.TIME or (self._stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
-            return self._stopped("stopped", while_loading=False), False
-        return Completed(pid=self._worker.pid, payload=payload), warm
+            self._zygote.sweep()
+        if stop is Stop.TIME or (stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
+            return self._stopped(stop, "stopped"), False
+        return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
-    def _stopped(self, how: How, *, while_loading: bool) -> Ending:
-        if self._stop is Stop.CANCEL:
+    def _stopped(self, stop: Stop | None, how: How) -> Ending:
+        if stop is Stop.CANCEL:
             return Cancelled(pid=self._worker.pid, how=how)
-        return TimedOut(pid=self._worker.pid, how=how, while_loading=while_loading)
+        return TimedOut(pid=self._worker.pid, how=how, while_loading=not self._worker.loaded)

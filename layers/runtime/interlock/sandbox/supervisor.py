@@ -3,20 +3,15 @@
 import contextlib
 import os
 import select
-import shutil
 import signal
-import stat
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.endings import Ending, LogLine, WorkerLost
+from interlock.sandbox.endings import Cancelled, Ending, LogLine, WorkerLost
 from interlock.sandbox.limits import Limits
-from interlock.sandbox.processes import adopt_orphans, children, descendants, send
+from interlock.sandbox.processes import adopt_orphans, children, end_children, hide_memory
 from interlock.sandbox.run import Run
 from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
@@ -27,8 +22,11 @@ class Sandbox:
     """Runs a target, `module:function`, in worker processes: one a key, kept warm, one run at a time.
 
     The target gets `(request: bytes, channel: Channel)` and returns bytes. `preload` are modules that the zygote
-    imports once for all workers. All children of this process that come up while the sandbox is there are taken for
-    its own: that is how orphans are found when the zygote was killed.
+    imports once for all workers, `env` is added to the environment of the workers.
+
+    What it does to this process: orphans among its descendants become its children (that is how they are found when
+    the zygote was killed; children of this process that have a session of their own and come up later are taken for
+    such), and on Linux its memory and environment are closed to other processes of the same user, debuggers included.
     """
 
     def __init__(self, target: str, *, preload: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
@@ -38,12 +36,14 @@ class Sandbox:
         self._zygote: ZygoteProcess | None = None
         self._warm: OrderedDict[str, Worker] = OrderedDict()
         self._lock = threading.Lock()
-        self._foreign = frozenset(children(os.getpid()))
+        self._foreign: set[int] = set()
 
     def start(self) -> None:
         """Starts the zygote without waiting for it."""
         if self._zygote is None:
             adopt_orphans()
+            hide_memory()
+            self._foreign = children(os.getpid())
             self._zygote = ZygoteProcess(self._target, self._preload, self._env)
 
     def run(
@@ -58,48 +58,67 @@ class Sandbox:
     ) -> Ending:
         """Runs the target on a request in the worker of this key, and returns how that ended.
 
-        When it returns, nothing that the run has started is running any more, and its directory is gone.
+        When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
+        when it raises, as it does for what the two callbacks raise, and OSError when this process is out of
+        descriptors or disk.
         """
-        with self._lock, _TemporaryDirectory() as folder:
-            worker = None
+        with self._lock, contextlib.ExitStack() as folders:
+            if cancel is not None and cancel.is_set:
+                return Cancelled(pid=0, how="stopped")
             try:
-                worker = self._worker(key)
+                worker, folder = self._prepared(key, folders)
+            except ZygoteGone:
+                return WorkerLost(pid=0)
+            try:
                 run = Run(worker, self._zygote_now(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
                 ending, warm = run.until_over(request, folder)
-                if warm:
-                    self._keep(worker)
-                else:
-                    worker.close()
             except ZygoteGone:
                 self._zygote_lost(worker)
-                return WorkerLost(pid=worker.pid if worker else 0)
+                self.start()  # now, since the next run would have to wait for it
+                return WorkerLost(pid=worker.pid)
+            except BaseException:  # of a callback, or Ctrl-C
+                self._discard(worker)
+                raise
+            if warm:
+                self._keep(worker)
+            else:
+                worker.close()
             return ending
 
     def close(self) -> None:
         """Ends the zygote with all workers."""
         with self._lock:
-            for worker in self._warm.values():
-                worker.close()
-            self._warm.clear()
             if self._zygote is not None:
                 self._zygote.close()
-                self._zygote = None
+                self._zygote_lost()
+
+    def _prepared(self, key: str, folders: contextlib.ExitStack) -> tuple[Worker, str]:
+        """The worker of the key, and a new directory. Once, all is made anew when the zygote is gone, or its directory
+        can no more be used. Raises `ZygoteGone` and OSError."""
+        try:
+            return self._worker_and_folder(key, folders)
+        except (ZygoteGone, OSError):
+            self._zygote_lost()
+            return self._worker_and_folder(key, folders)
+
+    def _worker_and_folder(self, key: str, folders: contextlib.ExitStack) -> tuple[Worker, str]:
+        zygote = self._zygote_now()
+        folder = folders.enter_context(zygote.folders.one())
+        worker = self._warm.pop(key, None)
+        if worker is not None and _readable(worker.end_sign):
+            self._discard(worker)  # somebody ended it while it was idle
+            worker = None
+        if worker is not None:
+            worker.signal(signal.SIGCONT)  # another plugin's run may have stopped it
+        return worker or zygote.spawn(key), folder
 
     def _zygote_now(self) -> ZygoteProcess:
+        """The zygote; a new one when somebody ended the last one while it was idle."""
+        if self._zygote is not None and _readable(self._zygote.fileno()):
+            self._zygote_lost()
         self.start()
         assert self._zygote is not None  # noqa: S101 - started the line before
         return self._zygote
-
-    def _worker(self, key: str) -> Worker:
-        """The warm worker of the key, or a new one. A zygote or worker that died while idle is replaced unseen."""
-        if self._zygote is not None and _readable(self._zygote.fileno()):
-            self._zygote_lost(None)
-        worker = self._warm.pop(key, None)
-        if worker is not None:
-            if not _readable(worker.exited if worker.exited >= 0 else worker.answers):
-                return worker
-            self._discard(worker)
-        return self._zygote_now().spawn(key)
 
     def _keep(self, worker: Worker) -> None:
         self._warm[worker.key] = worker
@@ -108,45 +127,46 @@ class Sandbox:
             self._discard(oldest)
 
     def _discard(self, worker: Worker) -> None:
-        self._zygote_now().end(worker)
-        worker.close()
+        if self._zygote is None:
+            return
+        try:
+            self._zygote.end(worker)
+            worker.close()
+        except ZygoteGone:
+            self._zygote_lost(worker)
 
-    def _zygote_lost(self, worker: Worker | None) -> None:
-        """Somebody killed the zygote. The kernel ended its workers; what they had started was handed to us."""
-        for one in [*self._warm.values(), *([worker] if worker else [])]:
-            one.signal(signal.SIGKILL)
-            one.close()
+    def _zygote_lost(self, *workers: Worker) -> None:
+        """Does itself what the zygote was for: ends all workers, the warm ones and these, and what they have started.
+        On Linux the kernel has ended the workers with the zygote, and made orphans our children."""
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.kill()
+        for worker in (*self._warm.values(), *workers):
+            worker.signal(signal.SIGKILL)
+            worker.close()
         self._warm.clear()
-        if self._zygote is not None:
-            self._zygote.close()
-            self._zygote = None
-        while strays := children(os.getpid()) - self._foreign:
-            for pid in strays | {below for stray in strays for below in descendants(stray)}:
-                send(pid, signal.SIGKILL)
-            for pid in strays:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(pid, 0)
+        end_children(self._strays)
+        if zygote is not None:
+            zygote.folders.remove()
+
+    def _strays(self) -> set[int]:
+        """Our children that descend from a worker: each worker has a session of its own, and this process another."""
+        own = os.getsid(0)
+        return {
+            pid
+            for pid in children(os.getpid()) - self._foreign - ZygoteProcess.running
+            if _session(pid) not in (own, None)
+        }
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def _readable(descriptor: int) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))
-
-
-class _TemporaryDirectory:
-    """A directory of one run. It goes with all that is in it, whatever modes the code has set."""
-
-    def __enter__(self) -> str:
-        self._path = tempfile.mkdtemp(prefix="interlock-")
-        return self._path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._path, onexc=_make_removable)
-
-
-def _make_removable(remove: Callable[..., Any], path: str, _: BaseException) -> None:
-    with contextlib.suppress(OSError):
-        Path(path).parent.chmod(stat.S_IRWXU)
-        os.chmod(path, stat.S_IRWXU, follow_symlinks=False) if not os.path.islink(path) else None
-        remove(path)

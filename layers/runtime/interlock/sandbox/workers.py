@@ -1,6 +1,7 @@
 """The zygote and its workers as the supervisor sees them."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -9,10 +10,19 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from interlock.sandbox.folders import RunFolders
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """What a worker may know of the Lambda process's environment: nothing that tells of accounts, tables or keys."""
+
+ANSWER_LIMIT_S = 20.0
+"""So long a zygote may take to answer, the time that it takes to start included."""
+
+_END_LIMIT_S = 15.0
+_PIPE_BYTES = 1 << 20
+"""What an unprivileged process may have a pipe hold. By default it is 64 KiB: 16 times as many switches."""
 
 _BOOT = """
 import json, sys
@@ -23,7 +33,7 @@ main(sys.argv[1:])
 
 
 class ZygoteGone(Exception):
-    """The zygote has ended: somebody killed it."""
+    """The zygote has ended, or does not answer: somebody killed or stopped it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -38,6 +48,11 @@ class Worker:
     stderr: int
     exited: int
     loaded: bool = False
+
+    @property
+    def end_sign(self) -> int:
+        """The descriptor that is readable while the worker is idle only if it has ended."""
+        return self.exited if self.exited >= 0 else self.answers
 
     def signal(self, number: int) -> None:
         """Sends a signal to this very process, if it still is."""
@@ -54,15 +69,25 @@ class Worker:
 
 
 class ZygoteProcess:
-    """The zygote, started by exec: it inherits nothing but its socket, and the environment that we write for it."""
+    """The zygote, started by exec: it inherits nothing but its socket, and the environment that we write for it.
+
+    `folders` are the directories of the runs; the zygote removes them when it is this process that ends first.
+    """
+
+    running: ClassVar[set[int]] = set()
+    """The process ids of all zygotes of this process, which may have several sandboxes."""
 
     def __init__(self, target: str, preload: Sequence[str], env: Mapping[str, str]) -> None:
-        # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
-        places = json.dumps([sys.path, sys.prefix, sys.exec_prefix])
+        self.folders = RunFolders()
         self._control, theirs = socket.socketpair()
+        self._control.settimeout(ANSWER_LIMIT_S)
         with theirs:
+            # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
+            paths = [os.path.abspath(path) for path in sys.path]  # "" stands for where we are, and the zygote is not
+            places = json.dumps([paths, sys.prefix, sys.exec_prefix])
+            boot = [sys.executable, "-I", "-S", "-c", _BOOT, places]
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-I", "-S", "-c", _BOOT, places, str(theirs.fileno()), target, *preload],
+                [*boot, str(theirs.fileno()), self.folders.root, target, *preload],
                 env={name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -70,7 +95,8 @@ class ZygoteProcess:
                 cwd="/",
             )
         self.pid = self._process.pid
-        self.workers = 0
+        self.workers: set[int] = set()
+        self.running.add(self.pid)
 
     def fileno(self) -> int:
         """Readable while nothing was asked: the zygote is gone."""
@@ -78,48 +104,51 @@ class ZygoteProcess:
 
     def spawn(self, key: str) -> Worker:
         """A new worker. Raises `ZygoteGone`."""
-        (requests_theirs, requests), (answers, answers_theirs) = os.pipe(), os.pipe()
-        (stdout, stdout_theirs), (stderr, stderr_theirs) = os.pipe(), os.pipe()
-        theirs = [requests_theirs, answers_theirs, stdout_theirs, stderr_theirs]
-        try:
-            pid = self._ask({"do": "spawn"}, theirs)["pid"]
-        except ZygoteGone:
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            requests_theirs, requests = _pipe(theirs, ours)
+            answers, answers_theirs = _pipe(ours, theirs)
+            stdout, stdout_theirs = _pipe(ours, theirs)
+            stderr, stderr_theirs = _pipe(ours, theirs)
+            pid = self._ask({"do": "spawn"}, [requests_theirs, answers_theirs, stdout_theirs, stderr_theirs])["pid"]
+            self.workers.add(pid)
+            for descriptor in (requests, answers):
+                _widen(descriptor)
             for descriptor in (requests, answers, stdout, stderr):
-                os.close(descriptor)
-            raise
-        finally:
-            for descriptor in theirs:
-                os.close(descriptor)
-        self.workers += 1
-        for descriptor in (requests, answers, stdout, stderr):
-            os.set_blocking(descriptor, False)
-        # Linux alone has it; elsewhere the end shows when the pipe's other end closes.
-        exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+                os.set_blocking(descriptor, False)
+            # Linux alone has it; elsewhere the end shows when the pipe's other end closes.
+            exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+            ours.pop_all()
         return Worker(key, pid, requests, answers, stdout, stderr, exited)
 
-    def sweep(self, worker: Worker) -> int:
+    def sweep(self) -> int:
         """Ends what a run has left running; returns how many processes. Raises `ZygoteGone`."""
-        return int(self._ask({"do": "sweep", "pid": worker.pid})["swept"])
+        return int(self._ask({"do": "sweep"})["swept"])
 
-    def end(self, worker: Worker) -> int | None:
+    def end(self, worker: Worker) -> int:
         """Ends a worker with all that descends from it; returns its wait status. Raises `ZygoteGone`."""
-        status: int | None = self._ask({"do": "end", "pid": worker.pid})["status"]
-        self.workers -= 1
-        return status
+        self.workers.discard(worker.pid)
+        return int(self._ask({"do": "end", "pid": worker.pid})["status"])
 
     def close(self) -> None:
         """Closes the socket, upon which the zygote ends all its workers and itself."""
+        self._process.send_signal(signal.SIGCONT)
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(15)
-            return
+            self._process.wait(_END_LIMIT_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """Ends the zygote at once. What has descended from it comes to be children of this process."""
+        self._control.close()
         self._process.kill()
         self._process.wait()
+        self.running.discard(self.pid)
 
     def _ask(self, command: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+        self._process.send_signal(signal.SIGCONT)  # the code of a run may have stopped it
+        answer = bytearray()
         try:
             socket.send_fds(self._control, [json.dumps(command).encode()], descriptors)
-            answer = bytearray()
             while not answer.endswith(b"\n"):
                 part = self._control.recv(4096)
                 if not part:
@@ -127,5 +156,23 @@ class ZygoteProcess:
                 answer += part
         except OSError as error:
             raise ZygoteGone from error
+        finally:
+            if not answer.endswith(b"\n"):
+                # An answer that came after this would be taken for the next one.
+                with contextlib.suppress(OSError):
+                    self._control.shutdown(socket.SHUT_RDWR)
         document: dict[str, Any] = json.loads(answer)
         return document
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """A pipe, each end of which is closed with what it belongs to."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
+
+
+def _widen(pipe: int) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # not Linux; or the user has too many of them
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -4,7 +4,6 @@ Its commands come over a Unix socket, one JSON line each, answered by one line, 
 ends it, so that the worker's process id stays its own as long as the supervisor may use it.
 """
 
-import contextlib
 import gc
 import importlib
 import json
@@ -12,24 +11,23 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from interlock.sandbox import child
+from interlock.sandbox.folders import remove_tree
 from interlock.sandbox.processes import (
     adopt_orphans,
-    alive,
     children,
-    descendants,
     die_with_parent,
-    send,
-    send_to_group,
+    end_child,
+    end_children,
+    hide_memory,
+    no_new_privileges,
 )
 
 COMMAND_BYTES = 4096
 SPAWN_DESCRIPTORS = 4
-END_PAUSE_S = 0.001
-SWEEP_LIMIT_S = 10.0
 
 
 class Zygote:
@@ -46,12 +44,12 @@ class Zygote:
             if not message:
                 break
             command = json.loads(message)
-            answer: dict[str, int | None]
+            answer: dict[str, int]
             match command["do"]:
                 case "spawn":
                     answer = {"pid": self._spawn(descriptors)}
                 case "sweep":
-                    answer = {"swept": self._sweep(command["pid"])}
+                    answer = {"swept": len(self._end_strays())}
                 case _:
                     answer = {"status": self._end(command["pid"])}
             self._control.sendall(json.dumps(answer).encode() + b"\n")
@@ -62,72 +60,38 @@ class Zygote:
     def _spawn(self, descriptors: list[int]) -> int:
         pid = os.fork()
         if pid == 0:
-            self._control.close()
-            self._worker(descriptors)
+            try:
+                self._control.close()
+                self._worker(descriptors)
+            finally:
+                os._exit(child.EXIT_ESCAPED)
         for descriptor in descriptors:
             os.close(descriptor)
         self._workers.add(pid)
         return pid
 
-    def _sweep(self, worker: int) -> int:
-        """Ends whatever a run has started and left behind; returns how many processes that were.
-
-        Descendants of the worker are found below it, those whose parent has ended below us.
-        """
-        ended: set[int] = set()
-        until = time.monotonic() + SWEEP_LIMIT_S
-        while left := self._strays(worker):
-            # First all of them are stopped: what is stopped does not fork while we go through them.
-            for number in (signal.SIGSTOP, signal.SIGKILL):
-                for pid in left:
-                    send(pid, number)
-            ended |= left
-            self._reap_strays()
-            if time.monotonic() > until:
-                break
-            time.sleep(END_PAUSE_S)
-        self._reap_strays()
-        return len(ended)
-
-    def _strays(self, worker: int) -> set[int]:
-        own = children(os.getpid()) - self._workers
-        found = own | descendants(worker)
-        for pid in own:
-            found |= descendants(pid)
-        return alive(found)
-
-    def _reap_strays(self) -> None:
-        for pid in children(os.getpid()) - self._workers:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-
-    def _end(self, pid: int) -> int | None:
+    def _end(self, pid: int) -> int:
         """Kills a worker with all that descends from it; returns its wait status when all of it is gone."""
-        if pid not in self._workers:
-            return None
-        # What it has started is ended first, while it can still be told whose it is.
-        send(pid, signal.SIGSTOP)
-        strays = descendants(pid)
-        send_to_group(pid, signal.SIGKILL)
-        send(pid, signal.SIGKILL)
-        for stray in strays:
-            send(stray, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
         self._workers.discard(pid)
-        self._sweep(pid)
-        return status
+        ended = self._end_strays()
+        return ended[pid] if pid in ended else end_child(pid)
+
+    def _end_strays(self) -> dict[int, int]:
+        """Ends all children that are not workers: what a run has left comes here when its own parent ends."""
+        return end_children(lambda: children(os.getpid()) - self._workers)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`arguments`: the control socket's descriptor, the target, and the modules to import before any fork."""
+    """`arguments`: the control socket's descriptor, the directory that is ours to remove, the target, and the modules
+    to import before any fork."""
     control = socket.socket(fileno=int(arguments[0]))
-    target, preload = arguments[1], arguments[2:]
+    folder, target, preload = arguments[1], arguments[2], arguments[3:]
     adopt_orphans()
+    hide_memory()
+    no_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, whose end ends us
     for module in preload:
-        # What cannot be imported here will say so in the worker, where somebody listens.
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
+        _preload(module)
     gc.collect()
     gc.freeze()
     parent = os.getpid()
@@ -136,12 +100,19 @@ def main(arguments: Sequence[str]) -> None:
         die_with_parent()
         if os.getppid() != parent:
             os._exit(0)
-        from interlock.sandbox import child  # noqa: PLC0415 - the zygote itself has no use for it
-
         child.main(descriptors, target)
 
     Zygote(control, worker).serve()
+    remove_tree(folder)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _preload(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        _report_failure(module, error)
+
+
+def _report_failure(module: str, error: Exception) -> None:
+    """For the log of the function. The worker meets the same failure, and there it ends a run."""
+    sys.stderr.write(f"{module} could not be imported ahead: {type(error).__name__}\n")

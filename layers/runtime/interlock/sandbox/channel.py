@@ -1,0 +1,118 @@
+"""What the target of a run says to its supervisor while it runs."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType as StackFrame
+
+from interlock.sandbox.protocol import (
+    SMALL_FRAME_BYTES,
+    Flag,
+    FrameType,
+    RunHeader,
+    frame_head,
+    log_body,
+    progress_body,
+    write_all,
+)
+
+ANSWERS = 4
+"""The descriptor of a worker for its frames."""
+
+PROGRESS_PAUSE_S = 0.05
+"""Progress in between is kept back, the last one excepted: a tool may tell it as often as it likes."""
+
+
+class Channel:
+    """What a target has besides its request: it tells when it is ready and how far it is, and hears of a stop.
+
+    SIGTERM ends the process until `arm` names an exception, which is then raised in the main thread, once.
+    """
+
+    def __init__(self, header: RunHeader, on_ready: Callable[[], None]) -> None:
+        self._token = header.token
+        self._wall_s = header.wall_s
+        self._on_ready = on_ready
+        self._exception: type[BaseException] | None = None
+        self._flags = Flag.WARM
+        self._last_progress_at = 0.0
+        self._kept_back: tuple[float, str] | None = None
+        self._lock = threading.Lock()  # a thread that still talks may not get between the parts of the answer
+        self.temp_dir = Path(header.temp_dir)
+        self.deadline = time.time() + header.wall_s
+        self.cancelled = False
+
+    def ready(self) -> None:
+        """Says that loading is over. From now on the wall-clock limit counts, and what a run changes in its process
+        is noticed: so threads that are to stay warm, say of a native library, are to be started while loading."""
+        self._on_ready()
+        self.deadline = time.time() + self._wall_s
+        self._send(FrameType.READY, b"")
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Tells how far the run is, from 0 to 1; at most 20 times a second, and the last one before the end."""
+        now = time.monotonic()
+        if now - self._last_progress_at < PROGRESS_PAUSE_S:
+            self._kept_back = (fraction, message)
+            return
+        self._last_progress_at, self._kept_back = now, None
+        self._send(FrameType.PROGRESS, progress_body(min(1.0, max(0.0, fraction)), message))
+
+    def log(self, level: str, message: str) -> None:
+        """Sends a line for the job's log, cut at 500 characters."""
+        self._send(FrameType.LOG, log_body(level, message))
+
+    def arm(self, exception: type[BaseException]) -> None:
+        """From now on a stop is raised as this exception. Only in the main thread."""
+        self._exception = exception
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def disarm(self) -> None:
+        """From now on a stop is only noted: the run is over but for its answer."""
+        self._exception = None
+
+    def retire(self) -> None:
+        """Asks for a fresh process after this run."""
+        self._flags |= Flag.RETIRE
+
+    def interrupted(self) -> None:
+        """Says that the answer is that of a run which was stopped."""
+        self._flags |= Flag.INTERRUPTED
+
+    def finish(self, answer: bytes) -> None:
+        """Sends the answer. What is said after it is not heard.
+
+        A stop that comes meanwhile waits: it may be for the next run, which the supervisor begins when it has the
+        answer, and ends the process then.
+        """
+        self.disarm()
+        if self._kept_back is not None:
+            self._last_progress_at = 0.0
+            self.progress(*self._kept_back)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._answer(answer)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+    def _answer(self, answer: bytes) -> None:
+        with self._lock:
+            head = frame_head(self._token, FrameType.RESULT, len(answer), self._flags)
+            if len(answer) < SMALL_FRAME_BYTES:
+                write_all(ANSWERS, head + answer)
+            else:
+                write_all(ANSWERS, head)
+                write_all(ANSWERS, answer)
+
+    def _stop(self, _number: int, _frame: StackFrame | None) -> None:
+        self.cancelled = True
+        exception, self._exception = self._exception, None
+        if exception is not None:
+            raise exception
+
+    def _send(self, kind: FrameType, body: bytes) -> None:
+        # In one write, whole or not at all: a stop may be raised between two.
+        with self._lock:
+            os.write(ANSWERS, frame_head(self._token, kind, len(body)) + body)

@@ -1,0 +1,131 @@
+"""The directory of a run: its own, and gone with all that the run has put into it when it ends."""
+
+import contextlib
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class RunFolders:
+    """The directories of runs, one at a time, in a temporary one of their own, `root`.
+
+    They are held open: so they are found again when the code has moved them, put something else in their place or
+    taken their modes away. One that was left empty gets a new name and is the next run's, since to make and remove
+    directories takes a disk many times as long.
+    """
+
+    def __init__(self) -> None:
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix="interlock-"))
+        self._root_descriptor = os.open(self.root, _OPEN_FOLDER)
+        self._number = 0
+        self._descriptor: int | None = None
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[str]:
+        """An empty directory, for as long as the context lasts. Raises OSError when it cannot be made."""
+        if self._descriptor is None:
+            os.mkdir(self._path, 0o700)
+            self._descriptor = os.open(self._path, _OPEN_FOLDER)
+        descriptor, path = self._descriptor, self._path
+        try:
+            yield path
+        finally:
+            self._number += 1
+            # None: all of it was removed meanwhile.
+            if self._descriptor is not None and not self._renamed(descriptor, path):
+                self._descriptor = None
+                _remove(descriptor, path)
+                os.close(descriptor)
+
+    def remove(self) -> None:
+        """Removes all of it, once and for all, when nothing is left that could write into it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        _remove(self._root_descriptor, self.root)
+        os.close(self._root_descriptor)
+
+    @property
+    def _path(self) -> str:
+        return f"{self.root}/{self._number}"
+
+    def _renamed(self, descriptor: int, path: str) -> bool:
+        """Whether the directory is as it was made, and has its new name."""
+        try:
+            found = os.fstat(descriptor)
+            untouched = stat.S_IMODE(found.st_mode) == 0o700 and os.path.samestat(found, os.lstat(path))
+            if untouched and not os.listdir(descriptor):
+                os.rename(path, self._path)
+                return True
+        except OSError:
+            pass
+        return False
+
+
+def remove_tree(path: str) -> None:
+    """Removes a directory with all that is in it, however deep and whatever its modes; one that is gone already is
+    fine. No symbolic link is followed. What the system refuses to remove (a mount point) is left."""
+    with contextlib.suppress(OSError):
+        if not os.path.islink(path):
+            os.chmod(path, 0o700)
+        descriptor = os.open(path, _OPEN_FOLDER)
+        try:
+            _remove(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+
+def _remove(descriptor: int, path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, 0o700)
+        _empty(descriptor)
+    with contextlib.suppress(OSError):
+        os.rmdir(_path_now(descriptor) or path)
+
+
+def _path_now(descriptor: int) -> str | None:
+    """Where an open directory stands by now, on Linux."""
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return None
+
+
+def _empty(root: int) -> None:
+    """Every directory below is moved up to the root before it is emptied. So no depth of a tree can exhaust
+    descriptors, the stack or the length of a path."""
+    prefix = secrets.token_hex(8)
+    numbers = count()
+    left = _unlink_files(root)
+    while left:
+        name = left.pop()
+        with contextlib.suppress(OSError):
+            os.chmod(name, 0o700, dir_fd=root)
+            folder = os.open(name, _OPEN_FOLDER, dir_fd=root)
+            try:
+                for inner in _unlink_files(folder):
+                    moved = f"{prefix}-{next(numbers)}"
+                    os.chmod(inner, 0o700, dir_fd=folder)  # a directory that moves has to be writable itself
+                    os.rename(inner, moved, src_dir_fd=folder, dst_dir_fd=root)
+                    left.append(moved)
+            finally:
+                os.close(folder)
+            os.rmdir(name, dir_fd=root)
+
+
+def _unlink_files(folder: int) -> list[str]:
+    """Unlinks what is no directory; returns the names of the directories."""
+    directories = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                directories.append(entry.name)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.name, dir_fd=folder)
+    return directories

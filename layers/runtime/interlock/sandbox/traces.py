@@ -1,0 +1,120 @@
+"""What a run may leave behind in its process: then the next run gets a fresh one.
+
+This finds what code does without thinking of the next run. Code that means to deceive can, in its own process.
+"""
+
+import builtins
+import json
+import json.decoder
+import json.encoder
+import locale
+import logging
+import os
+import re
+import resource
+import signal
+import sys
+import threading
+import time
+from itertools import islice
+from types import ModuleType
+
+from interlock.sandbox.processes import read_proc
+
+PER_RUN = ("TMPDIR", "HOME")
+"""Environment variables that each run gets anew."""
+
+_MODULES: tuple[ModuleType, ...] = (builtins, json, json.decoder, json.encoder, logging, os, signal, sys, time)
+"""What monkeypatching hits, as far as the next run or this package needs it."""
+
+_RESOURCES = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
+_PER_RUN_RESOURCES = {resource.RLIMIT_DATA, resource.RLIMIT_FSIZE}
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_STATUS = re.compile(rb"^(?:Threads|Sig(?:Blk|Ign|Cgt)):\s+(\w+)$", re.MULTILINE)
+_NOT_SEEN = sum(1 << (number - 1) for number in (signal.SIGTERM, 32, 33))
+"""SIGTERM is the channel's; the other two are the C library's own, which come with the first thread."""
+
+_DESCRIPTORS = range(5)
+_THREAD_END_TRIES, _THREAD_END_PAUSE_S = 20, 0.001
+
+_sleep = time.sleep
+
+
+class CleanState:
+    """The process as it is when it is made; `unchanged` tells whether it still is so.
+
+    Seen are: environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits
+    (also those of other languages' code, as the kernel knows them), priority, threads, and replaced functions.
+    """
+
+    def __init__(self) -> None:
+        self._threads, self._signals = _threads_and_signals()
+        self._names = [list(vars(module).values()) for module in _MODULES]
+        self._modules = set(sys.modules)
+        self._state = _state()
+
+    def unchanged(self) -> bool:
+        return (
+            self._same_names()
+            and self._modules <= sys.modules.keys()
+            and _state() == self._state
+            and self._same_threads_and_signals()
+        )
+
+    def _same_names(self) -> bool:
+        """New names are no harm: modules come to have some as they are used, and those stand last."""
+        return all(
+            list(islice(vars(module).values(), len(names))) == names
+            for module, names in zip(_MODULES, self._names, strict=True)
+        )
+
+    def _same_threads_and_signals(self) -> bool:
+        threads, signals = _threads_and_signals()
+        for _ in range(_THREAD_END_TRIES):
+            if threads <= self._threads:
+                break
+            # The kernel counts a thread for a moment longer than it takes to join it.
+            _sleep(_THREAD_END_PAUSE_S)
+            threads, signals = _threads_and_signals()
+        return threads <= self._threads and signals == self._signals
+
+
+def _threads_and_signals() -> tuple[int, tuple[int, ...]]:
+    """The number of threads, of any language; and the signals that are blocked, ignored and caught."""
+    fields: list[bytes] = _STATUS.findall(read_proc("self/status"))
+    if not fields:  # not Linux
+        return threading.active_count(), ()
+    return int(fields[0]), tuple(int(field, 16) & ~_NOT_SEEN for field in fields[1:])
+
+
+def _state() -> tuple[object, ...]:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return (
+        {name: value for name, value in os.environ.items() if name not in PER_RUN},
+        mask,
+        locale.setlocale(locale.LC_ALL),
+        tuple(sys.path),
+        sys.getrecursionlimit(),
+        sys.gettrace(),
+        sys.getprofile(),
+        [signal.getitimer(timer)[0] > 0 for timer in _TIMERS],
+        [_limit(which) for which in _RESOURCES],
+        os.nice(0),
+        [_file(descriptor) for descriptor in _DESCRIPTORS],
+        [getattr(stream, "closed", None) for stream in (sys.stdin, sys.stdout, sys.stderr)],
+    )
+
+
+def _limit(which: int) -> tuple[int, int]:
+    soft, hard = resource.getrlimit(which)
+    return (0 if which in _PER_RUN_RESOURCES else soft), hard
+
+
+def _file(descriptor: int) -> tuple[int, int] | None:
+    """What a descriptor stands for; None when it is closed."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,208 @@
+"""What code writes, as bounded lines: first of the class alone, then through a worker."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from interlock.sandbox import LogLine
+from interlock.sandbox.output import MAX_LINE_BYTES, READ_BYTES, OutputLines, discard
+from tests.unit.sandbox.bench import PATIENT, Bench
+
+
+class Pipes:
+    """Two pipes, and the lines that came out of them."""
+
+    def __init__(self, max_lines: int = 1000, max_bytes: int = 1 << 20) -> None:
+        (self.stdout, self.to_stdout), (self.stderr, self.to_stderr) = os.pipe(), os.pipe()
+        for descriptor in (self.stdout, self.stderr):
+            os.set_blocking(descriptor, False)
+        self.lines: list[LogLine] = []
+        self.output = OutputLines(max_lines, max_bytes, self.lines.append)
+
+    def write(self, data: bytes) -> None:
+        """Writes to stdout and reads what was written."""
+        for at in range(0, len(data), READ_BYTES):
+            os.write(self.to_stdout, data[at : at + READ_BYTES])
+            assert self.output.read(self.stdout, "stdout")
+
+    def finish(self) -> list[str]:
+        self.output.finish(self.stdout, self.stderr)
+        return [line.message for line in self.lines]
+
+    def close(self) -> None:
+        for descriptor in (self.stdout, self.to_stdout, self.stderr, self.to_stderr):
+            os.close(descriptor)
+
+
+@pytest.fixture
+def pipes(request: pytest.FixtureRequest) -> Iterator[Pipes]:
+    pipes = Pipes(**getattr(request, "param", {}))
+    yield pipes
+    pipes.close()
+
+
+def bounded(**bounds: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("pipes", [bounds], indirect=True)
+
+
+def test_lines_are_put_together_from_parts(pipes: Pipes) -> None:
+    for part in (b"on", b"e\ntw", b"o\n\nfo", b"ur"):
+        pipes.write(part)
+
+    assert pipes.finish() == ["one", "two", "", "four"]
+
+
+def test_streams_are_kept_apart(pipes: Pipes) -> None:
+    os.write(pipes.to_stderr, b"error\n")
+    os.write(pipes.to_stdout, b"output")
+    pipes.finish()
+
+    assert pipes.lines == [LogLine("stderr", "error"), LogLine("stdout", "output")]
+
+
+def test_what_is_no_text_is_shown_as_such(pipes: Pipes) -> None:
+    pipes.write(b"\xff\0a\n")
+
+    assert pipes.finish() == ["\ufffd\0a"]
+
+
+def test_a_long_line_is_cut(pipes: Pipes) -> None:
+    pipes.write(b"x" * (MAX_LINE_BYTES + 5) + b"\nnext\n")
+
+    assert pipes.finish() == ["x" * MAX_LINE_BYTES, "next"]
+
+
+@bounded(max_lines=3)
+def test_lines_over_their_number_are_counted(pipes: Pipes) -> None:
+    pipes.write(b"line\n" * 10_000)
+    pipes.write(b"line\n" * 10_000)
+
+    assert pipes.finish() == ["line"] * 3 + ["19997 more lines were dropped"]
+    assert pipes.lines[-1] == LogLine("log", "19997 more lines were dropped", "warning")
+
+
+@bounded(max_bytes=10)
+def test_after_the_first_line_over_the_bytes_none_comes(pipes: Pipes) -> None:
+    """So the lines that are there stand in the order in which they were written, without a hole."""
+    pipes.write("1234ä\n".encode() + b"56789\na\n")
+
+    assert pipes.finish() == ["1234ä", "2 more lines were dropped"]
+
+
+@bounded(max_lines=1)
+def test_whole_lines_count_within_the_same_bounds(pipes: Pipes) -> None:
+    pipes.output.add(LogLine("log", "first", "info"))
+    pipes.output.add(LogLine("log", "second", "info"))
+
+    assert pipes.finish() == ["first", "1 more lines were dropped"]
+
+
+@bounded(max_lines=0)
+def test_no_line_at_all(pipes: Pipes) -> None:
+    pipes.write(b"one\ntwo")
+
+    assert pipes.finish() == ["1 more lines were dropped"]
+
+
+@bounded(max_lines=2)
+def test_a_flood_is_not_kept(pipes: Pipes) -> None:
+    for _ in range(100):
+        pipes.write(b"x" * READ_BYTES)
+
+    assert sum(map(len, pipes.output._begun.values())) <= MAX_LINE_BYTES
+
+
+def test_the_end_of_a_stream_is_told(pipes: Pipes) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+
+    assert not pipes.output.read(reading, "stdout")
+    os.close(reading)
+
+
+def test_nothing_to_read_is_no_end(pipes: Pipes) -> None:
+    assert pipes.output.read(pipes.stdout, "stdout")
+
+
+def test_what_stands_in_a_pipe_can_be_discarded(pipes: Pipes) -> None:
+    os.write(pipes.to_stdout, b"of an earlier run")
+    discard(pipes.stdout, pipes.stderr)
+
+    assert pipes.finish() == []
+
+
+# --- Through a worker ---
+
+
+def test_lines_of_both_streams_and_the_log_arrive(bench: Bench) -> None:
+    bench.result("import sys\nprint('out')\nprint('err', file=sys.stderr)\nchannel.log('warning', 'logged')")
+
+    assert set(bench.logs) == {
+        LogLine("stdout", "out"),
+        LogLine("stderr", "err"),
+        LogLine("log", "logged", "warning"),
+    }
+
+
+def test_what_was_not_flushed_arrives(bench: Bench) -> None:
+    bench.result("import sys\nsys.stdout.write('without an end')")
+
+    assert bench.logs == [LogLine("stdout", "without an end")]
+
+
+def test_the_traceback_of_a_crash_is_in_the_lines(bench: Bench) -> None:
+    bench.run("1 / 0")
+
+    assert bench.messages("stderr")[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_what_children_write_is_heard_too(bench: Bench) -> None:
+    bench.result("import subprocess\nsubprocess.run(['echo', 'child'], check=True)")
+
+    assert bench.messages("stdout") == ["child"]
+
+
+def test_the_limits_of_the_run_count(bench: Bench) -> None:
+    bench.run("for n in range(100): print(n)", replace(PATIENT, log_lines=2))
+    assert [line.message for line in bench.logs] == ["0", "1", "98 more lines were dropped"]
+
+    bench.run("for n in range(10, 99): print(n)", replace(PATIENT, log_bytes=5))
+    assert [line.message for line in bench.logs] == ["10", "11", "87 more lines were dropped"]
+
+
+def test_of_a_flood_of_progress_little_and_the_last_are_told(bench: Bench) -> None:
+    bench.result("for n in range(10_001): channel.progress(n / 10_000, str(n))")
+
+    assert bench.progress[-1] == (1, "10000")
+    assert len(bench.progress) < 1000
+
+
+def test_of_a_flood_of_frames_the_last_of_each_read_is_told(bench: Bench) -> None:
+    """Code that goes around the channel's own restraint."""
+    bench.result(
+        "from interlock.sandbox.protocol import FrameType, progress_body\n"
+        "for n in range(20_001): channel._send(FrameType.PROGRESS, progress_body(n / 20_000, str(n)))"
+    )
+
+    assert bench.progress[-1] == (1, "20000")
+    assert len(bench.progress) < 20_000
+
+
+def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:
+    bench.result("channel.progress(7, 'over')")
+    assert bench.progress == [(1, "over")]
+
+    bench.result("channel.progress(-7, 'under')")
+    assert bench.progress == [(0, "under")]
+
+
+def test_threads_that_go_on_talking_do_not_spoil_the_answer(bench: Bench) -> None:
+    for _ in range(5):
+        result = bench.result(
+            "import threading\nfrom interlock.sandbox.protocol import FrameType\n"
+            "def talk():\n    while True: channel._send(FrameType.LOG, b'info\\0' + b'x' * 1000)\n"
+            "for _ in range(3): threading.Thread(target=talk, daemon=True).start()\nresult = 'y' * 900_000"
+        )
+        assert result == "y" * 900_000
