@@ -29,6 +29,7 @@ LEASE_MARGIN = timedelta(seconds=5)
 """What must be left of the lease to stop the tool in good time."""
 
 HEARTBEAT_S = 1.0
+MAX_PROGRESS_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ class Lease:
     run costs none. The heartbeat extends the lease, stores the progress, and brings a cancel back; when the lease is
     lost, or cannot be kept, the tool is stopped.
 
-    `lost` is the job as somebody else settled it, when so. Leaving the context raises `ServiceUnavailable` when the
-    table was down for too long.
+    `lost` is the job as somebody else settled it, when so. Leaving the context raises what kept it from holding the
+    job: `ServiceUnavailable` when the table was down for too long.
     """
 
     def __init__(self, store: JobStore, job: Job, *, clock: Clock, unwritten: bool) -> None:
@@ -139,7 +140,7 @@ class Lease:
         self._clock = clock
         self._unwritten = unwritten
         self._over = threading.Event()
-        self._failure: ServiceUnavailable | None = None
+        self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._keep, name=f"lease-{job.job_id}", daemon=True)
         self.job = job
         self.lost: Job | None = None
@@ -147,7 +148,10 @@ class Lease:
         self.cancel = CancelToken()
 
     def progressed(self, fraction: float, message: str) -> None:
-        """Keeps the latest progress for the next heartbeat."""
+        """Keeps the latest progress for the next heartbeat, cut to what the table takes: it comes from the plugin's
+        process."""
+        fraction = round(min(1.0, max(0.0, fraction)), 6)
+        message = message[:MAX_PROGRESS_MESSAGE].encode("utf-8", "replace").decode()
         self.progress = Progress(fraction, message, self._clock())
 
     def __enter__(self) -> Self:
@@ -170,9 +174,9 @@ class Lease:
         except StaleJob as error:
             self.lost = error.current or self.job
             self.cancel.set("the lease was lost")
-        except ServiceUnavailable as error:
+        except Exception as error:  # raised on leaving: whatever it is, a tool must not go on without its lease
             self._failure = error
-            self.cancel.set("the table is down")
+            self.cancel.set("the lease cannot be kept")
 
     def _beat(self) -> None:
         now = self._clock()

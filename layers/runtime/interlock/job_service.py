@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.documents import Documents
 from interlock.domain import job as jobs
-from interlock.domain.errors import AlreadyFinished, NotFinished, NotFound
+from interlock.domain.errors import AlreadyFinished, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyClaim, hash_request, hash_text
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
+
+logger = Logger(service="interlock", child=True)
 
 START_LEASE = timedelta(seconds=60)
 """How long a pending job may wait for its execution to claim it before somebody looks after it."""
@@ -125,8 +128,16 @@ class JobService:
         return self._lost(job) if worker_gone and job.status is JobStatus.PENDING else self._settled(job)
 
     def settle_lapsed(self) -> int:
-        """Settles every job whose lease ran out; returns how many it looked at."""
-        return sum(1 for _ in map(self._settled, self._store.with_lapsed_lease(self._clock())))
+        """Settles every job whose lease ran out; returns how many it looked at. One that cannot be settled, since its
+        execution cannot be started, is left to the next time and keeps no other from it."""
+        looked_at = 0
+        for job in self._store.with_lapsed_lease(self._clock()):
+            looked_at += 1
+            try:
+                self._settled(job)
+            except ServiceUnavailable:
+                logger.exception("the job was not settled", extra={"job_id": job.job_id})
+        return looked_at
 
     def _settled(self, job: Job) -> Job:
         if job.finished or not job.lease_ran_out(self._clock()):

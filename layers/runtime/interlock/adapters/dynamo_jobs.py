@@ -156,13 +156,19 @@ class DynamoJobs:
 
     @staticmethod
     def _conditional(call: Callable[..., Any], write: dict[str, Any]) -> Any:
-        with translated("table"):
-            try:
-                return call(**write)
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                raise StaleJob(_job(error.response.get("Item"))) from error  # type: ignore[arg-type]
+        """A single write under its condition. When it merely meets a transaction (a cancel that meets the end of its
+        job), which botocore does not try again of its own, it is tried again."""
+        for attempt in range(TRANSACTION_TRIES):
+            with translated("table"):
+                try:
+                    return call(**write)
+                except ClientError as error:
+                    if error_code(error) == "ConditionalCheckFailedException":
+                        raise StaleJob(_job(error.response.get("Item"))) from error  # type: ignore[arg-type]
+                    if error_code(error) != "TransactionConflictException":
+                        raise
+            _pause(attempt)
+        raise ServiceUnavailable(service="table")
 
     def _transact(
         self, job_write: dict[str, Any], delta: MetricsDelta | None, claim: dict[str, Any] | None = None
@@ -181,7 +187,7 @@ class DynamoJobs:
             except (BotoCoreError, ClientError) as error:
                 _unless_conflict(error, claimed=claim is not None)
                 shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311
-                time.sleep(random.uniform(0, CONFLICT_PAUSE_S * attempt))  # noqa: S311
+                _pause(attempt)
             else:
                 return
         raise ServiceUnavailable(service="table")
@@ -282,6 +288,11 @@ class DynamoJobs:
         )
         with translated("table"):
             return items.metrics_from_items([_deserialized(item) for page in pages for item in page["Items"]])
+
+
+def _pause(attempt: int) -> None:
+    """Between two tries of a write that met another."""
+    time.sleep(random.uniform(0, CONFLICT_PAUSE_S * attempt))  # noqa: S311 - spreads load, protects nothing
 
 
 def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool) -> None:

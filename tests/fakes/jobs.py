@@ -1,0 +1,48 @@
+"""Jobs in each status."""
+
+from datetime import timedelta
+from typing import Any
+
+from ulid import ULID
+
+from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
+from interlock.domain.job_status import FINAL, JobStatus
+from tests.fakes.outside import NOON
+
+
+def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
+    """A job as it stands in this status; `fields` stand in for its own."""
+    given: dict[str, Any] = {
+        "tenant": "acme",
+        "job_id": str(ULID.from_datetime(NOON)),
+        "plugin": "echo",
+        "tool": "say",
+        "plugin_version": "1.0.0",
+        "timeout_s": 20.0,
+        "status": status,
+        "created_at": NOON,
+        "updated_at": NOON,
+        "expires_at": NOON + timedelta(days=7),
+        "input": StoredJson(15, text='{"text":"hello"}'),
+    }
+    if status not in FINAL:
+        given["lease_expires_at"] = NOON + timedelta(seconds=15)
+    else:
+        given["completed_at"] = NOON
+    if status is not JobStatus.PENDING:
+        given |= {"attempt": 1, "started_at": NOON, "worker_id": None if status in FINAL else "worker-1"}
+    if status is JobStatus.CANCELLING:
+        given["cancel"] = Cancel(NOON, "not needed")
+    if status is JobStatus.CANCELLED:
+        given["cancel"] = Cancel(NOON, "not needed", CancelOutcome.STOPPED)
+        given["error"] = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled.")
+    if status is JobStatus.FAILED:
+        given["error"] = ErrorInfo(ErrorCode.PLUGIN_EXCEPTION, "no luck", {"exception": "ValueError"})
+    if status is JobStatus.TIMED_OUT:
+        given["error"] = ErrorInfo(ErrorCode.TIMEOUT, "The tool ran over its limit of 20 s.", {"timeout_s": 20.0})
+    if status is JobStatus.SUCCEEDED:
+        given["result"] = StoredJson(16, text='{"text":"hello"}')
+    if status in FINAL:
+        given["execution_time_ms"] = 12.5
+    return Job(**(given | fields))

@@ -1,0 +1,97 @@
+"""A workflow engine, an object store, a clock and a sink for metrics, in memory."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from interlock.domain.errors import NotFound, ServiceUnavailable
+from interlock.domain.job_status import JobStatus
+
+NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+
+
+class ManualClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class MemoryWorkflow:
+    """A `Workflow` whose executions stand still until a test moves them. `down` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.running: dict[str, str] = {}
+        self.over: set[str] = set()
+        self.stopped: list[str] = []
+        self.down = False
+        self._lock = threading.Lock()
+
+    def start(self, tenant: str, job_id: str) -> bool:
+        with self._lock:
+            self._must_be_up()
+            if job_id in self.over:
+                return False
+            self.running[job_id] = tenant
+            return True
+
+    def stop(self, job_id: str, cause: str) -> None:
+        with self._lock:
+            self._must_be_up()
+            self.stopped.append(job_id)
+            if self.running.pop(job_id, None) is not None:
+                self.over.add(job_id)
+
+    def finish(self, job_id: str) -> None:
+        """The execution comes to its end of its own."""
+        with self._lock:
+            self.running.pop(job_id, None)
+            self.over.add(job_id)
+
+    def _must_be_up(self) -> None:
+        if self.down:
+            raise ServiceUnavailable(service="workflow")
+
+
+class MemoryObjects:
+    """An `ObjectStore` in a dict. `down` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.down = False
+
+    def put(self, key: str, text: str) -> None:
+        self._must_be_up()
+        self.texts[key] = text
+
+    def get(self, key: str) -> str:
+        self._must_be_up()
+        if key not in self.texts:
+            raise NotFound("The document has expired.")
+        return self.texts[key]
+
+    def download_url(self, key: str, *, expires_in_s: int) -> str:
+        return f"https://objects.test/{key}?expires={expires_in_s}"
+
+    def _must_be_up(self) -> None:
+        if self.down:
+            raise ServiceUnavailable(service="bucket")
+
+
+class RecordingSink:
+    """A `MetricsSink` that keeps what it gets; with `broken`, it raises that instead."""
+
+    def __init__(self) -> None:
+        self.executions: list[tuple[str, str, JobStatus, float]] = []
+        self.broken: Exception | None = None
+
+    def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.executions.append((plugin, tool, status, elapsed_ms))

@@ -1,0 +1,79 @@
+"""A sandbox without processes: a script tells how each run ends."""
+
+import json
+import select
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from interlock.sandbox import Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+
+PATIENCE_S = 20
+"""How long a test waits for what must come, before it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the sandbox was asked for."""
+
+    key: str
+    request: dict[str, Any]
+    limits: Limits
+    cancel: CancelToken
+    on_progress: Callable[[float, str], None]
+    on_log: Callable[[LogLine], None]
+
+    def until_cancelled(self) -> str:
+        """Waits for the cancel, and returns its reason."""
+        ready, _, _ = select.select([self.cancel.fileno()], [], [], PATIENCE_S)
+        assert ready, "the run was not told to stop"
+        assert self.cancel.reason is not None
+        return self.cancel.reason
+
+
+type Script = Callable[[Run], Ending]
+
+
+class ScriptedSandbox:
+    """Stands in for `interlock.sandbox.Sandbox`. `runs` are the runs so far."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.runs: list[Run] = []
+
+    def run(
+        self,
+        key: str,
+        request: bytes,
+        limits: Limits,
+        *,
+        cancel: CancelToken,
+        on_progress: Callable[[float, str], None],
+        on_log: Callable[[LogLine], None],
+    ) -> Ending:
+        run = Run(key, json.loads(request), limits, cancel, on_progress, on_log)
+        self.runs.append(run)
+        return self.script(run)
+
+    def as_sandbox(self) -> Sandbox:
+        return cast("Sandbox", self)
+
+
+def answered(verdict: str, said: Any) -> Completed:
+    """The ending of a run whose worker gave this verdict."""
+    return Completed(pid=1, payload=json.dumps({"verdict": verdict, "said": said}).encode())
+
+
+def succeeds_with(result: Any) -> Script:
+    return lambda _: answered("succeeded", result)
+
+
+def echoes(run: Run) -> Ending:
+    """Returns the input as the result."""
+    return answered("succeeded", run.request["input"])
+
+
+def yields_to_cancel(run: Run) -> Ending:
+    """Runs until it is told to stop, and stops."""
+    run.until_cancelled()
+    return Cancelled(pid=1, how="stopped")

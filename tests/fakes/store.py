@@ -1,0 +1,220 @@
+"""Jobs and counters in memory, under the conditions of `interlock.ports.JobStore`."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Literal
+
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
+from interlock.ports import AlreadyClaimed, JobExists, JobFilter, JobStore, StaleJob
+
+
+class MemoryJobs:
+    """A `JobStore` for many threads. `down` makes every call fail as a table that does not answer."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._claims: dict[tuple[str, str], IdempotencyClaim] = {}
+        self._metrics: dict[tuple[str, str], ExecutionMetrics] = {}
+        self._lock = threading.RLock()
+        self.down = False
+
+    @property
+    def all_jobs(self) -> list[Job]:
+        """Every job, oldest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda job: job.job_id)
+
+    def forget(self, job: Job) -> None:
+        """What the table's TTL does."""
+        with self._open():
+            del self._jobs[job.tenant, job.job_id]
+
+    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+        with self._open():
+            if once is not None and (claim := self._claims.get((once.tenant, once.key_hash))) is not None:
+                if claim == once:
+                    return
+                if claim.expires_at >= job.created_at:
+                    raise AlreadyClaimed(claim)
+            existing = self._jobs.get((job.tenant, job.job_id))
+            if existing is not None:
+                if existing == job:
+                    return
+                raise JobExists
+            self._jobs[job.tenant, job.job_id] = job
+            self._count(started)
+            if once is not None:
+                self._claims[once.tenant, once.key_hash] = once
+
+    def get(self, tenant: str, job_id: str) -> Job | None:
+        with self._open():
+            return self._jobs.get((tenant, job_id))
+
+    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+        with self._open():
+            if self._moved(before, after):
+                self._count(started)
+
+    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+        with self._open():
+            current = self._jobs.get((job.tenant, job.job_id))
+            if current is None or current.attempt != job.attempt or current.status not in CLAIMED:
+                raise StaleJob(current)
+            beaten = replace(
+                current,
+                updated_at=now,
+                lease_expires_at=lease_expires_at,
+                progress=progress or current.progress,
+            )
+            self._jobs[job.tenant, job.job_id] = beaten
+            return beaten
+
+    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+        with self._open():
+            if self._moved(before, after):
+                self._count(delta)
+
+    def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
+        with self._open():
+            found = [
+                job
+                for job in reversed(self.all_jobs)
+                if job.tenant == wanted.tenant
+                and (before_id is None or job.job_id < before_id)
+                and (wanted.tools is None or (job.plugin, job.tool) in wanted.tools)
+                and (wanted.plugin is None or job.plugin == wanted.plugin)
+                and (not wanted.statuses or job.status in wanted.statuses)
+            ]
+        return found[:limit], found[limit - 1].job_id if len(found) > limit else None
+
+    def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
+        with self._open():
+            yield from [job for job in self.all_jobs if job.lease_ran_out(now)]
+
+    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
+        with self._open():
+            return {tool: metrics for (of, tool), metrics in self._metrics.items() if of == plugin}
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._lock:
+            if self.down:
+                raise ServiceUnavailable(service="table")
+            yield
+
+    def _moved(self, before: Job, after: Job) -> bool:
+        """Writes what differs between the two. False: that very change is there already."""
+        current = self._jobs.get((before.tenant, before.job_id))
+        if current is None or (current.status, current.attempt) != (before.status, before.attempt):
+            if current is not None and current == after:
+                return False
+            raise StaleJob(current)
+        changes = {
+            field.name: getattr(after, field.name)
+            for field in fields(Job)
+            if getattr(after, field.name) != getattr(before, field.name)
+        }
+        self._jobs[before.tenant, before.job_id] = replace(current, **changes)
+        return True
+
+    def _count(self, delta: MetricsDelta | None) -> None:
+        if delta is None:
+            return
+        was = self._metrics.get((delta.plugin, delta.tool), ExecutionMetrics())
+        now = replace(was, in_flight=was.in_flight + delta.in_flight)
+        if delta.status is not None:
+            now = replace(now, **{delta.status: getattr(was, delta.status) + 1})
+        if delta.elapsed_ms is not None:
+            bucket = bucket_of(delta.elapsed_ms)
+            now = replace(
+                now,
+                executed=was.executed + 1,
+                total_ms=was.total_ms + delta.elapsed_ms,
+                last_ms=delta.elapsed_ms,
+                last_used=delta.at,
+                buckets={**was.buckets, bucket: was.buckets.get(bucket, 0) + 1},
+            )
+        if delta.lifecycle is not None:
+            now = replace(now, lifecycle=delta.lifecycle, lifecycle_at=delta.at)
+        self._metrics[delta.plugin, delta.tool] = now
+
+
+type Moment = Literal["before", "after"]
+type Hook = Callable[[Moment, str], None]
+
+
+class Interposed:
+    """A `JobStore` around another. `hook` is called before and after each call, with the method's name: it may change
+    the store behind the caller's back, or raise. `calls` are the names so far."""
+
+    def __init__(self, inner: JobStore, hook: Hook = lambda _moment, _name: None) -> None:
+        self._inner = inner
+        self.hook = hook
+        self.calls: list[str] = []
+
+    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+        with self._around("create"):
+            self._inner.create(job, started, once)
+
+    def get(self, tenant: str, job_id: str) -> Job | None:
+        with self._around("get"):
+            return self._inner.get(tenant, job_id)
+
+    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+        with self._around("change"):
+            self._inner.change(before, after, started)
+
+    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+        with self._around("heartbeat"):
+            return self._inner.heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress)
+
+    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+        with self._around("settle"):
+            self._inner.settle(before, after, delta)
+
+    def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
+        with self._around("page"):
+            return self._inner.page(wanted, limit=limit, before_id=before_id)
+
+    def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
+        with self._around("with_lapsed_lease"):
+            yield from self._inner.with_lapsed_lease(now)
+
+    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
+        with self._around("metrics"):
+            return self._inner.metrics(plugin)
+
+    @contextmanager
+    def _around(self, name: str) -> Iterator[None]:
+        self.calls.append(name)
+        self.hook("before", name)
+        yield
+        self.hook("after", name)
+
+
+def once(moment: Moment, name: str, action: Callable[[], object]) -> Hook:
+    """A hook that acts at the first such call, and never again."""
+    left = [action]
+
+    def hook(now: Moment, called: str) -> None:
+        if (now, called) == (moment, name) and left:
+            left.pop()()
+
+    return hook
+
+
+def finished_counts(jobs: Sequence[Job]) -> dict[tuple[str, str], dict[JobStatus, int]]:
+    """Finished jobs by plugin and tool, and by status: what the counters must say."""
+    counts: dict[tuple[str, str], dict[JobStatus, int]] = {}
+    for job in jobs:
+        if job.finished:
+            by_status = counts.setdefault((job.plugin, job.tool), {})
+            by_status[job.status] = by_status.get(job.status, 0) + 1
+    return counts

@@ -1,0 +1,147 @@
+"""All the functions, composed as their handlers compose them, on the outside world in memory."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from interlock.bootstrap import Core, Settings
+from interlock.domain.manifest import PluginManifest
+from interlock.http.app import HttpApp
+from interlock.http.routes_execute import ExecuteRoute, execute_app
+from interlock.http.routes_jobs import add_job_routes
+from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
+from interlock.job_runner import JobRunner
+from interlock.ports import JobStore
+from interlock.tool_runner import ToolRunner
+from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow, RecordingSink
+from tests.fakes.plugins import an_index
+from tests.fakes.sandbox import ScriptedSandbox, echoes
+from tests.fakes.store import MemoryJobs
+
+SETTINGS = Settings(table="table", bucket="bucket", workflow_arn="arn", retention=timedelta(days=7))
+
+
+@dataclass
+class LambdaContext:
+    """What Lambda hands to a handler, as far as it is used."""
+
+    remaining_ms: int = 29_000
+    function_name: str = "function"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:function"
+    aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A function's answer: `headers` by their names as sent, `body` parsed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The inner object of the envelope."""
+        found: dict[str, Any] = self.body["error"]
+        return found
+
+
+def rest_event(
+    method: str,
+    path: str,
+    *,
+    text: str | bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, Sequence[str]] | None = None,
+    authorizer: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """A request as the REST API's proxy integration hands it over; a body of bytes comes base64-encoded."""
+    headers = {"Content-Type": "application/json", **(headers or {})}
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": dict(headers),
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+        "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()} if query else None,
+        "pathParameters": None,
+        "requestContext": {"authorizer": dict(authorizer or {}), "requestId": "request"},
+        "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
+        "isBase64Encoded": isinstance(text, bytes),
+    }
+
+
+class World:
+    """The functions and what they stand on. `request` sends an HTTP request to the function that has the route."""
+
+    def __init__(self, folder: Path, *plugins: PluginManifest, store: JobStore | None = None) -> None:
+        self.jobs = MemoryJobs()
+        self.store: JobStore = store or self.jobs
+        self.workflow = MemoryWorkflow()
+        self.objects = MemoryObjects()
+        self.sink = RecordingSink()
+        self.clock = ManualClock()
+        self.sandbox = ScriptedSandbox(echoes)
+        self.context = LambdaContext()
+        self.core = Core(
+            SETTINGS,
+            store=self.store,
+            workflow=self.workflow,
+            objects=self.objects,
+            index=an_index(folder / "index", *plugins),
+            sink=self.sink,
+            clock=self.clock,
+        )
+        core = self.core
+        runner = ToolRunner(core.registry, self.sandbox.as_sandbox())
+        self.runner = JobRunner(core.store, runner, core.registry, core.documents, clock=self.clock)
+        self._execute = execute_app(ExecuteRoute(core.registry, core.service, self.runner, core.documents))
+        self._jobs = HttpApp()
+        add_job_routes(self._jobs, core.service, core.registry, core.documents)
+        add_plugin_routes(self._jobs, core.registry)
+        add_open_routes(self._jobs)
+        self._jobs.close_routes()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        text: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Sequence[str]] | None = None,
+        tenant: str = "acme",
+        scopes: str = "admin",
+    ) -> Answer:
+        """`body` is sent as JSON; `text` as it is. Without a tenant there is no authorizer's word."""
+        if body is not None:
+            text = json.dumps(body)
+        authorizer = {"tenant": tenant, "key_id": "key", "scopes": scopes} if tenant else None
+        event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
+        app = self._execute if path == "/v1/execute" else self._jobs
+        answer = app.resolve(event, self.context)
+        assert answer["isBase64Encoded"] is False
+        sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
+        assert sent["Content-Type"] == "application/json"
+        return Answer(answer["statusCode"], sent, json.loads(answer["body"]))
+
+    def execute(self, input: Any = None, *, prefer: str | None = None, **fields: Any) -> Answer:
+        """`POST /v1/execute` of plugin `echo`."""
+        body = {"plugin": "echo", "input": {"text": "hello"} if input is None else input} | fields
+        return self.request("POST", "/v1/execute", body, headers={"Prefer": prefer} if prefer else None)
+
+    def submit(self, **fields: Any) -> str:
+        """The id of a job that was submitted and waits."""
+        answer = self.execute(prefer="respond-async", **fields)
+        assert answer.status == 202, answer.body
+        return str(answer.body["job_id"])

@@ -1,0 +1,386 @@
+"""What only real clients can do wrong: lost answers, conflicts, services that are down; keys, documents, executions."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import requests
+
+from interlock.adapters import aws, dynamo_jobs
+from interlock.adapters.dynamo_jobs import TRANSACTION_TRIES, DynamoJobs
+from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.s3_files import S3Files
+from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.documents import INLINE_LIMIT_BYTES, Documents
+from interlock.domain import job as steps
+from interlock.domain.access import ApiKey, hash_key
+from interlock.domain.errors import NotFound, ServiceUnavailable
+from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.job import Job
+from interlock.domain.job_status import JobStatus
+from interlock.domain.outcome import Outcome
+from interlock.job_service import ending_delta, starting_delta
+from interlock.ports import JobFilter
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.integration import clients
+from tests.integration.clients import LosesAnswer, Refuses
+from tests.integration.conftest import Table
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+LEASE = NOON + timedelta(seconds=20)
+
+
+@pytest.fixture
+def job(tenant: str, plugin: str) -> Job:
+    return a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)
+
+
+def ended(job: Job) -> Job:
+    outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=5.0)
+    return steps.ended(job, outcome, result=None, progress=None, now=NOON)
+
+
+# --- The SDK sends again what had arrived ---
+
+
+def test_a_create_whose_answer_was_lost_has_created_the_job(table: Table, job: Job) -> None:
+    with LosesAnswer(table.client, "PutItem") as lost:
+        table.store.create(job)
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == job
+
+
+def test_a_start_whose_answer_was_lost_has_started_the_job_and_counts_once(table: Table, job: Job) -> None:
+    with LosesAnswer(table.client, "TransactWriteItems") as lost:
+        table.store.create(job, starting_delta(job, NOON))
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == job
+    assert table.store.metrics(job.plugin)["say"].in_flight == 1
+
+
+def test_an_idempotent_create_whose_answer_was_lost_is_ours(table: Table, job: Job) -> None:
+    claim = IdempotencyClaim(job.tenant, "key", "r", job.job_id, job.expires_at)
+    with LosesAnswer(table.client, "TransactWriteItems") as lost:
+        table.store.create(job, starting_delta(job, NOON), claim)
+    assert lost.seen == 2
+    assert table.store.metrics(job.plugin)["say"].in_flight == 1
+
+
+def test_a_change_whose_answer_was_lost_has_changed_the_job(table: Table, job: Job) -> None:
+    table.store.create(job)
+    after = steps.cancel_requested(job, reason="why", now=NOON)
+    with LosesAnswer(table.client, "UpdateItem") as lost:
+        table.store.change(job, after)
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == after
+
+
+def test_a_heartbeat_whose_answer_was_lost_has_extended_the_lease(table: Table, job: Job) -> None:
+    table.store.create(job)
+    with LosesAnswer(table.client, "UpdateItem") as lost:
+        beaten = table.store.heartbeat(job, now=NOON, lease_expires_at=LEASE, progress=None)
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == beaten == replace(job, lease_expires_at=LEASE)
+
+
+def test_an_end_whose_answer_was_lost_has_ended_the_job_and_counts_once(table: Table, job: Job) -> None:
+    table.store.create(job, starting_delta(job, NOON))
+    after = ended(job)
+    with LosesAnswer(table.client, "TransactWriteItems") as lost:
+        table.store.settle(job, after, ending_delta(job, after))
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == after
+    metrics = table.store.metrics(job.plugin)["say"]
+    assert (metrics.succeeded, metrics.in_flight) == (1, 0)
+
+
+# --- A write that meets another ---
+
+CANCELLED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
+
+
+def refusal(*reasons: str) -> bytes:
+    """The answer to a transaction that was cancelled for these reasons."""
+    listed = [{"Code": reason} for reason in reasons]
+    return json.dumps({"__type": CANCELLED, "Message": "cancelled", "CancellationReasons": listed}).encode()
+
+
+CONFLICT = json.dumps(
+    {"__type": "com.amazonaws.dynamodb.v20120810#TransactionConflictException", "message": "conflict"}
+).encode()
+
+
+@pytest.mark.parametrize(
+    "reasons", [("None", "TransactionConflict"), ("TransactionConflict", "None"), ("TransactionConflict",) * 2]
+)
+def test_a_transaction_that_meets_another_is_tried_again(table: Table, job: Job, reasons: tuple[str, str]) -> None:
+    table.store.create(job, starting_delta(job, NOON))
+    after = ended(job)
+    with Refuses(table.client, "TransactWriteItems", 3, refusal(*reasons)) as met:
+        table.store.settle(job, after, ending_delta(job, after))
+    assert met.seen == 4
+    assert table.store.get(job.tenant, job.job_id) == after
+    assert table.store.metrics(job.plugin)["say"].succeeded == 1
+
+
+def test_a_transaction_that_always_meets_another_is_given_up(
+    table: Table, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamo_jobs, "CONFLICT_PAUSE_S", 0.0)
+    with (
+        Refuses(table.client, "TransactWriteItems", 1000, refusal("None", "TransactionConflict")) as met,
+        pytest.raises(ServiceUnavailable),
+    ):
+        table.store.create(job, starting_delta(job, NOON))
+    assert met.seen == TRANSACTION_TRIES
+    assert table.store.get(job.tenant, job.job_id) is None
+
+
+@pytest.mark.parametrize("reasons", [("None", "ThrottlingError"), ("ValidationError", "None")])
+def test_a_transaction_cancelled_for_another_reason_is_a_table_that_is_down(
+    table: Table, job: Job, reasons: tuple[str, str]
+) -> None:
+    with (
+        Refuses(table.client, "TransactWriteItems", 1000, refusal(*reasons)) as met,
+        pytest.raises(ServiceUnavailable) as caught,
+    ):
+        table.store.create(job, starting_delta(job, NOON))
+    assert met.seen == 1
+    assert caught.value.details == {"service": "table"}
+    assert caught.value.__cause__ is not None
+
+
+def test_a_single_write_that_meets_a_transaction_is_tried_again(table: Table, job: Job) -> None:
+    # A cancel that meets the end of its job. botocore does not try this again of its own.
+    table.store.create(job)
+    cancelling = steps.cancel_requested(job, reason="why", now=NOON)
+    with Refuses(table.client, "UpdateItem", 3, CONFLICT) as met:
+        table.store.change(job, cancelling)
+    assert met.seen == 4
+    with Refuses(table.client, "UpdateItem", 2, CONFLICT) as met:
+        beaten = table.store.heartbeat(cancelling, now=NOON, lease_expires_at=LEASE, progress=None)
+    assert met.seen == 3
+    assert table.store.get(job.tenant, job.job_id) == beaten
+
+
+def test_a_single_write_that_always_meets_a_transaction_is_given_up(
+    table: Table, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamo_jobs, "CONFLICT_PAUSE_S", 0.0)
+    with Refuses(table.client, "PutItem", 1000, CONFLICT) as met, pytest.raises(ServiceUnavailable):
+        table.store.create(job)
+    assert met.seen == TRANSACTION_TRIES
+
+
+def test_reads_that_the_table_had_no_time_for_are_asked_for_again(table: Table, tenant: str, plugin: str) -> None:
+    jobs = [a_job(tenant=tenant, plugin=plugin, job_id=f"01J0000000000000000000000{n}") for n in range(3)]
+    for job in jobs:
+        table.store.create(job)
+    keys = [{"pk": {"S": f"JOB#{tenant}#{job.job_id}"}, "sk": {"S": "JOB"}} for job in jobs]
+    unprocessed = {"Responses": {table.name: []}, "UnprocessedKeys": {table.name: {"Keys": keys}}}
+    with Refuses(table.client, "BatchGetItem", 1, json.dumps(unprocessed).encode(), status=200) as met:
+        page, _ = table.store.page(JobFilter(tenant), limit=10, before_id=None)
+    assert met.seen == 2
+    assert list(page) == jobs[::-1]
+
+
+# --- A service that is down ---
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """Where nobody listens: the port is ours, and closed."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
+
+
+JOB = a_job(JobStatus.RUNNING)
+ENDED = ended(JOB)
+STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
+    "create": lambda store: store.create(JOB),
+    "start": lambda store: store.create(JOB, starting_delta(JOB, NOON)),
+    "get": lambda store: store.get("t", "j"),
+    "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
+    "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
+    "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
+    "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
+    "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),
+    "metrics": lambda store: store.metrics("p"),
+}
+
+
+@pytest.mark.parametrize("call", list(STORE_CALLS))
+def test_a_table_that_does_not_answer_is_unavailable(closed_url: str, call: str) -> None:
+    store = DynamoJobs(clients.dynamodb(closed_url, once=True), "jobs")
+    with pytest.raises(ServiceUnavailable) as caught:
+        STORE_CALLS[call](store)
+    assert caught.value.details == {"service": "table"}
+
+
+OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "keys.get": ("table", lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").get("h")),
+    "keys.put": (
+        "table",
+        lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").put(
+            ApiKey("h", "k", "t", frozenset({"admin"}))
+        ),
+    ),
+    "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),
+    "files.get": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").get("k")),
+    "workflow.start": (
+        "workflow",
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start("t", "j"),
+    ),
+    "workflow.stop": (
+        "workflow",
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).stop("j", "why"),
+    ),
+}
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:jobs"
+
+
+@pytest.mark.parametrize("call", list(OTHER_CALLS))
+def test_another_service_that_does_not_answer_is_unavailable(closed_url: str, call: str) -> None:
+    service, action = OTHER_CALLS[call]
+    with pytest.raises(ServiceUnavailable) as caught:
+        action(closed_url)
+    assert caught.value.details == {"service": service}
+
+
+def test_a_table_that_is_not_there_is_unavailable_and_no_job_is_stale(table: Table) -> None:
+    with pytest.raises(ServiceUnavailable):
+        DynamoJobs(table.client, "no-such-table").get("t", "j")
+    with pytest.raises(ServiceUnavailable):
+        DynamoJobs(table.client, "no-such-table").create(JOB)
+
+
+def test_clients_give_up_before_a_lease_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for client in (aws.dynamodb(), aws.stepfunctions(), aws.s3()):
+        config: Any = client.meta.config
+        assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+        assert config.connect_timeout == 2
+        assert config.read_timeout <= 15
+
+
+# --- API keys ---
+
+
+@pytest.mark.parametrize("expires_at", [None, NOON])
+@pytest.mark.parametrize("scopes", [frozenset({"admin"}), frozenset({"execute", "jobs:read"}), frozenset[str]()])
+def test_a_key_is_found_by_its_hash(table: Table, tenant: str, expires_at: Any, scopes: frozenset[str]) -> None:
+    keys = DynamoKeys(table.client, table.name)
+    key = ApiKey(hash_key(tenant), "k1", tenant, scopes, expires_at)
+    assert keys.get(key.key_hash) is None
+    keys.put(key)
+    assert keys.get(key.key_hash) == key
+
+
+def test_a_key_can_be_replaced(table: Table, tenant: str) -> None:
+    keys = DynamoKeys(table.client, table.name)
+    key = ApiKey(hash_key(tenant), "k1", tenant, frozenset({"admin"}))
+    keys.put(key)
+    another = replace(key, scopes=frozenset({"execute"}), expires_at=NOON)
+    keys.put(another)
+    assert keys.get(key.key_hash) == another
+
+
+# --- Documents in S3 ---
+
+
+@pytest.fixture
+def files(moto_url: str, tenant: str) -> S3Files:
+    client = clients.s3(moto_url)
+    client.create_bucket(Bucket=tenant)
+    return S3Files(client, tenant)
+
+
+def test_a_large_document_goes_through_the_bucket(files: S3Files) -> None:
+    documents = Documents(files)
+    value = {"text": "grün 😀" * INLINE_LIMIT_BYTES}
+    stored = documents.write(a_job(), "result-1", value)
+    assert stored.text is None
+    assert documents.read(stored) == value
+
+
+def test_an_object_that_is_gone_is_not_found(files: S3Files) -> None:
+    with pytest.raises(NotFound, match="expired"):
+        files.get("jobs/t/j/result-1.json")
+
+
+def test_a_presigned_url_brings_the_document_without_a_key(files: S3Files) -> None:
+    text = json.dumps({"text": "x" * 100})
+    files.put("jobs/t/j/result-1.json", text)
+    url = files.download_url("jobs/t/j/result-1.json", expires_in_s=900)
+    assert "X-Amz-Expires=900" in url
+    assert "X-Amz-Signature=" in url
+    answer = requests.get(url, timeout=10)
+    assert (answer.status_code, answer.text) == (200, text)
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+def test_a_bucket_that_refuses_is_unavailable_and_not_a_document_that_expired(moto_url: str) -> None:
+    with pytest.raises(ServiceUnavailable):
+        S3Files(clients.s3(moto_url), "no-such-bucket").get("key")
+
+
+# --- Executions ---
+
+
+@pytest.fixture
+def machine(moto_url: str, tenant: str) -> "tuple[SFNClient, str]":
+    """A state machine whose executions stand still (moto runs none unless told to)."""
+    client = clients.stepfunctions(moto_url)
+    definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}}
+    role = "arn:aws:iam::123456789012:role/workflow"
+    made = client.create_state_machine(name=tenant, definition=json.dumps(definition), roleArn=role)
+    return client, made["stateMachineArn"]
+
+
+def execution(machine: "tuple[SFNClient, str]", job_id: str) -> Any:
+    client, arn = machine
+    return client.describe_execution(executionArn=arn.replace(":stateMachine:", ":execution:") + f":{job_id}")
+
+
+def test_an_execution_is_named_after_its_job_and_told_its_tenant_and_id(machine: "tuple[SFNClient, str]") -> None:
+    assert StepFunctionsWorkflow(*machine).start("acme", "JOB-1") is True
+    found = execution(machine, "JOB-1")
+    assert (found["status"], json.loads(found["input"])) == ("RUNNING", {"tenant": "acme", "job_id": "JOB-1"})
+
+
+def test_a_running_execution_is_started_once(machine: "tuple[SFNClient, str]") -> None:
+    workflow = StepFunctionsWorkflow(*machine)
+    assert [workflow.start("acme", "JOB-1") for _ in range(3)] == [True, True, True]
+    client, arn = machine
+    assert len(client.list_executions(stateMachineArn=arn)["executions"]) == 1
+
+
+def test_a_stopped_execution_is_over_and_not_started_again(machine: "tuple[SFNClient, str]") -> None:
+    workflow = StepFunctionsWorkflow(*machine)
+    workflow.start("acme", "JOB-1")
+    for _ in range(2):
+        workflow.stop("JOB-1", "cancelled by the caller")
+    assert execution(machine, "JOB-1")["status"] == "ABORTED"
+    assert workflow.start("acme", "JOB-1") is False
+    assert execution(machine, "JOB-1")["status"] == "ABORTED"
+
+
+def test_stopping_what_never_started_does_nothing(machine: "tuple[SFNClient, str]") -> None:
+    StepFunctionsWorkflow(*machine).stop("JOB-1", "cancelled by the caller")
+    client, arn = machine
+    assert client.list_executions(stateMachineArn=arn)["executions"] == []

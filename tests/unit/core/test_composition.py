@@ -1,0 +1,87 @@
+"""Settings, the composition root, and the metrics that go to CloudWatch."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
+from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.bootstrap import Core, Settings
+from interlock.domain.job_status import JobStatus
+from interlock.domain.times import utc_now
+from interlock.plugin_index import open_index
+from tests.fakes.plugins import a_plugin, an_index
+
+ENVIRONMENT = {
+    "INTERLOCK_TABLE": "jobs",
+    "INTERLOCK_BUCKET": "documents",
+    "INTERLOCK_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:jobs",
+    "INTERLOCK_RETENTION_DAYS": "1.5",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    for name, value in (ENVIRONMENT | credentials).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("environment")
+def test_settings_are_what_the_template_says() -> None:
+    assert Settings.from_env() == Settings(
+        table="jobs",
+        bucket="documents",
+        workflow_arn="arn:aws:states:us-east-1:123456789012:stateMachine:jobs",
+        retention=timedelta(hours=36),
+    )
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("missing", list(ENVIRONMENT))
+def test_a_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(missing)
+    with pytest.raises(KeyError, match=missing):
+        Settings.from_env()
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_pieces_are_made_once_and_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    an_index(tmp_path / "index", a_plugin("echo"))
+    monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(tmp_path / "index"))
+    open_index.cache_clear()
+    core = Core(Settings.from_env())
+    assert isinstance(core.store, DynamoJobs)
+    assert isinstance(core.workflow, StepFunctionsWorkflow)
+    assert isinstance(core.keys, DynamoKeys)
+    assert core.registry.names == ("echo",)
+    for piece in ("store", "workflow", "keys", "registry", "service", "documents"):
+        assert getattr(core, piece) is getattr(core, piece)
+    assert core.clock is utc_now
+    open_index.cache_clear()
+
+
+def test_an_execution_is_published_by_plugin_tool_and_status(capsys: pytest.CaptureFixture[str]) -> None:
+    EmbeddedMetrics().execution("ocr", "analyze", JobStatus.TIMED_OUT, 41.25)
+    published = json.loads(capsys.readouterr().out)
+    assert (published["plugin"], published["tool"], published["status"]) == ("ocr", "analyze", "timed_out")
+    assert (published["Executions"], published["ExecutionTime"]) == ([1.0], [41.25])
+    [directive] = published["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Interlock"
+    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
+        "Executions": "Count",
+        "ExecutionTime": "Milliseconds",
+    }
+
+
+def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = EmbeddedMetrics()
+    sink.execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
+    sink.execution("image", "inspect", JobStatus.FAILED, 2.0)
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["plugin"], first["ExecutionTime"]) == ("ocr", [1.0])
+    assert (second["plugin"], second["ExecutionTime"]) == ("image", [2.0])

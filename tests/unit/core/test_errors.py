@@ -1,0 +1,73 @@
+"""Errors as types with codes, and the one table from codes to HTTP statuses."""
+
+import re
+
+import pytest
+
+from interlock.domain import errors
+from interlock.domain.errors import ERROR_TYPES, ErrorCode, ErrorInfo, InterlockError, InvalidInput
+from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
+
+# The table of the HTTP contract.
+CONTRACT = """
+| `ValidationError` | `invalid_request`, `invalid_input`, `unknown_plugin`, `unknown_tool` | 400 |
+| `PluginError` | `plugin_exception`, `plugin_crashed`, `invalid_output` | 400 |
+| `PluginError` | `output_too_large`, `plugin_unavailable` | 400 |
+| `ExecutionError` | `timeout`, `memory_exceeded`, `cancelled`, `worker_lost` | 400 |
+| `AuthenticationError` | `unauthorized` | 401 |
+| `PermissionError` | `forbidden` | 403 |
+| `NotFoundError` | `not_found` | 404 |
+| `ConflictError` | `not_finished`, `already_finished` | 409 |
+| `PayloadError` | `payload_too_large` | 413 |
+| `IdempotencyError` | `idempotency_mismatch` | 422 |
+| `ThrottlingError` | `rate_limited` | 429 |
+| `ServiceError` | `unavailable` | 503 |
+"""
+ROWS = [
+    (code, row[0], int(line.rstrip(" |").rpartition("| ")[2]))
+    for line in CONTRACT.strip().splitlines()
+    for row in [re.findall(r"`(\w+)`", line)]
+    for code in row[1:]
+]
+
+
+def concrete(base: type[InterlockError]) -> list[type[InterlockError]]:
+    return [
+        one for child in base.__subclasses__() for one in (child, *concrete(child)) if one.__module__ == errors.__name__
+    ]
+
+
+def test_the_codes_are_those_of_the_contract() -> None:
+    assert {code for code, _, _ in ROWS} == set(ErrorCode)
+
+
+@pytest.mark.parametrize(("code", "error_type", "status"), ROWS)
+def test_each_code_has_its_type_and_its_http_status(code: str, error_type: str, status: int) -> None:
+    assert ERROR_TYPES[ErrorCode(code)] == error_type
+    assert STATUS_BY_CODE.get(ErrorCode(code), 400) == status
+
+
+def test_what_passes_of_its_own_is_retryable_and_nothing_else() -> None:
+    retryable = {code for code in ErrorCode if ErrorInfo(code, "").retryable}
+    assert retryable == {"worker_lost", "rate_limited", "unavailable"}
+
+
+def test_an_answer_that_asks_to_come_back_says_when() -> None:
+    assert set(RETRY_AFTER_S) == {"not_finished", "rate_limited", "unavailable"}
+    assert all(seconds >= 1 for seconds in RETRY_AFTER_S.values())
+
+
+@pytest.mark.parametrize("error", concrete(InterlockError))
+def test_each_error_has_a_code_of_its_own_and_says_something_by_default(error: type[InterlockError]) -> None:
+    info = error().info
+    assert info.code is error.code
+    assert info.message == error.__doc__
+    assert info.details == {}
+    assert [one.code for one in concrete(InterlockError)].count(error.code) == 1
+
+
+def test_an_error_carries_its_message_and_details() -> None:
+    info = InvalidInput("not so", errors=[{"path": "/image", "message": "is required"}]).info
+    assert info.message == "not so"
+    assert info.details == {"errors": [{"path": "/image", "message": "is required"}]}
+    assert (info.code, info.type, info.retryable) == ("invalid_input", "ValidationError", False)

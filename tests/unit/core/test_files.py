@@ -1,0 +1,58 @@
+"""The text forms of a file."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlock.domain.files import check_file, decode_file
+
+PNG = b"\x89PNG\r\n\x1a\n"
+ENCODED = base64.b64encode(PNG).decode()
+
+
+@given(st.binary(max_size=200))
+def test_base64_and_a_data_url_bring_the_same_bytes(content: bytes) -> None:
+    text = base64.b64encode(content).decode()
+    assert decode_file(text) == content
+    assert decode_file(f"data:image/png;base64,{text}") == content
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"data:;base64,{ENCODED}",
+        f"data:text/plain;charset=utf-8;base64,{ENCODED}",
+        f"DATA:image/png;BASE64,{ENCODED}",
+        f" {ENCODED[:4]}\r\n{ENCODED[4:]}\n",
+        f"data:image/png;base64,{ENCODED[:4]}\n{ENCODED[4:]}",
+    ],
+)
+def test_forms_that_are_taken(text: str) -> None:
+    assert decode_file(text) == PNG
+    assert check_file(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("data:image/png,abc", "is a data: URL without ';base64,': send the file base64-encoded"),
+        ("data:image/png;base64", "is a data: URL without ';base64,': send the file base64-encoded"),
+        ("data:" + "x" * 300 + ";base64,AAAA", "is a data: URL without ';base64,': send the file base64-encoded"),
+        ("AAA", "is not valid base64"),
+        ("AA=A", "is not valid base64"),
+        ("A-_A", "is not valid base64"),
+        ("ä", "is not valid base64"),
+        ("https://example.com/a.png", "is not valid base64"),
+        ("data:image/png;base64,%41", "is not valid base64"),
+    ],
+)
+def test_everything_else_is_refused_with_the_reason(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="^" + why.replace(".", r"\.") + "$"):
+        decode_file(text)
+    assert not check_file(text)
+
+
+def test_an_empty_text_is_an_empty_file() -> None:
+    assert decode_file("") == b""

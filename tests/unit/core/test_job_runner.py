@@ -1,0 +1,592 @@
+"""Claim, heartbeat, run, finish: one job through one attempt."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock import job_runner
+from interlock.documents import INLINE_LIMIT_BYTES
+from interlock.domain import job as steps
+from interlock.domain.errors import ErrorCode, ServiceUnavailable
+from interlock.domain.job import Cancel, CancelOutcome, Job
+from interlock.domain.job_status import JobStatus
+from interlock.job_runner import LEASE, Finished
+from interlock.job_service import NewJob, ending_delta
+from interlock.plugin_registry import ToolCall
+from interlock.ports import AlreadyClaimed
+from interlock.sandbox import Cancelled, Completed, Ending, LogLine
+from tests.fakes.outside import NOON
+from tests.fakes.plugins import a_plugin, a_tool
+from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with, yields_to_cancel
+from tests.fakes.store import Interposed, MemoryJobs, Moment, once
+from tests.fakes.world import World
+
+
+class Stage(World):
+    """A world in which `between` stands between the functions and the store `jobs`."""
+
+    def __init__(self, folder: Path) -> None:
+        inner = MemoryJobs()
+        self.between = Interposed(inner)
+        super().__init__(folder, a_plugin("echo", a_tool("say")), store=self.between)
+        self.jobs = inner
+        self._index_file = folder / "index" / "index.json"
+        self.service = self.core.service
+        self.beats = threading.Semaphore(0)
+
+    def pending(self, input: Any = None) -> Job:
+        job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+        job = self.service.submit(job, {"text": "hello"} if input is None else input)
+        self.between.calls.clear()
+        return job
+
+    def remove_plugins(self) -> None:
+        self._index_file.write_text('{"plugins": []}')
+
+    def call(self) -> ToolCall:
+        manifest, tool = self.core.registry.find("echo", "say")
+        return self.core.registry.checked(manifest, tool, {"text": "hello"})
+
+    def run_now(self, **options: Any) -> Finished:
+        job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+        return self.runner.run_now(job, self.call(), limit_s=25.0, **options)
+
+    def run_pending(self, job: Job) -> Job:
+        found = self.runner.run_pending(job.tenant, job.job_id, limit_s=800.0)
+        assert found is not None
+        return found
+
+    def stored(self, job: Job) -> Job:
+        found = self.jobs.get(job.tenant, job.job_id)
+        assert found is not None
+        return found
+
+    def only_job(self) -> Job:
+        [job] = self.jobs.all_jobs
+        return job
+
+    def counts_beats(self, and_then: Callable[[Moment, str], None] = lambda _moment, _name: None) -> None:
+        """From now on `wait_for_beats` knows of every heartbeat."""
+
+        def hook(moment: Moment, name: str) -> None:
+            and_then(moment, name)
+            if (moment, name) == ("after", "heartbeat"):
+                self.beats.release()
+
+        self.between.hook = hook
+
+    def wait_for_beats(self, count: int) -> None:
+        for _ in range(count):
+            assert self.beats.acquire(timeout=PATIENCE_S), "no heartbeat came"
+
+    def counted(self) -> dict[str, int]:
+        metrics = self.jobs.metrics("echo").get("say")
+        names = ("succeeded", "failed", "timed_out", "cancelled", "in_flight")
+        return {name: getattr(metrics, name) for name in names if getattr(metrics, name, 0)}
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@pytest.fixture
+def quick_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.002)
+
+
+# --- Now ---
+
+
+def test_a_job_that_runs_now_is_written_when_claimed_and_when_ended(stage: Stage) -> None:
+    finished = stage.run_now()
+    job = stage.only_job()
+    assert finished == Finished(job, {"text": "hello"})
+    assert (job.status, job.attempt, job.input) == (JobStatus.SUCCEEDED, 1, None)
+    assert job.result is not None
+    assert job.result.text == '{"text":"hello"}'
+    assert stage.between.calls == ["create", "settle"]  # the two round trips that a request waits for
+    assert stage.counted() == {"succeeded": 1}
+
+
+def test_a_job_in_flight_is_held_by_its_worker_under_a_lease(stage: Stage) -> None:
+    seen: list[Job] = []
+
+    def looks_around(run: Run) -> Ending:
+        assert stage_written.wait(PATIENCE_S)
+        seen.append(stage.only_job())
+        return echoes(run)
+
+    stage_written = threading.Event()
+    stage.between.hook = once("after", "create", stage_written.set)
+    stage.sandbox.script = looks_around
+    stage.run_now()
+    [job] = seen
+    assert (job.status, job.attempt, job.lease_expires_at) == (JobStatus.RUNNING, 1, NOON + LEASE)
+    assert job.worker_id
+    assert stage.only_job().worker_id is None
+
+
+def test_the_claim_overlaps_the_start_of_the_tool(stage: Stage) -> None:
+    started = threading.Event()
+
+    def starts(run: Run) -> Ending:
+        started.set()
+        return echoes(run)
+
+    stage.sandbox.script = starts
+    stage.between.hook = once("before", "create", lambda: started.wait(PATIENCE_S))
+    assert stage.run_now().job.status is JobStatus.SUCCEEDED
+    assert started.is_set()
+
+
+def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
+    job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+    claim = stage.service.claim(job, "key", {})
+    assert stage.runner.run_now(job, stage.call(), limit_s=25.0, once=claim).job.status is JobStatus.SUCCEEDED
+    again = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+    with pytest.raises(AlreadyClaimed) as caught:
+        stage.runner.run_now(again, stage.call(), limit_s=25.0, once=stage.service.claim(again, "key", {}))
+    assert caught.value.claim == claim
+    assert len(stage.sandbox.runs) == 1
+    assert len(stage.jobs.all_jobs) == 1
+
+
+@pytest.mark.parametrize(("own", "limit", "effective"), [(20.0, 25.0, 20.0), (20.0, 7.5, 7.5)])
+def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
+    stage: Stage, own: float, limit: float, effective: float
+) -> None:
+    job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", own))
+    stage.runner.run_now(job, stage.call(), limit_s=limit)
+    assert stage.sandbox.runs[0].limits.wall_s == effective
+
+
+def test_the_tool_is_told_its_job(stage: Stage) -> None:
+    job = stage.run_now().job
+    assert stage.sandbox.runs[0].request["job_id"] == job.job_id
+
+
+def test_when_the_claim_cannot_be_written_the_tool_is_stopped_and_nothing_is_there(stage: Stage) -> None:
+    stage.jobs.down = True
+    stage.sandbox.script = yields_to_cancel
+    with pytest.raises(ServiceUnavailable):
+        stage.run_now()
+    assert stage.sandbox.runs[0].cancel.reason == "the lease cannot be kept"
+    stage.jobs.down = False
+    assert stage.jobs.all_jobs == []
+
+
+def test_when_the_claim_fails_a_tool_that_has_ended_by_then_leaves_nothing_either(stage: Stage) -> None:
+    stage.jobs.down = True
+    with pytest.raises(ServiceUnavailable):
+        stage.run_now()
+    assert "settle" not in stage.between.calls
+
+
+def test_when_the_end_cannot_be_written_the_lease_settles_the_job(stage: Stage) -> None:
+    stage.between.hook = once("before", "settle", lambda: setattr(stage.jobs, "down", True))
+    with pytest.raises(ServiceUnavailable):
+        stage.run_now()
+    stage.jobs.down = False
+    assert stage.only_job().status is JobStatus.RUNNING
+    stage.clock.advance(16)
+    assert stage.service.settle_lapsed() == 1
+    error = stage.only_job().error
+    assert error is not None
+    assert error.code is ErrorCode.WORKER_LOST
+    assert stage.counted() == {"failed": 1}
+
+
+def test_a_failure_of_the_sandbox_itself_comes_out_and_the_lease_settles_the_job(stage: Stage) -> None:
+    def breaks(_: Run) -> Ending:
+        raise OSError("no more processes")
+
+    stage.sandbox.script = breaks
+    with pytest.raises(OSError, match="no more processes"):
+        stage.run_now()
+    stage.clock.advance(16)
+    assert stage.service.settle_lapsed() == 1
+    assert stage.counted() == {"failed": 1}
+
+
+def test_a_failed_execution_keeps_its_error_and_has_no_result(stage: Stage) -> None:
+    stage.sandbox.script = lambda _: answered("exception", {"exception": "ValueError", "message": "no luck"})
+    finished = stage.run_now()
+    assert finished.job == stage.only_job()
+    assert finished.result is None
+    assert finished.job.error is not None
+    assert finished.job.error.details == {"exception": "ValueError"}
+    assert finished.job.result is None
+    assert finished.job.execution_time_ms is not None
+
+
+def test_a_large_result_goes_to_the_object_store_under_its_attempt(stage: Stage) -> None:
+    text = "x" * INLINE_LIMIT_BYTES
+    stage.sandbox.script = succeeds_with({"text": text})
+    job = stage.run_now().job
+    assert job.result is not None
+    assert job.result.key == f"jobs/acme/{job.job_id}/result-1.json"
+    assert json.loads(stage.objects.texts[job.result.key]) == {"text": text}
+
+
+def test_a_result_that_cannot_be_stored_does_not_end_the_job_as_succeeded(stage: Stage) -> None:
+    stage.objects.down = True
+    stage.sandbox.script = succeeds_with({"text": "x" * INLINE_LIMIT_BYTES})
+    with pytest.raises(ServiceUnavailable):
+        stage.run_now()
+    assert stage.only_job().status is JobStatus.RUNNING
+
+
+def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[tuple[Any, ...]] = []
+
+    def log(message: str, *, extra: dict[str, Any]) -> None:
+        lines.append((message, extra["job_id"], extra["stream"], extra["line"]))
+
+    monkeypatch.setattr(job_runner.logger, "info", log)
+
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "hello there"))
+        return echoes(run)
+
+    stage.sandbox.script = talks
+    job = stage.run_now().job
+    assert lines == [("plugin output", job.job_id, "stdout", "hello there")]
+
+
+# --- Pending ---
+
+
+def test_a_pending_job_is_claimed_run_and_ended(stage: Stage) -> None:
+    job = stage.pending()
+    stage.clock.advance(2)
+    ended = stage.run_pending(job)
+    assert ended == stage.stored(job)
+    assert (ended.status, ended.attempt) == (JobStatus.SUCCEEDED, 1)
+    assert (ended.created_at, ended.started_at) == (NOON, NOON + timedelta(seconds=2))
+    assert stage.sandbox.runs[0].request["input"] == {"text": "hello"}
+    assert stage.between.calls == ["get", "change", "settle"]
+    assert stage.counted() == {"succeeded": 1}
+
+
+def test_an_unknown_job_is_none(stage: Stage) -> None:
+    assert stage.runner.run_pending("acme", "01J00000000000000000000000", limit_s=800.0) is None
+
+
+def test_a_job_that_is_not_pending_is_left_alone(stage: Stage) -> None:
+    job = stage.pending()
+    stage.service.cancel("acme", job.job_id, None)
+    assert stage.run_pending(job).status is JobStatus.CANCELLED
+    assert stage.sandbox.runs == []
+
+
+def test_of_two_claims_one_runs_and_the_other_leaves_it_alone(stage: Stage) -> None:
+    job = stage.pending()
+    stage.between.hook = once("before", "change", lambda: stage.run_pending(job))
+    seen = stage.run_pending(job)
+    assert seen == stage.stored(job)
+    assert seen.status is JobStatus.SUCCEEDED
+    assert len(stage.sandbox.runs) == 1
+    assert stage.counted() == {"succeeded": 1}
+
+
+def test_a_job_that_is_cancelled_just_before_its_claim_never_starts(stage: Stage) -> None:
+    job = stage.pending()
+    stage.between.hook = once("before", "change", lambda: stage.service.cancel("acme", job.job_id, None))
+    assert stage.run_pending(job).status is JobStatus.CANCELLED
+    assert stage.sandbox.runs == []
+    assert stage.counted() == {"cancelled": 1}
+
+
+def test_when_the_claim_of_a_pending_job_cannot_be_written_it_goes_on_waiting(stage: Stage) -> None:
+    job = stage.pending()
+    stage.between.hook = once("before", "change", lambda: setattr(stage.jobs, "down", True))
+    with pytest.raises(ServiceUnavailable):
+        stage.run_pending(job)
+    stage.jobs.down = False
+    assert stage.stored(job) == job
+    assert stage.sandbox.runs == []
+
+
+def test_a_job_whose_plugin_has_gone_fails_with_the_reason(stage: Stage) -> None:
+    job = stage.pending()
+    stage.remove_plugins()
+    ended = stage.run_pending(job)
+    assert ended.error is not None
+    assert ended.error.code is ErrorCode.UNKNOWN_PLUGIN
+    assert stage.sandbox.runs == []
+    assert stage.counted() == {"failed": 1}
+
+
+def test_a_job_whose_input_fits_no_more_fails_and_runs_nothing(stage: Stage) -> None:
+    job = stage.pending({"txt": "hello"})
+    ended = stage.run_pending(job)
+    assert ended.error is not None
+    assert ended.error.code is ErrorCode.INVALID_INPUT
+    assert ended.error.details["errors"][0]["path"] in {"/text", "/txt"}
+    assert stage.sandbox.runs == []
+    assert stage.counted() == {"failed": 1}
+
+
+def test_a_job_without_an_input_fails_as_invalid(stage: Stage) -> None:
+    job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+    stage.jobs.create(job)
+    ended = stage.run_pending(job)
+    assert ended.error is not None
+    assert ended.error.code is ErrorCode.INVALID_INPUT
+
+
+def test_a_job_whose_input_has_expired_fails(stage: Stage) -> None:
+    job = stage.pending({"text": "x" * INLINE_LIMIT_BYTES})
+    stage.objects.texts.clear()
+    ended = stage.run_pending(job)
+    assert ended.status is JobStatus.FAILED
+    assert ended.error is not None
+    assert ended.error.message == "The document has expired."
+
+
+# --- Heartbeats ---
+
+
+def test_a_short_run_costs_no_heartbeat(stage: Stage) -> None:
+    stage.run_now()
+    assert "heartbeat" not in stage.between.calls
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Stage) -> None:
+    seen: list[Job] = []
+
+    def works(run: Run) -> Ending:
+        run.on_progress(0.2, "page 1 of 5")
+        run.on_progress(0.4, "page 2 of 5")
+        stage.clock.advance(10)
+        stage.wait_for_beats(2)
+        seen.append(stage.only_job())
+        return echoes(run)
+
+    stage.counts_beats()
+    stage.sandbox.script = works
+    ended = stage.run_now().job
+    [job] = seen
+    assert job.lease_expires_at == NOON + timedelta(seconds=10) + LEASE
+    assert job.progress is not None
+    assert (job.progress.fraction, job.progress.message, job.progress.at) == (0.4, "page 2 of 5", NOON)
+    assert ended.progress == job.progress
+
+
+def test_progress_that_no_heartbeat_took_is_stored_with_the_end(stage: Stage) -> None:
+    def works(run: Run) -> Ending:
+        run.on_progress(1.0, "done")
+        return echoes(run)
+
+    stage.sandbox.script = works
+    progress = stage.run_now().job.progress
+    assert progress is not None
+    assert (progress.fraction, progress.message) == (1.0, "done")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "message", "kept"),
+    [
+        (1e-300, "tiny", (0.0, "tiny")),
+        (0.123456789, "exact", (0.123457, "exact")),
+        (7.0, "beyond", (1.0, "beyond")),
+        (-1.0, "below", (0.0, "below")),
+        (float("nan"), "none", (0.0, "none")),
+        (0.5, "x" * 100_000, (0.5, "x" * 200)),
+        (0.5, "half \ud800 a character", (0.5, "half ? a character")),
+    ],
+)
+def test_progress_is_cut_to_what_the_table_takes(
+    stage: Stage, fraction: float, message: str, kept: tuple[float, str]
+) -> None:
+    # The worker's process is the plugin's to tamper with: nothing that it says may cost the job its lease.
+    def works(run: Run) -> Ending:
+        run.on_progress(fraction, message)
+        return echoes(run)
+
+    stage.sandbox.script = works
+    progress = stage.run_now().job.progress
+    assert progress is not None
+    assert (progress.fraction, progress.message) == kept
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_heartbeat_brings_the_cancel_and_the_job_ends_cancelled(stage: Stage) -> None:
+    def waits(run: Run) -> Ending:
+        stage.wait_for_beats(1)
+        stage.service.cancel("acme", stage.only_job().job_id, "not needed")
+        assert run.until_cancelled() == "cancelled by the caller"
+        return Cancelled(pid=1, how="killed")
+
+    stage.counts_beats()
+    stage.sandbox.script = waits
+    job = stage.run_now().job
+    assert job == stage.only_job()
+    assert job.status is JobStatus.CANCELLED
+    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.KILLED)
+    assert stage.counted() == {"cancelled": 1}
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_tool_that_finishes_after_its_cancel_arrived_ends_as_it_ended(stage: Stage) -> None:
+    def finishes(run: Run) -> Ending:
+        stage.wait_for_beats(1)
+        stage.service.cancel("acme", stage.only_job().job_id, None)
+        run.until_cancelled()
+        return echoes(run)
+
+    stage.counts_beats()
+    stage.sandbox.script = finishes
+    job = stage.run_now().job
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.cancel == Cancel(NOON, None, CancelOutcome.TOO_LATE)
+
+
+def test_a_cancel_after_the_last_heartbeat_comes_too_late(stage: Stage) -> None:
+    stage.between.hook = once(
+        "before", "settle", lambda: stage.service.cancel("acme", stage.only_job().job_id, "not needed")
+    )
+    finished = stage.run_now()
+    assert finished == Finished(stage.only_job(), {"text": "hello"})
+    assert finished.job.status is JobStatus.SUCCEEDED
+    assert finished.job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+    assert stage.counted() == {"succeeded": 1}
+
+
+def lose(stage: Stage) -> None:
+    """Somebody settles the job as one whose worker is gone."""
+    job = stage.only_job()
+    lost = steps.lost(job, now=stage.clock())
+    stage.jobs.settle(job, lost, ending_delta(job, lost))
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_worker_whose_lease_was_settled_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
+    def sleeps(run: Run) -> Ending:
+        stage.wait_for_beats(1)
+        lose(stage)
+        assert run.until_cancelled() == "the lease was lost"
+        return Cancelled(pid=1, how="stopped")
+
+    stage.counts_beats()
+    stage.sandbox.script = sleeps
+    finished = stage.run_now()
+    assert finished == Finished(stage.only_job(), None)
+    assert finished.job.error is not None
+    assert finished.job.error.code is ErrorCode.WORKER_LOST
+    assert "settle" not in stage.between.calls
+    assert stage.counted() == {"failed": 1}
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_worker_whose_job_has_expired_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
+    def sleeps(run: Run) -> Ending:
+        stage.wait_for_beats(1)
+        stage.jobs.forget(stage.only_job())
+        assert run.until_cancelled() == "the lease was lost"
+        return Cancelled(pid=1, how="stopped")
+
+    stage.counts_beats()
+    stage.sandbox.script = sleeps
+    stage.run_now()
+    assert stage.jobs.all_jobs == []
+
+
+def test_a_worker_that_was_settled_just_before_its_end_changes_nothing(stage: Stage) -> None:
+    stage.between.hook = once("before", "settle", lambda: lose(stage))
+    finished = stage.run_now()
+    assert finished == Finished(stage.only_job(), None)
+    assert finished.job.status is JobStatus.FAILED
+    assert stage.counted() == {"failed": 1}
+
+
+def test_a_job_that_expired_just_before_its_end_stays_gone(stage: Stage) -> None:
+    stage.between.hook = once("before", "settle", lambda: stage.jobs.forget(stage.only_job()))
+    assert stage.run_now().result is None
+    assert stage.jobs.all_jobs == []
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_table_that_is_down_for_a_few_heartbeats_costs_the_job_nothing(stage: Stage) -> None:
+    failed = threading.Event()
+
+    def first_fails(moment: Moment, name: str) -> None:
+        if (moment, name) == ("before", "heartbeat") and not failed.is_set():
+            failed.set()
+            raise ServiceUnavailable(service="table")
+
+    def works(run: Run) -> Ending:
+        stage.wait_for_beats(2)
+        return echoes(run)
+
+    stage.counts_beats(first_fails)
+    stage.sandbox.script = works
+    assert stage.run_now().job.status is JobStatus.SUCCEEDED
+    assert failed.is_set()
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_table_that_is_down_until_the_lease_is_about_to_run_out_stops_the_tool(stage: Stage) -> None:
+    def waits(run: Run) -> Ending:
+        stage.wait_for_beats(1)
+        stage.jobs.down = True
+        stage.clock.advance(10.5)
+        assert run.until_cancelled() == "the lease cannot be kept"
+        return Cancelled(pid=1, how="stopped")
+
+    stage.counts_beats()
+    stage.sandbox.script = waits
+    with pytest.raises(ServiceUnavailable):
+        stage.run_now()
+    assert "settle" not in stage.between.calls
+    stage.jobs.down = False
+    assert stage.only_job().status is JobStatus.RUNNING
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_heartbeat_that_breaks_in_an_unforeseen_way_stops_the_tool_and_comes_out(stage: Stage) -> None:
+    # Without a heartbeat the lease would run out under a tool that runs on.
+    def breaks(moment: Moment, name: str) -> None:
+        if name == "heartbeat":
+            raise LookupError("unforeseen")
+
+    stage.between.hook = breaks
+    stage.sandbox.script = yields_to_cancel
+    with pytest.raises(LookupError, match="unforeseen"):
+        stage.run_now()
+
+
+def test_no_thread_is_left_behind(stage: Stage) -> None:
+    before = threading.active_count()
+    stage.run_now()
+    assert threading.active_count() == before
+
+
+def test_a_late_progress_of_another_run_does_no_harm(stage: Stage) -> None:
+    stage.run_now()
+    run = stage.sandbox.runs[0]
+    run.on_progress(0.9, "late")
+    run.cancel.set("late")
+    assert stage.only_job().progress is None
+
+
+def test_an_ending_that_is_garbage_is_the_plugins_fault(stage: Stage) -> None:
+    stage.sandbox.script = lambda _: Completed(pid=1, payload=b"\x00\xff")
+    error = stage.run_now().job.error
+    assert error is not None
+    assert error.code is ErrorCode.INVALID_OUTPUT
+
+
+def test_that_an_attempt_was_settled_by_somebody_else_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(job_runner.logger, "warning", lambda message, **_: warned.append(message))
+    stage.between.hook = once("before", "settle", lambda: lose(stage))
+    stage.run_now()
+    assert warned == ["the attempt was settled by somebody else"]

@@ -1,0 +1,169 @@
+"""The steps of a job's life as pure functions: claimed, asked to stop, ended, lost."""
+
+from datetime import timedelta
+
+import pytest
+
+from interlock.domain.errors import ErrorCode
+from interlock.domain.job import (
+    Cancel,
+    CancelOutcome,
+    Progress,
+    StoredJson,
+    cancel_requested,
+    claimed,
+    ended,
+    lease_extended,
+    lost,
+    submitted,
+)
+from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
+from interlock.domain.outcome import Outcome, Stopped
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+
+LATER = NOON + timedelta(seconds=3)
+LEASE = NOON + timedelta(seconds=15)
+UNFINISHED = [status for status in JobStatus if status not in FINAL]
+
+
+def test_a_claim_counts_the_attempt_and_notes_who_holds_it_until_when() -> None:
+    job = claimed(a_job(), worker_id="worker-9", now=LATER, lease_expires_at=LEASE)
+    assert (job.status, job.attempt, job.worker_id) == (JobStatus.RUNNING, 1, "worker-9")
+    assert (job.started_at, job.updated_at, job.lease_expires_at) == (LATER, LATER, LEASE)
+    assert job.created_at == NOON
+
+
+@pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.PENDING])
+def test_only_a_pending_job_can_be_claimed(status: JobStatus) -> None:
+    with pytest.raises(IllegalTransition):
+        claimed(a_job(status), worker_id="worker-9", now=LATER, lease_expires_at=LEASE)
+
+
+def test_a_submitted_job_has_its_input_and_its_start_lease() -> None:
+    stored = StoredJson(2, text="{}")
+    job = submitted(a_job(input=None, lease_expires_at=None), input=stored, lease_expires_at=LEASE)
+    assert (job.status, job.input, job.lease_expires_at) == (JobStatus.PENDING, stored, LEASE)
+
+
+def test_extending_a_lease_changes_the_lease_alone() -> None:
+    job = a_job(JobStatus.RUNNING)
+    extended = lease_extended(job, LATER + timedelta(seconds=60))
+    assert extended.lease_expires_at == LATER + timedelta(seconds=60)
+    assert lease_extended(extended, LEASE) == job
+
+
+def test_cancelling_a_pending_job_prevents_it() -> None:
+    job = cancel_requested(a_job(), reason="not needed", now=LATER)
+    assert job.status is JobStatus.CANCELLED
+    assert job.cancel == Cancel(LATER, "not needed", CancelOutcome.PREVENTED)
+    assert job.error is not None
+    assert job.error.code is ErrorCode.CANCELLED
+    assert (job.completed_at, job.updated_at, job.started_at) == (LATER, LATER, None)
+    assert (job.attempt, job.execution_time_ms, job.lease_expires_at) == (0, None, None)
+
+
+def test_cancelling_a_running_job_asks_it_to_stop_and_leaves_it_to_its_worker() -> None:
+    running = a_job(JobStatus.RUNNING)
+    job = cancel_requested(running, reason=None, now=LATER)
+    assert job.status is JobStatus.CANCELLING
+    assert job.cancel == Cancel(LATER, None, None)
+    assert (job.worker_id, job.lease_expires_at) == (running.worker_id, running.lease_expires_at)
+    assert (job.completed_at, job.error) == (None, None)
+
+
+@pytest.mark.parametrize("status", sorted({JobStatus.CANCELLING, *FINAL}))
+def test_a_job_that_stops_or_has_ended_takes_no_cancel(status: JobStatus) -> None:
+    with pytest.raises(IllegalTransition):
+        cancel_requested(a_job(status), reason=None, now=LATER)
+
+
+@pytest.mark.parametrize("status", sorted(CLAIMED))
+def test_a_success_keeps_result_time_and_progress_and_drops_the_lease(status: JobStatus) -> None:
+    stored = StoredJson(4, text="null")
+    progress = Progress(1.0, "done", LATER)
+    outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
+    job = ended(a_job(status), outcome, result=stored, progress=progress, now=LATER)
+    assert (job.status, job.result, job.execution_time_ms, job.progress) == ("succeeded", stored, 41.2, progress)
+    assert (job.completed_at, job.updated_at) == (LATER, LATER)
+    assert (job.worker_id, job.lease_expires_at, job.error) == (None, None, None)
+    assert job.attempt == 1
+
+
+def test_an_end_without_new_progress_keeps_the_last() -> None:
+    progress = Progress(0.4, "page 2 of 5", NOON)
+    job = ended(
+        a_job(JobStatus.RUNNING, progress=progress),
+        Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no"),
+        result=None,
+        progress=None,
+        now=LATER,
+    )
+    assert job.progress == progress
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_cancelled_job_tells_how_it_was_stopped(how: Stopped) -> None:
+    job = ended(a_job(JobStatus.CANCELLING), Outcome.cancelled(how), result=None, progress=None, now=LATER)
+    assert job.status is JobStatus.CANCELLED
+    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome(how))
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome.succeeded({}),
+        Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"),
+        # It was stopped, but by its limit: the cancel came while it was on its way out.
+        Outcome.timed_out(20, "killed"),
+    ],
+)
+def test_a_tool_that_ended_before_its_cancel_arrived_ends_as_it_ended(outcome: Outcome) -> None:
+    job = ended(a_job(JobStatus.CANCELLING), outcome, result=None, progress=None, now=LATER)
+    assert job.status is outcome.status
+    assert job.error == outcome.error
+    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+
+
+def test_nobody_is_cancelled_who_was_not_asked_to_stop() -> None:
+    with pytest.raises(IllegalTransition):
+        ended(a_job(JobStatus.RUNNING), Outcome.cancelled("stopped"), result=None, progress=None, now=LATER)
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+@pytest.mark.parametrize("end", [Outcome.succeeded({}), Outcome.failed(ErrorCode.WORKER_LOST, "gone")])
+def test_a_finished_job_never_ends_again(status: JobStatus, end: Outcome) -> None:
+    with pytest.raises(IllegalTransition):
+        ended(a_job(status), end, result=None, progress=None, now=LATER)
+    with pytest.raises(IllegalTransition):
+        lost(a_job(status), now=LATER)
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+def test_a_job_without_a_worker_fails_as_worker_lost(status: JobStatus) -> None:
+    job = lost(a_job(status), now=LATER)
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert job.error.code is ErrorCode.WORKER_LOST
+    assert job.error.retryable
+    assert (job.completed_at, job.worker_id, job.lease_expires_at) == (LATER, None, None)
+    assert job.execution_time_ms is None
+
+
+def test_a_cancel_of_a_job_that_was_lost_came_too_late() -> None:
+    job = lost(a_job(JobStatus.CANCELLING), now=LATER)
+    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+
+
+@pytest.mark.parametrize(("seconds", "out"), [(14.999, False), (15.0, False), (15.001, True)])
+def test_a_lease_runs_out_after_its_end_and_not_at_it(seconds: float, out: bool) -> None:
+    assert a_job(JobStatus.RUNNING).lease_ran_out(NOON + timedelta(seconds=seconds)) is out
+
+
+def test_a_finished_job_has_no_lease_to_run_out() -> None:
+    assert not a_job(JobStatus.SUCCEEDED).lease_ran_out(NOON + timedelta(days=400))
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_finished_means_a_final_status(status: JobStatus) -> None:
+    assert a_job(status).finished is (status in FINAL)

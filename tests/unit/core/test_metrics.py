@@ -1,0 +1,130 @@
+"""Counters, buckets and percentiles."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlock.domain.errors import ErrorCode
+from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.metrics import GROWTH, SMALLEST_MS, ExecutionMetrics, MetricsDelta, bucket_of, middle_of
+from tests.fakes.outside import NOON
+
+STATED_ERROR = 0.0393
+durations = st.floats(min_value=SMALLEST_MS, max_value=900_000, allow_nan=False)
+shares = st.sampled_from([0.5, 0.95, 0.99])
+
+
+def nearest_rank(values: list[float], share: float) -> float:
+    """The percentile by its definition, in exact numbers."""
+    rank = math.ceil(Fraction(str(share)) * len(values))
+    return sorted(values)[rank - 1]
+
+
+def of_durations(values: list[float]) -> ExecutionMetrics:
+    buckets: dict[int, int] = {}
+    for value in values:
+        buckets[bucket_of(value)] = buckets.get(bucket_of(value), 0) + 1
+    return ExecutionMetrics(executed=len(values), total_ms=sum(values), buckets=buckets)
+
+
+@given(durations)
+def test_the_middle_of_a_durations_bucket_is_within_the_stated_error(duration: float) -> None:
+    assert abs(middle_of(bucket_of(duration)) - duration) <= STATED_ERROR * duration
+
+
+@given(st.lists(durations, min_size=1, max_size=300), shares)
+def test_a_percentile_is_within_the_stated_error_of_the_true_one(values: list[float], share: float) -> None:
+    told = of_durations(values).percentile_ms(share)
+    true = nearest_rank(values, share)
+    assert told is not None
+    assert abs(told - true) <= STATED_ERROR * true
+
+
+@given(durations, durations)
+def test_a_longer_duration_is_never_in_a_lower_bucket(one: float, other: float) -> None:
+    assert bucket_of(min(one, other)) <= bucket_of(max(one, other))
+
+
+@pytest.mark.parametrize("duration", [0.0, 0.001, SMALLEST_MS])
+def test_durations_too_short_to_tell_apart_share_the_first_bucket(duration: float) -> None:
+    assert bucket_of(duration) == 0
+
+
+def test_a_bucket_ends_where_the_next_begins() -> None:
+    # Just inside the two ends, whatever the logarithm's last bit does at the ends themselves.
+    for bucket in range(250):
+        start = SMALLEST_MS * GROWTH**bucket
+        assert bucket_of(start * 1.0001) == bucket
+        assert bucket_of(start * GROWTH * 0.9999) == bucket
+
+
+def test_nothing_executed_has_no_percentile_and_no_average() -> None:
+    assert ExecutionMetrics().percentile_ms(0.5) is None
+    assert ExecutionMetrics().average_ms is None
+
+
+def test_the_average_is_over_what_was_executed() -> None:
+    # Cancelled before it ran: it counts as a job and not as an execution.
+    assert ExecutionMetrics(succeeded=2, cancelled=5, executed=2, total_ms=30.0).average_ms == 15.0
+
+
+@given(st.lists(st.tuples(durations, st.integers(0, 5)), min_size=1, max_size=60), shares)
+def test_shards_add_up_to_what_one_counter_would_have_said(marked: list[tuple[float, int]], share: float) -> None:
+    shards = [of_durations([value for value, shard in marked if shard == number]) for number in range(6)]
+    together = of_durations([value for value, _ in marked])
+    summed = ExecutionMetrics.sum(shards)
+    assert summed.buckets == together.buckets
+    assert summed.executed == together.executed
+    assert summed.total_ms == pytest.approx(together.total_ms)
+    assert summed.percentile_ms(share) == together.percentile_ms(share)
+
+
+def test_the_sum_adds_every_counter() -> None:
+    part = ExecutionMetrics(succeeded=1, failed=2, timed_out=3, cancelled=4, in_flight=5, executed=6, total_ms=7.0)
+    summed = ExecutionMetrics.sum([part, part])
+    assert summed == ExecutionMetrics(
+        succeeded=2, failed=4, timed_out=6, cancelled=8, in_flight=10, executed=12, total_ms=14.0
+    )
+
+
+naive = NOON.replace(tzinfo=None)  # Hypothesis adds the zone
+moments = st.datetimes(naive.replace(year=2000), naive.replace(year=2100), timezones=st.just(UTC))
+
+
+@given(st.lists(moments, min_size=1, max_size=8, unique=True))
+def test_of_last_values_the_latest_is_kept(when: list[datetime]) -> None:
+    parts = [ExecutionMetrics(last_ms=float(n), last_used=moment) for n, moment in enumerate(when)]
+    parts += [ExecutionMetrics(lifecycle=LifecycleState.FAILED, lifecycle_at=moment) for moment in when[1:]]
+    parts.append(ExecutionMetrics(lifecycle=LifecycleState.INITIALIZED, lifecycle_at=max(when) + timedelta(days=1)))
+    summed = ExecutionMetrics.sum(parts)
+    assert (summed.last_used, summed.last_ms) == (max(when), float(when.index(max(when))))
+    assert summed.lifecycle is LifecycleState.INITIALIZED
+
+
+def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float | None) -> MetricsDelta:
+    return MetricsDelta("echo", "say", in_flight=-1, at=NOON, status=status, error=error, elapsed_ms=elapsed_ms)
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        (delta(JobStatus.SUCCEEDED, None, 1.0), LifecycleState.INITIALIZED),
+        (delta(JobStatus.FAILED, ErrorCode.PLUGIN_CRASHED, 1.0), LifecycleState.FAILED),
+        (delta(JobStatus.TIMED_OUT, ErrorCode.TIMEOUT, 1.0), LifecycleState.FAILED),
+        (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, 1.0), None),
+        (delta(JobStatus.FAILED, ErrorCode.INVALID_INPUT, 1.0), None),
+        # Ended without having run: nothing is learnt of the plugin.
+        (delta(JobStatus.FAILED, ErrorCode.WORKER_LOST, None), None),
+        (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, None), None),
+        (delta(None, None, None), None),
+    ],
+)
+def test_the_end_of_a_job_moves_the_lifecycle_by_whose_fault_it_was(
+    change: MetricsDelta, state: LifecycleState | None
+) -> None:
+    assert change.lifecycle is state

@@ -1,0 +1,316 @@
+"""The public plugin API: declarations, refusals with the fix in their text, and the run of a tool."""
+
+import base64
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.domain.errors import InvalidInput as DomainInvalidInput
+from interlock.domain.files import FILE_FORMAT
+from interlock.plugin import Cancelled, FileBytes, InvalidInput, InvalidOutput, Plugin, ToolContext, tool
+from tests.fakes.outside import NOON
+
+
+class In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    count: int = 1
+
+
+class Out(BaseModel):
+    text: str
+
+
+class Context:
+    """A `ToolContext` for tools that do not care."""
+
+    job_id = "JOB"
+    deadline: datetime = NOON
+    cancelled = False
+    temp_dir = Path("/nowhere")
+    logger = logging.getLogger("test")
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Nobody listens."""
+
+
+class Echo(Plugin):
+    name, version, title = "echo", "1.0.0", "Says it again"
+
+    @tool(timeout_s=5, memory_mb=128, title="Say it")
+    def say(self, input: In, context: ToolContext) -> Out:
+        """Says it as often as asked.
+
+        And no more.
+        """
+        return Out(text=input.text * input.count)
+
+    @tool()
+    def as_dict(self, input: In, context: ToolContext) -> Out:
+        return {"text": input.text}  # type: ignore[return-value]  # the contract takes a dict that fits as well
+
+
+def run(plugin: type[Plugin], name: str, input: Mapping[str, Any]) -> Any:
+    return plugin().run(name, input, Context())
+
+
+# --- Declaration ---
+
+
+def test_tools_come_in_the_order_of_their_definition() -> None:
+    assert list(Echo.tools()) == ["say", "as_dict"]
+
+
+def test_a_tool_is_what_its_decorator_signature_and_docstring_say() -> None:
+    say, as_dict = Echo.tools().values()
+    assert (say.name, say.title, say.description) == ("say", "Say it", "Says it as often as asked.")
+    assert (say.timeout_s, say.memory_mb, say.input_model, say.output_model) == (5, 128, In, Out)
+    assert (as_dict.title, as_dict.description) == ("As dict", "")
+
+
+def test_tools_of_a_base_class_are_there_and_can_be_declared_anew() -> None:
+    class Louder(Echo):
+        @tool(timeout_s=7)
+        def say(self, input: In, context: ToolContext) -> Out:
+            return Out(text=input.text.upper())
+
+    assert list(Louder.tools()) == ["say", "as_dict"]
+    assert Louder.tools()["say"].timeout_s == 7
+    assert run(Louder, "say", {"text": "a"}) == {"text": "A"}
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 870.1, float("nan"), float("inf")])
+def test_a_time_limit_must_be_one_that_a_function_can_keep(timeout_s: float) -> None:
+    with pytest.raises(TypeError, match="over 0 and at most 870 seconds"):
+        tool(timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize("memory_mb", [15, 0, -1])
+def test_a_memory_limit_must_let_a_process_start(memory_mb: int) -> None:
+    with pytest.raises(TypeError, match="at least 16 MiB"):
+        tool(memory_mb=memory_mb)
+
+
+@pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 16), (0.001, 10_240)])
+def test_limits_at_their_ends_are_taken(timeout_s: float, memory_mb: int) -> None:
+    tool(timeout_s=timeout_s, memory_mb=memory_mb)
+
+
+def declared(**attributes: Any) -> type[Plugin]:
+    """A plugin class of these attributes."""
+    return type("Declared", (Plugin,), attributes)
+
+
+def a_method(self: Any, input: In, context: ToolContext) -> Out:
+    return Out(text="")
+
+
+MARKED = tool()(a_method)
+
+
+@pytest.mark.parametrize("missing", ["name", "version"])
+def test_name_and_version_must_be_set(missing: str) -> None:
+    attributes = {"name": "a", "version": "1", "run_it": MARKED}
+    del attributes[missing]
+    with pytest.raises(TypeError, match=f"plugin class Declared: set '{missing}' to a string"):
+        declared(**attributes).tools()
+
+
+@pytest.mark.parametrize("version", [1, None, 1.0])
+def test_a_version_is_text(version: Any) -> None:
+    with pytest.raises(TypeError, match="set 'version' to a string"):
+        declared(name="a", version=version, run_it=MARKED).tools()
+
+
+@pytest.mark.parametrize("name", ["", "Ocr", "1st", "a-b", "a.b", "../a", "a b", "ä", "a" * 65, "a\n"])
+def test_a_plugins_name_is_a_plain_word(name: str) -> None:
+    with pytest.raises(TypeError, match="a name is lower-case letters, digits and _, at most 64"):
+        declared(name=name, version="1", run_it=MARKED).tools()
+
+
+@pytest.mark.parametrize("name", ["Say", "_say", "a" * 65])
+def test_a_tools_name_is_a_plain_word(name: str) -> None:
+    with pytest.raises(TypeError, match="a tool's name is lower-case letters, digits and _, at most 64"):
+        declared(name="a", version="1", **{name: MARKED}).tools()
+
+
+def test_a_plugin_without_a_tool_is_told_how_to_have_one() -> None:
+    with pytest.raises(TypeError, match=r"declares no tool: mark a method with @tool\(\)"):
+        declared(name="a", version="1").tools()
+
+
+def two_parameters(self: Any, input: In) -> Out:
+    return Out(text=input.text)
+
+
+def four_parameters(self: Any, input: In, context: ToolContext, more: int) -> Out:
+    return Out(text=input.text)
+
+
+def a_dict_for_input(self: Any, input: dict[str, Any], context: ToolContext) -> Out:
+    return Out(text="")
+
+
+def no_annotation_of_input(self, input, context: ToolContext) -> Out:  # type: ignore[no-untyped-def]
+    return Out(text="")
+
+
+def no_return(self: Any, input: In, context: ToolContext):  # type: ignore[no-untyped-def]
+    return Out(text="")
+
+
+def none_for_return(self: Any, input: In, context: ToolContext) -> None:
+    return None
+
+
+def either_for_return(self: Any, input: In, context: ToolContext) -> Out | In:
+    return input
+
+
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [
+        (two_parameters, r"must take \(self, input, context\), not \(self, input\)"),
+        (four_parameters, r"must take \(self, input, context\), not \(self, input, context, more\)"),
+        (a_dict_for_input, "its input must be annotated with a pydantic model"),
+        (no_annotation_of_input, "its input must be annotated with a pydantic model, not None"),
+        (no_return, "its return must be annotated with a pydantic model, not None"),
+        (none_for_return, "its return must be annotated with a pydantic model"),
+        (either_for_return, "its return must be annotated with a pydantic model"),
+    ],
+)
+def test_a_tools_signature_is_held_to_its_form(method: Any, what: str) -> None:
+    with pytest.raises(TypeError, match=f"tool 'say': {what}"):
+        declared(name="a", version="1", say=tool()(method)).tools()
+
+
+# --- A run ---
+
+
+def test_a_model_and_a_dict_that_fits_are_both_results() -> None:
+    assert run(Echo, "say", {"text": "a", "count": 3}) == {"text": "aaa"}
+    assert run(Echo, "as_dict", {"text": "a"}) == {"text": "a"}
+
+
+@pytest.mark.parametrize(
+    ("input", "paths"),
+    [({}, ["/text"]), ({"text": 1, "count": "x"}, ["/text", "/count"]), ({"text": "a", "b/~": 1}, ["/b~1~0"])],
+)
+def test_input_that_the_model_refuses_names_each_field(input: dict[str, Any], paths: list[str]) -> None:
+    with pytest.raises(DomainInvalidInput) as caught:
+        run(Echo, "say", input)
+    assert [one["path"] for one in caught.value.details["errors"]] == paths
+    assert all(one["message"] for one in caught.value.details["errors"])
+
+
+def returning(result: Any, model: type[BaseModel] = Out) -> type[Plugin]:
+    def give(self: Any, input: In, context: ToolContext) -> Any:
+        return result
+
+    give.__annotations__["return"] = model
+    return declared(name="a", version="1", give=tool()(give))
+
+
+class Node(BaseModel):
+    children: list["Node"] = Field(default_factory=list)
+
+
+def a_cycle() -> Node:
+    node = Node()
+    node.children.append(node)
+    return node
+
+
+def a_cyclic_list() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    found["children"] = [found]
+    return found
+
+
+class Loose(BaseModel):
+    value: Any
+
+
+@pytest.mark.parametrize(
+    ("result", "model"),
+    [
+        (None, Out),
+        ("text", Out),
+        ([], Out),
+        ({}, Out),
+        ({"text": 1}, Out),
+        (In(text="a"), Out),
+        ({"value": object()}, Loose),
+        ({"value": b"\xff"}, Loose),
+        (a_cycle(), Node),
+        (a_cyclic_list(), Node),
+    ],
+)
+def test_a_result_that_the_model_refuses_or_json_cannot_hold_is_invalid_output(
+    result: Any, model: type[BaseModel]
+) -> None:
+    with pytest.raises(InvalidOutput) as caught:
+        run(returning(result, model), "give", {"text": ""})
+    assert len(str(caught.value)) < 2000
+
+
+def test_what_a_tool_raises_comes_out_as_it_is() -> None:
+    class Raises(Plugin):
+        name, version = "raises", "1"
+
+        @tool()
+        def now(self, input: In, context: ToolContext) -> Out:
+            raise KeyError(input.text)
+
+    with pytest.raises(KeyError, match="why"):
+        run(Raises, "now", {"text": "why"})
+
+
+def test_a_tools_own_refusal_of_its_input_names_the_field() -> None:
+    error = InvalidInput("/image", "is not an image")
+    assert isinstance(error, DomainInvalidInput)
+    assert str(error) == "/image: is not an image"
+    assert error.details == {"errors": [{"path": "/image", "message": "is not an image"}]}
+
+
+def test_a_cancel_passes_an_except_exception() -> None:
+    assert not issubclass(Cancelled, Exception)
+
+
+def test_the_fake_context_is_one() -> None:
+    assert isinstance(Context(), ToolContext)
+
+
+# --- Files ---
+
+
+class Picture(BaseModel):
+    image: FileBytes
+
+
+@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "aGVs\nbG8="])
+def test_a_file_arrives_as_bytes(text: str) -> None:
+    assert Picture.model_validate({"image": text}).image == b"hello"
+
+
+@pytest.mark.parametrize("value", ["n@pe", "data:image/png,hello", 3, None])
+def test_what_is_no_file_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="image"):
+        Picture.model_validate({"image": value})
+
+
+def test_a_file_in_a_result_leaves_as_base64() -> None:
+    assert Picture(image=b"\x89PNG").model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}
+
+
+def test_a_file_is_told_in_the_schema() -> None:
+    for mode in ("validation", "serialization"):
+        schema = Picture.model_json_schema(mode=mode)
+        assert schema["properties"]["image"]["type"] == "string"
+        assert schema["properties"]["image"]["format"] == FILE_FORMAT

@@ -1,0 +1,290 @@
+"""The index: built by importing each plugin once in a process of its own, whatever its import does."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from interlock import plugin_index
+from interlock.domain.errors import UnknownPlugin
+from interlock.domain.manifest import PluginManifest, PluginSource
+from interlock.plugin_index import PluginIndex, build_index, load_plugin_class, main, open_index
+from tests.fakes.plugins import a_broken_plugin, a_plugin, an_index
+
+HEAD = """
+import ctypes, os, sys, time
+from pydantic import BaseModel
+from interlock.plugin import Plugin, ToolContext, tool
+
+class In(BaseModel):
+    text: str
+
+class Out(BaseModel):
+    text: str
+"""
+
+
+def plugin_class(name: str, class_name: str = "Added", tool_name: str = "say", version: str = "1.0.0") -> str:
+    return f"""
+class {class_name}(Plugin):
+    "What it is for."
+    name, version = "{name}", "{version}"
+
+    @tool(timeout_s=5)
+    def {tool_name}(self, input: In, context: ToolContext) -> Out:
+        return {{"text": input.text}}
+"""
+
+
+SCRIBBLE = """
+import os
+for n in range(3, 64):
+    try:
+        os.write(n, b"garbage")
+    except OSError:
+        pass
+"""
+BROKEN: Mapping[str, tuple[str, str]] = {
+    "missing_dependency": ("import no_such_module", "needs no_such_module: not installed"),
+    "missing_part": ("from json import no_such_name", "its import failed: ImportError: cannot import name"),
+    "own_import_error": ("raise ModuleNotFoundError('no driver')", "its import failed: ModuleNotFoundError: no driver"),
+    "syntax": ("def (", "its import failed: SyntaxError: "),
+    "raises": ("1/0", "its import failed: ZeroDivisionError: division by zero"),
+    "exits": ("import sys; sys.exit(3)", "its import exited with 3"),
+    "interrupts": ("raise KeyboardInterrupt", "its import failed: KeyboardInterrupt: "),
+    "dies": ("import os; os._exit(7)", "its import exited with 7"),
+    "leaves": ("import os; os._exit(0)", "its import exited with 0"),
+    "crashes": ("import ctypes; ctypes.string_at(0)", "its import was ended by signal 11"),
+    "speechless": (
+        "class E(Exception):\n def __str__(self): raise ValueError\nraise E",
+        "its import failed: E (ValueError in its __str__)",
+    ),
+    "fatally_speechless": (
+        "class E(Exception):\n def __str__(self): raise SystemExit\nraise E",
+        "its import failed: E (SystemExit in its __str__)",
+    ),
+    "empty": ("", "its import failed: ImportError: holds no class derived from interlock.plugin.Plugin"),
+    "imports_only": ("from interlock.plugin import Plugin", "its import failed: ImportError: holds no class"),
+    "no_tool": (
+        HEAD + "class P(Plugin):\n name, version = 'p', '1'",
+        "its import failed: TypeError: plugin 'p' declares",
+    ),
+    "bad_name": (HEAD + plugin_class("Not-A-Name"), "its import failed: TypeError: plugin 'Not-A-Name': a name is"),
+    "scribbles": (SCRIBBLE + "1/0", "its import failed: ZeroDivisionError: division by zero"),
+    "only_scribbles": (SCRIBBLE + "os._exit(0)", "its import exited with 0"),
+    "noisy": (
+        "import os\nos.write(1, b'x' * 1_000_000)\nos.write(2, b'x' * 1_000_000)\n1/0",
+        "its import failed: Zero",
+    ),
+    "unwritable": (
+        HEAD.replace("text: str", "text: str = __import__('pydantic').Field(json_schema_extra={'x': object()})", 1)
+        + plugin_class("unwritable"),
+        "its import failed: ",
+    ),
+    "leaves_a_child": (
+        "import os, time\nif os.fork() == 0: time.sleep(600)\n1/0",
+        "its import failed: ZeroDivisionError: division by zero",
+    ),
+}
+GOOD: Mapping[str, str] = {
+    "good.py": HEAD + plugin_class("good"),
+    "two.py": HEAD + plugin_class("first_of_two", "First") + plugin_class("second_of_two", "Second"),
+    "same_twice.py": HEAD + plugin_class("same_twice") + "Again = Added\n",
+    "other_name.py": HEAD + plugin_class("other_name") + "Public = Added\nPublic.__name__ = 'Renamed'\ndel Added\n",
+    "with-dash.py": HEAD + plugin_class("with_dash"),
+    # Beyond what a pipe holds.
+    "long_schema.py": HEAD
+    + "import enum\nWord = enum.Enum('Word', [(f'word{n:05}', f'word{n:05}') for n in range(20_000)])\n"
+    + "class Words(BaseModel):\n    text: Word\n"
+    + plugin_class("long_schema").replace("input: In", "input: Words"),
+    "future.py": "from __future__ import annotations\n" + HEAD + plugin_class("future"),
+    "package/__init__.py": "from .parts.plugin import Added\n",
+    "package/parts/__init__.py": "",
+    "package/parts/plugin.py": HEAD + "from ..words import NAME\n" + plugin_class("of_a_package"),
+    "package/words.py": "NAME = 'x'\n",
+}
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_index, "GROUP", "interlock.tests.none")
+        patch.setattr(plugin_index, "IMPORT_LIMIT_S", 90.0)
+
+
+class Built:
+    def __init__(self, folder: Path, manifests: Mapping[str, PluginManifest]) -> None:
+        self.folder = folder
+        self.manifests = manifests
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """One build of everything above, none of it installed."""
+    folder = tmp_path_factory.mktemp("plugins")
+    sources = {**{f"{name}.py": source for name, (source, _) in BROKEN.items()}, **GOOD}
+    for name, source in sources.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(source)
+    paths = sorted({folder / Path(name).parts[0] for name in sources})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugin_index, "GROUP", "interlock.tests.none")
+        patch.setattr(plugin_index, "IMPORT_LIMIT_S", 90.0)
+        manifests = build_index(folder / "index", paths)
+    return Built(folder, {manifest.name: manifest for manifest in manifests})
+
+
+@pytest.mark.parametrize("name", list(BROKEN))
+def test_a_plugin_that_cannot_be_loaded_is_listed_with_its_reason(built: Built, name: str) -> None:
+    manifest = built.manifests[name]
+    assert manifest.reason is not None
+    assert manifest.reason.startswith(BROKEN[name][1])
+    assert (manifest.tools, manifest.available) == ((), False)
+
+
+def processes_about(mark: Path) -> list[bytes]:
+    """The command lines in which this path stands."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # gone since it was listed
+            command = entry.read_bytes()
+            found += [command] if str(mark).encode() in command else []
+    return found
+
+
+def test_what_an_import_started_is_gone(built: Built) -> None:
+    assert processes_about(built.folder / "leaves_a_child.py") == []
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_an_import_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "hangs.py"
+    file.write_text("import os, time\nos.fork()\ntime.sleep(600)")
+    monkeypatch.setattr(plugin_index, "IMPORT_LIMIT_S", 0.5)
+    [manifest] = build_index(tmp_path / "index", [file])
+    assert (manifest.name, manifest.reason) == ("hangs", "its import took over 0.5 s")
+    assert processes_about(file) == []
+
+
+def test_a_plugin_is_described_with_its_tools(built: Built) -> None:
+    manifest = built.manifests["good"]
+    assert (manifest.version, manifest.title, manifest.description) == ("1.0.0", "good", "What it is for.")
+    assert manifest.source == PluginSource("good", "Added", str(built.folder / "good.py"))
+    [tool] = manifest.tools
+    assert (tool.name, tool.timeout_s) == ("say", 5)
+    assert tool.input_schema["required"] == ["text"]
+    assert tool.output_schema["properties"] == {"text": {"title": "Text", "type": "string"}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["first_of_two", "second_of_two", "same_twice", "other_name", "with_dash", "long_schema", "future", "of_a_package"],
+)
+def test_other_ways_to_write_a_plugin_work_and_the_class_is_found_again(built: Built, name: str) -> None:
+    manifest = built.manifests[name]
+    assert manifest.reason is None
+    assert load_plugin_class(manifest.source).name == name
+
+
+def test_no_plugin_is_listed_under_the_name_of_its_file(built: Built) -> None:
+    assert not {"two", "with-dash", "package"} & set(built.manifests)
+    assert set(BROKEN) <= set(built.manifests)
+
+
+def test_the_written_index_says_what_the_build_said(built: Built) -> None:
+    index = PluginIndex(built.folder / "index")
+    assert index.names == tuple(sorted(built.manifests))
+    for name, manifest in built.manifests.items():
+        assert index.manifest(name) == manifest
+
+
+def test_an_added_file_stands_in_for_an_installed_plugin(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(HEAD + plugin_class("image", tool_name="try_it", version="9.9.9"))
+    manifests = {manifest.name: manifest for manifest in build_index(tmp_path / "index", [file])}
+    assert (manifests["image"].version, manifests["image"].source.path) == ("9.9.9", str(file))
+    assert {"ocr", "motion", "block_mapper"} <= set(manifests)
+    assert all(manifest.available for manifest in manifests.values())
+
+
+def test_an_added_file_hides_no_installed_module(tmp_path: Path) -> None:
+    file = tmp_path / "json.py"
+    file.write_text("class Added: name = 'json'")
+    found = load_plugin_class(PluginSource("json", "Added", str(file)))
+    assert found.name == "json"
+    assert found.__module__ != "json"
+    assert hasattr(json, "loads")
+
+
+def test_what_is_no_python_file_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("hello")
+    with pytest.raises(ImportError, match=r"notes\.txt is not a Python file"):
+        load_plugin_class(PluginSource("notes", "", str(file)))
+
+
+# --- Reading ---
+
+
+def test_a_name_from_a_request_never_becomes_a_path(tmp_path: Path) -> None:
+    index = an_index(tmp_path / "index", a_plugin("ocr"))
+    (tmp_path / "secret.json").write_text(json.dumps(a_plugin("secret").to_dict()))
+    for name in ("../../secret", "secret", "ocr.json", "../plugins/ocr", ""):
+        with pytest.raises(UnknownPlugin):
+            index.manifest(name)
+
+
+def test_a_manifest_is_read_once(tmp_path: Path) -> None:
+    index = an_index(tmp_path / "index", a_plugin("ocr"))
+    first = index.manifest("ocr")
+    (tmp_path / "index" / "plugins" / "ocr.json").unlink()
+    assert index.manifest("ocr") is first
+
+
+def test_an_index_of_nothing_says_so(tmp_path: Path) -> None:
+    index = an_index(tmp_path / "index")
+    assert index.names == ()
+    with pytest.raises(UnknownPlugin, match="There are: none"):
+        index.manifest("ocr")
+
+
+def test_the_environment_tells_where_the_index_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    an_index(tmp_path / "index", a_plugin("ocr"), a_broken_plugin())
+    monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(tmp_path / "index"))
+    open_index.cache_clear()
+    assert open_index().names == ("broken", "ocr")
+    assert open_index() is open_index()
+    open_index.cache_clear()
+
+
+# --- The command line ---
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_the_command_writes_the_index_and_tells_of_broken_plugins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
+    good.write_text(HEAD + plugin_class("good"))
+    bad.write_text("import no_such_module")
+    code = main(["--out", str(tmp_path / "index"), "--path", str(good), "--path", str(bad)])
+    assert code == 0
+    assert capsys.readouterr().err == "plugin bad is unavailable: needs no_such_module: not installed\n"
+    assert PluginIndex(tmp_path / "index").names == ("bad", "good")
+
+
+def test_the_command_needs_a_folder_to_write_to(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 2
+    assert "--out is required" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_build_replaces_the_index_that_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "good.py"
+    file.write_text(HEAD + plugin_class("good"))
+    build_index(tmp_path / "index", [file])
+    build_index(tmp_path / "index")
+    assert PluginIndex(tmp_path / "index").names == ()

@@ -1,0 +1,108 @@
+"""What is wrong with a value, by its tool's schema: where, and in words."""
+
+from typing import Any
+
+import pytest
+
+from interlock.domain.files import FILE_FORMAT
+from interlock.schema_validation import MAX_REPORTED, SchemaValidator, pointer
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "image": {"type": "string", "format": FILE_FORMAT},
+        "size": {"type": "object", "properties": {"width": {"type": "integer"}}, "required": ["width"]},
+        "tags": {"type": "array", "items": {"type": "string"}},
+        "anything": {},
+        "scale": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+    },
+    "required": ["image"],
+    "additionalProperties": False,
+}
+
+
+def problems(value: Any, schema: dict[str, Any] = SCHEMA) -> list[tuple[str, str]]:
+    return [(one["path"], one["message"]) for one in SchemaValidator().problems("key", schema, value)]
+
+
+def test_a_value_that_fits_has_no_problems() -> None:
+    assert problems({"image": "aGk=", "size": {"width": 3}, "tags": ["a"], "anything": [None, {"x": 1.5}]}) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({}, [("/image", "is required")]),
+        ({"image": "", "size": {}}, [("/size/width", "is required")]),
+        (
+            {"image": "", "b": 1, "a/~": 2},
+            [("/b", "is not a field of this tool"), ("/a~1~0", "is not a field of this tool")],
+        ),
+        ({"image": "", "size": {"width": "3"}}, [("/size/width", '"3" is not of type "integer"')]),
+        ({"image": "", "tags": ["a", 2]}, [("/tags/1", '2 is not of type "string"')]),
+        ({"image": "n@pe"}, [("/image", "is not valid base64")]),
+        (
+            {"image": "data:image/png,x"},
+            [("/image", "is a data: URL without ';base64,': send the file base64-encoded")],
+        ),
+        ([], [("", '[] is not of type "object"')]),
+        (None, [("", 'null is not of type "object"')]),
+    ],
+)  # fmt: skip
+def test_each_misfit_is_named_by_its_place(value: Any, expected: list[tuple[str, str]]) -> None:
+    assert sorted(problems(value)) == sorted(expected)
+
+
+def test_all_misfits_are_told_at_once() -> None:
+    found = {path for path, _ in problems({"size": {"width": 1.5}, "tags": 3, "x": 1})}
+    assert found == {"/size/width", "/tags", "/x", "/image"}
+
+
+@pytest.mark.parametrize("value", [{"image": "", "tags": [1] * 100}, {"image": "", **{f"x{n}": n for n in range(100)}}])
+def test_of_many_misfits_the_first_twenty_are_told(value: Any) -> None:
+    assert len(problems(value)) == MAX_REPORTED == 20
+
+
+def test_a_message_does_not_repeat_a_whole_file() -> None:
+    [(path, message)] = problems({"image": "", "size": "A" * 1_000_000})
+    assert path == "/size"
+    assert len(message) < 320
+    assert message.endswith('is not of type "object"')
+
+
+@pytest.mark.parametrize("value", [{"image": "\ud800"}, {"image": "", "\ud800": 1}])
+def test_half_a_character_where_the_validator_looks_is_told(value: Any) -> None:
+    assert problems(value) == [("", "holds a lone surrogate, which is not Unicode text")]
+
+
+@pytest.mark.parametrize("depth", [300, 900, 5_000])
+def test_a_misfit_nested_too_deeply_is_told_and_raises_nothing(depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    assert problems({"image": "", "size": value}) == [("", "is nested too deeply")]
+
+
+def test_whole_numbers_of_any_size_pass() -> None:
+    assert problems({"image": "", "size": {"width": 10**400}}) == []
+
+
+def test_a_schema_is_compiled_once_under_its_key() -> None:
+    validator = SchemaValidator()
+    assert validator.problems("tool.input", {"type": "string"}, 1) != []
+    assert validator.problems("tool.input", {"type": "integer"}, 1) != []
+    assert validator.problems("other.input", {"type": "integer"}, 1) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [([], ""), (["a"], "/a"), (["a", 0, "b"], "/a/0/b"), (["a/b", "~c"], "/a~1b/~0c"), ([""], "/")],
+)
+def test_pointers_are_those_of_rfc_6901(parts: list[str | int], text: str) -> None:
+    assert pointer(parts) == text
+
+
+def test_a_pointer_does_not_repeat_a_field_name_of_a_megabyte() -> None:
+    [(path, _)] = problems({"image": "", "x" * 1_000_000: 1})
+    assert len(path) < 320
+    assert path.startswith("/xxx")

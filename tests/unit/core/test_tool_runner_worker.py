@@ -1,0 +1,269 @@
+"""The half of the ToolRunner that runs in the worker process: requests in, verdicts out."""
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from interlock import tool_runner
+from interlock.sandbox import Channel
+from interlock.tool_runner import MAX_MESSAGE, WorkerContext, serve
+
+PLUGIN = """
+import logging
+from pydantic import BaseModel
+from interlock.plugin import Cancelled, InvalidInput, Plugin, tool
+
+loaded = []
+
+class In(BaseModel):
+    text: str = ""
+
+class Out(BaseModel):
+    text: str
+
+class Number(BaseModel):
+    n: float
+
+class Silent(Exception):
+    def __str__(self):
+        raise SystemExit(1)
+
+class Probe(Plugin):
+    name, version = "probe", "1"
+
+    def setup(self):
+        loaded.append(self)
+
+    @tool()
+    def echo(self, input: In, context) -> Out:
+        context.progress(0.5, "half")
+        context.logger.warning("careful with %s", input.text)
+        return {"text": input.text + "|" + str(len(loaded)) + "|" + context.job_id}
+
+    @tool()
+    def raises(self, input: In, context) -> Out:
+        raise KeyError(input.text)
+
+    @tool()
+    def long(self, input: In, context) -> Out:
+        raise ValueError("x" * 100_000)
+
+    @tool()
+    def silent(self, input: In, context) -> Out:
+        raise Silent
+
+    @tool()
+    def exits(self, input: In, context) -> Out:
+        raise SystemExit(4)
+
+    @tool()
+    def stops(self, input: In, context) -> Out:
+        raise Cancelled
+
+    @tool()
+    def refuses(self, input: In, context) -> Out:
+        raise InvalidInput("/text", "is not for me")
+
+    @tool()
+    def misfits(self, input: In, context) -> Out:
+        return {"txt": 1}
+
+    @tool()
+    def greedy(self, input: In, context) -> Out:
+        raise MemoryError
+
+    @tool()
+    def nan(self, input: In, context) -> Number:
+        return {"n": float("nan")}
+"""
+
+
+class RecordingChannel:
+    """Stands in for `interlock.sandbox.Channel`."""
+
+    def __init__(self, temp_dir: Path) -> None:
+        self.calls: list[Any] = []
+        self.cancelled = False
+        self.deadline = 1_800_000_000.0
+        self.temp_dir = temp_dir
+
+    def ready(self) -> None:
+        self.calls.append("ready")
+
+    def arm(self, exception: type[BaseException]) -> None:
+        self.calls.append(("arm", exception.__name__))
+
+    def disarm(self) -> None:
+        self.calls.append("disarm")
+
+    def retire(self) -> None:
+        self.calls.append("retire")
+
+    def interrupted(self) -> None:
+        self.calls.append("interrupted")
+
+    def progress(self, fraction: float, message: str) -> None:
+        self.calls.append(("progress", fraction, message))
+
+    def log(self, level: str, message: str) -> None:
+        self.calls.append(("log", level, message))
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> RecordingChannel:
+    return RecordingChannel(tmp_path)
+
+
+type Ask = Callable[..., tuple[str, Any]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Has the worker run a tool of the plugin above; returns the verdict and what it said."""
+    file = tmp_path / "probe.py"
+    file.write_text(PLUGIN)
+    monkeypatch.setattr(tool_runner, "_loaded", {})
+
+    def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
+        if source is not None:
+            file.write_text(source)
+        request = {
+            "source": {"module": "probe", "class_name": "Probe", "path": str(file)},
+            "tool": tool,
+            "input": {"text": text},
+            "job_id": "JOB",
+        }
+        answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
+        return answer["verdict"], answer["said"]
+
+    return _ask
+
+
+def test_a_tool_runs_armed_between_ready_and_its_answer(ask: Ask, channel: RecordingChannel) -> None:
+    assert ask("echo") == ("succeeded", {"text": "hello|1|JOB"})
+    assert channel.calls == [
+        "ready",
+        ("arm", "Cancelled"),
+        ("progress", 0.5, "half"),
+        ("log", "warning", "careful with hello"),
+        "disarm",
+    ]
+
+
+def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:
+    ask("echo")
+    assert ask("echo") == ("succeeded", {"text": "hello|1|JOB"})
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        ("raises", {"exception": "KeyError", "message": "'hello'"}),
+        ("exits", {"exception": "SystemExit", "message": "4"}),
+        ("silent", {"exception": "Silent", "message": "(its text could not be read: SystemExit)"}),
+        ("long", {"exception": "ValueError", "message": "x" * MAX_MESSAGE}),
+    ],
+)
+def test_whatever_a_tool_raises_is_an_exception_by_class_and_text(ask: Ask, tool: str, said: Any) -> None:
+    assert ask(tool) == ("exception", said)
+
+
+def test_a_traceback_goes_to_standard_error_and_not_into_the_answer(
+    ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    _, said = ask("raises")
+    assert "Traceback" in capfd.readouterr().err
+    assert "Traceback" not in json.dumps(said)
+
+
+def test_a_stop_that_the_tool_lets_pass_is_an_interruption(ask: Ask, channel: RecordingChannel) -> None:
+    verdict, _ = ask("stops")
+    assert verdict == "exception"
+    assert "interrupted" in channel.calls
+
+
+def test_a_tool_that_fails_on_its_way_out_was_interrupted_too(ask: Ask, channel: RecordingChannel) -> None:
+    channel.cancelled = True
+    ask("raises")
+    assert "interrupted" in channel.calls
+
+
+def test_a_tool_that_fails_of_its_own_was_not_interrupted(ask: Ask, channel: RecordingChannel) -> None:
+    ask("raises")
+    assert "interrupted" not in channel.calls
+
+
+def test_a_refused_input_names_the_field(ask: Ask) -> None:
+    assert ask("refuses") == (
+        "invalid_input",
+        {"message": "/text: is not for me", "errors": [{"path": "/text", "message": "is not for me"}]},
+    )
+
+
+def test_a_misfit_is_invalid_output_that_says_where(ask: Ask) -> None:
+    verdict, said = ask("misfits")
+    assert verdict == "invalid_output"
+    assert "/text: Field required" in json.dumps(said)
+
+
+def test_a_result_that_json_has_no_form_for_is_invalid_output(ask: Ask) -> None:
+    verdict, said = ask("nan")
+    assert verdict == "invalid_output"
+    assert "cannot be written as JSON" in json.dumps(said)
+
+
+def test_out_of_memory_retires_the_process(ask: Ask, channel: RecordingChannel) -> None:
+    assert ask("greedy") == ("memory", None)
+    assert "retire" in channel.calls
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("1/0", "ZeroDivisionError: division by zero"),
+        ("", "AttributeError: module 'interlock_added_probe' has no attribute 'Probe'"),
+        ("class Probe:\n def setup(self): raise OSError('no model')", "OSError: no model"),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_is_unavailable_and_its_process_retires(
+    ask: Ask, channel: RecordingChannel, source: str, reason: str
+) -> None:
+    assert ask("echo", source=source) == ("unavailable", reason)
+    assert channel.calls == ["retire"]
+
+
+def test_a_plugin_that_failed_to_load_is_tried_again(ask: Ask) -> None:
+    ask("echo", source="1/0")
+    assert ask("echo", source=PLUGIN)[0] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("fraction", "sent"), [(0.25, 0.25), (-1, 0.0), (7, 1.0), (math.nan, 0.0), (math.inf, 1.0), ("0.5", 0.5)]
+)
+def test_progress_stays_between_0_and_1(channel: RecordingChannel, fraction: Any, sent: float) -> None:
+    WorkerContext("JOB", cast("Channel", channel)).progress(fraction, "x" * 300)
+    assert channel.calls == [("progress", sent, "x" * 200)]
+
+
+def test_the_context_tells_what_the_channel_knows(channel: RecordingChannel) -> None:
+    context = WorkerContext("JOB", cast("Channel", channel))
+    assert (context.job_id, context.cancelled, context.temp_dir) == ("JOB", False, channel.temp_dir)
+    assert context.deadline == datetime.fromtimestamp(1_800_000_000, UTC)
+    channel.cancelled = True
+    assert context.cancelled
+
+
+def test_the_logger_takes_every_level_and_is_nobody_elses(channel: RecordingChannel) -> None:
+    context = WorkerContext("JOB", cast("Channel", channel))
+    context.logger.debug("a detail")
+    context.logger.error("trouble: %d", 3)
+    assert channel.calls == [("log", "debug", "a detail"), ("log", "error", "trouble: 3")]
+    assert context.logger is not logging.getLogger("interlock.job.JOB")
