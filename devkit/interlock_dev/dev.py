@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from interlock_dev.errors import UsageError
-from interlock_dev.host import listen, run_folder
+from interlock_dev.host import forget_aws_settings, listen, run_folder
 from interlock_dev.plugins import IndexBuild, Watch, check_path
 from interlock_dev.project import Project, RunningStack
 from interlock_dev.signals import stoppable
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Serves until Ctrl-C or SIGTERM. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    forget_aws_settings()
     if arguments.built and arguments.in_process:
         raise UsageError("--built shows what the layers lack, which --in-process cannot: choose one of them")
     # Standard output is for the line that says "ready"; functions in this process print, too.
@@ -43,6 +44,9 @@ def run(arguments: Namespace) -> int:
             threading.Event().wait()
     finally:
         sys.stdout = out
+        # The process ends: nothing is worth being taken apart.
+        gc.freeze()
+        gc.enable()
     return 0
 
 
@@ -53,9 +57,13 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     listener = cleanup.enter_context(_listener(arguments.port))
     port = listener.getsockname()[1]
     folder = cleanup.enter_context(run_folder())
+    watch = Watch(plugins)
     index = None if arguments.built else IndexBuild(folder / "index", plugins)
+    if index is not None:
+        cleanup.callback(index.stop)
 
-    from interlock_dev.gateway import Gateway, GatewayServer  # noqa: PLC0415
+    from interlock_dev.gateway import Gateway  # noqa: PLC0415
+    from interlock_dev.http_server import HttpServer  # noqa: PLC0415
     from interlock_dev.resources import put_api_key  # noqa: PLC0415
     from interlock_dev.schedule import Schedules  # noqa: PLC0415
     from interlock_dev.stack import Options, Stack  # noqa: PLC0415
@@ -66,10 +74,10 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     put_api_key(stack.aws.url, stack.table, arguments.api_key)
     gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
     cleanup.callback(gateway.close)
-    cleanup.callback(GatewayServer(gateway, listener).start().close)
+    cleanup.callback(HttpServer(gateway.wsgi, listener).start().close)
     cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
     if not arguments.in_process:
-        cleanup.callback(Watch(plugins, lambda: _reload(stack, plugins)).stop)
+        cleanup.callback(watch.start(lambda: _reload(stack, plugins)).stop)
     stack.wait_until_warm()
     _announce(project, stack, arguments.api_key, f"http://127.0.0.1:{port}", out)
     cleanup.callback(project.withdraw)

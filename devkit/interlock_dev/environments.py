@@ -10,7 +10,6 @@ Not enforced: memory (`MemorySize` is only told to the function) and CPU.
 import contextlib
 import http.client
 import json
-import os
 import platform
 import re
 import shutil
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock_dev.lambda_process import WARM_UP
-from interlock_dev.processes import end_tree, loopback_address, next_port, spawn
+from interlock_dev.processes import SCRIPT, end_tree, guarded, loopback_address, next_port, spawn
 
 _ERROR_KEYS = {"errorMessage", "errorType", "requestId", "stackTrace"}
 """Exactly the keys of what AWS's Python runtime reports for an exception."""
@@ -123,7 +122,6 @@ class EmulatorEnvironment:
         raise InitFailed(warm_up)
 
     def _start_emulator(self, temp: Path) -> None:
-        script = str(Path(__file__).with_name("lambda_process.py"))
         for _ in range(_START_ATTEMPTS):
             self._port = next_port()
             address = loopback_address()
@@ -133,9 +131,9 @@ class EmulatorEnvironment:
                 *("--runtime-interface-emulator-address", f"{address}:{self._port}"),
                 *("--runtime-api-address", f"{address}:{next_port()}"),
             ]
-            runtime = [*self._launch.interpreter, script, "runtime", self._launch.handler]
+            runtime = [*self._launch.interpreter, SCRIPT, "runtime", self._launch.handler]
             self._process = spawn(
-                [self._launch.interpreter[0], "-I", "-S", script, "emulator", str(os.getpid()), *emulator, *runtime],
+                guarded([*emulator, *runtime]),
                 env={**self._launch.variables, "TMPDIR": str(temp)},
                 cwd=self._launch.task_root,
             )

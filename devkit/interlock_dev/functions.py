@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Protocol
 
 from interlock_dev.environments import Environment, Invocation, Launch
 from interlock_dev.pool import Pool
@@ -17,6 +18,16 @@ class UnknownFunction(Exception):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"there is no function {name!r}. There are: {', '.join(known)}")
+
+
+class Invoker(Protocol):
+    """What the gateway and the data plane need of functions."""
+
+    def resolve(self, name: str) -> str:
+        """The logical id for a name or an ARN, with or without a qualifier. Raises `UnknownFunction`."""
+
+    def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
+        """Runs one event. Raises `UnknownFunction`, `RequestTooLarge` and `Throttled`."""
 
 
 class Functions:
@@ -40,7 +51,6 @@ class Functions:
         return tuple(self._pools)
 
     def resolve(self, name: str) -> str:
-        """The logical id for a name or an ARN, with or without a qualifier. Raises `UnknownFunction`."""
         wanted = name.rpartition(":function:")[2].partition(":")[0]
         for known in self._pools:
             if wanted in {known, short_name(known), short_name(known).replace("_", "-")}:
@@ -48,7 +58,6 @@ class Functions:
         raise UnknownFunction(name, self.names)
 
     def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
-        """Runs one event. Raises `UnknownFunction`, `RequestTooLarge` and `Throttled`."""
         return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
 
     def warm(self, names: Iterable[str]) -> list[Future[None]]:

@@ -9,35 +9,30 @@ Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), 
 headers are not remapped (`WWW-Authenticate` and the like).
 """
 
-import io
 import json
 import logging
-import socket
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 from flask import Response, request
 from samcli.local.apigw.exceptions import InvalidLambdaAuthorizerResponse, LambdaResponseParseException
 from samcli.local.apigw.local_apigw_service import LocalApigwService
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from interlock_dev.environments import Invocation
-from interlock_dev.functions import Functions
+from interlock_dev.functions import Invoker
 from interlock_dev.gateway_responses import GatewayError, GatewayResponses, substitute
+from interlock_dev.http_server import REFUSAL, WholeBody
 from interlock_dev.pool import RequestTooLarge, Throttled
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY_BYTES = 10 * 1024 * 1024
 INTEGRATION_TIMEOUT_S = 29.0
-_REFUSAL = "interlock.refusal"
 
 
 class _NoRunner:
@@ -53,7 +48,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
     def __init__(
         self,
         api: Any,
-        functions: Functions,
+        functions: Invoker,
         *,
         properties: Mapping[str, Any],
         port: int,
@@ -71,7 +66,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         self._app.url_map.merge_slashes = False
         self._app.before_request(self._before)
         self._app.after_request(self._after)
-        self.wsgi = _WholeBody(self._app.wsgi_app)
+        self.wsgi = WholeBody(self._app.wsgi_app)
 
     def close(self) -> None:
         self._invocations.shutdown(wait=False, cancel_futures=True)
@@ -114,7 +109,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
             "identity": {"sourceIp": request.remote_addr},
             "started": time.monotonic(),
         }
-        refusal: GatewayError | None = request.environ[_REFUSAL]
+        refusal: GatewayError | None = request.environ[REFUSAL]
         if refusal is not None:
             raise refusal
 
@@ -195,73 +190,8 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         return response
 
 
-class GatewayServer:
-    """Serves a gateway on a listening socket, a thread for each connection."""
-
-    def __init__(self, gateway: Gateway, listener: socket.socket) -> None:
-        host, port = listener.getsockname()
-        self._server = make_server(
-            host, port, gateway.wsgi, threaded=True, request_handler=_QuietHandler, fd=listener.fileno()
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="gateway", daemon=True)
-
-    def start(self) -> Self:
-        self._thread.start()
-        return self
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """The access log is the gateway's."""
-
-    disable_nagle_algorithm = True
-
-    def log(self, *_: object) -> None:
-        return
-
-
 def _authorizer_context(context: Mapping[str, Any]) -> dict[str, str]:
     """The authorizer's context as the integration gets it: all of it text, and nothing but scalars is accepted."""
     if any(isinstance(value, (dict, list)) for value in context.values()):
         raise InvalidLambdaAuthorizerResponse("the context of an authorizer holds scalars alone")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in context.items()}
-
-
-class _WholeBody:
-    """Reads the body before anybody else, for its limit counts whether it was announced or comes in chunks.
-
-    A body that is not UTF-8 gets the replacement character for what is not, as on AWS.
-    """
-
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self._app = app
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        body, environ[_REFUSAL] = b"", None
-        try:
-            body = _read(environ).decode("utf-8", "replace").encode()
-        except GatewayError as refusal:
-            environ[_REFUSAL] = refusal
-        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        environ.pop("HTTP_TRANSFER_ENCODING", None)
-        return self._app(environ, start_response)
-
-
-def _read(environ: Mapping[str, Any]) -> bytes:
-    """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
-    stream, announced = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
-    if environ.get("wsgi.input_terminated"):
-        try:
-            body: bytes = stream.read(MAX_BODY_BYTES + 1)
-        except OSError as error:
-            raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
-    elif announced.isdecimal():
-        body = stream.read(int(announced)) if int(announced) <= MAX_BODY_BYTES else b""
-    else:
-        raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
-    if max(len(body), int(announced)) > MAX_BODY_BYTES:
-        raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
-    return body

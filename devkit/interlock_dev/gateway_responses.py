@@ -16,9 +16,9 @@ from typing import Any
 
 STATUS = {
     "ACCESS_DENIED": 403,
-    "API_CONFIGURATION_ERROR": 500,
-    "AUTHORIZER_CONFIGURATION_ERROR": 500,
-    "AUTHORIZER_FAILURE": 500,
+    "API_CONFIGURATION_ERROR": 502,
+    "AUTHORIZER_CONFIGURATION_ERROR": 502,
+    "AUTHORIZER_FAILURE": 502,
     "BAD_REQUEST_BODY": 400,
     "BAD_REQUEST_PARAMETERS": 400,
     "EXPIRED_TOKEN": 403,
@@ -36,8 +36,12 @@ STATUS = {
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "WAF_FILTERED": 403,
 }
-"""AWS's response types with their own status. MALFORMED_RESPONSE is none of them: it names the 502 for a function
-that failed or answered nonsense, which only DEFAULT_5XX can change."""
+"""AWS's response types with the status that they have when the template gives none.
+
+MALFORMED_RESPONSE is none of them: it names the 502 for a function that failed or answered nonsense, which only
+DEFAULT_5XX can change. AUTHORIZER_* and API_CONFIGURATION_ERROR have another on AWS, one that nothing of Interlock
+answers; its template's DEFAULT_5XX changes it there, too.
+"""
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
 _AWS_BODY = '{"message":$context.error.messageString}'

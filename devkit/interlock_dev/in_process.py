@@ -80,7 +80,7 @@ class _InProcessEnvironment:
                 answer = json.dumps(self._handler(json.loads(payload), context)).encode()
         except (Exception, SystemExit) as error:
             traceback.print_exc()
-            return Invocation(_described(error, context.aws_request_id), "Unhandled")
+            return _failed(error, context.aws_request_id)
         if len(answer) > MAX_RESPONSE_BYTES:
             return failure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload "
                            f"size ({MAX_RESPONSE_BYTES} bytes).")  # fmt: skip
@@ -121,12 +121,12 @@ class LambdaContext:
         return max(0, round((self.until - time.monotonic()) * 1000))
 
 
-def _described(error: BaseException, request_id: str) -> bytes:
-    return json.dumps(
-        {
-            "errorMessage": str(error),
-            "errorType": type(error).__name__,
-            "requestId": request_id,
-            "stackTrace": traceback.format_tb(error.__traceback__),
-        }
-    ).encode()
+def _failed(error: BaseException, request_id: str) -> Invocation:
+    """The function error that AWS's runtime makes of an exception, but for the stack trace, which is in the log."""
+    document = {
+        "errorMessage": str(error),
+        "errorType": type(error).__name__,
+        "requestId": request_id,
+        "stackTrace": [],
+    }
+    return Invocation(json.dumps(document).encode(), "Unhandled")

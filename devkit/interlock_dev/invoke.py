@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock_dev.errors import UsageError
-from interlock_dev.host import run_folder
+from interlock_dev.host import forget_aws_settings, run_folder
 from interlock_dev.plugins import IndexBuild
 from interlock_dev.project import Project, RunningStack
 from interlock_dev.signals import stoppable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 def run(arguments: Namespace) -> int:
     """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    forget_aws_settings()
     event = _event(arguments.event)
     out, sys.stdout = sys.stdout, sys.stderr
     invocation: Invocation | None = None

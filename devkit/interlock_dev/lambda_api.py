@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from interlock_dev.environments import Invocation
-from interlock_dev.functions import Functions, UnknownFunction
-from interlock_dev.pool import MAX_REQUEST_BYTES, RequestTooLarge, Throttled
+from interlock_dev.functions import Invoker, UnknownFunction
+from interlock_dev.http_server import Wsgi
+from interlock_dev.pool import RequestTooLarge, Throttled, check_size
 
 logger = logging.getLogger(__name__)
 
@@ -23,13 +24,11 @@ _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 _REASONS = {200: "OK", 202: "Accepted", 204: "No Content", 404: "Not Found", 413: "Request Entity Too Large",
             429: "Too Many Requests"}  # fmt: skip
 
-type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
 
 class LambdaApi:
     """WSGI middleware that answers `Invoke`."""
 
-    def __init__(self, app: Wsgi, functions: Functions) -> None:
+    def __init__(self, app: Wsgi, functions: Invoker) -> None:
         self._app = app
         self._functions = functions
         self._events = ThreadPoolExecutor(max_workers=64, thread_name_prefix="event")
@@ -54,12 +53,12 @@ class LambdaApi:
         self._events.submit(self._functions.invoke, function, payload).add_done_callback(_log_failure)
 
     def _answer(self, name: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        size = int(environ.get("CONTENT_LENGTH") or 0)
-        payload = environ["wsgi.input"].read(min(size, MAX_REQUEST_BYTES + 1)) or b"{}"
+        payload = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)) or b"{}"
         try:
             function = self._functions.resolve(name)
+            check_size(payload)
             match environ.get("HTTP_X_AMZ_INVOCATION_TYPE", "RequestResponse"):
-                case "Event" if size <= MAX_REQUEST_BYTES:
+                case "Event":
                     self.send(function, payload)
                     return 202, {}, b""
                 case "DryRun":

@@ -1,11 +1,11 @@
 """The first and the last program of an execution environment. Run as a script, and by itself: with `--built` nothing
 of the development environment is importable here.
 
-    lambda_process.py emulator PARENT_PID COMMAND...       becomes COMMAND, with this process's id as its last argument
-    lambda_process.py runtime HANDLER PARENT_PID           serves the handler, as `python -m awslambdaric HANDLER` does
+    lambda_process.py guard PARENT_PID COMMAND...   becomes COMMAND
+    lambda_process.py runtime HANDLER               serves the handler, as `python -m awslambdaric HANDLER` does
 
-Both have the kernel end them with their parent. A busy runtime notices by itself neither that the emulator is gone
-nor that the stack is, so a stack ended by SIGKILL would leave them running.
+Both have the kernel end them with their parent. A busy runtime does not notice that its emulator is gone, and the
+emulator not that the stack is, so a stack that is ended by SIGKILL would leave them running.
 """
 
 import ctypes
@@ -19,21 +19,21 @@ WARM_UP = b'{"interlock-dev":"warm-up"}'
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(parent: int) -> None:
-    """Asks for SIGKILL when the thread that made this process ends. `parent` closes the race with its end before."""
+def die_with_parent() -> None:
+    """Asks for SIGKILL when the thread that made this process ends. Outlives exec."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run_emulator(parent: int, command: list[str]) -> None:
-    die_with_parent(parent)
-    # The death signal and the process id outlive exec, so the emulator's child can name its parent.
-    os.execv(command[0], [*command, str(os.getpid())])  # noqa: S606 - a list of our own, no shell
+def run_guarded(parent: int, command: list[str]) -> None:
+    die_with_parent()
+    # It may have ended before it was asked.
+    if os.getppid() == parent:
+        os.execv(command[0], command)  # noqa: S606 - a list of our own, no shell
 
 
-def run_runtime(handler: str, parent: int) -> None:
-    die_with_parent(parent)
+def run_runtime(handler: str) -> None:
+    # An emulator that has ended before this is noticed: the runtime's first question is to it.
+    die_with_parent()
     if sys.flags.no_site:
         _add_site_builtins()
 
@@ -65,7 +65,7 @@ def _add_site_builtins() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "emulator":
-        run_emulator(int(sys.argv[2]), sys.argv[3:])
+    if sys.argv[1] == "guard":
+        run_guarded(int(sys.argv[2]), sys.argv[3:])
     else:
-        run_runtime(sys.argv[2], int(sys.argv[3]))
+        run_runtime(sys.argv[2])

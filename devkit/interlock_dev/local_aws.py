@@ -13,11 +13,11 @@ from typing import Any
 
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
 
 from interlock_dev import step_functions
-from interlock_dev.functions import Functions
-from interlock_dev.lambda_api import LambdaApi, Wsgi
+from interlock_dev.functions import Invoker
+from interlock_dev.http_server import HttpServer, QuietHandler, Wsgi
+from interlock_dev.lambda_api import LambdaApi
 
 _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 
@@ -25,7 +25,7 @@ _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 class LocalAws:
     """The server. `listener` is a bound loopback socket: requests wait in it until `start`."""
 
-    def __init__(self, listener: socket.socket, functions: Functions) -> None:
+    def __init__(self, listener: socket.socket, functions: Invoker) -> None:
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         # moto's workflows call back to http://localhost:$MOTO_PORT, and run at all only when told to.
@@ -33,48 +33,44 @@ class LocalAws:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
         self.lambda_api = LambdaApi(_OneAtATime(DomainDispatcherApplication(create_backend_app)), functions)
-        self._server = make_server(
-            "127.0.0.1", port, self.lambda_api, threaded=True, request_handler=_QuietMoto, fd=listener.fileno()
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._server = HttpServer(self.lambda_api, listener, handler=_MotoHandler)
 
     def start(self) -> None:
-        self._thread.start()
+        self._server.start()
+        step_functions.warm_up()
 
     def close(self) -> None:
         self.lambda_api.close()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
 
-class _QuietMoto(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
-    """moto's request handler without a line for each request, and without waiting to fill packets."""
-
-    disable_nagle_algorithm = True
-
-    def log(self, *_: object) -> None:
-        return
+class _MotoHandler(QuietHandler, MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """moto's own, which keeps the spelling of S3's metadata."""
 
 
 class _OneAtATime:
     """WSGI middleware: a lock for each service that needs one. It is held neither while a request is read nor while
-    its answer is written."""
+    its answer is written. All other services answer side by side."""
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app
-        self._locks = {"DynamoDB": threading.Lock(), "AWSStepFunctions": threading.Lock()}
+        self._services = {
+            "DynamoDB": (threading.Lock(), create_backend_app("dynamodb")),
+            "AWSStepFunctions": (threading.Lock(), create_backend_app("stepfunctions")),
+        }
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
-        lock = self._locks.get(target.partition("_")[0].partition(".")[0])
-        if lock is None:
+        service = self._services.get(target.partition("_")[0].partition(".")[0])
+        if service is None:
             return self._app(environ, start_response)
+        lock, app = service
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with lock:
             if target == _STOP_EXECUTION:
                 step_functions.abort(body)
             environ["wsgi.input"] = io.BytesIO(body)
-            return _read_all(self._app(environ, start_response))
+            return _read_all(app(environ, start_response))
 
 
 def _read_all(parts: Iterable[bytes]) -> list[bytes]:

@@ -7,9 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from interlock.plugin_index import DEFAULT_DIRECTORY, PluginIndex
 from interlock_dev.errors import UsageError
+from interlock_dev.processes import end_tree, guarded
 
 NO_PLUGIN = "holds no class derived from interlock.plugin.Plugin"
 """How the index says that a file was imported and has no plugin (held by a test)."""
@@ -43,8 +45,9 @@ class IndexBuild:
         self._out = out
         self._paths = paths
         added = [argument for path in paths for argument in ("--path", str(path))]
+        command = [*interpreter, "-m", "interlock.plugin_index", "--out", str(out), *added]
         self._builder = subprocess.Popen(
-            [*interpreter, "-m", "interlock.plugin_index", "--out", str(out), *added],
+            guarded(command) if sys.platform == "linux" else command,
             # It imports plugins, which have no business with what else the developer's environment holds.
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             | {"PYTHONPATH": os.pathsep.join(map(str, import_path))},
@@ -54,6 +57,13 @@ class IndexBuild:
             text=True,
         )
 
+    def stop(self) -> None:
+        """Ends a build that nobody waits for any more."""
+        if self._builder.poll() is None:
+            # Each plugin is imported in a process of its own.
+            end_tree(self._builder) if sys.platform == "linux" else self._builder.kill()
+            self._builder.communicate()
+
     def result(self) -> Path:
         """Waits for the index and tells on standard error which plugins are unavailable.
 
@@ -61,7 +71,8 @@ class IndexBuild:
         """
         _, told = self._builder.communicate()
         if self._builder.returncode:
-            raise UsageError(f"the plugin index cannot be built: {told.strip().rpartition('\n')[2]}")
+            last_line = told.strip().splitlines()[-1:]
+            raise UsageError(f"the plugin index cannot be built: {' '.join(last_line)}")
         empty = _without_plugin(PluginIndex(self._out), self._paths)
         if empty:
             raise UsageError(f"--plugin {empty}: {NO_PLUGIN}")
@@ -88,25 +99,29 @@ def built_index(layers: Sequence[Path]) -> Path:
 
 
 class Watch:
-    """Calls back when a file of the added plugins has changed, so that the next call runs what its author has saved."""
+    """Sees when a file of the added plugins changes, so that the next call runs what its author has saved. It looks
+    back to when it was made."""
 
-    def __init__(self, paths: Sequence[Path], changed: Callable[[], None]) -> None:
+    def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
-        self._changed = changed
+        self._seen = self._stamps()
         self._stopped = threading.Event()
-        if paths:
-            threading.Thread(target=self._run, name="plugin-watch", daemon=True).start()
+
+    def start(self, changed: Callable[[], None]) -> Self:
+        """Calls `changed`, in a thread of its own, after every change."""
+        if self._paths:
+            threading.Thread(target=self._run, args=(changed,), name="plugin-watch", daemon=True).start()
+        return self
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _run(self) -> None:
-        seen = self._stamps()
+    def _run(self, changed: Callable[[], None]) -> None:
         while not self._stopped.wait(_WATCH_INTERVAL_S):
             now = self._stamps()
-            if now != seen:
-                seen = now
-                self._changed()
+            if now != self._seen:
+                self._seen = now
+                changed()
 
     def _stamps(self) -> dict[Path, int]:
         stamps: dict[Path, int] = {}

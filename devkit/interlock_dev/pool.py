@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import threading
 import time
 from collections import deque
@@ -14,9 +15,15 @@ MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
 """Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
 
-GROW_AFTER_S = 0.2
-"""How long a request waits for an environment in use before another is started. A start takes most of a second of CPU
-time, so that growing at once would make a burst of short requests slower, not faster."""
+STALL_S = 0.2
+"""A pool in which requests wait and for this long none has ended gets one environment more."""
+
+START_S = 2.0
+"""About what a start takes when processors are busy: requests that would wait longer than this are worth one."""
+
+_BUSY_PROCESSORS = 4 * (os.cpu_count() or 1)
+"""With more environments than this at work, it is the processors that requests wait for: no more are started but for
+requests that hang."""
 
 
 class RequestTooLarge(Exception):
@@ -24,6 +31,12 @@ class RequestTooLarge(Exception):
 
     def __init__(self) -> None:
         super().__init__(f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the InvokeFunction operation")
+
+
+def check_size(payload: bytes) -> None:
+    """Raises `RequestTooLarge`."""
+    if len(payload) > MAX_REQUEST_BYTES:
+        raise RequestTooLarge
 
 
 class Throttled(Exception):
@@ -37,8 +50,9 @@ class Pool:
     """Hands each request to the environment that was used last; when all are in use, to the first that is free or
     newly started.
 
-    An environment that crashed or timed out is not used again; a start that fails is the answer to one waiting request.
-    `starter` starts environments, as many at a time as it has threads.
+    A start takes most of a second of processor time, so a burst of short requests is served sooner by few environments
+    than by many. An environment that crashed or timed out is not used again; a start that fails is the answer to one
+    waiting request. `starter` starts environments, as many at a time as it has threads.
     """
 
     def __init__(self, create: Callable[[], Environment], starter: ThreadPoolExecutor, *, limit: int) -> None:
@@ -49,6 +63,8 @@ class Pool:
         self._all: set[Environment] = set()
         self._waiting: deque[Future[Environment]] = deque()
         self._starting = 0
+        self._changed_at = 0.0
+        self._run_s = 0.0
         self._stale: set[Environment] = set()
         self._closed = False
         self._starter = starter
@@ -58,13 +74,14 @@ class Pool:
 
         Raises `RequestTooLarge` and `Throttled`; whatever the function does is in the `Invocation`.
         """
-        if len(payload) > MAX_REQUEST_BYTES:
-            raise RequestTooLarge
+        check_size(payload)
         try:
             environment = self._acquire(wait_s)
         except InitFailed as failed:
             return failed.invocation
+        began = time.monotonic()
         invocation = environment.invoke(payload)
+        self._run_s += 0.3 * (time.monotonic() - began - self._run_s)
         self._release(environment, broken=invocation.broken)
         return invocation
 
@@ -102,12 +119,11 @@ class Pool:
                 return self._idle.pop()
             future: Future[Environment] = Future()
             self._waiting.append(future)
-            if not self._all:
-                self._begin()
+            self._grow()
         until = time.monotonic() + (math.inf if wait_s is None else wait_s)
         while True:
             try:
-                return future.result(min(GROW_AFTER_S, max(0, until - time.monotonic())))
+                return future.result(min(STALL_S, max(0, until - time.monotonic())))
             except CancelledError:
                 raise Throttled from None
             except TimeoutError:
@@ -126,6 +142,7 @@ class Pool:
 
     def _release(self, environment: Environment, *, broken: bool = False) -> None:
         with self._lock:
+            self._changed_at = time.monotonic()
             usable = not (broken or self._closed or environment in self._stale)
             if usable:
                 self._give(environment)
@@ -143,13 +160,19 @@ class Pool:
             self._idle.append(environment)
 
     def _grow(self) -> None:
-        if not self._closed and self._starting < len(self._waiting) and len(self._all) < self._limit:
+        size, waiting = len(self._all), len(self._waiting)
+        if self._closed or self._starting >= waiting or size >= self._limit:
+            return
+        stalled = time.monotonic() - self._changed_at >= STALL_S
+        long_queue = waiting * self._run_s / max(1, size) > START_S and size < _BUSY_PROCESSORS
+        if stalled or long_queue or not size:
             self._begin()
 
     def _begin(self) -> Future[None]:
         environment = self._create()
         self._all.add(environment)
         self._starting += 1
+        self._changed_at = time.monotonic()
         return self._starter.submit(self._start, environment)
 
     def _start(self, environment: Environment) -> None:

@@ -9,11 +9,15 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+
+SCRIPT = str(Path(__file__).with_name("lambda_process.py"))
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -46,6 +50,11 @@ def next_port() -> int:
     return next(_PORTS)
 
 
+def guarded(command: Sequence[str]) -> list[str]:
+    """The command, so that it ends when the thread that starts it does: with this process at the latest."""
+    return [sys.executable, "-I", "-S", SCRIPT, "guard", str(os.getpid()), *command]
+
+
 def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
     """Starts a process in a session of its own, out of reach of the terminal's Ctrl-C. It writes to standard error."""
     return _SPAWNER.submit(_spawn, command, env, cwd).result()
@@ -60,7 +69,7 @@ def _spawn(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> subproc
     return process
 
 
-def end_tree(process: subprocess.Popen[bytes], wait_s: float = 5.0) -> None:
+def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
     """Ends a process with all that descends from it, at once, and returns when all are gone."""
     with _spawned_lock:
         doomed = descendants(process.pid) | _adopted()

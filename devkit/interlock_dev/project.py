@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from interlock_dev.errors import UsageError
+
+_CONNECT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,14 @@ class Project:
     def running(self) -> RunningStack | None:
         """The project's stack, if one is up."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            stack = RunningStack(**json.loads(self._state.read_text()))
-            os.kill(stack.pid, 0)
-            return stack
+            stack = self._published()
+            address = urlsplit(stack.aws_endpoint_url)
+            with socket.create_connection((address.hostname, address.port), _CONNECT_S):
+                return stack
         return None
+
+    def _published(self) -> RunningStack:
+        return RunningStack(**json.loads(self._state.read_text()))
 
     def publish(self, stack: RunningStack) -> None:
         """Tells the stack to who looks for it; readable for the developer alone, since it holds the key."""
@@ -68,6 +76,6 @@ class Project:
 
     def withdraw(self) -> None:
         """Removes what this process published; what another stack has published since stays."""
-        running = self.running()
-        if running is not None and running.pid == os.getpid():
-            self._state.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            if self._published().pid == os.getpid():
+                self._state.unlink()

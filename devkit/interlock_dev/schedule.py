@@ -15,14 +15,26 @@ _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
+def rate_s(expression: str) -> float | None:
+    """The seconds of a rate expression; None for a cron expression."""
+    match = _RATE.fullmatch(expression)
+    return int(match[1]) * _SECONDS[match[2]] if match else None
+
+
 class Schedules:
     """The schedules, a thread for each. `send` invokes a function asynchronously."""
 
-    def __init__(self, schedules: Iterable[Schedule], send: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        schedules: Iterable[Schedule],
+        send: Callable[[str, bytes], None],
+        *,
+        every_s: Callable[[str], float | None] = rate_s,
+    ) -> None:
         self._send = send
         self._stopped = threading.Event()
         for schedule in schedules:
-            interval_s = rate_s(schedule.expression)
+            interval_s = every_s(schedule.expression)
             if interval_s is None:
                 sys.stderr.write(f"{schedule.rule}: {schedule.expression} is not fired here; only rate(...) is\n")
                 continue
@@ -34,12 +46,6 @@ class Schedules:
     def _run(self, schedule: Schedule, interval_s: float) -> None:
         while not self._stopped.wait(interval_s):
             self._send(schedule.function, json.dumps(scheduled_event(schedule.rule)).encode())
-
-
-def rate_s(expression: str) -> float | None:
-    """The seconds of a rate expression; None for a cron expression."""
-    match = _RATE.fullmatch(expression)
-    return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 def scheduled_event(rule: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -25,6 +26,12 @@ class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has 
 
     def terminated(self) -> None:
         return
+
+
+def warm_up() -> None:
+    """Makes a first client, as the interpreter makes one for each task: boto3's default session, which they share, is
+    not safe to be used for the first time by several threads."""
+    boto_client_for(REGION, "lambda")
 
 
 def abort(request: bytes) -> None:

@@ -1,0 +1,87 @@
+"""HTTP over a listening socket, for the gateway and for AWS behind it."""
+
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Self
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from interlock_dev.gateway_responses import GatewayError
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""API Gateway's limit of a request body."""
+
+REFUSAL = "interlock.refusal"
+"""Where `WholeBody` leaves why it refuses a request: a `GatewayError`, or None."""
+
+_POLL_S = 0.05
+"""How soon a server sees that it is to stop."""
+
+type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class QuietHandler(WSGIRequestHandler):
+    """A request handler without a line for each request, and without waiting to fill packets."""
+
+    disable_nagle_algorithm = True
+
+    def log(self, *_: object) -> None:
+        return
+
+
+class HttpServer:
+    """Serves a WSGI application, a thread for each connection. Requests wait in the socket until `start`."""
+
+    def __init__(self, app: Wsgi, listener: socket.socket, *, handler: type[WSGIRequestHandler] = QuietHandler) -> None:
+        host, port = listener.getsockname()
+        self._server = make_server(host, port, app, threaded=True, request_handler=handler, fd=listener.fileno())
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_S,), name=f"http-{port}", daemon=True
+        )
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class WholeBody:
+    """Reads the body before anybody else, for its limit counts whether it was announced or comes in chunks.
+
+    A body that is not UTF-8 gets the replacement character for what is not, as on AWS.
+    """
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body, environ[REFUSAL] = b"", None
+        try:
+            body = _read(environ).decode("utf-8", "replace").encode()
+        except GatewayError as refusal:
+            environ[REFUSAL] = refusal
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return self._app(environ, start_response)
+
+
+def _read(environ: Mapping[str, Any]) -> bytes:
+    """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
+    stream, announced = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
+    if environ.get("wsgi.input_terminated"):
+        try:
+            body: bytes = stream.read(MAX_BODY_BYTES + 1)
+        except OSError as error:
+            raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
+    elif announced.isdecimal():
+        body = stream.read(int(announced)) if int(announced) <= MAX_BODY_BYTES else b""
+    else:
+        raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
+    if max(len(body), int(announced)) > MAX_BODY_BYTES:
+        raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
+    return body

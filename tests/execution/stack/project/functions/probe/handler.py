@@ -1,0 +1,50 @@
+"""Does what it is asked for, by the path over HTTP or by `what` in the event."""
+
+import ctypes
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+def environment(_: dict[str, Any]) -> dict[str, Any]:
+    modules = ("interlock", "pydantic", "requests", "extra_package", "awslambdaric")
+    return {
+        "variables": dict(os.environ),
+        "path": sys.path,
+        "cwd": str(Path.cwd()),
+        "found": [name for name in modules if find_spec(name)],
+    }
+
+
+def sleep(event: dict[str, Any]) -> dict[str, Any]:
+    time.sleep(event.get("seconds", 5))
+    return {"pid": os.getpid()}
+
+
+def fail(_: dict[str, Any]) -> dict[str, Any]:
+    raise LookupError("as asked for")
+
+
+PROBES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "crash": lambda _: os._exit(3),
+    "environment": environment,
+    "exit": lambda _: sys.exit(4),
+    "large": lambda _: {"text": "x" * 6_400_000},
+    "pid": lambda _: {"pid": os.getpid()},
+    "raise": fail,
+    "segfault": lambda _: ctypes.string_at(0),
+    "sleep": sleep,
+    "touch": lambda event: Path(event["file"]).touch(),
+}
+
+
+def handler(event: dict[str, Any], context: Any) -> Any:
+    if "pathParameters" not in event:
+        return PROBES[event["what"]](event)
+    asked = {"what": event["pathParameters"]["what"], **json.loads(event["body"] or "{}")}
+    return {"statusCode": 200, "body": json.dumps(PROBES[asked["what"]](asked))}

@@ -1,0 +1,32 @@
+"""Stacks under test, and the folders that they are started in."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock_dev.local_client import Client
+
+ROOT = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A stack that serves a project."""
+
+    project: Path
+    client: Client
+    log: Path
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """What `.interlock/dev.json` says."""
+        document: dict[str, Any] = json.loads((self.project / ".interlock" / "dev.json").read_text())
+        return document
+
+
+def link_project(folder: Path) -> Path:
+    """Lets a folder be the repository's project, with a `.interlock` of its own."""
+    for name in ("template.yaml", "functions", "layers"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder

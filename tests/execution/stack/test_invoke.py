@@ -1,0 +1,56 @@
+"""`interlock invoke` runs one event through a function."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.execution.stack.stacks import ROOT, Running
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+def invoke(project: Path, *arguments: str, event: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "interlock_dev.cli", "invoke", *arguments, "-e", "-"],
+        cwd=project,
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_on_a_stack_of_its_own(probe_project: Path, tmp_path: Path) -> None:
+    # Another folder, so that no running stack is found.
+    project = tmp_path / "project"
+    project.symlink_to(probe_project)
+    ended = invoke(project.resolve(), "ProbeFunction", event={"what": "environment"})
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["variables"]["AWS_LAMBDA_FUNCTION_NAME"] == "ProbeFunction"
+    assert "START RequestId" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["ProbeFunction", "probe"])
+def test_on_the_running_stack(probes: Running, name: str) -> None:
+    ended = invoke(probes.project, name, event={"what": "environment"})
+    assert json.loads(ended.stdout)["variables"]["AWS_ENDPOINT_URL"] == probes.published["aws_endpoint_url"]
+
+
+def test_a_function_error_is_printed_and_the_status_is_1(probes: Running) -> None:
+    ended = invoke(probes.project, "probe", event={"what": "raise"})
+    assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, "LookupError")
+
+
+def test_an_unknown_function_is_told_in_one_line(probes: Running) -> None:
+    ended = invoke(probes.project, "nobody", event={})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "interlock: there is no function 'nobody'. There are: AuthorizeFunction, ProbeFunction\n"
+
+
+def test_an_event_of_the_repository(real: Running) -> None:
+    event = json.loads((ROOT / "events" / "health.json").read_text())
+    ended = invoke(real.project, "jobs", event=event)
+    assert json.loads(ended.stdout)["statusCode"] == 200

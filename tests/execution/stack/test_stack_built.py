@@ -1,0 +1,41 @@
+"""`--built` serves what was built, and shows functions nothing else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from interlock_dev.local_client import local_stack
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+@pytest.fixture
+def built_project(probe_project: Path, tmp_path: Path) -> Path:
+    """The probes as `sam build` leaves them: the template again, with folders of their own beside it."""
+    project = tmp_path / "project"
+    shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock", "stack.log"))
+    build = project / ".aws-sam" / "build"
+    build.mkdir(parents=True)
+    template = (project / "template.yaml").read_text()
+    for source, target in {
+        "functions/authorize/": "AuthorizeFunction",
+        "functions/probe/": "ProbeFunction",
+        "layers/extra/": "ExtraLayer",
+    }.items():
+        (project / source).rename(build / target)
+        template = template.replace(source, target)
+    (build / "template.yaml").write_text(template.replace("workflow.asl.yaml", "../../workflow.asl.yaml"))
+    index = build / "ExtraLayer" / "python" / "interlock_index"
+    index.mkdir()
+    (index / "index.json").write_text('{"plugins": []}')
+    return project
+
+
+def test_a_built_function_has_its_layers_and_nothing_of_the_development_environment(built_project: Path) -> None:
+    with local_stack(built_project, built_project / "stack.log", "--built") as (client, _):
+        seen = client.call("POST", "/probe/environment", {}).body
+    assert seen["found"] == ["extra_package", "awslambdaric"]
+    assert not [path for path in seen["path"] if "site-packages" in path]
+    assert seen["cwd"] == str(built_project / ".aws-sam" / "build" / "ProbeFunction")
+    assert seen["variables"]["INTERLOCK_PLUGIN_INDEX"].endswith("ExtraLayer/python/interlock_index")

@@ -1,0 +1,25 @@
+"""`--in-process`, for machines without the emulator: the same answers."""
+
+from pathlib import Path
+
+import pytest
+from tests.execution.stack.stacks import ROOT, link_project
+
+from interlock_dev.local_client import local_stack
+from interlock_dev.processes import descendants
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+def test_it_serves_and_says_what_it_does_not_enforce(tmp_path: Path) -> None:
+    project = link_project(tmp_path)
+    hostile = ROOT / "tests" / "execution" / "plugins" / "hostile.py"
+    with local_stack(project, project / "stack.log", "--in-process", "--plugin", str(hostile)) as (client, process):
+        assert client.execute("hostile", "echo", {"text": "a"}).body["result"]["text"] == "a"
+        assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"
+        job = client.until_final(client.submit("hostile", "echo", {"text": "b"}))
+        assert job["status"] == "succeeded"
+        assert client.call("GET", "/v1/nothing").code == "not_found"
+        runtimes = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(process.pid)]
+        assert not [line for line in runtimes if b"aws-lambda-rie" in line]
+    assert "Not enforced: a function's timeout and memory" in (project / "stack.log").read_text()

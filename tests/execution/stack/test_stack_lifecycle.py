@@ -1,0 +1,163 @@
+"""`interlock dev` starts, tells so, and leaves nothing behind however it is ended."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.execution.stack.stacks import Running, link_project
+
+from interlock_dev.local_client import Client, local_stack
+from interlock_dev.processes import descendants
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+COMMAND = [sys.executable, "-m", "interlock_dev.cli", "dev"]
+
+SLOW = """
+import time
+from pydantic import BaseModel
+from interlock.plugin import Plugin, ToolContext, tool
+
+class Nothing(BaseModel):
+    pass
+
+class Slow(Plugin):
+    name, version = "slow", "1.0.0"
+
+    @tool(timeout_s=20)
+    def sleep(self, input: Nothing, context: ToolContext) -> Nothing:
+        time.sleep(15)
+        return Nothing()
+
+    @tool(timeout_s=20)
+    def answer(self, input: Nothing, context: ToolContext) -> Nothing:
+        return Nothing()
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that has ended and is not reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def complaint(project: Path, *arguments: str) -> str:
+    """The one line of a command that cannot do what it is asked for."""
+    ended = subprocess.run([*COMMAND, *arguments], cwd=project, capture_output=True, text=True, timeout=60, check=False)
+    (line,) = ended.stderr.splitlines()
+    assert (ended.returncode, ended.stdout) == (2, "")
+    return line
+
+
+def test_it_tells_where_it_is(real: Running) -> None:
+    published = real.published
+    assert published["url"] == real.client.url
+    assert published["api_key"] == real.client.api_key
+    assert published["table"] == "interlock-dev-Table"
+    assert published["bucket"] == "interlock-dev-bucket"
+    assert published["workflow_arn"].endswith(":stateMachine:interlock-dev-jobs")
+    assert published["aws_endpoint_url"].startswith("http://127.0.0.1:")
+    assert alive(published["pid"])
+
+
+def test_only_the_developer_can_read_the_key(real: Running) -> None:
+    assert (real.project / ".interlock" / "dev.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_busy_port_is_told_in_one_line(real_project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} cannot be used" in complaint(real_project, "--port", str(port))
+
+
+def test_so_is_a_plugin_that_is_not_there(real_project: Path) -> None:
+    assert "there is no such file" in complaint(real_project, "--port", "0", "--plugin", "nothing.py")
+
+
+def test_and_a_file_that_holds_no_plugin(real_project: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    line = complaint(real_project, "--port", "0", "--plugin", str(tmp_path / "empty.py"))
+    assert line.endswith("empty.py: holds no class derived from interlock.plugin.Plugin")
+
+
+@contextmanager
+def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[str], set[int]]]:
+    """A stack with a tool at work, and all its processes."""
+    with local_stack(project, project / "stack.log", "--plugin", str(plugin)) as (client, process):
+        job = client.submit("slow", "sleep", {})
+        client.until(job, lambda found: found["status"] == "running")
+        client.execute("slow", "answer", {})
+        yield process, descendants(process.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    project = link_project(tmp_path)
+    with busy_stack(project, tmp_path / "slow.py") as (process, pids):
+        # Two environments at work, each with emulator, runtime, zygote and worker; and the others.
+        assert len(pids) > 10
+        process.send_signal(number)
+        status = process.wait(20)
+        deadline = time.monotonic() + 5
+        while left := [pid for pid in pids if alive(pid)]:
+            assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+            time.sleep(0.01)
+    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert (project / ".interlock" / "dev.json").exists() == (number == signal.SIGKILL)
+
+
+def test_it_says_ready_once_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
+    project = link_project(tmp_path)
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    client = Client(line.split()[1], "dev-key")
+    assert client.call("GET", "/v1/jobs").status == 200
+    process.send_signal(signal.SIGINT)
+    assert (process.wait(20), process.stdout.read()) == (0, "")
+    assert line == f"ready {client.url}\n"
+
+
+def test_an_end_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
+    project = link_project(tmp_path)
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 30
+    while len(pids := descendants(process.pid)) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not [pid for pid in pids if alive(pid)]
+    assert not (project / ".interlock" / "dev.json").exists()
+
+
+def test_a_plugin_that_fails_to_import_is_listed_and_served_when_it_is_mended(tmp_path: Path) -> None:
+    plugin = tmp_path / "slow.py"
+    plugin.write_text("import nothing_of_that_name\n")
+    project = link_project(tmp_path)
+    log = project / "stack.log"
+    with local_stack(project, log, "--plugin", str(plugin)) as (client, _):
+        assert "plugin slow is unavailable: needs nothing_of_that_name: not installed\n" in log.read_text()
+        health = client.call("GET", "/v1/plugins/slow/health").body
+        assert (health["state"], health["reason"]) == ("UNAVAILABLE", "needs nothing_of_that_name: not installed")
+        assert client.execute("slow", "answer", {}).code == "plugin_unavailable"
+
+        plugin.write_text(SLOW)
+        deadline = time.monotonic() + 30
+        while (answer := client.execute("slow", "answer", {})).status != 200:
+            assert time.monotonic() < deadline, json.dumps(answer.body)
+            time.sleep(0.2)

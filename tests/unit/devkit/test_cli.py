@@ -1,0 +1,139 @@
+"""What the command says when it is asked for something that cannot be done: one line, status 2."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock_dev.cli import main
+from interlock_dev.project import Project, RunningStack
+
+HELP = """
+import sys
+from interlock_dev.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(sorted({"samcli", "moto", "boto3", "flask"} & set(sys.modules)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """A command makes the environment of its process its own."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "template.yaml").write_text("Resources: {}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == ""
+    assert line.startswith("interlock: ")
+    return line
+
+
+def test_a_plugin_that_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no such file or folder" in complaint(capsys, "dev", "--plugin", "nothing.py")
+
+
+def test_a_plugin_that_is_no_python_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "plugin.txt").touch()
+    assert "neither a .py file nor a package" in complaint(capsys, "dev", "--plugin", "plugin.txt")
+
+
+def test_a_plugin_folder_that_is_no_package(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "folder").mkdir()
+    assert "has no __init__.py" in complaint(capsys, "dev", "--plugin", "folder")
+
+
+def test_a_port_that_is_taken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port} cannot be used" in complaint(capsys, "dev", "--port", str(port))
+
+
+def test_built_without_a_build(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "run `make build` first" in complaint(capsys, "dev", "--built")
+    (project / "event.json").write_text("{}")
+    assert "run `make build` first" in complaint(capsys, "invoke", "jobs", "-e", "event.json", "--built")
+
+
+def test_built_in_process(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--in-process" in complaint(capsys, "dev", "--built", "--in-process")
+
+
+def test_outside_of_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "no template.yaml" in complaint(capsys, "dev")
+
+
+def test_an_event_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cannot be read" in complaint(capsys, "invoke", "jobs", "-e", "nothing.json")
+    (project / "broken.json").write_text("{")
+    assert "is not JSON" in complaint(capsys, "invoke", "jobs", "-e", "broken.json")
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["dev", "--port", port])
+    assert ended.value.code == 2
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    answer = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+# --- What a project knows of its stack ---
+
+
+def running(port: int, pid: int) -> RunningStack:
+    url = f"http://127.0.0.1:{port}"
+    return RunningStack("http://127.0.0.1:3000", url, "key", "table", "bucket", "arn", "index", pid)
+
+
+def test_a_stack_is_found_while_it_answers(project: Path) -> None:
+    here = Project(project)
+    assert here.running() is None
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        published = running(server.getsockname()[1], os.getpid())
+        here.publish(published)
+        assert here.running() == published
+        assert json.loads((project / ".interlock" / "dev.json").read_text())["table"] == "table"
+    assert here.running() is None
+
+
+def test_a_stack_removes_what_it_published_and_not_what_another_did(project: Path) -> None:
+    here = Project(project)
+    here.publish(running(1, os.getpid() + 1))
+    here.withdraw()
+    assert (project / ".interlock" / "dev.json").exists()
+    here.publish(running(1, os.getpid()))
+    here.withdraw()
+    assert [*(project / ".interlock").iterdir()] == []
+
+
+def test_a_command_knows_of_no_account_and_no_proxy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "of the developer")
+    main(["dev", "--plugin", "nothing.py"])
+    assert "of the developer" not in os.environ.values()

@@ -1,0 +1,40 @@
+"""What the emulator answers, and what of it is a failure."""
+
+import json
+
+import pytest
+
+from interlock_dev.environments import read_answer
+
+RAISED = {"errorMessage": "boo", "errorType": "ValueError", "requestId": "1", "stackTrace": ["  File …"]}
+
+
+@pytest.mark.parametrize(
+    "document", ["text", None, 1, {"errorMessage": "mine"}, {"errorType": "a", "errorMessage": "b"}, {**RAISED, "a": 1}]
+)
+def test_what_a_function_returns_is_no_error_whatever_it_looks_like(document: object) -> None:
+    answer = read_answer(200, json.dumps(document).encode())
+    assert (answer.error, answer.broken, json.loads(answer.payload)) == (None, False, document)
+
+
+def test_an_exception_is_an_error_after_which_the_environment_lives_on() -> None:
+    answer = read_answer(200, json.dumps(RAISED).encode())
+    assert (answer.error, answer.broken, answer.error_message) == ("Unhandled", False, "boo")
+
+
+def test_a_timeout_is_an_error_after_which_it_does_not() -> None:
+    answer = read_answer(200, b"Task timed out after 3.00 seconds")
+    assert (answer.error, answer.broken) == ("Unhandled", True)
+    assert json.loads(answer.payload) == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": "Error: Task timed out after 3.00 seconds",
+    }
+
+
+def test_a_function_may_return_the_text_of_a_timeout() -> None:
+    assert read_answer(200, b'"Task timed out after 3.00 seconds"').error is None
+
+
+def test_a_crash_is_an_error_after_which_it_does_not() -> None:
+    answer = read_answer(502, b'{"errorType":"Runtime.ExitError","errorMessage":"exit status 3"}')
+    assert (answer.error, answer.broken, answer.error_message) == ("Unhandled", True, "exit status 3")

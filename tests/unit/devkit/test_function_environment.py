@@ -1,0 +1,74 @@
+"""What a function is started with: what Lambda sets and the template gives, and nothing of the developer's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interlock_dev.function_environment import BuiltRuntime, SourceRuntime, launch
+from interlock_dev.template import Function
+
+
+@pytest.fixture
+def function(tmp_path: Path) -> Function:
+    return Function(
+        name="WorkFunction",
+        handler="handler.handler",
+        runtime="python3.13",
+        task_root=tmp_path / "work",
+        layers=(tmp_path / "first", tmp_path / "second"),
+        memory_mb=512,
+        timeout_s=7,
+        variables={"INTERLOCK_TABLE": "of the template", "AWS_ENDPOINT_URL": "of the template"},
+        json_logs=True,
+    )
+
+
+def test_nothing_of_the_developers_environment_is_passed_on(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "worth something")
+    monkeypatch.setenv("INTERLOCK_TABLE", "production")
+    monkeypatch.setenv("GITHUB_TOKEN", "worth something")
+    variables = launch(function, SourceRuntime(), {}).variables
+    assert "worth something" not in variables.values()
+    assert variables["INTERLOCK_TABLE"] == "of the template"
+    assert not {"GITHUB_TOKEN", "HOME", "USER", "VIRTUAL_ENV"} & variables.keys()
+
+
+def test_what_the_local_stack_sets_goes_before_the_template(function: Function) -> None:
+    variables = launch(function, SourceRuntime(), {"AWS_ENDPOINT_URL": "local"}).variables
+    assert variables["AWS_ENDPOINT_URL"] == "local"
+
+
+def test_lambdas_own_variables_are_there(function: Function) -> None:
+    variables = launch(function, SourceRuntime(), {}).variables
+    assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "WorkFunction"
+    assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
+    assert variables["AWS_LAMBDA_FUNCTION_TIMEOUT"] == "7"
+    assert variables["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.13"
+    assert variables["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
+
+
+def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
+    function: Function, tmp_path: Path
+) -> None:
+    runtime = BuiltRuntime(tmp_path / "client")
+    started = launch(function, runtime, {})
+    expected = [tmp_path / folder for folder in ("work", "second/python", "first/python", "client")]
+    assert started.variables["PYTHONPATH"].split(":") == [str(folder) for folder in expected]
+    program = "import sys, awslambdaric, simplejson; print(*sys.path, sep=chr(10))"
+    answer = subprocess.run(
+        [*started.interpreter, "-c", program], env=dict(started.variables), capture_output=True, text=True, check=True
+    )
+    site = [path for path in answer.stdout.splitlines() if "site-packages" in path or "/work/main/layers" in path]
+    assert site == []
+    missing = subprocess.run(
+        [*started.interpreter, "-c", "import pydantic"], env=dict(started.variables), capture_output=True, check=False
+    )
+    assert b"ModuleNotFoundError" in missing.stderr
+
+
+def test_from_source_it_has_the_development_environment(function: Function) -> None:
+    assert launch(function, SourceRuntime(), {}).interpreter[0] == sys.executable

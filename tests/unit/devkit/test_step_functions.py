@@ -1,0 +1,60 @@
+"""StopExecution ends an execution at once."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from interlock_dev.step_functions import abort
+from interlock_dev.template import ACCOUNT, REGION
+
+WAITS = {
+    "StartAt": "Wait",
+    "States": {
+        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "After"},
+        "After": {"Type": "Pass", "Result": "too late", "End": True},
+    },
+}
+
+
+@pytest.fixture
+def backend() -> Iterator[Any]:
+    backend = stepfunctions_parser_backends[ACCOUNT][REGION]
+    yield backend
+    backend.reset()
+
+
+def start(backend: Any, definition: object) -> Any:
+    machine = backend.create_state_machine("m", json.dumps(definition), f"arn:aws:iam::{ACCOUNT}:role/r")
+    return backend.start_execution(machine.arn, "x", "{}")
+
+
+def stop(execution: Any) -> None:
+    abort(json.dumps({"executionArn": execution.execution_arn, "error": "Cancelled", "cause": "why"}).encode())
+
+
+def test_a_running_execution_is_aborted_at_once_and_stays_so(backend: Any) -> None:
+    execution = start(backend, WAITS)
+    stop(execution)
+    assert (execution.status, execution.error, execution.cause) == ("ABORTED", "Cancelled", "why")
+    time.sleep(1.5)
+    assert (execution.status, execution.output) == ("ABORTED", None)
+    events = execution.to_history_output()["events"]
+    assert "After" not in {event.get("stateEnteredEventDetails", {}).get("name") for event in events}
+
+
+def test_a_finished_execution_is_left_as_it_is(backend: Any) -> None:
+    execution = start(backend, {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    deadline = time.monotonic() + 5
+    while execution.status == "RUNNING":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    stop(execution)
+    assert execution.status == "SUCCEEDED"
+
+
+def test_an_unknown_execution_is_left_to_moto() -> None:
+    abort(b'{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:m:nothing"}')

@@ -1,0 +1,49 @@
+"""The project's own template as the local stack reads it."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from interlock_dev.template import AwsType, Template, short_name
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def own() -> Template:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return Template(ROOT / "template.yaml")
+
+
+def test_every_folder_of_functions_is_a_function(own: Template) -> None:
+    functions = own.functions()
+    assert {short_name(name) for name in functions} == {
+        handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py")
+    }
+    assert functions["RunJobFunction"].task_root == ROOT / "functions" / "run_job"
+    assert functions["RunJobFunction"].layers == (ROOT / "layers" / "runtime", ROOT / "layers" / "plugins")
+
+
+def test_a_function_is_told_the_names_that_the_resources_get(own: Template) -> None:
+    (table,), (bucket,), (machine,) = map(own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE))
+    variables = own.functions()["ExecuteFunction"].variables
+    assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-Table"
+    assert variables["INTERLOCK_BUCKET"] == bucket.name == "interlock-dev-bucket"
+    assert variables["INTERLOCK_WORKFLOW_ARN"] == machine.arn
+    assert machine.arn == "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-jobs"
+
+
+def test_the_workflow_invokes_functions_by_their_arn(own: Template) -> None:
+    (machine,) = own.of_type(AwsType.STATE_MACHINE)
+    states = own.definition(machine)["States"]
+    invoked = {state["Parameters"]["FunctionName"] for state in states.values() if state["Type"] == "Task"}
+    assert invoked == {
+        f"arn:aws:lambda:us-east-1:123456789012:function:{name}" for name in ("RunJobFunction", "SettleJobsFunction")
+    }
+
+
+def test_the_schedule_is_read_from_the_functions_events(own: Template) -> None:
+    (schedule,) = own.schedules()
+    assert (schedule.function, schedule.expression) == ("SettleJobsFunction", "rate(1 minute)")
