@@ -197,10 +197,38 @@ def test_input_that_the_tool_refuses_names_the_field(bench: Bench) -> None:
     assert error_of(outcome) == ("invalid_input", {"errors": errors})
 
 
-def test_output_that_the_tools_model_refuses_is_invalid_output(bench: Bench) -> None:
-    code, details = error_of(bench.ends_with(answered("invalid_output", "/text: missing")))
-    assert code == "invalid_output"
-    assert "/text: missing" in json.dumps(details["errors"])
+def test_output_that_the_tools_model_refuses_is_invalid_output_and_says_where(bench: Bench) -> None:
+    errors = [{"path": "/text", "message": "is missing"}]
+    assert error_of(bench.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("exception", {"exception": "E" * 100_000, "message": "x" * 100_000}),
+        ("exception", {"exception": "\udfff", "message": "half \ud800 a character"}),
+        ("invalid_input", {"message": "x" * 100_000, "errors": [{"path": "/" + "x" * 10_000, "message": "m"}] * 1000}),
+        ("invalid_input", {"message": "m", "errors": [1, None, {}, {"path": "/x"}, {"path": 3, "message": None}]}),
+        ("invalid_output", [{"path": "", "message": "x" * 100_000}] * 1000),
+        ("unavailable", "x" * 100_000),
+    ],
+)
+def test_what_the_worker_says_is_cut_to_what_the_table_takes(bench: Bench, verdict: str, said: Any) -> None:
+    # An item of the table has room for 400 KB. What a plugin says must not keep its job from its end.
+    outcome = bench.ends_with(answered(verdict, said))
+    assert outcome.error is not None
+    code, details = error_of(outcome)
+    assert code in {"plugin_exception", "invalid_input", "invalid_output", "plugin_unavailable"}
+    assert len(json.dumps([outcome.error.message, details]).encode()) < 40_000
+    (outcome.error.message + json.dumps(details, ensure_ascii=False)).encode()  # it is Unicode text
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_has_no_form_for_is_invalid_output(world_of: Callable[..., World], number: str) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
+    payload = f'{{"verdict": "succeeded", "said": {{"n": [{number}]}}}}'.encode()
+    world.sandbox.script = lambda _: Completed(pid=1, payload=payload)
+    assert world.execute().error["code"] == "invalid_output"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from interlock import tool_runner
 from interlock.sandbox import Channel
-from interlock.tool_runner import MAX_MESSAGE, WorkerContext, serve
+from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, WorkerContext, serve
 
 PLUGIN = """
 import logging
@@ -129,6 +129,7 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     file = tmp_path / "probe.py"
     file.write_text(PLUGIN)
     monkeypatch.setattr(tool_runner, "_loaded", {})
+    monkeypatch.setattr(tool_runner, "_failed_in_a_row", [])
 
     def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
         if source is not None:
@@ -180,6 +181,31 @@ def test_a_traceback_goes_to_standard_error_and_not_into_the_answer(
     _, said = ask("raises")
     assert "Traceback" in capfd.readouterr().err
     assert "Traceback" not in json.dumps(said)
+
+
+def test_a_traceback_that_cannot_be_written_changes_no_outcome(
+    ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", object())
+    assert ask("raises") == ("exception", {"exception": "KeyError", "message": "'hello'"})
+    assert any(call[:2] == ("log", "warning") for call in channel.calls)
+
+
+@pytest.mark.parametrize(
+    ("tools", "retired"),
+    [
+        (["raises"] * 2, False),
+        (["raises"] * GIVEN_UP_AFTER, True),
+        (["raises", "raises", "echo", "raises", "raises"], False),
+        (["refuses"] * 5, False),
+    ],
+)
+def test_a_process_that_fails_again_and_again_is_not_used_any_more(
+    ask: Ask, channel: RecordingChannel, tools: list[str], retired: bool
+) -> None:
+    for tool in tools:
+        ask(tool)
+    assert ("retire" in channel.calls) is retired
 
 
 def test_a_stop_that_the_tool_lets_pass_is_an_interruption(ask: Ask, channel: RecordingChannel) -> None:
