@@ -9,6 +9,7 @@ from pathlib import Path
 from interlock.sandbox import CancelToken, Completed, Ending, Limits, LogLine, Sandbox
 from interlock.sandbox.processes import children, descendants
 from interlock.sandbox.workers import ZygoteProcess
+from tests.unit.sandbox import measured
 
 TARGET = "tests.unit.sandbox.target:serve"
 PATIENT = Limits(wall_s=60, load_s=60, memory_mb=1000, result_bytes=1 << 20, grace_s=60)
@@ -51,7 +52,8 @@ class Bench:
 
     @classmethod
     def new(cls, *, preload: Sequence[str] = (), env: Mapping[str, str] | None = None, target: str = TARGET) -> "Bench":
-        sandbox = Sandbox(target, preload=preload, env=env)
+        measuring = [measured.__name__] if measured.STARTED_BY else []
+        sandbox = Sandbox(target, preload=[*measuring, *preload], env={**(env or {}), **measured.STARTED_BY})
         sandbox.start()
         return cls(sandbox)
 

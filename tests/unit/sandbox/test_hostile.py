@@ -8,6 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
+from interlock.sandbox.child import EXIT_ESCAPED
 from tests.unit.sandbox.bench import KILLED, PATIENT, STOPPED, Bench
 
 
@@ -23,7 +24,7 @@ def ended_by(number: int) -> Ending:
     return Crashed(pid=ANY, exit_code=None, signal=number, while_loading=False)
 
 
-ESCAPED = exited(70)
+ESCAPED = exited(EXIT_ESCAPED)
 IN_TIME = TimedOut(pid=ANY, how="stopped", while_loading=False)
 BY_FORCE = TimedOut(pid=ANY, how="killed", while_loading=False)
 TOO_MUCH = MemoryExceeded(pid=ANY, resident_mb=ANY)
@@ -179,7 +180,7 @@ import nothing_of_this_name
 #ready
 """,
         PATIENT,
-        exited(70, while_loading=True),
+        exited(EXIT_ESCAPED, while_loading=True),
     ),
     # Time
     "sleep": (

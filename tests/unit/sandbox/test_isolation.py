@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from interlock.sandbox.traces import PER_RUN
 from interlock.sandbox.workers import INHERITED
+from tests.unit.sandbox import measured
 from tests.unit.sandbox.bench import Bench
 
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_SESSION_TOKEN": "s3cr3t", "TABLE_NAME": "jobs", "PYTHONPATH": "/x"}
@@ -39,7 +41,7 @@ def test_its_environment_is_written_for_it(among_secrets: Bench) -> None:
     )
 
     assert found[0]["GIVEN"] == "to workers"
-    assert set(found[0]) <= {*INHERITED, "GIVEN", "HOME", "TMPDIR"}
+    assert set(found[0]) <= {*INHERITED, *PER_RUN, *measured.STARTED_BY, "GIVEN"}
     assert "s3cr3t" not in str(found)
     assert not [name for name in SECRETS if name in str(found)]
 

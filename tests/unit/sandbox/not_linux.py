@@ -1,0 +1,7 @@
+"""Imported ahead by the zygote: from then on it believes that this is not Linux."""
+
+from interlock.sandbox import processes
+
+processes.LINUX = False
+processes.PROC = "/nowhere"
+processes._LISTS_CHILDREN = False
