@@ -192,6 +192,42 @@ def test_reads_that_the_table_had_no_time_for_are_asked_for_again(table: Table, 
     assert list(page) == jobs[::-1]
 
 
+# --- An index that lags behind its table ---
+
+
+def answers_query(table: Table, item: dict[str, Any]) -> Refuses:
+    """The next query finds this item, as an index may that has not heard the latest."""
+    found = {"Items": [item], "Count": 1, "ScannedCount": 1}
+    return Refuses(table.client, "Query", 1, json.dumps(found).encode(), status=200)
+
+
+def key_of(job: Job) -> dict[str, Any]:
+    return {"pk": {"S": f"JOB#{job.tenant}#{job.job_id}"}, "sk": {"S": "JOB"}, "job_id": {"S": job.job_id}}
+
+
+def test_a_job_that_the_index_has_in_its_old_status_and_its_new_is_listed_once(table: Table, job: Job) -> None:
+    table.store.create(job)
+    statuses = (JobStatus.PENDING, JobStatus.RUNNING)
+    with answers_query(table, key_of(job)):
+        page, next_id = table.store.page(JobFilter(job.tenant, statuses=statuses), limit=1, before_id=None)
+    assert (list(page), next_id) == ([job], None)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_job_that_has_left_the_wanted_status_or_the_table_is_not_listed(table: Table, job: Job, gone: bool) -> None:
+    if not gone:
+        table.store.create(job)
+    with answers_query(table, key_of(job)):
+        page, _ = table.store.page(JobFilter(job.tenant, statuses=(JobStatus.PENDING,)), limit=5, before_id=None)
+    assert list(page) == []
+
+
+def test_a_job_whose_lease_is_gone_with_it_is_not_looked_after(table: Table, job: Job) -> None:
+    with answers_query(table, key_of(job)) as met:
+        assert list(table.store.with_lapsed_lease(NOON.replace(year=1999))) == []
+    assert met.seen > 1
+
+
 # --- A service that is down ---
 
 
@@ -361,6 +397,14 @@ def test_an_execution_is_named_after_its_job_and_told_its_tenant_and_id(machine:
     assert StepFunctionsWorkflow(*machine).start("acme", "JOB-1") is True
     found = execution(machine, "JOB-1")
     assert (found["status"], json.loads(found["input"])) == ("RUNNING", {"tenant": "acme", "job_id": "JOB-1"})
+
+
+def test_a_machine_that_is_not_there_is_a_workflow_that_is_down(machine: "tuple[SFNClient, str]") -> None:
+    client, arn = machine
+    with pytest.raises(ServiceUnavailable):
+        StepFunctionsWorkflow(client, arn + "-2").start("acme", "JOB-1")
+    with pytest.raises(ServiceUnavailable):
+        StepFunctionsWorkflow(client, "no arn at all").stop("JOB-1", "cancelled by the caller")
 
 
 def test_a_running_execution_is_started_once(machine: "tuple[SFNClient, str]") -> None:

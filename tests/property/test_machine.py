@@ -297,10 +297,10 @@ def moto() -> Iterator[None]:
 
 
 def test_in_memory_the_invariants_hold_after_every_step() -> None:
-    run_state_machine_as_test(InMemory, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(InMemory, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
 
 
 def test_on_moto_the_invariants_hold_after_every_step() -> None:
-    few = settings(max_examples=8, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    few = settings(max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     with moto():
         run_state_machine_as_test(OnMoto, settings=few)

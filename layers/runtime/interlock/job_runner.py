@@ -2,8 +2,10 @@
 this."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from aws_lambda_powertools import Logger
@@ -97,6 +99,7 @@ class JobRunner:
                 call,
                 job_id=job.job_id,
                 timeout_s=min(job.timeout_s, limit_s),
+                budget_s=limit_s,
                 cancel=lease.cancel,
                 observer=Observer(on_progress=lease.progressed, on_log=_log(job)),
             )
@@ -181,7 +184,10 @@ class Lease:
     def _beat(self) -> None:
         now = self._clock()
         try:
-            self.job = self._store.heartbeat(self.job, now=now, lease_expires_at=now + LEASE, progress=self.progress)
+            with self._guard(now):
+                self.job = self._store.heartbeat(
+                    self.job, now=now, lease_expires_at=now + LEASE, progress=self.progress
+                )
         except ServiceUnavailable:
             # The lease lasts for several beats: only when it is about to run out has the table been down too long.
             if self.job.lease_ran_out(self._clock() + LEASE_MARGIN):
@@ -189,6 +195,23 @@ class Lease:
             return
         if self.job.status is JobStatus.CANCELLING:
             self.cancel.set("cancelled by the caller")
+
+    @contextmanager
+    def _guard(self, now: datetime) -> Iterator[None]:
+        """Stops the tool should the table take longer to answer than the lease lasts."""
+        held_until = (self.job.lease_expires_at or now) - LEASE_MARGIN
+        guard = threading.Timer(max(HEARTBEAT_S, (held_until - now).total_seconds()), self._give_up)
+        guard.daemon = True
+        guard.start()
+        try:
+            yield
+        finally:
+            guard.cancel()
+            guard.join()
+
+    def _give_up(self) -> None:
+        self._failure = ServiceUnavailable(service="table")
+        self.cancel.set("the lease cannot be kept")
 
 
 def _log(job: Job) -> Any:

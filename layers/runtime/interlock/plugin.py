@@ -50,7 +50,12 @@ class InvalidInput(_InvalidInput):
 
 
 class InvalidOutput(Exception):
-    """A tool returned something that its output model refuses."""
+    """A tool returned something that its output model refuses. `errors` holds `{"path": JSON Pointer, "message": text}`
+    items."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("; ".join(f"{item['path'] or '/'}: {item['message']}" for item in errors))
+        self.errors = errors
 
 
 def _file_content(value: object) -> object:
@@ -198,7 +203,7 @@ class Plugin:
             raise InvalidOutput(_describe(error)) from None
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: Exception) -> list[dict[str, str]]:
     if isinstance(error, ValidationError):
-        return "; ".join(f"{_pointer(item['loc']) or '/'}: {item['msg']}" for item in error.errors()[:20])
-    return f"the result cannot be written as JSON ({type(error).__name__})"
+        return [{"path": _pointer(item["loc"]), "message": item["msg"]} for item in error.errors()[:20]]
+    return [{"path": "", "message": f"the result cannot be written as JSON ({type(error).__name__})"}]

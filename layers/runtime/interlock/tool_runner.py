@@ -76,13 +76,23 @@ class ToolRunner:
         self._registry = registry
         self._sandbox = sandbox
 
-    def run(self, call: ToolCall, *, job_id: str, timeout_s: float, cancel: CancelToken, observer: Observer) -> Outcome:
-        """Runs a tool for at most `timeout_s` seconds of wall clock. Never raises for anything a plugin does."""
+    def run(
+        self,
+        call: ToolCall,
+        *,
+        job_id: str,
+        timeout_s: float,
+        cancel: CancelToken,
+        observer: Observer,
+        budget_s: float = math.inf,
+    ) -> Outcome:
+        """Runs a tool for at most `timeout_s` seconds of wall clock, and with what its plugin takes to load for at most
+        `budget_s`. Never raises for anything a plugin does."""
         previous = self._registry.run_started(call.plugin.name)
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:
-            outcome = self._invoke(call, job_id, timeout_s, cancel, observer)
+            outcome = self._invoke(call, job_id, _limits(call, timeout_s, budget_s), cancel, observer)
         except InterlockError as error:
             outcome = Outcome(JobStatus.FAILED, error=error.info)
         finally:
@@ -99,21 +109,13 @@ class ToolRunner:
         except Exception:
             logger.exception("metrics of %s.%s were not updated", call.plugin.name, call.tool.name)
 
-    def _invoke(
-        self, call: ToolCall, job_id: str, timeout_s: float, cancel: CancelToken, observer: Observer
-    ) -> Outcome:
+    def _invoke(self, call: ToolCall, job_id: str, limits: Limits, cancel: CancelToken, observer: Observer) -> Outcome:
         request = {
             "source": asdict(call.plugin.source),
             "tool": call.tool.name,
             "input": call.input,
             "job_id": job_id,
         }
-        limits = Limits(
-            wall_s=timeout_s,
-            load_s=LOAD_LIMIT_S,
-            memory_mb=call.tool.memory_mb,
-            result_bytes=MAX_RESULT_BYTES,
-        )
         ending = self._sandbox.run(
             call.plugin.name,
             json.dumps(request).encode(),
@@ -122,7 +124,7 @@ class ToolRunner:
             on_progress=observer.on_progress,
             on_log=observer.on_log,
         )
-        return self._outcome(call, ending, timeout_s)
+        return self._outcome(call, ending, limits.wall_s)
 
     def _outcome(self, call: ToolCall, ending: Ending, timeout_s: float) -> Outcome:
         match ending:
@@ -178,6 +180,16 @@ def _finite(text: str) -> float:
 def _cut(text: str, length: int) -> str:
     """Text of the worker, in a length that the table takes and without halves of surrogate pairs."""
     return text[:length].encode("utf-8", "replace").decode()
+
+
+def _limits(call: ToolCall, timeout_s: float, budget_s: float) -> Limits:
+    return Limits(
+        wall_s=timeout_s,
+        load_s=LOAD_LIMIT_S,
+        total_s=budget_s,
+        memory_mb=call.tool.memory_mb,
+        result_bytes=MAX_RESULT_BYTES,
+    )
 
 
 def _crashed(call: ToolCall, exit_code: int | None, signal: int | None) -> Outcome:
@@ -312,7 +324,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
         details = error.details if isinstance(error.details, dict) else {}
         return Answer("invalid_input", {"message": _text(error), "errors": _problems(details.get("errors"))})
     except InvalidOutput as error:
-        return Answer("invalid_output", [{"path": "", "message": _text(error)}])
+        return Answer("invalid_output", error.errors)
     except MemoryError:
         channel.retire()
         return Answer("memory", None)

@@ -43,6 +43,8 @@ def test_forms_that_are_taken(text: str) -> None:
         ("AAA", "is not valid base64"),
         ("AA=A", "is not valid base64"),
         ("A-_A", "is not valid base64"),
+        ("AA-_AA", "is not valid base64"),
+        ("AAAA!", "is not valid base64"),
         ("ä", "is not valid base64"),
         ("https://example.com/a.png", "is not valid base64"),
         ("data:image/png;base64,%41", "is not valid base64"),

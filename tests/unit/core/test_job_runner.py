@@ -108,6 +108,7 @@ def test_a_job_that_runs_now_is_written_when_claimed_and_when_ended(stage: Stage
     job = stage.only_job()
     assert finished == Finished(job, {"text": "hello"})
     assert (job.status, job.attempt, job.input) == (JobStatus.SUCCEEDED, 1, None)
+    assert (job.completed_at, job.updated_at) == (NOON, NOON)
     assert job.result is not None
     assert job.result.text == '{"text":"hello"}'
     assert stage.between.calls == ["create", "settle"]  # the two round trips that a request waits for
@@ -128,6 +129,7 @@ def test_a_job_in_flight_is_held_by_its_worker_under_a_lease(stage: Stage) -> No
     stage.run_now()
     [job] = seen
     assert (job.status, job.attempt, job.lease_expires_at) == (JobStatus.RUNNING, 1, NOON + LEASE)
+    assert (job.started_at, job.updated_at) == (NOON, NOON)
     assert job.worker_id
     assert stage.only_job().worker_id is None
 
@@ -265,7 +267,16 @@ def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch
 def test_a_pending_job_is_claimed_run_and_ended(stage: Stage) -> None:
     job = stage.pending()
     stage.clock.advance(2)
+    held: list[Job] = []
+
+    def looks_around(run: Run) -> Ending:
+        held.append(stage.stored(job))
+        return echoes(run)
+
+    stage.sandbox.script = looks_around
     ended = stage.run_pending(job)
+    assert [(one.status, one.lease_expires_at) for one in held] == [(JobStatus.RUNNING, stage.clock() + LEASE)]
+    assert held[0].worker_id
     assert ended == stage.stored(job)
     assert (ended.status, ended.attempt) == (JobStatus.SUCCEEDED, 1)
     assert (ended.created_at, ended.started_at) == (NOON, NOON + timedelta(seconds=2))
@@ -563,10 +574,14 @@ def test_a_heartbeat_that_breaks_in_an_unforeseen_way_stops_the_tool_and_comes_o
         stage.run_now()
 
 
-def test_no_thread_is_left_behind(stage: Stage) -> None:
-    before = threading.active_count()
+def test_neither_thread_nor_descriptor_is_left_behind(stage: Stage) -> None:
+    def held() -> tuple[int, int]:
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
     stage.run_now()
-    assert threading.active_count() == before
+    before = held()
+    stage.run_now()
+    assert held() == before
 
 
 def test_a_late_progress_of_another_run_does_no_harm(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from interlock import job_service
 from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
@@ -83,7 +84,7 @@ def ended(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
 
 def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: Setting) -> None:
     job = at.service.new(WANTED)
-    assert (job.status, job.attempt, job.created_at) == (JobStatus.PENDING, 0, NOON)
+    assert (job.status, job.attempt, job.created_at, job.updated_at) == (JobStatus.PENDING, 0, NOON, NOON)
     assert job.expires_at == NOON + timedelta(days=7)
     assert (job.plugin, job.tool, job.plugin_version, job.timeout_s) == ("echo", "say", "1.0.0", 20.0)
     assert at.between.calls == []
@@ -356,6 +357,7 @@ def test_a_claimed_job_whose_lease_ran_out_has_lost_its_worker(at: Setting, canc
     settled = at.service.get("acme", job.job_id)
     assert settled == at.stored(job)
     assert settled.status is JobStatus.FAILED
+    assert (settled.completed_at, settled.updated_at) == (at.clock(), at.clock())
     assert settled.error is not None
     assert settled.error.code is ErrorCode.WORKER_LOST
     assert (settled.cancel and settled.cancel.outcome) == (CancelOutcome.TOO_LATE if cancelled else None)
@@ -462,7 +464,11 @@ def test_the_schedule_looks_after_every_job_whose_lease_ran_out_and_no_other(at:
     assert at.service.settle_lapsed() == 0
 
 
-def test_one_job_that_cannot_be_settled_does_not_keep_the_schedule_from_the_others(at: Setting) -> None:
+def test_one_job_that_cannot_be_settled_does_not_keep_the_schedule_from_the_others(
+    at: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[tuple[str, object]] = []
+    monkeypatch.setattr(job_service.logger, "exception", lambda message, *, extra: logged.append((message, extra)))
     waiting = at.submit()
     at.clock.advance(0.001)
     running = [claimed(at, at.submit()) for _ in range(3)]
@@ -471,6 +477,7 @@ def test_one_job_that_cannot_be_settled_does_not_keep_the_schedule_from_the_othe
     assert at.service.settle_lapsed() == 4
     assert [at.stored(job).status for job in running] == [JobStatus.FAILED] * 3
     assert at.stored(waiting) == waiting
+    assert logged == [("the job was not settled", {"job_id": waiting.job_id})]
 
 
 def test_the_schedule_tells_when_the_table_itself_is_down(at: Setting) -> None:
@@ -490,11 +497,12 @@ def test_the_end_of_a_claimed_job_takes_it_out_of_flight(before: JobStatus, in_f
     delta = ending_delta(job, steps.lost(job, now=NOON))
     assert (delta.plugin, delta.tool, delta.in_flight) == ("echo", "say", in_flight)
     assert (delta.status, delta.error, delta.elapsed_ms) == (JobStatus.FAILED, ErrorCode.WORKER_LOST, None)
+    assert delta.at == NOON
 
 
 def test_the_start_of_a_job_puts_it_in_flight() -> None:
     delta = starting_delta(a_job(JobStatus.RUNNING), NOON)
-    assert (delta.in_flight, delta.status, delta.elapsed_ms) == (1, None, None)
+    assert (delta.in_flight, delta.status, delta.elapsed_ms, delta.at) == (1, None, None, NOON)
 
 
 def test_every_hook_is_used() -> None:

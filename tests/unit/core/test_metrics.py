@@ -63,6 +63,13 @@ def test_a_bucket_ends_where_the_next_begins() -> None:
         assert bucket_of(start * GROWTH * 0.9999) == bucket
 
 
+def test_counters_start_at_nothing() -> None:
+    nothing = ExecutionMetrics()
+    assert [nothing.succeeded, nothing.failed, nothing.timed_out, nothing.cancelled] == [0, 0, 0, 0]
+    assert (nothing.in_flight, nothing.executed, nothing.total_ms, nothing.buckets) == (0, 0, 0.0, {})
+    assert ExecutionMetrics.sum([]) == nothing
+
+
 def test_nothing_executed_has_no_percentile_and_no_average() -> None:
     assert ExecutionMetrics().percentile_ms(0.5) is None
     assert ExecutionMetrics().average_ms is None
@@ -121,6 +128,8 @@ def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float |
         # Ended without having run: nothing is learnt of the plugin.
         (delta(JobStatus.FAILED, ErrorCode.WORKER_LOST, None), None),
         (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, None), None),
+        (delta(JobStatus.SUCCEEDED, None, None), None),
+        (delta(None, None, 1.0), None),
         (delta(None, None, None), None),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, TimedOut, WorkerLost, processes
-from tests.unit.sandbox.bench import KILLED, PATIENT, STOPPED, Bench, alive
+from tests.unit.sandbox.bench import PATIENT, STOPPED, Bench, alive, wait_until
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "tests.unit.sandbox.on_lambda"]
@@ -103,22 +103,34 @@ def test_elsewhere_a_crash_is_seen(not_linux: Bench, source: str, expected: tupl
     assert not_linux.result("result = 'next'") == "next"
 
 
-def test_elsewhere_it_is_stopped_and_its_group_killed(not_linux: Bench) -> None:
-    source = "import os, time\nif os.fork() == 0: time.sleep(60)\nopen('/dev/null')\n"
-    told: list[str] = []
+def test_elsewhere_it_times_out(not_linux: Bench) -> None:
+    ending = not_linux.run("import time\ntime.sleep(60)", STOPPED)
 
-    ending = not_linux.run(source + "time.sleep(60)", STOPPED)
     assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
+    assert not_linux.result("result = 'next'") == "next"
 
-    ending = not_linux.run(
-        "import os, signal, time\nsignal.signal(15, signal.SIG_IGN)\n"
-        "child = os.fork()\nif child: channel.progress(1, str(child))\ntime.sleep(60)",
-        KILLED,
-        on_progress=lambda _, message: told.append(message),
-    )
-    assert ending == TimedOut(pid=ending.pid, how="killed", while_loading=False)
+
+def test_elsewhere_its_group_is_killed(not_linux: Bench) -> None:
+    source = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child: channel.progress(1, str(child))
+time.sleep(60)
+"""
+    token = CancelToken()
+
+    def cancel(_: float, message: str) -> None:
+        told.append(int(message))
+        token.set("its child is there")
+
+    told: list[int] = []
+    ending = not_linux.run(source, replace(PATIENT, grace_s=0.1), cancel=token, on_progress=cancel)
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="killed")
     assert not alive(ending.pid)
-    assert not alive(int(told[0]))
+    wait_until(lambda: not alive(told[0]), "the child, which is killed at the same time, is gone")
     assert not_linux.result("result = 'next'") == "next"
 
 

@@ -7,21 +7,21 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from interlock.sandbox import Completed, Sandbox, WorkerLost
+from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, Sandbox, WorkerLost
 from interlock.sandbox.processes import children, end_children
 from interlock.sandbox.workers import ZygoteProcess
-from tests.unit.sandbox.bench import KILLED, Bench, alive, wait_until
+from tests.unit.sandbox.bench import KILLED, PATIENT, Bench, alive, wait_until
 
 FAMILY = """
 import os, time
 def tell():
     open(f"{channel.temp_dir}/{os.getpid()}", "w").close()
-    channel._last_progress_at = 0
-    channel.progress(0.5, str(os.getpid()))
+    channel.log("info", str(os.getpid()))
 tell()
 if os.fork() == 0:
     tell()  # a child
@@ -29,20 +29,36 @@ if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
             tell()  # an orphan in its own session
-            time.sleep(60)
+            time.sleep(600)
         os._exit(0)
-    time.sleep(60)
-time.sleep(60)
+    time.sleep(600)
+time.sleep(600)
 """
+SIZE = 3
 
 
-def test_a_whole_family_is_gone_after_a_timeout(bench: Bench) -> None:
-    ending = bench.run("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FAMILY, KILLED)
+def test_a_whole_family_is_gone(bench: Bench) -> None:
+    token = CancelToken()
+    told: list[LogLine] = []
 
-    told = {int(message) for _, message in bench.progress}
-    assert ending.pid in told
-    assert len(told) == 3
-    assert not [pid for pid in told if alive(pid)]
+    def listen(line: LogLine) -> None:
+        told.append(line)
+        if len(told) == SIZE:
+            token.set("all are there")
+
+    ending = bench.run(
+        "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FAMILY,
+        replace(PATIENT, grace_s=0.1),
+        cancel=token,
+        on_log=listen,
+    )
+
+    token.close()
+    pids = {int(line.message) for line in told}
+    assert ending == Cancelled(pid=ending.pid, how="killed")
+    assert ending.pid in pids
+    assert len(pids) == SIZE
+    assert not [pid for pid in pids if alive(pid)]
 
 
 def test_forks_that_keep_forking_are_gone(bench: Bench) -> None:
@@ -191,7 +207,7 @@ from tests.unit.sandbox.bench import Bench
 bench = Bench.new()
 bench.pid(key="idle")
 print(bench.zygote.pid, bench.zygote.folders.root, flush=True)
-bench.run({FAMILY!r}, on_progress=lambda _, message: print(message, flush=True))
+bench.run({FAMILY!r}, on_log=lambda line: print(line.message, flush=True))
 """
 
 
@@ -200,7 +216,7 @@ def test_nothing_is_left_of_a_supervisor_that_was_killed() -> None:
     supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISOR], cwd=root, stdout=subprocess.PIPE, text=True)
     assert supervisor.stdout is not None
     zygote, folder = supervisor.stdout.readline().split()
-    pids = {int(supervisor.stdout.readline()) for _ in range(3)} | {int(zygote)}
+    pids = {int(supervisor.stdout.readline()) for _ in range(SIZE)} | {int(zygote)}
     assert all(map(alive, pids))
     assert Path(folder).exists()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.sandbox import LogLine
+from interlock.sandbox import Cancelled, CancelToken, LogLine, MemoryExceeded
 from interlock.sandbox.output import MAX_LINE_BYTES, READ_BYTES, OutputLines, discard
 from tests.unit.sandbox.bench import PATIENT, Bench
 
@@ -206,3 +206,36 @@ def test_threads_that_go_on_talking_do_not_spoil_the_answer(bench: Bench) -> Non
             "for _ in range(3): threading.Thread(target=talk, daemon=True).start()\nresult = 'y' * 900_000"
         )
         assert result == "y" * 900_000
+
+
+FLOOD = """
+import os, threading
+def flood(number, data):
+    while True: os.write(number, data)
+for number in (1, 2, 4):
+    threading.Thread(target=flood, args=(number, os.urandom(50_000)), daemon=True).start()
+"""
+
+
+def test_a_flood_on_everything_does_not_hide_a_cancel(bench: Bench) -> None:
+    token = CancelToken()
+
+    ending = bench.run(
+        FLOOD + "channel.progress(1, '')\nwhile True: pass", cancel=token, on_progress=lambda *_: token.set("enough")
+    )
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="stopped")
+
+
+def test_a_flood_on_everything_does_not_hide_memory(bench: Bench) -> None:
+    ending = bench.run(
+        FLOOD + "kept = []\nwhile True: kept.append(bytearray(1_000_000))", replace(PATIENT, memory_mb=200)
+    )
+
+    assert isinstance(ending, MemoryExceeded)
+
+
+def test_what_floods_through_a_retired_process_is_not_waited_for(bench: Bench) -> None:
+    """The answer gets out between the garbage, and reading what is left ends though somebody still writes."""
+    assert bench.result(FLOOD + "result = 'out'") == "out"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -157,10 +158,17 @@ def test_a_stopped_zygote_goes_on(bench: Bench) -> None:
     assert bench.pid(key="another")
 
 
+def test_a_worker_stopped_while_idle_goes_on(bench: Bench) -> None:
+    pid = bench.pid()
+    os.kill(pid, signal.SIGSTOP)
+
+    assert bench.pid() == pid
+
+
 def test_limits_of_memory_are_those_of_the_run(bench: Bench) -> None:
     ask = "import resource\nresult = resource.getrlimit(resource.RLIMIT_DATA)[0]"
-    small = int(bench.result(ask, PATIENT.__class__(60, 60, 100, 1000)))
-    large = int(bench.result(ask, PATIENT.__class__(60, 60, 200, 1000)))
+    small = int(bench.result(ask, replace(PATIENT, memory_mb=100)))
+    large = int(bench.result(ask, replace(PATIENT, memory_mb=200)))
 
     assert large - small == 200 * 1024 * 1024
     assert bench.messages("stderr") == []

@@ -3,6 +3,10 @@
 It knows processes, not plugins. A *supervisor* (`Sandbox`, in the Lambda process) talks to a *zygote*, a small clean
 process made by exec, which forks *workers*: one a key, kept warm. So a worker inherits nothing of the Lambda process,
 neither descriptors, threads and locks nor its environment.
+
+What it cannot do, since all of them are of one user and no container is between them: keep code from sending signals
+to the supervisor, from writing files outside the directory of its run, from the network, and from memory that is
+nobody's (System V segments, memfd, a /tmp in memory). On Lambda the environment is the boundary that holds all that.
 """
 
 from interlock.sandbox.cancel import CancelToken

@@ -1,6 +1,7 @@
 """The limits of a run, and what of them the kernel enforces."""
 
 import contextlib
+import math
 import os
 import resource
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ class Limits:
     """`wall_s` counts from when the worker is ready, `load_s` until then, `grace_s` from SIGTERM to SIGKILL (seconds).
     `memory_mb` is resident memory with that of child processes (MiB). Log lines over their limits are dropped.
 
-    The grace comes on top of the other two: a run may last for `load_s + wall_s + grace_s`.
+    `total_s` bounds both together, whatever either leaves to the other; the grace comes on top of it.
     """
 
     wall_s: float
@@ -23,6 +24,7 @@ class Limits:
     log_lines: int = 1000
     log_bytes: int = 64 * 1024
     grace_s: float = 2.0
+    total_s: float = math.inf
 
 
 def bound_process() -> None:

@@ -126,14 +126,18 @@ def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
     statuses: dict[int, int] = {}
     stopped: set[int] = set()
     while found := which():
-        if fresh := found - stopped:
-            stopped |= _stop_family(fresh)
-            continue  # what it had forked, and left behind, may have come to us meanwhile
-        for pid in stopped:
-            _kill_with_group(pid)
+        # First, and in every turn: what has ended holds a process id until then, and there are not many.
         ended = _reap(found)
         statuses |= ended
         stopped -= ended.keys()
+        left = found - ended.keys()
+        if fresh := left - stopped:
+            stopped |= _stop_family(fresh)
+            continue  # what it had forked, and left behind, may have come to us meanwhile
+        # Our children alone, whose ids are nobody else's until we reap them: one further below that has ended may by
+        # now have given its id to any process of the user. With their parents' end the others come to us.
+        for pid in left:
+            _kill_with_group(pid)
         if not ended:
             time.sleep(_END_PAUSE_S)
     return statuses

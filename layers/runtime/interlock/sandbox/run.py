@@ -1,8 +1,6 @@
 """One run of a worker, watched: its frames, its output, its limits, a cancel, its end; all waited for at once."""
 
-import math
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +35,7 @@ from interlock.sandbox.protocol import (
     read_progress,
     request_head,
 )
+from interlock.sandbox.waiting import Waiting
 from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
 _LAST_READS = 40
@@ -87,10 +86,10 @@ class Run:
         self._token = os.urandom(TOKEN_BYTES)
         self._frames = FrameReader(self._token, limits.result_bytes)
         self._memory = MemoryWatch(limits.memory_mb, self._processes)
-        self._poll = select.poll()
-        self._handlers: dict[int, Callable[[], object]] = {}
+        self._waiting = Waiting()
         self._unsent: list[memoryview] = []
-        self._deadline = time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s)
+        self._latest = time.monotonic() + limits.total_s
+        self._deadline = min(time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s), self._latest)
         self._stop: Stop | None = None
         self._over: Over | None = None
         self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
@@ -108,8 +107,8 @@ class Run:
         return ended
 
     def _listen(self) -> None:
-        worker, listen = self._worker, self._on
-        listen(worker.requests, self._send, select.POLLOUT)
+        worker, listen = self._worker, self._waiting.on
+        listen(worker.requests, self._send, to_write=True)
         listen(worker.answers, self._receive)
         listen(worker.stdout, lambda: self._read_output(worker.stdout, "stdout"))
         listen(worker.stderr, lambda: self._read_output(worker.stderr, "stderr"))
@@ -119,22 +118,14 @@ class Run:
         if self._cancel is not None:
             listen(self._cancel.fileno(), self._cancel_asked)
 
-    def _on(self, descriptor: int, handler: Callable[[], object], events: int = select.POLLIN) -> None:
-        self._handlers[descriptor] = handler
-        self._poll.register(descriptor, events)
-
-    def _off(self, descriptor: int) -> None:
-        del self._handlers[descriptor]
-        self._poll.unregister(descriptor)
-
     def _watch(self) -> None:
         while self._over is None:
-            wait_s = min(self._deadline, self._memory.next_look_at) - time.monotonic()
-            for descriptor, _ in self._poll.poll(max(0, math.ceil(wait_s * 1000))):
-                if self._over is None:
-                    self._handlers[descriptor]()
+            for handle in self._waiting.wait(min(self._deadline, self._memory.next_look_at) - time.monotonic()):
+                handle()
+                if self._over is not None:
+                    return
             now = time.monotonic()
-            if self._over is None and now >= self._deadline:
+            if now >= self._deadline:
                 self._out_of_time()
             if self._over is None and now >= self._memory.next_look_at:
                 self._look_at_memory()
@@ -151,7 +142,7 @@ class Run:
         if self._unsent and not self._unsent[0]:
             del self._unsent[0]
         if not self._unsent:
-            self._off(self._worker.requests)
+            self._waiting.off(self._worker.requests)
 
     def _receive(self) -> bool:
         """Reads frames; False when there is nothing to read now."""
@@ -161,7 +152,7 @@ class Run:
             return False
         if not data:
             # Closed by the code, or by its death. Where there is no other word of a death, this is taken for it.
-            self._off(self._worker.answers)
+            self._waiting.off(self._worker.answers)
             if self._worker.exited < 0:
                 self._over = Over.DIED
             return False
@@ -187,16 +178,16 @@ class Run:
         elif not self._worker.loaded:
             self._worker.loaded = True
             if self._stop is None:
-                self._deadline = time.monotonic() + self._limits.wall_s
+                self._deadline = min(time.monotonic() + self._limits.wall_s, self._latest)
 
     def _read_output(self, descriptor: int, stream: str) -> None:
         if not self._output.read(descriptor, stream):
-            self._off(descriptor)
+            self._waiting.off(descriptor)
 
     def _worker_ended(self) -> None:
         """It died; it may have answered just before."""
         for _ in range(_LAST_READS):
-            if self._over is not None or self._worker.answers not in self._handlers or not self._receive():
+            if self._over is not None or self._worker.answers not in self._waiting or not self._receive():
                 break
         self._over = self._over or Over.DIED
 
@@ -205,7 +196,7 @@ class Run:
 
     def _cancel_asked(self) -> None:
         if self._cancel is not None:
-            self._off(self._cancel.fileno())
+            self._waiting.off(self._cancel.fileno())
         self._ask_to_stop(Stop.CANCEL)
 
     def _out_of_time(self) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import select
 import signal
 import threading
 from collections import OrderedDict
@@ -13,6 +12,7 @@ from interlock.sandbox.endings import Cancelled, Ending, LogLine, WorkerLost
 from interlock.sandbox.limits import Limits
 from interlock.sandbox.processes import adopt_orphans, children, end_children, hide_memory
 from interlock.sandbox.run import Run
+from interlock.sandbox.waiting import readable
 from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
 MAX_WARM = 4
@@ -105,7 +105,7 @@ class Sandbox:
         zygote = self._zygote_now()
         folder = folders.enter_context(zygote.folders.one())
         worker = self._warm.pop(key, None)
-        if worker is not None and _readable(worker.end_sign):
+        if worker is not None and readable(worker.end_sign):
             self._discard(worker)  # somebody ended it while it was idle
             worker = None
         if worker is not None:
@@ -114,7 +114,7 @@ class Sandbox:
 
     def _zygote_now(self) -> ZygoteProcess:
         """The zygote; a new one when somebody ended the last one while it was idle."""
-        if self._zygote is not None and _readable(self._zygote.fileno()):
+        if self._zygote is not None and readable(self._zygote.fileno()):
             self._zygote_lost()
         self.start()
         assert self._zygote is not None  # noqa: S101 - started the line before
@@ -164,9 +164,3 @@ def _session(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
-
-
-def _readable(descriptor: int) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

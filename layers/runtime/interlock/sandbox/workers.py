@@ -78,25 +78,32 @@ class ZygoteProcess:
     """The process ids of all zygotes of this process, which may have several sandboxes."""
 
     def __init__(self, target: str, preload: Sequence[str], env: Mapping[str, str]) -> None:
-        self.folders = RunFolders()
-        self._control, theirs = socket.socketpair()
-        self._control.settimeout(ANSWER_LIMIT_S)
-        with theirs:
-            # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
-            paths = [os.path.abspath(path) for path in sys.path]  # "" stands for where we are, and the zygote is not
-            places = json.dumps([paths, sys.prefix, sys.exec_prefix])
-            boot = [sys.executable, "-I", "-S", "-c", _BOOT, places]
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*boot, str(theirs.fileno()), self.folders.root, target, *preload],
-                env={name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                cwd="/",
-            )
+        with contextlib.ExitStack() as undo:
+            self.folders = RunFolders()
+            undo.callback(self.folders.remove)
+            self._control, theirs = socket.socketpair()
+            undo.callback(self._control.close)
+            self._control.settimeout(ANSWER_LIMIT_S)
+            with theirs:
+                self._process = self._started(theirs, [target, *preload], env)
+            undo.pop_all()
         self.pid = self._process.pid
         self.workers: set[int] = set()
         self.running.add(self.pid)
+
+    def _started(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
+        paths = [os.path.abspath(path) for path in sys.path]  # "" stands for where we are, and the zygote is not
+        places = json.dumps([paths, sys.prefix, sys.exec_prefix])
+        boot = [sys.executable, "-I", "-S", "-c", _BOOT, places]
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [*boot, str(theirs.fileno()), self.folders.root, *arguments],
+            env={name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env),
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
 
     def fileno(self) -> int:
         """Readable while nothing was asked: the zygote is gone."""
