@@ -1,16 +1,18 @@
 """`python -m interlock_dev.bench`: latencies through the local stack, in one run, as ratios to the lightest route."""
 
+import argparse
 import base64
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from interlock_dev import bench_cancel
 from interlock_dev.local_client import Client, local_stack
 from interlock_dev.project import Project
 
@@ -20,11 +22,12 @@ JOBS, CONCURRENCY = 40, 8
 console = Console(highlight=False)
 
 
-def main() -> int:
-    """Prints the table; 0."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prints the tables; 0."""
+    options = _parser().parse_args(arguments)
     root = Project.find(Path.cwd()).root
     image = base64.b64encode((root / "tests" / "images" / "page.png").read_bytes()).decode()
-    with local_stack(root, root / ".interlock" / "bench.log") as (client, _):
+    with local_stack(root, root / ".interlock" / "bench.log", "--plugin", str(bench_cancel.PLUGIN)) as (client, _):
         # Interleaved, round by round: what else the machine does meets all rows alike.
         rows: dict[str, Callable[[], object]] = {
             "GET /v1/health (gateway and runtime alone)": lambda: client.call("GET", "/v1/health"),
@@ -42,9 +45,16 @@ def main() -> int:
             for name, call in rows.items():
                 measured[name].append(_timed_ms(call))
         throughput = _throughput(client, image)
-    _print(measured)
-    console.print(f"{JOBS} asynchronous jobs at concurrency {CONCURRENCY}: {throughput:.1f} jobs/s")
+        _print(measured)
+        console.print(f"{JOBS} asynchronous jobs at concurrency {CONCURRENCY}: {throughput:.1f} jobs/s")
+        console.print(bench_cancel.table(bench_cancel.measure(client, options.cancels)))
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m interlock_dev.bench", description=__doc__)
+    parser.add_argument("--cancels", type=int, default=20, metavar="N", help="jobs to cancel for each row (20)")
+    return parser
 
 
 def _timed_ms(call: Callable[[], object]) -> float:

@@ -1,0 +1,136 @@
+"""Rows of the bench: how long it takes from the request to cancel a job until its process is gone, under load."""
+
+import os
+import random
+import select
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from interlock_dev.local_client import FINAL, POLL_S, Client
+
+PLUGIN = Path(__file__).with_name("bench_plugin.py")
+LOAD = 8
+"""Other jobs that run all the time."""
+
+LIMITS_S = {"yields": 2.0, "stubborn": 4.0}
+"""The contract's time for each tool of the plugin."""
+
+LOAD_POLL_S = 0.5
+"""Asked more often, the API would be the load."""
+
+HEARTBEAT_S = 1.0
+START_LIMIT_S = GONE_LIMIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """`gone_s` after the request the process was gone. `told_early`: the API said `cancelled` before."""
+
+    gone_s: float
+    told_early: bool
+
+
+def measure(client: Client, count: int) -> dict[str, list[Cancel]]:
+    """Cancels `count` jobs of each tool, one after the other, both tools at the same time, while `LOAD` other jobs
+    run."""
+    with tempfile.TemporaryDirectory() as folder, _load(client), ThreadPoolExecutor(len(LIMITS_S)) as pool:
+
+        def row(tool: str) -> list[Cancel]:
+            return [_cancel(client, tool, Path(folder, f"{tool}-{number}")) for number in range(count)]
+
+        return dict(zip(LIMITS_S, pool.map(row, LIMITS_S), strict=True))
+
+
+@contextmanager
+def _load(client: Client) -> Iterator[None]:
+    over = threading.Event()
+
+    def repeat(job_id: str) -> None:
+        while not over.wait(LOAD_POLL_S):
+            if client.job(job_id)["status"] in FINAL:
+                job_id = _loading_job(client)
+
+    with ThreadPoolExecutor(LOAD) as pool:
+        running = list(pool.map(lambda _: _loading_job(client), range(LOAD)))
+        workers = [pool.submit(repeat, job_id) for job_id in running]
+        try:
+            yield
+        finally:
+            over.set()
+    for worker in workers:
+        worker.result()
+
+
+def _loading_job(client: Client) -> str:
+    """Starts a job of the load; returns when it runs."""
+    job_id = client.submit("cancellable", "works", {})
+    client.until(job_id, lambda job: job["status"] != "pending")
+    return job_id
+
+
+def _cancel(client: Client, tool: str, pid_file: Path) -> Cancel:
+    job_id = client.submit("cancellable", tool, {"pid_file": str(pid_file)})
+    process = os.pidfd_open(_pid(pid_file))
+    # The cancel comes anywhere between two heartbeats; the second one brings it to the worker.
+    time.sleep(random.uniform(0, HEARTBEAT_S))  # noqa: S311 - protects nothing
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            gone_at = pool.submit(_gone_at, process)
+            asked_at = time.monotonic()
+            client.call("POST", f"/v1/jobs/{job_id}/cancel")
+            status = client.until_final(job_id)["status"]
+            told_early = not _is_gone(process, 0)
+            if status != "cancelled":
+                raise RuntimeError(f"the job that was cancelled is {status}")
+            return Cancel(gone_at.result() - asked_at, told_early)
+    finally:
+        os.close(process)
+
+
+def _pid(file: Path) -> int:
+    until = time.monotonic() + START_LIMIT_S
+    while not file.exists():
+        if time.monotonic() > until:
+            raise TimeoutError("the job did not start")
+        time.sleep(POLL_S)
+    return int(file.read_text())
+
+
+def _gone_at(process: int) -> float:
+    if not _is_gone(process, GONE_LIMIT_S):
+        raise TimeoutError("the process goes on")
+    return time.monotonic()
+
+
+def _is_gone(process: int, within_s: float) -> bool:
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(within_s * 1000))
+
+
+def table(measured: dict[str, list[Cancel]]) -> Table:
+    """Both distributions."""
+    found = Table(box=None, padding=(0, 3, 0, 0))
+    for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "longest ms", "in time", "told before gone"):
+        found.add_column(column, justify="right", no_wrap=True)
+    for tool, cancels in measured.items():
+        found.add_row(tool, *_cells(cancels, LIMITS_S[tool]))
+    return found
+
+
+def _cells(cancels: Sequence[Cancel], limit_s: float) -> list[str]:
+    values = [cancel.gone_s for cancel in cancels]
+    p95 = statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
+    share = sum(value < limit_s for value in values) / len(values)
+    early = sum(cancel.told_early for cancel in cancels)
+    times = [f"{value * 1000:.0f}" for value in (statistics.median(values), p95, max(values))]
+    return [*times, f"{share:.1%} in {limit_s:g} s", f"{early} of {len(values)}"]

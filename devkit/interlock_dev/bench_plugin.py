@@ -1,0 +1,61 @@
+"""The plugin whose jobs the bench cancels."""
+
+import collections
+import hashlib
+import itertools
+import os
+import time
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from interlock.plugin import Plugin, ToolContext, tool
+
+WORK_STEPS, WORK_S = 100, 0.01
+
+
+class Where(BaseModel):
+    """A file that the tool writes its process id to."""
+
+    pid_file: Path
+
+
+class Nothing(BaseModel):
+    pass
+
+
+class Cancellable(Plugin):
+    """Runs until it is cancelled."""
+
+    name, version = "cancellable", "1.0.0"
+
+    @tool(timeout_s=300)
+    def works(self, _: Nothing, context: ToolContext) -> Nothing:
+        """The load: for ten seconds it works a tenth of the time, and tells how far it is."""
+        for step in range(WORK_STEPS):
+            until = time.process_time() + WORK_S
+            while time.process_time() < until:
+                hashlib.sha256(bytes(100_000))
+            time.sleep(9 * WORK_S)
+            context.progress(step / WORK_STEPS)
+        return Nothing()
+
+    @tool(timeout_s=300)
+    def yields(self, input: Where, _: ToolContext) -> Nothing:
+        """Ends when it is asked to."""
+        _tell_pid(input.pid_file)
+        while True:
+            time.sleep(0.1)
+
+    @tool(timeout_s=300)
+    def stubborn(self, input: Where, _: ToolContext) -> Nothing:
+        """In native code that never returns to the interpreter."""
+        _tell_pid(input.pid_file)
+        collections.deque(itertools.repeat(0), maxlen=0)
+        return Nothing()
+
+
+def _tell_pid(file: Path) -> None:
+    unfinished = file.with_suffix(".part")
+    unfinished.write_text(str(os.getpid()))
+    unfinished.rename(file)
