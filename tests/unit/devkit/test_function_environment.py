@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import interlock
 from interlock_dev.function_environment import BuiltRuntime, SourceRuntime, launch
 from interlock_dev.template import Function
 
@@ -62,8 +63,8 @@ def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
     answer = subprocess.run(
         [*started.interpreter, "-c", program], env=dict(started.variables), capture_output=True, text=True, check=True
     )
-    site = [path for path in answer.stdout.splitlines() if "site-packages" in path or "/work/main/layers" in path]
-    assert site == []
+    sources = str(Path(interlock.__file__).parents[1])
+    assert [path for path in answer.stdout.splitlines() if "site-packages" in path or path == sources] == []
     missing = subprocess.run(
         [*started.interpreter, "-c", "import pydantic"], env=dict(started.variables), capture_output=True, check=False
     )
