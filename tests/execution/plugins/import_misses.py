@@ -1,3 +1,0 @@
-"""Needs what is not installed."""
-
-import no_such_package_anywhere  # type: ignore[import-not-found]  # noqa: F401

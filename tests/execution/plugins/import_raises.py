@@ -1,3 +1,0 @@
-"""Cannot be imported."""
-
-raise LookupError("no such model")
