@@ -34,6 +34,12 @@ $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml lay
 .PHONY: setup
 setup: $(VENV)/.installed ## sets up the environment in .venv; the command is .venv/bin/interlock
 
+# A tool with dependencies of its own stands in an environment of its own: requirements/tools/NAME.in says which.
+.tools/%/.installed: requirements/tools/%.txt $(VENV)/.installed
+	$(UV) venv --quiet --clear --python $(BIN)/python .tools/$*
+	VIRTUAL_ENV=.tools/$* $(UV) pip sync --quiet --require-hashes $<
+	@touch $@
+
 .PHONY: demo
 demo: setup ## runs the main job on real images through the local stack
 	@$(BIN)/interlock demo
@@ -67,7 +73,7 @@ openapi: setup ## writes the OpenAPI document
 
 .PHONY: clean
 clean: ## removes what was built and set up
-	rm -rf .aws-sam .interlock .venv .uv build .coverage* coverage.xml .*_cache
+	rm -rf .aws-sam .interlock .venv .tools .uv build .coverage* coverage.xml .*_cache
 
 .PHONY: build
 build: setup ## builds what is deployed into .aws-sam/build, and prints the layers' size
@@ -81,5 +87,6 @@ lock: $(UV) ## resolves the dependencies anew into requirements/
 	$(UV) pip compile layers/runtime/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/runtime.txt
 	$(UV) pip compile layers/plugins/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/plugins.txt \
 	  $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/runtime.txt)
+	for tool in requirements/tools/*.in; do $(UV) pip compile "$$tool" $(LOCK_FLAGS) --python-version 3.13 -o "$${tool%.in}.txt" || exit 1; done
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate \
   --no-emit-package interlock --no-emit-package interlock-plugins --no-emit-package interlock-dev
