@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
-from interlock.domain.job import Job, Progress
-from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.job import Job, Progress, beaten
+from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.ports import AlreadyClaimed, JobExists, JobFilter, JobStore, StaleJob
 
@@ -62,19 +63,24 @@ class MemoryJobs:
             if self._moved(before, after):
                 self._count(started)
 
-    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+    def heartbeat(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        lease_expires_at: datetime,
+        progress: Progress | None,
+        news: Sequence[Event] = (),
+    ) -> Job:
         with self._open():
             current = self._jobs.get((job.tenant, job.job_id))
-            if current is None or current.attempt != job.attempt or current.status not in CLAIMED:
+            if current is None or not current.held_as(job):
                 raise StaleJob(current)
-            beaten = replace(
-                current,
-                updated_at=now,
-                lease_expires_at=lease_expires_at,
-                progress=progress or current.progress,
-            )
-            self._jobs[job.tenant, job.job_id] = beaten
-            return beaten
+            if news and current.events.last_seq != job.events.last_seq:
+                raise StaleJob(current)
+            after = beaten(current, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
+            self._jobs[job.tenant, job.job_id] = after
+            return after
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         with self._open():
@@ -112,7 +118,10 @@ class MemoryJobs:
     def _moved(self, before: Job, after: Job) -> bool:
         """Writes what differs between the two. False: that very change is there already."""
         current = self._jobs.get((before.tenant, before.job_id))
-        if current is None or (current.status, current.attempt) != (before.status, before.attempt):
+        stands_still = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
+        if current is not None and after.events != before.events:
+            stands_still = stands_still and current.events.last_seq == before.events.last_seq
+        if current is None or not stands_still:
             if current is not None and current == after:
                 return False
             raise StaleJob(current)
@@ -171,9 +180,17 @@ class Interposed:
         with self._around("change"):
             self._inner.change(before, after, started)
 
-    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+    def heartbeat(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        lease_expires_at: datetime,
+        progress: Progress | None,
+        news: Sequence[Event] = (),
+    ) -> Job:
         with self._around("heartbeat"):
-            return self._inner.heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress)
+            return self._inner.heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         with self._around("settle"):

@@ -67,6 +67,18 @@ class Specimen(Plugin):
         return Text(text="x" * (6 * 1024 * 1024))
 
     @tool(timeout_s=10)
+    def talk(self, input: Text, context) -> Text:
+        print("to standard output")
+        context.logger.error("to the log")
+        context.progress(0.5, "half")
+        return Text()
+
+    @tool(timeout_s=10)
+    def flood(self, input: Text, context) -> Text:
+        print("line\\n" * 5000)
+        return Text()
+
+    @tool(timeout_s=10)
     def fail(self, input: Text, context) -> Text:
         raise LookupError("there is none")
 
@@ -325,6 +337,15 @@ JOBS: Mapping[tuple[str, int, str], Ask] = {
     ("getJob", 200, "cancelled"): lambda service: service.call("getJob", job_id=service.cancelled()),
     ("getJob", 200, "worker lost"): lambda service: service.call("getJob", job_id=service.lost()),
     ("getJob", 404, "unknown"): lambda service: service.call("getJob", job_id=UNKNOWN_JOB),
+    ("getEvents", 200, "talkative"): lambda service: service.call("getEvents", job_id=service.finished("talk")),
+    ("getEvents", 200, "flood"): lambda service: service.call("getEvents", job_id=service.finished("flood")),
+    ("getEvents", 200, "none after"): lambda service: service.call(
+        "getEvents", job_id=service.finished(), query={"after": ["9"]}
+    ),
+    ("getEvents", 400, "no number"): lambda service: service.call(
+        "getEvents", job_id=service.finished(), query={"after": ["x"]}
+    ),
+    ("getEvents", 404, "unknown"): lambda service: service.call("getEvents", job_id=UNKNOWN_JOB),
     ("getResult", 200, "succeeded"): lambda service: service.call("getResult", job_id=service.finished()),
     ("getResult", 200, "large"): lambda service: service.call("getResult", job_id=service.finished("large")),
     ("getResult", 200, "failed"): lambda service: service.call("getResult", job_id=service.finished("crash")),

@@ -21,6 +21,7 @@ from interlock import worker
 from interlock.bootstrap import Core, Settings
 from interlock.domain import job as jobs
 from interlock.domain.access import ApiKey, hash_key
+from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
@@ -96,6 +97,7 @@ class Account:
             created_at=now,
             updated_at=now,
             expires_at=now + timedelta(days=7),
+            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
         )
         stored = self.core.documents.write(job, "input", input or {})
         job = jobs.submitted(job, input=stored, lease_expires_at=now + timedelta(minutes=1))
@@ -275,6 +277,13 @@ def check_job_result(account: Account, replay: Callable[[str], Any]) -> None:
     body = _http(replay("job-result"), 200)
     assert (body["status"], body["result"], body["error"]) == ("succeeded", {"text": "hello"}, None)
     assert body["execution_time_ms"] == 41.2
+
+
+def check_job_events(account: Account, replay: Callable[[str], Any]) -> None:
+    account.put_succeeded()
+    body = _http(replay("job-events"), 200)
+    assert [event["seq"] for event in body["events"]] == [3]
+    assert (body["events"][0]["status"], body["next"]) == ("succeeded", 3)
 
 
 def check_job_cancel(account: Account, replay: Callable[[str], Any]) -> None:

@@ -9,6 +9,7 @@ from ulid import ULID
 
 from interlock.domain import job as steps
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.events import log_event, progress_event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
@@ -250,6 +251,45 @@ def test_a_change_writes_what_it_changes_and_nothing_else(storage: Storage, job:
     assert current is not None
     assert (current.status, current.cancel) == (JobStatus.CANCELLING, Cancel(NOON, "why"))
     assert (current.progress, current.lease_expires_at) == (progress, LEASE)
+
+
+# --- Events ---
+
+
+def test_a_heartbeat_adds_events_and_the_job_reads_back_with_them(storage: Storage, job: Job) -> None:
+    held = written(storage, in_status(job, JobStatus.RUNNING))
+    news = [log_event("info", "stdout", "hello", LATER), progress_event(0.5, "half", LATER)]
+    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None, news=news)
+    assert beaten.events == held.events.adding(news)
+    assert stored(storage, job) == beaten
+
+
+@pytest.mark.parametrize("write", ["change", "settle"])
+def test_a_step_that_knows_not_all_events_is_stale(storage: Storage, job: Job, write: str) -> None:
+    # Its own event would have a number that a line of the tool has already.
+    running = written(storage, in_status(job, JobStatus.RUNNING))
+    news = [log_event("info", "stdout", "hello", LATER)]
+    current = storage.store.heartbeat(running, now=LATER, lease_expires_at=LEASE, progress=None, news=news)
+    cancelling, lost = steps.cancel_requested(running, reason=None, now=LATER), steps.lost(running, now=LATER)
+    writes = {
+        "change": lambda: storage.another().change(running, cancelling),
+        "settle": lambda: storage.another().settle(running, lost, ending_delta(running, lost)),
+    }
+    with pytest.raises(StaleJob) as caught:
+        writes[write]()
+    assert stale(caught, current)
+    assert stored(storage, job) == current
+
+
+def test_events_of_a_worker_that_does_not_know_of_a_cancel_are_not_written(storage: Storage, job: Job) -> None:
+    held = written(storage, in_status(job, JobStatus.RUNNING))
+    cancelling = steps.cancel_requested(held, reason="why", now=NOON)
+    storage.another().change(held, cancelling)
+    news = [log_event("info", "stdout", "hello", LATER)]
+    with pytest.raises(StaleJob) as caught:
+        storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None, news=news)
+    assert stale(caught, cancelling)
+    assert stored(storage, job) == cancelling
 
 
 # --- Heartbeat ---

@@ -12,6 +12,7 @@ from ulid import ULID
 from interlock.adapters import dynamo_items as items
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
@@ -35,6 +36,13 @@ json_values = st.recursive(
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)
 errors = st.builds(ErrorInfo, st.sampled_from(ErrorCode), any_text, st.dictionaries(text, json_values, max_size=3))
 stored = st.builds(StoredJson, st.integers(0, 10**9), st.none() | text, st.none() | text)
+events = st.lists(
+    st.builds(state_event, st.sampled_from(JobStatus), moments)
+    | st.builds(progress_event, st.integers(0, 10**6).map(lambda n: n / 10**6), text, moments)
+    | st.builds(log_event, st.sampled_from(["info", "error"]), st.sampled_from(["stdout", "log"]), any_text, moments)
+    | st.builds(dropped_event, st.integers(1, 10**9), moments),
+    max_size=4,
+).map(NOTHING_YET.adding)
 jobs = st.builds(
     Job,
     tenant=names,
@@ -58,6 +66,7 @@ jobs = st.builds(
     error=st.none() | errors,
     input=st.none() | stored,
     result=st.none() | stored,
+    events=events,
 )
 
 

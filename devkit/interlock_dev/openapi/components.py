@@ -78,6 +78,12 @@ PARAMETERS: Json = {
         "How many jobs a page holds at most.",
         {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
     ),
+    "after": _parameter(
+        "query",
+        "after",
+        "Events after the one of this `seq`: `next` of the answer before.",
+        {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
+    ),
     "cursor": _parameter("query", "cursor", "`next_cursor` of the page before, with the same filters.", _WORD),
 }
 
@@ -90,6 +96,7 @@ def _link(operation: str, parameter: str, field: str, description: str) -> Json:
 LINKS: Json = {
     "getJob": _link("getJob", "job_id", "job_id", "The job as it stands."),
     "getResult": _link("getResult", "job_id", "job_id", "Its result, once it has finished."),
+    "getEvents": _link("getEvents", "job_id", "job_id", "What happened to it, and what its tool wrote."),
     "cancelJob": _link("cancelJob", "job_id", "job_id", "Stops it."),
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),
     "getPlugin": _link("getPlugin", "name", "name", "Its tools and their schemas."),

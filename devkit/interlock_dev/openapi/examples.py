@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from interlock.domain import job as jobs
 from interlock.domain.errors import ErrorCode
+from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -34,10 +35,17 @@ def _later(seconds: float) -> datetime:
 PENDING = Job(
     tenant="acme", job_id=ID, plugin="ocr", tool="analyze", plugin_version="1.0.0", timeout_s=20.0,
     status=JobStatus.PENDING, created_at=AT, updated_at=AT, expires_at=AT + timedelta(days=7),
+    events=NOTHING_YET.adding([state_event(JobStatus.PENDING, AT)]),
 )  # fmt: skip
-RUNNING = replace(
+RUNNING = jobs.beaten(
     jobs.claimed(PENDING, worker_id="", now=_later(0.2), lease_expires_at=_later(15)),
+    now=_later(1.3),
+    lease_expires_at=_later(16.3),
     progress=Progress(0.4, "page 2 of 5", _later(1.2)),
+    news=[
+        log_event("info", "stdout", "reading page 1", _later(0.3)),
+        progress_event(0.4, "page 2 of 5", _later(1.2)),
+    ],
 )
 CANCELLING = jobs.cancel_requested(RUNNING, reason=WHY, now=_later(2))
 PREVENTED = jobs.cancel_requested(PENDING, reason=WHY, now=_later(0.1))
@@ -49,6 +57,12 @@ def _ended(outcome: Outcome) -> Job:
 
 SUCCEEDED = _ended(Outcome.succeeded(RESULT))
 FAILED = _ended(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no text found", exception="ValueError"))
+TALKATIVE = replace(
+    PENDING,
+    events=replace(NOTHING_YET, last_seq=411).adding(
+        [dropped_event(112, _later(0.9)), log_event("warning", "log", "page 2 is upside down", _later(0.9))]
+    ),
+)
 
 _TOOL = ToolManifest(
     "analyze", "Analyze", "Reads the text in an image.", 20.0, 512,

@@ -22,6 +22,7 @@ from interlock_dev.openapi.examples import (
     RESULT,
     RUNNING,
     SUCCEEDED,
+    TALKATIVE,
     WHY,
 )
 from interlock_dev.openapi.refusals import REFUSALS
@@ -159,7 +160,7 @@ OPERATIONS = (
                 "Job",
                 {"pending": models.job_document(PENDING)},
                 headers=("Location", "Preference-Applied", "Idempotency-Replayed"),
-                links=("getJob", "getResult", "cancelJob"),
+                links=("getJob", "getResult", "getEvents", "cancelJob"),
             ),
         },
         refusals=("NotExecuted", "IdempotencyMismatch"),
@@ -211,7 +212,7 @@ OPERATIONS = (
                     "succeeded": models.job_document(SUCCEEDED),
                     "failed": models.job_document(FAILED),
                 },
-                links=("getResult", "cancelJob"),
+                links=("getResult", "getEvents", "cancelJob"),
             )
         },
         refusals=("JobNotFound",),
@@ -245,6 +246,27 @@ OPERATIONS = (
             )
         },
         refusals=("JobNotFound", "NotFinished"),
+    ),
+    Operation(
+        "getEvents",
+        "GET /v1/jobs/{job_id}/events",
+        Scope.JOBS_READ,
+        "Read what happened to a job",
+        "Its states, its progress, and what its tool wrote to its logger and its standard streams, in order. They are "
+        "written once a second while it runs, and with its end.",
+        {
+            200: Answer(
+                "The events.",
+                "EventList",
+                {
+                    "the whole of a job": models.events_document(SUCCEEDED.events.after(0), 0),
+                    "much was written": models.events_document(TALKATIVE.events.after(0), 0),
+                    "nothing new": models.events_document(SUCCEEDED.events.after(5), 5),
+                },
+            )
+        },
+        refusals=("InvalidRequest", "JobNotFound"),
+        parameters=("after",),
     ),
     Operation(
         "cancelJob",

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from interlock.domain import job_status, lifecycle
 from interlock.domain.access import Scope
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
+from interlock.domain.events import MAX_LOG_BYTES, MAX_LOG_LINES, MAX_MESSAGE_BYTES, EventType
 from interlock.domain.job import CancelOutcome
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -172,6 +173,39 @@ _COUNTERS: Json = {
     "last_used": _TIME_OR_NULL,
 }
 
+_EVENTS: Mapping[str, tuple[EventType, str, Json]] = {
+    "StateEvent": (EventType.STATE, "The job took a step.", {"status": ref("JobStatus")}),
+    "ProgressEvent": (
+        EventType.PROGRESS,
+        "The tool said how far it is: at most once a second, and of much progress the last.",
+        {
+            "fraction": {"type": "number", "minimum": 0, "maximum": 1, "description": "From 0 to 1."},
+            "message": _text("For a human."),
+        },
+    ),
+    "LogEvent": (
+        EventType.LOG,
+        "The tool wrote a line.",
+        {
+            "level": _text("Of its logger; `info` for what came by standard output, `warning` by standard error."),
+            "stream": enum(["stdout", "stderr", "log"], "By which way it came; `log` is the logger of its context."),
+            "message": _text(f"The line, cut at {MAX_MESSAGE_BYTES} bytes."),
+        },
+    ),
+    "DroppedEvent": (
+        EventType.DROPPED,
+        f"Stands for older ones. The last {MAX_LOG_LINES} lines, or {MAX_LOG_BYTES} bytes, are kept. At most one.",
+        {"count": _count("How many they are."), "message": _text("The same for a human.")},
+    ),
+}
+"""Each kind of event: its type, what it is, and what it says."""
+
+
+def _event(kind: EventType, description: str, said: Json) -> Json:
+    seq = {"type": "integer", "minimum": 1, "description": "Its number within the job: it never changes."}
+    return _object(description, seq=seq, at=_TIME, type={"type": "string", "const": kind.value}, **said)
+
+
 SCHEMAS: Json = {
     "Time": _text("RFC 3339 in UTC with milliseconds.", format="date-time", pattern=RFC_3339),
     "GatewayTime": _text(
@@ -217,6 +251,20 @@ SCHEMAS: Json = {
         reason=_or_null(_text("What the caller gave.")),
         outcome=_or_null(ref("CancelOutcome")),
     ),
+    "EventList": _object(
+        "Events of a job in their order.",
+        events=_list(ref("Event"), "Those after `after`."),
+        next=_count("The `after` that asks for what comes next."),
+    ),
+    "Event": {
+        "description": "Something that happened to a job. Readers must expect types that are new to them.",
+        "oneOf": [ref(name) for name in _EVENTS],
+        "discriminator": {
+            "propertyName": "type",
+            "mapping": {kind: f"#/components/schemas/{name}" for name, (kind, _, _) in _EVENTS.items()},
+        },
+    },
+    **{name: _event(*one) for name, one in _EVENTS.items()},
     "JobList": _object(
         "A page of jobs, newest first.",
         jobs={**_list(ref("Job"), "The page."), "maxItems": MAX_LIMIT},

@@ -2,7 +2,7 @@
 this."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,16 @@ from ulid import ULID
 from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
+from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
-from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
+from interlock.job_events import EventBuffer
 from interlock.job_service import ending_delta, starting_delta
 from interlock.plugin_registry import PluginRegistry, ToolCall
 from interlock.ports import Clock, JobStore, StaleJob
-from interlock.sandbox import CancelToken, LogLine
+from interlock.sandbox import CancelToken
 from interlock.tool_runner import Observer, ToolRunner
 
 logger = Logger(service="interlock", child=True)
@@ -31,7 +33,6 @@ LEASE_MARGIN = timedelta(seconds=5)
 """What must be left of the lease to stop the tool in good time."""
 
 HEARTBEAT_S = 1.0
-MAX_PROGRESS_MESSAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class JobRunner:
             call = self._call_of(claimed)
         except InterlockError as error:
             # The plugin was replaced since the job was submitted, or its input expired.
-            return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info), None).job
+            return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info)).job
         return self._run(claimed, call, limit_s=limit_s, unwritten=False).job
 
     def _call_of(self, job: Job) -> ToolCall:
@@ -94,36 +95,41 @@ class JobRunner:
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
     def _run(self, job: Job, call: ToolCall, *, limit_s: float, unwritten: bool) -> Finished:
-        with Lease(self._store, job, clock=self._clock, unwritten=unwritten) as lease:
+        said = EventBuffer(job.job_id, self._clock)
+        with Lease(self._store, job, said, clock=self._clock, unwritten=unwritten) as lease:
             outcome = self._runner.run(
                 call,
                 job_id=job.job_id,
                 timeout_s=min(job.timeout_s, limit_s),
                 budget_s=limit_s,
                 cancel=lease.cancel,
-                observer=Observer(on_progress=lease.progressed, on_log=_log(job)),
+                observer=Observer(on_progress=said.progressed, on_log=said.logged),
             )
+        said.close()
         if lease.lost is not None:
             # Settled without us. Whatever we have to say comes too late.
             return Finished(lease.lost, None)
-        return self._finish(lease.job, outcome, lease.progress)
+        return self._finish(lease.job, outcome, said.take(), said.progress)
 
-    def _finish(self, job: Job, outcome: Outcome, progress: Progress | None) -> Finished:
-        """Writes the end. A cancel that came after the last heartbeat is met here: the job is then `cancelling`, and
-        ends as its tool ended."""
+    def _finish(
+        self, job: Job, outcome: Outcome, news: Sequence[Event] = (), progress: Progress | None = None
+    ) -> Finished:
+        """Writes the end, with the last that the tool said. A cancel that came after the last heartbeat is met here:
+        the job is then `cancelling`, and ends as its tool ended."""
         stored = None
         if outcome.status is JobStatus.SUCCEEDED:
             stored = self._documents.write(job, f"result-{job.attempt}", outcome.result)
         before = job
         while True:
-            after = jobs.ended(before, outcome, result=stored, progress=progress, now=self._clock())
+            after = jobs.ended(before, outcome, now=self._clock(), result=stored, progress=progress, news=news)
             try:
                 self._store.settle(before, after, ending_delta(before, after))
             except StaleJob as error:
                 current = error.current
-                if current is None or current.attempt != job.attempt or current.status not in CLAIMED:
+                if current is None or not current.held_as(job):
                     logger.warning("the attempt was settled by somebody else", extra={"job_id": job.job_id})
                     return Finished(current or before, None)
+                news = current.events.lacks(news, before.events.last_seq)
                 before = current
                 continue
             return Finished(after, outcome.result)
@@ -131,15 +137,16 @@ class JobRunner:
 
 class Lease:
     """Holds a claimed job while its tool runs: a heartbeat every second, the first after one second, so that a short
-    run costs none. The heartbeat extends the lease, stores the progress, and brings a cancel back; when the lease is
-    lost, or cannot be kept, the tool is stopped.
+    run costs none. The heartbeat extends the lease, stores what the tool has said, and brings a cancel back; when the
+    lease is lost, or cannot be kept, the tool is stopped.
 
     `lost` is the job as somebody else settled it, when so. Leaving the context raises what kept it from holding the
     job: `ServiceUnavailable` when the table was down for too long.
     """
 
-    def __init__(self, store: JobStore, job: Job, *, clock: Clock, unwritten: bool) -> None:
+    def __init__(self, store: JobStore, job: Job, said: EventBuffer, *, clock: Clock, unwritten: bool) -> None:
         self._store = store
+        self._said = said
         self._clock = clock
         self._unwritten = unwritten
         self._over = threading.Event()
@@ -147,15 +154,7 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, name=f"lease-{job.job_id}", daemon=True)
         self.job = job
         self.lost: Job | None = None
-        self.progress: Progress | None = None
         self.cancel = CancelToken()
-
-    def progressed(self, fraction: float, message: str) -> None:
-        """Keeps the latest progress for the next heartbeat, cut to what the table takes: it comes from the plugin's
-        process."""
-        fraction = round(min(1.0, max(0.0, fraction)), 6)
-        message = message[:MAX_PROGRESS_MESSAGE].encode("utf-8", "replace").decode()
-        self.progress = Progress(fraction, message, self._clock())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -183,18 +182,33 @@ class Lease:
 
     def _beat(self) -> None:
         now = self._clock()
+        news = self._said.take()
         try:
             with self._guard(now):
-                self.job = self._store.heartbeat(
-                    self.job, now=now, lease_expires_at=now + LEASE, progress=self.progress
-                )
+                self.job = self._beaten(now, news)
         except ServiceUnavailable:
+            self._said.put_back(news)
             # The lease lasts for several beats: only when it is about to run out has the table been down too long.
             if self.job.lease_ran_out(self._clock() + LEASE_MARGIN):
                 raise
             return
         if self.job.status is JobStatus.CANCELLING:
             self.cancel.set("cancelled by the caller")
+
+    def _beaten(self, now: datetime, news: Sequence[Event]) -> Job:
+        """One call; a second one when a cancel came since the last, or when the last had arrived though no answer came:
+        what is new is numbered after it."""
+        held = self.job
+        while True:
+            try:
+                return self._store.heartbeat(
+                    held, now=now, lease_expires_at=now + LEASE, progress=self._said.progress, news=news
+                )
+            except StaleJob as error:
+                if error.current is None or not error.current.held_as(held):
+                    raise
+                news = error.current.events.lacks(news, held.events.last_seq)
+                held = error.current
 
     @contextmanager
     def _guard(self, now: datetime) -> Iterator[None]:
@@ -212,10 +226,3 @@ class Lease:
     def _give_up(self) -> None:
         self._failure = ServiceUnavailable(service="table")
         self.cancel.set("the lease cannot be kept")
-
-
-def _log(job: Job) -> Any:
-    def log(line: LogLine) -> None:
-        logger.info("plugin output", extra={"job_id": job.job_id, "stream": line.stream, "line": line.message})
-
-    return log

@@ -11,6 +11,7 @@ from ulid import ULID
 from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import AlreadyFinished, NotFinished, NotFound, ServiceUnavailable
+from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.idempotency import IdempotencyClaim, hash_request, hash_text
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
@@ -60,6 +61,7 @@ class JobService:
             created_at=now,
             updated_at=now,
             expires_at=now + self._retention,
+            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
         )
 
     def claim(self, job: Job, key: str, request: Any) -> IdempotencyClaim:

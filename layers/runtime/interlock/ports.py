@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
@@ -56,15 +57,25 @@ class JobStore(Protocol):
         """Reads a job consistently."""
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
-        """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt."""
+        """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt, and no
+        event was added to it since."""
 
-    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
-        """Extends the lease of an attempt and brings back the job as it stands, a cancel that was asked for included.
-        Raises `StaleJob` when the attempt is over."""
+    def heartbeat(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        lease_expires_at: datetime,
+        progress: Progress | None,
+        news: Sequence[Event] = (),
+    ) -> Job:
+        """Extends the lease of an attempt, adds to its events, and brings back the job as it stands, a cancel that was
+        asked for included. Raises `StaleJob` when the attempt is over, or when there is news and an event was added by
+        somebody else since `job` was read."""
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         """Writes a final status and its counters in one transaction. Raises `StaleJob` unless the job is still in
-        `before`'s status and attempt: a job is settled once."""
+        `before`'s status and attempt, and no event was added to it since: a job is settled once."""
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         """A page of jobs, newest first, older than `before_id`, and the id to go on from (None: no more)."""

@@ -6,10 +6,10 @@ runs in the worker process (`serve`). That half imports nothing that talks to AW
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
-import sys
 import time
 import traceback
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interlock.domain.errors import ErrorCode, InterlockError
+from interlock.domain.events import TRACEBACK
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
@@ -54,6 +55,7 @@ MAX_NAME = 200
 GIVEN_UP_AFTER = 3
 """So many failures in a row, and the process is not used again: it may be what an earlier run has left that fails."""
 
+MAX_TRACEBACK_LINES = 200
 MAX_PROBLEMS = 20
 MAX_PROBLEM_TEXT = 300
 
@@ -281,7 +283,7 @@ def serve(request: bytes, channel: Channel) -> bytes:
     try:
         plugin = _load(PluginSource(**asked["source"]))
     except BaseException as error:  # whatever an import or a setup() does is an outcome: the reason it is unavailable
-        _print_traceback(channel)
+        _tell_traceback(channel)
         channel.retire()
         return _encoded(Answer("unavailable", f"{_class_name(error)}: {_text(error)}"))
     channel.ready()
@@ -329,7 +331,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
         channel.retire()
         return Answer("memory", None)
     except BaseException as error:  # whatever a tool raises is an outcome
-        _print_traceback(channel)
+        _tell_traceback(channel)
         said = {"exception": _class_name(error), "message": _text(error)}
         if channel.cancelled:
             # It failed on its way out, or while it said why: that is how it was stopped.
@@ -364,12 +366,26 @@ def _failed_text(error: BaseException) -> str:
     return f"(its text could not be read: {_class_name(error)})"
 
 
-def _print_traceback(channel: Channel) -> None:
-    """For the job's log, where its author looks; the envelope carries none."""
+def _tell_traceback(channel: Channel) -> None:
+    """For the function's log, where its author looks; no caller sees it."""
     try:
-        traceback.print_exc(limit=50, file=sys.stderr)
-    except Exception as broken:  # the plugin's stream, or its exception, failed at it: the outcome is the same
-        channel.log("warning", f"no traceback {_failed_text(broken)}")
+        traceback.print_exc(limit=50, file=_FunctionLog(channel))
+    except Exception as broken:  # the exception failed at it: the outcome is the same
+        channel.log(TRACEBACK, f"no traceback {_failed_text(broken)}")
+
+
+class _FunctionLog(io.TextIOBase):
+    """Takes text for the function's log alone."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lines_left = MAX_TRACEBACK_LINES
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines()[: self._lines_left]:
+            self._channel.log(TRACEBACK, line)
+            self._lines_left -= 1
+        return len(text)
 
 
 class WorkerContext:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from interlock.domain.errors import InvalidRequest
-from interlock.domain.job import Progress
+from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
+from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.http.routes_jobs import Cursor
 from interlock.job_service import NewJob
@@ -72,7 +73,7 @@ def test_the_error_of_a_job_is_the_envelopes_inner_object(world: World) -> None:
     assert world.request("GET", f"/v1/jobs/{error['job_id']}").body["error"] == error
 
 
-PATHS = [("GET", ""), ("GET", "/result"), ("POST", "/cancel"), ("DELETE", "")]
+PATHS = [("GET", ""), ("GET", "/result"), ("GET", "/events"), ("POST", "/cancel"), ("DELETE", "")]
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
@@ -104,6 +105,7 @@ def test_another_tenants_job_is_404_and_never_403(world: World, method: str, pat
         ("GET", "/v1/jobs", "jobs:read"),
         ("GET", f"/v1/jobs/{UNKNOWN}", "jobs:read"),
         ("GET", f"/v1/jobs/{UNKNOWN}/result", "jobs:read"),
+        ("GET", f"/v1/jobs/{UNKNOWN}/events", "jobs:read"),
         ("POST", f"/v1/jobs/{UNKNOWN}/cancel", "jobs:cancel"),
         ("DELETE", f"/v1/jobs/{UNKNOWN}", "jobs:cancel"),
         ("GET", "/v1/plugins", "plugins:read"),
@@ -125,6 +127,7 @@ def test_each_route_needs_its_own_scope(world: World, method: str, path: str, sc
         ("/v1/jobs", "POST", "GET"),
         (f"/v1/jobs/{UNKNOWN}", "PUT", "DELETE, GET"),
         (f"/v1/jobs/{UNKNOWN}/result", "DELETE", "GET"),
+        (f"/v1/jobs/{UNKNOWN}/events", "POST", "GET"),
         (f"/v1/jobs/{UNKNOWN}/cancel", "GET", "POST"),
         ("/v1/plugins", "DELETE", "GET"),
         ("/v1/plugins/echo", "POST", "GET"),
@@ -410,3 +413,59 @@ def test_a_table_that_is_down_is_503(world: World, method: str, path: str | None
     answer = world.request(method, "/v1/jobs" if path is None else f"/v1/jobs/{UNKNOWN}{path}")
     assert refused(answer, 503, "unavailable", "ServiceError")["retryable"] is True
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+# --- Events ---
+
+
+def a_talkative_job() -> Job:
+    news = [
+        state_event(JobStatus.PENDING, NOON),
+        log_event("info", "stdout", "hello", NOON),
+        progress_event(0.5, "half", NOON),
+        dropped_event(7, NOON),
+    ]
+    return a_job(JobStatus.RUNNING, events=NOTHING_YET.adding(news))
+
+
+def test_the_events_of_a_job_in_their_order(world: World) -> None:
+    job = a_talkative_job()
+    world.jobs.create(job)
+    answer = world.request("GET", f"/v1/jobs/{job.job_id}/events")
+    at = "2026-11-22T12:00:00.000Z"
+    assert (answer.status, answer.body) == (
+        200,
+        {
+            "events": [
+                {"seq": 1, "at": at, "type": "state", "status": "pending"},
+                {"seq": 2, "at": at, "type": "log", "level": "info", "stream": "stdout", "message": "hello"},
+                {"seq": 3, "at": at, "type": "progress", "fraction": 0.5, "message": "half"},
+                {"seq": 4, "at": at, "type": "dropped", "count": 7, "message": "7 earlier events were dropped"},
+            ],
+            "next": 4,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "seqs", "then"), [("0", [1, 2, 3, 4], 4), ("2", [3, 4], 4), ("4", [], 4), ("99", [], 99)]
+)
+def test_events_after_one_that_is_known(world: World, after: str, seqs: list[int], then: int) -> None:
+    job = a_talkative_job()
+    world.jobs.create(job)
+    body = world.request("GET", f"/v1/jobs/{job.job_id}/events", query={"after": [after]}).body
+    assert ([event["seq"] for event in body["events"]], body["next"]) == (seqs, then)
+
+
+@pytest.mark.parametrize("after", ["-1", "1.5", "x", "1e3", "9" * 10, "", "٣"])
+def test_an_after_that_is_no_number_of_an_event_is_refused(world: World, after: str) -> None:
+    answer = world.request("GET", f"/v1/jobs/{UNKNOWN}/events", query={"after": [after]})
+    assert "after" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
+
+
+def test_a_job_that_nobody_looks_after_any_more_is_settled_by_who_reads_its_events(world: World) -> None:
+    job = a_talkative_job()
+    world.jobs.create(job)
+    world.clock.advance(3600)
+    events = world.request("GET", f"/v1/jobs/{job.job_id}/events").body["events"]
+    assert (events[-1]["type"], events[-1]["status"]) == ("state", "failed")

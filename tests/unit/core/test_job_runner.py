@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from interlock import job_runner
+from interlock import job_events, job_runner
 from interlock.documents import INLINE_LIMIT_BYTES
 from interlock.domain import job as steps
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
@@ -250,7 +250,7 @@ def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch
     def log(message: str, *, extra: dict[str, Any]) -> None:
         lines.append((message, extra["job_id"], extra["stream"], extra["line"]))
 
-    monkeypatch.setattr(job_runner.logger, "info", log)
+    monkeypatch.setattr(job_events.logger, "info", log)
 
     def talks(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "hello there"))
@@ -259,6 +259,144 @@ def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch
     stage.sandbox.script = talks
     job = stage.run_now().job
     assert lines == [("plugin output", job.job_id, "stdout", "hello there")]
+
+
+def test_what_the_tool_says_is_among_the_events_of_the_job(stage: Stage) -> None:
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "hello"))
+        stage.clock.advance(0.001)
+        run.on_progress(0.5, "half")
+        run.on_progress(0.6, "more")
+        stage.clock.advance(0.001)
+        run.on_log(LogLine("stderr", "oh"))
+        run.on_log(LogLine("log", "look", "error"))
+        return echoes(run)
+
+    stage.sandbox.script = talks
+    events = stage.run_now().job.events.events
+    assert [event.seq for event in events] == list(range(1, 8))
+    assert [(event.type.value, *event.said.values()) for event in events] == [
+        ("state", "pending"),
+        ("state", "running"),
+        ("log", "info", "stdout", "hello"),
+        ("progress", 0.6, "more"),
+        ("log", "warning", "stderr", "oh"),
+        ("log", "error", "log", "look"),
+        ("state", "succeeded"),
+    ]
+    assert stage.only_job().events.events == events
+    assert stage.between.calls == ["create", "settle"]  # and they cost no call
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_events_are_there_while_the_tool_runs_and_once_each(stage: Stage) -> None:
+    seen: list[list[str]] = []
+
+    def talks(run: Run) -> Ending:
+        for number in range(3):
+            run.on_log(LogLine("stdout", f"line {number}"))
+            stage.wait_for_beats(2)
+            seen.append([event.said["message"] for event in stage.only_job().events.events[2:]])
+        return echoes(run)
+
+    stage.counts_beats()
+    stage.sandbox.script = talks
+    ended = stage.run_now().job
+    lines = [f"line {number}" for number in range(3)]
+    assert seen == [lines[:1], lines[:2], lines]
+    assert [event.said["message"] for event in ended.events.events[2:-1]] == lines
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_a_cancel_between_two_heartbeats_has_its_number_and_costs_no_line(stage: Stage) -> None:
+    asked = threading.Event()
+
+    def cancels(moment: Moment, name: str) -> None:
+        # Between what the worker knows of the job and what it writes.
+        if (moment, name) == ("before", "heartbeat") and talked.is_set() and not asked.is_set():
+            asked.set()
+            stage.service.cancel("acme", stage.only_job().job_id, None)
+
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "before"))
+        talked.set()
+        assert asked.wait(PATIENCE_S)
+        run.on_log(LogLine("stdout", "after"))
+        return yields_to_cancel(run)
+
+    talked = threading.Event()
+    stage.counts_beats(cancels)
+    stage.sandbox.script = talks
+    events = stage.run_now().job.events.events
+    assert [event.seq for event in events] == list(range(1, 7))
+    said = [event.said.get("status") or event.said["message"] for event in events]
+    assert said[:3] == ["pending", "running", "cancelling"]
+    assert said[-1] == "cancelled"
+    assert said[3:-1] == ["before", "after"]
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_lines_of_a_heartbeat_that_failed_come_with_the_next(stage: Stage) -> None:
+    def fails(moment: Moment, name: str) -> None:
+        if (moment, name) == ("before", "heartbeat") and not failed.is_set():
+            failed.set()
+            raise ServiceUnavailable
+
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "once"))
+        assert failed.wait(PATIENCE_S)
+        stage.wait_for_beats(1)
+        run.on_log(LogLine("stdout", "twice"))
+        return echoes(run)
+
+    failed = threading.Event()
+    stage.counts_beats(fails)
+    stage.sandbox.script = talks
+    events = stage.run_now().job.events.events
+    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_lines_of_a_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> None:
+    def loses(moment: Moment, name: str) -> None:
+        if (moment, name) == ("after", "heartbeat") and talked.is_set() and not lost.is_set():
+            lost.set()
+            raise ServiceUnavailable
+
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "once"))
+        talked.set()
+        assert lost.wait(PATIENCE_S)
+        run.on_log(LogLine("stdout", "twice"))
+        stage.wait_for_beats(1)
+        return echoes(run)
+
+    talked, lost = threading.Event(), threading.Event()
+    stage.counts_beats(loses)
+    stage.sandbox.script = talks
+    events = stage.run_now().job.events.events
+    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
+
+
+@pytest.mark.usefixtures("quick_heartbeat")
+def test_lines_of_the_last_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> None:
+    def loses(moment: Moment, name: str) -> None:
+        if (moment, name) == ("after", "heartbeat") and talked.is_set():
+            lost.set()
+            raise ServiceUnavailable
+
+    def talks(run: Run) -> Ending:
+        run.on_log(LogLine("stdout", "once"))
+        talked.set()
+        assert lost.wait(PATIENCE_S)
+        run.on_log(LogLine("stdout", "twice"))
+        return echoes(run)
+
+    talked, lost = threading.Event(), threading.Event()
+    stage.between.hook = loses
+    stage.sandbox.script = talks
+    events = stage.run_now().job.events.events
+    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 # --- Pending ---

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from interlock import tool_runner
+from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
 from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, WorkerContext, serve
 
@@ -175,20 +176,22 @@ def test_whatever_a_tool_raises_is_an_exception_by_class_and_text(ask: Ask, tool
     assert ask(tool) == ("exception", said)
 
 
-def test_a_traceback_goes_to_standard_error_and_not_into_the_answer(
-    ask: Ask, capfd: pytest.CaptureFixture[str]
+def test_a_traceback_is_told_apart_from_all_else_and_not_in_the_answer(
+    ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, said = ask("raises")
-    assert "Traceback" in capfd.readouterr().err
-    assert "Traceback" not in json.dumps(said)
+    lines = [call[2] for call in channel.calls if call[:2] == ("log", TRACEBACK)]
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "KeyError: 'hello'"
+    assert "Traceback" not in json.dumps(said) + capfd.readouterr().err
 
 
 def test_a_traceback_that_cannot_be_written_changes_no_outcome(
     ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stderr", object())
+    monkeypatch.setattr("traceback.print_exc", object())
     assert ask("raises") == ("exception", {"exception": "KeyError", "message": "'hello'"})
-    assert any(call[:2] == ("log", "warning") for call in channel.calls)
+    assert any(call[:2] == ("log", TRACEBACK) and "no traceback" in call[2] for call in channel.calls)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +266,8 @@ def test_a_plugin_that_cannot_be_loaded_is_unavailable_and_its_process_retires(
     ask: Ask, channel: RecordingChannel, source: str, reason: str
 ) -> None:
     assert ask("echo", source=source) == ("unavailable", reason)
-    assert channel.calls == ["retire"]
+    assert channel.calls[-1] == "retire"
+    assert {call[:2] for call in channel.calls[:-1]} == {("log", TRACEBACK)}
 
 
 def test_a_plugin_that_failed_to_load_is_tried_again(ask: Ask) -> None:

@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, LogLine, MemoryExceeded
-from interlock.sandbox.output import MAX_LINE_BYTES, READ_BYTES, OutputLines, discard
+from interlock.sandbox.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
 from tests.unit.sandbox.bench import PATIENT, Bench
 
 
 class Pipes:
     """Two pipes, and the lines that came out of them."""
 
-    def __init__(self, max_lines: int = 1000, max_bytes: int = 1 << 20) -> None:
+    def __init__(self) -> None:
         (self.stdout, self.to_stdout), (self.stderr, self.to_stderr) = os.pipe(), os.pipe()
         for descriptor in (self.stdout, self.stderr):
             os.set_blocking(descriptor, False)
         self.lines: list[LogLine] = []
-        self.output = OutputLines(max_lines, max_bytes, self.lines.append)
+        self.output = OutputLines(self.lines.append)
 
     def write(self, data: bytes) -> None:
         """Writes to stdout and reads what was written."""
@@ -37,14 +37,10 @@ class Pipes:
 
 
 @pytest.fixture
-def pipes(request: pytest.FixtureRequest) -> Iterator[Pipes]:
-    pipes = Pipes(**getattr(request, "param", {}))
+def pipes() -> Iterator[Pipes]:
+    pipes = Pipes()
     yield pipes
     pipes.close()
-
-
-def bounded(**bounds: int) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("pipes", [bounds], indirect=True)
 
 
 def test_lines_are_put_together_from_parts(pipes: Pipes) -> None:
@@ -74,40 +70,29 @@ def test_a_long_line_is_cut(pipes: Pipes) -> None:
     assert pipes.finish() == ["x" * MAX_LINE_BYTES, "next"]
 
 
-@bounded(max_lines=3)
-def test_lines_over_their_number_are_counted(pipes: Pipes) -> None:
-    pipes.write(b"line\n" * 10_000)
-    pipes.write(b"line\n" * 10_000)
+def test_of_a_flood_the_last_lines_of_a_read_come_and_the_others_are_counted(pipes: Pipes) -> None:
+    pipes.write(b"".join(b"%d\n" % number for number in range(10_000)))
 
-    assert pipes.finish() == ["line"] * 3 + ["19997 more lines were dropped"]
-    assert pipes.lines[-1] == LogLine("log", "19997 more lines were dropped", "warning")
-
-
-@bounded(max_bytes=10)
-def test_after_the_first_line_over_the_bytes_none_comes(pipes: Pipes) -> None:
-    """So the lines that are there stand in the order in which they were written, without a hole."""
-    pipes.write("1234ä\n".encode() + b"56789\na\n")
-
-    assert pipes.finish() == ["1234ä", "2 more lines were dropped"]
+    dropped, *lines = pipes.lines
+    assert dropped == LogLine("stdout", "9700 lines were dropped", dropped=10_000 - NEWEST_LINES)
+    assert [line.message for line in lines] == [str(number) for number in range(9_700, 10_000)]
 
 
-@bounded(max_lines=1)
-def test_whole_lines_count_within_the_same_bounds(pipes: Pipes) -> None:
-    pipes.output.add(LogLine("log", "first", "info"))
-    pipes.output.add(LogLine("log", "second", "info"))
+def test_no_line_is_lost_where_they_come_in_time(pipes: Pipes) -> None:
+    for number in range(10):
+        pipes.write(f"{number}\n".encode() * NEWEST_LINES)
 
-    assert pipes.finish() == ["first", "1 more lines were dropped"]
-
-
-@bounded(max_lines=0)
-def test_no_line_at_all(pipes: Pipes) -> None:
-    pipes.write(b"one\ntwo")
-
-    assert pipes.finish() == ["1 more lines were dropped"]
+    assert pipes.finish() == [str(number) for number in range(10) for _ in range(NEWEST_LINES)]
 
 
-@bounded(max_lines=2)
-def test_a_flood_is_not_kept(pipes: Pipes) -> None:
+def test_whole_lines_are_handed_on(pipes: Pipes) -> None:
+    line = LogLine("log", "first", "info")
+    pipes.output.add(line)
+
+    assert pipes.lines == [line]
+
+
+def test_a_flood_without_lines_is_not_kept(pipes: Pipes) -> None:
     for _ in range(100):
         pipes.write(b"x" * READ_BYTES)
 
@@ -164,12 +149,12 @@ def test_what_children_write_is_heard_too(bench: Bench) -> None:
     assert bench.messages("stdout") == ["child"]
 
 
-def test_the_limits_of_the_run_count(bench: Bench) -> None:
-    bench.run("for n in range(100): print(n)", replace(PATIENT, log_lines=2))
-    assert [line.message for line in bench.logs] == ["0", "1", "98 more lines were dropped"]
+def test_a_flood_is_counted_to_the_line(bench: Bench) -> None:
+    bench.result("print('line\\n' * 100_000, end='')")
 
-    bench.run("for n in range(10, 99): print(n)", replace(PATIENT, log_bytes=5))
-    assert [line.message for line in bench.logs] == ["10", "11", "87 more lines were dropped"]
+    lines = sum(not line.dropped for line in bench.logs)
+    assert lines >= NEWEST_LINES
+    assert lines + sum(line.dropped for line in bench.logs) == 100_000
 
 
 def test_of_a_flood_of_progress_little_and_the_last_are_told(bench: Bench) -> None:

@@ -23,7 +23,7 @@ RETIRING = {
     "locale": "import locale\nlocale.setlocale(locale.LC_CTYPE, 'C.UTF-8' if locale.getlocale()[1] is None else 'C')",
     "umask": "import os\nos.umask(0o777)",
     "signal handler": "import signal\nsignal.signal(signal.SIGUSR1, print)",
-    "signal ignored": "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)",
+    "signal ignored": "import signal\nsignal.signal(signal.SIGUSR2, signal.SIG_IGN)",
     "signal handler in C": "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.signal(12, libc.abs)",
     "signal blocked": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2])",
     "timer": "import signal\nsignal.setitimer(signal.ITIMER_VIRTUAL, 1000)",

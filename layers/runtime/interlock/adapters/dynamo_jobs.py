@@ -16,8 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from interlock.adapters import dynamo_items as items
 from interlock.adapters.aws import error_code, reasons, translated
 from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
-from interlock.domain.job import Job, Progress
+from interlock.domain.job import Job, Progress, beaten
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
 from interlock.domain.times import rfc3339
@@ -35,6 +36,7 @@ IS_NEW = "attribute_not_exists(pk)"
 IS_NEW_OR_EXPIRED = "attribute_not_exists(pk) OR #ttl < :now"
 SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
 STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
+NO_EVENT_SINCE = "#event_seq = :was_event_seq"
 
 _to_value = TypeSerializer().serialize
 _from_value = TypeDeserializer().deserialize
@@ -104,16 +106,30 @@ class DynamoJobs:
             if error.current != after:
                 raise
 
-    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+    def heartbeat(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        lease_expires_at: datetime,
+        progress: Progress | None,
+        news: Sequence[Event] = (),
+    ) -> Job:
         # A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it.
+        # A cancel that came between has numbered its event: what is new gets its numbers after it.
+        after = beaten(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
         sets: dict[str, Any] = {"lease_expires_at": items.epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
         if progress is not None:
             sets["progress"] = items.progress_to_item(progress)
+        if news:
+            sets |= {"event_seq": after.events.last_seq, "events": items.events_to_text(after.events)}
         update = self._expression(sets, [], items.job_key(job.tenant, job.job_id), STILL_MINE)
         update["ExpressionAttributeNames"] |= {"#attempt": "attempt", "#status": "status"}
         update["ExpressionAttributeValues"] |= _serialized(
             {":was_attempt": job.attempt, **{f":{status}": status.value for status in CLAIMED}}
         )
+        if news:
+            _demand_no_event_since(update, job)
         answer = self._conditional(self._client.update_item, {**update, "ReturnValues": "ALL_NEW"})
         return items.job_from_item(_deserialized(answer["Attributes"]))
 
@@ -136,6 +152,9 @@ class DynamoJobs:
         update["ExpressionAttributeValues"] |= _serialized(
             {":was_status": before.status.value, ":was_attempt": before.attempt}
         )
+        if after.events != before.events:
+            # A heartbeat has added what the tool wrote: no number may be given twice.
+            _demand_no_event_since(update, before)
         return update
 
     def _expression(
@@ -288,6 +307,12 @@ class DynamoJobs:
         )
         with translated("table"):
             return items.metrics_from_items([_deserialized(item) for page in pages for item in page["Items"]])
+
+
+def _demand_no_event_since(update: dict[str, Any], job: Job) -> None:
+    update["ConditionExpression"] += f" AND {NO_EVENT_SINCE}"
+    update["ExpressionAttributeNames"]["#event_seq"] = "event_seq"
+    update["ExpressionAttributeValues"] |= _serialized({":was_event_seq": job.events.last_seq})
 
 
 def _pause(attempt: int) -> None:

@@ -1,11 +1,14 @@
 """A job, and the steps of its life as pure functions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.job_status import FINAL, JobStatus, advance
+from interlock.domain.events import NOTHING_YET, Event, EventLog, state_event
+from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
 from interlock.domain.outcome import Outcome
 
 
@@ -69,10 +72,15 @@ class Job:
     error: ErrorInfo | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
+    events: EventLog = NOTHING_YET
 
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    def held_as(self, held: Self) -> bool:
+        """Whether the attempt that a worker holds goes on, whatever else came to the job."""
+        return self.attempt == held.attempt and self.status in CLAIMED
 
     def lease_ran_out(self, now: datetime) -> bool:
         """True when nobody who holds the job has been heard of in time."""
@@ -82,6 +90,19 @@ class Job:
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job:
     """The job as it waits for its execution: the lease says until when, before somebody looks after it."""
     return replace(job, input=input, lease_expires_at=lease_expires_at)
+
+
+def beaten(
+    job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None, news: Iterable[Event]
+) -> Job:
+    """The job after a heartbeat of its worker."""
+    return replace(
+        job,
+        updated_at=now,
+        lease_expires_at=lease_expires_at,
+        progress=progress or job.progress,
+        events=job.events.adding(news),
+    )
 
 
 def lease_extended(job: Job, lease_expires_at: datetime) -> Job:
@@ -99,6 +120,7 @@ def claimed(job: Job, *, worker_id: str, now: datetime, lease_expires_at: dateti
         lease_expires_at=lease_expires_at,
         started_at=now,
         updated_at=now,
+        events=job.events.adding([state_event(JobStatus.RUNNING, now)]),
     )
 
 
@@ -109,17 +131,33 @@ def cancel_requested(job: Job, *, reason: str | None, now: datetime) -> Job:
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
         return _over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
     status = advance(job.status, JobStatus.CANCELLING)
-    return replace(job, status=status, cancel=Cancel(now, reason), updated_at=now)
+    events = job.events.adding([state_event(status, now)])
+    return replace(job, status=status, cancel=Cancel(now, reason), updated_at=now, events=events)
 
 
-def ended(job: Job, outcome: Outcome, *, result: StoredJson | None, progress: Progress | None, now: datetime) -> Job:
-    """The job with its outcome. A tool that finished before its cancel arrived ends as it ended, `too_late`."""
+def ended(
+    job: Job,
+    outcome: Outcome,
+    *,
+    now: datetime,
+    result: StoredJson | None,
+    progress: Progress | None,
+    news: Iterable[Event] = (),
+) -> Job:
+    """The job with its outcome, and with what its tool said last. A tool that finished before its cancel arrived ends
+    as it ended, `too_late`."""
     cancel = job.cancel
     if cancel is not None:
         stopped = outcome.stopped if outcome.status is JobStatus.CANCELLED else None
         how = CancelOutcome(stopped) if stopped else CancelOutcome.TOO_LATE
         cancel = replace(cancel, outcome=how)
-    job = replace(job, execution_time_ms=outcome.execution_time_ms, result=result, progress=progress or job.progress)
+    job = replace(
+        job,
+        execution_time_ms=outcome.execution_time_ms,
+        result=result,
+        progress=progress or job.progress,
+        events=job.events.adding(news),
+    )
     return _over(job, outcome.status, now, cancel=cancel, error=outcome.error)
 
 
@@ -140,4 +178,5 @@ def _over(job: Job, status: JobStatus, now: datetime, *, cancel: Cancel | None, 
         updated_at=now,
         worker_id=None,
         lease_expires_at=None,
+        events=job.events.adding([state_event(status, now)]),
     )

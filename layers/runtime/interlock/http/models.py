@@ -1,10 +1,11 @@
 """Requests as models, jobs and plugins as the documents that the contract shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from interlock.domain.events import Event
 from interlock.domain.job import Job
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import rfc3339
@@ -98,6 +99,16 @@ def finished_document(job: Job, result: Any) -> dict[str, Any]:
 def result_document(job: Job, result: Any) -> dict[str, Any]:
     """A finished job of whatever outcome, as `GET /v1/jobs/{id}/result` shows it."""
     return {**finished_document(job, result), "error": job_error(job)}
+
+
+def events_document(events: Sequence[Event], after: int) -> dict[str, Any]:
+    """Events of a job, and the `after` to ask with for those that come next."""
+    return {
+        "events": [
+            {"seq": event.seq, "at": rfc3339(event.at), "type": event.type.value, **event.said} for event in events
+        ],
+        "next": events[-1].seq if events else after,
+    }
 
 
 def plugin_document(health: PluginHealth) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from interlock.domain.access import Scope
 from interlock.domain.errors import AlreadyFinished, InvalidRequest, NotFinished, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
-from interlock.http.models import CancelRequest, job_document, result_document
+from interlock.http.models import CancelRequest, events_document, job_document, result_document
 from interlock.http.requests import authorized, json_body, query, single
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
@@ -63,6 +63,13 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
             return error_response(error.info, job_id=job_id)
         return json_response(200, result_document(job, presented(job, documents)))
 
+    @app.route("GET", "/v1/jobs/<job_id>/events")
+    def get_events(job_id: str) -> Response[str]:
+        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        after = _after(single(query(app.resolver.current_event, "after"), "after"))
+        job = service.get(principal.tenant, _id(job_id))
+        return json_response(200, events_document(job.events.after(after), after))
+
     @app.route("POST", "/v1/jobs/<job_id>/cancel")
     @app.route("DELETE", "/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response[str]:
@@ -106,6 +113,12 @@ def _limit(text: str | None) -> int:
     if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_LIMIT):
         raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
+
+
+def _after(text: str | None) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text or "0"):
+        raise InvalidRequest("after must be the seq of an event, a whole number from 0.")
+    return int(text or 0)
 
 
 class Cursor:

@@ -9,11 +9,13 @@ How = Literal["stopped", "killed"]
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line that the code wrote: `stream` is `stdout`, `stderr` or `log`; `level` is set for the last alone."""
+    """A line that the code wrote: `stream` is `stdout`, `stderr` or `log`; `level` is set for the last alone. One with
+    `dropped` is no line itself: it stands for so many that were more than could be handed on."""
 
     stream: str
     message: str
     level: str | None = None
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

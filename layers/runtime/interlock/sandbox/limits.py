@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`wall_s` counts from when the worker is ready, `load_s` until then, `grace_s` from SIGTERM to SIGKILL (seconds).
-    `memory_mb` is resident memory with that of child processes (MiB). Log lines over their limits are dropped.
+    `memory_mb` is resident memory with that of child processes (MiB).
 
     `total_s` bounds both together, whatever either leaves to the other; the grace comes on top of it.
     """
@@ -21,8 +21,6 @@ class Limits:
     load_s: float
     memory_mb: int
     result_bytes: int
-    log_lines: int = 1000
-    log_bytes: int = 64 * 1024
     grace_s: float = 2.0
     total_s: float = math.inf
 

@@ -82,7 +82,7 @@ class Run:
         self._limits = limits
         self._cancel = cancel
         self._on_progress = on_progress
-        self._output = OutputLines(limits.log_lines, limits.log_bytes, on_log)
+        self._output = OutputLines(on_log)
         self._token = os.urandom(TOKEN_BYTES)
         self._frames = FrameReader(self._token, limits.result_bytes)
         self._memory = MemoryWatch(limits.memory_mb, self._processes)

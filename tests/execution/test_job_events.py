@@ -1,0 +1,98 @@
+"""What happened to a job, over HTTP: its states, its progress, and what its tool wrote."""
+
+from pathlib import Path
+from typing import Any
+
+from interlock_dev.local_client import Client
+
+
+def events(client: Client, job_id: str, after: int = 0) -> list[dict[str, Any]]:
+    answer = client.call("GET", f"/v1/jobs/{job_id}/events?after={after}")
+    assert answer.status == 200, answer.body
+    found: list[dict[str, Any]] = answer.body["events"]
+    assert answer.body["next"] == (found[-1]["seq"] if found else after)
+    return found
+
+
+def of_type(kind: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in found if event["type"] == kind]
+
+
+def test_a_short_job_tells_its_states_and_what_it_wrote(client: Client) -> None:
+    job = client.execute("talkative", "says", {"lines": ["one", "two"]}).body
+    found = events(client, job["job_id"])
+    assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
+    assert [event["status"] for event in of_type("state", found)] == ["pending", "running", "succeeded"]
+    said = {(event["stream"], event["level"], event["message"]) for event in of_type("log", found)}
+    assert said == {
+        ("stdout", "info", "one"),
+        ("stdout", "info", "two"),
+        ("stderr", "warning", "to standard error"),
+        ("log", "error", "to the log"),
+    }
+    assert [(event["fraction"], event["message"]) for event in of_type("progress", found)] == [(1.0, "said it")]
+    assert found[0]["at"] == job["created_at"]
+    assert found[-1]["at"] == job["completed_at"]
+    assert found[-1]["type"] == "state"
+
+
+def test_events_are_followed_while_the_tool_runs_and_none_comes_twice(client: Client, tmp_path: Path) -> None:
+    job_id = client.submit("talkative", "waits", {"go_on": str(tmp_path / "go_on")})
+    client.until(job_id, lambda _: bool(of_type("log", events(client, job_id))))
+    first = events(client, job_id)
+    assert of_type("log", first)[0]["message"] == "I wait"
+    assert client.job(job_id)["status"] == "running"
+    (tmp_path / "go_on").touch()
+    client.until_final(job_id)
+    rest = events(client, job_id, after=first[-1]["seq"])
+    assert events(client, job_id) == [*first, *rest]
+    assert of_type("log", rest)[-1]["message"] == "I went on"
+    assert rest[-1]["status"] == "succeeded"
+
+
+def test_a_cancel_is_among_them_in_its_place(client: Client, tmp_path: Path) -> None:
+    job_id = client.submit("talkative", "waits", {"go_on": str(tmp_path / "never")})
+    client.until(job_id, lambda _: bool(of_type("log", events(client, job_id))))
+    client.call("POST", f"/v1/jobs/{job_id}/cancel")
+    client.until_final(job_id)
+    found = events(client, job_id)
+    assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
+    states = [event["status"] for event in of_type("state", found)]
+    assert states == ["pending", "running", "cancelling", "cancelled"]
+    assert of_type("log", found)[-1]["message"] == "I was cancelled"
+
+
+def test_of_a_flood_the_last_lines_are_kept_and_the_others_counted(client: Client) -> None:
+    job_id = client.execute("talkative", "floods", {"lines": 100_000}).body["job_id"]
+    found = events(client, job_id)
+    kept = of_type("log", found)
+    [dropped] = of_type("dropped", found)
+    assert kept[-1]["message"] == "line 99999"
+    assert [event["message"] for event in kept] == [f"line {n}" for n in range(100_000 - len(kept), 100_000)]
+    assert dropped["count"] + len(kept) == 100_000
+    assert str(dropped["count"]) in dropped["message"]
+
+
+def test_no_traceback_of_the_service_is_among_them(client: Client) -> None:
+    job_id = client.execute("hostile", "raises", {}).body["error"]["job_id"]
+    found = events(client, job_id)
+    assert [event["status"] for event in of_type("state", found)][-1] == "failed"
+    assert "Traceback" not in str(found)
+    assert ".py" not in str(found)
+
+
+def test_a_prevented_job_tells_that_it_never_ran(client: Client) -> None:
+    # Two workers of the local stack run at once at most as fast as they can: a cancel right behind a submit may come
+    # before or after the claim, and either way the states are in order.
+    job_id = client.submit("talkative", "says", {"lines": []})
+    client.call("DELETE", f"/v1/jobs/{job_id}")
+    final = client.until_final(job_id)["status"]
+    states = [event["status"] for event in of_type("state", events(client, job_id))]
+    assert states[0] == "pending"
+    assert states[-1] == final
+    assert ("running" in states) == (client.job(job_id)["attempt"] == 1)
+
+
+def test_events_of_nobody_are_404(client: Client) -> None:
+    answer = client.call("GET", "/v1/jobs/01J00000000000000000000000/events")
+    assert (answer.status, answer.code) == (404, "not_found")

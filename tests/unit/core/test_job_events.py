@@ -1,0 +1,222 @@
+"""The events of a job: numbered once, bounded, and gathered between two writes."""
+
+from datetime import timedelta
+
+import pytest
+
+from interlock import job_events
+from interlock.domain.events import (
+    MAX_LOG_BYTES,
+    MAX_LOG_LINES,
+    MAX_MESSAGE_BYTES,
+    MAX_PROGRESS,
+    NOTHING_YET,
+    TRACEBACK,
+    Event,
+    EventLog,
+    EventType,
+    dropped_event,
+    log_event,
+    progress_event,
+    state_event,
+)
+from interlock.domain.job_status import JobStatus
+from interlock.job_events import LOGGED_BYTES, LOGGED_LINES, MAX_PROGRESS_MESSAGE, EventBuffer
+from interlock.sandbox import LogLine
+from tests.fakes.outside import NOON, ManualClock
+
+
+def lines(count: int, message: str = "{}") -> list[Event]:
+    return [log_event("info", "stdout", message.format(number), NOON) for number in range(count)]
+
+
+def messages(log: EventLog) -> list[str]:
+    return [event.said["message"] for event in log.events if event.type is EventType.LOG]
+
+
+def marker(log: EventLog) -> Event:
+    [found] = [event for event in log.events if event.type is EventType.DROPPED]
+    return found
+
+
+# --- The log ---
+
+
+def test_events_are_numbered_as_they_come() -> None:
+    log = NOTHING_YET.adding(lines(2)).adding([state_event(JobStatus.RUNNING, NOON)])
+    assert [(event.seq, event.type) for event in log.events] == [
+        (1, EventType.LOG),
+        (2, EventType.LOG),
+        (3, EventType.STATE),
+    ]
+    assert log.last_seq == 3
+
+
+def test_what_comes_after_a_number() -> None:
+    log = NOTHING_YET.adding(lines(3))
+    assert [event.seq for event in log.after(1)] == [2, 3]
+    assert log.after(0) == log.events
+    assert log.after(3) == log.after(99) == ()
+
+
+def test_the_oldest_lines_go_and_one_event_says_how_many() -> None:
+    log = NOTHING_YET.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
+    assert messages(log) == [f"line {number}" for number in range(5, MAX_LOG_LINES + 5)]
+    assert marker(log).said == {"count": 5, "message": "5 earlier events were dropped"}
+    assert [event.seq for event in log.events][:4] == [1, 6, 7, 8]
+    assert marker(log).seq == 6  # where the last of them stood
+    assert log.last_seq == MAX_LOG_LINES + 6
+
+
+def test_there_is_one_such_event_however_often_lines_go() -> None:
+    log = NOTHING_YET.adding(lines(MAX_LOG_LINES))
+    for _ in range(3):
+        log = log.adding(lines(7))
+    assert marker(log).said["count"] == 21
+    assert len(log.events) == MAX_LOG_LINES + 1
+    assert [event.seq for event in log.events] == list(range(21, MAX_LOG_LINES + 22))
+
+
+def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
+    log = NOTHING_YET.adding([dropped_event(100, NOON), *lines(MAX_LOG_LINES + 1)])
+    assert marker(log).said["count"] == 101
+    log = log.adding([dropped_event(10, NOON)])
+    assert marker(log).said["count"] == 111
+    assert marker(log).seq == log.last_seq
+
+
+def test_lines_are_bounded_by_their_bytes_too() -> None:
+    log = NOTHING_YET.adding(lines(200, "{:03}" + "ä" * 498))
+    kept = MAX_LOG_BYTES // 999
+    assert [message[:3] for message in messages(log)] == [f"{number:03}" for number in range(200 - kept, 200)]
+    assert marker(log).said["count"] == 200 - kept
+
+
+def test_of_progress_the_last_is_kept_and_no_state_ever_goes() -> None:
+    states = [state_event(status, NOON) for status in JobStatus]
+    said = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
+    log = NOTHING_YET.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
+    assert [event.said["status"] for event in log.events if event.type is EventType.STATE] == list(JobStatus)
+    kept = [event.said["fraction"] for event in log.events if event.type is EventType.PROGRESS]
+    assert kept == [number / 1000 for number in range(3, MAX_PROGRESS + 3)]
+    assert marker(log).said["count"] == 3 + MAX_LOG_LINES
+    seqs = [event.seq for event in log.events]
+    assert seqs == sorted(set(seqs))
+
+
+def test_a_long_message_is_cut_between_two_characters() -> None:
+    cut = log_event("info", "stdout", "x" + "ä" * MAX_MESSAGE_BYTES, NOON).said["message"]
+    assert cut == "x" + "ä" * ((MAX_MESSAGE_BYTES - 1) // 2)
+    assert log_event("info", "stdout", "half \ud800", NOON).said["message"] == "half ?"
+
+
+def test_news_that_arrived_is_told_from_news_that_did_not() -> None:
+    news = lines(2, "same") + lines(3)
+    log = NOTHING_YET.adding(lines(1, "same"))
+    assert log.adding(news[:2]).lacks(news, log.last_seq) == news[2:]
+    assert log.lacks(news, log.last_seq) == news  # what was there before is not what was written
+
+
+# --- The buffer ---
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def buffer(clock: ManualClock) -> EventBuffer:
+    return EventBuffer("01J", clock)
+
+
+def test_what_was_said_is_handed_over_once_and_in_order(buffer: EventBuffer, clock: ManualClock) -> None:
+    buffer.logged(LogLine("stdout", "one"))
+    clock.advance(1)
+    buffer.progressed(0.5, "half")
+    clock.advance(1)
+    buffer.logged(LogLine("log", "two", "debug"))
+    taken = buffer.take()
+    assert taken == [
+        log_event("info", "stdout", "one", NOON),
+        progress_event(0.5, "half", NOON + timedelta(seconds=1)),
+        log_event("debug", "log", "two", NOON + timedelta(seconds=2)),
+    ]
+    assert buffer.take() == []
+    assert buffer.progress is not None
+
+
+def test_no_more_is_held_than_a_job_keeps(buffer: EventBuffer) -> None:
+    for number in range(MAX_LOG_LINES + 3):
+        buffer.logged(LogLine("stdout", str(number)))
+    buffer.logged(LogLine("stdout", "2 lines were dropped", dropped=2))
+    first, *rest = buffer.take()
+    assert (first.type, first.said["count"]) == (EventType.DROPPED, 5)
+    assert [event.said["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
+
+
+def test_what_could_not_be_written_comes_first_the_next_time(buffer: EventBuffer, clock: ManualClock) -> None:
+    buffer.logged(LogLine("stdout", "one"))
+    buffer.logged(LogLine("stdout", "3 lines were dropped", dropped=3))
+    buffer.progressed(0.1, "")
+    failed = buffer.take()
+    clock.advance(1)
+    buffer.logged(LogLine("stdout", "two"))
+    buffer.put_back(failed)
+    assert [(event.type, event.said.get("message")) for event in buffer.take()] == [
+        (EventType.DROPPED, "3 earlier events were dropped"),
+        (EventType.LOG, "one"),
+        (EventType.PROGRESS, ""),
+        (EventType.LOG, "two"),
+    ]
+
+
+def test_put_back_is_bounded_and_newer_progress_stays(buffer: EventBuffer) -> None:
+    buffer.progressed(0.1, "old")
+    for number in range(MAX_LOG_LINES):
+        buffer.logged(LogLine("stdout", f"old {number}"))
+    failed = buffer.take()
+    buffer.progressed(0.2, "new")
+    buffer.logged(LogLine("stdout", "new"))
+    buffer.put_back(failed)
+    taken = buffer.take()
+    assert taken[0].said["count"] == 1
+    assert len(taken) == MAX_LOG_LINES + 2
+    assert [event.said["message"] for event in taken if event.type is EventType.PROGRESS] == ["new"]
+
+
+def test_progress_is_cut(buffer: EventBuffer) -> None:
+    buffer.progressed(7, "x" * 1000)
+    assert buffer.progress is not None
+    assert (buffer.progress.fraction, len(buffer.progress.message)) == (1.0, MAX_PROGRESS_MESSAGE)
+
+
+def test_a_traceback_is_for_the_functions_log_alone(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
+    buffer.logged(LogLine("log", "Traceback (most recent call last):", TRACEBACK))
+    assert logged == ["Traceback (most recent call last):"]
+    assert buffer.take() == []
+
+
+def test_the_functions_log_takes_the_first_and_says_what_it_left_out(
+    buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    left_out: list[int] = []
+    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
+    monkeypatch.setattr(job_events.logger, "warning", lambda _message, extra: left_out.append(extra["lines"]))
+    for number in range(LOGGED_LINES + 4):
+        buffer.logged(LogLine("stdout", str(number)))
+    buffer.logged(LogLine("stdout", "6 lines were dropped", dropped=6))
+    buffer.close()
+    assert logged == [str(number) for number in range(LOGGED_LINES)]
+    assert left_out == [10]
+
+
+def test_the_functions_log_is_bounded_by_bytes_too(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
+    for size in (LOGGED_BYTES // 2, LOGGED_BYTES, 1):
+        buffer.logged(LogLine("stdout", "x" * size))
+    assert [len(line) for line in logged] == [LOGGED_BYTES // 2]  # without a hole
