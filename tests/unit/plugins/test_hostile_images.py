@@ -1,7 +1,9 @@
 """Whatever is sent as an image, every tool either takes it or names the field and the reason."""
 
+import contextlib
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from interlock.plugin import Plugin
+from interlock.plugin import InvalidInput, Plugin
 from interlock_plugins import _images
 from interlock_plugins.block_mapper import BlockMapper
 from interlock_plugins.image import Image
@@ -37,14 +39,24 @@ NOISE = PIL.Image.effect_noise((64, 64), 80).convert("RGB")
 SOUND = {name: file_of(NOISE, name) for name in _images.MIME_TYPES}
 
 
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_that_unpacks(kind: bytes, size_mb: int) -> bytes:
+    """A sound PNG with a chunk of metadata that is small and unpacks to so much."""
+    compressor = zlib.compressobj(9)
+    packed = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(size_mb)) + compressor.flush()
+    sound = SOUND["PNG"]
+    after_header = 8 + 25
+    return sound[:after_header] + _chunk(kind, b"x\0\0" + packed) + sound[after_header:]
+
+
 def png_that_claims(width: int, height: int, data: bytes = b"") -> bytes:
     """A PNG of valid chunks whose header claims a size."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    pixels = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + pixels
 
 
 def bmp_that_claims(width: int, height: int) -> bytes:
@@ -123,6 +135,19 @@ def test_refuses_the_size_before_it_decodes(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
     with pytest.raises(Exception, match="pixels"):
         _images.open_image(HOSTILE[name][0], "/image")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+@pytest.mark.parametrize("tool", ["inspect", "thumbnail"])
+def test_metadata_that_unpack_to_much_cost_little(kind: bytes, tool: str, run: Callable[..., Any]) -> None:
+    bomb = png_that_unpacks(kind, 300)
+    assert len(bomb) < 1 << 20
+    tracemalloc.start()
+    with contextlib.suppress(InvalidInput):
+        run(Image, tool, image=bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * (1 << 20)
 
 
 @pytest.mark.parametrize("format", SOUND)
