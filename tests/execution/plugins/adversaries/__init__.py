@@ -1,0 +1,11 @@
+"""Plugins that do their worst, one for each kind of harm. All of them also have the tool `echo`, which does none."""
+
+from .dying import Dying
+from .greedy import Greedy
+from .lingering import Lingering
+from .lying import Lying
+from .raising import Raising
+from .stuck import Stuck
+from .vandal import Vandal
+
+__all__ = ["Dying", "Greedy", "Lingering", "Lying", "Raising", "Stuck", "Vandal"]

@@ -1,0 +1,60 @@
+"""What the adversaries share: input and output, a harmless tool, and children that can be told from all others."""
+
+import ctypes
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from interlock.plugin import Plugin, ToolContext, tool
+
+LIBC = ctypes.CDLL(None)
+_PR_SET_NAME = 15
+
+
+class Asked(BaseModel):
+    """`mark`: the name that all processes take which a tool starts. `way`: which of its ways a tool is to go.
+    `path`: a file or folder of the test."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mark: str = "adversary"
+    way: str = ""
+    path: str = ""
+
+
+class Said(BaseModel):
+    text: str = ""
+    number: float = 0
+    numbers: list[float] = []
+    facts: dict[str, Any] = {}
+
+
+class Adversary(Plugin):
+    """Base of the adversaries."""
+
+    version = "1.0.0"
+
+    @tool(timeout_s=10, memory_mb=256)
+    def echo(self, input: Asked, context: ToolContext) -> Said:
+        context.logger.info("echo")
+        print("echo")
+        return Said(text=input.way)
+
+
+def take_name(mark: str) -> None:
+    """Names this process, for /proc/<pid>/comm. What it forks has the same name."""
+    LIBC.prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
+
+
+def child(mark: str, live: Callable[[], object]) -> int:
+    """Forks a child of that name that does something and ends; its process id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            take_name(mark)
+            live()
+        finally:
+            os._exit(0)
+    return pid

@@ -1,0 +1,3 @@
+"""Needs what is not installed."""
+
+import no_such_package_anywhere  # type: ignore[import-not-found]  # noqa: F401

@@ -1,0 +1,85 @@
+"""A tool that takes all there is meets a limit, or gives everything back when its run ends."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock_dev.local_client import Client
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+type Call = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize("way", ["python", "objects", "native", "shared", "at_once"])
+def test_a_memory_bomb_meets_its_limit(fails: Call, way: str) -> None:
+    error = fails("greedy", "fills_memory", "memory_exceeded", way=way)
+    assert (error["type"], error["details"]) == ("ExecutionError", {"memory_mb": 128})
+
+
+def test_the_memory_of_children_counts(fails: Call) -> None:
+    assert fails("greedy", "fills_memory_with_children", "memory_exceeded")["details"] == {"memory_mb": 256}
+
+
+def test_500_forks_are_gone_when_the_run_ends(works: Call) -> None:
+    assert works("greedy", "forks_500")["number"] == 500
+
+
+@pytest.mark.parametrize("tool", ["fork_bomb", "runs_away", "outlives"])
+def test_a_process_that_would_outlive_its_run_does_not(works: Call, tool: str) -> None:
+    works("greedy", tool)
+
+
+@pytest.mark.parametrize(("tool", "number"), [("starts_1000_threads", 1000), ("leaves_a_thread", 1)])
+def test_threads_end_with_their_run(works: Call, tool: str, number: int) -> None:
+    assert works("greedy", tool)["number"] == number
+
+
+def test_running_out_of_descriptors_is_the_plugins_failure(fails: Call) -> None:
+    assert fails("greedy", "opens_all_descriptors", "plugin_exception")["details"] == {"exception": "OSError"}
+
+
+def test_a_result_of_100_mb_is_too_large(fails: Call) -> None:
+    error = fails("greedy", "returns_100_mb", "output_too_large")
+    assert error["type"] == "PluginError"
+    assert error["details"]["size_bytes"] > 100_000_000
+    assert error["details"]["limit_bytes"] == 64 * 1024 * 1024
+
+
+def test_a_full_folder_goes_with_its_run(works: Call) -> None:
+    result = works("greedy", "fills_its_folder")
+    assert result["number"] == 300 * 1024 * 1024
+    assert not Path(result["text"]).exists()
+
+
+def test_a_folder_that_is_deep_and_closed_goes_with_its_run(works: Call) -> None:
+    assert not Path(works("greedy", "digs_a_deep_folder")["text"]).exists()
+
+
+@pytest.mark.parametrize("tool", ["prints_without_end", "logs_without_end"])
+def test_output_without_end_is_no_harm(works: Call, tool: str) -> None:
+    assert works("greedy", tool)["text"] == "said it all"
+
+
+def test_of_progress_told_without_end_the_last_is_kept(client: Client) -> None:
+    job_id = client.submit("greedy", "tells_progress_without_end", {})
+    job = client.until_final(job_id)
+    assert job["status"] == "succeeded"
+    assert (job["progress"]["fraction"], job["progress"]["message"]) == (1, "the last")
+    assert client.call("GET", f"/v1/jobs/{job_id}/result").body["result"]["number"] == 40_000
+    assert client.execute("greedy", "echo", {}).status == 200
+
+
+def test_odd_progress_is_made_even(client: Client) -> None:
+    job = client.until_final(client.submit("greedy", "tells_odd_progress", {}))
+    assert job["status"] == "succeeded"
+    assert client.execute("greedy", "echo", {}).status == 200
+    assert 0 <= job["progress"]["fraction"] <= 1
+    assert job["progress"]["message"].startswith("half of a pair: ?")
+    assert len(job["progress"]["message"]) == 200
+
+
+def test_progress_in_words_is_the_plugins_failure(fails: Call) -> None:
+    assert fails("greedy", "tells_progress_in_words", "plugin_exception")["details"] == {"exception": "ValueError"}

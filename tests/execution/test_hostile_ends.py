@@ -1,0 +1,136 @@
+"""A tool whose process dies, or that never comes back."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from interlock_dev.local_client import Answer, Client
+
+pytestmark = pytest.mark.xdist_group("execution")
+
+type Fails = Callable[..., dict[str, Any]]
+type Slow = Callable[[str], tuple[Answer, Answer]]
+
+ENDLESS = (
+    # These end when SIGTERM is raised in them.
+    *("sleeps", "python_loop", "regular_expression", "lock_of_its_own", "lock_of_logging", "becomes_another_program"),
+    # The result that comes after its time is none.
+    "answers_late",
+    # These are killed.
+    *("loop_in_c", "deadlock_in_c", "swallows_cancelled", "ignores_sigterm", "blocks_sigterm", "cleans_up_for_ever"),
+    "stops_itself",
+    # It has answered, to nobody: no answer has come within its time.
+    "answer_pipe_replaced",
+)
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def slow(client: Client) -> Iterator[Slow]:
+    """The answers of calls that take seconds, which are all under way while the other tests of this module run, each
+    with the answer of the call after it."""
+
+    def call(way: str) -> tuple[Answer, Answer]:
+        return client.execute("stuck", "go", {"way": way}), client.execute("stuck", "echo", {"way": way})
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = {way: pool.submit(call, way) for way in ENDLESS}
+        yield lambda way: answers[way].result()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def job_that_kills_the_runtime(client: Client, slow: Slow) -> str:
+    """A job that takes as long as a lease."""
+    return client.submit("dying", "go", {"way": "the_runtime"})
+
+
+@pytest.mark.parametrize(
+    ("way", "details"),
+    [
+        ("os_exit", {"exit_code": 3}),
+        ("os_exit_0", {"exit_code": 0}),
+        ("c_exit", {"exit_code": 6}),
+        ("exit_in_a_thread", {"exit_code": 5}),
+        ("becomes_another_program", {"exit_code": 0}),
+        ("abort", {"signal": 6}),
+        ("sigkill", {"signal": 9}),
+        ("its_group", {"signal": 9}),
+        ("null_pointer", {"signal": 11}),
+        ("stack_overflow_in_c", {"signal": 11}),
+        ("processor_time", {"signal": 9}),
+    ],
+)
+def test_a_process_that_dies_is_a_crash(fails: Fails, way: str, details: dict[str, int]) -> None:
+    error = fails("dying", "go", "plugin_crashed", way=way)
+    assert (error["type"], error["details"], error["retryable"]) == ("PluginError", details, False)
+
+
+def test_a_process_that_asks_itself_to_end_sees_it_as_cancelled(fails: Fails) -> None:
+    # Nobody else has asked: what it raises is an exception as any other.
+    assert fails("dying", "go", "plugin_exception", way="sigterm_to_itself")["details"] == {"exception": "Cancelled"}
+
+
+@pytest.mark.parametrize("way", ["the_zygote", "the_zygotes_group"])
+def test_killing_its_parent_loses_the_worker(fails: Fails, way: str) -> None:
+    error = fails("dying", "go", "worker_lost", way=way)
+    assert (error["type"], error["retryable"]) == ("ExecutionError", True)
+
+
+def test_stopping_its_parent_stops_nobody_else(client: Client, works: Callable[..., dict[str, Any]]) -> None:
+    assert works("dying", "go", way="stops_the_zygote")["text"] == "alive"
+    # A plugin that has no process yet needs the parent for one.
+    assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"
+    assert client.execute("hostile", "echo", {}).status == 200
+
+
+@pytest.mark.parametrize("way", ENDLESS)
+def test_a_tool_that_does_not_come_back_is_out_of_time(client: Client, slow: Slow, way: str) -> None:
+    answer, after = slow(way)
+    assert (answer.status, answer.code) == (400, "timeout")
+    error = answer.body["error"]
+    assert (error["type"], error["details"], error["retryable"]) == ("ExecutionError", {"timeout_s": 1}, False)
+    job = client.job(error["job_id"])
+    assert (job["status"], job["error"]) == ("timed_out", error)
+    assert (after.status, after.body["status"]) == (200, "succeeded")
+
+
+@pytest.mark.parametrize("tool", ["waits_for_a_child", "waits_for_a_program"])
+def test_a_child_that_is_waited_for_is_out_of_time_as_well(fails: Fails, tool: str) -> None:
+    assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1}
+
+
+def test_nobody_types_at_a_plugin(fails: Fails) -> None:
+    assert fails("stuck", "asks_a_human", "plugin_exception")["details"] == {"exception": "EOFError"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "way", "status", "code"),
+    [
+        ("raising", "base_exception", "failed", "plugin_exception"),
+        ("dying", "null_pointer", "failed", "plugin_crashed"),
+        ("dying", "the_zygote", "failed", "worker_lost"),
+        ("stuck", "loop_in_c", "timed_out", "timeout"),
+        ("lying", "nan", "failed", "invalid_output"),
+    ],
+)
+def test_an_asynchronous_job_ends_in_the_same_way(
+    client: Client, plugin: str, way: str, status: str, code: str
+) -> None:
+    """In one attempt: a plugin's failure is never retried behind the caller's back."""
+    job_id = client.submit(plugin, "go", {"way": way})
+    job = client.until_final(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == (status, code, 1)
+    result = client.call("GET", f"/v1/jobs/{job_id}/result")
+    assert (result.status, result.body["result"], result.body["error"]) == (200, None, job["error"])
+    after = client.until_final(client.submit(plugin, "echo", {}))
+    assert after["status"] == "succeeded"
+
+
+def test_killing_the_runtime_costs_a_job_and_nothing_more(client: Client, job_that_kills_the_runtime: str) -> None:
+    """Lambda itself reports such an invocation as failed. The job is settled when its lease has run out."""
+    job = client.until_final(job_that_kills_the_runtime)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
+    after = client.until_final(client.submit("dying", "echo", {}))
+    assert after["status"] == "succeeded"
