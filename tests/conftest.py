@@ -10,6 +10,15 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each group of tests is for one process. pytest-xdist tells groups by a suffix of the tests' names: where pytest
+    does not take it, every process would run some of each group, and start what the whole group needs."""
+    loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
+    if loose and config.getoption("loadgroup", default=False):
+        raise pytest.UsageError(f"this pytest keeps no groups of tests together: {loose[0]}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if needed := missing():
         terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which needs {needed}")
