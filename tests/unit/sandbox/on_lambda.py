@@ -62,21 +62,30 @@ while True:
     except OSError: pass
 """
 PLACES = """
-import os, tempfile
+import json, os, tempfile
 found = []
-for place in ("/dev/shm", "/", os.path.dirname(os.path.dirname(os.getcwd())), tempfile.gettempdir()):
+places = {"shared memory": "/dev/shm", "root": "/", "home": os.path.expanduser("~root"), "variable": "/var/tmp",
+           "zygote's": os.path.dirname(os.getcwd()), "run's": tempfile.gettempdir()}
+for name, place in places.items():
     try:
         open(os.path.join(place, "file-of-a-test"), "w").close()
         os.unlink(os.path.join(place, "file-of-a-test"))
-        found.append(place)
+        found.append(f"<{name}>")
     except OSError: pass
 import multiprocessing
 try:
     multiprocessing.Lock()
     found.append("semaphores")
 except OSError: pass
-result = found
+result = json.dumps(found)
 """
+
+
+def mounted_for_writing() -> list[str]:
+    """Where file systems are mounted that the kernel lets be written to, besides its own of processes."""
+    mounts = [line.split()[4:6] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    places = [place for place, options in mounts if "rw" in options.split(",") and not place.startswith("/proc")]
+    return ["<all>" if place == PLACE else place for place in places]
 
 
 def main(hooked: bool) -> None:
@@ -90,7 +99,8 @@ def main(hooked: bool) -> None:
     idle = bench.pid(key="another plugin")
     pids = [os.getpid(), bench.zygote.pid, idle]
     found["read of others"] = bench.result(LOOK_AT_OTHERS.format(pids=pids))
-    found["writable"] = bench.result(PLACES).replace(PLACE, "TMP")
+    found["writable"] = json.loads(bench.result(PLACES))
+    found["mounted for writing"], found["shared memory"] = mounted_for_writing(), Path("/dev/shm").exists()
     found["closed folders"] = str(bench.run(CLOSED))
     disk = os.statvfs(PLACE)
     if disk.f_blocks * disk.f_frsize < 1 << 30:
