@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +93,13 @@ def _request(plugin: str, tool: str | None, input: Mapping[str, Any], more: Mapp
 
 
 @contextmanager
-def local_stack(root: Path, log: Path, *options: str) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
+def local_stack(
+    root: Path, log: Path, *options: str, program: Sequence[str] = ("-m", "interlock_dev.cli")
+) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
     """`interlock dev` as a process of its own on a free port, with a key of its own; stopped at the end. Its log goes
-    to a file. Raises `StackFailed`."""
+    to a file. `program`: what Python is to run as `interlock`. Raises `StackFailed`."""
     key = secrets.token_hex(16)
-    command = [sys.executable, "-m", "interlock_dev.cli", "dev", "--port", "0", "--api-key", key, *options]
+    command = [sys.executable, *program, "dev", "--port", "0", "--api-key", key, *options]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
         process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=errors, text=True)

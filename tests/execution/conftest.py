@@ -1,29 +1,74 @@
 """One local stack for the tests that call it over HTTP, and what tests of hostile plugins say of each call."""
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.execution.hand import PROGRAM, Hand
+from tests.execution.rest import assert_counters_equal_jobs
+from tests.execution.stack.stacks import link_project
 
-from interlock_dev.local_client import Client, local_stack
+from interlock_dev.local_client import Answer, Client, local_stack
 
-ROOT = Path(__file__).parents[2]
 PLUGINS = Path(__file__).parent / "plugins"
 ADDED = (
     *("hostile.py", "talkative.py", "adversaries", "unready", "slow_import.py", "import_raises_at_work.py"),
     *("import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py", "import_misses.py"),
 )
+SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
+
+type SlowSetup = Callable[[str], Answer]
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A client of a local stack to which the hostile plugins were added."""
-    log = tmp_path_factory.mktemp("stack") / "stack.log"
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's project, with a `.interlock` of this process alone."""
+    return link_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def client(project: Path, mark: str) -> Iterator[Client]:
+    """A client of a local stack to which the hostile plugins were added. When all tests have done their worst, its
+    counters equal its jobs and nothing that a plugin has started is left."""
     options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
-    with local_stack(ROOT, log, *options) as (client, _):
+    watched = str(PROGRAM), str(project)
+    with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
         yield client
+        assert_counters_equal_jobs(client)
+        assert running_as(mark) == set()
+
+
+@pytest.fixture(scope="session")
+def slow_setup(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowSetup]:
+    """The answers of calls to plugins that take up to half a minute to be ready or to be given up. They are under way
+    from when this is first asked for."""
+    with ThreadPoolExecutor(len(SLOW_SETUPS)) as pool:
+        _have_environments(client, pool, tmp_path_factory.mktemp("environments"))
+        answers = {plugin: pool.submit(client.execute, plugin, tool, {}) for plugin, tool in SLOW_SETUPS.items()}
+        yield lambda plugin: answers[plugin].result()
+
+
+def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -> None:
+    """Returns when as many environments are idle as there are slow setups: all the time that the gateway gives them
+    is theirs, and none goes into the start of an environment."""
+    paths = [folder / plugin for plugin in SLOW_SETUPS]
+    calls = [pool.submit(client.execute, "lingering", "until_told", {"path": str(path)}) for path in paths]
+    while not all(path.exists() for path in paths):
+        assert not any(call.done() for call in calls), [call.result().body for call in calls if call.done()]
+        time.sleep(0.02)
+    for path in paths:
+        path.with_name(f"{path.name}.end").touch()
+    assert [call.result().status for call in calls] == [200] * len(paths)
+
+
+@pytest.fixture
+def hand(client: Client, project: Path) -> Hand:
+    """What passes between the services of that stack."""
+    return Hand(project, project)
 
 
 @pytest.fixture(scope="session")
@@ -33,14 +78,9 @@ def mark() -> str:
     return f"il-{secrets.token_hex(6)}"
 
 
-@pytest.fixture
-def left_running(mark: str) -> Callable[[], set[int]]:
-    """Finds what plugins have started and is still running, by its name or its command line."""
-
-    def find() -> set[int]:
-        return {int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs_as(folder, mark.encode())}
-
-    return find
+def running_as(mark: str) -> set[int]:
+    """What plugins have started and is still running, by its name or its command line."""
+    return {int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs_as(folder, mark.encode())}
 
 
 def _runs_as(folder: Path, mark: bytes) -> bool:
@@ -53,14 +93,14 @@ def _runs_as(folder: Path, mark: bytes) -> bool:
 
 
 @pytest.fixture
-def works(client: Client, mark: str, left_running: Callable[[], set[int]]) -> Callable[..., dict[str, Any]]:
+def works(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
     """Runs a tool of an adversary, which has to succeed and to leave nothing running; returns the result. Then the
     next call to the same plugin has to work."""
 
     def call(plugin: str, tool: str, **input: str) -> dict[str, Any]:
         answer = client.execute(plugin, tool, {"mark": mark, **input})
         assert (answer.status, answer.body.get("status")) == (200, "succeeded"), answer.body
-        assert left_running() == set()
+        assert running_as(mark) == set()
         # What the process was left with shows in the next run or, when it ends of it too late, in the one after.
         _echoes(client, plugin)
         _echoes(client, plugin)
@@ -71,13 +111,13 @@ def works(client: Client, mark: str, left_running: Callable[[], set[int]]) -> Ca
 
 
 @pytest.fixture
-def fails(client: Client, mark: str, left_running: Callable[[], set[int]]) -> Callable[..., dict[str, Any]]:
+def fails(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
     """The same for a tool that has to fail: 400 with this code, and a job that tells the same; returns the error."""
 
     def call(plugin: str, tool: str, code: str, **input: str) -> dict[str, Any]:
         answer = client.execute(plugin, tool, {"mark": mark, **input})
         assert (answer.status, answer.code) == (400, code), answer.body
-        assert left_running() == set()
+        assert running_as(mark) == set()
         error: dict[str, Any] = answer.body["error"]
         assert (error["plugin"], error["tool"]) == (plugin, tool)
         job = client.job(error["job_id"])

@@ -14,10 +14,11 @@ import pytest
 
 from interlock_dev.local_client import FINAL, Client
 
-pytestmark = pytest.mark.xdist_group("execution")
+pytestmark = pytest.mark.xdist_group("hostile-cancel")
 
-RACES, RACERS = 32, 6
+RACES, RACERS = 32, 4
 START_LIMIT_S, END_LIMIT_S = 30, 30
+POLL_S = 0.03
 
 
 class Processes:
@@ -61,7 +62,7 @@ def watched_to_its_end(client: Client, job_id: str, processes: Processes) -> dic
     deadline = time.monotonic() + END_LIMIT_S
     while (job := client.job(job_id))["status"] not in FINAL:
         assert time.monotonic() < deadline, job
-        time.sleep(0.01)
+        time.sleep(POLL_S)
     if job["status"] == "cancelled":
         assert processes.all_gone()
     return job

@@ -1,14 +1,17 @@
 """A tool whose process dies, or that never comes back."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.execution.conftest import SlowSetup
 
 from interlock_dev.local_client import Answer, Client
 
-pytestmark = pytest.mark.xdist_group("execution")
+pytestmark = pytest.mark.xdist_group("hostile-ends")
 
 type Fails = Callable[..., dict[str, Any]]
 type Slow = Callable[[str], tuple[Answer, Answer]]
@@ -24,7 +27,8 @@ ENDLESS = (
     # It has answered, to nobody: no answer has come within its time.
     "answer_pipe_replaced",
 )
-AT_ONCE = 4
+AT_ONCE = 3
+START_LIMIT_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +44,36 @@ def slow(client: Client) -> Iterator[Slow]:
         yield lambda way: answers[way].result()
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer to a call that took its runtime with it, and the jobs of it and of an asynchronous one. They end when
+    their leases have run out."""
+
+    answer: Answer
+    job_ids: tuple[str, str]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def job_that_kills_the_runtime(client: Client, slow: Slow) -> str:
-    """A job that takes as long as a lease."""
-    return client.submit("dying", "go", {"way": "the_runtime"})
+def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPathFactory) -> Lost:
+    """Before all other tests of this module, which go on while the leases run out, and while the plugins load that take
+    long to."""
+    go = tmp_path_factory.mktemp("dying") / "go"
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.execute, "dying", "go", {"way": "the_runtime", "path": str(go)})
+        job_id = running_job(client)
+        go.touch()
+        answer = call.result()
+    return Lost(answer, (job_id, client.submit("dying", "go", {"way": "the_runtime"})))
+
+
+def running_job(client: Client) -> str:
+    """The one that runs, as soon as its claim is written: which is while its tool runs already."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=go&status=running").body["jobs"]):
+        assert time.monotonic() < deadline, "the job did not start"
+    (job,) = jobs
+    job_id: str = job["job_id"]
+    return job_id
 
 
 @pytest.mark.parametrize(
@@ -128,9 +158,19 @@ def test_an_asynchronous_job_ends_in_the_same_way(
     assert after["status"] == "succeeded"
 
 
-def test_killing_the_runtime_costs_a_job_and_nothing_more(client: Client, job_that_kills_the_runtime: str) -> None:
-    """Lambda itself reports such an invocation as failed. The job is settled when its lease has run out."""
-    job = client.until_final(job_that_kills_the_runtime)
+def test_killing_the_runtime_costs_its_call_a_503_and_nothing_more(client: Client, lost: Lost) -> None:
+    """Lambda itself reports such an invocation as failed; nobody is left who could say anything else."""
+    assert (lost.answer.status, lost.answer.code) == (503, "unavailable")
+    assert lost.answer.body["error"]["retryable"] is True
+    assert lost.answer.headers["Retry-After"] == "1"
+    assert client.execute("dying", "echo", {}).status == 200
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["synchronous", "asynchronous"])
+def test_a_job_whose_runtime_was_killed_is_settled_when_its_lease_has_run_out(
+    client: Client, lost: Lost, number: int
+) -> None:
+    job = client.until_final(lost.job_ids[number])
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
     after = client.until_final(client.submit("dying", "echo", {}))
     assert after["status"] == "succeeded"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("execution")
+pytestmark = pytest.mark.xdist_group("hostile-exceptions")
 
 type Fails = Callable[..., dict[str, Any]]
 
@@ -19,6 +19,7 @@ MUTE = "(its text could not be read: {})"
         ("base_exception", "Bottom", "all the way down"),
         # The process has not died of it, so it is no crash.
         ("system_exit", "SystemExit", "3"),
+        ("sys_exit", "SystemExit", "enough"),
         ("keyboard_interrupt", "KeyboardInterrupt", ""),
         ("generator_exit", "GeneratorExit", ""),
         ("stop_iteration", "StopIteration", "no more"),

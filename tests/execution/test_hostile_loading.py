@@ -1,15 +1,12 @@
 """A plugin that cannot be loaded is listed with its reason, and executing it is the plugin's failure."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
+from tests.execution.conftest import SlowSetup
 
-from interlock_dev.local_client import Answer, Client
+from interlock_dev.local_client import Client
 
-pytestmark = pytest.mark.xdist_group("execution")
-
-type Slow = Callable[[str], Answer]
+# With those during which the slow ones load.
+pytestmark = pytest.mark.xdist_group("hostile-ends")
 
 BROKEN = {
     "import_raises": "its import failed: LookupError: no such model",
@@ -18,15 +15,6 @@ BROKEN = {
     "import_segfaults": "its import was ended by signal 11",
     "import_misses": "needs no_such_package_anywhere: not installed",
 }
-SLOW = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def slow(client: Client) -> Iterator[Slow]:
-    """The answers of calls that take long, all under way while the other tests of this module run."""
-    with ThreadPoolExecutor(len(SLOW)) as pool:
-        answers = {plugin: pool.submit(client.execute, plugin, tool, {}) for plugin, tool in SLOW.items()}
-        yield lambda plugin: answers[plugin].result()
 
 
 @pytest.mark.parametrize(("plugin", "reason"), BROKEN.items(), ids=BROKEN)
@@ -70,13 +58,13 @@ def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin
     assert client.execute("hostile", "echo", {"text": "x"}).status == 200
 
 
-def test_a_setup_that_hangs_is_given_up(slow: Slow) -> None:
-    answer = slow("setup_hangs")
+def test_a_setup_that_hangs_is_given_up(slow_setup: SlowSetup) -> None:
+    answer = slow_setup("setup_hangs")
     assert (answer.status, answer.code) == (400, "plugin_unavailable")
 
 
-def test_a_slow_setup_does_not_take_a_synchronous_call_over_its_limit(client: Client, slow: Slow) -> None:
+def test_a_slow_setup_does_not_take_a_synchronous_call_over_its_limit(client: Client, slow_setup: SlowSetup) -> None:
     """What loading has taken is missing from what the tool may take: the gateway waits for neither."""
-    answer = slow("setup_is_slow")
+    answer = slow_setup("setup_is_slow")
     assert (answer.status, answer.code) == (400, "timeout")
     assert client.job(answer.body["error"]["job_id"])["status"] == "timed_out"

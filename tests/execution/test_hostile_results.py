@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("execution")
+pytestmark = pytest.mark.xdist_group("hostile-results")
 
 type Call = Callable[..., dict[str, Any]]
 

@@ -8,7 +8,7 @@ import pytest
 
 from interlock_dev.local_client import Client
 
-pytestmark = pytest.mark.xdist_group("execution")
+pytestmark = pytest.mark.xdist_group("hostile-vandals")
 
 type Call = Callable[..., dict[str, Any]]
 

@@ -69,5 +69,8 @@ class Dying(Adversary):
 
     @tool(timeout_s=10, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
+        """With a path, not before there is a file of that name."""
+        while input.path and not Path(input.path).exists():
+            time.sleep(0.005)
         WAYS[input.way]()
         return Said(text="alive")

@@ -64,3 +64,18 @@ class Lingering(Adversary):
         while not end.exists():
             time.sleep(0.001)
         return Said(text="told")
+
+    @tool(timeout_s=LONG_S, memory_mb=256)
+    def for_seconds(self, input: Asked, context: ToolContext) -> Said:
+        """As many as `way` says."""
+        time.sleep(float(input.way))
+        return Said()
+
+    @tool(timeout_s=LONG_S, memory_mb=256)
+    def tells_progress_for_seconds(self, input: Asked, context: ToolContext) -> Said:
+        """A hundred times a second."""
+        until = time.monotonic() + float(input.way)
+        while (left_s := until - time.monotonic()) > 0:
+            context.progress(1 - left_s / float(input.way), f"{left_s:.2f} s left")
+            time.sleep(0.01)
+        return Said()

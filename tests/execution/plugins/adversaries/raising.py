@@ -97,6 +97,7 @@ WAYS: dict[str, Callable[[], BaseException]] = {
     "exception": lambda: LookupError("no such thing"),
     "base_exception": lambda: Bottom("all the way down"),
     "system_exit": lambda: SystemExit(3),
+    "sys_exit": lambda: sys.exit("enough"),
     "keyboard_interrupt": KeyboardInterrupt,
     "generator_exit": GeneratorExit,
     "stop_iteration": lambda: StopIteration("no more"),

@@ -1,0 +1,66 @@
+"""A test's hand between the services of a watched stack (watched_stack.py is the other end)."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from interlock_dev.project import Project
+
+PROGRAM = Path(__file__).with_name("watched_stack.py")
+LIMIT_S = 30
+_PAUSE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something that has passed: `at` is a time of this machine's monotonic clock in seconds."""
+
+    at: float
+    job_id: str
+    what: str
+
+
+class Hand:
+    """Sees what passes in a stack that serves `project`, and keeps some of it."""
+
+    def __init__(self, folder: Path, project: Path) -> None:
+        self._folder = folder
+        self._project = Project(project)
+
+    def seen(self, job_id: str) -> list[Seen]:
+        """What has passed of a job: calls of the table by the names of their operations; `held`, `refused` and
+        `returned` of the invocations of the workflow's task."""
+        lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # whole ones
+        return [Seen(**json.loads(line)) for line in lines if job_id in line]
+
+    def wait_for(self, job_id: str, what: str) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not any(one.what == what for one in self.seen(job_id)):
+            assert time.monotonic() < deadline, f"not {what}: {self.seen(job_id)}"
+            time.sleep(_PAUSE_S)
+
+    @contextmanager
+    def keeps(self, how: str) -> Iterator[None]:
+        """While it lasts, the workflow's tasks are not run: `hold` has them wait, `refuse` throttles them."""
+        sign = self._folder / how
+        sign.touch()
+        try:
+            yield
+        finally:
+            sign.unlink()
+
+    def execution_status(self, job_id: str) -> str:
+        """How the workflow's execution of a job stands."""
+        stack = self._project.running()
+        assert stack is not None
+        client = boto3.client(
+            "stepfunctions", endpoint_url=stack.aws_endpoint_url, region_name="us-east-1",
+            aws_access_key_id="local", aws_secret_access_key="local",
+        )  # fmt: skip
+        arn = stack.workflow_arn.replace(":stateMachine:", ":execution:")
+        return client.describe_execution(executionArn=f"{arn}:{job_id}")["status"]
