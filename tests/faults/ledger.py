@@ -1,0 +1,112 @@
+"""What went on: the plugin's own record, and every version of every job that the table has held."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from interlock.domain.job import Job
+from interlock.domain.job_status import FINAL, TRANSITIONS, JobStatus
+
+BEGINNINGS = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
+STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.TIMED_OUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the plugin's record."""
+
+    job_id: str
+    event: str
+    pid: int
+    parent: int
+
+
+def recorded(record: Path) -> list[Event]:
+    """The plugin's record so far."""
+    if not record.exists():
+        return []
+    return [Event(**json.loads(line)) for line in record.read_text().splitlines()]
+
+
+def alive(pid: int) -> bool:
+    """False when the process is not there, or has ended and waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What was on record of a job, and which of its processes were there, when its final status was written."""
+
+    events: list[Event]
+    alive: list[int]
+
+
+class Ledger:
+    """Is shown each job after each write to the table, before the next one."""
+
+    def __init__(self, record: Path) -> None:
+        self._record = record
+        self.histories: dict[str, list[Job]] = {}
+        self.endings: dict[str, Ending] = {}
+
+    def __call__(self, job: Job) -> None:
+        history = self.histories.setdefault(job.job_id, [])
+        if history and history[-1] == job:
+            return
+        history.append(job)
+        if job.finished and job.job_id not in self.endings:
+            events = self._events_of(job.job_id)
+            self.endings[job.job_id] = Ending(events, [event.pid for event in events if alive(event.pid)])
+
+    @property
+    def at_rest(self) -> bool:
+        """Every job was seen to be finished."""
+        return self.histories.keys() == self.endings.keys()
+
+    def violations(self, job: Job) -> list[str]:
+        """What is wrong with the life of a job that is at rest."""
+        history = self.histories[job.job_id]
+        if not job.finished:
+            return [f"is still {job.status}: {[one.status.value for one in history]}"]
+        found = [] if job == history[-1] else ["is not what was written last"]
+        if job.lease_expires_at is not None:
+            found.append("is finished, and its lease would have it settled again")
+        return found + history_violations(history) + self._violations_of_runs(job)
+
+    def _violations_of_runs(self, job: Job) -> list[str]:
+        events, ending = self._events_of(job.job_id), self.endings[job.job_id]
+        counts = Counter(event.event for event in events)
+        found = []
+        if counts["began"] > job.attempt or counts["done"] > job.attempt:
+            found.append(f"ran {counts['began']} times in {job.attempt} attempts")
+        if events != ending.events:
+            found.append(f"ran on when it was {job.status}: {events[len(ending.events) :]}")
+        if job.status in STOPPED and ending.alive:
+            found.append(f"was {job.status} while {ending.alive} ran")
+        if job.status is JobStatus.SUCCEEDED and not counts["done"]:
+            found.append("succeeded without having run")
+        return found
+
+    def _events_of(self, job_id: str) -> list[Event]:
+        return [event for event in recorded(self._record) if event.job_id == job_id]
+
+
+def history_violations(history: list[Job]) -> list[str]:
+    """Which steps of a job's life are not allowed."""
+    found = []
+    if history[0].status not in BEGINNINGS:
+        found.append(f"began as {history[0].status}")
+    for before, after in pairwise(history):
+        if before.status in FINAL:
+            found.append(f"was {before.status} and was written again: {after}")
+        elif after.status is not before.status and after.status not in TRANSITIONS[before.status]:
+            found.append(f"went from {before.status} to {after.status}")
+        claimed = before.status is JobStatus.PENDING and after.status is JobStatus.RUNNING
+        if after.attempt != before.attempt + claimed:
+            found.append(f"went from attempt {before.attempt} to {after.attempt} as {after.status}")
+    return found

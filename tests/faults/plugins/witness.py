@@ -1,0 +1,67 @@
+"""A plugin that puts on record when it runs, in a file that nobody else writes."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from interlock.plugin import Plugin, ToolContext, tool
+
+
+class Work(BaseModel):
+    """`record`: the file. `wait_for`: a file to wait for before it is done. `size`: characters of its result.
+    `padding`: makes the input large."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    record: str
+    wait_for: str = ""
+    size: int = 1
+    padding: str = ""
+
+
+class Done(BaseModel):
+    text: str
+
+
+class Witness(Plugin):
+    """Tells of each of its runs."""
+
+    name, version, title = "witness", "1.0.0", "Witness"
+
+    @tool(timeout_s=60)
+    def work(self, input: Work, context: ToolContext) -> Done:
+        """Begins, waits if it is to, and is done."""
+        _record(input, context, "began")
+        context.progress(0.5, "half way")
+        while input.wait_for and not Path(input.wait_for).exists():
+            time.sleep(0.005)
+        _record(input, context, "done")
+        return Done(text="x" * input.size)
+
+    @tool(timeout_s=0.2)
+    def oversleep(self, input: Work, context: ToolContext) -> Done:
+        """Runs over its limit of time."""
+        _record(input, context, "began")
+        time.sleep(60)
+        return Done(text="")
+
+    @tool(timeout_s=60)
+    def stubborn(self, input: Work, context: ToolContext) -> Done:
+        """Does not stop when it is asked to."""
+        _record(input, context, "began")
+        while True:
+            try:
+                time.sleep(60)
+            except BaseException:
+                _record(input, context, "asked to stop")
+
+
+def _record(input: Work, context: ToolContext, event: str) -> None:
+    """In one write, so that lines of several processes do not mix."""
+    line = json.dumps({"job_id": context.job_id, "event": event, "pid": os.getpid(), "parent": os.getppid()})
+    descriptor = os.open(input.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(descriptor, line.encode() + b"\n")
+    os.close(descriptor)

@@ -1,0 +1,170 @@
+"""The functions as their handlers compose them, on the shared table, with faults in their ports."""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.s3_files import S3Files
+from interlock.bootstrap import Core, Settings
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.manifest import PluginSource
+from interlock.domain.times import utc_now
+from interlock.http.app import HttpApp
+from interlock.http.routes_execute import ExecuteRoute, execute_app
+from interlock.http.routes_jobs import add_job_routes
+from interlock.job_runner import JobRunner
+from interlock.plugin_index import PluginIndex, _describe
+from interlock.sandbox import Sandbox
+from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
+from tests.fakes.outside import RecordingSink
+from tests.fakes.plugins import an_index
+from tests.fakes.world import Answer, LambdaContext, rest_event
+from tests.faults.injection import Faults, through
+from tests.faults.workflow import Engine, Executions
+
+ROOT = Path(__file__).parents[2]
+WITNESS = Path(__file__).parent / "plugins" / "witness.py"
+REGION = "us-east-1"
+TENANT = "acme"
+LONGER_THAN_LEASES_S = 61
+HEARTBEAT_S = 0.2
+"""A faster heart than the real one, so that a run of many crash points takes no minutes."""
+
+
+_clients: dict[tuple[str, str], Any] = {}
+
+
+def client(service: str, url: str) -> Any:
+    """A client of this process, made once: they are safe for threads. What fails on loopback fails for good."""
+    if (service, url) not in _clients:
+        config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50, parameter_validation=False)
+        session = boto3.session.Session("local", "local", region_name=REGION)
+        _clients[service, url] = session.client(  # type: ignore[call-overload]  # its overloads are by literal
+            service, endpoint_url=url, config=config
+        )
+    return _clients[service, url]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run takes place: what survives all of its processes. The bucket has the name of the table."""
+
+    url: str
+    table: str
+    index: str
+    folder: str
+
+    def file(self, name: str) -> Path:
+        return Path(self.folder) / name
+
+    @property
+    def record(self) -> Path:
+        """Where the plugin tells of its runs."""
+        return self.file("record")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as a client has it."""
+
+    request: str
+    status: int
+    body: Any
+
+
+class MovableClock:
+    """The real time, and some more."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
+def new_sandbox() -> Sandbox:
+    """As `interlock.worker` makes it; it starts with its first run."""
+    return Sandbox(TARGET, preload=PRELOAD)
+
+
+def witness_index(folder: Path) -> Path:
+    """An index of the witness alone."""
+    an_index(folder, *_describe(PluginSource("witness", "", str(WITNESS))))
+    return folder
+
+
+class System:
+    """Clients, functions and workflow of one process."""
+
+    def __init__(
+        self, place: Place, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
+    ) -> None:
+        faults = faults or Faults()
+        self.place = place
+        self.clock = MovableClock()
+        self.executions = Executions(place.file("executions"))
+        store = DynamoJobs(client("dynamodb", place.url), place.table)
+        self.core = core = Core(
+            Settings(place.table, place.table, "arn", timedelta(days=7)),
+            store=through(faults, "store", store),
+            workflow=through(faults, "workflow", self.executions),
+            objects=through(faults, "objects", S3Files(client("s3", place.url), place.table)),
+            index=PluginIndex(Path(place.index)),
+            sink=RecordingSink(),
+            clock=self.clock,
+        )
+        tools = ToolRunner(core.registry, sandbox)
+        runner = JobRunner(core.store, tools, core.registry, core.documents, clock=self.clock)
+        self.engine = Engine(
+            self.executions,
+            run_job=lambda tenant, job_id: runner.run_pending(tenant, job_id, limit_s=60),
+            settle_job=lambda tenant, job_id: core.service.settle(tenant, job_id, worker_gone=True),
+            wait=self.clock.advance,
+            retries=engine_retries,
+        )
+        self._execute = execute_app(ExecuteRoute(core.registry, core.service, runner, core.documents))
+        self._jobs = HttpApp()
+        add_job_routes(self._jobs, core.service, core.registry, core.documents)
+        self._jobs.close_routes()
+
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """One HTTP request. What was answered is on record before anything else happens."""
+        authorizer = {"tenant": TENANT, "key_id": "key", "scopes": "admin"}
+        text = None if body is None else json.dumps(body)
+        event = rest_event(method, path, text=text, headers=headers, authorizer=authorizer)
+        app = self._execute if path == "/v1/execute" else self._jobs
+        raw = app.resolve(event, LambdaContext())
+        answer = Answer(raw["statusCode"], {}, json.loads(raw["body"]))
+        with self.place.file("answers").open("a") as answers:
+            answers.write(json.dumps([f"{method} {path}", answer.status, answer.body]) + "\n")
+        return answer
+
+    def execute(self, tool: str = "work", *, prefer: str = "", key: str = "", **input: Any) -> Answer:
+        """`POST /v1/execute` of the witness."""
+        headers = {"Prefer": prefer, "Idempotency-Key": key}
+        body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.place.record), **input}}
+        return self.call("POST", "/v1/execute", body, {name: value for name, value in headers.items() if value})
+
+    def cancel(self, job_id: str) -> Answer:
+        return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
+
+    def schedule(self) -> None:
+        """The function that settles what nobody reads, as its schedule invokes it: when it fails, it comes again."""
+        with contextlib.suppress(ServiceUnavailable):
+            self.core.service.settle_lapsed()
+
+    def answers(self) -> list[Said]:
+        """All answers so far, of all processes."""
+        file = self.place.file("answers")
+        return [Said(*json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []

@@ -1,0 +1,148 @@
+"""A tool never runs on without its lease, however the table behaves; and no job is left behind."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock import job_runner
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job import Job
+from interlock.domain.job_status import JobStatus
+from interlock.ports import StaleJob
+from interlock.sandbox import Cancelled, Ending
+from tests.fakes.sandbox import Run, echoes, yields_to_cancel
+from tests.faults.arena import LIMIT_S, Arena, WatchedJobs, echo_index
+from tests.faults.invariants import counter_violations
+from tests.faults.ledger import history_violations
+
+PATIENCE_S = 20
+LEASE_S = job_runner.LEASE.total_seconds()
+MARGIN_S = job_runner.LEASE_MARGIN.total_seconds()
+
+
+class Held:
+    """A `Passage` that holds one call back until it is let go: it `began`, and arrives when the table answers."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.began = threading.Event()
+        self.let_go = threading.Event()
+
+    def call(self, name: str, action: Callable[[], Any]) -> Any:
+        if name == self._name:
+            self.began.set()
+            assert self.let_go.wait(PATIENCE_S), f"{name} was never let go"
+        return action()
+
+
+class Late:
+    """A `Passage` in which the first call of a name fails, and arrives when everybody has given it up."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._action: Callable[[], Any] | None = None
+
+    def call(self, name: str, action: Callable[[], Any]) -> Any:
+        if name == self._name and self._action is None:
+            self._action = action
+            raise ServiceUnavailable(service=name)
+        return action()
+
+    def arrive(self) -> None:
+        assert self._action is not None
+        self._action()
+
+
+@pytest.fixture
+def store() -> WatchedJobs:
+    return WatchedJobs()
+
+
+@pytest.fixture(autouse=True)
+def quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.01)
+
+
+def check(store: WatchedJobs, status: JobStatus) -> Job:
+    """One job is there, which ended so, by allowed steps, and was counted."""
+    [job] = store.all_jobs
+    assert job.status is status
+    assert not history_violations(store.ledger.histories[job.job_id])
+    assert not counter_violations([job], {"echo": store.metrics("echo")})
+    return job
+
+
+def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(tmp_path: Path, store: WatchedJobs) -> None:
+    claim = Held("store.create")
+    arena = Arena(store, echo_index(tmp_path), passage=claim)
+
+    def ends_first(run: Run) -> Ending:
+        assert claim.began.wait(PATIENCE_S)
+        threading.Timer(0.05, claim.let_go.set).start()
+        return echoes(run)
+
+    finished = arena.worker(ends_first).run_now(arena.new_job(), arena.call(), limit_s=LIMIT_S)
+    assert finished.job == check(store, JobStatus.SUCCEEDED)
+
+
+def test_a_claim_that_arrives_when_it_was_given_up_is_settled(tmp_path: Path, store: WatchedJobs) -> None:
+    claim = Late("store.create")
+    arena = Arena(store, echo_index(tmp_path), passage=claim)
+    with pytest.raises(ServiceUnavailable):
+        arena.worker(yields_to_cancel).run_now(arena.new_job(), arena.call(), limit_s=LIMIT_S)
+    assert store.all_jobs == []
+    claim.arrive()
+    assert store.metrics("echo")["say"].in_flight == 1
+    arena.bring_to_rest()
+    assert check(store, JobStatus.FAILED).error is not None
+
+
+def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(tmp_path: Path, store: WatchedJobs) -> None:
+    # A call may take longer than a lease lasts: who finds it run out must not meet a tool that runs on.
+    beat = Held("store.heartbeat")
+    arena = Arena(store, echo_index(tmp_path), passage=beat)
+    job = arena.submit()
+
+    def runs_on(run: Run) -> Ending:
+        arena.clock.advance(LEASE_S - MARGIN_S - 0.1)
+        assert beat.began.wait(PATIENCE_S)
+        assert run.until_cancelled() == "the lease cannot be kept"
+        beat.let_go.set()
+        return Cancelled(pid=1, how="stopped")
+
+    with pytest.raises(ServiceUnavailable):
+        arena.run_pending(job, runs_on)
+    arena.bring_to_rest()
+    assert check(store, JobStatus.FAILED).attempt == 1
+
+
+def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(tmp_path: Path, store: WatchedJobs) -> None:
+    beat = Held("store.heartbeat")
+    arena = Arena(store, echo_index(tmp_path), passage=beat)
+
+    def runs_on(run: Run) -> Ending:
+        assert beat.began.wait(PATIENCE_S)
+        beat.let_go.set()
+        return echoes(run)
+
+    arena.run_pending(arena.submit(), runs_on)
+    check(store, JobStatus.SUCCEEDED)
+
+
+@pytest.mark.parametrize(("call", "status"), [("store.settle", JobStatus.FAILED), ("store.change", JobStatus.FAILED)])
+def test_a_write_that_arrives_when_the_job_is_over_changes_nothing(
+    tmp_path: Path, store: WatchedJobs, call: str, status: JobStatus
+) -> None:
+    write = Late(call)
+    arena = Arena(store, echo_index(tmp_path), passage=write)
+    job = arena.submit()
+    with pytest.raises(ServiceUnavailable):
+        arena.run_pending(job)
+    arena.late.settle(job.tenant, job.job_id, worker_gone=True)
+    over = arena.read(job)
+    with pytest.raises(StaleJob):
+        write.arrive()
+    assert arena.read(job) == over == check(store, status)
