@@ -162,7 +162,8 @@ class JobService:
         try:
             self._write(job, after)
         except StaleJob as error:
-            return error.current or job
+            # It was settled or claimed meanwhile, or asked to stop: the last leaves its worker as gone as before.
+            return self._settled(error.current) if error.current else job
         return after
 
     def _write(self, before: Job, after: Job) -> None:

@@ -385,6 +385,16 @@ def test_a_worker_that_ends_its_job_while_it_is_settled_has_the_last_word(at: Se
     assert at.counted() == {"succeeded": 1}
 
 
+def test_a_job_that_is_asked_to_stop_while_it_is_settled_is_settled_all_the_same(at: Setting) -> None:
+    job = claimed(at, at.submit())
+    at.clock.advance(16)
+    at.race("settle", lambda: at.store.change(job, steps.cancel_requested(job, reason=None, now=at.clock())))
+    settled = at.service.settle("acme", job.job_id, worker_gone=True)
+    assert settled == at.stored(job)
+    assert (settled.status, settled.cancel and settled.cancel.outcome) == ("failed", CancelOutcome.TOO_LATE)
+    assert at.counted() == {"failed": 1}
+
+
 def test_a_pending_job_whose_execution_is_over_is_lost(at: Setting) -> None:
     job = at.submit()
     at.workflow.finish(job.job_id)
