@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.faults.counts import write_counts
 from tests.integration.dynamodb_local import missing
 
 # How long an example takes is the machine's affair: it proves nothing.
@@ -20,5 +21,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    write_counts(terminalreporter)
     if needed := missing():
         terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which needs {needed}")

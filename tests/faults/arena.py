@@ -18,7 +18,6 @@ from interlock.ports import JobStore
 from interlock.sandbox import Ending
 from interlock.tool_runner import ToolRunner
 from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
-from tests.fakes.plugins import a_plugin, an_index
 from tests.fakes.sandbox import Run, Script, ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs
 from tests.fakes.world import SETTINGS
@@ -77,9 +76,10 @@ class Arena:
     def __init__(
         self, store: JobStore, index: PluginIndex, *, passage: Passage | None = None, moment_s: float = MOMENT_S
     ) -> None:
-        self.store = through(passage or Faults(), "store", store)
+        self._passage = passage or Faults()
+        self.store = through(self._passage, "store", store)
         self.executions = MemoryWorkflow()
-        self.workflow = through(passage or Faults(), "workflow", self.executions)
+        self.workflow = through(self._passage, "workflow", self.executions)
         self.moment_s = moment_s
         self.runs: Counter[str] = Counter()
         self._index = index
@@ -146,18 +146,18 @@ class Arena:
         assert found is not None
         return found
 
-    def bring_to_rest(self) -> None:
-        """Executions go on, leases run out, and the schedule comes."""
-        for job_id, tenant in list(self.executions.running.items()):
+    def run_started(self) -> None:
+        """The workflow runs what was started."""
+        started = self._passage.call("workflow.look", lambda: list(self.executions.running.items()))
+        for job_id, tenant in started:
             self.worker().run_pending(tenant, job_id, limit_s=LIMIT_S)
             self.executions.finish(job_id)
+
+    def bring_to_rest(self) -> None:
+        """Executions go on, leases run out, and the schedule comes."""
+        self.run_started()
         self.late.settle_lapsed()
 
     def run_pending(self, job: Job, script: Script = echoes) -> Job | None:
         """The workflow's task."""
         return self.worker(script).run_pending(job.tenant, job.job_id, limit_s=LIMIT_S)
-
-
-def echo_index(folder: Path) -> PluginIndex:
-    """An index of one plugin, `echo`, without code."""
-    return an_index(folder, a_plugin())

@@ -1,22 +1,23 @@
 """What the tests of faults have in common."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from interlock import job_runner
-from tests.faults.backend import Backend
-from tests.faults.counts import COUNT, Report, write_counts
+from interlock.plugin_index import PluginIndex
+from tests.fakes.plugins import a_plugin, an_index
+from tests.faults.backend import Backend, running
+from tests.faults.counts import COUNT, Report
 from tests.faults.driver import Driver
 from tests.faults.runs import Laboratory
-from tests.faults.system import HEARTBEAT_S, new_sandbox, witness_index
+from tests.faults.system import new_sandbox, witness_index
 
 
 @pytest.fixture(scope="session")
 def backend() -> Iterator[Backend]:
-    backend = Backend()
-    yield backend
-    backend.close()
+    with running() as backend:
+        yield backend
 
 
 @pytest.fixture(scope="session")
@@ -29,16 +30,12 @@ def laboratory(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture
-def quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Heartbeats come sooner than each second."""
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", HEARTBEAT_S)
+def index(tmp_path: Path) -> PluginIndex:
+    """Of one plugin, `echo`, without code."""
+    return an_index(tmp_path / "index", a_plugin())
 
 
 @pytest.fixture
 def report(record_property: Callable[[str, object], None]) -> Report:
     """Tells in the summary how many of something there were."""
     return lambda what, where, count: record_property(COUNT, [what, where, count])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    write_counts(terminalreporter)

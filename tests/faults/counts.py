@@ -1,4 +1,4 @@
-"""How many crash points and orders were passed: told at the end of a test run."""
+"""How many crash points, orders and races were passed: told at the end of a test run."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -10,15 +10,9 @@ COUNT = "count"
 type Report = Callable[[str, str, int], None]
 """Takes what was counted, where, and how many there were."""
 
-_written = pytest.StashKey[bool]()
-
 
 def write_counts(terminalreporter: pytest.TerminalReporter) -> None:
-    """Writes the counts that tests have reported as a property of that name, of all processes. Once, whoever asks."""
-    stash = terminalreporter.config.stash
-    if stash.get(_written, False):
-        return
-    stash[_written] = True
+    """Writes the counts that tests have reported as a property of that name, of all processes."""
     counts: dict[str, Counter[str]] = {}
     for test in terminalreporter.getreports("passed"):
         for name, value in test.user_properties:

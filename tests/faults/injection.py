@@ -1,13 +1,20 @@
-"""Between the core and its ports: every call passes through one place, where it is counted, and may go wrong."""
+"""Between us and the outside world: every request passes through one place, where it is counted, and may go wrong.
+
+The table's and the bucket's are met where the SDK sends them, so that a write which came to be two is two, and what
+the adapters make of a failure is under test; those of the workflow at its port.
+"""
 
 import functools
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, cast
+
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import ConnectionClosedError
 
 from interlock.domain.errors import ServiceUnavailable
 from interlock.sandbox.processes import descendants
@@ -41,9 +48,37 @@ class _Through:
         return call
 
 
+def tap(client: Any, passage: Passage) -> None:
+    """Has each request of a botocore client go through the passage, under the name of its operation."""
+    endpoint = client._endpoint
+    endpoint.http_session = _Tapped(passage, endpoint.http_session)
+
+
+class _Tapped:
+    def __init__(self, passage: Passage, session: Any) -> None:
+        self._passage = passage
+        self._session = session
+
+    def send(self, request: AWSPreparedRequest) -> Any:
+        target = request.headers.get("X-Amz-Target", request.method)
+        name = target.decode() if isinstance(target, bytes) else target
+
+        def send() -> Any:
+            request.reset_stream()
+            return self._session.send(request)
+
+        try:
+            return self._passage.call(name.rpartition(".")[2], send)
+        except ServiceUnavailable as error:
+            raise ConnectionClosedError(endpoint_url=request.url) from error
+
+
 def _whole(result: Any) -> Any:
     """What comes piece by piece is one call like any other."""
     return iter(list(result)) if isinstance(result, Iterator) else result
+
+
+READS = frozenset({"GetItem", "Query", "GET"})
 
 
 class Fault(StrEnum):
@@ -65,10 +100,16 @@ class Fault(StrEnum):
     def deadly(self) -> bool:
         return self in {Fault.KILLED_BEFORE, Fault.KILLED_AFTER}
 
+    def among(self, calls: Iterable[str]) -> list[str]:
+        """Those of the calls at which it makes a difference: a read may come twice, or late."""
+        alike = READS if self in {Fault.SENT_TWICE, Fault.ARRIVES_LATE} else frozenset()
+        return [call for call in calls if call not in alike]
+
 
 class Faults:
-    """Counts calls. The `at`-th goes wrong in the way of `fault`, and no other; 0: none does. `calls` are their names
-    so far; `after` is told each one that has come back; `late` is the one that is still on its way.
+    """Counts calls. The `at`-th of those at which it makes a difference goes wrong in the way of `fault`, and no other;
+    0: none does. `calls` are the names of all so far; `after` is told each one that has come back; `late` is the one
+    that is still on its way.
 
     `last_words` is a file for the processes that stay behind when this one is killed: whoever waits for them reads it.
     """
@@ -85,7 +126,8 @@ class Faults:
     def call(self, name: str, action: Callable[[], Any]) -> Any:
         with self._lock:
             self.calls.append(name)
-            fault = self._fault if len(self.calls) == self._at else None
+            here = len(self._fault.among(self.calls)) == self._at and self._fault.among([name])
+            fault = self._fault if here else None
         if fault is Fault.ARRIVES_LATE:
             self.late = action
         if fault in {Fault.REFUSED, Fault.ARRIVES_LATE}:

@@ -1,22 +1,23 @@
 """What must hold at rest, of the table alone and of what clients were told."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
 from interlock.adapters.dynamo_items import job_from_item, metrics_from_items
-from interlock.domain.job import Job
+from interlock.adapters.dynamo_jobs import _deserialized
+from interlock.adapters.s3_files import S3Files
+from interlock.documents import Documents
+from interlock.domain.errors import NotFound
+from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from tests.faults.ledger import Ledger, recorded
-from tests.faults.system import Place, Said, client
+from tests.faults.system import BUCKET, Place, Said, client
 
 UNFINISHED = frozenset(JobStatus) - FINAL
 NOTHING_TOLD = {404: "not_found", 503: "unavailable"}
-
-_from_value = TypeDeserializer().deserialize
 
 type Counters = Mapping[str, Mapping[str, ExecutionMetrics]]
 """By plugin and tool."""
@@ -36,7 +37,7 @@ def contents(place: Place) -> Contents:
     pages = client("dynamodb", place.url).get_paginator("scan").paginate(TableName=place.table, ConsistentRead=True)
     of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "IDEMPOTENCY": []}
     for item in (item for page in pages for item in page["Items"]):
-        of_kind[item["pk"]["S"].partition("#")[0]].append({name: _from_value(value) for name, value in item.items()})
+        of_kind[item["pk"]["S"].partition("#")[0]].append(_deserialized(item))
     shards: dict[str, list[dict[str, Any]]] = {}
     for item in of_kind["METRICS"]:
         shards.setdefault(item["pk"].partition("#")[2], []).append(item)
@@ -51,6 +52,7 @@ def violations(place: Place, ledger: Ledger, answers: list[Said], *, keyed: bool
     """What does not hold of the table, the plugin's record and the answers. `keyed`: all was one request."""
     table = contents(place)
     found = [f"job {job.job_id} {problem}" for job in table.jobs for problem in ledger.violations(job)]
+    found += [f"job {job.job_id} has no result" for job in table.jobs if job.result and not readable(place, job.result)]
     found += counter_violations(table.jobs, table.counters)
     found += answer_violations(answers, table.jobs)
     if lost := ledger.histories.keys() - {job.job_id for job in table.jobs}:
@@ -59,6 +61,15 @@ def violations(place: Place, ledger: Ledger, answers: list[Said], *, keyed: bool
     if keyed and (len(table.jobs) != 1 or table.claims != 1 or runs > 1):
         found.append(f"under one key there are {len(table.jobs)} jobs, {table.claims} claims and {runs} runs")
     return found
+
+
+def readable(place: Place, stored: StoredJson) -> bool:
+    """The document is there, all of it."""
+    try:
+        document = Documents(S3Files(client("s3", place.url), BUCKET)).read(stored)
+    except NotFound:
+        return False
+    return len(json.dumps(document, separators=(",", ":"))) == stored.size_bytes
 
 
 def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:

@@ -110,3 +110,9 @@ def history_violations(history: list[Job]) -> list[str]:
         if after.attempt != before.attempt + claimed:
             found.append(f"went from attempt {before.attempt} to {after.attempt} as {after.status}")
     return found
+
+
+def end_of(job: Job) -> str:
+    """How a job ended, and what its cancel came to."""
+    outcome = job.cancel and job.cancel.outcome
+    return f"{job.status} {outcome}" if outcome else job.status

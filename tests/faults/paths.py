@@ -4,25 +4,30 @@ again after it."""
 from collections.abc import Callable
 from typing import Any
 
+from interlock.adapters.dynamo_items import LEASE_SHARDS
 from interlock.domain import job as jobs
 from interlock.domain.job_status import JobStatus
 from interlock.job_runner import LEASE
 from interlock.job_service import NewJob, starting_delta
 from tests.faults.invariants import contents
 from tests.faults.ledger import recorded
-from tests.faults.system import LONGER_THAN_LEASES_S, System
+from tests.faults.system import HEARTBEAT_S, LONGER_THAN_LEASES_S, System
 
 ASYNC = "respond-async"
+NEVER_S = 3600.0
 LARGE = 20_000
 """Characters that make a document too large for the table's item."""
 
-# What the steps of a path ask for.
-SUBMIT = ("objects.put", "store.create", "workflow.start")
-RUN = ("store.get", "store.change", "objects.get", "objects.put", "store.settle")
-READ = ("store.get", "objects.get")
-LOSE = ("store.get", "store.settle")
-START = ("workflow.start", "store.change")
-END = ("workflow.start", "store.settle")
+# What the steps of a path ask for: requests as they are sent to the table and the bucket, and calls of the workflow.
+START, STOP, FETCH, STORE = "workflow.start", "workflow.stop", "GET", "PUT"
+PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
+BEAT = UPDATE
+SUBMIT = (STORE, PUT, START)
+RUN = (GET, TRANSACT, FETCH, STORE, TRANSACT)
+READ = (GET, FETCH)
+LOSE = (GET, TRANSACT)
+RESTART = (START, UPDATE)
+END = (START, TRANSACT)
 
 type Until = Callable[[Callable[[], bool]], None]
 """Waits for a condition, or for the end of the path."""
@@ -37,7 +42,11 @@ class CrashPath:
     """What it asks of the outside world when nothing goes wrong, in any order, heartbeats aside."""
 
     beats = False
-    """It takes a heartbeat."""
+    """It takes a heartbeat, however fast the machine is; others take none, however slow it is."""
+
+    @property
+    def heartbeat_s(self) -> float:
+        return HEARTBEAT_S if self.beats else NEVER_S
 
     keyed = False
     """Under one idempotency key: there is at most one job and one run."""
@@ -68,7 +77,7 @@ class CrashPath:
 
 class Synchronous(CrashPath):
     name = "synchronous"
-    calls: tuple[str, ...] = ("store.create", "store.settle")
+    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
 
     def drive(self, system: System) -> None:
         system.execute()
@@ -82,19 +91,19 @@ class SynchronousLong(CrashPath):
     """With a heartbeat, and a result that goes to the bucket."""
 
     name = "synchronous, long"
-    calls: tuple[str, ...] = ("store.create", "objects.put", "store.settle")
+    calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT)
     beats = True
 
     def drive(self, system: System) -> None:
         system.execute(wait_for=str(system.place.file("beat")), size=LARGE)
 
     def after_call(self, system: System) -> Callable[[str], None]:
-        return lambda name: system.place.file("beat").touch() if name == "store.heartbeat" else None
+        return lambda name: system.place.file("beat").touch() if name == BEAT else None
 
 
 class SynchronousOverLimit(CrashPath):
     name = "synchronous, over its limit of time"
-    calls: tuple[str, ...] = ("store.create", "store.settle")
+    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
 
     def drive(self, system: System) -> None:
         system.execute("oversleep")
@@ -104,7 +113,7 @@ class SynchronousKeyed(CrashPath):
     """Sent twice under one key, the second time a minute later if the first came to nothing."""
 
     name = "synchronous, with an idempotency key"
-    calls: tuple[str, ...] = ("store.create", "objects.put", "store.settle", "store.create", *READ)
+    calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT, TRANSACT, *READ)
     keyed = True
 
     def drive(self, system: System) -> None:
@@ -149,7 +158,7 @@ class AsynchronousKeyed(Asynchronous):
     """Sent before and after the run, under one key."""
 
     name = "asynchronous, with an idempotency key"
-    calls: tuple[str, ...] = (*SUBMIT, *RUN, "objects.put", "store.create", *READ)
+    calls: tuple[str, ...] = (STORE, TRANSACT, START, *RUN, STORE, TRANSACT, *READ)
     key = "one"
     keyed = True
 
@@ -167,7 +176,7 @@ class SettledBySchedule(CrashPath):
     execution is over."""
 
     name = "asynchronous, settled by Catch and schedule"
-    calls: tuple[str, ...] = (*LOSE, "store.with_lapsed_lease", *START, *END)
+    calls: tuple[str, ...] = (*LOSE, *[QUERY] * LEASE_SHARDS, GET, *RESTART, GET, *END)
 
     def before(self, healthy: System) -> None:
         core, now = healthy.core, healthy.clock()
@@ -193,7 +202,7 @@ class SettledByReader(SettledBySchedule):
     """The same jobs, each read by its client when its lease has run out."""
 
     name = "asynchronous, settled by readers"
-    calls: tuple[str, ...] = (*LOSE, "store.get", *START, "store.get", *END)
+    calls: tuple[str, ...] = (*LOSE, GET, *RESTART, GET, *END)
 
     def drive(self, system: System) -> None:
         system.clock.advance(LONGER_THAN_LEASES_S)
@@ -203,7 +212,7 @@ class SettledByReader(SettledBySchedule):
 
 class CancelPending(CrashPath):
     name = "cancel, pending"
-    calls: tuple[str, ...] = ("store.get", "store.settle", "workflow.stop")
+    calls: tuple[str, ...] = (GET, TRANSACT, STOP)
 
     def before(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC)
@@ -219,8 +228,10 @@ class CancelPending(CrashPath):
 class CancelRunning(CrashPath):
     """The faults are the canceller's; the worker is well."""
 
+    heartbeat_s = HEARTBEAT_S
+
     name = "cancel, running, faults of the canceller"
-    calls: tuple[str, ...] = ("store.get", "store.change", "workflow.stop")
+    calls: tuple[str, ...] = (GET, UPDATE, STOP)
 
     def before(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC, wait_for=never(healthy))
@@ -243,7 +254,7 @@ class CancelledWorker(CrashPath):
     """The faults are the worker's; the canceller is well."""
 
     name = "cancel, running, faults of the worker"
-    calls: tuple[str, ...] = ("store.get", "store.change", "store.settle")
+    calls: tuple[str, ...] = (GET, TRANSACT, TRANSACT)
     beats = True
 
     def before(self, healthy: System) -> None:
@@ -268,7 +279,7 @@ class CancelledStubbornWorker(CancelledWorker):
 
 class CancelledSynchronousWorker(CrashPath):
     name = "cancel, running synchronously, faults of the worker"
-    calls: tuple[str, ...] = ("store.create", "store.settle")
+    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
     beats = True
 
     def drive(self, system: System) -> None:

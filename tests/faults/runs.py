@@ -5,16 +5,17 @@ import json
 import os
 import select
 import signal
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
+from interlock import job_runner
 from interlock.domain.job import Job
-from interlock.ports import AlreadyClaimed, JobExists, StaleJob
 from interlock.sandbox import Sandbox
 from tests.faults.backend import Backend
 from tests.faults.driver import CALLS, ERROR, LAST_WORDS, Command, Driver
@@ -58,22 +59,25 @@ class Laboratory:
     index: Path
     folder: Path
 
-    def run(self, path: CrashPath, fault: Fault, at: int) -> Went:
-        """A path on a table of its own, with a fault at its `at`-th call."""
-        with self._place() as place:
-            healthy = System(place, self.sandbox, engine_retries=path.engine_retries)
-            path.before(healthy)
-            calls, late = self._drive(path, fault, at, healthy)
-            self._bring_to_rest(healthy)
-            if late is not None:
-                with contextlib.suppress(StaleJob, JobExists, AlreadyClaimed):
-                    late()
-                self._bring_to_rest(healthy)
-            ledger = self.backend.ledger(place.table)
-            jobs = [history[-1] for history in ledger.histories.values()]
-            return Went(calls, jobs, violations(place, ledger, healthy.answers(), keyed=path.keyed))
+    def run(self, path: CrashPath, fault: Fault, at: int, *, defect: str = "") -> Went:
+        """A path on a table of its own, with a fault at its `at`-th call. `defect` is planted in its process too."""
+        with mock.patch.object(job_runner, "HEARTBEAT_S", path.heartbeat_s):
+            return self._run(path, Command(self._new_place(), path.name, fault, at, defect))
 
-    def _drive(self, path: CrashPath, fault: Fault, at: int, healthy: System) -> Driven:
+    def _run(self, path: CrashPath, command: Command) -> Went:
+        place = command.place
+        healthy = System(place, self.sandbox, engine_retries=path.engine_retries)
+        path.before(healthy)
+        calls, late = self._drive(path, command, healthy)
+        self._bring_to_rest(healthy)
+        if late is not None:
+            late()
+            self._bring_to_rest(healthy)
+        ledger = self.backend.ledger(place.table)
+        jobs = [history[-1] for history in ledger.histories.values()]
+        return Went(calls, jobs, violations(place, ledger, healthy.answers(), keyed=path.keyed))
+
+    def _drive(self, path: CrashPath, command: Command, healthy: System) -> Driven:
         over = threading.Event()
 
         def until(condition: Callable[[], bool]) -> None:
@@ -83,7 +87,7 @@ class Laboratory:
             beside = pool.submit(path.beside, healthy, until)
             wait_until(lambda: path.ready(healthy))
             try:
-                driven = (self._in_a_process if fault.deadly else self._here)(path, fault, at, healthy.place)
+                driven = self._in_a_process(command) if command.fault.deadly else self._here(path, command)
             finally:
                 over.set()
             path.again(healthy)
@@ -91,16 +95,17 @@ class Laboratory:
             beside.result(PATIENCE_S)
         return driven
 
-    def _here(self, path: CrashPath, fault: Fault, at: int, place: Place) -> Driven:
-        faults = Faults(fault, at)
-        system = System(place, self.sandbox, faults=faults, engine_retries=path.engine_retries)
+    def _here(self, path: CrashPath, command: Command) -> Driven:
+        faults = Faults(command.fault, command.at)
+        system = System(command.place, self.sandbox, faults=faults, engine_retries=path.engine_retries)
         faults.after = path.after_call(system)
         path.drive(system)
         return Driven(faults.calls, faults.late)
 
-    def _in_a_process(self, path: CrashPath, fault: Fault, at: int, place: Place) -> Driven:
+    def _in_a_process(self, command: Command) -> Driven:
+        place = command.place
         others = recorded(place.record)
-        ended = self.driver.carry_out(Command(place, path.name, fault, at))
+        ended = self.driver.carry_out(command)
         wait_for_ends(place, recorded(place.record)[len(others) :])
         assert ended in {0, -signal.SIGKILL}, place.file(ERROR).read_text()
         return Driven(json.loads(place.file(CALLS).read_text()) if ended == 0 else None)
@@ -115,13 +120,9 @@ class Laboratory:
             healthy.clock.advance(LONGER_THAN_LEASES_S)
             healthy.core.service.settle_lapsed()
 
-    @contextmanager
-    def _place(self) -> Iterator[Place]:
-        folder = self.folder / str(len(list(self.folder.iterdir())))
-        folder.mkdir()
-        table = self.backend.new_table(folder / "record")
-        yield Place(self.backend.url, table, str(self.index), str(folder))
-        self.backend.drop_table(table)
+    def _new_place(self) -> Place:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return Place(self.backend.url, self.backend.new_table(folder / "record"), str(self.index), str(folder))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

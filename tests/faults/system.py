@@ -1,7 +1,9 @@
 """The functions as their handlers compose them, on the shared table, with faults in their ports."""
 
 import contextlib
+import functools
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,40 +24,43 @@ from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
 from interlock.job_runner import JobRunner
 from interlock.plugin_index import PluginIndex, _describe
+from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
 from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
 from tests.fakes.outside import RecordingSink
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
-from tests.faults.injection import Faults, through
+from tests.faults.injection import Faults, tap, through
 from tests.faults.workflow import Engine, Executions
 
 ROOT = Path(__file__).parents[2]
 WITNESS = Path(__file__).parent / "plugins" / "witness.py"
 REGION = "us-east-1"
+BUCKET = "documents"
 TENANT = "acme"
 LONGER_THAN_LEASES_S = 61
 HEARTBEAT_S = 0.2
 """A faster heart than the real one, so that a run of many crash points takes no minutes."""
 
 
-_clients: dict[tuple[str, str], Any] = {}
+_session = boto3.session.Session("local", "local", region_name=REGION)
+_making = threading.Lock()
 
 
-def client(service: str, url: str) -> Any:
-    """A client of this process, made once: they are safe for threads. What fails on loopback fails for good."""
-    if (service, url) not in _clients:
-        config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50, parameter_validation=False)
-        session = boto3.session.Session("local", "local", region_name=REGION)
-        _clients[service, url] = session.client(  # type: ignore[call-overload]  # its overloads are by literal
-            service, endpoint_url=url, config=config
-        )
-    return _clients[service, url]
+def new_client(service: str, url: str) -> Any:
+    """What fails on loopback fails for good: nothing is tried again."""
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50, parameter_validation=False)
+    with _making:
+        return _session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by literal
+
+
+client = functools.cache(new_client)
+"""One for this process: they are safe for threads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run takes place: what survives all of its processes. The bucket has the name of the table."""
+    """Where a run takes place: what survives all of its processes."""
 
     url: str
     table: str
@@ -110,16 +115,21 @@ class System:
     def __init__(
         self, place: Place, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
     ) -> None:
-        faults = faults or Faults()
         self.place = place
         self.clock = MovableClock()
         self.executions = Executions(place.file("executions"))
-        store = DynamoJobs(client("dynamodb", place.url), place.table)
+        make = client if faults is None else new_client
+        table, bucket = make("dynamodb", place.url), make("s3", place.url)
+        workflow: Workflow = self.executions
+        if faults is not None:
+            tap(table, faults)
+            tap(bucket, faults)
+            workflow = through(faults, "workflow", workflow)
         self.core = core = Core(
-            Settings(place.table, place.table, "arn", timedelta(days=7)),
-            store=through(faults, "store", store),
-            workflow=through(faults, "workflow", self.executions),
-            objects=through(faults, "objects", S3Files(client("s3", place.url), place.table)),
+            Settings(place.table, BUCKET, "arn", timedelta(days=7)),
+            store=DynamoJobs(table, place.table),
+            workflow=workflow,
+            objects=S3Files(bucket, BUCKET),
             index=PluginIndex(Path(place.index)),
             sink=RecordingSink(),
             clock=self.clock,

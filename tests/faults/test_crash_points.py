@@ -5,39 +5,55 @@ from collections import Counter
 import pytest
 
 from tests.faults.counts import Report
+from tests.faults.defects import DEFECTS_AT_A_FAULT, Shows
 from tests.faults.injection import Fault
-from tests.faults.paths import PATHS, CancelledStubbornWorker
+from tests.faults.paths import BEAT, PATHS, CancelledStubbornWorker
 from tests.faults.runs import Laboratory
-
-BEAT = "store.heartbeat"
 
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("name", PATHS)
-def test_every_call_may_go_wrong(
-    laboratory: Laboratory, quick_heart: None, report: Report, name: str, fault: Fault
-) -> None:
-    path, found, at = PATHS[name], [], 0
-    while True:
-        at += 1
-        went = laboratory.run(path, fault, at)
-        found += [f"call {at} {fault}: {problem}" for problem in went.violations]
-        if went.calls is not None and len(went.calls) < at:
-            break  # it had no such call: nothing went wrong any more
+def test_every_call_may_go_wrong(laboratory: Laboratory, report: Report, name: str, fault: Fault) -> None:
+    path, found, passed = PATHS[name], [], 0
+    calls = len(fault.among(path.calls))
+    # Until there is no such call any more. How many heartbeats there are is not known before.
+    while passed < calls or path.beats:
+        went = laboratory.run(path, fault, passed + 1)
+        found += [f"call {passed + 1} {fault}: {problem}" for problem in went.violations]
+        if went.calls is not None and len(fault.among(went.calls)) <= passed:
+            break
+        passed += 1
     assert not found, "\n".join(found)
-    assert Counter(call for call in went.calls if call != BEAT) == Counter(path.calls)
-    assert at - 1 >= len(path.calls) + path.beats
-    assert (BEAT in went.calls) or not path.beats
-    report("crash points", name, at - 1)
+    assert passed >= calls + path.beats
+    report("crash points", name, passed)
 
 
-def test_a_stubborn_tool_is_gone_when_its_cancel_is_written(laboratory: Laboratory, quick_heart: None) -> None:
-    # Without a fault: every path passes, and this one takes its two seconds.
+@pytest.mark.parametrize("name", PATHS)
+def test_without_a_fault(laboratory: Laboratory, name: str) -> None:
+    path = PATHS[name]
+    went = laboratory.run(path, Fault.REFUSED, at=0)
+    calls = Counter(went.calls)
+    assert not went.violations
+    assert not path.beats or calls.pop(BEAT)
+    assert calls == Counter(path.calls)
+
+
+def test_a_stubborn_tool_is_gone_when_its_cancel_is_written(laboratory: Laboratory) -> None:
+    # Without a fault alone: it takes its two seconds.
     went = laboratory.run(CancelledStubbornWorker(), Fault.REFUSED, at=0)
     assert not went.violations
     assert [(job.status, job.cancel and job.cancel.outcome) for job in went.jobs] == [("cancelled", "killed")]
 
 
+@pytest.mark.parametrize("shows", DEFECTS_AT_A_FAULT, ids=lambda shows: shows.defect.__name__)
+def test_a_fault_brings_a_defect_to_light(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, shows: Shows
+) -> None:
+    shows.defect(monkeypatch.setattr)
+    went = laboratory.run(shows.path, shows.fault, shows.at, defect=shows.defect.__name__)
+    assert went.violations
+
+
 def test_there_are_as_many_crash_points_as_there_were() -> None:
-    least = sum(len(path.calls) + path.beats for path in PATHS.values()) * len(Fault)
+    least = sum(len(fault.among(path.calls)) + path.beats for path in PATHS.values() for fault in Fault)
     assert least >= 440

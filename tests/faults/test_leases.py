@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,11 @@ from interlock import job_runner
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
+from interlock.plugin_index import PluginIndex
 from interlock.ports import StaleJob
 from interlock.sandbox import Cancelled, Ending
 from tests.fakes.sandbox import Run, echoes, yields_to_cancel
-from tests.faults.arena import LIMIT_S, Arena, WatchedJobs, echo_index
+from tests.faults.arena import LIMIT_S, Arena, WatchedJobs
 from tests.faults.invariants import counter_violations
 from tests.faults.ledger import history_violations
 
@@ -75,9 +75,9 @@ def check(store: WatchedJobs, status: JobStatus) -> Job:
     return job
 
 
-def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(tmp_path: Path, store: WatchedJobs) -> None:
+def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(index: PluginIndex, store: WatchedJobs) -> None:
     claim = Held("store.create")
-    arena = Arena(store, echo_index(tmp_path), passage=claim)
+    arena = Arena(store, index, passage=claim)
 
     def ends_first(run: Run) -> Ending:
         assert claim.began.wait(PATIENCE_S)
@@ -88,9 +88,9 @@ def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(tmp_path: Path,
     assert finished.job == check(store, JobStatus.SUCCEEDED)
 
 
-def test_a_claim_that_arrives_when_it_was_given_up_is_settled(tmp_path: Path, store: WatchedJobs) -> None:
+def test_a_claim_that_arrives_when_it_was_given_up_is_settled(index: PluginIndex, store: WatchedJobs) -> None:
     claim = Late("store.create")
-    arena = Arena(store, echo_index(tmp_path), passage=claim)
+    arena = Arena(store, index, passage=claim)
     with pytest.raises(ServiceUnavailable):
         arena.worker(yields_to_cancel).run_now(arena.new_job(), arena.call(), limit_s=LIMIT_S)
     assert store.all_jobs == []
@@ -100,10 +100,10 @@ def test_a_claim_that_arrives_when_it_was_given_up_is_settled(tmp_path: Path, st
     assert check(store, JobStatus.FAILED).error is not None
 
 
-def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(tmp_path: Path, store: WatchedJobs) -> None:
+def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(index: PluginIndex, store: WatchedJobs) -> None:
     # A call may take longer than a lease lasts: who finds it run out must not meet a tool that runs on.
     beat = Held("store.heartbeat")
-    arena = Arena(store, echo_index(tmp_path), passage=beat)
+    arena = Arena(store, index, passage=beat)
     job = arena.submit()
 
     def runs_on(run: Run) -> Ending:
@@ -119,9 +119,9 @@ def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(tmp_path: P
     assert check(store, JobStatus.FAILED).attempt == 1
 
 
-def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(tmp_path: Path, store: WatchedJobs) -> None:
+def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(index: PluginIndex, store: WatchedJobs) -> None:
     beat = Held("store.heartbeat")
-    arena = Arena(store, echo_index(tmp_path), passage=beat)
+    arena = Arena(store, index, passage=beat)
 
     def runs_on(run: Run) -> Ending:
         assert beat.began.wait(PATIENCE_S)
@@ -134,10 +134,10 @@ def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(tmp_path: Path, s
 
 @pytest.mark.parametrize(("call", "status"), [("store.settle", JobStatus.FAILED), ("store.change", JobStatus.FAILED)])
 def test_a_write_that_arrives_when_the_job_is_over_changes_nothing(
-    tmp_path: Path, store: WatchedJobs, call: str, status: JobStatus
+    index: PluginIndex, store: WatchedJobs, call: str, status: JobStatus
 ) -> None:
     write = Late(call)
-    arena = Arena(store, echo_index(tmp_path), passage=write)
+    arena = Arena(store, index, passage=write)
     job = arena.submit()
     with pytest.raises(ServiceUnavailable):
         arena.run_pending(job)

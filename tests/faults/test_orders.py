@@ -1,22 +1,20 @@
 """Who meets on a job may do so in any order of their calls: each order is tried, and each leaves the invariants."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import pytest
 
 from interlock.domain.job import Job
 from interlock.plugin_index import PluginIndex
 from interlock.ports import AlreadyClaimed
-from tests.faults.arena import INPUT, LIMIT_S, Arena, WatchedJobs, echo_index
+from tests.faults.arena import INPUT, LIMIT_S, Arena, WatchedJobs
 from tests.faults.counts import Report
+from tests.faults.defects import DEFECTS_IN_AN_ORDER, Defect
 from tests.faults.invariants import counter_violations
-from tests.faults.ledger import history_violations
+from tests.faults.ledger import end_of, history_violations
 from tests.faults.orders import Actor, Gate, every_order
-
-LEAST = 9
-"""In fewer orders no two actors meet."""
 
 type Cast = Callable[[Arena], Sequence[Actor]]
 
@@ -83,20 +81,31 @@ def under_one_key(arena: Arena) -> Sequence[Actor]:
     ]
 
 
-CASTS: dict[str, Cast] = {
-    "a cancel meets a run": submitted(run, cancel),
-    "two cancels meet a run": submitted(run, cancel, cancel),
-    "three claims": submitted(run, run, run),
-    "the Catch meets a worker that is well": submitted(run, catch),
-    "a late reader meets a slow worker": submitted(run, read_late),
-    "the schedule, a cancel and a slow worker": submitted(run, cancel, schedule),
-    "a late reader, a cancel and a slow worker": submitted(run, cancel, read_late),
-    "two settlers and a cancel": held(schedule, read_late, cancel),
-    "three settlers": held(schedule, read_late, catch),
-    "two start what was not started": unstarted(schedule, read_late),
-    "two start what was not started, and one cancels it": unstarted(schedule, read_late, cancel),
-    "requests under one key": under_one_key,
+def submit_and_run(arena: Arena) -> Sequence[Actor]:
+    """The engine is quick."""
+    return [arena.submit, arena.run_started]
+
+
+PREVENTED, TOO_LATE = "cancelled prevented", "succeeded too_late"
+LOST, LOST_TOO_LATE = "failed", "failed too_late"
+ANY_END = {PREVENTED, TOO_LATE, "succeeded", LOST, LOST_TOO_LATE}
+
+CASTS: dict[str, tuple[Cast, set[str]]] = {
+    "a submit meets its execution": (submit_and_run, {"succeeded"}),
+    "a cancel meets a run": (submitted(run, cancel), {"succeeded", TOO_LATE, PREVENTED}),
+    "two cancels meet a run": (submitted(run, cancel, cancel), {"succeeded", TOO_LATE, PREVENTED}),
+    "three claims": (submitted(run, run, run), {"succeeded"}),
+    "the Catch meets a worker that is well": (submitted(run, catch), {"succeeded", LOST}),
+    "a late reader meets a slow worker": (submitted(run, read_late), {"succeeded", LOST}),
+    "the schedule, a cancel and a slow worker": (submitted(run, cancel, schedule), ANY_END),
+    "a late reader, a cancel and a slow worker": (submitted(run, cancel, read_late), ANY_END),
+    "two settlers and a cancel": (held(schedule, read_late, cancel), {LOST, LOST_TOO_LATE}),
+    "three settlers": (held(schedule, read_late, catch), {LOST}),
+    "two start what was not started": (unstarted(schedule, read_late), {"succeeded"}),
+    "two start what was not started, and one cancels it": (unstarted(schedule, read_late, cancel), {PREVENTED}),
+    "requests under one key": (under_one_key, {"succeeded"}),
 }
+"""Who meets, and the ends to which that comes: these and no others."""
 
 
 @dataclass
@@ -105,7 +114,13 @@ class Theatre:
 
     cast: Cast
     index: PluginIndex
-    plays: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def play_all(self) -> int:
+        """Returns in how many orders."""
+        orders = [tuple(order) for order in every_order(self.play)]
+        assert len(set(orders)) == len(orders)
+        return len(orders)
 
     def play(self, choices: Sequence[int]) -> list[list[int]]:
         gate, store = Gate(), WatchedJobs()
@@ -122,7 +137,7 @@ class Theatre:
         if len(store.all_jobs) != 1:
             problems.append(f"there are {len(store.all_jobs)} jobs")
         assert not problems, f"{problems} after {steps}, which came to {came}"
-        self.plays += 1
+        self.ends.update(map(end_of, store.all_jobs))
         return options
 
 
@@ -131,8 +146,17 @@ def _may_be_told(error: Exception) -> bool:
 
 
 @pytest.mark.parametrize("name", CASTS)
-def test_in_every_order(tmp_path: Path, report: Report, name: str) -> None:
-    theatre = Theatre(CASTS[name], echo_index(tmp_path / "index"))
-    orders = {tuple(order) for order in every_order(theatre.play)}
-    assert len(orders) == theatre.plays >= LEAST
-    report("orders", name, len(orders))
+def test_in_every_order(index: PluginIndex, report: Report, name: str) -> None:
+    cast, ends = CASTS[name]
+    theatre = Theatre(cast, index)
+    report("orders", name, theatre.play_all())
+    assert set(theatre.ends) == ends, theatre.ends
+
+
+@pytest.mark.parametrize(("defect", "name"), DEFECTS_IN_AN_ORDER, ids=lambda one: getattr(one, "__name__", one))
+def test_an_order_brings_a_defect_to_light(
+    index: PluginIndex, monkeypatch: pytest.MonkeyPatch, defect: Defect, name: str
+) -> None:
+    defect(monkeypatch.setattr)
+    with pytest.raises(AssertionError):
+        test_in_every_order(index, lambda *_: None, name)

@@ -1,8 +1,11 @@
 """Races by the thousand: whoever wins, no job takes a step that is not allowed, and the counters are exact."""
 
+import os
+import statistics
 import sys
+import timeit
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +14,30 @@ import pytest
 from interlock import job_runner
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.domain.job import Job
+from interlock.plugin_index import PluginIndex
+from interlock.ports import JobFilter
 from tests.faults import races
-from tests.faults.arena import MOMENT_S, Arena, WatchedJobs, echo_index
+from tests.faults.arena import MOMENT_S, Arena, WatchedJobs
 from tests.faults.backend import Backend
+from tests.faults.counts import Report
 from tests.faults.invariants import counter_violations
-from tests.faults.ledger import history_violations
+from tests.faults.ledger import Ledger, end_of, history_violations
 from tests.faults.races import Race, Track
 from tests.faults.system import client
+from tests.integration import clients, dynamodb_local
 
 THOUSAND = 1000
 SOME = 300
-ON_A_TABLE = 100
+ON_MOTO = 50
 PER_TABLE = 10
 """moto copies a table for each transaction."""
 
+ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "250"))
+"""Each takes 30 ms and more."""
+
+CALLS_OF_A_MOMENT = 12
+
 type Kind = Callable[[Arena], Race]
-type Histories = Mapping[str, list[Job]]
 
 
 @pytest.fixture
@@ -40,40 +51,50 @@ def track() -> Iterator[Track]:
     sys.setswitchinterval(interval)
 
 
-def run(kind: Kind, arena: Arena, track: Track, count: int) -> None:
-    for _ in range(count):
-        race = kind(arena)
-        came = track.run(race, arena.moment_s)
-        assert race.verdict(came), came
-    arena.bring_to_rest()
-
-
-def check(arena: Arena, histories: Histories) -> Counter[str]:
-    """The invariants; returns how often each end came."""
-    jobs = [history[-1] for history in histories.values()]
-    found = [problem for history in histories.values() for problem in history_violations(history)]
-    found += [f"{job.job_id} is still {job.status}" for job in jobs if not job.finished]
-    found += [
-        f"{job.job_id} ran {arena.runs[job.job_id]} times" for job in jobs if arena.runs[job.job_id] > job.attempt
-    ]
-    found += counter_violations(jobs, {"echo": arena.store.metrics("echo")})
-    assert not found, "\n".join(found)
-    return Counter(f"{job.status} {job.cancel.outcome if job.cancel else ''}".strip() for job in jobs)
-
-
 @dataclass(frozen=True, slots=True)
 class Series:
-    """How many races of a kind, and the ends that come sooner or later."""
+    """Races of a kind, how many, and the ends that come sooner or later."""
 
     kind: Kind
     count: int
     ends: frozenset[str]
 
+    def run(self, arena: Arena, track: Track, count: int) -> None:
+        for _ in range(count):
+            race = self.kind(arena)
+            came = track.run(race, arena.moment_s)
+            assert race.verdict(came), came
+        arena.bring_to_rest()
+
+    def check(self, arena: Arena, ledger: Ledger | None = None) -> Counter[str]:
+        """The invariants; returns how often each end came."""
+        jobs = all_jobs(arena)
+        found = [f"{job.job_id} is still {job.status}" for job in jobs if not job.finished]
+        found += [f"{job.job_id} ran too often" for job in jobs if arena.runs[job.job_id] > job.attempt]
+        found += counter_violations(jobs, {"echo": arena.store.metrics("echo")})
+        if ledger is not None:
+            assert ledger.histories.keys() == {job.job_id for job in jobs}
+            found += [problem for history in ledger.histories.values() for problem in history_violations(history)]
+        assert not found, "\n".join(found)
+        return Counter(map(end_of, jobs))
+
+
+def all_jobs(arena: Arena) -> list[Job]:
+    jobs: list[Job] = []
+    before_id = None
+    while True:
+        page, before_id = arena.store.page(JobFilter("acme"), limit=100, before_id=before_id)
+        jobs += page
+        if before_id is None:
+            return jobs
+
 
 COMPLETIONS = frozenset({"cancelled stopped", "succeeded too_late", "succeeded"})
-IN_MEMORY = [
+THE_TWO = [
     Series(races.cancel_against_completion, THOUSAND, COMPLETIONS),
     Series(races.claims, THOUSAND, frozenset({"succeeded"})),
+]
+OTHERS = [
     Series(races.cancel_against_claim, SOME, frozenset({"cancelled prevented", "succeeded too_late", "succeeded"})),
     Series(races.settling_against_a_slow_end, SOME, frozenset({"succeeded", "failed"})),
     Series(races.cancel_against_settling, SOME, frozenset({"failed", "failed too_late"})),
@@ -82,35 +103,70 @@ IN_MEMORY = [
 ]
 
 
-@pytest.mark.parametrize("series", IN_MEMORY, ids=lambda series: series.kind.__name__)
-def test_in_memory(tmp_path: Path, track: Track, monkeypatch: pytest.MonkeyPatch, series: Series) -> None:
+def name(series: Series) -> str:
+    return series.kind.__name__
+
+
+@pytest.mark.parametrize("series", THE_TWO + OTHERS, ids=name)
+def test_in_memory(
+    index: PluginIndex, track: Track, monkeypatch: pytest.MonkeyPatch, report: Report, series: Series
+) -> None:
     monkeypatch.setattr(job_runner, "HEARTBEAT_S", MOMENT_S / 4)
     store = WatchedJobs()
-    arena = Arena(store, echo_index(tmp_path / "index"))
-    run(series.kind, arena, track, series.count)
-    came = check(arena, store.ledger.histories)
+    arena = Arena(store, index)
+    series.run(arena, track, series.count)
+    came = series.check(arena, store.ledger)
     assert came.total() == series.count
     assert set(came) == series.ends, came
+    report("races", f"{name(series)} in memory", series.count)
 
 
-ON_TABLES = [
-    Series(races.cancel_against_completion, ON_A_TABLE, COMPLETIONS),
-    Series(races.claims, ON_A_TABLE, frozenset({"succeeded"})),
-]
+@pytest.fixture(scope="session")
+def dynamodb_local_url() -> Iterator[str]:
+    with dynamodb_local.running() as url:
+        yield url
 
 
-@pytest.mark.parametrize("series", ON_TABLES, ids=lambda series: series.kind.__name__)
-def test_on_a_table(
-    tmp_path: Path, backend: Backend, track: Track, monkeypatch: pytest.MonkeyPatch, series: Series
+@pytest.fixture
+def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Arena]:
+    """An arena on this table at this URL. There a moment is as long as a few calls take, on this machine as it is."""
+
+    def arena(url: str, table: str) -> Arena:
+        store = DynamoJobs(client("dynamodb", url), table)
+        call_s = statistics.median(timeit.repeat(lambda: store.get("acme", "none"), number=1, repeat=9))
+        monkeypatch.setattr(job_runner, "HEARTBEAT_S", call_s)
+        return Arena(store, index, moment_s=CALLS_OF_A_MOMENT * call_s)
+
+    return arena
+
+
+@pytest.mark.parametrize("series", THE_TWO, ids=name)
+def test_on_moto(
+    backend: Backend, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
 ) -> None:
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", 5 * MOMENT_S)
-    index = echo_index(tmp_path / "index")
     came: Counter[str] = Counter()
-    for _ in range(series.count // PER_TABLE):
-        table = backend.new_table(tmp_path / "record")
-        arena = Arena(DynamoJobs(client("dynamodb", backend.url), table), index, moment_s=20 * MOMENT_S)
-        run(series.kind, arena, track, PER_TABLE)
-        came += check(arena, backend.ledger(table).histories)
-        backend.drop_table(table)
-    assert came.total() == series.count
-    assert set(came) <= series.ends, came
+    for _ in range(ON_MOTO // PER_TABLE):
+        table = backend.new_table(Path("no plugin runs here"))
+        arena = on_a_table(backend.url, table)
+        series.run(arena, track, PER_TABLE)
+        came += series.check(arena, backend.ledger(table))
+    assert set(came) == series.ends, came
+    report("races", f"{name(series)} on moto", came.total())
+
+
+# In one process, so that one Java machine is started. Its conditions and transactions are AWS's own, and it answers
+# many requests at a time.
+if not dynamodb_local.missing():
+
+    @pytest.mark.timeout(600)  # for any number of races
+    @pytest.mark.xdist_group("dynamodb-local")
+    @pytest.mark.parametrize("series", THE_TWO, ids=name)
+    def test_on_dynamodb_local(
+        dynamodb_local_url: str, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
+    ) -> None:
+        clients.create_table(client("dynamodb", dynamodb_local_url), name(series))
+        arena = on_a_table(dynamodb_local_url, name(series))
+        series.run(arena, track, ON_DYNAMODB_LOCAL)
+        came = series.check(arena)
+        assert set(came) == series.ends, came
+        report("races", f"{name(series)} on DynamoDB Local", came.total())

@@ -17,11 +17,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Runs it; the URL at which it answers."""
+def running(module: str = "tests.integration.moto_server") -> Iterator[str]:
+    """Runs it; the URL at which it answers. `module` is what calls `serve`."""
     # It is no part of what is measured.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    command = [sys.executable, "-m", "tests.integration.moto_server"]
+    command = [sys.executable, "-m", module]
     # It ends when its standard input does: with us, however we end.
     with subprocess.Popen(
         command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -49,7 +49,8 @@ class OneAtATime:
             return list(self._app(environ, start_response))
 
 
-def main() -> None:
+def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
+    """Serves what is made of moto's application, tells where, and ends with standard input."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
@@ -59,7 +60,7 @@ def main() -> None:
         def log(self, *_: object) -> None:
             """No line for each request."""
 
-    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
+    app = made_of(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
@@ -67,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(OneAtATime)

@@ -1,0 +1,202 @@
+"""Mistakes that a change could make in the product, each with where it shows: the proof that the checks can fail."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from interlock.adapters import dynamo_jobs
+from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.domain import job as jobs
+from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
+from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.job import Cancel, CancelOutcome, Job
+from interlock.domain.job_status import JobStatus
+from interlock.domain.metrics import MetricsDelta
+from interlock.domain.outcome import Outcome
+from interlock.job_runner import Finished, JobRunner, Lease
+from interlock.job_service import START_LEASE, JobService, ending_delta, starting_delta
+from interlock.ports import StaleJob
+from tests.faults.injection import Fault
+from tests.faults.paths import (
+    Asynchronous,
+    AsynchronousRetried,
+    CancelledStubbornWorker,
+    CancelRunning,
+    CrashPath,
+    SettledBySchedule,
+    Synchronous,
+    SynchronousKeyed,
+    SynchronousLong,
+)
+
+type Plant = Callable[[object, str, Any], None]
+"""Sets an attribute, as `setattr` does."""
+
+type Defect = Callable[[Plant], None]
+
+
+def write_counters_apart(plant: Plant) -> None:
+    """A job and its counters are two writes."""
+
+    def transact(
+        self: DynamoJobs, write: dict[str, Any], delta: MetricsDelta | None, claim: dict[str, Any] | None = None
+    ) -> None:
+        [(kind, arguments)] = write.items()
+        self._conditional(getattr(self._client, f"{kind.lower()}_item"), arguments)
+        assert delta is not None
+        self._client.transact_write_items(TransactItems=[{"Update": self._counters(delta, 0)}])  # type: ignore[typeddict-item]
+
+    plant(DynamoJobs, "_transact", transact)
+
+
+def write_claims_apart(plant: Plant) -> None:
+    """A job and its idempotency key are two writes."""
+    whole = DynamoJobs.create
+
+    def create(
+        self: DynamoJobs, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None
+    ) -> None:
+        whole(self, job, started)
+        if once is not None:
+            self._client.put_item(**self._claim(once, job.created_at))
+
+    plant(DynamoJobs, "create", create)
+
+
+def overwrite_ends(plant: Plant) -> None:
+    """A write of a job has no condition but that it is there."""
+    plant(dynamo_jobs, "SAME_STATUS_AND_ATTEMPT", f"({dynamo_jobs.SAME_STATUS_AND_ATTEMPT}) OR attribute_exists(pk)")
+
+
+def revive_by_heartbeat(plant: Plant) -> None:
+    """A heartbeat has no condition but that the job is there."""
+    plant(dynamo_jobs, "STILL_MINE", f"({dynamo_jobs.STILL_MINE}) OR attribute_exists(pk)")
+
+
+def claim_without_condition(plant: Plant) -> None:
+    """A job is taken whatever was heard of it."""
+
+    def change(self: DynamoJobs, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+        with_any = f"({dynamo_jobs.SAME_STATUS_AND_ATTEMPT}) OR attribute_exists(pk)"
+        self._transact({"Update": self._update(before, after, with_any)}, started)
+
+    plant(DynamoJobs, "change", change)
+
+
+def cancel_before_the_end(plant: Plant) -> None:
+    """The worker writes `cancelled` when it learns of the cancel, and stops the tool then."""
+    beat = Lease._beat
+
+    def eager(self: Lease) -> None:
+        beat(self)
+        if self.job.status is JobStatus.CANCELLING:
+            outcome = replace(Outcome.cancelled("stopped"), execution_time_ms=1.0)
+            after = jobs.ended(self.job, outcome, result=None, progress=None, now=self._clock())
+            self._store.settle(self.job, after, ending_delta(self.job, after))
+
+    plant(Lease, "_beat", eager)
+
+
+def cancel_at_once(plant: Plant) -> None:
+    """The canceller writes `cancelled` itself."""
+
+    def cancelled(job: Job, *, reason: str | None, now: datetime) -> Job:
+        error = ErrorInfo(ErrorCode.CANCELLED, "It was cancelled.")
+        cancel = Cancel(now, reason, CancelOutcome.STOPPED)
+        over = replace(job, status=JobStatus.CANCELLED, cancel=cancel, error=error, execution_time_ms=1.0)
+        return replace(over, completed_at=now, updated_at=now, lease_expires_at=None)
+
+    plant(jobs, "cancel_requested", cancelled)
+
+
+def leave_what_never_started(plant: Plant) -> None:
+    """A job whose execution was not started is left to itself."""
+    plant(JobService, "_restarted", lambda _self, job: job)
+
+
+def lose_without_counting(plant: Plant) -> None:
+    """A job whose worker is gone ends without its counters."""
+    plant(JobService, "_write", lambda self, before, after: self._store.change(before, after))
+
+
+def run_without_a_lease(plant: Plant) -> None:
+    """A tool goes on though its claim failed."""
+
+    def keep(self: Lease) -> None:
+        with suppress(ServiceUnavailable):
+            self._store.create(self.job, starting_delta(self.job, self.job.updated_at))
+
+    plant(Lease, "_keep", keep)
+
+
+def answer_before_the_end(plant: Plant) -> None:
+    """A client is told of an end that could not be written."""
+    finish = JobRunner._finish
+
+    def hopeful(self: JobRunner, job: Job, outcome: Outcome, progress: Any) -> Finished:
+        try:
+            return finish(self, job, outcome, progress)
+        except ServiceUnavailable:
+            after = jobs.ended(job, outcome, result=None, progress=progress, now=self._clock())
+            return Finished(after, outcome.result)
+
+    plant(JobRunner, "_finish", hopeful)
+
+
+def start_first(plant: Plant) -> None:
+    """An execution is started before its job is written."""
+
+    def submit(self: JobService, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
+        stored = self._documents.write(job, "input", input)
+        job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
+        self._workflow.start(job.tenant, job.job_id)
+        self._store.create(job, once=once)
+        return job
+
+    plant(JobService, "submit", submit)
+
+
+def drop_the_outcome(plant: Plant) -> None:
+    """A worker that meets a cancel at its end takes the job for settled."""
+
+    def finish(self: JobRunner, job: Job, outcome: Outcome, progress: Any) -> Finished:
+        after = jobs.ended(job, outcome, result=None, progress=progress, now=self._clock())
+        try:
+            self._store.settle(job, after, ending_delta(job, after))
+        except StaleJob as error:
+            return Finished(error.current or job, None)
+        return Finished(after, outcome.result)
+
+    plant(JobRunner, "_finish", finish)
+
+
+@dataclass(frozen=True, slots=True)
+class Shows:
+    """A path and a fault that bring a defect to light."""
+
+    defect: Defect
+    path: CrashPath
+    fault: Fault = Fault.REFUSED
+    at: int = 0
+
+
+DEFECTS_AT_A_FAULT = [
+    Shows(write_counters_apart, Synchronous(), Fault.KILLED_BEFORE, 4),
+    Shows(write_claims_apart, SynchronousKeyed(), Fault.KILLED_AFTER, 1),
+    Shows(overwrite_ends, Asynchronous(), Fault.ARRIVES_LATE, 6),
+    Shows(revive_by_heartbeat, SynchronousLong(), Fault.ARRIVES_LATE, 2),
+    Shows(claim_without_condition, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
+    Shows(cancel_before_the_end, CancelledStubbornWorker()),
+    Shows(cancel_at_once, CancelRunning()),
+    Shows(leave_what_never_started, Asynchronous(), Fault.REFUSED, 3),
+    Shows(lose_without_counting, SettledBySchedule()),
+    Shows(run_without_a_lease, Synchronous(), Fault.REFUSED, 1),
+    Shows(answer_before_the_end, Synchronous(), Fault.REFUSED, 2),
+]
+DEFECTS_IN_AN_ORDER: list[tuple[Defect, str]] = [
+    (start_first, "a submit meets its execution"),
+    (drop_the_outcome, "a cancel meets a run"),
+]
+DEFECTS = {shows.defect.__name__: shows.defect for shows in DEFECTS_AT_A_FAULT}
