@@ -5,8 +5,9 @@ is replaced: it keeps no record of who made a response, guesses function errors 
 to AWS, gives every request the same id and time, and knows neither the template's gateway responses nor the 10 MB and
 29 s limits.
 
-Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), there is no throttling, and response
-headers are not remapped (`WWW-Authenticate` and the like).
+Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), there is no throttling, response
+headers are not remapped (`WWW-Authenticate` and the like), and a route of any method takes TRACE and QUERY as well, so
+that its function answers 405: AWS knows neither, and answers as to an unknown path.
 """
 
 import json
@@ -22,6 +23,7 @@ from typing import Any
 from flask import Response, request
 from samcli.local.apigw.exceptions import InvalidLambdaAuthorizerResponse, LambdaResponseParseException
 from samcli.local.apigw.local_apigw_service import LocalApigwService
+from samcli.local.apigw.route import Route
 from werkzeug.exceptions import HTTPException
 
 from interlock_dev.environments import Invocation
@@ -33,6 +35,8 @@ from interlock_dev.pool import RequestTooLarge, Throttled
 logger = logging.getLogger(__name__)
 
 INTEGRATION_TIMEOUT_S = 29.0
+NOT_ON_AWS = ("TRACE", "QUERY")
+"""Methods that a route of any method takes here alone."""
 
 
 class _NoRunner:
@@ -54,6 +58,9 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         port: int,
         timeout_s: float = INTEGRATION_TIMEOUT_S,
     ) -> None:
+        for route in api.routes:
+            if set(Route.ANY_HTTP_METHODS) <= set(route.methods):
+                route.methods = [*route.methods, *(one for one in NOT_ON_AWS if one not in route.methods)]
         super().__init__(api=api, lambda_runner=_NoRunner(), port=port, host="127.0.0.1")
         self._functions = functions
         self._responses = GatewayResponses(properties.get("GatewayResponses") or {})
@@ -112,6 +119,9 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         refusal: GatewayError | None = request.environ[REFUSAL]
         if refusal is not None:
             raise refusal
+        # An encoded slash is part of a name, and no name that we know has one. Here it would be read as a slash.
+        if "%2f" in request.environ.get("RAW_URI", "").partition("?")[0].lower():
+            raise GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
 
     def _authorize(self, route: Any, event: dict[str, Any]) -> None:
         """Asks the route's authorizer. Raises `GatewayError` unless it allows the call."""

@@ -17,11 +17,13 @@ from typing import Any
 STATUS = {
     "ACCESS_DENIED": 403,
     "API_CONFIGURATION_ERROR": 502,
+    "BAD_REQUEST_LINE": 400,
     "AUTHORIZER_CONFIGURATION_ERROR": 502,
     "AUTHORIZER_FAILURE": 502,
     "BAD_REQUEST_BODY": 400,
     "BAD_REQUEST_PARAMETERS": 400,
     "EXPIRED_TOKEN": 403,
+    "HEADERS_TOO_LARGE": 431,
     "INTEGRATION_FAILURE": 504,
     "INTEGRATION_TIMEOUT": 504,
     "INVALID_API_KEY": 403,
@@ -34,12 +36,14 @@ STATUS = {
     "THROTTLED": 429,
     "UNAUTHORIZED": 401,
     "UNSUPPORTED_MEDIA_TYPE": 415,
+    "URI_TOO_LONG": 414,
     "WAF_FILTERED": 403,
 }
 """AWS's response types with the status that they have when the template gives none.
 
 MALFORMED_RESPONSE is none of them: it names the 502 for a function that failed or answered nonsense, which only
-DEFAULT_5XX can change. AUTHORIZER_* and API_CONFIGURATION_ERROR have another on AWS, one that nothing of Interlock
+DEFAULT_5XX can change. Nor are BAD_REQUEST_LINE, URI_TOO_LONG and HEADERS_TOO_LARGE: on AWS such requests do not get as
+far as a gateway response. AUTHORIZER_* and API_CONFIGURATION_ERROR have another on AWS, one that nothing of Interlock
 answers; its template's DEFAULT_5XX changes it there, too.
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.test import create_environ, run_wsgi_app
 
 from interlock_dev.gateway_responses import GatewayError
 
@@ -29,6 +30,28 @@ class QuietHandler(WSGIRequestHandler):
 
     def log(self, *_: object) -> None:
         return
+
+
+_UNREADABLE = {414: ("URI_TOO_LONG", "URI Too Long"), 431: ("HEADERS_TOO_LARGE", "Request Header Fields Too Large")}
+
+
+class GatewayHandler(QuietHandler):
+    """Lets the gateway answer what cannot be read as a request, too."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        kind, text = _UNREADABLE.get(code, ("BAD_REQUEST_LINE", "Bad Request"))
+        host, _ = self.client_address
+        environ = {**create_environ(), "REMOTE_ADDR": host, REFUSAL: GatewayError(kind, text)}
+        body, status, headers = run_wsgi_app(self.server.app, environ)
+        # As long as the line has not been read, it counts as HTTP/0.9, which has no headers.
+        self.request_version, self.close_connection = "HTTP/1.1", True
+        self.send_response_only(int(status.split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if getattr(self, "command", None) != "HEAD":
+            self.wfile.write(b"".join(body))
 
 
 class HttpServer:
@@ -60,7 +83,8 @@ class WholeBody:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        body, environ[REFUSAL] = b"", None
+        body = b""
+        environ.setdefault(REFUSAL, None)
         try:
             body = _read(environ).decode("utf-8", "replace").encode()
         except GatewayError as refusal:

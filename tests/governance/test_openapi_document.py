@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urljoin
 
 import jsonschema_rs
 import pytest
@@ -125,6 +126,14 @@ def test_an_example_that_does_not_fit_would_show() -> None:
     assert problems({"$ref": "#/components/schemas/Job"}, {**job, "job_id": None})
 
 
+def test_an_error_has_the_services_time_or_the_gateways() -> None:
+    schema = {"$ref": "#/components/schemas/ErrorTime"}
+    for time in ("2026-11-22T10:11:12.345Z", "22/Nov/2026:10:11:12 +0000"):
+        assert problems(schema, time) == []
+    for time in ("2026-11-22T10:11:12Z", "22/Nov/2026 10:11:12", "2026-11-22T10:11:12.345Z or so", ""):
+        assert problems(schema, time)
+
+
 # --- Operations ------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +175,11 @@ def test_links_lead_to_operations_by_values_that_are_there() -> None:
                 )
                 seen.add((operation["operationId"], name))
     assert {("execute", "getJob"), ("execute", "getResult"), ("execute", "cancelJob"), ("getJob", "getResult")} <= seen
+
+
+def test_the_first_server_is_where_the_document_was_read() -> None:
+    for base in ("http://127.0.0.1:3000/", "https://a1.execute-api.us-east-1.amazonaws.com/prod/"):
+        assert urljoin(f"{base}v1/openapi.json", DOCUMENT["servers"][0]["url"]) == base
 
 
 def test_the_execute_answers_name_their_headers() -> None:

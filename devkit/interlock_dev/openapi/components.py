@@ -98,6 +98,7 @@ LINKS: Json = {
     "getResult": _link("getResult", "job_id", "job_id", "Its result, once it has finished."),
     "getEvents": _link("getEvents", "job_id", "job_id", "What happened to it, and what its tool wrote."),
     "cancelJob": _link("cancelJob", "job_id", "job_id", "Stops it."),
+    "deleteJob": _link("deleteJob", "job_id", "job_id", "The same by another method."),
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),
     "getPlugin": _link("getPlugin", "name", "name", "Its tools and their schemas."),
     "getPluginHealth": _link("getPluginHealth", "name", "name", "Its state and counters."),

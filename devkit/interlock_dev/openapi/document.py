@@ -29,6 +29,8 @@ INFO: Json = {
 }
 
 SERVERS: list[Json] = [
+    # Relative to the document's own URL, which ends in `/v1/openapi.json` (OpenAPI 3.1, section 4.6).
+    {"url": "..", "description": "Where this document was read."},
     {
         "url": "https://{api}.execute-api.{region}.amazonaws.com/prod",
         "description": "A deployed stack: its output `Url`.",

@@ -160,7 +160,7 @@ OPERATIONS = (
                 "Job",
                 {"pending": models.job_document(PENDING)},
                 headers=("Location", "Preference-Applied", "Idempotency-Replayed"),
-                links=("getJob", "getResult", "getEvents", "cancelJob"),
+                links=("getJob", "getResult", "getEvents", "cancelJob", "deleteJob"),
             ),
         },
         refusals=("NotExecuted", "IdempotencyMismatch"),
@@ -212,7 +212,7 @@ OPERATIONS = (
                     "succeeded": models.job_document(SUCCEEDED),
                     "failed": models.job_document(FAILED),
                 },
-                links=("getResult", "getEvents", "cancelJob"),
+                links=("getResult", "getEvents", "cancelJob", "deleteJob"),
             )
         },
         refusals=("JobNotFound",),

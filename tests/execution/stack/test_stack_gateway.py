@@ -1,7 +1,11 @@
 """What the gateway refuses carries the contract's envelope: the repository's own template, over HTTP."""
 
+import http.client
+import json
 import re
 import socket
+from importlib.resources import files
+from typing import Any
 
 import pytest
 import requests
@@ -61,9 +65,144 @@ def test_a_body_that_is_not_utf_8_reaches_the_function(real: Running) -> None:
     assert refusal(answer) == (400, "invalid_request")
 
 
-def test_a_request_line_that_is_no_http_harms_nobody(real: Running) -> None:
+DOCUMENT = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+def test_a_wrong_method(real: Running, path: str) -> None:
+    takes = {method.upper() for method in DOCUMENT["paths"][path]}
+    url = real.client.url + path.format(job_id="01KY4QJ3HS0123456789ABCDEF", name="ocr")
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"} - takes:
+        answer = requests.request(method, url, headers={"X-API-Key": real.client.api_key}, timeout=30)
+        assert set(answer.headers["Allow"].split(", ")) == takes, method
+        if method == "HEAD":
+            assert (answer.status_code, answer.content) == (405, b"")
+        else:
+            assert refusal(answer) == (405, "invalid_request")
+            assert set(answer.json()["error"]["details"]["allow"]) == takes
+
+
+def test_a_wrong_method_without_a_key_learns_nothing(real: Running) -> None:
+    assert refusal(requests.put(real.client.url + "/v1/jobs", timeout=30)) == (401, "unauthorized")
+
+
+def test_a_method_that_nobody_knows(real: Running) -> None:
+    answer = requests.request("PURGE", real.client.url + "/v1/jobs", timeout=30)
+    assert refusal(answer) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "says"),
+    [
+        (b"{", "application/json", "cannot be read as JSON"),
+        (b"", "application/json", "cannot be read as JSON"),
+        (b"[]", "application/json", "not a valid request"),
+        (b'{"plugin": "ocr", "input": {}}', "text/plain", "Content-Type is 'text/plain'"),
+        (b"plugin=ocr", "application/x-www-form-urlencoded", "Content-Type is"),
+        (b'{"plugin": "ocr", "input": {}}', "nonsense", "Content-Type is 'nonsense'"),
+    ],
+)
+def test_a_body_that_is_not_json(real: Running, body: bytes, content_type: str, says: str) -> None:
+    headers = {"X-API-Key": real.client.api_key, "Content-Type": content_type}
+    answer = requests.post(real.client.url + "/v1/execute", data=body, headers=headers, timeout=30)
+    assert refusal(answer) == (400, "invalid_request")
+    assert says in answer.json()["error"]["message"]
+
+
+def test_whatever_is_accepted_json_is_answered(real: Running) -> None:
+    answer = requests.get(real.client.url + "/v1/nothing", headers={"Accept": "text/html"}, timeout=30)
+    assert refusal(answer) == (404, "not_found")
+    assert requests.get(real.client.url + "/v1/health", headers={"Accept": "image/png"}, timeout=30).json()
+
+
+# --- Requests that no client library would send ---
+
+
+def sent(real: Running, request: bytes) -> tuple[int, str, Any]:
+    """Status, content type and body of the answer to these very bytes."""
     host, _, port = real.client.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), 10) as connection:
-        connection.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
-        connection.recv(1000)
+    with socket.create_connection((host, int(port)), 30) as connection:
+        connection.sendall(request)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
+
+
+def with_key(real: Running, line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
+    fixed = (b"Host: localhost", b"Connection: close", b"X-API-Key: " + real.client.api_key.encode())
+    return b"\r\n".join((line, *fixed, *headers, b"", body))
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/v1//jobs", 404),
+        (b"/v1%2Fjobs", 404),
+        (b"/v1/jobs/a%2Fb", 404),
+        (b"/v1/jobs/%2e%2e/plugins", 404),
+        (b"/v1/jobs/../plugins", 404),
+        (b"/v1/jobs/%00", 404),
+        (b"/v1/jobs/%00/result", 404),
+        (b"/v1/jobs/%ff", 404),
+        (b"/v1/jobs/%zz", 404),
+        (b"/v1/jobs/%0d%0aX-Injected:1", 404),
+        (b"/v1/plugins/%F0%9F%92%A9", 404),
+        (b"/v1/plugins/" + b"a" * 60_000, 404),
+        (b"/v1/plugins/" + b"a" * 70_000, 414),
+        (b"/v1/jobs?limit=%00", 400),
+        (b"/v1/jobs?cursor=" + b"a" * 60_000, 400),
+        (b"/v1/jobs?limit=1&limit=2", 400),
+        (b"*", 404),
+    ],
+    ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else str(value),
+)
+def test_an_odd_path(real: Running, target: bytes, status: int) -> None:
+    answered, content_type, body = sent(real, with_key(real, b"GET " + target + b" HTTP/1.1"))
+    assert (answered, content_type) == (status, "application/json")
+    assert body["error"]["code"] == {404: "not_found"}.get(status, "invalid_request")
+    assert body["error"].keys() == FIELDS
+    assert len(json.dumps(body)) < 1000
+
+
+BODY = b'{"plugin": "nobody", "input": {}}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "expected"),
+    [
+        ((b"Transfer-Encoding: chunked",), b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY), (400, "unknown_plugin")),
+        ((b"Transfer-Encoding: chunked",), b"no size\r\n", (400, "invalid_request")),
+        ((b"Content-Length: %d" % len(BODY),), BODY, (400, "unknown_plugin")),
+        ((), b"", (400, "invalid_request")),
+        ((b"Content-Length: -1",), b"", (400, "invalid_request")),
+        ((b"Content-Length: many",), b"", (400, "invalid_request")),
+        ((b"Content-Length: 99999999999999999999",), b"", (413, "payload_too_large")),
+        ((b"X-Long: " + b"a" * 70_000, b"Content-Length: 0"), b"", (431, "invalid_request")),
+        (tuple(b"X-%d: 1" % number for number in range(200)), b"", (431, "invalid_request")),
+    ],
+    ids=[
+        "chunks",
+        "broken chunks",
+        "a length",
+        "no length",
+        "-1",
+        "no number",
+        "no end",
+        "long header",
+        "many headers",
+    ],
+)
+def test_how_a_body_is_announced(
+    real: Running, headers: tuple[bytes, ...], body: bytes, expected: tuple[int, str]
+) -> None:
+    status, content_type, answer = sent(real, with_key(real, b"POST /v1/execute HTTP/1.1", *headers, body=body))
+    assert (status, answer["error"]["code"], content_type) == (*expected, "application/json")
+
+
+@pytest.mark.parametrize(
+    "line", [b"GET /v1/jobs HTTP/2.0", b"GET /v1/jobs and more HTTP/1.1", b"GET", b"\x16\x03\x01 x y"]
+)
+def test_a_line_that_is_no_request(real: Running, line: bytes) -> None:
+    status, content_type, answer = sent(real, with_key(real, line))
+    assert (status, answer["error"]["code"], content_type) == (400, "invalid_request", "application/json")
     assert requests.get(real.client.url + "/v1/health", timeout=30).status_code == 200

@@ -158,6 +158,7 @@ def test_a_body_that_is_not_the_base64_it_claims_to_be_is_refused(body: str) -> 
         ({"plugin": "ocr", "input": {}, "tool": ""}, "/tool"),
         ({"plugin": "ocr", "input": {}, "tool": 1}, "/tool"),
         ({"plugin": "ocr", "input": {}, "timeout_s": 0}, "/timeout_s"),
+        ({"plugin": "ocr", "input": {}, "timeout_s": 5e-324}, "/timeout_s"),
         ({"plugin": "ocr", "input": {}, "timeout_s": -1}, "/timeout_s"),
         ({"plugin": "ocr", "input": {}, "timeout_s": 871}, "/timeout_s"),
         ({"plugin": "ocr", "input": {}, "timeout_s": "20"}, "/timeout_s"),

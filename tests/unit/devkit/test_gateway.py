@@ -45,6 +45,23 @@ def test_a_route_of_any_method_takes_all_that_the_gateway_knows(serve: Serve) ->
     assert {client.open("/v1/open", method=method).status_code for method in methods} == {200}
 
 
+def test_and_those_that_only_openapi_knows(serve: Serve) -> None:
+    client, functions = serve()
+    assert {client.open("/v1/open", method=method).status_code for method in ("TRACE", "QUERY")} == {200}
+    assert [event["httpMethod"] for _, event in functions.events] == ["TRACE", "QUERY"]
+    assert client.open("/v1/open", method="PURGE").status_code == 404
+    assert client.open("/v1/get", method="TRACE").status_code == 404
+
+
+def test_an_encoded_slash_is_no_slash(serve: Serve) -> None:
+    client, functions = serve()
+    assert client.get("/v1/open?x=a%2Fb").status_code == 200
+    assert [
+        client.get(path, environ_overrides={"RAW_URI": path}).status_code for path in ("/v1%2Fopen", "/v1/open%2f")
+    ] == [404, 404]
+    assert len(functions.events) == 1
+
+
 # --- Authorizer ---
 
 

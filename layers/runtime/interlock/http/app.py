@@ -13,7 +13,8 @@ from interlock.http.responses import error_response
 
 logger = logging.getLogger(__name__)
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
+"""What a path may be asked for: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
 
 
 class HttpApp:

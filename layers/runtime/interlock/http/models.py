@@ -13,6 +13,8 @@ from interlock.http.responses import error_object
 from interlock.plugin_registry import PluginHealth
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MIN_TIMEOUT_S = 0.001
+"""No tool could do anything in less; and the table keeps no number under 1e-130."""
 
 
 class _Request(BaseModel):
@@ -29,7 +31,7 @@ class ExecuteRequest(_Request):
         examples=["analyze"],
     )
     input: dict[str, Any] = Field(description="The tool's input, by the input_schema of its manifest.")
-    timeout_s: Annotated[float, Field(gt=0, le=870, allow_inf_nan=False)] | None = Field(
+    timeout_s: Annotated[float, Field(ge=MIN_TIMEOUT_S, le=870, allow_inf_nan=False)] | None = Field(
         default=None, description="Shortens the tool's own limit, in seconds.", examples=[20]
     )
 
