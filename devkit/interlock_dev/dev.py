@@ -62,8 +62,9 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     if index is not None:
         cleanup.callback(index.stop)
 
+    from interlock_dev.docs import with_docs  # noqa: PLC0415
     from interlock_dev.gateway import Gateway  # noqa: PLC0415
-    from interlock_dev.http_server import HttpServer  # noqa: PLC0415
+    from interlock_dev.http_server import GatewayHandler, HttpServer  # noqa: PLC0415
     from interlock_dev.resources import put_api_key  # noqa: PLC0415
     from interlock_dev.schedule import Schedules  # noqa: PLC0415
     from interlock_dev.stack import Options, Stack  # noqa: PLC0415
@@ -74,7 +75,8 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     put_api_key(stack.aws.url, stack.table, arguments.api_key)
     gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
     cleanup.callback(gateway.close)
-    cleanup.callback(HttpServer(gateway.wsgi, listener).start().close)
+    front = HttpServer(with_docs(gateway.wsgi), listener, handler=GatewayHandler)
+    cleanup.callback(front.start().close)
     cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
     if not arguments.in_process:
         cleanup.callback(watch.start(lambda: _reload(stack, plugins)).stop)
@@ -102,7 +104,7 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextI
         pid=os.getpid(),
     )
     project.publish(running)
-    sys.stderr.write(f"API key: {api_key}   AWS: {running.aws_endpoint_url}   Ctrl-C ends it\n")
+    sys.stderr.write(f"API key: {api_key}   Docs: {url}/docs   AWS: {running.aws_endpoint_url}   Ctrl-C ends it\n")
     out.write(f"ready {url}\n")
     out.flush()
 
