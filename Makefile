@@ -58,9 +58,13 @@ check: setup ## ruff, mypy strict, import contracts, scanner, template
 	$(BIN)/sam validate --lint
 
 .PHONY: test
-test: check build ## sets up, checks, builds, and passes every test with its coverage
+test: check build .tools/schemathesis/.installed .tools/client/.installed ## sets up, checks, builds, and passes every test with its coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=85 $(PYTEST_ARGS)
+
+.PHONY: fuzz
+fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, 4 minutes; `make test` runs a short one
+	$(BIN)/python -m tests.contract.fuzz 240 2000
 
 .PHONY: bench
 bench: setup ## ratios of latencies, measured in one run against the local stack
@@ -70,6 +74,10 @@ bench: setup ## ratios of latencies, measured in one run against the local stack
 openapi: setup ## writes the OpenAPI document
 	$(BIN)/python -m interlock_dev.openapi > build-openapi.json
 	mv build-openapi.json layers/runtime/interlock/http/openapi.json
+
+.PHONY: lint-openapi
+lint-openapi: ## Redocly's rules on the OpenAPI document; needs Node.js
+	npx --yes @redocly/cli@2.77.0 lint layers/runtime/interlock/http/openapi.json
 
 .PHONY: clean
 clean: ## removes what was built and set up
