@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from interlock_client import AuthenticatedClient
 from interlock_client.api.execute import execute
-from interlock_client.api.jobs import cancel_job, delete_job, get_job, get_result, list_jobs
+from interlock_client.api.jobs import cancel_job, delete_job, get_events, get_job, get_result, list_jobs
 from interlock_client.api.plugins import get_plugin, get_plugin_health, list_plugins
 from interlock_client.api.service import get_health
 from interlock_client.models import (
@@ -20,6 +20,7 @@ from interlock_client.models import (
     ErrorCode,
     ErrorEnvelope,
     ErrorType,
+    EventList,
     ExecuteRequest,
     ExecuteRequestInput,
     FinishedJob,
@@ -34,6 +35,7 @@ from interlock_client.models import (
     PluginList,
     PluginManifest,
     ServiceHealth,
+    StateEvent,
 )
 
 WITHIN_S = 30
@@ -107,6 +109,12 @@ def is_submitted_polled_and_read(client: AuthenticatedClient) -> None:
     result = get_result.sync(job.job_id, client=client)
     assert isinstance(result, JobResult)
     assert (result.status, result.result, result.error) == (JobResultStatus.SUCCEEDED, {"text": "done"}, None)
+
+    happened = get_events.sync(job.job_id, client=client)
+    assert isinstance(happened, EventList)
+    states = [event.status for event in happened.events if isinstance(event, StateEvent)]
+    assert states == [JobStatus.PENDING, JobStatus.RUNNING, JobStatus.SUCCEEDED]
+    assert happened.next_ == happened.events[-1].seq
 
     again = execute.sync_detailed(client=client, body=request("wait", seconds=1), idempotency_key="poll")
     assert isinstance(again.parsed, FinishedJob)

@@ -134,6 +134,17 @@ def test_an_error_has_the_services_time_or_the_gateways() -> None:
         assert problems(schema, time)
 
 
+def test_unions_tell_their_members_apart() -> None:
+    unions = [(where, node) for where, node in nodes(COMPONENTS["schemas"]) if "oneOf" in node]
+    assert unions
+    for where, node in unions:
+        name, mapping = node["discriminator"]["propertyName"], node["discriminator"]["mapping"]
+        assert [{"$ref": target} for target in mapping.values()] == node["oneOf"], where
+        for value, target in mapping.items():
+            member = resolved({"$ref": target})
+            assert (member["properties"][name]["const"], name in member["required"]) == (value, True), where
+
+
 # --- Operations ------------------------------------------------------------------------------------------------------
 
 
