@@ -63,8 +63,8 @@ test: check build .tools/schemathesis/.installed .tools/client/.installed ## set
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=85 $(PYTEST_ARGS)
 
 .PHONY: fuzz
-fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, 4 minutes; `make test` runs a short one
-	$(BIN)/python -m tests.contract.fuzz 240 2000
+fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document for five minutes; `make test` runs one
+	$(BIN)/python -m tests.contract.fuzz 300 2000
 
 .PHONY: bench
 bench: setup ## ratios of latencies, measured in one run against the local stack
