@@ -15,6 +15,7 @@ from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
 from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
 from interlock.job_runner import JobRunner
+from interlock.plugin_index import PluginIndex
 from interlock.ports import JobStore
 from interlock.tool_runner import ToolRunner
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow, RecordingSink
@@ -83,7 +84,13 @@ def rest_event(
 class World:
     """The functions and what they stand on. `request` sends an HTTP request to the function that has the route."""
 
-    def __init__(self, folder: Path, *plugins: PluginManifest, store: JobStore | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *plugins: PluginManifest,
+        store: JobStore | None = None,
+        index: PluginIndex | None = None,
+    ) -> None:
         self.jobs = MemoryJobs()
         self.store: JobStore = store or self.jobs
         self.workflow = MemoryWorkflow()
@@ -97,7 +104,7 @@ class World:
             store=self.store,
             workflow=self.workflow,
             objects=self.objects,
-            index=an_index(folder / "index", *plugins),
+            index=index or an_index(folder / "index", *plugins),
             sink=self.sink,
             clock=self.clock,
         )

@@ -255,7 +255,10 @@ def test_out_of_memory_retires_the_process(ask: Ask, channel: RecordingChannel) 
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import no_such_module", "needs no_such_module: not installed"),
+        ("import json.no_such_part", "needs json.no_such_part: not installed"),
+        ("raise ModuleNotFoundError('no driver')", "ModuleNotFoundError: no driver"),
+        ("class Own(ModuleNotFoundError): name = 'liar'\nraise Own('no driver')", "Own: no driver"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("1/0", "ZeroDivisionError: division by zero"),
         ("", "AttributeError: module 'interlock_added_probe' has no attribute 'Probe'"),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.execution.stack.stacks import Running, link_project
+from tests.stack.stacks import Running, link_project
 
 from interlock_dev.local_client import Client, local_stack
 from interlock_dev.processes import descendants

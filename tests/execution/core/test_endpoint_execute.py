@@ -9,33 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from interlock.domain.errors import ServiceUnavailable
-from interlock.domain.job_status import JobStatus
-from interlock.http import results, routes_execute
-from interlock.sandbox import Cancelled, Crashed, Ending, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
+from tests.fakes.envelope import TIME, refused
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with
 from tests.fakes.store import Interposed, MemoryJobs, Moment, once
 from tests.fakes.world import Answer, LambdaContext, World
 
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job_status import JobStatus
+from interlock.http import results, routes_execute
+from interlock.sandbox import Cancelled, Crashed, Ending, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
+
 ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-ENVELOPE = {"type", "code", "message", "details", "plugin", "tool", "job_id", "retryable", "timestamp"}
-
-
-def refused(answer: Answer, status: int, code: str, error_type: str) -> dict[str, Any]:
-    """The inner object of an envelope, whose form is checked."""
-    assert answer.status == status, answer.body
-    assert set(answer.body) == {"error"}
-    error = answer.error
-    assert set(error) == ENVELOPE
-    assert (error["code"], error["type"]) == (code, error_type)
-    assert TIME.fullmatch(error["timestamp"])
-    assert isinstance(error["message"], str)
-    assert error["message"]
-    assert isinstance(error["details"], dict)
-    return error
 
 
 # --- Now ---

@@ -5,6 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.fakes.envelope import refused
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.fakes.sandbox import answered
+from tests.fakes.world import Answer, World
 
 from interlock.domain.errors import InvalidRequest
 from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
@@ -12,11 +17,6 @@ from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.http.routes_jobs import Cursor
 from interlock.job_service import NewJob
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
-from tests.fakes.sandbox import answered
-from tests.fakes.world import Answer, World
-from tests.unit.core.test_endpoint_execute import refused
 
 JOB = {
     "job_id", "plugin", "tool", "plugin_version", "status", "attempt", "progress", "created_at", "started_at",

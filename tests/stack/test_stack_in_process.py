@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.execution.stack.stacks import ROOT, link_project
+from tests.stack.stacks import ROOT, link_project
 
 from interlock_dev.local_client import local_stack
 from interlock_dev.processes import descendants

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from tests.execution.stack.stacks import Running
+from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")
 

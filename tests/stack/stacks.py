@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock_dev.local_client import Client
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)

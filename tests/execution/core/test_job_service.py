@@ -5,6 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
+from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
 from interlock import job_service
 from interlock.documents import INLINE_LIMIT_BYTES, Documents
@@ -15,9 +18,6 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.job_service import START_LEASE, JobService, NewJob, ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobFilter
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
-from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
 WANTED = NewJob("acme", "echo", "say", "1.0.0", 20.0)
 UNFINISHED = [status for status in JobStatus if status not in FINAL]

@@ -4,16 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from tests.fakes.envelope import refused
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.fakes.sandbox import Run, answered, echoes
+from tests.fakes.world import World
 
 import interlock
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.sandbox import Ending, TimedOut
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
-from tests.fakes.sandbox import Run, answered, echoes
-from tests.fakes.world import World
-from tests.unit.core.test_endpoint_execute import refused
 
 COUNTERS = {
     "success_count", "error_count", "cancelled_count", "timed_out_count", "last_execution_time_ms",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.execution.stack.stacks import ROOT, Running, link_project
+from tests.stack.stacks import ROOT, Running, link_project
 
 from interlock_dev.local_client import local_stack
 

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.fakes.plugins import a_plugin, a_tool
+from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
+from tests.fakes.world import World
 
 from interlock.domain.errors import ErrorCode, PluginUnavailable
 from interlock.domain.job_status import JobStatus
@@ -25,9 +28,6 @@ from interlock.sandbox import (
     WorkerLost,
 )
 from interlock.tool_runner import LOAD_LIMIT_S, MAX_RESULT_BYTES, Observer, ToolRunner
-from tests.fakes.plugins import a_plugin, a_tool
-from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
-from tests.fakes.world import World
 
 
 class Bench:

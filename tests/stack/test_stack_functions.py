@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from tests.execution.stack.stacks import Running
+from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.execution.stack.stacks import ROOT, Running
+from tests.stack.stacks import ROOT, Running
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
+from tests.fakes.world import World
 
 from interlock.domain.errors import ErrorCode, InvalidInput, PluginUnavailable, UnknownPlugin, UnknownTool
 from interlock.domain.job_status import JobStatus
@@ -11,10 +15,6 @@ from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.plugin_registry import PluginRegistry
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
-from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
-from tests.fakes.world import World
 
 
 @pytest.fixture
