@@ -15,13 +15,14 @@ class LifecycleStates(Rule):
     title = "Five lifecycle states, and job statuses are not among them"
     rationale = (
         "Health, counters and clients read the same five states; a sixth is one that nobody handles. A lifecycle is"
-        " what is named so (`lifecycle`, `lifecycle_state`, `plugin_state`), typed so (`LifecycleState`), or kept"
-        " under such a key, in DynamoDB's form as well. A job has a status, which is another thing with other values."
+        " what is named so (`lifecycle`, `lifecycle_state`, `plugin_state`, the `state` of a plugin or its health),"
+        " typed so (`LifecycleState`), or kept under such a key, in DynamoDB's form as well. A job has a status, which"
+        " is another thing with other values."
     )
 
     def check(self, tree: SyntaxTree, path: PurePosixPath) -> Iterator[Violation]:
         text = tree.text.lower()
-        if not any(word in text for word in ("lifecycle", "plugin_state", "job_status", "jobstatus")):
+        if not any(word in text for word in ("lifecycle", "plugin_state", ".state", "job_status", "jobstatus")):
             return
         for node, message in problems(tree):
             yield self.violation(tree, path, node, message)
@@ -126,6 +127,11 @@ class LifecycleStates(Rule):
         ---
         lifecycle = "failed"
         ---
+        plugin.state = "READY"
+        ---
+        if self.health.state == "succeeded":  # bad
+            ...
+        ---
         lifecycle = JobStatus.FAILED
         ---
         if plugin.lifecycle is JobStatus.RUNNING:  # bad
@@ -163,6 +169,9 @@ class LifecycleStates(Rule):
         plugin.lifecycle = LifecycleState.LOADED
         ---
         plugin.lifecycle = "FAILED"
+        ---
+        if health.state == "FAILED" or machine.state == "READY":
+            execution.state = "done"
         ---
         names = [state.value for state in LifecycleState.__members__.values()]
         ---

@@ -12,6 +12,9 @@ STATUSES = ("pending", "running", "cancelling", "succeeded", "failed", "timed_ou
 JOB_ENUM = "JobStatus"
 
 _LIFECYCLE_NAME = re.compile(r"lifecycle|^:?plugin_state$", re.IGNORECASE)
+_HAS_LIFECYCLE = re.compile(r"(plugin|health)s?$", re.IGNORECASE)
+"""Whose `state` is a lifecycle."""
+
 _ABOUT_LIFECYCLE = re.compile(
     r"_?(transition|configuration|policy|rule|path|file|name|key|url|message|reason|at|ms)s?$", re.I
 )
@@ -139,6 +142,8 @@ class _Meetings:
         match node:
             case ast.Attribute(value=inner, attr="value" | "name") | ast.Call(func=ast.Name(id="str"), args=[inner]):
                 return self._is_lifecycle(inner)
+            case ast.Attribute(value=owner, attr="state") if _HAS_LIFECYCLE.search(target_name(owner)):
+                return True
         name = _holder_name(node)
         if self._is_typed(node) or (isinstance(node, ast.Subscript) and self._is_typed(node.value)):
             return True
