@@ -75,6 +75,6 @@ _METRICS = ExecutionMetrics(
     succeeded=3, failed=1, executed=4, total_ms=180.4, last_ms=41.2, last_used=AT, buckets={106: 4}
 )
 GOOD = PluginHealth(OCR, LifecycleState.INITIALIZED, _METRICS, {"analyze": _METRICS})
-BAD = PluginHealth(_BROKEN, LifecycleState.UNAVAILABLE, ExecutionMetrics(), {})
+BAD = PluginHealth(_BROKEN, LifecycleState.UNAVAILABLE, ExecutionMetrics(), {}, _BROKEN.reason)
 PLUGINS = [models.plugin_document(GOOD), models.plugin_document(BAD)]
 NO_PLUGIN = "There is no plugin 'orc'. There are: ocr, speech."

@@ -1,8 +1,8 @@
 """The plugin index: what is known of every plugin without importing any.
 
-Building it imports each plugin once, in a process of its own, and writes `index.json` (a line a plugin) and
-`plugins/<name>.json` (its manifest, or why there is none). The functions read these files; a start costs the same
-with a thousand plugins as with one.
+Building it imports each plugin once, in a process of its own, and writes `index.json` (a line a plugin),
+`plugins/<name>.json` (its manifest, or why there is none) and `installed.json` (what it was built from, for the
+audit). The functions read these files; a start costs the same with a thousand plugins as with one.
 
     python -m interlock.plugin_index --out DIR [--path FILE_OR_PACKAGE]...
 """
@@ -18,19 +18,26 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.installed_plugins import (
+    GROUP,
+    Finding,
+    IndexedPlugin,
+    InstalledPlugin,
+    audit,
+    installed_plugins,
+    needed_modules,
+)
 
-GROUP = "interlock.plugins"
 DEFAULT_DIRECTORY = "/opt/python/interlock_index"
 IMPORT_LIMIT_S = 20.0
 
@@ -64,6 +71,25 @@ class PluginIndex:
         if name not in known:
             raise UnknownPlugin(f"There is no plugin {name!r}. There are: {', '.join(known) or 'none'}.")
         return PluginManifest.from_dict(json.loads((self._directory / "plugins" / f"{name}.json").read_text()))
+
+    def audit(self) -> Mapping[str, Finding]:
+        """Where the index and what is installed have come apart, by plugin. Never raises: what keeps it from looking is
+        what it finds. Nothing is found of an index that does not say what it was built from."""
+        try:
+            record = self._directory / "installed.json"
+            if not record.exists():
+                return {}
+            indexed = [
+                IndexedPlugin(InstalledPlugin(**one["installed"]), one["plugin"], tuple(one["needs"]))
+                for one in json.loads(record.read_text())["installed"]
+            ]
+            return audit(indexed, installed_plugins(), self.names)
+        except Exception as error:  # damaged metadata of any package may raise anything: that is what was found
+            return dict.fromkeys(self.names, _audit_failed(error))
+
+
+def _audit_failed(error: Exception) -> Finding:
+    return Finding(f"the layer could not be audited: {type(error).__name__}", unavailable=False)
 
 
 # --- Finding a plugin's class: in the worker process and in the index's own child, nowhere else ----------------------
@@ -129,7 +155,8 @@ def _describe(source: PluginSource) -> list[PluginManifest]:
 
 def _describe_to(descriptor: int, source: PluginSource) -> None:
     try:
-        answer = json.dumps({"manifests": [manifest.to_dict() for manifest in _describe(source)]})
+        manifests = [manifest.to_dict() for manifest in _describe(source)]
+        answer = json.dumps({"manifests": manifests, "loaded": sorted({name.split(".")[0] for name in sys.modules})})
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: whatever an import does is its reason
         answer = json.dumps({"outcome": _reason(error)})
     with os.fdopen(descriptor, "r+") as stream:
@@ -156,7 +183,15 @@ def _outcome_name(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _describe_in_child(name: str, source: PluginSource) -> list[PluginManifest]:
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What one import showed: its plugins, and the top-level modules that were loaded then."""
+
+    manifests: Sequence[PluginManifest]
+    loaded: Sequence[str] = ()
+
+
+def _describe_in_child(name: str, source: PluginSource) -> _Described:
     """Never raises: a plugin that cannot be loaded is described by its reason."""
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
         command = [
@@ -178,7 +213,7 @@ def _describe_in_child(name: str, source: PluginSource) -> list[PluginManifest]:
         try:
             code = child.wait(IMPORT_LIMIT_S)
         except subprocess.TimeoutExpired:
-            return [_broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")]
+            return _broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")
         finally:
             # It, and what it has started.
             with contextlib.suppress(ProcessLookupError):
@@ -190,13 +225,18 @@ def _describe_in_child(name: str, source: PluginSource) -> list[PluginManifest]:
         described = json.loads(text)
     except ValueError:
         ended = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
-        return [_broken(name, source, f"its import {ended}")]
+        return _broken(name, source, f"its import {ended}")
     if "outcome" in described:
-        return [_broken(name, source, described["outcome"])]
-    return [PluginManifest.from_dict(document) for document in described["manifests"]]
+        return _broken(name, source, described["outcome"])
+    return _Described([PluginManifest.from_dict(document) for document in described["manifests"]], described["loaded"])
 
 
-def _broken(name: str, source: PluginSource, reason: str) -> PluginManifest:
+def _broken(name: str, source: PluginSource, reason: str) -> _Described:
+    return _Described([broken_manifest(name, source, reason)])
+
+
+def broken_manifest(name: str, source: PluginSource, reason: str) -> PluginManifest:
+    """The manifest of a plugin that could not be loaded."""
     return PluginManifest(name, "0", name, "", source, reason=reason)
 
 
@@ -205,27 +245,32 @@ def _broken(name: str, source: PluginSource, reason: str) -> PluginManifest:
 
 def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifest]:
     """Describes every installed plugin and those at `paths`, and writes the index into `out`, which it replaces."""
-    wanted = [*_installed(), *((path.stem, PluginSource(path.stem, "", str(path.resolve()))) for path in paths)]
+    installed = list(installed_plugins(GROUP))
+    sources = [(one.entry, PluginSource(one.module, one.class_name)) for one in installed]
+    sources += [(path.stem, PluginSource(path.stem, "", str(path.resolve()))) for path in paths]
     with ThreadPoolExecutor(max_workers=4) as pool:
-        described = list(pool.map(lambda item: _describe_in_child(*item), wanted))
-    manifests: dict[str, PluginManifest] = {}
-    for manifest in (one for several in described for one in several):
-        # An added plugin stands in for an installed one of the same name: its author is trying a new version.
-        manifests[manifest.name] = manifest
-    _write(out, manifests)
+        described = list(pool.map(lambda source: _describe_in_child(*source), sources))
+    # An added plugin stands in for an installed one of the same name: its author is trying a new version.
+    manifests = {manifest.name: manifest for one in described for manifest in one.manifests}
+    record = [_record(one, of, manifests) for one, of in zip(installed, described, strict=False)]
+    _write(out, manifests, record)
     return list(manifests.values())
 
 
-def _installed() -> Iterator[tuple[str, PluginSource]]:
-    for entry in entry_points(group=GROUP):
-        yield entry.name, PluginSource(entry.module, entry.attr)
+def _record(
+    installed: InstalledPlugin, described: _Described, manifests: Mapping[str, PluginManifest]
+) -> IndexedPlugin:
+    [manifest] = described.manifests
+    plugin = manifest.name if manifests[manifest.name] is manifest else None
+    return IndexedPlugin(installed, plugin, needed_modules(installed.distribution, described.loaded))
 
 
-def _write(out: Path, manifests: Mapping[str, PluginManifest]) -> None:
+def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[IndexedPlugin]) -> None:
     folder = out / "plugins"
     folder.mkdir(parents=True, exist_ok=True)
     for name, manifest in manifests.items():
         (folder / f"{name}.json").write_text(json.dumps(manifest.to_dict(), indent=1))
+    (out / "installed.json").write_text(json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
     # Last, so that an index that is there is whole.
     (out / "index.json").write_text(json.dumps({"plugins": sorted(manifests)}, indent=1))
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from interlock.domain.errors import InvalidInput, PluginUnavailable
+from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
 from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdict
-from interlock.domain.manifest import PluginManifest, ToolManifest
+from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
-from interlock.plugin_index import PluginIndex
+from interlock.installed_plugins import Finding
+from interlock.plugin_index import PluginIndex, broken_manifest
 from interlock.ports import JobStore, MetricsSink
 from interlock.schema_validation import SchemaValidator
 
@@ -25,12 +27,14 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class PluginHealth:
-    """A plugin at this moment: its lifecycle, why it is unavailable, and its counters, together and by tool."""
+    """A plugin at this moment: its lifecycle, its counters, together and by tool, and `reason`: why it is unavailable,
+    or how the layer has changed since its index was built."""
 
     manifest: PluginManifest
     state: LifecycleState
     metrics: ExecutionMetrics
     tools: Mapping[str, ExecutionMetrics]
+    reason: str | None = None
 
     @property
     def available(self) -> bool:
@@ -56,7 +60,7 @@ class PluginRegistry:
 
         Raises `UnknownPlugin`, `PluginUnavailable` and `UnknownTool`.
         """
-        manifest = self._index.manifest(plugin)
+        manifest = self.manifest(plugin)
         if not manifest.available:
             reason = manifest.reason
             raise PluginUnavailable(f"Plugin {plugin!r} could not be loaded: {reason}.", reason=reason)
@@ -94,11 +98,17 @@ class PluginRegistry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return self._index.names
+        """All plugins in alphabetical order: those of the index, broken ones included, and those that it lacks."""
+        return tuple(sorted({*self._index.names, *self._findings}))
 
     def manifest(self, name: str) -> PluginManifest:
         """Raises `UnknownPlugin`."""
-        return self._index.manifest(name)
+        try:
+            return self._index.manifest(name)
+        except UnknownPlugin:
+            if name not in self._findings:
+                raise
+            return broken_manifest(name, PluginSource("", ""), self._findings[name].reason)
 
     def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
         """Every plugin that has a tool of this name, as pairs of plugin and tool."""
@@ -108,16 +118,23 @@ class PluginRegistry:
 
     def health(self, name: str) -> PluginHealth:
         """Raises `UnknownPlugin`."""
-        manifest = self._index.manifest(name)
+        manifest, finding = self.manifest(name), self._findings.get(name)
         by_tool = self._store.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
         # Tools of an earlier version count for the plugin all the same: the counters equal the jobs.
         total = ExecutionMetrics.sum(by_tool.values())
-        return PluginHealth(manifest, _state(manifest, total), total, {**tools, **by_tool})
+        available = manifest.available and not (finding and finding.unavailable)
+        reason = manifest.reason or (finding.reason if finding else None)
+        return PluginHealth(manifest, _state(available, total), total, {**tools, **by_tool}, reason)
+
+    @cached_property
+    def _findings(self) -> Mapping[str, Finding]:
+        """The audit, made when somebody first looks at plugins: not at a start, and not to execute one."""
+        return self._index.audit()
 
 
-def _state(manifest: PluginManifest, metrics: ExecutionMetrics) -> LifecycleState:
-    if not manifest.available:
+def _state(available: bool, metrics: ExecutionMetrics) -> LifecycleState:
+    if not available:
         return LifecycleState.UNAVAILABLE
     if metrics.in_flight > 0:
         return LifecycleState.RUNNING

@@ -285,7 +285,7 @@ def serve(request: bytes, channel: Channel) -> bytes:
     except BaseException as error:  # whatever an import or a setup() does is an outcome: the reason it is unavailable
         _tell_traceback(channel)
         channel.retire()
-        return _encoded(Answer("unavailable", f"{_class_name(error)}: {_text(error)}"))
+        return _encoded(Answer("unavailable", _why_unavailable(error)))
     channel.ready()
     answer = _run(plugin, asked, channel)
     _count_failures(answer.verdict, channel)
@@ -347,6 +347,12 @@ def _encoded(answer: Answer) -> bytes:
         # NaN, a cycle, half of a surrogate pair, a value that JSON has no form for.
         problem = {"path": "", "message": f"cannot be written as JSON: {_text(error)}"}
         return _encode(Answer("invalid_output", [problem])._asdict()).encode()
+
+
+def _why_unavailable(error: BaseException) -> str:
+    if type(error) is ModuleNotFoundError and isinstance(error.name, str):
+        return f"needs {_cut(error.name, MAX_NAME)}: not installed"
+    return f"{_class_name(error)}: {_text(error)}"
 
 
 def _class_name(error: BaseException) -> str:

@@ -12,8 +12,12 @@ from interlock.adapters.dynamo_keys import DynamoKeys
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.bootstrap import Core, Settings
 from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import utc_now
+from interlock.http.models import health_document
 from interlock.plugin_index import open_index
+from interlock.plugin_registry import PluginHealth
 from tests.fakes.plugins import a_plugin, an_index
 
 ENVIRONMENT = {
@@ -65,17 +69,38 @@ def test_the_pieces_are_made_once_and_on_aws(tmp_path: Path, monkeypatch: pytest
     open_index.cache_clear()
 
 
-def test_an_execution_is_published_by_plugin_tool_and_status(capsys: pytest.CaptureFixture[str]) -> None:
-    EmbeddedMetrics().execution("ocr", "analyze", JobStatus.TIMED_OUT, 41.25)
+LOADED = LifecycleState.LOADED
+OUTCOMES = {
+    JobStatus.SUCCEEDED: "success_count",
+    JobStatus.FAILED: "error_count",
+    JobStatus.TIMED_OUT: "timed_out_count",
+    JobStatus.CANCELLED: "cancelled_count",
+}
+
+
+@pytest.mark.parametrize(("status", "counter"), OUTCOMES.items())
+def test_an_execution_is_published_by_the_names_of_the_apis_counters(
+    capsys: pytest.CaptureFixture[str], status: JobStatus, counter: str
+) -> None:
+    EmbeddedMetrics().execution("ocr", "analyze", status, 41.25)
     published = json.loads(capsys.readouterr().out)
-    assert (published["plugin"], published["tool"], published["status"]) == ("ocr", "analyze", "timed_out")
-    assert (published["Executions"], published["ExecutionTime"]) == ([1.0], [41.25])
+    assert {name: published[name] for name in OUTCOMES.values()} == {
+        name: [1.0 if name == counter else 0.0] for name in OUTCOMES.values()
+    }
+    assert published["execution_time_ms"] == [41.25]
     [directive] = published["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Interlock"
-    assert {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]} == {
-        "Executions": "Count",
-        "ExecutionTime": "Milliseconds",
-    }
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == {**dict.fromkeys(OUTCOMES.values(), "Count"), "execution_time_ms": "Milliseconds"}
+    assert set(OUTCOMES.values()) <= set(health_document(PluginHealth(a_plugin(), LOADED, ExecutionMetrics(), {})))
+
+
+def test_an_execution_is_published_by_plugin_and_by_tool(capsys: pytest.CaptureFixture[str]) -> None:
+    EmbeddedMetrics().execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
+    published = json.loads(capsys.readouterr().out)
+    assert (published["plugin"], published["tool"]) == ("ocr", "analyze")
+    [directive] = published["_aws"]["CloudWatchMetrics"]
+    assert sorted(map(sorted, directive["Dimensions"])) == [["plugin", "service"], ["plugin", "service", "tool"]]
 
 
 def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,5 +108,5 @@ def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
     sink.execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
     sink.execution("image", "inspect", JobStatus.FAILED, 2.0)
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (first["plugin"], first["ExecutionTime"]) == ("ocr", [1.0])
-    assert (second["plugin"], second["ExecutionTime"]) == ("image", [2.0])
+    assert (first["plugin"], first["execution_time_ms"]) == ("ocr", [1.0])
+    assert (second["plugin"], second["execution_time_ms"]) == ("image", [2.0])

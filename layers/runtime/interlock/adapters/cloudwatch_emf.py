@@ -1,20 +1,27 @@
-"""Metrics of single executions as CloudWatch's embedded metric format: a line of log, no call."""
+"""Metrics of single executions as CloudWatch's embedded metric format: a line of log, no call.
+
+By plugin, and by plugin and tool, with the names that the API's counters have. A job that ended without an execution
+(cancelled before it started, its worker lost) is counted by the API alone.
+"""
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from interlock.domain.job_status import JobStatus
+from interlock.domain.metrics import COUNTERS
 
 NAMESPACE = "Interlock"
+SERVICE = "interlock"
 
 
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service="interlock")
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
         metrics.add_dimension("plugin", plugin)
-        metrics.add_dimension("tool", tool)
-        metrics.add_dimension("status", status)
-        metrics.add_metric("Executions", MetricUnit.Count, 1)
-        metrics.add_metric("ExecutionTime", MetricUnit.Milliseconds, elapsed_ms)
+        metrics.add_dimensions(plugin=plugin, tool=tool, service=SERVICE)
+        for counted, name in COUNTERS.items():
+            # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
+            metrics.add_metric(name, MetricUnit.Count, int(counted is status))
+        metrics.add_metric("execution_time_ms", MetricUnit.Milliseconds, elapsed_ms)
         metrics.flush_metrics()

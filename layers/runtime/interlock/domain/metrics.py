@@ -1,13 +1,14 @@
 """Execution metrics: what one finished job adds, and what the sums tell.
 
 Durations are kept as a histogram of exponential buckets, so that percentiles of the whole fleet come from sums.
-A bucket spans 8 %, and a percentile is given as its geometric middle: at most 3.93 % off the true value.
+A bucket spans 8 %, and a percentile is given as its geometric middle: at most `PERCENTILE_ERROR` off the true value.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Self
 
 from interlock.domain.errors import ErrorCode
@@ -16,6 +17,18 @@ from interlock.domain.lifecycle import LifecycleState, verdict
 
 GROWTH = 1.08
 SMALLEST_MS = 0.01
+PERCENTILE_ERROR = math.sqrt(GROWTH) - 1
+"""The stated error of p50, p95 and p99: 3.93 % of the true value. (Below `SMALLEST_MS` all durations are one.)"""
+
+COUNTERS: Mapping[JobStatus, str] = MappingProxyType(
+    {
+        JobStatus.SUCCEEDED: "success_count",
+        JobStatus.FAILED: "error_count",
+        JobStatus.CANCELLED: "cancelled_count",
+        JobStatus.TIMED_OUT: "timed_out_count",
+    }
+)
+"""What a finished job counts as: by these names in the API and in CloudWatch."""
 
 
 def bucket_of(elapsed_ms: float) -> int:
@@ -63,6 +76,11 @@ class ExecutionMetrics:
     lifecycle: LifecycleState | None = None
     lifecycle_at: datetime | None = None
     buckets: Mapping[int, int] = field(default_factory=dict)
+
+    def count(self, status: JobStatus) -> int:
+        """How many jobs ended in this final status."""
+        ended: int = getattr(self, status.value)
+        return ended
 
     @property
     def average_ms(self) -> float | None:

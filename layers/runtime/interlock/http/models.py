@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from interlock.domain.events import Event
 from interlock.domain.job import Job
-from interlock.domain.metrics import ExecutionMetrics
+from interlock.domain.metrics import COUNTERS, ExecutionMetrics
 from interlock.domain.times import rfc3339
 from interlock.http.responses import error_object
 from interlock.plugin_registry import PluginHealth
@@ -122,7 +122,7 @@ def plugin_document(health: PluginHealth) -> dict[str, Any]:
         "title": manifest.title,
         "description": manifest.description,
         "state": health.state.value,
-        "reason": manifest.reason,
+        "reason": health.reason,
         "tools": [tool.name for tool in manifest.tools],
     }
 
@@ -133,7 +133,7 @@ def health_document(health: PluginHealth) -> dict[str, Any]:
         "name": health.manifest.name,
         "version": health.manifest.version,
         "state": health.state.value,
-        "reason": health.manifest.reason,
+        "reason": health.reason,
         **_counters(health.metrics),
         "tools": {name: _counters(metrics) for name, metrics in health.tools.items()},
     }
@@ -141,10 +141,7 @@ def health_document(health: PluginHealth) -> dict[str, Any]:
 
 def _counters(metrics: ExecutionMetrics) -> Mapping[str, Any]:
     return {
-        "success_count": metrics.succeeded,
-        "error_count": metrics.failed,
-        "cancelled_count": metrics.cancelled,
-        "timed_out_count": metrics.timed_out,
+        **{name: metrics.count(status) for status, name in COUNTERS.items()},
         "last_execution_time_ms": metrics.last_ms,
         "avg_execution_time_ms": _rounded(metrics.average_ms),
         "p50_ms": _rounded(metrics.percentile_ms(0.50)),
