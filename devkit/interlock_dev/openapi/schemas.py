@@ -82,7 +82,7 @@ _TOOL_NAME = _text("Name of the tool.")
 _VERSION = _text("Version of the plugin.")
 _TITLE = _text("Name for a human.")
 _PURPOSE = _text("What it is for.")
-_REASON = _or_null(_text("Why the plugin is `UNAVAILABLE`."))
+_REASON = _or_null(_text("Why the plugin is `UNAVAILABLE`, or how its layer has changed since the index was built."))
 _ELAPSED_OR_NULL = _or_null(_number("Wall clock of the tool; null if it did not run to an end."))
 
 _ERROR = _object(
@@ -164,7 +164,7 @@ _COUNTERS: Json = {
     "timed_out_count": _count("Jobs that ran over their limit."),
     "last_execution_time_ms": _or_null(_number("Of the latest execution.")),
     "avg_execution_time_ms": _or_null(_number("Mean of all executions.")),
-    "p50_ms": _or_null(_number("Median. Percentiles are within 4 %.")),
+    "p50_ms": _or_null(_number("Median. Percentiles are at most 3.93 % off the true ones.")),
     "p95_ms": _or_null(_number("95th percentile.")),
     "p99_ms": _or_null(_number("99th percentile.")),
     "last_used": _TIME_OR_NULL,
