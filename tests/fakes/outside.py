@@ -30,6 +30,7 @@ class MemoryWorkflow:
         self.running: dict[str, str] = {}
         self.over: set[str] = set()
         self.stopped: list[str] = []
+        self.causes: list[str] = []
         self.down = False
         self._lock = threading.Lock()
 
@@ -45,6 +46,7 @@ class MemoryWorkflow:
         with self._lock:
             self._must_be_up()
             self.stopped.append(job_id)
+            self.causes.append(cause)
             if self.running.pop(job_id, None) is not None:
                 self.over.add(job_id)
 

@@ -1,5 +1,6 @@
 """Submit, read, list, cancel, settle; and what comes between a read and its write."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import FINAL, JobStatus
+from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.job_service import START_LEASE, JobService, NewJob, ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobFilter
@@ -126,6 +128,11 @@ def test_a_large_input_is_stored_before_the_job_that_needs_it(at: Setting) -> No
     assert at.store.all_jobs == []
 
 
+def test_a_large_input_lies_under_its_job_and_its_own_name(at: Setting) -> None:
+    job = at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
+    assert list(at.objects.texts) == [f"jobs/acme/{job.job_id}/input.json"]
+
+
 def test_when_the_write_fails_nothing_starts(at: Setting) -> None:
     at.store.down = True
     with pytest.raises(ServiceUnavailable):
@@ -169,6 +176,14 @@ def test_a_claim_is_the_same_for_the_same_json_and_of_its_tenant_alone(at: Setti
     assert "key" not in one.key_hash
 
 
+def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None:
+    # It outlives a deployment: another hash would make of every replay a mismatch.
+    claim = at.service.claim(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+    canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
+    assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
+    assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
+
+
 # --- Read and list ---
 
 
@@ -208,6 +223,7 @@ def test_a_result_before_the_end_is_not_finished(at: Setting, status: JobStatus)
     with pytest.raises(NotFinished) as caught:
         at.service.result("acme", job.job_id)
     assert caught.value.details == {"status": status.value}
+    assert str(caught.value) == f"The job is {status.value}."
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
@@ -236,6 +252,7 @@ def test_cancelling_a_pending_job_prevents_it_and_stops_its_execution(at: Settin
     assert cancelled.status is JobStatus.CANCELLED
     assert cancelled.cancel == Cancel(NOON + timedelta(seconds=1), "not needed", CancelOutcome.PREVENTED)
     assert at.workflow.stopped == [job.job_id]
+    assert at.workflow.causes == ["cancelled by the caller"]
     assert at.counted() == {"cancelled": 1}
 
 
@@ -318,7 +335,7 @@ def test_of_two_who_cancel_a_running_job_the_first_gives_the_reason(at: Setting)
 def test_a_job_that_expires_while_it_is_cancelled_is_not_found(at: Setting) -> None:
     job = at.submit()
     at.race("settle", lambda: at.store.forget(job))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=job.job_id):
         at.service.cancel("acme", job.job_id, None)
 
 
@@ -508,6 +525,21 @@ def test_the_end_of_a_claimed_job_takes_it_out_of_flight(before: JobStatus, in_f
     assert (delta.plugin, delta.tool, delta.in_flight) == ("echo", "say", in_flight)
     assert (delta.status, delta.error, delta.elapsed_ms) == (JobStatus.FAILED, ErrorCode.WORKER_LOST, None)
     assert delta.at == NOON
+
+
+def test_the_end_of_a_run_counts_with_its_time_and_the_error_that_it_ended_by() -> None:
+    job = a_job(JobStatus.RUNNING)
+    outcome = replace(Outcome.failed(ErrorCode.PLUGIN_CRASHED, "gone"), execution_time_ms=41.25)
+    after = steps.ended(job, outcome, result=None, progress=None, now=NOON + timedelta(seconds=1))
+    assert ending_delta(job, after) == MetricsDelta(
+        plugin="echo",
+        tool="say",
+        in_flight=-1,
+        at=NOON + timedelta(seconds=1),
+        status=JobStatus.FAILED,
+        error=ErrorCode.PLUGIN_CRASHED,
+        elapsed_ms=41.25,
+    )
 
 
 def test_the_start_of_a_job_puts_it_in_flight() -> None:

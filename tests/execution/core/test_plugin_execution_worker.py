@@ -13,7 +13,7 @@ import pytest
 from interlock import tool_runner
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, WorkerContext, serve
+from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, MAX_NAME, WorkerContext, serve
 
 PLUGIN = """
 import logging
@@ -258,6 +258,7 @@ def test_out_of_memory_retires_the_process(ask: Ask, channel: RecordingChannel) 
         ("import no_such_module", "needs no_such_module: not installed"),
         ("import json.no_such_part", "needs json.no_such_part: not installed"),
         ("raise ModuleNotFoundError('no driver')", "ModuleNotFoundError: no driver"),
+        ("raise ModuleNotFoundError(name='x' * 1000)", f"needs {'x' * MAX_NAME}: not installed"),
         ("class Own(ModuleNotFoundError): name = 'liar'\nraise Own('no driver')", "Own: no driver"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("1/0", "ZeroDivisionError: division by zero"),

@@ -76,6 +76,11 @@ def error_of(outcome: Outcome) -> tuple[str, dict[str, Any]]:
     return outcome.error.code.value, dict(outcome.error.details)
 
 
+def message_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.message
+
+
 # --- What is asked of the sandbox ---
 
 
@@ -131,6 +136,7 @@ def test_an_exit_is_a_crash_with_the_exit_code(bench: Bench, code: int) -> None:
     outcome = bench.ends_with(Crashed(pid=1, exit_code=code, signal=None, while_loading=False))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_crashed", {"exit_code": code})
+    assert message_of(outcome) == f"The process of plugin 'echo' exited with code {code}."
 
 
 @pytest.mark.parametrize(
@@ -153,6 +159,7 @@ def test_a_run_over_its_limit_timed_out(bench: Bench, how: Any) -> None:
     outcome = bench.ends_with(TimedOut(pid=1, how=how, while_loading=False))
     assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, how)
     assert error_of(outcome) == ("timeout", {"timeout_s": 5.0})
+    assert message_of(outcome) == "The tool ran over its limit of 5 s."
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
@@ -160,18 +167,21 @@ def test_a_cancelled_run_tells_how_it_was_stopped(bench: Bench, how: Any) -> Non
     outcome = bench.ends_with(Cancelled(pid=1, how=how))
     assert (outcome.status, outcome.stopped) == (JobStatus.CANCELLED, how)
     assert error_of(outcome) == ("cancelled", {})
+    assert message_of(outcome) == "The job was cancelled."
 
 
 def test_a_run_over_its_memory_tells_the_limit(bench: Bench) -> None:
     outcome = bench.ends_with(MemoryExceeded(pid=1, resident_mb=301))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("memory_exceeded", {"memory_mb": 300})
+    assert message_of(outcome) == "The tool used more memory than its limit of 300 MiB."
 
 
 def test_a_result_over_the_limit_tells_both_sizes(bench: Bench) -> None:
     outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": MAX_RESULT_BYTES})
+    assert message_of(outcome) == "The result of echo.say is over the limit of 67108864 bytes."
 
 
 def test_a_worker_that_vanished_is_worker_lost(bench: Bench) -> None:
@@ -221,6 +231,13 @@ def test_what_the_worker_says_is_cut_to_what_the_table_takes(bench: Bench, verdi
     assert code in {"plugin_exception", "invalid_input", "invalid_output", "plugin_unavailable"}
     assert len(json.dumps([outcome.error.message, details]).encode()) < 40_000
     (outcome.error.message + json.dumps(details, ensure_ascii=False)).encode()  # it is Unicode text
+
+
+@pytest.mark.parametrize("number", [0.1, -1.5e-300, 1.7976931348623157e308, 12345678901234567890])
+def test_a_number_that_json_has_comes_back_as_it_was(world_of: Callable[..., World], number: float) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
+    world.sandbox.script = lambda _: answered("succeeded", {"n": number})
+    assert world.execute().body["result"] == {"n": number}
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

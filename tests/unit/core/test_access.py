@@ -36,3 +36,8 @@ def test_a_key_without_an_end_stays_valid() -> None:
 
 def test_a_key_is_kept_as_its_sha256() -> None:
     assert hash_key("secret") == hashlib.sha256(b"secret").hexdigest()
+
+
+def test_a_key_of_any_bytes_has_a_hash() -> None:
+    # A header may hold what is no UTF-8; it comes as surrogates.
+    assert hash_key("secr\udcffet") == hashlib.sha256(b"secr\xffet").hexdigest()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.domain.errors import ErrorCode
+from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.job import (
     Cancel,
     CancelOutcome,
@@ -58,7 +58,7 @@ def test_cancelling_a_pending_job_prevents_it() -> None:
     assert job.status is JobStatus.CANCELLED
     assert job.cancel == Cancel(LATER, "not needed", CancelOutcome.PREVENTED)
     assert job.error is not None
-    assert job.error.code is ErrorCode.CANCELLED
+    assert job.error == ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
     assert (job.completed_at, job.updated_at, job.started_at) == (LATER, LATER, None)
     assert (job.attempt, job.execution_time_ms, job.lease_expires_at) == (0, None, None)
 
@@ -68,6 +68,7 @@ def test_cancelling_a_running_job_asks_it_to_stop_and_leaves_it_to_its_worker() 
     job = cancel_requested(running, reason=None, now=LATER)
     assert job.status is JobStatus.CANCELLING
     assert job.cancel == Cancel(LATER, None, None)
+    assert job.updated_at == LATER
     assert (job.worker_id, job.lease_expires_at) == (running.worker_id, running.lease_expires_at)
     assert (job.completed_at, job.error) == (None, None)
 
@@ -145,6 +146,7 @@ def test_a_job_without_a_worker_fails_as_worker_lost(status: JobStatus) -> None:
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert job.error.code is ErrorCode.WORKER_LOST
+    assert job.error.message == "The worker of this job vanished before it could tell how it ended."
     assert job.error.retryable
     assert (job.completed_at, job.worker_id, job.lease_expires_at) == (LATER, None, None)
     assert job.execution_time_ms is None
