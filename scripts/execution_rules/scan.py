@@ -1,8 +1,9 @@
 """From paths to a report: finds the files, reads each once, and has every rule look at it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from execution_rules import waivers
@@ -12,6 +13,11 @@ from execution_rules.waivers import Waived
 
 ROOTS = ("functions", "layers", "devkit")
 """What is scanned by default: all that is deployed, and what stands in for it locally."""
+
+PARALLEL_FROM = 400
+"""Fewer files are sooner scanned than processes started."""
+
+Scanned = tuple[list[Violation], list[Waived]]
 
 SYNTAX_CODE = "ILK000"
 SYNTAX_TITLE = "A file can be parsed"
@@ -47,10 +53,9 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], root: Path) -> Report:
     cannot be read. Violations come in the order of path and line."""
     found: list[Violation] = []
     waived: list[Waived] = []
-    names: list[PurePosixPath] = []
-    for file in find_files(paths or [root / name for name in ROOTS]):
-        names.append(relative(file, root))
-        left, let_pass = scan_source(_read(file), names[-1], rules)
+    files = list(find_files(paths or [root / name for name in ROOTS]))
+    names = [relative(file, root) for file in files]
+    for left, let_pass in _each(partial(_scan_file, rules=rules), files, names):
         found += left
         waived += let_pass
     for rule in rules:
@@ -58,7 +63,24 @@ def scan(paths: Sequence[Path], rules: Sequence[Rule], root: Path) -> Report:
     return Report(tuple(sorted(set(found))), tuple(waived), len(names), tuple(rules))
 
 
-def scan_source(source: bytes, path: PurePosixPath, rules: Sequence[Rule]) -> tuple[list[Violation], list[Waived]]:
+def _each(
+    look: Callable[[Path, PurePosixPath], Scanned], files: Sequence[Path], names: Sequence[PurePosixPath]
+) -> Iterator[Scanned]:
+    """Each file, by as many processes as there are processors where it pays to start them."""
+    if len(files) < PARALLEL_FROM:
+        yield from map(look, files, names)
+        return
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - a tenth of the time of a small tree
+
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(look, files, names, chunksize=32)
+
+
+def _scan_file(file: Path, name: PurePosixPath, rules: Sequence[Rule]) -> Scanned:
+    return scan_source(_read(file), name, rules)
+
+
+def scan_source(source: bytes, path: PurePosixPath, rules: Sequence[Rule]) -> Scanned:
     """The violations of one file's content, and those of them that are waived."""
     try:
         tree = SyntaxTree.parse(source)
