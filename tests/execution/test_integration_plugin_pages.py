@@ -7,6 +7,7 @@ import pytest
 
 from interlock_dev.local_client import Client
 
+SHIPPED = ("block_mapper", "image", "motion", "ocr")
 HOSTILE_IMAGES = {
     "zero bytes": b"",
     "text renamed": b"this is not a picture",
@@ -16,6 +17,12 @@ HOSTILE_IMAGES = {
 
 def health(client: Client, plugin: str) -> dict[str, Any]:
     return client.call("GET", f"/v1/plugins/{plugin}/health").body
+
+
+def test_the_audit_finds_nothing_in_a_layer_as_it_was_built(client: Client) -> None:
+    listed = client.call("GET", "/v1/plugins").body["plugins"]
+    shipped = {one["name"]: one["reason"] for one in listed if one["name"] in SHIPPED}
+    assert shipped == dict.fromkeys(SHIPPED)
 
 
 def test_the_lifecycle_follows_the_runs(client: Client) -> None:
