@@ -66,6 +66,26 @@ test: check build .tools/schemathesis/.installed .tools/client/.installed ## set
 fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document for five minutes; `make test` runs one
 	$(BIN)/python -m tests.contract.fuzz 300 2000
 
+.PHONY: soak
+soak: setup ## 2,000 mixed executions at concurrency 16, after which health must equal the jobs
+	INTERLOCK_SOAK_EXECUTIONS=2000 $(BIN)/pytest -s tests/execution/test_integration_soak.py
+
+# The framework below `src` and the tests that need neither stack nor plugins, as mutmut wants to find them.
+MUTATION := build/mutation
+
+.PHONY: mutation
+mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the ToolRunner: the tests must kill 85 %
+	rm -rf $(MUTATION)
+	mkdir -p $(MUTATION)/src $(MUTATION)/tests/unit $(MUTATION)/tests/execution
+	cp -R pyproject.toml $(MUTATION)
+	cp -R layers/runtime/interlock $(MUTATION)/src
+	cp -R tests/__init__.py tests/fakes $(MUTATION)/tests
+	cp -R tests/unit/core $(MUTATION)/tests/unit
+	cp -R tests/execution/core $(MUTATION)/tests/execution
+	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut run
+	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut export-cicd-stats
+	$(BIN)/python scripts/mutation_score.py $(MUTATION)/mutants/mutmut-cicd-stats.json
+
 .PHONY: bench
 bench: setup ## ratios of latencies, measured in one run against the local stack
 	$(BIN)/python -m interlock_dev.bench
