@@ -1,15 +1,18 @@
 """The steps of a job's life as pure functions: claimed, asked to stop, ended, lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.events import log_event
 from interlock.domain.job import (
     Cancel,
     CancelOutcome,
     Progress,
     StoredJson,
+    beaten,
     cancel_requested,
     claimed,
     ended,
@@ -51,6 +54,35 @@ def test_extending_a_lease_changes_the_lease_alone() -> None:
     extended = lease_extended(job, LATER + timedelta(seconds=60))
     assert extended.lease_expires_at == LATER + timedelta(seconds=60)
     assert lease_extended(extended, LEASE) == job
+
+
+def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
+    running = a_job(JobStatus.RUNNING)
+    first, second = Progress(0.4, "page 2 of 5", NOON), Progress(0.6, "page 3 of 5", LATER)
+    line = log_event("info", "stdout", "hello", LATER)
+    job = beaten(running, now=LATER, lease_expires_at=LEASE, progress=first, news=[line])
+    assert (job.updated_at, job.lease_expires_at, job.progress) == (LATER, LEASE, first)
+    assert [event.said for event in job.events.events] == [line.said]
+    assert (
+        replace(
+            job,
+            updated_at=running.updated_at,
+            lease_expires_at=running.lease_expires_at,
+            progress=running.progress,
+            events=running.events,
+        )
+        == running
+    )
+    again = beaten(job, now=LATER, lease_expires_at=LEASE, progress=None, news=[])
+    assert (again.progress, again.events) == (first, job.events)
+    assert beaten(again, now=LATER, lease_expires_at=LEASE, progress=second, news=[]).progress == second
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_a_worker_holds_its_own_attempt_as_long_as_that_is_unfinished(status: JobStatus) -> None:
+    held, other = a_job(JobStatus.RUNNING, attempt=2), a_job(JobStatus.RUNNING, attempt=1)
+    assert a_job(status, attempt=2).held_as(held) is (status in CLAIMED)
+    assert not a_job(status, attempt=2).held_as(other)
 
 
 def test_cancelling_a_pending_job_prevents_it() -> None:
