@@ -15,9 +15,11 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from interlock_dev import step_functions
+from interlock_dev.function_environment import CREDENTIALS
 from interlock_dev.functions import Invoker
 from interlock_dev.http_server import HttpServer, QuietHandler, Wsgi
 from interlock_dev.lambda_api import LambdaApi
+from interlock_dev.presigned import PresignedUrls
 
 _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 
@@ -32,7 +34,8 @@ class LocalAws:
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
-        self.lambda_api = LambdaApi(_OneAtATime(DomainDispatcherApplication(create_backend_app)), functions)
+        moto = PresignedUrls(_OneAtATime(DomainDispatcherApplication(create_backend_app)), CREDENTIALS)
+        self.lambda_api = LambdaApi(moto, functions)
         self._server = HttpServer(self.lambda_api, listener, handler=_MotoHandler)
 
     def start(self) -> None:

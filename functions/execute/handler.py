@@ -1,4 +1,4 @@
-"""`POST /v1/execute`."""
+"""`POST /v1/execute` and `POST /v1/uploads`."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.worker import job_runner
 
 core = Core(Settings.from_env())
-app = execute_app(ExecuteRoute(core.registry, core.service, job_runner(core), core.documents))
+route = ExecuteRoute(core.registry, core.service, job_runner(core), core.documents, core.uploads)
+app = execute_app(route, core.uploads)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from interlock_dev.local_client import Answer, Client, local_stack
 
 PLUGINS = Path(__file__).parent / "plugins"
 ADDED = (
-    *("hostile.py", "talkative.py", "adversaries", "unready", "slow_import.py", "import_raises_at_work.py"),
-    *("import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py", "import_misses.py"),
+    *("files.py", "hostile.py", "talkative.py", "adversaries", "unready", "slow_import.py"),
+    *("import_raises_at_work.py", "import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py"),
+    "import_misses.py",
 )
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 

@@ -1,10 +1,13 @@
 """A workflow engine, an object store, a clock and a sink for metrics, in memory."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from interlock.domain.errors import NotFound, ServiceUnavailable
 from interlock.domain.job_status import JobStatus
+from interlock.ports import PutRequest, StoredObject
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
@@ -62,10 +65,12 @@ class MemoryWorkflow:
 
 
 class MemoryObjects:
-    """An `ObjectStore` in a dict. `down` makes every call fail."""
+    """An `ObjectStore` in two dicts, of documents and of uploads with their types. `down` makes every call fail."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
+        self.files: dict[str, tuple[bytes, str]] = {}
+        self.described: list[str] = []
         self.down = False
 
     def put(self, key: str, text: str) -> None:
@@ -80,6 +85,26 @@ class MemoryObjects:
 
     def download_url(self, key: str, *, expires_in_s: int) -> str:
         return f"https://objects.test/{key}?expires={expires_in_s}"
+
+    def upload_request(self, key: str, content_type: str, size_bytes: int, *, expires_in_s: int) -> PutRequest:
+        headers = {"Content-Type": content_type, "Content-Length": str(size_bytes)}
+        return PutRequest(f"https://objects.test/{key}?expires={expires_in_s}", headers)
+
+    def describe(self, key: str) -> StoredObject | None:
+        self._must_be_up()
+        self.described.append(key)
+        found = self.files.get(key)
+        return StoredObject(len(found[0]), found[1]) if found else None
+
+    def fetch(self, key: str, path: Path, expected: StoredObject, stop: Callable[[], bool]) -> StoredObject | None:
+        self._must_be_up()
+        found = self.files.get(key)
+        if found is None:
+            return None
+        stored = StoredObject(len(found[0]), found[1])
+        if stored == expected:
+            path.write_bytes(b"" if stop() else found[0])
+        return stored
 
     def _must_be_up(self) -> None:
         if self.down:

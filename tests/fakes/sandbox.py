@@ -2,8 +2,10 @@
 
 import json
 import select
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
@@ -14,7 +16,7 @@ PATIENCE_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the sandbox was asked for."""
+    """What the sandbox was asked for, and what was in the directory of the run."""
 
     key: str
     request: dict[str, Any]
@@ -22,6 +24,7 @@ class Run:
     cancel: CancelToken
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
+    files: Mapping[str, bytes]
 
     def until_cancelled(self) -> str:
         """Waits for the cancel, and returns its reason."""
@@ -50,8 +53,13 @@ class ScriptedSandbox:
         cancel: CancelToken,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
+        fill: Callable[[str], None],
     ) -> Ending:
-        run = Run(key, json.loads(request), limits, cancel, on_progress, on_log)
+        files: dict[str, bytes] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            fill(folder)
+            files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+        run = Run(key, json.loads(request), limits, cancel, on_progress, on_log, files)
         self.runs.append(run)
         return self.script(run)
 

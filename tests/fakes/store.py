@@ -58,6 +58,10 @@ class MemoryJobs:
         with self._open():
             return self._jobs.get((tenant, job_id))
 
+    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+        with self._open():
+            return self._claims.get((tenant, key_hash))
+
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._open():
             if self._moved(before, after):
@@ -175,6 +179,10 @@ class Interposed:
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._around("get"):
             return self._inner.get(tenant, job_id)
+
+    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+        with self._around("find_claim"):
+            return self._inner.find_claim(tenant, key_hash)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._around("change"):

@@ -110,8 +110,9 @@ class World:
         )
         core = self.core
         runner = ToolRunner(core.registry, self.sandbox.as_sandbox())
-        self.runner = JobRunner(core.store, runner, core.registry, core.documents, clock=self.clock)
-        self._execute = execute_app(ExecuteRoute(core.registry, core.service, self.runner, core.documents))
+        self.runner = JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=self.clock)
+        route = ExecuteRoute(core.registry, core.service, self.runner, core.documents, core.uploads)
+        self._execute = execute_app(route, core.uploads)
         self._jobs = HttpApp()
         add_job_routes(self._jobs, core.service, core.registry, core.documents)
         add_plugin_routes(self._jobs, core.registry)
@@ -135,7 +136,7 @@ class World:
             text = json.dumps(body)
         authorizer = {"tenant": tenant, "key_id": "key", "scopes": scopes} if tenant else None
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
-        app = self._execute if path == "/v1/execute" else self._jobs
+        app = self._execute if path in {"/v1/execute", "/v1/uploads"} else self._jobs
         answer = app.resolve(event, self.context)
         assert answer["isBase64Encoded"] is False
         sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}

@@ -46,11 +46,15 @@ import time
 
 from pydantic import BaseModel
 
-from interlock.plugin import Plugin, tool
+from interlock.plugin import FileBytes, Plugin, tool
 
 
 class Text(BaseModel):
     text: str = ""
+
+
+class File(BaseModel):
+    file: FileBytes
 
 
 class Specimen(Plugin):
@@ -61,6 +65,10 @@ class Specimen(Plugin):
     @tool(timeout_s=10)
     def say(self, input: Text, context) -> Text:
         return Text(text=input.text)
+
+    @tool(timeout_s=10)
+    def look(self, input: File, context) -> Text:
+        return Text()
 
     @tool(timeout_s=10)
     def large(self, input: Text, context) -> Text:
@@ -184,7 +192,7 @@ class Service:
             "isBase64Encoded": False,
         }
         functions = self._broken if table_is_down else self._functions
-        module = functions.execute if operation == "execute" else functions.jobs
+        module = functions.execute if operation in {"execute", "createUpload"} else functions.jobs
         answer = module.handler(event, LambdaContext())
         got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
         assert got.pop("Content-Type") == "application/json"
@@ -317,6 +325,7 @@ EXECUTE: Mapping[tuple[int, str], Ask] = {
     (400, "invalid_request header"): lambda service: service.execute("say", prefer="respond-async, wait=999"),
     (400, "invalid_request key"): lambda service: service.execute("say", key="x" * 256),
     (400, "invalid_input"): lambda service: service.execute("say", text=7),
+    (400, "invalid_input upload"): lambda service: service.execute("look", file={"upload_id": "made-up"}),
     (400, "unknown_plugin"): lambda service: service.call("execute", {"plugin": "nobody", "input": {}}),
     (400, "unknown_tool"): lambda service: service.execute("nothing"),
     (400, "plugin_exception"): lambda service: service.execute("fail"),
@@ -391,7 +400,14 @@ PLUGINS: Mapping[tuple[str, int, str], Ask] = {
     ("getOpenApi", 200, "whole"): lambda service: service.call("getOpenApi", scopes=None),
 }
 
-NO_TABLE = {"getPlugin", "getHealth", "getOpenApi"}
+UPLOADS: Mapping[tuple[int, str], Ask] = {
+    (201, "expected"): lambda service: service.call("createUpload", {"content_type": "image/png", "size": 5}),
+    (400, "too large"): lambda service: service.call("createUpload", {"content_type": "image/png", "size": 10**9}),
+    (400, "no type"): lambda service: service.call("createUpload", {"content_type": "png", "size": 5}),
+    (400, "unknown field"): lambda service: service.call("createUpload", {"name": "a.png", "size": 5}),
+}
+
+NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi"}
 """Operations that answer without the table."""
 
 
@@ -410,6 +426,8 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
         yield Case("execute", status, what), ask
     for (operation, status, what), ask in {**JOBS, **PLUGINS}.items():
         yield Case(operation, status, what), ask
+    for (status, what), ask in UPLOADS.items():
+        yield Case("createUpload", status, what), ask
     for operation in ("cancelJob", "deleteJob"):
         for (status, what), cancel in CANCEL.items():
             yield Case(operation, status, what), _cancelling(operation, cancel)

@@ -27,6 +27,7 @@ from interlock.domain.access import ApiKey
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job_status import JobStatus
+from interlock.domain.uploads import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.http.authorizer import decision
 from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
 from interlock.http.routes_execute import END_MARGIN_S, SYNC_LIMIT_S
@@ -157,6 +158,22 @@ def test_who_reads_an_object_can_tell_that_it_is_gone() -> None:
             assert on == [{"Fn::GetAtt": ["Bucket", "Arn"]}], function
 
 
+def granted(function: str, action: str) -> set[str]:
+    """The resources on which a function may do this."""
+    given = [one for policy in properties(function)["Policies"] for one in policy["Statement"]]
+    named = [one["Resource"] for one in given if action in listed(one["Action"])]
+    return {one if isinstance(one, str) else next(iter(one.values())) for each in named for one in listed(each)}
+
+
+def test_uploads_are_put_and_got_by_those_who_do() -> None:
+    uploads = "${Bucket.Arn}/uploads/*"
+    assert {name for name in FUNCTIONS if uploads in granted(name, "s3:PutObject")} == {"ExecuteFunction"}
+    assert {name for name in FUNCTIONS if uploads in granted(name, "s3:GetObject")} == {
+        "ExecuteFunction",
+        "RunJobFunction",
+    }
+
+
 # --- Environment, layers, limits -------------------------------------------------------------------------------------
 
 
@@ -196,6 +213,20 @@ def test_functions_last_as_long_as_the_runs_that_they_hold() -> None:
     margin = re.search(r"END_MARGIN_S = (\d+)", handler("RunJobFunction"))
     assert margin is not None
     assert longest_s + int(margin[1]) < properties("RunJobFunction")["Timeout"] <= 900
+
+
+def test_who_runs_tools_has_room_for_their_uploads() -> None:
+    for function in ("ExecuteFunction", "RunJobFunction"):
+        room_bytes = properties(function)["EphemeralStorage"]["Size"] * 1024 * 1024
+        assert room_bytes >= 2 * MAX_UPLOADED_BYTES
+
+
+def test_an_upload_outlives_the_time_in_which_it_may_be_used() -> None:
+    rules = {rule["Id"]: rule for rule in RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]}
+    rule = rules["expire-uploads"]
+    assert Upload.new("image/png", 1, NOW).key("acme").startswith(rule["Prefix"])
+    assert (rule["Status"], rule["Prefix"]) == ("Enabled", "uploads/")
+    assert timedelta(days=rule["ExpirationInDays"]) >= UPLOAD_LIFETIME
 
 
 # --- The API ---------------------------------------------------------------------------------------------------------

@@ -1,20 +1,27 @@
 """What only real clients can do wrong: lost answers, conflicts, services that are down; keys, documents, executions."""
 
 import json
+import os
 import socket
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
 import requests
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import ProtocolError
 
 from interlock.adapters import aws, dynamo_jobs
 from interlock.adapters.dynamo_jobs import TRANSACTION_TRIES, DynamoJobs
 from interlock.adapters.dynamo_keys import DynamoKeys
-from interlock.adapters.s3_files import S3Files
+from interlock.adapters.s3_files import FETCH_TRIES, PIECE_BYTES, S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
@@ -24,18 +31,20 @@ from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
+from interlock.domain.uploads import is_content_type
 from interlock.job_service import ending_delta, starting_delta
-from interlock.ports import JobFilter
+from interlock.ports import JobFilter, StoredObject
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 from tests.integration import clients
-from tests.integration.clients import LosesAnswer, Refuses
+from tests.integration.clients import Interference, LosesAnswer, Refuses
 from tests.integration.conftest import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 LEASE = NOON + timedelta(seconds=20)
+FIVE = StoredObject(5, "image/png")
 
 
 @pytest.fixture
@@ -247,6 +256,7 @@ STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "get": lambda store: store.get("t", "j"),
     "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
     "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
+    "find_claim": lambda store: store.find_claim("t", "h"),
     "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
     "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
     "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),
@@ -272,6 +282,11 @@ OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),
     "files.get": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").get("k")),
+    "files.describe": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").describe("k")),
+    "files.fetch": (
+        "bucket",
+        lambda url: S3Files(clients.s3(url, once=True), "b").fetch("k", Path("k"), FIVE, lambda: False),
+    ),
     "workflow.start": (
         "workflow",
         lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start("t", "j"),
@@ -373,6 +388,143 @@ def test_a_presigned_url_brings_the_document_without_a_key(files: S3Files) -> No
 def test_a_bucket_that_refuses_is_unavailable_and_not_a_document_that_expired(moto_url: str) -> None:
     with pytest.raises(ServiceUnavailable):
         S3Files(clients.s3(moto_url), "no-such-bucket").get("key")
+
+
+# --- Uploads in S3 ---
+
+
+def upload_of(files: S3Files, content: bytes = b"hello", declared: str = "image/png", **headers: str) -> int:
+    """The status with which a PUT of an upload is answered."""
+    request = files.upload_request(KEY, declared, len(content), expires_in_s=900)
+    return requests.put(request.url, content, headers={**request.headers, **headers}, timeout=30).status_code
+
+
+KEY = "uploads/acme/x"
+
+
+def fetched(files: S3Files, path: Path, expected: StoredObject = FIVE) -> StoredObject | None:
+    return files.fetch(KEY, path, expected, lambda: False)
+
+
+def test_length_type_and_that_it_is_new_are_signed(files: S3Files) -> None:
+    request = files.upload_request(KEY, "image/png", 5, expires_in_s=900)
+    query = parse_qs(urlsplit(request.url).query)
+    assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host;if-none-match"]
+    assert query["X-Amz-Expires"] == ["900"]
+    assert request.headers == {"Content-Length": "5", "Content-Type": "image/png", "If-None-Match": "*"}
+    assert not [name for name in query if "checksum" in name.lower()]
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain; charset=utf-8", 'a/b; c="d;e"', "application/x-www-form-urlencoded"]
+)
+def test_every_type_that_may_be_declared_is_signed(files: S3Files, content_type: str) -> None:
+    assert is_content_type(content_type)
+    url = files.upload_request(KEY, content_type, 5, expires_in_s=900).url
+    assert "content-type" in parse_qs(urlsplit(url).query)["X-Amz-SignedHeaders"][0]
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_a_presigned_url_names_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for name, value in {"AWS_DEFAULT_REGION": region, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
+        monkeypatch.setenv(name, value)
+    request = S3Files(aws.s3(), "bucket").upload_request(KEY, "image/png", 5, expires_in_s=900)
+    assert request.url.startswith(f"https://bucket.s3.{region}.amazonaws.com/{KEY}?")
+
+
+def test_an_upload_is_put_described_and_fetched(files: S3Files, tmp_path: Path) -> None:
+    assert files.describe(KEY) is None
+    assert fetched(files, tmp_path / "file") is None
+    assert upload_of(files) == 200
+    assert files.describe(KEY) == FIVE
+    assert fetched(files, tmp_path / "file") == FIVE
+    assert (tmp_path / "file").read_bytes() == b"hello"
+
+
+def test_an_upload_cannot_be_replaced(files: S3Files, tmp_path: Path) -> None:
+    assert [upload_of(files), upload_of(files, b"other")] == [200, 412]
+    fetched(files, tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == b"hello"
+
+
+def test_what_is_not_as_expected_is_not_written(files: S3Files, tmp_path: Path) -> None:
+    upload_of(files, b"x" * 1000)
+    assert fetched(files, tmp_path / "file") == StoredObject(1000, "image/png")
+    assert not (tmp_path / "file").exists()
+
+
+def test_a_large_file_comes_piece_by_piece_and_is_never_in_memory(files: S3Files, tmp_path: Path) -> None:
+    content = os.urandom(1024) * 40 * 1024
+    upload_of(files, content)
+    tracemalloc.start()
+    try:
+        files.fetch(KEY, tmp_path / "file", StoredObject(len(content), "image/png"), lambda: False)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "file").read_bytes() == content
+    assert peak_bytes < 6 * PIECE_BYTES < len(content) / 6
+
+
+def test_a_stop_leaves_off_between_two_pieces(files: S3Files, tmp_path: Path) -> None:
+    content = b"x" * 3 * PIECE_BYTES
+    upload_of(files, content)
+    answers = iter([False, True])
+    files.fetch(KEY, tmp_path / "file", StoredObject(len(content), "image/png"), lambda: next(answers))
+    assert (tmp_path / "file").stat().st_size == PIECE_BYTES
+
+
+class BreaksOff(Interference):
+    """The answer ends in its middle."""
+
+    def answers(self, request: AWSPreparedRequest) -> AWSResponse:
+        whole = URLLib3Session().send(request)
+        half = clients._Raw(whole.content[: len(whole.content) // 2])
+        headers: Any = whole.headers
+        return AWSResponse(whole.url, whole.status_code, headers, HalfRaw(half))
+
+
+class HalfRaw:
+    """A stream that tells by an exception that it was broken off, as urllib3's does."""
+
+    def __init__(self, raw: Any) -> None:
+        self._pieces = raw.stream()
+
+    def read(self, _: int | None = None) -> bytes:
+        for piece in self._pieces:
+            return bytes(piece)
+        raise ProtocolError("Connection broken: IncompleteRead")
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@pytest.mark.parametrize(("times", "fine"), [(1, True), (FETCH_TRIES - 1, True), (FETCH_TRIES, False)])
+def test_a_download_that_breaks_off_begins_again(files: S3Files, tmp_path: Path, times: int, fine: bool) -> None:
+    upload_of(files)
+    with BreaksOff(files._client, "GetObject", times) as met:
+        if fine:
+            assert fetched(files, tmp_path / "file") == FIVE
+            assert (tmp_path / "file").read_bytes() == b"hello"
+        else:
+            with pytest.raises(ServiceUnavailable):
+                fetched(files, tmp_path / "file")
+    assert met.seen == min(times + 1, FETCH_TRIES)
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(files: S3Files, tmp_path: Path) -> None:
+    upload_of(files)
+    (tmp_path / "file").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        fetched(files, tmp_path / "file")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_bucket_that_refuses_is_no_upload_that_is_not_there(moto_url: str, tmp_path: Path) -> None:
+    files = S3Files(clients.s3(moto_url), "no-such-bucket")
+    with pytest.raises(ServiceUnavailable):
+        fetched(files, tmp_path / "file")
 
 
 # --- Executions ---

@@ -166,10 +166,12 @@ class Calls:
 
     def record(self, params: Json, model: Any, **_: Any) -> None:
         service = {"DynamoDB": "dynamodb", "S3": "s3", "SFN": "states"}[model.service_model.service_id]
+        # There is no action for a HEAD: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        name = "GetObject" if model.name == "HeadObject" else model.name
         if model.name == "TransactWriteItems":
             names = [f"{kind}Item" for item in params["TransactItems"] for kind in item]
         else:
-            names = [model.name]
+            names = [name]
         on = "/index" if "IndexName" in params else ""
         self.actions |= {f"{service}:{name}{on}" for name in names}
 
@@ -257,6 +259,12 @@ def check_execute_async(account: Account, replay: Callable[[str], Any]) -> None:
     again = replay("execute-async")
     assert _http(again, 202)["job_id"] == body["job_id"]
     assert again["multiValueHeaders"]["Idempotency-Replayed"] == ["true"]
+
+
+def check_upload_create(account: Account, replay: Callable[[str], Any]) -> None:
+    body = _http(replay("upload-create"), 201)
+    assert f"/uploads/{TENANT}/{body['upload_id']}?" in body["url"]
+    assert body["headers"]["Content-Length"] == str((ROOT / "tests" / "images" / "page.png").stat().st_size)
 
 
 def check_jobs_list(account: Account, replay: Callable[[str], Any]) -> None:

@@ -153,6 +153,14 @@ def test_the_first_request_under_a_key_makes_the_job_and_every_other_finds_it(
     assert counted(storage, job).in_flight == int(started)
 
 
+def test_the_claim_on_a_key_is_found_by_its_tenant_alone(storage: Storage, job: Job) -> None:
+    assert storage.store.find_claim(job.tenant, "key") is None
+    storage.store.create(job, None, claim_of(job))
+    assert storage.another().find_claim(job.tenant, "key") == claim_of(job)
+    assert storage.store.find_claim(job.tenant + "-2", "key") is None
+    assert storage.store.find_claim(job.tenant, "another") is None
+
+
 def test_the_same_claim_once_more_is_no_conflict(storage: Storage, job: Job) -> None:
     for store in (storage.store, storage.another()):
         store.create(job, starting_delta(job, NOON), claim_of(job))

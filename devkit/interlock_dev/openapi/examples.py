@@ -13,8 +13,11 @@ from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import rfc3339
+from interlock.domain.uploads import Upload
 from interlock.http import models
 from interlock.plugin_registry import PluginHealth
+from interlock.ports import PutRequest
+from interlock.uploads import URL_LIFETIME, NewUpload
 
 AT = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
 ID = "01KY4QJ3HS0123456789ABCDEF"
@@ -26,6 +29,18 @@ DOWNLOAD = {
     "size": 7340032,
     "expires_at": rfc3339(AT + timedelta(minutes=15)),
 }
+UPLOAD_BYTES = 31457280
+_UPLOAD = Upload(AT, bytes(range(10)), UPLOAD_BYTES, "image/png")
+UPLOAD = models.upload_document(
+    NewUpload(
+        _UPLOAD,
+        PutRequest(
+            f"https://interlock-bucket.s3.us-east-1.amazonaws.com/{_UPLOAD.key('acme')}?X-Amz-Signature=5f1c",
+            {"Content-Length": str(UPLOAD_BYTES), "Content-Type": "image/png", "If-None-Match": "*"},
+        ),
+        AT + URL_LIFETIME,
+    )
+)
 
 
 def _later(seconds: float) -> datetime:

@@ -23,6 +23,8 @@ from interlock_dev.openapi.examples import (
     RUNNING,
     SUCCEEDED,
     TALKATIVE,
+    UPLOAD,
+    UPLOAD_BYTES,
     WHY,
 )
 from interlock_dev.openapi.refusals import REFUSALS
@@ -113,6 +115,7 @@ class Operation:
 
 TAGS = {
     "execute": "Run tools.",
+    "uploads": "Bring large files.",
     "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that made it.",
     "plugins": "What there is to run, and how it fares.",
     "service": "The service itself.",
@@ -169,9 +172,22 @@ OPERATIONS = (
             "ExecuteRequest",
             {
                 "the first tool": {"plugin": "ocr", "input": {"image": PNG}},
+                "an uploaded file": {"plugin": "ocr", "input": {"image": {"upload_id": UPLOAD["upload_id"]}}},
                 "within 5 s": {"plugin": "ocr", "tool": "analyze", "input": {"image": PNG}, "timeout_s": 5},
             },
         ),
+    ),
+    Operation(
+        "createUpload",
+        "POST /v1/uploads",
+        Scope.EXECUTE,
+        "Ask for an upload of a large file",
+        "The answer says how to PUT the file, of up to 100 MiB, past the limits of a request. Its `upload_id` then "
+        "stands for the file in the input of a tool. An upload can be used any number of times, by several jobs at "
+        "once.",
+        {201: Answer("The upload is expected.", "Upload", {"an image": UPLOAD})},
+        refusals=("InvalidRequest",),
+        body=Body("UploadRequest", {"an image": {"content_type": "image/png", "size": UPLOAD_BYTES}}),
     ),
     Operation(
         "listJobs",

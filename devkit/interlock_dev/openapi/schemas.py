@@ -274,9 +274,23 @@ SCHEMAS: Json = {
         "anyOf": [{"title": "Inline", "description": "The result itself."}, ref("Download")],
     },
     "Download": _object(
-        "A result that is too large for an answer (over 5 MB).",
+        "A result that is too large for an answer: over 5 MB, or with so many quotes that, escaped, it is over 6.",
         download_url=_text("Where to GET the result as JSON, without a key.", format="uri"),
         size=_count("Its size in bytes."),
+        expires_at=_TIME,
+    ),
+    "Upload": _object(
+        "An upload that is expected: a PUT of the file to `url`, with these headers, begun before `expires_at`. Then "
+        '`{"upload_id": "..."}` stands for the file in any input of the tenant, for 24 hours.',
+        upload_id=_text("Opaque.", minLength=1, maxLength=255),
+        method=enum(["PUT"], "Of the request."),
+        url=_text("Presigned: it needs no key. It can be written to once.", format="uri"),
+        headers={
+            "type": "object",
+            "description": "To be sent as they are: they are signed, length and type among them. Most clients set "
+            "`Content-Length` by themselves.",
+            "additionalProperties": {"type": "string"},
+        },
         expires_at=_TIME,
     ),
     "FinishedJob": _object("A job that succeeded, with its result.", **_FINISHED),
@@ -342,7 +356,8 @@ SCHEMAS: Json = {
 
 def request_schemas() -> Json:
     """The schemas of the models that requests are read with."""
-    wanted: Any = [(models.ExecuteRequest, "validation"), (models.CancelRequest, "validation")]
+    taken = (models.ExecuteRequest, models.CancelRequest, models.UploadRequest)
+    wanted: Any = [(model, "validation") for model in taken]
     _, found = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     schemas: Json = found["$defs"]
     return schemas

@@ -18,6 +18,7 @@ from interlock.job_service import JobService
 from interlock.plugin_index import PluginIndex, open_index
 from interlock.plugin_registry import PluginRegistry
 from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, Workflow
+from interlock.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,16 @@ class Core:
         return self._workflow or StepFunctionsWorkflow(aws.stepfunctions(), self.settings.workflow_arn)
 
     @cached_property
+    def objects(self) -> ObjectStore:
+        return self._objects or S3Files(aws.s3(), self.settings.bucket)
+
+    @cached_property
     def documents(self) -> Documents:
-        return Documents(self._objects or S3Files(aws.s3(), self.settings.bucket))
+        return Documents(self.objects)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self.objects, clock=self.clock)
 
     @cached_property
     def registry(self) -> PluginRegistry:

@@ -10,6 +10,11 @@ INLINE_LIMIT_BYTES = 16 * 1024
 """Up to here a document costs less, and is sooner there, as part of the job's item (DynamoDB takes 400 KB in all)."""
 
 
+def as_text(value: Any) -> str:
+    """A value as its document has it: compact, and in ASCII."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
 class Documents:
     """Writes and reads the JSON documents of jobs."""
 
@@ -18,7 +23,7 @@ class Documents:
 
     def write(self, job: Job, name: str, value: Any) -> StoredJson:
         """Stores a document; `name` tells the job's documents apart."""
-        text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+        text = as_text(value)
         if len(text) <= INLINE_LIMIT_BYTES:
             return StoredJson(len(text), text=text)
         key = f"jobs/{job.tenant}/{job.job_id}/{name}.json"
@@ -27,9 +32,11 @@ class Documents:
 
     def read(self, stored: StoredJson) -> Any:
         """The document. Raises `NotFound` when it has expired."""
-        if stored.text is not None:
-            return json.loads(stored.text)
-        return json.loads(self._objects.get(str(stored.key)))
+        return json.loads(self.text(stored))
+
+    def text(self, stored: StoredJson) -> str:
+        """The document as JSON text. Raises `NotFound` when it has expired."""
+        return stored.text if stored.text is not None else self._objects.get(str(stored.key))
 
     def download_url(self, stored: StoredJson, *, expires_in_s: int) -> str:
         """Where a document of the object store can be read for that long."""

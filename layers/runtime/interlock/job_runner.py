@@ -25,6 +25,7 @@ from interlock.plugin_registry import PluginRegistry, ToolCall
 from interlock.ports import Clock, JobStore, StaleJob
 from interlock.sandbox import CancelToken
 from interlock.tool_runner import Observer, ToolRunner
+from interlock.uploads import Uploads
 
 logger = Logger(service="interlock", child=True)
 
@@ -47,12 +48,20 @@ class JobRunner:
     """Takes jobs under a lease and brings them to their end. Raises nothing for what a plugin does."""
 
     def __init__(
-        self, store: JobStore, runner: ToolRunner, registry: PluginRegistry, documents: Documents, *, clock: Clock
+        self,
+        store: JobStore,
+        runner: ToolRunner,
+        registry: PluginRegistry,
+        documents: Documents,
+        uploads: Uploads,
+        *,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._runner = runner
         self._registry = registry
         self._documents = documents
+        self._uploads = uploads
         self._clock = clock
         self._worker_id = str(ULID())
 
@@ -104,6 +113,7 @@ class JobRunner:
                 budget_s=limit_s,
                 cancel=lease.cancel,
                 observer=Observer(on_progress=said.progressed, on_log=said.logged),
+                fetch=lambda folder, stop: self._uploads.fetch(job.tenant, call.uploads, folder, stop),
             )
         said.close()
         if lease.lost is not None:

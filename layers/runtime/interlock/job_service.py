@@ -68,6 +68,12 @@ class JobService:
         """That an idempotency key stands for this job, and for this request body."""
         return IdempotencyClaim(job.tenant, hash_text(key), hash_request(request), job.job_id, job.expires_at)
 
+    def claimed(self, wanted: IdempotencyClaim) -> IdempotencyClaim | None:
+        """The claim of an earlier request under the same idempotency key; None when this is the first, or the claim
+        has expired."""
+        found = self._store.find_claim(wanted.tenant, wanted.key_hash)
+        return None if found is None or found.expires_at < self._clock() else found
+
     def submit(self, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
         """Writes a pending job and starts its execution. Raises `AlreadyClaimed` when the idempotency key stands for
         another one.

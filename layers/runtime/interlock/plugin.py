@@ -21,6 +21,7 @@ import base64
 import inspect
 import logging
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,9 +31,9 @@ from typing import Annotated, Any, ClassVar, Protocol, cast, get_type_hints, run
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
-from interlock.domain.files import FILE_FORMAT, decode_file
+from interlock.domain.files import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
 
-__all__ = ["Cancelled", "FileBytes", "InvalidInput", "Plugin", "ToolContext", "tool"]
+__all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -59,17 +60,46 @@ class InvalidOutput(Exception):
 
 
 def _file_content(value: object) -> object:
-    """Bytes pass unchanged; pydantic refuses what is neither bytes nor text."""
+    """Bytes pass unchanged; pydantic refuses what is none of the forms of a file."""
+    if isinstance(value, StoredFile):
+        return value.path.read_bytes()
     return decode_file(value) if isinstance(value, str) else value
+
+
+def _file_path(value: object) -> object:
+    """Text is content, never a path: what a caller sends names no file of this machine."""
+    if isinstance(value, StoredFile):
+        return value.path
+    if isinstance(value, str):
+        with tempfile.NamedTemporaryFile(prefix="input-", delete=False) as file:  # in the directory of the run
+            file.write(decode_file(value))
+        return Path(file.name)
+    return value
+
+
+def _as_text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 FileBytes = Annotated[
     bytes,
     BeforeValidator(_file_content),
-    PlainSerializer(lambda content: base64.b64encode(content).decode("ascii"), return_type=str),
-    WithJsonSchema({"type": "string", "format": FILE_FORMAT, "contentEncoding": "base64"}),
+    PlainSerializer(_as_text, return_type=str),
+    WithJsonSchema(FILE_SCHEMA, mode="validation"),
+    WithJsonSchema(TEXT_SCHEMA, mode="serialization"),
 ]
-"""A file: base64 text or a `data:` URL in the request, `bytes` in the tool."""
+"""A file: base64 text, a `data:` URL or `{"upload_id": "..."}` in the request, `bytes` in the tool. In an output it is
+base64 text."""
+
+FilePath = Annotated[
+    Path,
+    BeforeValidator(_file_path),
+    PlainSerializer(lambda path: _as_text(path.read_bytes()), return_type=str),
+    WithJsonSchema(FILE_SCHEMA, mode="validation"),
+    WithJsonSchema(TEXT_SCHEMA, mode="serialization"),
+]
+"""The same as `FileBytes` for the caller, and in the tool the path of a file to read, gone when the run ends: a large
+upload need not be in memory."""
 
 
 @runtime_checkable

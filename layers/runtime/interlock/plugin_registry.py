@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
+from interlock.domain.file_references import FileReference
 from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdict
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
@@ -18,11 +19,12 @@ from interlock.schema_validation import SchemaValidator
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool of an available plugin with input that fits its schema."""
+    """A tool of an available plugin with input that fits its schema. `uploads` are those of its fields that are."""
 
     plugin: PluginManifest
     tool: ToolManifest
     input: Mapping[str, Any]
+    uploads: tuple[FileReference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class PluginRegistry:
         if problems:
             first = f"{problems[0]['path'] or '/'} {problems[0]['message']}"
             raise InvalidInput(f"The input does not fit the schema of {where}: {first}.", errors=problems)
-        return ToolCall(manifest, tool, input)
+        return ToolCall(manifest, tool, input, self._validator.uploads(f"{where}.input", tool.input_schema, input))
 
     def output_problems(self, call: ToolCall, result: Any) -> list[dict[str, str]]:
         """What is wrong with a result by the tool's output schema."""

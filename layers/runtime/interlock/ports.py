@@ -1,8 +1,9 @@
 """What the core asks of the outside world. `interlock.adapters` answers with AWS; tests may answer otherwise."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from interlock.domain.events import Event
@@ -60,6 +61,9 @@ class JobStore(Protocol):
         """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt, and no
         event was added to it since."""
 
+    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+        """The claim on an idempotency key, if it has one; it may have expired."""
+
     def heartbeat(
         self,
         job: Job,
@@ -98,8 +102,25 @@ class Workflow(Protocol):
         """Stops the execution, so that no retry or wait goes on. One that is over or unknown is left alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What an object store says of an object."""
+
+    size_bytes: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutRequest:
+    """A presigned request that writes one object: `headers` have to be sent as they are."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
 class ObjectStore(Protocol):
-    """JSON documents too large for the table."""
+    """JSON documents too large for the table, and the files that callers upload. Methods raise `ServiceUnavailable`
+    when the store is down after the SDK's retries."""
 
     def put(self, key: str, text: str) -> None:
         """Writes a document."""
@@ -109,6 +130,17 @@ class ObjectStore(Protocol):
 
     def download_url(self, key: str, *, expires_in_s: int) -> str:
         """A presigned URL from which the document can be read for that long."""
+
+    def upload_request(self, key: str, content_type: str, size_bytes: int, *, expires_in_s: int) -> PutRequest:
+        """Lets its holder write an object of exactly this size and type, once, begun within that long."""
+
+    def describe(self, key: str) -> StoredObject | None:
+        """An object's size and type; None when there is no such object."""
+
+    def fetch(self, key: str, path: Path, expected: StoredObject, stop: Callable[[], bool]) -> StoredObject | None:
+        """Writes an object to a file, piece by piece, and tells its size and type; None when there is no such object.
+        One that is not as expected is not written. When `stop` says so, it leaves off, and the file is cut short.
+        Raises OSError when the file cannot be written."""
 
 
 class MetricsSink(Protocol):

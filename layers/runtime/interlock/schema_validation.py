@@ -6,6 +6,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
+from interlock.domain.file_references import FileReference, file_references, takes_uploads
 from interlock.domain.files import FILE_FORMAT, check_file, decode_file
 
 MAX_REPORTED = 20
@@ -16,6 +17,7 @@ class SchemaValidator:
 
     def __init__(self) -> None:
         self._compiled: dict[str, Draft202012Validator] = {}
+        self._takes_uploads: dict[str, bool] = {}
 
     def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
         """`{"path": JSON Pointer, "message": text}` for each misfit, at most 20; empty when the value fits.
@@ -31,6 +33,12 @@ class SchemaValidator:
         except ValueError:
             # The validator goes 255 levels down.
             return [{"path": "", "message": "is nested too deeply"}]
+
+    def uploads(self, key: str, schema: Mapping[str, Any], value: Any) -> tuple[FileReference, ...]:
+        """The uploads that a value names which fits the schema. `key` names the schema, as above."""
+        if key not in self._takes_uploads:
+            self._takes_uploads[key] = takes_uploads(schema)
+        return file_references(schema, value) if self._takes_uploads[key] else ()
 
 
 def _problems(compiled: Draft202012Validator, value: Any) -> list[dict[str, str]]:
@@ -55,8 +63,29 @@ def _describe(error: ValidationError) -> list[dict[str, str]]:
             return [{"path": path + pointer([name]), "message": "is not a field of this tool"} for name in names]
         case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
             return [{"path": path, "message": _file_message(str(error.instance))}]
+        case ValidationErrorKind.AnyOf(context=options):
+            return _describe_options(error, options, path)
         case _:
             return [{"path": path, "message": _shortened(error.message)}]
+
+
+def _describe_options(
+    error: ValidationError, options: Sequence[Sequence[ValidationError]], path: str
+) -> list[dict[str, str]]:
+    """Of several forms that a value may have, what is wrong by the one whose type it has: that is the one meant."""
+    of_another_type = [[one for one in option if _is_of_another_type(one, error)] for option in options]
+    meant = [option for option, misfit in zip(options, of_another_type, strict=True) if not misfit]
+    if len(meant) == 1:
+        return [item for one in meant[0] for item in _describe(one)]
+    if meant:
+        return [{"path": path, "message": _shortened(error.message)}]
+    subject = of_another_type[0][0].message.rpartition(" is not of type ")[0]
+    types = (misfit[0].message.rpartition(" is not of type ")[2] for misfit in of_another_type)
+    return [{"path": path, "message": _shortened(f"{subject} is not of type {' or '.join(types)}")}]
+
+
+def _is_of_another_type(one: ValidationError, whole: ValidationError) -> bool:
+    return isinstance(one.kind, ValidationErrorKind.Type) and one.instance_path == whole.instance_path
 
 
 def pointer(parts: Sequence[str | int]) -> str:

@@ -14,10 +14,13 @@ import time
 import traceback
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.events import TRACEBACK
+from interlock.domain.file_references import file_names
+from interlock.domain.files import StoredFile
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
@@ -37,8 +40,7 @@ from interlock.sandbox import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from interlock.domain.lifecycle import LifecycleState
     from interlock.plugin_registry import PluginRegistry, ToolCall
@@ -71,6 +73,15 @@ class Observer:
     on_log: Callable[[LogLine], None]
 
 
+type Fetch = Callable[[Path, Callable[[], bool]], None]
+"""Puts the uploads of a call into the run's directory, under the names of `file_names`, and leaves off when the second
+argument says so. Raises `InterlockError`, which becomes the outcome."""
+
+
+def no_files(_folder: Path, _stop: Callable[[], bool]) -> None:
+    """The fetch of a call without uploads."""
+
+
 class ToolRunner:
     """Runs tools, one at a time, each under its limits, and turns every end of one into an `Outcome`."""
 
@@ -87,14 +98,16 @@ class ToolRunner:
         cancel: CancelToken,
         observer: Observer,
         budget_s: float = math.inf,
+        fetch: Fetch = no_files,
     ) -> Outcome:
-        """Runs a tool for at most `timeout_s` seconds of wall clock, and with what its plugin takes to load for at most
-        `budget_s`. Never raises for anything a plugin does."""
+        """Runs a tool for at most `timeout_s` seconds of wall clock, and with what its files take to come and its
+        plugin to load for at most `budget_s`. Never raises for anything a plugin does."""
         previous = self._registry.run_started(call.plugin.name)
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:
-            outcome = self._invoke(call, job_id, _limits(call, timeout_s, budget_s), cancel, observer)
+            limits = _limits(call, timeout_s, budget_s)
+            outcome = self._invoke(call, job_id, limits, cancel=cancel, observer=observer, fetch=fetch)
         except InterlockError as error:
             outcome = Outcome(JobStatus.FAILED, error=error.info)
         finally:
@@ -111,13 +124,25 @@ class ToolRunner:
         except Exception:
             logger.exception("metrics of %s.%s were not updated", call.plugin.name, call.tool.name)
 
-    def _invoke(self, call: ToolCall, job_id: str, limits: Limits, cancel: CancelToken, observer: Observer) -> Outcome:
+    def _invoke(
+        self,
+        call: ToolCall,
+        job_id: str,
+        limits: Limits,
+        *,
+        cancel: CancelToken,
+        observer: Observer,
+        fetch: Fetch,
+    ) -> Outcome:
+        names = file_names(call.uploads)
         request = {
             "source": asdict(call.plugin.source),
             "tool": call.tool.name,
             "input": call.input,
+            "files": [[one.location, names[one.upload_id]] for one in call.uploads],
             "job_id": job_id,
         }
+        until = time.monotonic() + limits.total_s
         ending = self._sandbox.run(
             call.plugin.name,
             json.dumps(request).encode(),
@@ -125,6 +150,7 @@ class ToolRunner:
             cancel=cancel,
             on_progress=observer.on_progress,
             on_log=observer.on_log,
+            fill=lambda folder: fetch(Path(folder), lambda: cancel.is_set or time.monotonic() >= until),
         )
         return self._outcome(call, ending, limits.wall_s)
 
@@ -277,8 +303,8 @@ class Answer(NamedTuple):
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
-    """Runs one request of the ToolRunner in the worker process: `{source, tool, input, job_id}` in, `{verdict, said}`
-    out, both JSON. Whatever the plugin raises becomes a verdict."""
+    """Runs one request of the ToolRunner in the worker process: `{source, tool, input, files, job_id}` in, `{verdict,
+    said}` out, both JSON. Whatever the plugin raises becomes a verdict."""
     asked = json.loads(request)
     try:
         plugin = _load(PluginSource(**asked["source"]))
@@ -317,7 +343,8 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
     context = WorkerContext(asked["job_id"], channel)
     try:
         channel.arm(Stop)
-        result = plugin.run(asked["tool"], asked["input"], context)
+        given = _with_files(asked["input"], asked["files"], channel.temp_dir)
+        result = plugin.run(asked["tool"], given, context)
         channel.disarm()
     except Stop as error:
         channel.interrupted()
@@ -338,6 +365,16 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
             channel.interrupted()
         return Answer("exception", said)
     return Answer("succeeded", result)
+
+
+def _with_files(input: Any, files: Sequence[tuple[list[str | int], str]], folder: Path) -> Any:
+    """The input, each of its uploads replaced by the file that was fetched for it."""
+    for location, name in files:
+        at = input
+        for part in location[:-1]:
+            at = at[part]
+        at[location[-1]] = StoredFile(folder / name)
+    return input
 
 
 def _encoded(answer: Answer) -> bytes:

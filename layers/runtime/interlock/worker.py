@@ -13,4 +13,5 @@ def job_runner(core: Core) -> JobRunner:
     """Starts the sandbox, whose start-up overlaps with the rest of the function's, and puts a JobRunner on it."""
     sandbox = Sandbox(TARGET, preload=PRELOAD)
     sandbox.start()
-    return JobRunner(core.store, ToolRunner(core.registry, sandbox), core.registry, core.documents, clock=core.clock)
+    runner = ToolRunner(core.registry, sandbox)
+    return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)

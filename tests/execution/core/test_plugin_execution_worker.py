@@ -139,6 +139,7 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
             "source": {"module": "probe", "class_name": "Probe", "path": str(file)},
             "tool": tool,
             "input": {"text": text},
+            "files": [],
             "job_id": "JOB",
         }
         answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
@@ -156,6 +157,36 @@ def test_a_tool_runs_armed_between_ready_and_its_answer(ask: Ask, channel: Recor
         ("log", "warning", "careful with hello"),
         "disarm",
     ]
+
+
+def test_a_file_that_was_fetched_stands_where_its_upload_stood(
+    tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "files.py"
+    file.write_text(
+        "from pydantic import BaseModel\nfrom interlock.plugin import FileBytes, FilePath, Plugin, tool\n"
+        "class In(BaseModel):\n    one: FileBytes\n    more: list[FilePath]\n"
+        "class Out(BaseModel):\n    text: str\n"
+        "class Files(Plugin):\n    name, version = 'files', '1'\n    @tool()\n"
+        "    def read(self, input: In, context) -> Out:\n"
+        "        return Out(text=input.one.decode() + '|' + '|'.join(str(path) for path in input.more))\n"
+    )
+    monkeypatch.setattr(tool_runner, "_loaded", {})
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "upload-0").write_bytes(b"hello")
+    request = {
+        "source": {"module": "files", "class_name": "Files", "path": str(file)},
+        "tool": "read",
+        "input": {"one": {"upload_id": "x"}, "more": ["aGk=", {"upload_id": "x"}]},
+        "files": [[["one"], "upload-0"], [["more", 1], "upload-0"]],
+        "job_id": "JOB",
+    }
+    answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
+    assert answer["verdict"] == "succeeded", answer
+    one, written, uploaded = answer["said"]["text"].split("|")
+    assert one == "hello"
+    assert Path(written).read_bytes() == b"hi"
+    assert uploaded == str(tmp_path / "upload-0")
 
 
 def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:

@@ -92,6 +92,7 @@ def test_the_worker_is_told_the_source_the_tool_the_input_and_the_job(bench: Ben
         "source": {"module": "plugins.echo", "class_name": "Plugin", "path": None},
         "tool": "say",
         "input": {"text": "hello"},
+        "files": [],
         "job_id": "JOB",
     }
 

@@ -81,6 +81,9 @@ class Stage(World):
         self.between.hook = hook
 
     def wait_for_beats(self, count: int) -> None:
+        """Waits for so many heartbeats from now on."""
+        while self.beats.acquire(blocking=False):
+            pass
         for _ in range(count):
             assert self.beats.acquire(timeout=PATIENCE_S), "no heartbeat came"
 

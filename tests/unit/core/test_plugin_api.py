@@ -11,8 +11,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.domain.errors import InvalidInput as DomainInvalidInput
-from interlock.domain.files import FILE_FORMAT
-from interlock.plugin import Cancelled, FileBytes, InvalidInput, InvalidOutput, Plugin, ToolContext, tool
+from interlock.domain.files import FILE_FORMAT, StoredFile
+from interlock.plugin import Cancelled, FileBytes, FilePath, InvalidInput, InvalidOutput, Plugin, ToolContext, tool
 from tests.fakes.outside import NOON
 
 
@@ -294,6 +294,10 @@ class Picture(BaseModel):
     image: FileBytes
 
 
+class PathPicture(BaseModel):
+    image: FilePath
+
+
 @pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "aGVs\nbG8="])
 def test_a_file_arrives_as_bytes(text: str) -> None:
     assert Picture.model_validate({"image": text}).image == b"hello"
@@ -309,8 +313,41 @@ def test_a_file_in_a_result_leaves_as_base64() -> None:
     assert Picture(image=b"\x89PNG").model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}
 
 
-def test_a_file_is_told_in_the_schema() -> None:
-    for mode in ("validation", "serialization"):
-        schema = Picture.model_json_schema(mode=mode)
-        assert schema["properties"]["image"]["type"] == "string"
-        assert schema["properties"]["image"]["format"] == FILE_FORMAT
+@pytest.mark.parametrize("model", [Picture, PathPicture])
+def test_a_file_is_told_in_the_schema(model: type[BaseModel]) -> None:
+    taken = model.model_json_schema(mode="validation")["properties"]["image"]["anyOf"]
+    assert [one["type"] for one in taken] == ["string", "object"]
+    assert taken[0]["format"] == FILE_FORMAT
+    assert taken[1]["required"] == ["upload_id"]
+    given = model.model_json_schema(mode="serialization")["properties"]["image"]
+    assert (given["type"], given["format"]) == ("string", FILE_FORMAT)
+
+
+@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8="])
+def test_a_text_arrives_as_a_file_in_the_directory_of_the_run(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = PathPicture.model_validate({"image": text}).image
+    assert path.parent == tmp_path
+    assert path.read_bytes() == b"hello"
+
+
+def test_an_upload_arrives_as_bytes_or_as_its_path(tmp_path: Path) -> None:
+    file = StoredFile(tmp_path / "upload-0")
+    file.path.write_bytes(b"hello")
+    assert Picture.model_validate({"image": file}).image == b"hello"
+    assert PathPicture.model_validate({"image": file}).image == file.path
+
+
+@pytest.mark.parametrize("model", [Picture, PathPicture])
+@pytest.mark.parametrize("value", ["/etc/passwd", "file:///etc/passwd", {"path": "/etc/passwd"}, {"upload_id": "x"}])
+def test_nothing_that_a_caller_sends_is_a_path(model: type[BaseModel], value: Any) -> None:
+    with pytest.raises(ValueError, match="image"):
+        model.model_validate({"image": value})
+
+
+def test_a_path_in_a_result_leaves_as_base64(tmp_path: Path) -> None:
+    file = tmp_path / "out.png"
+    file.write_bytes(b"\x89PNG")
+    assert PathPicture(image=file).model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}

@@ -66,6 +66,7 @@ class Bench:
         cancel: CancelToken | None = None,
         on_progress: Callable[[float, str], None] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
+        fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
         self.progress, self.logs = [], []
         return self.sandbox.run(
@@ -75,6 +76,7 @@ class Bench:
             cancel=cancel,
             on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
             on_log=on_log or self.logs.append,
+            fill=fill,
         )
 
     def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key") -> str:

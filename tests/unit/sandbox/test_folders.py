@@ -1,6 +1,8 @@
 """The directory of a run goes, whatever the code has made of it, and nothing else goes with it."""
 
+import multiprocessing
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -176,6 +178,36 @@ def test_descriptors_are_all_closed() -> None:
         folders.remove()
 
     assert open_descriptors() == before
+
+
+def test_what_a_process_has_abandoned_is_removed_by_the_next(
+    folders: RunFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "interlock-runs-foreign").write_text("is no directory")
+    killed = multiprocessing.get_context("spawn").Process(target=abandon, args=(str(tmp_path),))
+    killed.start()
+    killed.join()
+    [abandoned] = [folder for folder in tmp_path.iterdir() if folder.is_dir()]
+    assert (abandoned / "0" / "upload-0").read_text() == "x"
+
+    held = RunFolders()
+    assert not abandoned.exists()
+    with held.one() as path:
+        another = RunFolders()
+        assert Path(path).is_dir()
+    another.remove()
+    held.remove()
+    assert [one.name for one in tmp_path.iterdir()] == ["interlock-runs-foreign"]
+    folders.remove()
+
+
+def abandon(where: str) -> None:
+    """Ends with a file in the directory of a run, as when everything is killed at once."""
+    tempfile.tempdir = where
+    with RunFolders().one() as path:
+        Path(path, "upload-0").write_text("x")
+        os._exit(1)
 
 
 # --- Through a worker ---

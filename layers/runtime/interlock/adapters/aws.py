@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ _CONFIG = Config(
     tcp_keepalive=True,
 )
 _FILES_CONFIG = _CONFIG.merge(Config(read_timeout=15, signature_version="s3v4"))
+_REGIONAL_CONFIG = _FILES_CONFIG.merge(
+    Config(s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
+)
 
 
 def dynamodb() -> DynamoDBClient:
@@ -37,7 +41,9 @@ def stepfunctions() -> SFNClient:
 
 
 def s3() -> S3Client:
-    return boto3.client("s3", config=_FILES_CONFIG)
+    # A presigned URL has to name the region's own endpoint: for a young bucket the global one, which the SDK would
+    # name, redirects, and the signature is then one for another host. Only AWS has a host for each bucket.
+    return boto3.client("s3", config=_FILES_CONFIG if "AWS_ENDPOINT_URL" in os.environ else _REGIONAL_CONFIG)
 
 
 def error_code(error: ClientError) -> str:

@@ -235,6 +235,14 @@ class DynamoJobs:
             )
         return _job(answer.get("Item"))
 
+    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+        with translated("table"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=_serialized(items.claim_key(tenant, key_hash)), ConsistentRead=True
+            )
+        item = answer.get("Item")
+        return items.claim_from_item(_deserialized(item)) if item else None
+
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         # Statuses are read in the order of a job's life: one that moves on meanwhile is met again later, never missed.
         partitions = _partitions(wanted)

@@ -1,13 +1,38 @@
-"""The text forms of a file in JSON: base64 (RFC 4648) and `data:` URLs (RFC 2397)."""
+"""The forms of a file in JSON: base64 (RFC 4648), a `data:` URL (RFC 2397), or `{"upload_id": "..."}`."""
 
 import base64
 import binascii
 import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 FILE_FORMAT = "interlock-file"
-"""The JSON Schema `format` of an input field that is a file."""
+"""The JSON Schema `format` of the text forms of a file."""
+
+UPLOAD_FORMAT = "interlock-upload"
+"""The JSON Schema `format` of an `upload_id`: by it an upload is told from any other object of the same look."""
+
+TEXT_SCHEMA: dict[str, Any] = {"type": "string", "format": FILE_FORMAT, "contentEncoding": "base64"}
+
+UPLOAD_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"upload_id": {"type": "string", "format": UPLOAD_FORMAT, "minLength": 1, "maxLength": 255}},
+    "required": ["upload_id"],
+    "additionalProperties": False,
+}
+
+FILE_SCHEMA: dict[str, Any] = {"anyOf": [TEXT_SCHEMA, UPLOAD_SCHEMA]}
+"""The JSON Schema of an input field that is a file."""
 
 _DATA_URL = re.compile(r"data:[^,]{0,255};base64,", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of an input that lies on this machine. No JSON value is one, so none names a path of its choice."""
+
+    path: Path
 
 
 def decode_file(text: str) -> bytes:

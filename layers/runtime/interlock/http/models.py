@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from interlock.domain.events import Event
 from interlock.domain.job import Job
 from interlock.domain.metrics import COUNTERS, ExecutionMetrics
 from interlock.domain.times import rfc3339
+from interlock.domain.uploads import CONTENT_TYPE, MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES, is_content_type
 from interlock.http.responses import error_object
 from interlock.plugin_registry import PluginHealth
+from interlock.uploads import NewUpload
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MIN_TIMEOUT_S = 0.001
@@ -30,7 +33,10 @@ class ExecuteRequest(_Request):
         description="Name of the tool; left out: the first of the plugin's manifest.",
         examples=["analyze"],
     )
-    input: dict[str, Any] = Field(description="The tool's input, by the input_schema of its manifest.")
+    input: dict[str, Any] = Field(
+        description="The tool's input, by the input_schema of its manifest. A file in it is base64 text, a data: "
+        'URL or {"upload_id": "..."}.'
+    )
     timeout_s: Annotated[float, Field(ge=MIN_TIMEOUT_S, le=870, allow_inf_nan=False)] | None = Field(
         default=None, description="Shortens the tool's own limit, in seconds.", examples=[20]
     )
@@ -42,6 +48,38 @@ class CancelRequest(_Request):
     reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         default=None, description="For a human.", examples=["not needed any more"]
     )
+
+
+def _media_type(text: str) -> str:
+    if not is_content_type(text):
+        raise PydanticCustomError("media_type", "must be a media type such as image/png")
+    return text
+
+
+class UploadRequest(_Request):
+    """What is to be uploaded. The upload has to be of exactly this type and size."""
+
+    content_type: Annotated[
+        str, StringConstraints(min_length=1, max_length=MAX_CONTENT_TYPE), AfterValidator(_media_type)
+    ] = Field(
+        description="Media type of the file (RFC 9110, section 8.3.1), in ASCII.",
+        examples=["image/png"],
+        json_schema_extra={"pattern": f"^{CONTENT_TYPE.pattern}$"},
+    )
+    size: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES)] = Field(
+        description="Size of the file in bytes, at most 100 MiB.", examples=[31457280]
+    )
+
+
+def upload_document(new: NewUpload) -> dict[str, Any]:
+    """An upload with the request that brings it."""
+    return {
+        "upload_id": new.upload.id,
+        "method": "PUT",
+        "url": new.request.url,
+        "headers": dict(new.request.headers),
+        "expires_at": rfc3339(new.expires_at),
+    }
 
 
 def job_document(job: Job) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.documents import Documents
 from interlock.domain.access import Scope
-from interlock.domain.errors import IdempotencyMismatch, InterlockError
+from interlock.domain.errors import IdempotencyMismatch, InterlockError, InvalidInput, ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp
@@ -16,10 +16,12 @@ from interlock.http.models import ExecuteRequest, finished_document, job_documen
 from interlock.http.requests import authorized, idempotency_key, json_body, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
+from interlock.http.routes_uploads import add_upload_route
 from interlock.job_runner import JobRunner
 from interlock.job_service import JobService, NewJob
 from interlock.plugin_registry import PluginRegistry, ToolCall
 from interlock.ports import AlreadyClaimed
+from interlock.uploads import Uploads
 
 SYNC_LIMIT_S = 25.0
 """The longest synchronous run: the gateway gives up after 29 s."""
@@ -31,13 +33,21 @@ POLL_S = 0.1
 
 
 class ExecuteRoute:
-    """The one route of the execute function."""
+    """`POST /v1/execute`."""
 
-    def __init__(self, registry: PluginRegistry, service: JobService, runner: JobRunner, documents: Documents) -> None:
+    def __init__(
+        self,
+        registry: PluginRegistry,
+        service: JobService,
+        runner: JobRunner,
+        documents: Documents,
+        uploads: Uploads,
+    ) -> None:
         self._registry = registry
         self._service = service
         self._runner = runner
         self._documents = documents
+        self._uploads = uploads
 
     def __call__(self, event: APIGatewayProxyEvent, context: Any) -> Response[str]:
         """Answers a request; `context` is Lambda's, for what is left of the invocation."""
@@ -58,11 +68,25 @@ class ExecuteRoute:
         key = idempotency_key(event)
         once = self._service.claim(job, key, request.model_dump(exclude_unset=True)) if key else None
         try:
+            self._check_uploads(job, call, once)
             if wait_s is None:
                 return self._run_now(job, call, once, context)
             return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, context))
         except AlreadyClaimed as error:
             return self._replayed(error.claim, once, wait_s, context)
+        except InvalidInput as error:
+            return error_response(error.info, plugin=job.plugin, tool=job.tool)
+
+    def _check_uploads(self, job: Job, call: ToolCall, once: IdempotencyClaim | None) -> None:
+        """Raises `InvalidInput` for uploads that cannot be used, and `ServiceUnavailable`; but `AlreadyClaimed` for a
+        request that was taken before under its key: its job stands, also when its uploads have expired since."""
+        try:
+            self._uploads.check(job.tenant, call.uploads)
+        except (InvalidInput, ServiceUnavailable):
+            first = self._service.claimed(once) if once is not None else None
+            if first is None:
+                raise
+            raise AlreadyClaimed(first) from None
 
     def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, context: Any) -> Response[str]:
         finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S, once=once)
@@ -100,7 +124,7 @@ class ExecuteRoute:
         return json_response(200, finished_document(job, presented(job, self._documents, result)))
 
 
-def execute_app(route: ExecuteRoute) -> HttpApp:
+def execute_app(route: ExecuteRoute, uploads: Uploads) -> HttpApp:
     """The HTTP application of the execute function."""
     app = HttpApp()
 
@@ -108,6 +132,7 @@ def execute_app(route: ExecuteRoute) -> HttpApp:
     def execute() -> Response[str]:
         return route(app.resolver.current_event, app.resolver.lambda_context)
 
+    add_upload_route(app, uploads)
     return app.close_routes()
 
 

@@ -1,6 +1,7 @@
 """The directory of a run: its own, and gone with all that the run has put into it when it ends."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
@@ -10,6 +11,9 @@ from itertools import count
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
+_PREFIX = "interlock-runs-"
+_NOT_LOCKED_YET = f"new-{_PREFIX}"
+
 
 class RunFolders:
     """The directories of runs, one at a time, in a temporary one of their own, `root`.
@@ -17,11 +21,14 @@ class RunFolders:
     They are held open: so they are found again when the code has moved them, put something else in their place or
     taken their modes away. One that was left empty gets a new name and is the next run's, since to make and remove
     directories takes a disk many times as long.
+
+    `root` is locked as long as its process lives. Lambda ends all processes of an environment at once, the zygote
+    included, and keeps its disk for those that it starts next: they remove what no process holds any more.
     """
 
     def __init__(self) -> None:
-        self.root = os.path.realpath(tempfile.mkdtemp(prefix="interlock-"))
-        self._root_descriptor = os.open(self.root, _OPEN_FOLDER)
+        _remove_abandoned(tempfile.gettempdir())
+        self.root, self._root_descriptor = _locked_root()
         self._number = 0
         self._descriptor: int | None = None
 
@@ -65,6 +72,32 @@ class RunFolders:
         except OSError:
             pass
         return False
+
+
+def _locked_root() -> tuple[str, int]:
+    """A new directory and its descriptor, which holds its lock. It has its name only then: nobody takes it for one
+    that was abandoned."""
+    made = os.path.realpath(tempfile.mkdtemp(prefix=_NOT_LOCKED_YET))
+    descriptor = os.open(made, _OPEN_FOLDER)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    root = os.path.join(os.path.dirname(made), os.path.basename(made).removeprefix("new-"))
+    os.rename(made, root)
+    return root, descriptor
+
+
+def _remove_abandoned(where: str) -> None:
+    """Removes the roots of our user whose processes are gone."""
+    with os.scandir(where) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(_PREFIX)]
+    for name in names:
+        with contextlib.suppress(OSError):  # it is locked, another user's, or gone by now
+            descriptor = os.open(os.path.join(where, name), _OPEN_FOLDER)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.fstat(descriptor).st_uid == os.getuid():
+                    remove_tree(os.path.join(where, name))
+            finally:
+                os.close(descriptor)
 
 
 def remove_tree(path: str) -> None:

@@ -4,11 +4,13 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.endings import Cancelled, Ending, LogLine, WorkerLost
+from interlock.sandbox.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
 from interlock.sandbox.limits import Limits
 from interlock.sandbox.processes import adopt_orphans, children, end_children, hide_memory
 from interlock.sandbox.run import Run
@@ -55,11 +57,13 @@ class Sandbox:
         cancel: CancelToken | None = None,
         on_progress: Callable[[float, str], None] = lambda _fraction, _message: None,
         on_log: Callable[[LogLine], None] = lambda _line: None,
+        fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
-        """Runs the target on a request in the worker of this key, and returns how that ended.
+        """Runs the target on a request in the worker of this key, and returns how that ended. `fill` puts into the
+        directory of the run what is to be there when it begins; its time counts for `total_s`.
 
         When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
-        when it raises, as it does for what the two callbacks raise, and OSError when this process is out of
+        when it raises, as it does for what the callbacks raise, and OSError when this process is out of
         descriptors or disk.
         """
         with self._lock, contextlib.ExitStack() as folders:
@@ -69,6 +73,9 @@ class Sandbox:
                 worker, folder = self._prepared(key, folders)
             except ZygoteGone:
                 return WorkerLost(pid=0)
+            ending, limits = self._filled(worker, folder, limits, fill, cancel)
+            if ending is not None:
+                return ending
             try:
                 run = Run(worker, self._zygote_now(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
                 ending, warm = run.until_over(request, folder)
@@ -84,6 +91,31 @@ class Sandbox:
             else:
                 worker.close()
             return ending
+
+    def _filled(
+        self,
+        worker: Worker,
+        folder: str,
+        limits: Limits,
+        fill: Callable[[str], None],
+        cancel: CancelToken | None,
+    ) -> tuple[Ending | None, Limits]:
+        """Fills the directory. An ending when there is no run after it: it was cancelled, or took all the time."""
+        began = time.monotonic()
+        try:
+            fill(folder)
+        except BaseException:
+            self._keep(worker)  # it was not asked for anything
+            raise
+        left = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
+        ending: Ending | None = None
+        if cancel is not None and cancel.is_set:
+            ending = Cancelled(pid=0, how="stopped")
+        elif left.total_s <= 0:
+            ending = TimedOut(pid=0, how="stopped", while_loading=False)
+        if ending is not None:
+            self._keep(worker)
+        return ending, left
 
     def close(self) -> None:
         """Ends the zygote with all workers."""

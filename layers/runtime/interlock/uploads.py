@@ -1,0 +1,136 @@
+"""Uploads: handed out, looked at before a job is made, and fetched for its run."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from interlock.domain.errors import InvalidInput, ServiceUnavailable
+from interlock.domain.file_references import FileReference, file_names
+from interlock.domain.uploads import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, NotAnUpload, Upload
+from interlock.ports import Clock, ObjectStore, PutRequest, StoredObject
+from interlock.schema_validation import pointer
+
+URL_LIFETIME = timedelta(minutes=15)
+"""Within this a PUT has to begin. Not longer: a URL is signed by the function's own credentials, and dies with them."""
+
+_UNKNOWN = "names no upload that is there: ask for one with POST /v1/uploads, PUT the file, then name it within 24 h"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """An upload that is expected, and the request that brings it."""
+
+    upload: Upload
+    request: PutRequest
+    expires_at: datetime
+
+
+class Uploads:
+    """The uploads of all tenants. Of another tenant's there is nothing to see: it is as if it were not there."""
+
+    def __init__(self, objects: ObjectStore, *, clock: Clock) -> None:
+        self._objects = objects
+        self._clock = clock
+
+    def new(self, tenant: str, content_type: str, size_bytes: int) -> NewUpload:
+        """Hands out an upload. Nothing is kept of it: its object will be its record."""
+        now = self._clock()
+        upload = Upload.new(content_type, size_bytes, now)
+        lifetime_s = int(URL_LIFETIME.total_seconds())
+        request = self._objects.upload_request(upload.key(tenant), content_type, size_bytes, expires_in_s=lifetime_s)
+        return NewUpload(upload, request, now + URL_LIFETIME)
+
+    def check(self, tenant: str, references: Sequence[FileReference]) -> None:
+        """Raises `InvalidInput`, naming each field, unless all of these uploads are there, and in bounds together."""
+        uploads = _uploads(references)
+        now = self._clock()
+        problems = list(_over_the_bounds(references, uploads))
+        if not problems:
+            wrong = {upload_id: self._problem(tenant, upload, now) for upload_id, upload in uploads.items()}
+            problems = [(one, problem) for one in references if (problem := wrong[one.upload_id]) is not None]
+        if problems:
+            raise _invalid(problems)
+
+    def _problem(self, tenant: str, upload: Upload | None, now: datetime) -> str | None:
+        if upload is None or upload.expired(now):
+            return _UNKNOWN
+        return _misfit(upload, self._objects.describe(upload.key(tenant)))
+
+    def fetch(self, tenant: str, references: Sequence[FileReference], folder: Path, stop: Callable[[], bool]) -> None:
+        """Writes the uploads into a folder, under the names that `file_names` gives them, until `stop` says so.
+
+        Raises `InvalidInput` for one that is gone by now. An upload's age does not count any more: the job was taken.
+        """
+        uploads, names = _uploads(references), file_names(references)
+        over = list(_over_the_bounds(references, uploads))
+        if over:
+            raise _invalid(over)
+        for upload_id, upload in uploads.items():
+            if stop():
+                return
+            problem = _UNKNOWN if upload is None else self._fetched(tenant, upload, folder / names[upload_id], stop)
+            if problem is not None:
+                raise _invalid([(one, problem) for one in references if one.upload_id == upload_id])
+
+    def _fetched(self, tenant: str, upload: Upload, path: Path, stop: Callable[[], bool]) -> str | None:
+        try:
+            problem = _misfit(upload, self._objects.fetch(upload.key(tenant), path, _declared(upload), stop))
+            if problem is None:
+                path.chmod(0o400)  # one file may stand for several fields
+        except OSError as error:
+            raise ServiceUnavailable("There is no room for the uploaded files.", service="temporary storage") from error
+        return problem
+
+
+def _uploads(references: Sequence[FileReference]) -> dict[str, Upload | None]:
+    """What the ids say, each once; None: it is none of ours."""
+    found: dict[str, Upload | None] = {}
+    for one in references:
+        if one.upload_id not in found:
+            try:
+                found[one.upload_id] = Upload.of_id(one.upload_id)
+            except NotAnUpload:
+                found[one.upload_id] = None
+    return found
+
+
+def _over_the_bounds(
+    references: Sequence[FileReference], uploads: dict[str, Upload | None]
+) -> Iterator[tuple[FileReference, str]]:
+    """The first field that is too much, if there is one."""
+    seen: set[str] = set()
+    size_bytes = 0
+    for one in references:
+        if one.upload_id in seen:
+            continue
+        seen.add(one.upload_id)
+        upload = uploads[one.upload_id]
+        size_bytes += upload.size_bytes if upload else 0
+        if len(seen) > MAX_UPLOADS:
+            yield one, f"is one upload too many: an input may name {MAX_UPLOADS}"
+            return
+        if size_bytes > MAX_UPLOADED_BYTES:
+            yield one, f"is too much: the uploads of an input may have {MAX_UPLOADED_BYTES // MIB} MiB together"
+            return
+
+
+def _declared(upload: Upload) -> StoredObject:
+    return StoredObject(upload.size_bytes, upload.content_type)
+
+
+def _misfit(upload: Upload, found: StoredObject | None) -> str | None:
+    """What is wrong with an upload as it was found. S3 itself refuses what was not declared: this is for stores that
+    do not check a signature."""
+    if found is None:
+        return _UNKNOWN
+    if found.size_bytes != upload.size_bytes:
+        return f"was uploaded with {found.size_bytes} bytes, and declared with {upload.size_bytes}"
+    if found.content_type != upload.content_type:
+        return f"was uploaded as {found.content_type[:100]!r}, and declared as {upload.content_type!r}"
+    return None
+
+
+def _invalid(problems: Sequence[tuple[FileReference, str]]) -> InvalidInput:
+    errors = [{"path": pointer(one.location), "message": message} for one, message in problems[:20]]
+    return InvalidInput(f"An uploaded file cannot be used: {errors[0]['path']} {errors[0]['message']}.", errors=errors)

@@ -1,0 +1,121 @@
+"""Which fields of an input are uploads: told by the schemas that pydantic makes of plugins' models."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, StringConstraints
+
+from interlock.domain.file_references import FileReference, file_references, takes_uploads
+from interlock.plugin import FileBytes, FilePath
+from interlock.schema_validation import SchemaValidator
+
+
+class Page(BaseModel):
+    scan: FileBytes
+    back: FilePath | None = None
+
+
+class Lookalike(BaseModel):
+    upload_id: str
+
+
+class Node(BaseModel):
+    file: FileBytes | None = None
+    children: "list[Node]" = []
+
+
+class Everything(BaseModel):
+    single: FileBytes | None = None
+    many: list[FileBytes] = []
+    pair: tuple[FileBytes, int] | None = None
+    named: dict[str, FilePath] = {}
+    by_pattern: dict[Annotated[str, StringConstraints(pattern="^p")], FileBytes] = {}
+    page: Page | None = None
+    pages: list[Page] = []
+    either: Page | Lookalike | int = 0
+    lookalike: Lookalike | None = None
+    anything: Any = None
+    loose: dict[str, str] = {}
+    tree: Node | None = None
+    aliased: FileBytes | None = Field(default=None, alias="a/b~c")
+
+
+SCHEMA = Everything.model_json_schema()
+UPLOAD = {"upload_id": "x"}
+
+
+def found(value: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
+    validator = SchemaValidator()
+    assert validator.problems("key", SCHEMA, value) == []
+    return [one.location for one in validator.uploads("key", SCHEMA, value)]
+
+
+@pytest.mark.parametrize(
+    ("value", "locations"),
+    [
+        ({"single": UPLOAD}, [("single",)]),
+        ({"single": "aGk="}, []),
+        ({"many": ["aGk=", UPLOAD, UPLOAD]}, [("many", 1), ("many", 2)]),
+        ({"pair": [UPLOAD, 1]}, [("pair", 0)]),
+        ({"named": {"a": UPLOAD, "b": "aGk="}}, [("named", "a")]),
+        ({"by_pattern": {"pq": UPLOAD}}, [("by_pattern", "pq")]),
+        ({"page": {"scan": UPLOAD, "back": UPLOAD}}, [("page", "scan"), ("page", "back")]),
+        ({"pages": [{"scan": UPLOAD}, {"scan": "aGk="}]}, [("pages", 0, "scan")]),
+        ({"either": {"scan": UPLOAD}}, [("either", "scan")]),
+        ({"tree": {"children": [{"children": [{"file": UPLOAD}]}]}}, [("tree", "children", 0, "children", 0, "file")]),
+        ({"a/b~c": UPLOAD}, [("a/b~c",)]),
+        # They look the same, and are none.
+        ({"either": UPLOAD, "lookalike": UPLOAD, "anything": UPLOAD, "loose": UPLOAD}, []),
+        ({"anything": {"single": UPLOAD, "deep": [{"scan": UPLOAD}]}}, []),
+    ],
+)
+def test_uploads_are_found_where_the_schema_has_files(value: dict[str, Any], locations: list[Any]) -> None:
+    assert found(value) == locations
+
+
+def test_an_upload_is_found_with_its_id() -> None:
+    assert file_references(SCHEMA, {"single": UPLOAD}) == (FileReference(("single",), "x"),)
+
+
+def test_a_schema_without_files_is_not_looked_through() -> None:
+    assert takes_uploads(SCHEMA)
+    assert not takes_uploads(Lookalike.model_json_schema())
+    assert not takes_uploads(Page.model_json_schema(mode="serialization"))
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        ({"scan": "n@pe"}, "/scan", "is not valid base64"),
+        ({"scan": 7}, "/scan", '7 is not of type "string" or "object"'),
+        ({"scan": {}}, "/scan/upload_id", "is required"),
+        ({"scan": {"upload_id": 7}}, "/scan/upload_id", '7 is not of type "string"'),
+        ({"scan": {"upload_id": ""}}, "/scan/upload_id", '"" is shorter than 1 character'),
+        ({"scan": {**UPLOAD, "path": "/etc"}}, "/scan/path", "is not a field of this tool"),
+        ({"scan": "", "back": {"upload": "x"}}, "/back/upload", "is not a field of this tool"),
+        ({"scan": "", "back": "n@pe"}, "/back", "is not valid base64"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_by_the_form_that_was_meant(value: Any, path: str, message: str) -> None:
+    problems = SchemaValidator().problems("page", Page.model_json_schema(), value)
+    assert {"path": path, "message": message} in problems
+    assert all(one["path"].startswith(path.rpartition("/")[0]) for one in problems)
+
+
+values = st.recursive(
+    st.just("aGk=") | st.just(UPLOAD) | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*SCHEMA["properties"]]), inner),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*SCHEMA["properties"]]), values))
+def test_each_location_leads_to_an_upload_whatever_the_value(value: dict[str, Any]) -> None:
+    for one in file_references(SCHEMA, value):
+        at: Any = value
+        for part in one.location:
+            at = at[part]
+        assert at["upload_id"] == one.upload_id

@@ -1,0 +1,127 @@
+"""A presigned URL is good for what it was signed for, and for nothing else."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from interlock_dev.presigned import PresignedUrls
+
+HEADERS = {"Content-Length": "5", "Content-Type": "image/png", "If-None-Match": "*"}
+KEY = "uploads/acme/a b+ü~%2F_-x"
+
+
+def presigned(method: str = "put_object", secret: str = "secret", **params: Any) -> str:
+    client = boto3.client(
+        "s3",
+        endpoint_url="http://127.0.0.1:1234",
+        region_name="eu-central-1",
+        aws_access_key_id="key",
+        aws_secret_access_key=secret,
+        aws_session_token="token",
+        config=Config(signature_version="s3v4"),
+    )
+    return client.generate_presigned_url(method, Params={"Bucket": "bucket", "Key": KEY, **params}, ExpiresIn=900)
+
+
+@pytest.fixture
+def put() -> str:
+    return presigned(ContentLength=5, ContentType="image/png", IfNoneMatch="*")
+
+
+def send(url: str, method: str = "PUT", headers: dict[str, str] = HEADERS) -> tuple[str, bytes]:
+    """The status of the answer, and its body."""
+    passed = PresignedUrls(_app, {"key": "secret"})
+    parts = urlsplit(url)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "RAW_URI": f"{parts.path}?{parts.query}",
+        "QUERY_STRING": parts.query,
+        "HTTP_HOST": parts.netloc,
+    }
+    for name, value in headers.items():
+        variable = name.upper().replace("-", "_")
+        environ[variable if variable.startswith("CONTENT_") else f"HTTP_{variable}"] = value
+    statuses: list[str] = []
+
+    def start_response(status: str, _: list[tuple[str, str]]) -> None:
+        statuses.append(status)
+
+    body = b"".join(passed(environ, start_response))
+    return statuses[0], body
+
+
+def _app(_: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("200 OK", [])
+    return [b"passed"]
+
+
+def test_what_was_signed_passes(put: str) -> None:
+    assert send(put) == ("200 OK", b"passed")
+    assert send(put, headers={**HEADERS, "User-Agent": "curl", "Accept": "*/*"})[0] == "200 OK"
+    assert send(presigned("get_object"), "GET", {})[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**HEADERS, "Content-Length": "6"},
+        {**HEADERS, "Content-Length": "4"},
+        {**HEADERS, "Content-Type": "text/html"},
+        {**HEADERS, "Content-Type": "image/png; charset=utf-8"},
+        {**HEADERS, "If-None-Match": '"etag"'},
+        *({name: HEADERS[name] for name in HEADERS if name != missing} for missing in HEADERS),
+    ],
+)
+def test_another_length_type_or_condition_is_refused(put: str, headers: dict[str, str]) -> None:
+    status, body = send(put, headers=headers)
+    assert status == "403 Forbidden"
+    assert b"<Code>SignatureDoesNotMatch</Code>" in body
+
+
+@pytest.mark.parametrize(
+    ("what", "change"),
+    [
+        ("method", lambda url: (url, "GET")),
+        ("object", lambda url: (url.replace("/uploads/acme/", "/uploads/other/"), "PUT")),
+        ("bucket", lambda url: (url.replace("/bucket/", "/other/"), "PUT")),
+        ("host", lambda url: (url.replace("127.0.0.1", "localhost"), "PUT")),
+        ("lifetime", lambda url: (url.replace("X-Amz-Expires=900", "X-Amz-Expires=9000"), "PUT")),
+        ("headers", lambda url: (url.replace("content-length%3B", ""), "PUT")),
+        ("token", lambda url: (url.replace("Token=token", "Token=tokem"), "PUT")),
+        ("signature", lambda url: (url[:-1] + ("0" if url[-1] != "0" else "1"), "PUT")),
+    ],
+)
+def test_anything_else_is_refused(put: str, what: str, change: Callable[[str], tuple[str, str]]) -> None:
+    assert send(*change(put))[0] == "403 Forbidden", what
+
+
+def test_other_keys_are_refused() -> None:
+    assert send(presigned(secret="another", ContentLength=5))[0] == "403 Forbidden"
+    status, body = send(presigned().replace("Credential=key", "Credential=other"))
+    assert (status, b"InvalidAccessKeyId" in body) == ("403 Forbidden", True)
+
+
+def test_its_time_runs_out(put: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> "Later":
+            return cls.fromtimestamp((datetime.now(UTC) + timedelta(seconds=901)).timestamp(), tz)
+
+    monkeypatch.setattr("interlock_dev.presigned.datetime", Later)
+    status, body = send(put)
+    assert (status, b"Request has expired" in body) == ("403 Forbidden", True)
+
+
+@pytest.mark.parametrize("query", ["X-Amz-Signature=x", "X-Amz-Signature=x&X-Amz-Credential=a", "X-Amz-Signature="])
+def test_half_of_its_parameters_are_none(query: str) -> None:
+    status, _ = send(f"http://127.0.0.1:1234/bucket/key?{query}")
+    assert status == ("200 OK" if query.endswith("=") else "403 Forbidden")
+
+
+def test_a_request_without_a_signature_is_not_its_business() -> None:
+    assert send("http://127.0.0.1:1234/bucket/key?list-type=2", "GET", {})[0] == "200 OK"
