@@ -5,7 +5,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from interlock_dev import keys_arguments
 from interlock_dev.errors import UsageError
 
 DEFAULT_API_KEY = "dev-key"
@@ -25,12 +27,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="interlock", description="Interlock on this machine.")
+    parser: argparse.ArgumentParser = _Parser(prog="interlock", description="Interlock on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_dev(commands)
     _add_invoke(commands)
+    keys_arguments.add_actions(_command(commands, "keys", "makes, lists, revokes and rotates API keys"))
     _command(commands, "demo", "runs the main job on a real image through a stack of its own")
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with an argument, where argparse shows its usage first."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        sys.exit(2)
 
 
 type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse gives it no other name
@@ -46,6 +57,10 @@ def _add_dev(commands: Commands) -> None:
     parser.add_argument(
         "--api-key", default=DEFAULT_API_KEY, metavar="KEY", help=f"key with all scopes, tenant dev ({DEFAULT_API_KEY})"
     )
+    parser.add_argument(
+        "--parameter", type=_parameter, action="append", default=[], metavar="NAME=VALUE",
+        help="a parameter of the template (OidcIssuer=…); may be given more than once",
+    )  # fmt: skip
     _add_runtime_options(parser)
 
 
@@ -65,6 +80,13 @@ def _command(commands: Commands, name: str, purpose: str) -> argparse.ArgumentPa
 def _add_runtime_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--built", action="store_true", help="run what `make build` made, and nothing else")
     parser.add_argument("--in-process", action="store_true", help="run functions without the Lambda runtime")
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
 
 
 def _port(text: str) -> int:

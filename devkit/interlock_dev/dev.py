@@ -69,7 +69,12 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     from interlock_dev.schedule import Schedules  # noqa: PLC0415
     from interlock_dev.stack import Options, Stack  # noqa: PLC0415
 
-    options = Options(built=arguments.built, in_process=arguments.in_process, plugins=plugins)
+    options = Options(
+        built=arguments.built,
+        in_process=arguments.in_process,
+        plugins=plugins,
+        parameters=dict(arguments.parameter),
+    )
     stack = Stack(template, options, folder, index)
     cleanup.callback(stack.close)
     put_api_key(stack.aws.url, stack.table, arguments.api_key)

@@ -5,7 +5,7 @@ is replaced: it keeps no record of who made a response, guesses function errors 
 to AWS, gives every request the same id and time, and knows neither the template's gateway responses nor the 10 MB and
 29 s limits.
 
-Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), there is no throttling, response
+Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), the stage does not throttle, response
 headers are not remapped (`WWW-Authenticate` and the like), and a route of any method takes TRACE and QUERY as well, so
 that its function answers 405: AWS knows neither, and answers as to an unknown path.
 """

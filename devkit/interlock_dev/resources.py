@@ -9,6 +9,8 @@ from botocore.config import Config
 
 from interlock.adapters.dynamo_keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
+from interlock.domain.key_format import HINT_LENGTH
+from interlock.domain.times import utc_now
 from interlock_dev.template import ACCOUNT, REGION, AwsType, Resource, Template
 
 TENANT = "dev"
@@ -50,7 +52,10 @@ def _create_table(dynamodb: Any, table: Resource) -> None:
 def put_api_key(endpoint_url: str, table: str, key: str) -> None:
     """Lets `key` do everything, for the tenant `dev`."""
     scopes = frozenset(scope.value for scope in Scope)
-    DynamoKeys(_client("dynamodb", endpoint_url), table).put(ApiKey(hash_key(key), "dev", TENANT, scopes))
+    developers = ApiKey(
+        hash_key(key), "dev", TENANT, scopes, created_at=utc_now(), note="interlock dev", hint=key[-HINT_LENGTH:]
+    )
+    DynamoKeys(_client("dynamodb", endpoint_url), table).create(developers)
 
 
 @cache

@@ -2,9 +2,9 @@
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,14 @@ class Options:
     built: bool = False
     in_process: bool = False
     plugins: Sequence[Path] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class FunctionSet:
     """The template's functions, ready to be started."""
 
     def __init__(self, template: Path, options: Options, folder: Path) -> None:
-        self.template = Template(template)
+        self.template = Template(template, options.parameters)
         self.api: Any = self.template.api()
         self._options = options
         self._folder = folder
@@ -51,7 +52,12 @@ class FunctionSet:
 
     def start(self, *, aws_endpoint_url: str, plugin_index: Path) -> Functions:
         """The functions on that endpoint and that index."""
-        overrides = {"AWS_ENDPOINT_URL": aws_endpoint_url, "INTERLOCK_PLUGIN_INDEX": str(plugin_index)}
+        overrides = {
+            "AWS_ENDPOINT_URL": aws_endpoint_url,
+            "INTERLOCK_PLUGIN_INDEX": str(plugin_index),
+            # What is done to a key is seen at once.
+            "INTERLOCK_KEY_CACHE_S": "0",
+        }
         launches = {name: launch(function, self.runtime, overrides) for name, function in self._found.items()}
         if self._options.in_process or not emulator_runs_here():
             sys.stderr.write(f"{NOT_ENFORCED}\n")

@@ -22,6 +22,8 @@ from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
+from interlock_dev.errors import UsageError
+
 # It warns at every start that a local authorizer is not AWS's own.
 logging.getLogger("samcli.lib.providers.api_collector").setLevel(logging.ERROR)
 
@@ -78,17 +80,22 @@ class Schedule:
 class Template:
     """A template file, or the one that `sam build` made of it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
+        """`parameters` override the template's defaults."""
         self._path = path
+        parameters = parameters or {}
         translations = {
             resource.logical_id: {
                 # What `!Ref` gives of a state machine is its ARN.
                 "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
                 "Arn": resource.arn,
             }
-            for resource in _resources(_stacks(path, {}))
+            for resource in _resources(_stacks(path, parameters))
         }
-        self._stacks = _stacks(path, translations)
+        self._stacks = _stacks(path, {**parameters, **translations})
+        unknown = set(parameters) - set(self._stacks[0].template_dict.get("Parameters", {}))
+        if unknown:
+            raise UsageError(f"--parameter: the template has no parameter {min(unknown)}")
         self.resources = list(_resources(self._stacks))
 
     def of_type(self, wanted: AwsType) -> list[Resource]:
@@ -146,8 +153,9 @@ class Template:
         ]
 
 
-def _stacks(path: Path, translations: Mapping[str, Mapping[str, str]]) -> Any:
-    parameters = {"AWS::StackName": STACK_NAME, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, **translations}
+def _stacks(path: Path, known: Mapping[str, object]) -> Any:
+    """`known`: the values of parameters, and what resources are referred to by."""
+    parameters = {"AWS::StackName": STACK_NAME, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, **known}
     return SamLocalStackProvider.get_stacks(str(path), parameter_overrides=parameters)[0]
 
 

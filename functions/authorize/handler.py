@@ -1,12 +1,12 @@
-"""The REST API's REQUEST authorizer: an API key to tenant and scopes."""
+"""The REST API's REQUEST authorizer: an API key or a bearer token to tenant, scopes and limits."""
 
 from typing import Any
 
+from interlock.access import AccessSettings, authorizer
 from interlock.bootstrap import Core, Settings
-from interlock.http.authorizer import decision
 
-core = Core(Settings.from_env())
+authorize = authorizer(Core(Settings.from_env()), AccessSettings.from_env())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
-    return decision(event, core.keys, core.clock)
+    return authorize(event)

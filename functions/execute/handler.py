@@ -8,7 +8,7 @@ from interlock.worker import job_runner
 
 core = Core(Settings.from_env())
 route = ExecuteRoute(core.registry, core.service, job_runner(core), core.documents, core.uploads)
-app = execute_app(route, core.uploads)
+app = execute_app(route, core.uploads, core.limits)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from interlock.http.routes_jobs import add_job_routes
 from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
 
 core = Core(Settings.from_env())
-app = HttpApp()
-add_job_routes(app, core.service, core.registry, core.documents)
+app = HttpApp(core.limits)
+add_job_routes(app, core.service, core.registry, core.documents, core.secrets)
 add_plugin_routes(app, core.registry)
 add_open_routes(app)
 app.close_routes()

@@ -1,4 +1,4 @@
-"""A workflow engine, an object store, a clock and a sink for metrics, in memory."""
+"""A workflow engine, an object store, a clock, rates, secrets and a sink for metrics, in memory."""
 
 import threading
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interlock.domain.errors import NotFound, ServiceUnavailable
 from interlock.domain.job_status import JobStatus
+from interlock.domain.rate import Rate
 from interlock.ports import PutRequest, StoredObject
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -122,3 +123,30 @@ class RecordingSink:
         if self.broken is not None:
             raise self.broken
         self.executions.append((plugin, tool, status, elapsed_ms))
+
+
+class MemoryRates:
+    """A `RateStore` in a dict: the generic cell rate algorithm as its textbook has it."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, datetime] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key_id: str, rate: Rate, now: datetime) -> float:
+        with self._lock:
+            due = max(now, self._next.get(key_id, now))
+            if due - now > rate.tolerance:
+                return (due - now - rate.tolerance).total_seconds()
+            self._next[key_id] = due + rate.interval
+            return 0
+
+
+class MemorySecrets:
+    """`Secrets` that are no secret; `asked` are those asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def secret(self, name: str) -> bytes:
+        self.asked.append(name)
+        return name.encode().ljust(32, b"-")

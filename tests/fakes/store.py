@@ -1,13 +1,14 @@
 """Jobs and counters in memory, under the conditions of `interlock.ports.JobStore`."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Literal
 
-from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress, beaten
@@ -23,6 +24,7 @@ class MemoryJobs:
         self._jobs: dict[tuple[str, str], Job] = {}
         self._claims: dict[tuple[str, str], IdempotencyClaim] = {}
         self._metrics: dict[tuple[str, str], ExecutionMetrics] = {}
+        self.slots: Counter[str | None] = Counter()
         self._lock = threading.RLock()
         self.down = False
 
@@ -49,6 +51,7 @@ class MemoryJobs:
                 if existing == job:
                     return
                 raise JobExists
+            self._take_slot(job)
             self._jobs[job.tenant, job.job_id] = job
             self._count(started)
             if once is not None:
@@ -90,6 +93,8 @@ class MemoryJobs:
         with self._open():
             if self._moved(before, after):
                 self._count(delta)
+                if before.key_limit is not None:
+                    self.slots[before.key_id] -= 1
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._open():
@@ -111,6 +116,13 @@ class MemoryJobs:
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         with self._open():
             return {tool: metrics for (of, tool), metrics in self._metrics.items() if of == plugin}
+
+    def _take_slot(self, job: Job) -> None:
+        if job.key_limit is None:
+            return
+        if self.slots[job.key_id] >= job.key_limit:
+            raise TooManyJobs
+        self.slots[job.key_id] += 1
 
     @contextmanager
     def _open(self) -> Iterator[None]:

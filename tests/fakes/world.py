@@ -18,7 +18,14 @@ from interlock.job_runner import JobRunner
 from interlock.plugin_index import PluginIndex
 from interlock.ports import JobStore
 from interlock.tool_runner import ToolRunner
-from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow, RecordingSink
+from tests.fakes.outside import (
+    ManualClock,
+    MemoryObjects,
+    MemoryRates,
+    MemorySecrets,
+    MemoryWorkflow,
+    RecordingSink,
+)
 from tests.fakes.plugins import an_index
 from tests.fakes.sandbox import ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs
@@ -96,6 +103,8 @@ class World:
         self.workflow = MemoryWorkflow()
         self.objects = MemoryObjects()
         self.sink = RecordingSink()
+        self.rates = MemoryRates()
+        self.secrets = MemorySecrets()
         self.clock = ManualClock()
         self.sandbox = ScriptedSandbox(echoes)
         self.context = LambdaContext()
@@ -106,15 +115,17 @@ class World:
             objects=self.objects,
             index=index or an_index(folder / "index", *plugins),
             sink=self.sink,
+            rates=self.rates,
+            secrets=self.secrets,
             clock=self.clock,
         )
         core = self.core
         runner = ToolRunner(core.registry, self.sandbox.as_sandbox())
         self.runner = JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=self.clock)
         route = ExecuteRoute(core.registry, core.service, self.runner, core.documents, core.uploads)
-        self._execute = execute_app(route, core.uploads)
-        self._jobs = HttpApp()
-        add_job_routes(self._jobs, core.service, core.registry, core.documents)
+        self._execute = execute_app(route, core.uploads, core.limits)
+        self._jobs = HttpApp(core.limits)
+        add_job_routes(self._jobs, core.service, core.registry, core.documents, core.secrets)
         add_plugin_routes(self._jobs, core.registry)
         add_open_routes(self._jobs)
         self._jobs.close_routes()
@@ -130,11 +141,16 @@ class World:
         query: Mapping[str, Sequence[str]] | None = None,
         tenant: str = "acme",
         scopes: str = "admin",
+        key_id: str = "key",
+        rate: str | None = None,
+        concurrency: int | None = None,
     ) -> Answer:
         """`body` is sent as JSON; `text` as it is. Without a tenant there is no authorizer's word."""
         if body is not None:
             text = json.dumps(body)
-        authorizer = {"tenant": tenant, "key_id": "key", "scopes": scopes} if tenant else None
+        authorizer = {"tenant": tenant, "key_id": key_id, "scopes": scopes} if tenant else {}
+        authorizer |= {"rate": rate} if rate else {}
+        authorizer |= {"concurrency": str(concurrency)} if concurrency else {}
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
         app = self._execute if path in {"/v1/execute", "/v1/uploads"} else self._jobs
         answer = app.resolve(event, self.context)

@@ -20,7 +20,8 @@ from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
 
 from interlock import bootstrap
-from interlock.adapters import dynamo_items
+from interlock.access import AccessSettings
+from interlock.adapters import access_items, dynamo_items
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.domain import errors, job
 from interlock.domain.access import ApiKey
@@ -28,7 +29,7 @@ from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job_status import JobStatus
 from interlock.domain.uploads import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
-from interlock.http.authorizer import decision
+from interlock.http.authorizer import NO_KEY, decision
 from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
 from interlock.http.routes_execute import END_MARGIN_S, SYNC_LIMIT_S
 from interlock.ports import JobFilter
@@ -185,18 +186,22 @@ def test_every_function_is_told_all_that_settings_read(monkeypatch: pytest.Monke
             self[name] = "1"
             return "1"
 
-    asked = Recorder()
+    asked, of_access = Recorder(), Recorder(INTERLOCK_DEFAULT_RATE="none")
     with monkeypatch.context() as patched:
         patched.setattr(os, "environ", asked)
         bootstrap.Settings.from_env()
+        patched.setattr(os, "environ", of_access)
+        AccessSettings.from_env()
     assert {"INTERLOCK_TABLE", "INTERLOCK_BUCKET"} <= set(asked)
+    assert {"INTERLOCK_KEY_CACHE_S", "INTERLOCK_OIDC_ISSUER"} <= set(of_access)
     for function in FUNCTIONS:
         told = {
             **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
         # All that is read is told, and nothing is told that nobody reads.
-        assert {name for name in told if name.startswith("INTERLOCK_")} == set(asked), function
+        read = {*asked, *of_access} if function == "AuthorizeFunction" else set(asked)
+        assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
 
 
 def test_who_asks_the_registry_has_the_plugins_layer() -> None:
@@ -244,8 +249,9 @@ def test_keys_are_asked_for_everywhere_but_where_the_document_says_so() -> None:
     authorizer = auth["Authorizers"][auth["DefaultAuthorizer"]]
     assert authorizer["FunctionPayloadType"] == "REQUEST"
     assert authorizer["FunctionArn"] == {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]}
-    # Decisions are cached by the key and nothing else: the policy covers the whole stage.
-    assert authorizer["Identity"]["Headers"] == [OPENAPI["components"]["securitySchemes"]["ApiKey"]["name"]]
+    # With an identity source the gateway would refuse whoever sends a token and no key, before anybody is asked; and
+    # without one it cannot cache.
+    assert authorizer["Identity"] == {"ReauthorizeEvery": 0}
     open_paths = {event["Path"] for _, event in api_events() if event.get("Auth", {}).get("Authorizer") == "NONE"}
     without_key = {
         path for path, item in OPENAPI["paths"].items() if all(one["security"] == [] for one in item.values())
@@ -261,6 +267,7 @@ SAMPLES: Mapping[str, str] = {
     "$context.requestTime": "22/Nov/2026:10:11:12 +0000",
     "$context.error.messageString": json.dumps('Invalid "request" body'),
     "$context.authorizer.timestamp": "2026-11-22T10:11:12.345Z",
+    "$context.authorizer.message": NO_KEY,
 }
 _VARIABLE = re.compile(r"\$context(?:\.\w+)+")
 
@@ -316,7 +323,8 @@ def test_the_authorizer_says_what_its_refusal_is_rendered_with() -> None:
     [template] = GATEWAY_RESPONSES["ACCESS_DENIED"]["ResponseTemplates"].values()
     wanted = {name.removeprefix("$context.authorizer.") for name in _VARIABLE.findall(template)}
     assert wanted <= set(denied["context"])
-    assert denied["context"]["timestamp"] == SAMPLES["$context.authorizer.timestamp"]
+    for name in wanted:
+        assert denied["context"][name] == SAMPLES[f"$context.authorizer.{name}"]
 
 
 def test_the_access_log_holds_no_key_body_or_query() -> None:
@@ -408,9 +416,14 @@ def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
     assert set(TYPES) == keys
     serialize = TypeSerializer().serialize
     assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
+    key = ApiKey("hash", "key", "acme", frozenset({"admin"}), expires_at=NOW, created_at=NOW, revoked_at=NOW)
     others = [
         dynamo_items.metrics_key("ocr", "analyze", 7),
-        dynamo_items.api_key_to_item(ApiKey("hash", "key", "acme", frozenset({"admin"}))),
+        access_items.api_key_to_item(key),
+        access_items.listed_key_to_item(key),
+        access_items.rate_key("key"),
+        access_items.slots_key("key"),
+        access_items.secret_key("cursors"),
         dynamo_items.claim_to_item(IdempotencyClaim("acme", "hash", "hash", a_job().job_id, NOW)),
     ]
     for other in others:

@@ -25,7 +25,6 @@ from interlock.adapters.s3_files import FETCH_TRIES, PIECE_BYTES, S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
-from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.errors import NotFound, ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
@@ -274,12 +273,6 @@ def test_a_table_that_does_not_answer_is_unavailable(closed_url: str, call: str)
 
 OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keys.get": ("table", lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").get("h")),
-    "keys.put": (
-        "table",
-        lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").put(
-            ApiKey("h", "k", "t", frozenset({"admin"}))
-        ),
-    ),
     "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),
     "files.get": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").get("k")),
     "files.describe": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").describe("k")),
@@ -327,28 +320,6 @@ def test_clients_give_up_before_a_lease_runs_out(monkeypatch: pytest.MonkeyPatch
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}
         assert config.connect_timeout == 2
         assert config.read_timeout <= 15
-
-
-# --- API keys ---
-
-
-@pytest.mark.parametrize("expires_at", [None, NOON])
-@pytest.mark.parametrize("scopes", [frozenset({"admin"}), frozenset({"execute", "jobs:read"}), frozenset[str]()])
-def test_a_key_is_found_by_its_hash(table: Table, tenant: str, expires_at: Any, scopes: frozenset[str]) -> None:
-    keys = DynamoKeys(table.client, table.name)
-    key = ApiKey(hash_key(tenant), "k1", tenant, scopes, expires_at)
-    assert keys.get(key.key_hash) is None
-    keys.put(key)
-    assert keys.get(key.key_hash) == key
-
-
-def test_a_key_can_be_replaced(table: Table, tenant: str) -> None:
-    keys = DynamoKeys(table.client, table.name)
-    key = ApiKey(hash_key(tenant), "k1", tenant, frozenset({"admin"}))
-    keys.put(key)
-    another = replace(key, scopes=frozenset({"execute"}), expires_at=NOON)
-    keys.put(another)
-    assert keys.get(key.key_hash) == another
 
 
 # --- Documents in S3 ---

@@ -340,7 +340,7 @@ def check_openapi(account: Account, replay: Callable[[str], Any]) -> None:
 def check_authorize(account: Account, replay: Callable[[str], Any]) -> None:
     denied = replay("authorize")
     assert denied["policyDocument"]["Statement"][0]["Effect"] == "Deny"
-    account.core.keys.put(ApiKey(hash_key("dev-key"), "dev", TENANT, frozenset({"admin"})))
+    account.core.keys.create(ApiKey(hash_key("dev-key"), "dev", TENANT, frozenset({"admin"})))
     allowed = replay("authorize")
     [statement] = allowed["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")

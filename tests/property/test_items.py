@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
+from interlock.adapters import access_items
 from interlock.adapters import dynamo_items as items
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
@@ -17,6 +18,7 @@ from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
 from tests.fakes.outside import NOON
 from tests.fakes.store import MemoryJobs
@@ -64,6 +66,8 @@ jobs = st.builds(
     progress=st.none() | st.builds(Progress, st.integers(0, 10**6).map(lambda n: n / 10**6), text, moments),
     cancel=st.none() | st.builds(Cancel, moments, st.none() | text, st.none() | st.sampled_from(CancelOutcome)),
     error=st.none() | errors,
+    key_id=st.none() | names,
+    key_limit=st.none() | st.integers(1, 10_000),
     input=st.none() | stored,
     result=st.none() | stored,
     events=events,
@@ -119,12 +123,18 @@ keys = st.builds(
     tenant=names,
     scopes=st.frozensets(st.sampled_from([scope.value for scope in Scope])),
     expires_at=st.none() | moments,
+    created_at=st.none() | moments,
+    revoked_at=st.none() | moments,
+    rate=st.none() | st.builds(Rate, st.integers(1, 999_999), st.sampled_from("smh")),
+    concurrency=st.none() | st.integers(1, 10_000),
+    note=st.none() | text,
+    hint=st.none() | names,
 )
 
 
 @given(keys)
 def test_an_api_key_reads_back_as_written(key: ApiKey) -> None:
-    assert items.api_key_from_item(through_dynamodb(items.api_key_to_item(key))) == key
+    assert access_items.api_key_from_item(through_dynamodb(access_items.api_key_to_item(key))) == key
 
 
 claims = st.builds(IdempotencyClaim, names, names, names, ids, moments)

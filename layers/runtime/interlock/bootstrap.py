@@ -4,21 +4,27 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from interlock.adapters import aws
 from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo_rates import DynamoRates
+from interlock.adapters.dynamo_secrets import DynamoSecrets
 from interlock.adapters.s3_files import S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.documents import Documents
 from interlock.domain.times import utc_now
+from interlock.http.limits import RateLimits
 from interlock.job_service import JobService
 from interlock.plugin_index import PluginIndex, open_index
 from interlock.plugin_registry import PluginRegistry
-from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, Workflow
+from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
 from interlock.uploads import Uploads
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Core:
         objects: ObjectStore | None = None,
         index: PluginIndex | None = None,
         sink: MetricsSink | None = None,
+        rates: RateStore | None = None,
+        secrets: Secrets | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -62,14 +70,28 @@ class Core:
         self._objects = objects
         self._index = index
         self._sink = sink
+        self._rates = rates
+        self._secrets = secrets
+
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return aws.dynamodb()
 
     @cached_property
     def keys(self) -> DynamoKeys:
-        return DynamoKeys(aws.dynamodb(), self.settings.table)
+        return DynamoKeys(self._dynamodb, self.settings.table)
 
     @cached_property
     def store(self) -> JobStore:
-        return self._store or DynamoJobs(aws.dynamodb(), self.settings.table)
+        return self._store or DynamoJobs(self._dynamodb, self.settings.table)
+
+    @cached_property
+    def limits(self) -> RateLimits:
+        return RateLimits(self._rates or DynamoRates(self._dynamodb, self.settings.table), self.clock)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        return self._secrets or DynamoSecrets(self._dynamodb, self.settings.table)
 
     @cached_property
     def workflow(self) -> Workflow:

@@ -66,17 +66,19 @@ class JobRunner:
         self._worker_id = str(ULID())
 
     def run_now(self, job: Job, call: ToolCall, *, limit_s: float, once: IdempotencyClaim | None = None) -> Finished:
-        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start;
-        under an idempotency key it comes first, and `AlreadyClaimed` tells that the key stands for another job.
+        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start.
+        Where it may be refused it comes first: under an idempotency key, by `AlreadyClaimed` when that stands for
+        another job, and for an API key with a limit, by `TooManyJobs`.
 
         Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
         lease settles what was written.
         """
         now = self._clock()
         claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
-        if once is not None:
+        first = once is not None or job.key_limit is not None
+        if first:
             self._store.create(claimed, starting_delta(claimed, now), once)
-        return self._run(claimed, call, limit_s=limit_s, unwritten=once is None)
+        return self._run(claimed, call, limit_s=limit_s, unwritten=not first)
 
     def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
         """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job

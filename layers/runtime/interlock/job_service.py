@@ -26,13 +26,16 @@ START_LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a job is made of. `timeout_s` is the limit of one execution in seconds."""
+    """What a job is made of. `timeout_s` is the limit of one execution in seconds; `key_id` is the key that makes it,
+    and `key_limit` how many unfinished jobs that may have."""
 
     tenant: str
     plugin: str
     tool: str
     plugin_version: str
     timeout_s: float
+    key_id: str | None = None
+    key_limit: int | None = None
 
 
 class JobService:
@@ -62,6 +65,8 @@ class JobService:
             updated_at=now,
             expires_at=now + self._retention,
             events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
+            key_id=wanted.key_id,
+            key_limit=wanted.key_limit,
         )
 
     def claim(self, job: Job, key: str, request: Any) -> IdempotencyClaim:
@@ -76,7 +81,7 @@ class JobService:
 
     def submit(self, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
         """Writes a pending job and starts its execution. Raises `AlreadyClaimed` when the idempotency key stands for
-        another one.
+        another one, and `TooManyJobs` when the API key has as many as it may.
 
         The job is written first. If the process ends, or the engine fails, between the two, the job's start lease
         runs out and whoever meets it then starts it: what was written is never lost.

@@ -6,11 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from interlock.domain.access import Principal
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+from interlock.domain.rate import Rate
 
 Clock = Callable[[], datetime]
 
@@ -51,8 +53,9 @@ class JobStore(Protocol):
     All methods raise `interlock.domain.errors.ServiceUnavailable` when the table is down after the SDK's retries."""
 
     def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
-        """Writes a new job, with the in-flight counter when it starts at once, and with its idempotency key when it
-        has one; all or nothing. Raises `JobExists`, and `AlreadyClaimed` when the key stands for another job."""
+        """Writes a new job, with the in-flight counter when it starts at once, with its idempotency key when it has
+        one, and as one of its key's jobs when that has a limit; all or nothing. Raises `JobExists`, `AlreadyClaimed`
+        when the idempotency key stands for another job, and `TooManyJobs` when the API key has as many as it may."""
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         """Reads a job consistently."""
@@ -78,8 +81,9 @@ class JobStore(Protocol):
         somebody else since `job` was read."""
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
-        """Writes a final status and its counters in one transaction. Raises `StaleJob` unless the job is still in
-        `before`'s status and attempt, and no event was added to it since: a job is settled once."""
+        """Writes a final status and its counters in one transaction; a job with a `key_limit` counts no longer as one
+        of its key's. Raises `StaleJob` unless the job is still in `before`'s status and attempt, and no event was added
+        to it since: a job is settled once."""
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         """A page of jobs, newest first, older than `before_id`, and the id to go on from (None: no more)."""
@@ -89,6 +93,31 @@ class JobStore(Protocol):
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         """The counters of a plugin by tool, over the whole fleet."""
+
+
+class InvalidToken(Exception):
+    """Who calls is not known. The message is for the caller: it quotes nothing of what was sent."""
+
+
+class Tokens(Protocol):
+    """Bearer tokens of an identity provider."""
+
+    def principal(self, token: str) -> Principal:
+        """Who holds the token. Raises `InvalidToken`, and `ServiceUnavailable` when the provider cannot be asked."""
+
+
+class RateStore(Protocol):
+    """How often keys have called, over all execution environments. Raises `ServiceUnavailable` as the jobs do."""
+
+    def take(self, key_id: str, rate: Rate, now: datetime) -> float:
+        """Counts a request. 0: it is within the rate. Else it is not counted, and may come in that many seconds."""
+
+
+class Secrets(Protocol):
+    """Secrets of the service's own. Raises `ServiceUnavailable` as the jobs do."""
+
+    def secret(self, name: str) -> bytes:
+        """256 random bits, made when first asked for, and the same for all execution environments from then on."""
 
 
 class Workflow(Protocol):

@@ -11,11 +11,9 @@ from tests.fakes.outside import NOON
 from tests.fakes.sandbox import answered
 from tests.fakes.world import Answer, World
 
-from interlock.domain.errors import InvalidRequest
 from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
-from interlock.http.routes_jobs import Cursor
 from interlock.job_service import NewJob
 
 JOB = {
@@ -320,20 +318,27 @@ def test_a_cursor_belongs_to_the_query_that_returned_it(world: World, other: dic
     assert listed(world, limit="2", cursor=cursor).status == 200  # the size of a page may change
 
 
-def test_a_cursor_belongs_to_its_tenant() -> None:
-    cursor = Cursor("acme", None, None, []).write(UNKNOWN)
-    assert Cursor("acme", None, None, []).read(cursor) == UNKNOWN
-    with pytest.raises(InvalidRequest):
-        Cursor("rival", None, None, []).read(cursor)
+def test_a_cursor_belongs_to_its_tenant(world: World) -> None:
+    given_jobs(world)
+    cursor = listed(world, limit="1").body["next_cursor"]
+    answer = world.request("GET", "/v1/jobs", query={"limit": ["1"], "cursor": [cursor]}, tenant="rival")
+    refused(answer, 400, "invalid_request", "ValidationError")
 
 
-def test_the_same_statuses_in_another_order_are_the_same_query() -> None:
-    cursor = Cursor("acme", None, None, [JobStatus.FAILED, JobStatus.PENDING]).write(UNKNOWN)
-    assert Cursor("acme", None, None, [JobStatus.PENDING, JobStatus.FAILED]).read(cursor) == UNKNOWN
+def test_the_same_statuses_in_another_order_are_the_same_query(world: World) -> None:
+    given_jobs(world)
+    one = world.request("GET", "/v1/jobs", query={"limit": ["1"], "status": ["pending", "failed"]})
+    cursor = one.body["next_cursor"]
+    another = {"limit": ["1"], "status": ["error", "queued"], "cursor": [cursor]}
+    assert world.request("GET", "/v1/jobs", query=another).status == 200
 
 
-def test_a_cursor_needs_no_escape_in_a_url() -> None:
-    assert all(char.isalnum() or char in "-_" for char in Cursor("acme", "ä", None, []).write(UNKNOWN))
+def test_the_secret_of_cursors_is_asked_for_with_the_first_one(world: World) -> None:
+    given_jobs(world)
+    assert listed(world).body["next_cursor"] is None
+    assert world.secrets.asked == []
+    listed(world, limit="1")
+    assert world.secrets.asked == ["cursors"]
 
 
 # --- Cancel ---

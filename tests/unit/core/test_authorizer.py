@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
-from interlock.domain.access import ApiKey, hash_key
-from interlock.http.authorizer import decision
+from interlock.domain.access import ApiKey, Principal, hash_key
+from interlock.domain.key_format import generate_key
+from interlock.domain.rate import Rate
+from interlock.http.authorizer import MISTYPED, NO_KEY, REMEMBERED_KEYS, Limits, RememberedKeys, decision
+from interlock.ports import InvalidToken
 from tests.fakes.outside import NOON, ManualClock
 
 ARN = "arn:aws:execute-api:us-east-1:123456789012:api/prod/GET/v1/jobs/01J/result"
@@ -75,7 +78,7 @@ def test_an_unknown_key_is_denied_and_tells_nothing(given: str) -> None:
     assert effect(policy) == "Deny"
     assert policy["principalId"] == "unknown"
     # The envelope that the gateway makes of it takes its time from here.
-    assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z"}
+    assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z", "message": NO_KEY}
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, "Allow"), (0, "Deny"), (-1, "Deny")])
@@ -93,3 +96,144 @@ def test_only_the_hash_of_a_key_is_ever_looked_up() -> None:
 def test_the_gateways_context_takes_text_alone() -> None:
     for headers in ({"X-API-Key": "secret"}, {}):
         assert all(isinstance(value, str) for value in decide(KeyRing(a_key()), headers)["context"].values())
+
+
+def test_a_revoked_key_is_denied() -> None:
+    assert effect(decide(KeyRing(a_key(revoked_at=NOON)), {"X-API-Key": "secret"})) == "Deny"
+
+
+def test_a_typo_is_told_from_an_unknown_key_and_looked_up_nowhere() -> None:
+    keys, key = KeyRing(), generate_key()
+    typo = key[:-1] + ("a" if key[-1] != "a" else "b")
+    assert decide(keys, {"X-API-Key": typo})["context"]["message"] == MISTYPED
+    assert keys.asked == []
+    assert decide(keys, {"X-API-Key": key})["context"]["message"] == NO_KEY
+    assert keys.asked == [hash_key(key)]
+
+
+# --- Limits ---
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "expected"),
+    [
+        ({}, Limits(), {}),
+        ({"rate": Rate(3, "s"), "concurrency": 2}, Limits(), {"rate": "3/s", "concurrency": "2"}),
+        ({}, Limits(Rate(9, "m"), 7), {"rate": "9/m", "concurrency": "7"}),
+        ({"rate": Rate(3, "s")}, Limits(Rate(9, "m"), 7), {"rate": "3/s", "concurrency": "7"}),
+    ],
+)
+def test_a_keys_own_limits_come_before_the_stacks(
+    own: dict[str, Any], default: Limits, expected: dict[str, str]
+) -> None:
+    event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
+    context = decision(event, KeyRing(a_key(**own)), ManualClock(), limits=default)["context"]
+    assert {name: value for name, value in context.items() if name in {"rate", "concurrency"}} == expected
+
+
+# --- Remembered keys ---
+
+
+def remembered(*keys: ApiKey) -> tuple[KeyRing, ManualClock, RememberedKeys]:
+    ring, clock = KeyRing(*keys), ManualClock()
+    return ring, clock, RememberedKeys(ring, clock, lifetime=timedelta(seconds=10))
+
+
+def test_a_key_is_looked_up_once_in_its_time() -> None:
+    ring, clock, keys = remembered(a_key())
+    for _ in range(10):
+        assert keys.get(hash_key("secret")) == a_key()
+        clock.advance(0.999)
+    assert len(ring.asked) == 1
+    clock.advance(0.01)
+    keys.get(hash_key("secret"))
+    assert len(ring.asked) == 2
+
+
+def test_what_is_revoked_ends_when_the_key_is_looked_up_again() -> None:
+    ring, clock, keys = remembered(a_key())
+    event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
+    assert effect(decision(event, keys, clock)) == "Allow"
+    ring._keys[hash_key("secret")] = a_key(revoked_at=clock())
+    clock.advance(9.9)
+    assert effect(decision(event, keys, clock)) == "Allow"
+    clock.advance(0.1)
+    assert effect(decision(event, keys, clock)) == "Deny"
+
+
+def test_a_remembered_key_expires_at_its_time() -> None:
+    ring, clock, keys = remembered(a_key(expires_at=NOON + timedelta(seconds=1)))
+    event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
+    assert effect(decision(event, keys, clock)) == "Allow"
+    clock.advance(1)
+    assert effect(decision(event, keys, clock)) == "Deny"
+    assert len(ring.asked) == 1
+
+
+def test_an_unknown_key_is_looked_up_each_time_and_one_that_comes_is_met() -> None:
+    ring, _, keys = remembered()
+    assert [keys.get("h"), keys.get("h")] == [None, None]
+    assert len(ring.asked) == 2
+    ring._keys[hash_key("secret")] = a_key()
+    assert keys.get(hash_key("secret")) is not None
+
+
+def test_a_clock_that_was_set_back_forgets() -> None:
+    ring, clock, keys = remembered(a_key())
+    keys.get(hash_key("secret"))
+    clock.advance(-60)
+    keys.get(hash_key("secret"))
+    assert len(ring.asked) == 2
+
+
+def test_no_more_keys_are_remembered_than_memory_holds() -> None:
+    many = [a_key(f"secret {number}") for number in range(REMEMBERED_KEYS + 10)]
+    _, _, keys = remembered(*many)
+    for key in many:
+        assert keys.get(key.key_hash) == key
+    assert len(keys._found) <= REMEMBERED_KEYS
+
+
+# --- Tokens ---
+
+
+class OneToken:
+    """Knows the token `good`."""
+
+    def principal(self, token: str) -> Principal:
+        if token != "good":
+            raise InvalidToken("The token is not valid.")
+        return Principal("acme", "jwt-1", frozenset({"execute"}))
+
+
+def decide_with_tokens(headers: dict[str, str]) -> dict[str, Any]:
+    event = {"methodArn": ARN, "headers": headers}
+    return decision(event, KeyRing(a_key()), ManualClock(), tokens=OneToken(), limits=Limits(Rate(5, "s")))
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+@pytest.mark.parametrize("name", ["Authorization", "authorization"])
+def test_a_token_is_taken_with_the_stacks_limits(name: str, scheme: str) -> None:
+    policy = decide_with_tokens({name: f"{scheme} good"})
+    assert effect(policy) == "Allow"
+    assert policy["context"] == {"tenant": "acme", "key_id": "jwt-1", "scopes": "execute", "rate": "5/s"}
+
+
+def test_a_bad_token_is_denied_with_its_reason() -> None:
+    policy = decide_with_tokens({"Authorization": "Bearer bad"})
+    assert (effect(policy), policy["context"]["message"]) == ("Deny", "The token is not valid.")
+
+
+@pytest.mark.parametrize("authorization", ["Basic good", "good", "Bearer", "", "Bearer  "])
+def test_what_is_no_bearer_token_is_none(authorization: str) -> None:
+    assert effect(decide_with_tokens({"Authorization": authorization})) == "Deny"
+
+
+def test_with_a_key_and_a_token_the_key_decides() -> None:
+    good, bad = {"X-API-Key": "secret"}, {"X-API-Key": "wrong"}
+    assert decide_with_tokens({**good, "Authorization": "Bearer bad"})["context"]["key_id"] == "k1"
+    assert effect(decide_with_tokens({**bad, "Authorization": "Bearer good"})) == "Deny"
+
+
+def test_where_no_provider_is_set_no_token_is_taken() -> None:
+    assert effect(decide(KeyRing(a_key()), {"Authorization": "Bearer secret"})) == "Deny"

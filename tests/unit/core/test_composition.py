@@ -63,7 +63,7 @@ def test_the_pieces_are_made_once_and_on_aws(tmp_path: Path, monkeypatch: pytest
     assert isinstance(core.workflow, StepFunctionsWorkflow)
     assert isinstance(core.keys, DynamoKeys)
     assert core.registry.names == ("echo",)
-    for piece in ("store", "workflow", "keys", "registry", "service", "documents"):
+    for piece in ("store", "workflow", "keys", "limits", "secrets", "registry", "service", "documents"):
         assert getattr(core, piece) is getattr(core, piece)
     assert core.clock is utc_now
     open_index.cache_clear()

@@ -9,8 +9,9 @@ import pytest
 
 from interlock.domain.errors import ErrorCode, ErrorInfo, NotFound, ServiceUnavailable
 from interlock.http.app import HttpApp
+from interlock.http.limits import RateLimits
 from interlock.http.responses import error_object, error_response, json_response
-from tests.fakes.outside import NOON
+from tests.fakes.outside import NOON, ManualClock, MemoryRates
 from tests.fakes.world import LambdaContext, rest_event
 
 
@@ -58,7 +59,7 @@ def test_a_body_is_json_or_nothing() -> None:
 
 def raising(error: Exception) -> dict[str, Any]:
     """The answer of a route that raises."""
-    app = HttpApp()
+    app = HttpApp(RateLimits(MemoryRates(), ManualClock()))
 
     @app.route("GET", "/v1/boom")
     def boom() -> Any:

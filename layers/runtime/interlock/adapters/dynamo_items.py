@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from interlock.domain.access import ApiKey
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
 from interlock.domain.idempotency import IdempotencyClaim
@@ -72,6 +71,8 @@ def job_to_item(job: Job) -> Item:
         "progress": job.progress and _progress(job.progress),
         "cancel": job.cancel and _cancel(job.cancel),
         "error": job.error and json.dumps(asdict(job.error)),
+        "key_id": job.key_id,
+        "key_limit": job.key_limit,
         "input": job.input and _present(asdict(job.input)),
         "result": job.result and _present(asdict(job.result)),
         "event_seq": job.events.last_seq,
@@ -110,6 +111,8 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
         progress=_from_progress(item.get("progress")),
         cancel=_from_cancel(item.get("cancel")),
         error=_from_error(item.get("error")),
+        key_id=item.get("key_id"),
+        key_limit=_int(item.get("key_limit")),
         input=_from_stored(item.get("input")),
         result=_from_stored(item.get("result")),
         events=_from_events(item),
@@ -259,35 +262,6 @@ def claim_from_item(item: Mapping[str, Any]) -> IdempotencyClaim:
     )
 
 
-# --- API keys --------------------------------------------------------------------------------------------------------
-
-
-def api_key_key(key_hash: str) -> Item:
-    return {"pk": f"KEY#{key_hash}", "sk": "KEY"}
-
-
-def api_key_to_item(key: ApiKey) -> Item:
-    return _present(
-        {
-            **api_key_key(key.key_hash),
-            "key_id": key.key_id,
-            "tenant": key.tenant,
-            "scopes": sorted(key.scopes),
-            "expires_at": _time(key.expires_at),
-        }
-    )
-
-
-def api_key_from_item(item: Mapping[str, Any]) -> ApiKey:
-    return ApiKey(
-        key_hash=item["pk"].removeprefix("KEY#"),
-        key_id=item["key_id"],
-        tenant=item["tenant"],
-        scopes=frozenset(item["scopes"]),
-        expires_at=_from_time(item.get("expires_at")),
-    )
-
-
 # --- Values ----------------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +276,10 @@ def _number(value: float | None) -> Decimal | None:
 
 def _float(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _int(value: Decimal | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from interlock.adapters import access_items
 from interlock.adapters import dynamo_items as items
 from interlock.adapters.aws import error_code, reasons, translated
-from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress, beaten
@@ -35,6 +36,7 @@ CONDITION_FAILED = "ConditionalCheckFailed"
 IS_NEW = "attribute_not_exists(pk)"
 IS_NEW_OR_EXPIRED = "attribute_not_exists(pk) OR #ttl < :now"
 SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
+UNDER_ITS_LIMIT = "attribute_not_exists(#used) OR #used < :limit"
 STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
 NO_EVENT_SINCE = "#event_seq = :was_event_seq"
 
@@ -64,11 +66,11 @@ class DynamoJobs:
     def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
         put = self._put(items.job_to_item(job), IS_NEW)
         try:
-            if started is None and once is None:
+            if started is None and once is None and job.key_limit is None:
                 self._conditional(self._client.put_item, put)
             else:
                 claim = None if once is None else self._claim(once, job.created_at)
-                self._transact({"Put": put}, started, claim)
+                self._transact({"Put": put}, started, claim, self._slot_taken(job))
         except StaleJob as error:
             # Our own, when the SDK sent again what had arrived at first.
             if error.current != job:
@@ -84,6 +86,25 @@ class DynamoJobs:
         put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
         put["ExpressionAttributeValues"] = _serialized({":now": int(now.timestamp())})
         return put
+
+    def _slot_taken(self, job: Job) -> dict[str, Any] | None:
+        # Of several jobs that want the last slot of their key one gets it. It is taken with the job's first write and
+        # given back with its last, so that no crash between the two can lose it: what lost its worker is settled.
+        if job.key_limit is None:
+            return None
+        write = self._slots(job, 1)
+        write["ConditionExpression"] = UNDER_ITS_LIMIT
+        write["ExpressionAttributeValues"] |= _serialized({":limit": job.key_limit})
+        return write
+
+    def _slots(self, job: Job, change: int) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Key": _serialized(access_items.slots_key(job.key_id or "")),
+            "UpdateExpression": "ADD #used :change",
+            "ExpressionAttributeNames": {"#used": "used"},
+            "ExpressionAttributeValues": _serialized({":change": change}),
+        }
 
     def _put(self, item: Mapping[str, Any], condition: str) -> dict[str, Any]:
         return {
@@ -136,8 +157,9 @@ class DynamoJobs:
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         # The job's end and its counters are one transaction: a crash between the two cannot part them, and of two
         # who settle the same job (worker, reader, canceller, schedule) one wins and counts.
+        slot = None if before.key_limit is None else self._slots(before, -1)
         try:
-            self._transact({"Update": self._update(before, after, SAME_STATUS_AND_ATTEMPT)}, delta)
+            self._transact({"Update": self._update(before, after, SAME_STATUS_AND_ATTEMPT)}, delta, slot=slot)
         except StaleJob as error:
             if error.current != after:
                 raise
@@ -190,21 +212,27 @@ class DynamoJobs:
         raise ServiceUnavailable(service="table")
 
     def _transact(
-        self, job_write: dict[str, Any], delta: MetricsDelta | None, claim: dict[str, Any] | None = None
+        self,
+        job_write: dict[str, Any],
+        delta: MetricsDelta | None,
+        claim: dict[str, Any] | None = None,
+        slot: dict[str, Any] | None = None,
     ) -> None:
-        """A write of the job with that of its counters and of its idempotency claim. When it merely meets another
-        transaction it is tried again, with the counters of another shard."""
+        """A write of the job with that of its counters, of its idempotency claim and of its key's slots. When it
+        merely meets another transaction it is tried again, with the counters of another shard."""
         shard = self._shard
         for attempt in range(TRANSACTION_TRIES):
             writes: list[Any] = [job_write]
             if claim is not None:
                 writes.append({"Put": claim})
+            if slot is not None:
+                writes.append({"Update": slot})
             if delta is not None:
                 writes.append({"Update": self._counters(delta, shard)})
             try:
                 self._client.transact_write_items(TransactItems=writes)
             except (BotoCoreError, ClientError) as error:
-                _unless_conflict(error, claimed=claim is not None)
+                _unless_conflict(error, claimed=claim is not None, slotted=slot is not None)
                 shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311
                 _pause(attempt)
             else:
@@ -328,7 +356,7 @@ def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, CONFLICT_PAUSE_S * attempt))  # noqa: S311 - spreads load, protects nothing
 
 
-def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool) -> None:
+def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool, slotted: bool) -> None:
     """Raises what a failed transaction means, unless it merely met another one."""
     if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
         of_writes = reasons(error)
@@ -337,6 +365,8 @@ def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool) -> No
             raise AlreadyClaimed(items.claim_from_item(_deserialized(of_writes[1]["Item"]))) from error
         if codes[0] == CONDITION_FAILED:
             raise StaleJob(_job(of_writes[0].get("Item"))) from error
+        if slotted and codes[1 + claimed] == CONDITION_FAILED:
+            raise TooManyJobs from error
         if set(codes) <= {"None", "TransactionConflict"}:
             return
     raise ServiceUnavailable(service="table") from error

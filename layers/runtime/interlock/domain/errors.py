@@ -188,6 +188,19 @@ class IdempotencyMismatch(InterlockError):
     code = ErrorCode.IDEMPOTENCY_MISMATCH
 
 
+class RateLimited(InterlockError):
+    """Too many requests. Try again shortly. `retry_after_s` in the details says when."""
+
+    code = ErrorCode.RATE_LIMITED
+
+
+class TooManyJobs(RateLimited):
+    """The key has as many unfinished jobs as it may. Try again when one has finished."""
+
+    def __init__(self) -> None:
+        super().__init__(limit="concurrency")
+
+
 class ServiceUnavailable(InterlockError):
     """A service that Interlock stands on is down. Try again shortly."""
 

@@ -49,7 +49,11 @@ class StoredJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job. `attempt` counts claims and fences late workers; the lease is who may finish it, and until when."""
+    """One job. `attempt` counts claims and fences late workers; the lease is who may finish it, and until when.
+
+    `key_id` is the key that made it. With a `key_limit` it counts, until it has finished, as one of the jobs that this
+    key may have at a time.
+    """
 
     tenant: str
     job_id: str
@@ -70,6 +74,8 @@ class Job:
     progress: Progress | None = None
     cancel: Cancel | None = None
     error: ErrorInfo | None = None
+    key_id: str | None = None
+    key_limit: int | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
     events: EventLog = NOTHING_YET

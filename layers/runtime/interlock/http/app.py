@@ -7,8 +7,10 @@ from typing import Any, Self
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 
 from interlock.domain.errors import ErrorCode, ErrorInfo, InterlockError
+from interlock.http.limits import RateLimits
 from interlock.http.responses import error_response
 
 logger = logging.getLogger(__name__)
@@ -18,10 +20,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 class HttpApp:
-    """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 503 for what is down."""
+    """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 429 for a key that calls too
+    often, 503 for what is down."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: RateLimits) -> None:
         self.resolver = APIGatewayRestResolver()
+        self._limits = limits
+        self.resolver.use(middlewares=[self._limited])
         self._methods: dict[str, list[str]] = defaultdict(list)
         self.resolver.exception_handler(InterlockError)(_known)
         self.resolver.exception_handler(NotFoundError)(_no_route)
@@ -40,6 +45,11 @@ class HttpApp:
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers an event of the REST API's proxy integration."""
         return self.resolver.resolve(event, context)
+
+    def _limited(self, resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
+        # Before any route, so that none is forgotten, and before the body: what is over the rate costs next to nothing.
+        self._limits.check(resolver.current_event["requestContext"].get("authorizer") or {})
+        return route(resolver)
 
     def close_routes(self) -> Self:
         """Answers every other method of the registered paths: 405 with `Allow` (RFC 9110, section 15.5.6)."""

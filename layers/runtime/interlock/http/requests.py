@@ -27,7 +27,12 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
     found = event["requestContext"].get("authorizer") or {}
     if not found.get("tenant"):
         raise Unauthorized
-    principal = Principal(found["tenant"], found.get("key_id", ""), frozenset(found.get("scopes", "").split()))
+    principal = Principal(
+        found["tenant"],
+        found.get("key_id", ""),
+        frozenset(found.get("scopes", "").split()),
+        int(found["concurrency"]) if found.get("concurrency") else None,
+    )
     if not principal.allows(scope):
         raise Forbidden(f"This call needs the scope {scope.value!r}, which the API key lacks.", scope=scope.value)
     return principal

@@ -28,7 +28,7 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
     ErrorCode.RATE_LIMITED: 1,
     ErrorCode.UNAVAILABLE: 2,
 }
-"""Seconds of the `Retry-After` header (RFC 9110, section 10.2.3)."""
+"""Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), unless the error's details say `retry_after_s`."""
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
@@ -63,7 +63,9 @@ def error_response(
     error: ErrorInfo, *, status: int | None = None, headers: Mapping[str, str] | None = None, **about: Any
 ) -> Response[str]:
     """The envelope, with the status of its code. `about` is what `error_object` takes."""
-    known = {"Retry-After": str(RETRY_AFTER_S[error.code])} if error.code in RETRY_AFTER_S else {}
+    known = {}
+    if error.code in RETRY_AFTER_S:
+        known["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S[error.code]))
     return json_response(
         status or STATUS_BY_CODE.get(error.code, 400),
         {"error": error_object(error, **about)},

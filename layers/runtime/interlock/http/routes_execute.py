@@ -12,6 +12,7 @@ from interlock.domain.errors import IdempotencyMismatch, InterlockError, Invalid
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp
+from interlock.http.limits import RateLimits
 from interlock.http.models import ExecuteRequest, finished_document, job_document
 from interlock.http.requests import authorized, idempotency_key, json_body, preference
 from interlock.http.responses import error_response, json_response
@@ -64,7 +65,16 @@ class ExecuteRoute:
         timeout_s = min(tool.timeout_s, request.timeout_s or tool.timeout_s)
         if wait_s is None:
             timeout_s = min(timeout_s, SYNC_LIMIT_S)
-        job = self._service.new(NewJob(principal.tenant, manifest.name, tool.name, manifest.version, timeout_s))
+        wanted = NewJob(
+            principal.tenant,
+            manifest.name,
+            tool.name,
+            manifest.version,
+            timeout_s,
+            key_id=principal.key_id,
+            key_limit=principal.concurrency,
+        )
+        job = self._service.new(wanted)
         key = idempotency_key(event)
         once = self._service.claim(job, key, request.model_dump(exclude_unset=True)) if key else None
         try:
@@ -124,9 +134,9 @@ class ExecuteRoute:
         return json_response(200, finished_document(job, presented(job, self._documents, result)))
 
 
-def execute_app(route: ExecuteRoute, uploads: Uploads) -> HttpApp:
+def execute_app(route: ExecuteRoute, uploads: Uploads, limits: RateLimits) -> HttpApp:
     """The HTTP application of the execute function."""
-    app = HttpApp()
+    app = HttpApp(limits)
 
     @app.route("POST", "/v1/execute")
     def execute() -> Response[str]:

@@ -1,10 +1,7 @@
 """Jobs: read, result, list, cancel."""
 
-import base64
-import binascii
-import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -13,13 +10,14 @@ from interlock.domain.access import Scope
 from interlock.domain.errors import AlreadyFinished, InvalidRequest, NotFinished, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
+from interlock.http.cursors import SECRET_NAME, Cursors
 from interlock.http.models import CancelRequest, events_document, job_document, result_document
 from interlock.http.requests import authorized, json_body, query, single
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
 from interlock.job_service import JobService
 from interlock.plugin_registry import PluginRegistry
-from interlock.ports import JobFilter
+from interlock.ports import JobFilter, Secrets
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
@@ -28,8 +26,11 @@ MAX_NAME = 64
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
-def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents) -> None:
+def add_job_routes(
+    app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents, secrets: Secrets
+) -> None:
     """Registers the routes below `/v1/jobs`."""
+    cursors = Cursors(lambda: secrets.secret(SECRET_NAME))
 
     @app.route("GET", "/v1/jobs")
     def list_jobs() -> Response[str]:
@@ -38,14 +39,14 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
         plugin, tool = _name(values, "plugin"), _name(values, "tool")
         statuses = [_status(word) for word in values.get("status", [])]
         wanted = JobFilter(principal.tenant, plugin, None if tool is None else _pairs(registry, plugin, tool), statuses)
-        cursor = Cursor(principal.tenant, plugin, tool, statuses)
+        listing = [principal.tenant, plugin, tool, sorted(statuses)]
         jobs, next_id = service.page(
-            wanted, limit=_limit(single(values, "limit")), before_id=cursor.read(single(values, "cursor"))
+            wanted, limit=_limit(single(values, "limit")), before_id=cursors.read(single(values, "cursor"), listing)
         )
         body = {
             "jobs": [job_document(job) for job in jobs],
             "count": len(jobs),
-            "next_cursor": cursor.write(next_id) if next_id else None,
+            "next_cursor": cursors.write(next_id, listing) if next_id else None,
         }
         return json_response(200, body)
 
@@ -74,7 +75,12 @@ def add_job_routes(app: HttpApp, service: JobService, registry: PluginRegistry, 
     @app.route("DELETE", "/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_CANCEL)
-        request = json_body(app.resolver.current_event, CancelRequest, optional=True)
+        try:
+            request = json_body(app.resolver.current_event, CancelRequest, optional=True)
+        except InvalidRequest:
+            # Who may not know of the job hears of it nothing else than 404, whatever was sent.
+            service.get(principal.tenant, _id(job_id))
+            raise
         try:
             job = service.cancel(principal.tenant, _id(job_id), request.reason)
         except AlreadyFinished as error:
@@ -119,27 +125,3 @@ def _after(text: str | None) -> int:
     if not re.fullmatch("[0-9]{1,9}", text or "0"):
         raise InvalidRequest("after must be the seq of an event, a whole number from 0.")
     return int(text or 0)
-
-
-class Cursor:
-    """An opaque place in a listing: the last job's id, bound to the tenant and the filters that it was made for."""
-
-    def __init__(self, tenant: str, plugin: str | None, tool: str | None, statuses: Sequence[JobStatus]) -> None:
-        query_of = repr((tenant, plugin, tool, sorted(statuses)))
-        self._binding = hashlib.sha256(query_of.encode()).hexdigest()[:16]
-
-    def write(self, job_id: str) -> str:
-        return base64.urlsafe_b64encode(f"{job_id}.{self._binding}".encode()).decode().rstrip("=")
-
-    def read(self, text: str | None) -> str | None:
-        """The id to go on from. Raises `InvalidRequest` for a cursor that was not made by this query."""
-        if text is None:
-            return None
-        try:
-            padded = text + "=" * (-len(text) % 4)
-            job_id, _, binding = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(".")
-        except (binascii.Error, ValueError):
-            job_id, binding = "", ""
-        if binding != self._binding or not _ULID.fullmatch(job_id):
-            raise InvalidRequest("cursor is not one that this query returned: pass next_cursor on unchanged.")
-        return job_id

@@ -1,0 +1,57 @@
+"""The composition of the authorizer: which keys and tokens are taken, and the limits of those that have none.
+
+Apart from `interlock.bootstrap`, so that the other functions pay nothing for it.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Self
+
+from interlock.bootstrap import Core
+from interlock.domain.rate import Rate
+from interlock.http.authorizer import Limits, RememberedKeys, decision
+from interlock.ports import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSettings:
+    """What the template tells the authorizer. Without an `oidc_issuer` no tokens are taken."""
+
+    key_cache: timedelta
+    limits: Limits
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_tenant_claim: str
+    oidc_scope_claim: str
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Reads `INTERLOCK_*`. Raises KeyError that names the missing one, and ValueError."""
+        rate, concurrency = os.environ["INTERLOCK_DEFAULT_RATE"], int(os.environ["INTERLOCK_DEFAULT_CONCURRENCY"])
+        return cls(
+            key_cache=timedelta(seconds=float(os.environ["INTERLOCK_KEY_CACHE_S"])),
+            limits=Limits(Rate.parse(rate) if rate != "none" else None, concurrency or None),
+            oidc_issuer=os.environ["INTERLOCK_OIDC_ISSUER"],
+            oidc_audience=os.environ["INTERLOCK_OIDC_AUDIENCE"],
+            oidc_tenant_claim=os.environ["INTERLOCK_OIDC_TENANT_CLAIM"],
+            oidc_scope_claim=os.environ["INTERLOCK_OIDC_SCOPE_CLAIM"],
+        )
+
+
+def authorizer(core: Core, settings: AccessSettings) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Answers the events of the REST API's authorizer."""
+    keys = RememberedKeys(core.keys, core.clock, lifetime=settings.key_cache)
+    return partial(decision, keys=keys, clock=core.clock, tokens=_tokens(settings), limits=settings.limits)
+
+
+def _tokens(settings: AccessSettings) -> Tokens | None:
+    if not settings.oidc_issuer:
+        return None
+    from interlock.adapters.oidc import OidcTokens, Provider  # noqa: PLC0415 - cryptography, for those that use it
+
+    return OidcTokens(
+        Provider(settings.oidc_issuer, settings.oidc_audience, settings.oidc_tenant_claim, settings.oidc_scope_claim)
+    )

@@ -1,0 +1,83 @@
+"""Items of access: API keys, what they have used of their limits, and the service's own secrets. Pure, as
+`dynamo_items` is for jobs."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from interlock.adapters.dynamo_items import Item
+from interlock.domain.access import ApiKey
+from interlock.domain.rate import Rate
+from interlock.domain.times import from_rfc3339, rfc3339
+
+KEY_LIST = "KEYS"
+"""The partition that names every key by its id: to list and to find keys without a scan of the table."""
+
+
+def api_key_key(key_hash: str) -> Item:
+    return {"pk": f"KEY#{key_hash}", "sk": "KEY"}
+
+
+def api_key_to_item(key: ApiKey) -> Item:
+    item = {
+        **api_key_key(key.key_hash),
+        "key_id": key.key_id,
+        "tenant": key.tenant,
+        "scopes": sorted(key.scopes),
+        "expires_at": _time(key.expires_at),
+        "created_at": _time(key.created_at),
+        "revoked_at": _time(key.revoked_at),
+        "rate": key.rate and str(key.rate),
+        "concurrency": key.concurrency,
+        "note": key.note,
+        "hint": key.hint,
+    }
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def api_key_from_item(item: Mapping[str, Any]) -> ApiKey:
+    rate, concurrency = item.get("rate"), item.get("concurrency")
+    return ApiKey(
+        key_hash=item["pk"].removeprefix("KEY#"),
+        key_id=item["key_id"],
+        tenant=item["tenant"],
+        scopes=frozenset(item["scopes"]),
+        expires_at=_from_time(item.get("expires_at")),
+        created_at=_from_time(item.get("created_at")),
+        revoked_at=_from_time(item.get("revoked_at")),
+        rate=Rate.parse(rate) if rate else None,
+        concurrency=None if concurrency is None else int(concurrency),
+        note=item.get("note"),
+        hint=item.get("hint"),
+    )
+
+
+def listed_key_key(key_id: str) -> Item:
+    return {"pk": KEY_LIST, "sk": key_id}
+
+
+def listed_key_to_item(key: ApiKey) -> Item:
+    """Names a key, and holds nothing of it that may change."""
+    return {**listed_key_key(key.key_id), "key_hash": key.key_hash, "tenant": key.tenant}
+
+
+def rate_key(key_id: str) -> Item:
+    """What a key has used of its rate: `next_us`, when its next request would conform."""
+    return {"pk": f"RATE#{key_id}", "sk": "RATE"}
+
+
+def slots_key(key_id: str) -> Item:
+    """What a key has used of its concurrency: `used`, its jobs that have not finished."""
+    return {"pk": f"SLOTS#{key_id}", "sk": "SLOTS"}
+
+
+def secret_key(name: str) -> Item:
+    return {"pk": f"SECRET#{name}", "sk": "SECRET"}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
+
+
+def _from_time(text: str | None) -> datetime | None:
+    return from_rfc3339(text) if text else None

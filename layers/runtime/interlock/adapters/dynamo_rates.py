@@ -1,0 +1,108 @@
+"""How often keys have called: one item for each key that has a rate, moved on by one conditional write a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from interlock.adapters import access_items
+from interlock.adapters.aws import error_code, translated
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.rate import Rate
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TRIES = 50
+REMEMBERED_KEYS = 1000
+KEPT_S = 7200
+"""How long an unused item stays: longer than any rate looks back."""
+
+# DynamoDB knows no max(), so that the two cases of the algorithm are two writes. Their conditions exclude each other,
+# and the third case, neither, is a request over its rate.
+IDLE = "attribute_not_exists(#next) OR #next <= :now"
+WITHIN_THE_BURST = "#next > :now AND #next <= :latest"
+
+_to_value = TypeSerializer().serialize
+_from_value = TypeDeserializer().deserialize
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class DynamoRates:
+    """`interlock.ports.RateStore` on one DynamoDB table. Exact for however many environments use it."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        # Which of the two writes to try first: the other one costs a second round trip. Never more than a guess.
+        self._next_us: dict[str, int] = {}
+
+    def take(self, key_id: str, rate: Rate, now: datetime) -> float:
+        now_us = round(now.timestamp() * 1_000_000)
+        latest_us = now_us + rate.tolerance // _MICROSECOND
+        interval_us = rate.interval // _MICROSECOND
+        next_us = self._next_us.get(key_id, 0)
+        for _ in range(TRIES):
+            idle = next_us <= now_us
+            write = self._write(key_id, now_us, latest_us, interval_us, idle=idle)
+            try:
+                with translated("table"):
+                    new = self._try(write)
+            except _Moved as moved:
+                # Somebody else of this key was faster, or the guess was wrong: now it is known how the key stands.
+                next_us = moved.next_us
+                self._remember(key_id, next_us)
+                if next_us > latest_us:
+                    return (next_us - latest_us) / 1_000_000
+            else:
+                self._remember(key_id, new)
+                return 0
+        raise ServiceUnavailable(service="table")
+
+    def _write(self, key_id: str, now_us: int, latest_us: int, interval_us: int, *, idle: bool) -> dict[str, Any]:
+        values = {":now": now_us, ":ttl": now_us // 1_000_000 + KEPT_S}
+        values |= {":new": now_us + interval_us} if idle else {":interval": interval_us, ":latest": latest_us}
+        return {
+            "TableName": self._table,
+            "Key": _serialized(access_items.rate_key(key_id)),
+            "UpdateExpression": f"SET #next = {':new' if idle else '#next + :interval'}, #ttl = :ttl",
+            "ConditionExpression": IDLE if idle else WITHIN_THE_BURST,
+            "ExpressionAttributeNames": {"#next": "next_us", "#ttl": "ttl"},
+            "ExpressionAttributeValues": _serialized(values),
+            "ReturnValues": "UPDATED_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _try(self, write: dict[str, Any]) -> int:
+        try:
+            answer = self._client.update_item(**write)
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            raise _Moved(_next_us(error.response.get("Item"))) from error  # type: ignore[arg-type]
+        return _next_us(answer["Attributes"])
+
+    def _remember(self, key_id: str, next_us: int) -> None:
+        if len(self._next_us) >= REMEMBERED_KEYS:
+            self._next_us.clear()
+        self._next_us[key_id] = next_us
+
+
+class _Moved(Exception):
+    """The item is not where the write supposed it; 0: it is gone."""
+
+    def __init__(self, next_us: int) -> None:
+        super().__init__()
+        self.next_us = next_us
+
+
+def _next_us(item: Mapping[str, Any] | None) -> int:
+    return int(_from_value(item["next_us"])) if item else 0
+
+
+def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _to_value(value) for name, value in item.items()}

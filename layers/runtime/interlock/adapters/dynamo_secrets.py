@@ -1,0 +1,57 @@
+"""The service's own secrets, in the table: it is encrypted, and who may read it may read the jobs themselves."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from interlock.adapters import access_items
+from interlock.adapters.aws import error_code, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SECRET_BYTES = 32
+
+
+class DynamoSecrets:
+    """`interlock.ports.Secrets` on one DynamoDB table. Each is read once by an execution environment."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+        self._known: dict[str, bytes] = {}
+
+    def secret(self, name: str) -> bytes:
+        if name not in self._known:
+            with translated("table"):
+                self._known[name] = self._read(name) or self._made(name)
+        return self._known[name]
+
+    def _read(self, name: str) -> bytes | None:
+        answer = self._client.get_item(TableName=self._table, Key=_key(name), ConsistentRead=True)
+        return answer["Item"]["value"]["B"] if "Item" in answer else None
+
+    def _made(self, name: str) -> bytes:
+        # Of several environments that need the first cursor at once one makes the secret. The others get it back in
+        # the same call, as does one whose own write was sent twice.
+        value = secrets.token_bytes(SECRET_BYTES)
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={**_key(name), "value": {"B": value}},
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            found: bytes = error.response["Item"]["value"]["B"]  # type: ignore[typeddict-item]
+            return found
+        return value
+
+
+def _key(name: str) -> dict[str, dict[str, str]]:
+    return {part: {"S": value} for part, value in access_items.secret_key(name).items()}

@@ -1,0 +1,47 @@
+"""What an API key looks like: `interlock_`, 256 random bits, and a checksum, so that a secret scanner finds one that
+was published and a typo is told without a look at the table.
+
+A key is `interlock_` and 49 letters and digits: 43 of the random bits in base 62, and 6 of the CRC-32 of those 43.
+"""
+
+import re
+import secrets
+import zlib
+
+PREFIX = "interlock_"
+KEY_PATTERN = PREFIX + "[0-9A-Za-z]{49}"
+"""For secret scanners."""
+
+HINT_LENGTH = 4
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM_BYTES = 32
+_RANDOM_LENGTH, _CHECKSUM_LENGTH = 43, 6
+
+
+def generate_key() -> str:
+    """A new key."""
+    body = _base62(int.from_bytes(secrets.token_bytes(_RANDOM_BYTES)), _RANDOM_LENGTH)
+    return PREFIX + body + _checksum(body)
+
+
+def is_mistyped(key: str) -> bool:
+    """True for what looks like one of our keys and was never one. A key of another form is not judged."""
+    if not key.startswith(PREFIX):
+        return False
+    if not re.fullmatch(KEY_PATTERN, key):
+        return True
+    body = key.removeprefix(PREFIX)
+    return _checksum(body[:_RANDOM_LENGTH]) != body[_RANDOM_LENGTH:]
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode()), _CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = ""
+    for _ in range(length):
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
