@@ -1,0 +1,81 @@
+"""One local stack for the tests of access, in a folder of its own, and keys that the command makes on it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.execution.stack.stacks import link_project
+
+from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock_dev.local_client import Client, local_stack
+from tests.execution.conftest import HOSTILE
+from tests.integration import clients, openid_provider
+from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
+
+type Keys = Callable[..., Any]
+type ClientOf = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def access_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return link_project(tmp_path_factory.mktemp("access"))
+
+
+@pytest.fixture(scope="session")
+def access_stack(access_project: Path) -> Iterator[Client]:
+    """A client with the developer's own key."""
+    with local_stack(access_project, access_project / "stack.log", "--plugin", str(HOSTILE)) as (client, _):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def keys(access_project: Path, access_stack: Client) -> Keys:
+    """`interlock keys …` on that stack, as a process of its own; what it prints as JSON."""
+    assert access_stack
+
+    def run(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "interlock_dev.cli", "keys", *arguments, "--json"]
+        done = subprocess.run(command, cwd=access_project, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def table_keys(access_project: Path, access_stack: Client) -> DynamoKeys:
+    """The keys in that stack's table."""
+    assert access_stack
+    running = json.loads((access_project / ".interlock" / "dev.json").read_text())
+    return DynamoKeys(clients.dynamodb(running["aws_endpoint_url"]), running["table"])
+
+
+@pytest.fixture(scope="session")
+def client_of(access_stack: Client, keys: Keys) -> ClientOf:
+    """A client with a new key."""
+
+    def make(tenant: str, scopes: str = "admin", *arguments: str) -> Client:
+        made = keys("create", "--tenant", tenant, "--scopes", scopes, *arguments)
+        return Client(access_stack.url, made["key"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[OpenIdProvider]:
+    with openid_provider.running() as provider:
+        provider.publish("one", rsa_key())
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def token_stack(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Client]:
+    """A stack that takes the provider's tokens as well, with limits for whoever has none."""
+    project = link_project(tmp_path_factory.mktemp("tokens"))
+    parameters = {"OidcIssuer": provider.issuer, "OidcAudience": AUDIENCE, "DefaultKeyRate": "30/m"}
+    options = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
+    with local_stack(project, project / "stack.log", *options) as (client, _):
+        yield client

@@ -1,0 +1,116 @@
+"""The access matrix: every route, crossed with everybody who might call it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from interlock.domain.access import Scope
+
+type Json = dict[str, Any]
+
+DOCUMENT: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the contract, the scope that it needs (None: no key), what it answers to whoever may call it, and
+    what it answers to another tenant, whose job is asked for."""
+
+    call: str
+    scope: Scope | None
+    answers: int
+    stranger: int
+    body: Json | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def method(self) -> str:
+        return self.call.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.call.partition(" ")[2]
+
+
+_ECHO: Json = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
+
+# By the contract's own words. A job here is a finished one of the tenant acme: cancelling it is a conflict.
+CONTRACT = (
+    Route("POST /v1/execute", Scope.EXECUTE, 200, 200, _ECHO),
+    Route("POST /v1/uploads", Scope.EXECUTE, 201, 201, {"content_type": "image/png", "size": 8}),
+    Route("GET /v1/jobs", Scope.JOBS_READ, 200, 200),
+    Route("GET /v1/jobs/{job_id}", Scope.JOBS_READ, 200, 404),
+    Route("GET /v1/jobs/{job_id}/result", Scope.JOBS_READ, 200, 404),
+    Route("GET /v1/jobs/{job_id}/events", Scope.JOBS_READ, 200, 404),
+    Route("POST /v1/jobs/{job_id}/cancel", Scope.JOBS_CANCEL, 409, 404, {"reason": "x"}),
+    Route("DELETE /v1/jobs/{job_id}", Scope.JOBS_CANCEL, 409, 404),
+    Route("GET /v1/plugins", Scope.PLUGINS_READ, 200, 200),
+    Route("GET /v1/plugins/{name}", Scope.PLUGINS_READ, 200, 200),
+    Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),
+    Route("GET /v1/health", None, 200, 200),
+    Route("GET /v1/openapi.json", None, 200, 200),
+)
+
+DOCUMENTED = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].items() for method in item}
+ROUTES = tuple(route for route in CONTRACT if route.call in DOCUMENTED)
+
+NOBODY = ("no key", "empty", "malformed", "mistyped", "wrong", "expired", "revoked", "a token where none is taken")
+"""Callers whom no key lets in: 401."""
+
+SCOPED = (*(f"only {scope}" for scope in Scope), "no scope", "all but admin")
+STRANGERS = ("stranger with admin", *(f"stranger with only {scope}" for scope in Scope if scope is not Scope.ADMIN))
+CALLERS = (*NOBODY, *SCOPED, *STRANGERS)
+
+FORMS = ("as it should be", "with a body that is no JSON", "with an unknown field or parameter")
+"""Access is decided before anything else of the request is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Who calls what, and how."""
+
+    route: Route
+    caller: str
+    form: str
+
+    def __str__(self) -> str:
+        return f"{self.route.call} by {self.caller}, {self.form}"
+
+    @property
+    def expected(self) -> int:
+        """The status: 401 before 403 before 404 before 400 before the rest."""
+        if self.route.scope is None:
+            return self.route.answers if self.form == FORMS[0] or self.takes_anything else 400
+        if self.caller in NOBODY:
+            return 401
+        if not self.allowed:
+            return 403
+        found = self.route.stranger if self.caller in STRANGERS else self.route.answers
+        if found == 404 or self.form == FORMS[0] or self.takes_anything:
+            return found
+        return 400
+
+    @property
+    def allowed(self) -> bool:
+        held = self.caller.rpartition("only ")[2]
+        return self.caller in {"all but admin", "stranger with admin"} or held in {self.route.scope, Scope.ADMIN}
+
+    @property
+    def takes_anything(self) -> bool:
+        """True for a route that looks at no part of the request in which this form is wrong."""
+        if self.form == FORMS[1]:
+            return self.route.body is None and self.route.method != "DELETE"
+        listing = self.route.path in {"/v1/jobs"} or self.route.path.endswith("/events")
+        return self.route.body is None and not listing
+
+
+def cells() -> Iterator[Cell]:
+    for route in ROUTES:
+        for caller in CALLERS:
+            for form in FORMS:
+                yield Cell(route, caller, form)
+
+
+MATRIX = tuple(cells())
