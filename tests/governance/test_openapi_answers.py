@@ -168,6 +168,7 @@ class Service:
         query: Mapping[str, Sequence[str]] | None = None,
         headers: Mapping[str, str] | None = None,
         table_is_down: bool = False,
+        limits: Mapping[str, str] | None = None,
         job_id: str = UNKNOWN_JOB,
         name: str = "specimen",
     ) -> Answer:
@@ -175,7 +176,7 @@ class Service:
         given = {"job_id": job_id, "name": name}
         parameters = {key: value for key, value in given.items() if f"{{{key}}}" in resource}
         sent = {"Content-Type": "application/json", **(headers or {})}
-        caller = {"tenant": "acme", "key_id": "key", "scopes": scopes, "principalId": "key"}
+        caller = {"tenant": "acme", "key_id": "key", "scopes": scopes, "principalId": "key", **(limits or {})}
         event = {
             "resource": resource,
             "path": resource.format(**parameters),
@@ -417,6 +418,18 @@ def _refused(operation: str, **how: Any) -> Ask:
     return lambda service: service.call(operation, body, **how)
 
 
+def _limited(operation: str) -> Ask:
+    """What an operation answers to a key that has called as often as it may."""
+    body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
+    limits = {"key_id": f"hasty-{operation}", "rate": "1/h"}
+
+    def ask(service: Service) -> Answer:
+        assert service.call(operation, body, limits=limits).status != 429
+        return service.call(operation, body, limits=limits)
+
+    return ask
+
+
 def _cancelling(operation: str, cancel: Callable[[Service, str], Answer]) -> Ask:
     return lambda service: cancel(service, operation)
 
@@ -436,6 +449,7 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
         if document["security"]:
             yield Case(operation, 401, "no caller"), _refused(operation, scopes=None)
             yield Case(operation, 403, "another scope"), _refused(operation, scopes="nothing:at-all")
+            yield Case(operation, 429, "too often"), _limited(operation)
         if operation not in NO_TABLE:
             yield Case(operation, 503, "no table"), _refused(operation, table_is_down=True)
 
@@ -501,7 +515,7 @@ def test_every_documented_status_is_given() -> None:
     assert given <= documented
     takes_body = {name for name, (_, _, one) in OPERATIONS.items() if "requestBody" in one}
     assert documented - given == {
-        *((name, 429) for name in OPERATIONS),
+        *((name, 429) for name, (_, _, one) in OPERATIONS.items() if not one["security"]),
         *((name, 413) for name in takes_body),
         *((name, 503) for name in NO_TABLE),
     }

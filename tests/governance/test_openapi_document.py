@@ -164,7 +164,12 @@ def test_each_operation_is_complete(path: str, method: str, operation: Json) -> 
 def test_scopes_are_those_of_the_domain() -> None:
     needed = {operation["operationId"]: operation["security"] for _, _, operation in operations()}
     assert {name for name, security in needed.items() if not security} == NO_KEY
-    scopes = {scope for security in needed.values() for one in security for scope in one["ApiKey"]}
+    # Either a key or a token, with the same scope.
+    for security in needed.values():
+        schemes = [scheme for one in security for scheme in one]
+        assert schemes in ([], ["ApiKey", "Token"])
+        assert len({str(scopes) for one in security for scopes in one.values()}) <= 1
+    scopes = {scope for security in needed.values() for scope in (security[0]["ApiKey"] if security else [])}
     assert scopes == set(Scope) - {Scope.ADMIN}
     scheme = COMPONENTS["securitySchemes"]["ApiKey"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")

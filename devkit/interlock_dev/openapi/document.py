@@ -47,6 +47,14 @@ API_KEY: Json = {
     "one that it needs; `admin` is all of them.",
 }
 
+TOKEN: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token of the stack's OpenID provider, where one is set: its claims name tenant and scopes. With "
+    "a key and a token the key decides.",
+}
+
 
 def build() -> Json:
     """The whole document."""
@@ -65,7 +73,7 @@ def build() -> Json:
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "links": LINKS,
-            "securitySchemes": {"ApiKey": API_KEY},
+            "securitySchemes": {"ApiKey": API_KEY, "Token": TOKEN},
         },
     }
 

@@ -98,7 +98,7 @@ class Operation:
             "tags": [area if area in TAGS else "service"],
             "summary": self.summary,
             "description": f"{self.description} {key}",
-            "security": [{"ApiKey": [str(self.scope)]}] if self.scope else [],
+            "security": [{"ApiKey": [str(self.scope)]}, {"Token": [str(self.scope)]}] if self.scope else [],
             **({"parameters": [ref(name, "parameters") for name in parameters]} if parameters else {}),
             **({"requestBody": self.body.document()} if self.body else {}),
             "responses": self._responses(),

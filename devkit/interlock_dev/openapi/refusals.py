@@ -110,7 +110,7 @@ REFUSALS: Mapping[str, Refusal] = {
         "The body, the query or a header is malformed.",
         (Example(ErrorCode.INVALID_REQUEST, "Unknown query parameter 'page'. There are: plugin, tool.", {}),),
     ),
-    "Unauthorized": Refusal("The key is missing, unknown or expired.", (_of(errors.Unauthorized()),)),
+    "Unauthorized": Refusal("The key or token is missing, unknown, revoked or expired.", (_of(errors.Unauthorized()),)),
     "Forbidden": Refusal("The key lacks the scope.", (_of(errors.Forbidden(scope=Scope.EXECUTE.value)),)),
     "JobNotFound": Refusal(
         "There is no such job, it is another tenant's, or it has expired.",
@@ -133,7 +133,15 @@ REFUSALS: Mapping[str, Refusal] = {
     "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
     "IdempotencyMismatch": Refusal("The key stands for another request.", (_of(errors.IdempotencyMismatch()),)),
     "TooManyRequests": Refusal(
-        "Requests come too fast.", (Example(ErrorCode.RATE_LIMITED, "Too many requests. Try again shortly.", {}),)
+        "Requests come faster than the key, the stack or the gateway lets them, or the key has as many unfinished jobs "
+        "as it may (`details.limit` is `rate` or `concurrency`).",
+        (
+            Example(
+                ErrorCode.RATE_LIMITED,
+                "The key may call 10/s and has. Try again shortly.",
+                {"limit": "rate", "rate": "10/s", "retry_after_s": 1},
+            ),
+        ),
     ),
     "Unavailable": Refusal(
         "A service that Interlock stands on is down.", (_of(errors.ServiceUnavailable(service="table")),)

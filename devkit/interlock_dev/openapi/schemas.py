@@ -115,6 +115,9 @@ _ERROR_DETAILS: Json = {
         "scope": enum(Scope, "What the key lacks: `forbidden`."),
         "allow": _list({"type": "string"}, "The methods that the route takes: `invalid_request` with status 405."),
         "service": _text("What is down: `unavailable`."),
+        "limit": enum(("rate", "concurrency"), "Which limit of the key is reached: `rate_limited`."),
+        "rate": _text("The rate, as `10/s`: `rate_limited`."),
+        "retry_after_s": _count("As the header Retry-After says: `rate_limited`."),
     },
 }
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.execution.conftest import PLUGINS
 from tests.execution.stack.stacks import link_project
+from tests.integration import clients, openid_provider
+from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
 
 from interlock.adapters.dynamo_keys import DynamoKeys
 from interlock_dev.local_client import Client, local_stack
-from tests.execution.conftest import HOSTILE
-from tests.integration import clients, openid_provider
-from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
 
 type Keys = Callable[..., Any]
 type ClientOf = Callable[..., Client]
@@ -28,7 +28,10 @@ def access_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def access_stack(access_project: Path) -> Iterator[Client]:
     """A client with the developer's own key."""
-    with local_stack(access_project, access_project / "stack.log", "--plugin", str(HOSTILE)) as (client, _):
+    with local_stack(access_project, access_project / "stack.log", "--plugin", str(PLUGINS / "hostile.py")) as (
+        client,
+        _,
+    ):
         yield client
 
 

@@ -3,19 +3,19 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-
-from interlock_dev.local_client import FINAL, Answer, Client
 from tests.execution.access.conftest import ClientOf, Keys
 from tests.integration.openid_provider import OpenIdProvider
+
+from interlock_dev.local_client import FINAL, Answer, Client
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 
 ASYNC = {"Prefer": "respond-async"}
-SLOW: dict[str, Any] = {"plugin": "hostile", "tool": "waits", "input": {"number": 60}}
 QUICK: dict[str, Any] = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
 
 
@@ -102,9 +102,10 @@ def test_whoever_waits_as_long_as_it_is_told_is_let_in(client_of: ClientOf) -> N
         assert answer.status == 200
 
 
-def test_a_key_has_exactly_as_many_jobs_as_it_may_and_slots_come_back(client_of: ClientOf) -> None:
+def test_a_key_has_exactly_as_many_jobs_as_it_may_and_slots_come_back(client_of: ClientOf, tmp_path: Path) -> None:
+    slow = {"plugin": "hostile", "tool": "yields", "input": {"pid_file": str(tmp_path / "pid")}}
     client = client_of("busy", "admin", "--concurrency", "3")
-    answers = at_once(10, lambda _: client.call("POST", "/v1/execute", SLOW, ASYNC))
+    answers = at_once(10, lambda _: client.call("POST", "/v1/execute", slow, ASYNC))
     running = [answer.body["job_id"] for answer in answers if answer.status == 202]
     assert len(running) == 3
     for answer in answers:
@@ -116,7 +117,7 @@ def test_a_key_has_exactly_as_many_jobs_as_it_may_and_slots_come_back(client_of:
         client.call("POST", f"/v1/jobs/{job_id}/cancel")
     for job_id in running:
         assert client.until_final(job_id)["status"] == "cancelled"
-    again = at_once(10, lambda _: client.call("POST", "/v1/execute", SLOW, ASYNC))
+    again = at_once(10, lambda _: client.call("POST", "/v1/execute", slow, ASYNC))
     held = [answer.body["job_id"] for answer in again if answer.status == 202]
     assert len(held) == 3
     for job_id in held:
