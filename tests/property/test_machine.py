@@ -2,7 +2,8 @@
 
 It does what may happen, in any order, and after each step the invariants hold:
 no final status ever changes, the counters equal the finished jobs, in flight are exactly the claimed jobs, a key of
-idempotency stands for one job; and at rest, once all leases have run out, every job has a final status.
+idempotency stands for one job, a limited key has no more unfinished jobs than it may and is refused none before; and
+at rest, once all leases have run out, every job has a final status.
 """
 
 import os
@@ -24,6 +25,7 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -33,7 +35,7 @@ from moto import mock_aws
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.documents import Documents
 from interlock.domain import job as steps
-from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable
+from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
 from interlock.domain.outcome import Outcome
@@ -44,6 +46,7 @@ from tests.fakes.store import MemoryJobs, finished_counts
 from tests.integration.clients import create_table
 
 LEASE = timedelta(seconds=15)
+KEY_LIMIT = 2
 OUTCOMES = [
     Outcome(JobStatus.SUCCEEDED, execution_time_ms=12.5),
     replace(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck", exception="E"), execution_time_ms=3.0),
@@ -114,6 +117,42 @@ class Service(RuleBasedStateMachine):
         now = self.clock()
         job = steps.claimed(self.new(tool), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
         self.store.create(job, starting_delta(job, now))
+        self.acknowledged.add(job.job_id)
+        return job
+
+    # --- Clients whose key may have so many jobs ---
+
+    def limited(self) -> Job:
+        wanted = NewJob(self.tenant, self.plugin, "say", "1.0.0", 20.0, key_id=self.tenant, key_limit=KEY_LIMIT)
+        return self.service.new(wanted)
+
+    def unfinished(self) -> int:
+        return sum(job.key_limit is not None and not job.finished for job in self.all_jobs())
+
+    @rule(target=submitted)
+    def submit_with_a_limited_key(self) -> Any:
+        job, before = self.limited(), self.unfinished()
+        try:
+            self.service.submit(job, {"text": "hello"})
+            self.acknowledged.add(job.job_id)
+        except TooManyJobs:
+            assert before == KEY_LIMIT
+            return multiple()
+        except ServiceUnavailable:
+            pass
+        assert before < KEY_LIMIT
+        return job.job_id
+
+    @rule(target=held, worker=st.uuids())
+    def run_now_with_a_limited_key(self, worker: uuid.UUID) -> Any:
+        now, before = self.clock(), self.unfinished()
+        job = steps.claimed(self.limited(), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
+        try:
+            self.store.create(job, starting_delta(job, now))
+        except TooManyJobs:
+            assert before == KEY_LIMIT
+            return multiple()
+        assert before < KEY_LIMIT
         self.acknowledged.add(job.job_id)
         return job
 
