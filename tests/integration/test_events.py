@@ -150,6 +150,13 @@ def account(event_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Acco
             "INTERLOCK_BUCKET": "bucket",
             "INTERLOCK_WORKFLOW_ARN": machine["stateMachineArn"],
             "INTERLOCK_RETENTION_DAYS": "7",
+            "INTERLOCK_KEY_CACHE_S": "10",
+            "INTERLOCK_DEFAULT_RATE": "none",
+            "INTERLOCK_DEFAULT_CONCURRENCY": "0",
+            "INTERLOCK_OIDC_ISSUER": "",
+            "INTERLOCK_OIDC_AUDIENCE": "",
+            "INTERLOCK_OIDC_TENANT_CLAIM": "tenant",
+            "INTERLOCK_OIDC_SCOPE_CLAIM": "scope",
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
