@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.execution.hand import PROGRAM, Hand
 from tests.execution.rest import assert_counters_equal_jobs
-from tests.execution.stack.stacks import link_project
+from tests.stack.stacks import link_project
 
 from interlock_dev.local_client import Answer, Client, local_stack
 

@@ -2,11 +2,13 @@
 
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from interlock.bootstrap import Core
 from interlock.domain import job as jobs
+from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.metrics import MetricsDelta
@@ -49,9 +51,17 @@ class WatchedJobs(MemoryJobs):
             super().change(before, after, started)
             self._look_at(before)
 
-    def heartbeat(self, job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None) -> Job:
+    def heartbeat(
+        self,
+        job: Job,
+        *,
+        now: datetime,
+        lease_expires_at: datetime,
+        progress: Progress | None,
+        news: Sequence[Event] = (),
+    ) -> Job:
         with self._watching:
-            current = super().heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress)
+            current = super().heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
             self._look_at(job)
             return current
 
@@ -111,7 +121,7 @@ class Arena:
 
         registry = PluginRegistry(self._index, self.store, RecordingSink())
         tools = ToolRunner(registry, ScriptedSandbox(counted).as_sandbox())
-        return JobRunner(self.store, tools, registry, self._core.documents, clock=self.clock)
+        return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
 
     def new_job(self) -> Job:
         """One that is not written yet."""

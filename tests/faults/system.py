@@ -27,7 +27,7 @@ from interlock.plugin_index import PluginIndex, _describe
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
 from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
-from tests.fakes.outside import RecordingSink
+from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
 from tests.faults.injection import Faults, tap, through
@@ -132,10 +132,12 @@ class System:
             objects=S3Files(bucket, BUCKET),
             index=PluginIndex(Path(place.index)),
             sink=RecordingSink(),
+            rates=MemoryRates(),
+            secrets=MemorySecrets(),
             clock=self.clock,
         )
         tools = ToolRunner(core.registry, sandbox)
-        runner = JobRunner(core.store, tools, core.registry, core.documents, clock=self.clock)
+        runner = JobRunner(core.store, tools, core.registry, core.documents, core.uploads, clock=self.clock)
         self.engine = Engine(
             self.executions,
             run_job=lambda tenant, job_id: runner.run_pending(tenant, job_id, limit_s=60),
@@ -143,9 +145,10 @@ class System:
             wait=self.clock.advance,
             retries=engine_retries,
         )
-        self._execute = execute_app(ExecuteRoute(core.registry, core.service, runner, core.documents))
-        self._jobs = HttpApp()
-        add_job_routes(self._jobs, core.service, core.registry, core.documents)
+        route = ExecuteRoute(core.registry, core.service, runner, core.documents, core.uploads)
+        self._execute = execute_app(route, core.uploads, core.limits)
+        self._jobs = HttpApp(core.limits)
+        add_job_routes(self._jobs, core.service, core.registry, core.documents, core.secrets)
         self._jobs.close_routes()
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:

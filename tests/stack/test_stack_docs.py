@@ -4,7 +4,7 @@ import re
 
 import pytest
 import requests
-from tests.execution.stack.stacks import Running
+from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")
 
