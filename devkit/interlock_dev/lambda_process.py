@@ -4,13 +4,10 @@ of the development environment is importable here.
     lambda_process.py guard PARENT_PID COMMAND...   becomes COMMAND
     lambda_process.py runtime HANDLER               serves the handler, as `python -m awslambdaric HANDLER` does
 
-The functions stand behind the stack when the processor is short: it is their AWS, which other machines carry.
-
 Both have the kernel end them with their parent. A busy runtime does not notice that its emulator is gone, and the
 emulator not that the stack is, so a stack that is ended by SIGKILL would leave them running.
 """
 
-import contextlib
 import ctypes
 import os
 import signal
@@ -21,26 +18,14 @@ WARM_UP = b'{"interlock-dev":"warm-up"}'
 
 _PR_SET_PDEATHSIG = 1
 
-NICENESS = 5
-
 
 def die_with_parent() -> None:
     """Asks for SIGKILL when the thread that made this process ends. Outlives exec."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def yield_processor() -> None:
-    """To the stack: many functions at work must not keep the table from answering in the SDK's time. Said twice: where
-    Linux shares the processor among sessions (autogroup, proc(5)), niceness counts within one alone."""
-    niceness = os.nice(NICENESS)
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as share:  # noqa: PTH123 - starts sooner
-        share.write(str(niceness))
-
-
 def run_guarded(parent: int, command: list[str]) -> None:
     die_with_parent()
-    if os.getsid(0) == os.getpid():  # an environment's; what builds the index is awaited
-        yield_processor()
     # It may have ended before it was asked.
     if os.getppid() == parent:
         os.execv(command[0], command)  # noqa: S606 - a list of our own, no shell

@@ -13,6 +13,8 @@ from typing import IO, Any
 
 import requests
 
+from interlock_dev.processes import guarded
+
 FINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
 POLL_S = 0.1
 HTTP_TIMEOUT_S = 60
@@ -96,13 +98,22 @@ def _request(plugin: str, tool: str | None, input: Mapping[str, Any], more: Mapp
 def local_stack(
     root: Path, log: Path, *options: str, program: Sequence[str] = ("-m", "interlock_dev.cli")
 ) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
-    """`interlock dev` as a process of its own on a free port, with a key of its own; stopped at the end. Its log goes
-    to a file. `program`: what Python is to run as `interlock`. Raises `StackFailed`."""
+    """`interlock dev` as a process of its own on a free port, with a key of its own; stopped at the end, and by the end
+    of the thread that calls this. Its log goes to a file. `program`: what Python is to run as `interlock`. Raises
+    `StackFailed`."""
     key = secrets.token_hex(16)
     command = [sys.executable, *program, "dev", "--port", "0", "--api-key", key, *options]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
-        process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=errors, text=True)
+        # A session of its own: by these Linux shares out the processor, and each execution environment has one.
+        process = subprocess.Popen(
+            guarded(command) if sys.platform == "linux" else command,
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
     try:
         yield Client(_ready_url(process.stdout, log), key), process
     finally:

@@ -41,6 +41,16 @@ class Slow(Plugin):
         return Nothing()
 """
 
+STARTER = """
+import sys, time
+from pathlib import Path
+from interlock_dev.local_client import local_stack
+
+with local_stack(Path(sys.argv[1]), Path(sys.argv[1], "stack.log")):
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
 
 def alive(pid: int) -> bool:
     """Whether a process runs: one that has ended and is not reaped yet does not."""
@@ -99,6 +109,13 @@ def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[s
         yield process, descendants(process.pid)
 
 
+def until_gone(pids: set[int]) -> None:
+    deadline = time.monotonic() + 5
+    while left := [pid for pid in pids if alive(pid)]:
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
@@ -108,12 +125,22 @@ def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
         assert len(pids) > 10
         process.send_signal(number)
         status = process.wait(20)
-        deadline = time.monotonic() + 5
-        while left := [pid for pid in pids if alive(pid)]:
-            assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
-            time.sleep(0.01)
+        until_gone(pids)
     assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     assert (project / ".interlock" / "dev.json").exists() == (number == signal.SIGKILL)
+
+
+def test_one_that_was_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
+    """However that ends: the demo, the bench and the tests leave nothing running when they are killed."""
+    project = link_project(tmp_path)
+    command = [sys.executable, "-c", STARTER, str(project)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout
+        assert starter.stdout.readline() == "ready\n"
+        pids = descendants(starter.pid)
+        assert len(pids) > 4
+        starter.kill()
+    until_gone(pids)
 
 
 def test_it_says_ready_once_and_nothing_else_on_standard_output(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from interlock.sandbox.limits import NICENESS
 from interlock.sandbox.traces import PER_RUN
 from interlock.sandbox.workers import INHERITED
 from tests.unit.sandbox import measured
@@ -109,16 +108,6 @@ def test_what_the_kernel_holds_it_to(bench: Bench) -> None:
     mine, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     assert found[3][0] == found[3][1]
     assert found[3][0] < mine or mine == resource.RLIM_INFINITY
-
-
-def test_who_watches_it_goes_first(bench: Bench) -> None:
-    """Among all processes, and among sessions where the kernel shares the processor between these."""
-    shares = Path("/proc/self/autogroup").exists()
-    read = "open('/proc/self/autogroup').read().split()[-1]" if shares else "os.nice(0)"
-
-    niceness, share = facts(bench, f"import os\nfound = [os.nice(0), int({read})]")
-
-    assert niceness == share == min(19, os.nice(0) + NICENESS)
 
 
 def test_one_file_cannot_take_more_than_half_of_the_disk(bench: Bench) -> None:

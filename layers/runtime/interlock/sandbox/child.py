@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from interlock.sandbox.channel import ANSWERS, Channel
-from interlock.sandbox.limits import bound_process, bound_run, yield_processor
+from interlock.sandbox.limits import bound_process, bound_run
 from interlock.sandbox.processes import hide_memory
 from interlock.sandbox.protocol import RunHeader, read_request
 from interlock.sandbox.traces import PER_RUN, CleanState
@@ -46,8 +46,7 @@ def _failed() -> int:
 
 
 def _own_process(descriptors: list[int]) -> None:
-    """Own session and process group, five descriptors and no more, first to go when memory is short, and last to get
-    the processor."""
+    """Own session and process group, five descriptors and no more, and first to go when memory is short."""
     os.setsid()
     requests, answers, stdout, stderr = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
     null = os.open(os.devnull, os.O_RDONLY)
@@ -62,7 +61,6 @@ def _own_process(descriptors: list[int]) -> None:
     hide_memory(hidden=False)  # else its files in /proc are root's
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
-    yield_processor()
 
 
 class _Worker:

@@ -5,12 +5,8 @@ import math
 import os
 import resource
 from dataclasses import dataclass
-from pathlib import Path
 
 MIB = 1024 * 1024
-
-NICENESS = 10
-"""How far workers stand behind the process that watches them, in steps of nice(2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +33,6 @@ def bound_process() -> None:
     if soft != resource.RLIM_INFINITY:
         share = soft - soft // 16
         resource.setrlimit(resource.RLIMIT_NPROC, (share, share))
-
-
-def yield_processor() -> None:
-    """Lets those who watch this process go first: code that spins, in however many threads and children, keeps no lease
-    from being renewed and no cancel from being seen. Whatever of the processor is left over is still its own.
-
-    Said twice: where Linux shares the processor among sessions (autogroup, proc(5)), niceness counts within one alone.
-    """
-    niceness = os.nice(NICENESS)
-    with contextlib.suppress(OSError):  # not Linux; or the kernel wants to be asked less often
-        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def bound_run(memory_mb: int, folder: str) -> None:

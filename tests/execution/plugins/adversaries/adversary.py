@@ -12,6 +12,9 @@ from interlock.plugin import Plugin, ToolContext, tool
 LIBC = ctypes.CDLL(None)
 _PR_SET_NAME = 15
 
+ENOUGH_S = 25
+"""The limit where none is meant to be met, however busy the machine is: the longest that a synchronous call has."""
+
 
 class Asked(BaseModel):
     """`mark`: the name that all processes take which a tool starts. `way`: which of its ways a tool is to go.
@@ -36,7 +39,7 @@ class Adversary(Plugin):
 
     version = "1.0.0"
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def echo(self, input: Asked, context: ToolContext) -> Said:
         context.logger.info("echo")
         print("echo")

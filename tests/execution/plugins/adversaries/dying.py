@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interlock.plugin import ToolContext, tool
 
-from .adversary import LIBC, Adversary, Asked, Said
+from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said
 
 
 def _exit_in_a_thread() -> None:
@@ -67,7 +67,7 @@ WAYS: dict[str, Callable[[], object]] = {
 class Dying(Adversary):
     name, title = "dying", "Dies"
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
         """With a path, not before there is a file of that name."""
         while input.path and not Path(input.path).exists():

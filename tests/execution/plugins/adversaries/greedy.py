@@ -14,7 +14,7 @@ from typing import Any
 
 from interlock.plugin import ToolContext, tool
 
-from .adversary import LIBC, Adversary, Asked, Said, child
+from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, child
 
 MIB = 1024 * 1024
 ENOUGH_MIB = 3000
@@ -84,12 +84,12 @@ def _leave_the_family() -> None:
 class Greedy(Adversary):
     name, title = "greedy", "Takes all"
 
-    @tool(timeout_s=20, memory_mb=128)
+    @tool(timeout_s=ENOUGH_S, memory_mb=128)
     def fills_memory(self, input: Asked, context: ToolContext) -> Said:
         BOMBS[input.way]()
         return Said(text="full")
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def fills_memory_with_children(self, input: Asked, context: ToolContext) -> Said:
         """No child has more than the limit, all of them together have."""
 
@@ -102,23 +102,23 @@ class Greedy(Adversary):
         time.sleep(60)
         return Said(text="full")
 
-    @tool(timeout_s=60, memory_mb=2048)
+    @tool(timeout_s=ENOUGH_S, memory_mb=2048)
     def forks_500(self, input: Asked, context: ToolContext) -> Said:
         pids = [child(input.mark, lambda: time.sleep(600)) for _ in range(500)]
         return Said(number=sum(Path(f"/proc/{pid}").exists() for pid in pids))
 
-    @tool(timeout_s=20, memory_mb=512)
+    @tool(timeout_s=ENOUGH_S, memory_mb=512)
     def fork_bomb(self, input: Asked, context: ToolContext) -> Said:
         child(input.mark, lambda: _tree(9))
         return Said()
 
-    @tool(timeout_s=20, memory_mb=512)
+    @tool(timeout_s=ENOUGH_S, memory_mb=512)
     def runs_away(self, input: Asked, context: ToolContext) -> Said:
         for _ in range(4):
             child(input.mark, lambda: _chain(5_000))
         return Said()
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def outlives(self, input: Asked, context: ToolContext) -> Said:
         """A daemon by the book: another session, and a parent that has ended."""
         read, write = os.pipe()
@@ -131,36 +131,36 @@ class Greedy(Adversary):
         os.read(read, 1)
         return Said(text="it lives")
 
-    @tool(timeout_s=20, memory_mb=512)
+    @tool(timeout_s=ENOUGH_S, memory_mb=512)
     def starts_1000_threads(self, input: Asked, context: ToolContext) -> Said:
         threading.stack_size(256 * 1024)
         for _ in range(1000):
             threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
         return Said(number=threading.active_count() - 1)
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def leaves_a_thread(self, input: Asked, context: ToolContext) -> Said:
         """It would keep an interpreter from ending."""
         threading.Thread(target=time.sleep, args=(600,), daemon=False).start()
         return Said(number=threading.active_count() - 1)
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def opens_all_descriptors(self, input: Asked, context: ToolContext) -> Said:
         while True:
             _held.append(os.open(os.devnull, os.O_RDONLY))
 
-    @tool(timeout_s=20, memory_mb=1024)
+    @tool(timeout_s=ENOUGH_S, memory_mb=1024)
     def returns_100_mb(self, input: Asked, context: ToolContext) -> Said:
         return Said(text="x" * 100_000_000)
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def fills_its_folder(self, input: Asked, context: ToolContext) -> Said:
         with (context.temp_dir / "big").open("wb") as file:
             for _ in range(300):
                 file.write(bytes(MIB))
         return Said(text=str(context.temp_dir), number=file_bytes(context.temp_dir))
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def digs_a_deep_folder(self, input: Asked, context: ToolContext) -> Said:
         """So deep that its path is longer than the system takes, in folders that nobody may enter."""
         for _ in range(1000):
@@ -172,20 +172,20 @@ class Greedy(Adversary):
         context.temp_dir.chmod(0)
         return Said(text=str(context.temp_dir))
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def prints_without_end(self, input: Asked, context: ToolContext) -> Said:
         for number in range(100_000):
             print("line", number)
         print("x" * 20_000_000, end="")
         return Said(text="said it all")
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def logs_without_end(self, input: Asked, context: ToolContext) -> Said:
         for _ in range(20_000):
             context.logger.warning("%s", "y" * 1000)
         return Said(text="said it all")
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_progress_without_end(self, input: Asked, context: ToolContext) -> Said:
         """Some ten thousand times a second, for long enough that heartbeats carry it, too."""
         calls = 20_000
@@ -197,7 +197,7 @@ class Greedy(Adversary):
         context.progress(1, "the last")
         return Said(number=2 * calls)
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_odd_progress(self, input: Asked, context: ToolContext) -> Said:
         for fraction in (float("inf"), float("-inf"), -1, 2, True, float("nan")):
             context.progress(fraction, "m" * 1_000_000)
@@ -206,7 +206,7 @@ class Greedy(Adversary):
         time.sleep(1.5)  # a heartbeat writes it
         return Said()
 
-    @tool(timeout_s=20, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_progress_in_words(self, input: Asked, context: ToolContext) -> Said:
         context.progress("half")  # type: ignore[arg-type]
         return Said()

@@ -8,7 +8,7 @@ from typing import Any
 
 from interlock.plugin import ToolContext, tool
 
-from .adversary import Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said
 
 
 class More(Said):
@@ -133,7 +133,7 @@ WAYS: dict[str, Callable[[], Any]] = {
 class Lying(Adversary):
     name, title = "lying", "Does not keep its word"
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
         result: Said = WAYS[input.way]()
         return result

@@ -7,7 +7,7 @@ from typing import NoReturn, cast
 
 from interlock.plugin import Cancelled, InvalidInput, ToolContext, tool
 
-from .adversary import Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said
 
 
 class Bottom(BaseException):
@@ -126,7 +126,7 @@ WAYS: dict[str, Callable[[], BaseException]] = {
 class Raising(Adversary):
     name, title = "raising", "Raises"
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
         problem = WAYS[input.way]
         raise problem()

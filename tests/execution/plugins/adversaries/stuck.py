@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from interlock.plugin import Cancelled, ToolContext, tool
 
-from .adversary import Adversary, Asked, Said, child
+from .adversary import ENOUGH_S, Adversary, Asked, Said, child
 
 
 def _loop() -> None:
@@ -106,7 +106,7 @@ class Stuck(Adversary):
         subprocess.run(["/bin/sh", "-c", "sleep 600; exit", input.mark], check=True)
         return Said()
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def asks_a_human(self, input: Asked, context: ToolContext) -> Said:
         return Said(text=sys.stdin.readline() or input_of_a_human())
 

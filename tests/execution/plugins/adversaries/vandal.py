@@ -21,7 +21,7 @@ from typing import Any
 from interlock.plugin import ToolContext, tool
 
 from . import patching
-from .adversary import Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said
 from .patching import fail
 
 ALARM_S = 1.0
@@ -174,7 +174,7 @@ WAYS: dict[str, Callable[[str], object]] = {
 class Vandal(Adversary):
     name, title = "vandal", "Leaves a mess"
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
         if input.way in patching.WAYS:
             patching.WAYS[input.way]()
@@ -187,29 +187,29 @@ class Vandal(Adversary):
         os.closerange(0, 256)
         return Said()
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def prints_after_closing(self, input: Asked, context: ToolContext) -> Said:
         sys.stdout.close()
         sys.stderr.close()
         print("nobody hears this")
         return Said()
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def waits_for_an_alarm(self, input: Asked, context: ToolContext) -> Said:
         time.sleep(1.2 * ALARM_S)
         return Said(text="all quiet")
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_surroundings(self, input: Asked, context: ToolContext) -> Said:
         """What a run finds, besides what is of each run alone."""
         return Said(facts=_surroundings(str(context.temp_dir)))
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def changes_surroundings(self, input: Asked, context: ToolContext) -> Said:
         _change_surroundings()
         return Said(facts=_surroundings(str(context.temp_dir)))
 
-    @tool(timeout_s=10, memory_mb=256)
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def looks_for_secrets(self, input: Asked, context: ToolContext) -> Said:
         """The environments of this process and of those above it, as far as they can be read."""
         found = {"own": dict(os.environ), "own as started": _environment("self")}
