@@ -14,6 +14,7 @@ from interlock import job_service
 from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
+from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import MetricsDelta
@@ -89,6 +90,7 @@ def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: 
     assert (job.status, job.attempt, job.created_at, job.updated_at) == (JobStatus.PENDING, 0, NOON, NOON)
     assert job.expires_at == NOON + timedelta(days=7)
     assert (job.plugin, job.tool, job.plugin_version, job.timeout_s) == ("echo", "say", "1.0.0", 20.0)
+    assert job.events == NOTHING_YET.adding([state_event(JobStatus.PENDING, NOON)])
     assert at.between.calls == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from interlock import tool_runner
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, MAX_NAME, WorkerContext, serve
+from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, MAX_NAME, MAX_TRACEBACK_LINES, WorkerContext, serve
 
 PLUGIN = """
 import logging
@@ -65,7 +65,11 @@ class Probe(Plugin):
 
     @tool()
     def stops(self, input: In, context) -> Out:
-        raise Cancelled
+        raise Cancelled(input.text)
+
+    @tool()
+    def wordy(self, input: In, context) -> Out:
+        raise type("E" * 1000, (Exception,), {})("\\n".join("line" for _ in range(1000)))
 
     @tool()
     def refuses(self, input: In, context) -> Out:
@@ -201,6 +205,8 @@ def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:
         ("exits", {"exception": "SystemExit", "message": "4"}),
         ("silent", {"exception": "Silent", "message": "(its text could not be read: SystemExit)"}),
         ("long", {"exception": "ValueError", "message": "x" * MAX_MESSAGE}),
+        ("wordy", {"exception": "E" * MAX_NAME, "message": "\n".join(["line"] * 1000)[:MAX_MESSAGE]}),
+        ("stops", {"exception": "Cancelled", "message": "hello"}),
     ],
 )
 def test_whatever_a_tool_raises_is_an_exception_by_class_and_text(ask: Ask, tool: str, said: Any) -> None:
@@ -217,12 +223,17 @@ def test_a_traceback_is_told_apart_from_all_else_and_not_in_the_answer(
     assert "Traceback" not in json.dumps(said) + capfd.readouterr().err
 
 
+def test_a_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) -> None:
+    ask("wordy")
+    assert len([call for call in channel.calls if call[:2] == ("log", TRACEBACK)]) == MAX_TRACEBACK_LINES
+
+
 def test_a_traceback_that_cannot_be_written_changes_no_outcome(
     ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("traceback.print_exc", object())
     assert ask("raises") == ("exception", {"exception": "KeyError", "message": "'hello'"})
-    assert any(call[:2] == ("log", TRACEBACK) and "no traceback" in call[2] for call in channel.calls)
+    assert ("log", TRACEBACK, "no traceback (its text could not be read: TypeError)") in channel.calls
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,7 @@ def test_input_that_the_tool_refuses_names_the_field(bench: Bench) -> None:
     errors = [{"path": "/image", "message": "is not an image"}]
     outcome = bench.ends_with(answered("invalid_input", {"message": "/image: is not an image", "errors": errors}))
     assert error_of(outcome) == ("invalid_input", {"errors": errors})
+    assert message_of(outcome) == "/image: is not an image"
 
 
 def test_output_that_the_tools_model_refuses_is_invalid_output_and_says_where(bench: Bench) -> None:

@@ -26,6 +26,15 @@ from interlock.sandbox import LogLine
 from tests.fakes.outside import NOON, ManualClock
 
 
+def test_an_event_says_what_its_type_has_to_say() -> None:
+    assert log_event("info", "stdout", "hello", NOON) == Event(
+        NOON, EventType.LOG, {"level": "info", "stream": "stdout", "message": "hello"}
+    )
+    assert dropped_event(3, NOON) == Event(
+        NOON, EventType.DROPPED, {"count": 3, "message": "3 earlier events were dropped"}
+    )
+
+
 def lines(count: int, message: str = "{}") -> list[Event]:
     return [log_event("info", "stdout", message.format(number), NOON) for number in range(count)]
 

@@ -1,15 +1,17 @@
 """The steps of a job's life as pure functions: claimed, asked to stop, ended, lost."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.events import log_event
+from interlock.domain.events import NOTHING_YET, log_event, state_event
 from interlock.domain.job import (
     Cancel,
     CancelOutcome,
+    Job,
     Progress,
     StoredJson,
     beaten,
@@ -196,6 +198,25 @@ def test_a_lease_runs_out_after_its_end_and_not_at_it(seconds: float, out: bool)
 
 def test_a_finished_job_has_no_lease_to_run_out() -> None:
     assert not a_job(JobStatus.SUCCEEDED).lease_ran_out(NOON + timedelta(days=400))
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        (lambda: claimed(a_job(), worker_id="worker-9", now=LATER, lease_expires_at=LEASE), JobStatus.RUNNING),
+        (lambda: cancel_requested(a_job(), reason=None, now=LATER), JobStatus.CANCELLED),
+        (lambda: cancel_requested(a_job(JobStatus.RUNNING), reason=None, now=LATER), JobStatus.CANCELLING),
+        (lambda: lost(a_job(), now=LATER), JobStatus.FAILED),
+    ],
+)
+def test_every_step_is_an_event_of_its_time(step: Callable[[], Job], status: JobStatus) -> None:
+    assert step().events == NOTHING_YET.adding([state_event(status, LATER)])
+
+
+def test_the_end_of_a_job_is_an_event_after_the_last_of_its_tool() -> None:
+    line = log_event("info", "stdout", "bye", NOON)
+    job = ended(a_job(JobStatus.RUNNING), Outcome.succeeded({}), result=None, progress=None, now=LATER, news=[line])
+    assert job.events == NOTHING_YET.adding([line, state_event(JobStatus.SUCCEEDED, LATER)])
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
