@@ -11,9 +11,8 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.plugin_index import PluginIndex
-from interlock.ports import StaleJob
 from interlock.sandbox import Cancelled, Ending
-from tests.fakes.sandbox import Run, echoes, yields_to_cancel
+from tests.fakes.sandbox import Run, echoes
 from tests.faults.arena import LIMIT_S, Arena, WatchedJobs
 from tests.faults.invariants import counter_violations
 from tests.faults.ledger import history_violations
@@ -36,24 +35,6 @@ class Held:
             self.began.set()
             assert self.let_go.wait(PATIENCE_S), f"{name} was never let go"
         return action()
-
-
-class Late:
-    """A `Passage` in which the first call of a name fails, and arrives when everybody has given it up."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._action: Callable[[], Any] | None = None
-
-    def call(self, name: str, action: Callable[[], Any]) -> Any:
-        if name == self._name and self._action is None:
-            self._action = action
-            raise ServiceUnavailable(service=name)
-        return action()
-
-    def arrive(self) -> None:
-        assert self._action is not None
-        self._action()
 
 
 @pytest.fixture
@@ -88,18 +69,6 @@ def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(index: PluginIn
     assert finished.job == check(store, JobStatus.SUCCEEDED)
 
 
-def test_a_claim_that_arrives_when_it_was_given_up_is_settled(index: PluginIndex, store: WatchedJobs) -> None:
-    claim = Late("store.create")
-    arena = Arena(store, index, passage=claim)
-    with pytest.raises(ServiceUnavailable):
-        arena.worker(yields_to_cancel).run_now(arena.new_job(), arena.call(), limit_s=LIMIT_S)
-    assert store.all_jobs == []
-    claim.arrive()
-    assert store.metrics("echo")["say"].in_flight == 1
-    arena.bring_to_rest()
-    assert check(store, JobStatus.FAILED).error is not None
-
-
 def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(index: PluginIndex, store: WatchedJobs) -> None:
     # A call may take longer than a lease lasts: who finds it run out must not meet a tool that runs on.
     beat = Held("store.heartbeat")
@@ -130,19 +99,3 @@ def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(index: PluginInde
 
     arena.run_pending(arena.submit(), runs_on)
     check(store, JobStatus.SUCCEEDED)
-
-
-@pytest.mark.parametrize(("call", "status"), [("store.settle", JobStatus.FAILED), ("store.change", JobStatus.FAILED)])
-def test_a_write_that_arrives_when_the_job_is_over_changes_nothing(
-    index: PluginIndex, store: WatchedJobs, call: str, status: JobStatus
-) -> None:
-    write = Late(call)
-    arena = Arena(store, index, passage=write)
-    job = arena.submit()
-    with pytest.raises(ServiceUnavailable):
-        arena.run_pending(job)
-    arena.late.settle(job.tenant, job.job_id, worker_gone=True)
-    over = arena.read(job)
-    with pytest.raises(StaleJob):
-        write.arrive()
-    assert arena.read(job) == over == check(store, status)

@@ -32,7 +32,7 @@ ON_MOTO = 50
 PER_TABLE = 10
 """moto copies a table for each transaction."""
 
-ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "250"))
+ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "200"))
 """Each takes 30 ms and more."""
 
 CALLS_OF_A_MOMENT = 12

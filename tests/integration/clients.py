@@ -1,5 +1,6 @@
 """Clients as the functions have them, but for where they call; and the template's table behind them."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,14 @@ _Tags.add_multi_constructor("!", _plain)
 
 def create_table(client: "DynamoDBClient", name: str) -> None:
     """The table as the template has it."""
+    client.create_table(TableName=name, **_definition())
+
+
+@functools.cache
+def _definition() -> dict[str, Any]:
     properties = yaml.load(TEMPLATE.read_text(), _Tags)["Resources"]["Table"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    client.create_table(TableName=name, **{field: properties[field] for field in wanted})
+    return {field: properties[field] for field in wanted}
 
 
 class _Raw:
