@@ -98,6 +98,16 @@ def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> N
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize("parameter", ["", "x", "=x"])
+def test_a_parameter_that_is_none(parameter: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["dev", "--parameter", parameter])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"interlock dev: argument --parameter: {parameter!r} is not of the form NAME=VALUE\n"
+    )
+
+
 def test_help_imports_nothing_that_takes_long() -> None:
     answer = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"

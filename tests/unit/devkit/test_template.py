@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock_dev.errors import UsageError
 from interlock_dev.template import AwsType, Template, short_name
 
 ROOT = Path(__file__).parents[3]
@@ -47,3 +48,20 @@ def test_the_workflow_invokes_functions_by_their_arn(own: Template) -> None:
 def test_the_schedule_is_read_from_the_functions_events(own: Template) -> None:
     (schedule,) = own.schedules()
     assert (schedule.function, schedule.expression) == ("SettleJobsFunction", "rate(1 minute)")
+
+
+def test_a_parameter_takes_the_place_of_its_default() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        template = Template(ROOT / "template.yaml", {"OidcIssuer": "http://127.0.0.1:9", "DefaultKeyRate": "5/s"})
+    variables = template.functions()["AuthorizeFunction"].variables
+    assert (variables["INTERLOCK_OIDC_ISSUER"], variables["INTERLOCK_DEFAULT_RATE"]) == ("http://127.0.0.1:9", "5/s")
+    assert (variables["INTERLOCK_KEY_CACHE_S"], variables["INTERLOCK_DEFAULT_CONCURRENCY"]) == ("10", "0")
+    assert template.functions()["ExecuteFunction"].variables["INTERLOCK_TABLE"] == "interlock-dev-Table"
+
+
+def test_a_parameter_that_the_template_lacks_is_told() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with pytest.raises(UsageError, match="no parameter OidcIsuer"):
+            Template(ROOT / "template.yaml", {"OidcIsuer": "x"})
