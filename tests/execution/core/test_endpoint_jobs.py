@@ -464,7 +464,8 @@ def test_events_after_one_that_is_known(world: World, after: str, seqs: list[int
 
 @pytest.mark.parametrize("after", ["-1", "1.5", "x", "1e3", "9" * 10, "", "٣"])
 def test_an_after_that_is_no_number_of_an_event_is_refused(world: World, after: str) -> None:
-    answer = world.request("GET", f"/v1/jobs/{UNKNOWN}/events", query={"after": [after]})
+    job_id = given_jobs(world)["running"]
+    answer = world.request("GET", f"/v1/jobs/{job_id}/events", query={"after": [after]})
     assert "after" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 

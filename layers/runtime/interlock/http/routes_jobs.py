@@ -67,8 +67,8 @@ def add_job_routes(
     @app.route("GET", "/v1/jobs/<job_id>/events")
     def get_events(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        after = _after(single(query(app.resolver.current_event, "after"), "after"))
         job = service.get(principal.tenant, _id(job_id))
+        after = _after(single(query(app.resolver.current_event, "after"), "after"))
         return json_response(200, events_document(job.events.after(after), after))
 
     @app.route("POST", "/v1/jobs/<job_id>/cancel")
