@@ -27,5 +27,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if any("every_cell_answers" in report.nodeid for report in terminalreporter.getreports("passed")):
         from tests.execution.access.matrix import MATRIX
 
-        routes = len({cell.route for cell in MATRIX})
+        routes = len({cell.route.call for cell in MATRIX})
         terminalreporter.write_line(f"access matrix: {len(MATRIX)} cells, {routes} routes")

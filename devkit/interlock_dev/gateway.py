@@ -119,8 +119,10 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         refusal: GatewayError | None = request.environ[REFUSAL]
         if refusal is not None:
             raise refusal
-        # An encoded slash is part of a name, and no name that we know has one. Here it would be read as a slash.
-        if "%2f" in request.environ.get("RAW_URI", "").partition("?")[0].lower():
+        # An encoded slash or line end is part of a name, and no name that we know has one. Here the one would be read
+        # as a slash, and the other as the end of what a policy allows.
+        path = request.environ.get("RAW_URI", "").partition("?")[0].lower()
+        if any(odd in path for odd in ("%2f", "%0a", "%0d")):
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
 
     def _authorize(self, route: Any, event: dict[str, Any]) -> None:

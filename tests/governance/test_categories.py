@@ -32,7 +32,10 @@ def can_fail(test: ast.FunctionDef) -> bool:
     """Whether a test states something: an assert, an expected exception, or a call of what asserts for it."""
     return any(
         isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"raises", "refused"})
+        or (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func).split(".")[-1] in {"raises", "refused", "works", "fails"}
+        )
         or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1].lstrip("_").startswith("assert_"))
         for node in ast.walk(test)
     )

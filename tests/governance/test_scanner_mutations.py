@@ -294,8 +294,8 @@ BREAKING = {
         "JobService.new",
         "ILK003",
         {
-            "a job has a lifecycle": (r"JobStatus\.PENDING", "LifecycleState.LOADED"),
-            "a job has a lifecycle's state": (r"JobStatus\.PENDING", "JobStatus.LOADED"),
+            "a job has a lifecycle": (r"status=JobStatus\.PENDING", "status=LifecycleState.LOADED"),
+            "a job has a lifecycle's state": (r"status=JobStatus\.PENDING", "status=JobStatus.LOADED"),
         },
     ),
     **within(

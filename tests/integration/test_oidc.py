@@ -91,8 +91,8 @@ def test_the_providers_keys_are_fetched_once(provider: OpenIdProvider, tokens: O
     ("claims", "expected"),
     [
         ({"exp": time.time() - 60}, "The token has expired."),
-        ({"nbf": time.time() + 60}, "The token is not valid yet."),
-        ({"iat": time.time() + 60}, "The token is not valid yet."),
+        ({"nbf": time.time() + 86_400}, "The token is not valid yet."),
+        ({"iat": time.time() + 86_400}, "The token is not valid yet."),
         ({"aud": "other"}, "The token is for another audience."),
         ({"iss": "https://evil.test"}, "The token is of another issuer."),
         *[

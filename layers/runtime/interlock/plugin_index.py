@@ -69,7 +69,7 @@ class PluginIndex:
         # The name comes from a request: only one that is listed ever becomes part of a path.
         known = self.names
         if name not in known:
-            raise UnknownPlugin(f"There is no plugin {name!r}. There are: {', '.join(known) or 'none'}.")
+            raise UnknownPlugin(f"There is no plugin {name[:64]!r}. There are: {', '.join(known) or 'none'}.")
         return PluginManifest.from_dict(json.loads((self._directory / "plugins" / f"{name}.json").read_text()))
 
     def audit(self) -> Mapping[str, Finding]:

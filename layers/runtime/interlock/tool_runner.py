@@ -106,8 +106,9 @@ class ToolRunner:
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:
-            limits = _limits(call, timeout_s, budget_s)
-            outcome = self._invoke(call, job_id, limits, cancel=cancel, observer=observer, fetch=fetch)
+            outcome = self._invoke(
+                call, job_id, _limits(call, timeout_s, budget_s), cancel=cancel, observer=observer, fetch=fetch
+            )
         except InterlockError as error:
             outcome = Outcome(JobStatus.FAILED, error=error.info)
         finally:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from interlock.domain.events import Event
@@ -56,6 +56,11 @@ def _media_type(text: str) -> str:
     return text
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 7.0 is an integer as JSON Schema has it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class UploadRequest(_Request):
     """What is to be uploaded. The upload has to be of exactly this type and size."""
 
@@ -66,7 +71,7 @@ class UploadRequest(_Request):
         examples=["image/png"],
         json_schema_extra={"pattern": f"^{CONTENT_TYPE.pattern}$"},
     )
-    size: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES)] = Field(
+    size: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_UPLOAD_BYTES)] = Field(
         description="Size of the file in bytes, at most 100 MiB.", examples=[31457280]
     )
 
