@@ -28,14 +28,15 @@ def functions_of(source: str) -> Iterator[ast.FunctionDef]:
             yield node
 
 
+STATING = {"raises", "refused", "works", "fails"}
+"""What asserts for the tests that call it: pytest's own, and helpers and fixtures of theirs."""
+
+
 def can_fail(test: ast.FunctionDef) -> bool:
     """Whether a test states something: an assert, an expected exception, or a call of what asserts for it."""
     return any(
         isinstance(node, ast.Assert)
-        or (
-            isinstance(node, ast.Call)
-            and ast.unparse(node.func).split(".")[-1] in {"raises", "refused", "works", "fails"}
-        )
+        or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in STATING)
         or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1].lstrip("_").startswith("assert_"))
         for node in ast.walk(test)
     )
