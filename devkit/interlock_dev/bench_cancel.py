@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.table import Table
 
-from interlock_dev.local_client import FINAL, POLL_S, Client
+from interlock_dev.local_client import FINAL, Client
 
 PLUGIN = Path(__file__).with_name("bench_plugin.py")
 LOAD = 8
@@ -27,8 +27,8 @@ LOAD = 8
 LIMITS_S = {"yields": 2.0, "stubborn": 4.0}
 """The contract's time for each tool of the plugin."""
 
-LOAD_POLL_S = 0.5
-"""Asked more often, the API would be the load."""
+POLL_S = 1.0
+"""Asked more often, the API would be the load. No time that is measured depends on it."""
 
 AT_ONCE = 4
 """Jobs that are being cancelled, besides."""
@@ -61,7 +61,7 @@ def _load(client: Client) -> Iterator[None]:
     over = threading.Event()
 
     def repeat(job_id: str) -> None:
-        while not over.wait(LOAD_POLL_S):
+        while not over.wait(POLL_S):
             if client.job(job_id)["status"] in FINAL:
                 job_id = _loading_job(client)
 
@@ -79,7 +79,8 @@ def _load(client: Client) -> Iterator[None]:
 def _loading_job(client: Client) -> str:
     """Starts a job of the load; returns when it runs."""
     job_id = client.submit("cancellable", "works", {})
-    client.until(job_id, lambda job: job["status"] != "pending")
+    while client.job(job_id)["status"] == "pending":
+        time.sleep(POLL_S)
     return job_id
 
 
@@ -92,11 +93,15 @@ def _cancel(client: Client, tool: str, pid_file: Path) -> Cancel:
         with ThreadPoolExecutor(1) as pool:
             gone = pool.submit(_gone_at, process)
             asked_at = time.time()
-            client.call("POST", f"/v1/jobs/{job_id}/cancel")
-            job = client.until_final(job_id)
-            if job["status"] != "cancelled":
-                raise RuntimeError(f"the job that was cancelled is {job['status']}")
-            return Cancel(gone.result() - asked_at, _written_at(job) < floor(gone.result() * 1000) / 1000)
+            answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")
+            if answer.status != 202:
+                raise RuntimeError(f"the cancel was answered with {answer.status}: {answer.body}")
+            gone_at = gone.result()
+        while (job := client.job(job_id))["status"] not in FINAL:
+            time.sleep(POLL_S)
+        if job["status"] != "cancelled":
+            raise RuntimeError(f"the job that was cancelled is {job['status']}")
+        return Cancel(gone_at - asked_at, _written_at(job) < floor(gone_at * 1000) / 1000)
     finally:
         os.close(process)
 
@@ -111,7 +116,7 @@ def _pid(file: Path) -> int:
     while not file.exists():
         if time.monotonic() > until:
             raise TimeoutError("the job did not start")
-        time.sleep(POLL_S)
+        time.sleep(0.02)
     return int(file.read_text())
 
 

@@ -71,7 +71,11 @@ class Client:
         return job_id
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self.call("GET", f"/v1/jobs/{job_id}").body
+        """Reads a job. Raises AssertionError unless it is there."""
+        answer = self.call("GET", f"/v1/jobs/{job_id}")
+        if answer.status != 200:
+            raise AssertionError(f"{answer.status}: {answer.body}")
+        return answer.body
 
     def until(
         self, job_id: str, condition: Callable[[dict[str, Any]], bool], *, within_s: float = 60
