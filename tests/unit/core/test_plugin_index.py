@@ -300,3 +300,10 @@ def test_a_build_replaces_the_index_that_was_there(tmp_path: Path) -> None:
     build_index(tmp_path / "index", [file])
     build_index(tmp_path / "index")
     assert PluginIndex(tmp_path / "index").names == ()
+
+
+def test_a_long_name_is_not_quoted_whole(tmp_path: Path) -> None:
+    index = an_index(tmp_path, a_plugin("echo"))
+    with pytest.raises(UnknownPlugin) as refused:
+        index.manifest("a" * 60_000)
+    assert len(str(refused.value)) < 1000
