@@ -1,14 +1,9 @@
 """What the suite says about itself."""
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.faults.counts import write_counts
 from tests.integration.dynamodb_local import missing
-
-# How long an example takes is the machine's affair: it proves nothing.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 
 @pytest.hookimpl(trylast=True)

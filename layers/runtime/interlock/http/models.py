@@ -71,7 +71,7 @@ class UploadRequest(_Request):
         examples=["image/png"],
         json_schema_extra={"pattern": f"^{CONTENT_TYPE.pattern}$"},
     )
-    size: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_UPLOAD_BYTES)] = Field(
+    size: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES), BeforeValidator(_whole)] = Field(
         description="Size of the file in bytes, at most 100 MiB.", examples=[31457280]
     )
 
