@@ -1,0 +1,47 @@
+"""What ministack leaves out of a template that CloudFormation does not, and how it is made good here: the template
+stays as it is. docs/deploy.md lists these, and the other differences.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+from tests.deploy.ministack import ROOT
+
+BUILT = ROOT / ".aws-sam" / "build"
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
+
+
+def template() -> Path:
+    """The built template with a route for each method in place of `any`, which its import of an API passes over, and
+    with the workflow's definition in it, which it reads from a file as JSON alone."""
+    built = yaml_parse((BUILT / "template.yaml").read_text())
+    for resource in built["Resources"].values():
+        events = resource["Properties"].get("Events", {})
+        for name in [name for name, event in events.items() if event["Properties"].get("Method") == "any"]:
+            event = events.pop(name)
+            for method in METHODS:
+                events[f"{name}{method.title()}"] = {**event, "Properties": {**event["Properties"], "Method": method}}
+    workflow = built["Resources"]["Workflow"]["Properties"]
+    workflow["Definition"] = yaml_parse((BUILT / workflow.pop("DefinitionUri")).read_text())
+    # Beside it, for it names the folders there.
+    file = BUILT / "ministack.yaml"
+    file.write_text(yaml_dump(built))
+    return file
+
+
+def put_gateway_responses(gateway: Any, api_id: str) -> None:
+    """Puts the template's gateway responses, which the import passes over as well, and deploys the API with them."""
+    api = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Api"]["Properties"]
+    for kind, response in api["GatewayResponses"].items():
+        headers = response.get("ResponseParameters", {}).get("Headers", {})
+        status = {"statusCode": str(response["StatusCode"])} if "StatusCode" in response else {}
+        gateway.put_gateway_response(
+            restApiId=api_id,
+            responseType=kind,
+            responseTemplates=response["ResponseTemplates"],
+            responseParameters={f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+            **status,
+        )
+    gateway.create_deployment(restApiId=api_id, stageName=api["StageName"])
