@@ -57,8 +57,22 @@ check: setup ## ruff, mypy strict, import contracts, scanner, template
 	$(BIN)/python scripts/scan_execution_violations.py
 	$(BIN)/sam validate --lint
 
+.PHONY: audit
+audit: audit-template audit-locks ## checkov on the template, pip-audit on the locks
+
+# Offline: checkov's own checks alone. What it asks for and does not get is answered in .checkov.yaml and template.yaml.
+.PHONY: audit-template
+audit-template: .tools/checkov/.installed
+	.tools/checkov/bin/checkov --config-file .checkov.yaml
+
+# Asks PyPI for known vulnerabilities. Fails, too, where a package cannot be asked about.
+.PHONY: audit-locks
+audit-locks: .tools/pip-audit/.installed
+	for lock in runtime plugins dev; do .tools/pip-audit/bin/pip-audit --strict --disable-pip --require-hashes \
+	  --progress-spinner off -r requirements/$$lock.txt || exit 1; done
+
 .PHONY: test
-test: check build .tools/schemathesis/.installed .tools/client/.installed ## sets up, checks, builds, and passes every test with its coverage
+test: check audit-template build .tools/schemathesis/.installed .tools/client/.installed ## sets up, checks, builds, and passes every test with its coverage
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
 
@@ -85,6 +99,10 @@ mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut run
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut export-cicd-stats
 	$(BIN)/python scripts/mutation_score.py $(MUTATION)/mutants/mutmut-cicd-stats.json
+
+.PHONY: test-deploy
+test-deploy: build .tools/ministack/.installed ## deploys the real template to a local AWS with sam, and calls what it serves
+	timeout --kill-after=30 600 $(BIN)/pytest tests/deploy $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: setup ## ratios of latencies, measured in one run against the local stack

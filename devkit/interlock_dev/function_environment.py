@@ -18,9 +18,8 @@ from interlock_dev.template import ACCOUNT, REGION, Function
 _RUNTIME_DISTRIBUTIONS = ("awslambdaric", "simplejson", "snapshot-restore-py")
 """What AWS's managed runtime has to serve a handler. It has boto3, too, which our layer brings itself."""
 
-_ACCESS_KEY = "local"
-CREDENTIALS: Mapping[str, str] = {_ACCESS_KEY: "local"}
-"""Secret keys by access key id: what functions sign with. They are worth nothing anywhere else."""
+SECRET_KEY = "local"  # noqa: S105 - opens nothing
+"""That of every access key of the local stack."""
 
 
 class SourceRuntime:
@@ -95,8 +94,9 @@ def _lambda_variables(function: Function) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCOUNT_ID": ACCOUNT,
-        "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS[_ACCESS_KEY],
+        # By which the stack knows whose role a call is made under.
+        "AWS_ACCESS_KEY_ID": function.name,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
         "AWS_SESSION_TOKEN": "local",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

@@ -22,8 +22,8 @@ from interlock_dev.pool import MAX_RESPONSE_BYTES
 from interlock_dev.template import ACCOUNT, REGION
 
 NOT_ENFORCED = (
-    "functions run inside this process, without the Lambda runtime. Not enforced: a function's timeout and memory, and "
-    "its isolation from other functions; requests are served one at a time"
+    "functions run inside this process, without the Lambda runtime. Not enforced: a function's timeout, memory and "
+    "permissions, and its isolation from other functions; requests are served one at a time"
 )
 
 _OURS = ("LANG", "PATH", "PYTHONPATH", "TZ")

@@ -1,23 +1,25 @@
 """AWS on a loopback port: moto's server for DynamoDB, S3 and Step Functions, with Lambda's Invoke in front of it.
 
 moto's DynamoDB is not safe for threads (lost updates, two winners of one condition), nor is the start of an execution
-(two of one name): each of the two services answers one request at a time.
+(two of one name): each of the two services answers one request at a time. What a function asks of them is held to its
+policies first.
 """
 
 import io
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from interlock_dev import step_functions
-from interlock_dev.function_environment import CREDENTIALS
+from interlock_dev.function_environment import SECRET_KEY
 from interlock_dev.functions import Invoker
 from interlock_dev.http_server import HttpServer, QuietHandler, Wsgi
+from interlock_dev.iam import OWNER, Iam, Statement
 from interlock_dev.lambda_api import LambdaApi
 from interlock_dev.presigned import PresignedUrls
 
@@ -27,14 +29,17 @@ _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 class LocalAws:
     """The server. `listener` is a bound loopback socket: requests wait in it until `start`."""
 
-    def __init__(self, listener: socket.socket, functions: Invoker) -> None:
+    def __init__(
+        self, listener: socket.socket, functions: Invoker, policies: Mapping[str, Sequence[Statement]]
+    ) -> None:
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         # moto's workflows call back to http://localhost:$MOTO_PORT, and run at all only when told to.
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
-        moto = PresignedUrls(_OneAtATime(DomainDispatcherApplication(create_backend_app)), CREDENTIALS)
+        aws = Iam(_OneAtATime(DomainDispatcherApplication(create_backend_app)), policies)
+        moto = PresignedUrls(aws, dict.fromkeys((OWNER, *policies), SECRET_KEY))
         self.lambda_api = LambdaApi(moto, functions)
         self._server = HttpServer(self.lambda_api, listener, handler=_MotoHandler)
 

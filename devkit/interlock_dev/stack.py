@@ -12,6 +12,7 @@ from interlock_dev.environments import EmulatorEnvironment, emulator_runs_here
 from interlock_dev.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
 from interlock_dev.functions import ENVIRONMENTS_PER_FUNCTION, Functions
 from interlock_dev.host import listen
+from interlock_dev.iam import OWNER, Statement, statements
 from interlock_dev.in_process import NOT_ENFORCED, InProcess
 from interlock_dev.plugins import IndexBuild, built_index
 from interlock_dev.template import AwsType, Resource, Template
@@ -58,8 +59,12 @@ class FunctionSet:
             # What is done to a key is seen at once.
             "INTERLOCK_KEY_CACHE_S": "0",
         }
+        in_process = self._options.in_process or not emulator_runs_here()
+        if in_process:
+            # One process, and one environment for all.
+            overrides["AWS_ACCESS_KEY_ID"] = OWNER
         launches = {name: launch(function, self.runtime, overrides) for name, function in self._found.items()}
-        if self._options.in_process or not emulator_runs_here():
+        if in_process:
             sys.stderr.write(f"{NOT_ENFORCED}\n")
             return Functions(launches, InProcess(self.behind_the_api).create, limit=1)
         temp_root = self._folder / "tmp"
@@ -67,6 +72,10 @@ class FunctionSet:
         return Functions(
             launches, lambda one: EmulatorEnvironment(one, temp_root=temp_root), limit=ENVIRONMENTS_PER_FUNCTION
         )
+
+    def policies(self) -> dict[str, Sequence[Statement]]:
+        """What each function may do. Raises `UsageError` for a policy that the local stack does not know."""
+        return {name: statements(name, function.policies) for name, function in self._found.items()}
 
     def index(self, build: IndexBuild | None) -> Path:
         """The plugin index: that of `build`, else the one in the built layers, else one built with these."""
@@ -118,7 +127,7 @@ class Stack:
         from interlock_dev.local_aws import LocalAws  # noqa: PLC0415
         from interlock_dev.resources import create_resources  # noqa: PLC0415
 
-        self.aws = LocalAws(listener, self.functions)
+        self.aws = LocalAws(listener, self.functions, self.set.policies())
         self.aws.start()
         self._cleanup.callback(self.aws.close)
         create_resources(self.set.template, self.aws.url)

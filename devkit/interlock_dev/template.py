@@ -8,7 +8,7 @@ twice: once to see which resources there are, then with the names and ARNs that 
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -55,6 +55,7 @@ class Function:
     timeout_s: int
     variables: Mapping[str, str]
     json_logs: bool
+    policies: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class Template:
             timeout_s=int(found.timeout or 3),
             variables={name: _as_text(value) for name, value in variables.items()},
             json_logs=(found.logging_config or {}).get("LogFormat") == "JSON",
+            policies=self._stacks[0].resources[found.name]["Properties"].get("Policies", []),
         )
 
     def _folder(self, uri: str) -> Path:

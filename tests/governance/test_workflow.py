@@ -119,9 +119,19 @@ def test_it_may_invoke_the_functions_of_its_tasks_and_no_others() -> None:
     given = {
         value["Fn::GetAtt"][0] for value in PROPERTIES["DefinitionSubstitutions"].values() if "Fn::GetAtt" in value
     }
-    allowed = {policy["LambdaInvokePolicy"]["FunctionName"]["Ref"] for policy in PROPERTIES["Policies"]}
+    *invokes, logs = PROPERTIES["Policies"]
+    allowed = {policy["LambdaInvokePolicy"]["FunctionName"]["Ref"] for policy in invokes}
     assert given == allowed == {"RunJobFunction", "SettleJobsFunction"}
     assert all(len(policy) == 1 for policy in PROPERTIES["Policies"])
+    [statement] = logs["Statement"]
+    assert all(action.startswith("logs:") for action in statement["Action"])
+
+
+def test_its_failures_are_logged_without_the_data_of_jobs() -> None:
+    logging = PROPERTIES["Logging"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
+    [to] = logging["Destinations"]
+    assert to == {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["WorkflowLogGroup", "Arn"]}}}
 
 
 def test_every_local_interpreter_can_run_it() -> None:

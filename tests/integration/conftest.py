@@ -4,12 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from ulid import ULID
 
 from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.plugin_index import build_index
 from interlock.ports import JobStore
 from tests.fakes.store import MemoryJobs
 from tests.integration import clients, dynamodb_local, moto_server
@@ -72,6 +74,14 @@ def tables(moto_url: str) -> Iterator[Callable[[str], Table]]:
             return made[backend]
 
         yield of
+
+
+@pytest.fixture(scope="session")
+def plugin_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of the shipped plugins."""
+    folder = tmp_path_factory.mktemp("events") / "index"
+    build_index(folder)
+    return folder
 
 
 @pytest.fixture

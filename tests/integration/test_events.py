@@ -1,41 +1,36 @@
 """Every event in events/ is what AWS sends, and its function answers it as it should, over AWS as moto plays it."""
 
 import base64
-import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import boto3
 import jsonschema_rs
 import pytest
-from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
-from interlock import worker
-from interlock.bootstrap import Core, Settings
-from interlock.domain import job as jobs
 from interlock.domain.access import ApiKey, hash_key
-from interlock.domain.events import NOTHING_YET, state_event
-from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.domain.outcome import Outcome
-from interlock.domain.times import utc_now
-from interlock.job_service import ending_delta, starting_delta
-from interlock.plugin_index import build_index, open_index
-from interlock.sandbox import Sandbox
+from tests.integration.replay import (
+    EVENTS,
+    FUNCTIONS,
+    JOB_ID,
+    ROOT,
+    TENANT,
+    Account,
+    Replay,
+    event,
+    new_account,
+    replaying,
+)
 
 type Json = dict[str, Any]
 
-ROOT = Path(__file__).resolve().parents[2]
-EVENTS = ROOT / "events"
-TENANT = "dev"
-JOB_ID = "01KY4QJ3HS0123456789ABCDEF"
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
 """Some of what stands on tests/images/page.png."""
 
@@ -43,194 +38,23 @@ RESOURCES: Json = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 OPENAPI: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
 
 
-def event(name: str) -> Json:
-    found: Json = json.loads((EVENTS / f"{name}.json").read_text())
-    return found
-
-
-def functions_by_event() -> Mapping[str, str]:
-    """The table of events/README.md."""
-    rows = re.findall(r"^\| `([\w-]+)\.json` \| `(\w+)` \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
-    assert len({name for name, _ in rows}) == len(rows)
-    return dict(rows)
-
-
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
-FUNCTIONS = functions_by_event()
 HTTP = [name for name in NAMES if "httpMethod" in event(name) and "type" not in event(name)]
 
 
 # --- AWS, and what is in it ------------------------------------------------------------------------------------------
 
 
-class Context:
-    """What Lambda hands to a handler, as far as it is used."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
-class Account:
-    """An AWS account with the stack's table, bucket and state machine in it."""
-
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self.workflow_arn = core.settings.workflow_arn
-
-    def job(self) -> Job:
-        """The job as it stands."""
-        found = self.core.store.get(TENANT, JOB_ID)
-        assert found is not None
-        return found
-
-    def put_pending(self, input: Any = None, *, submitted: timedelta = timedelta(0), started: bool = True) -> Job:
-        """A job of the fixed id that has waited for its execution since it was submitted."""
-        now = utc_now() - submitted
-        job = Job(
-            tenant=TENANT,
-            job_id=JOB_ID,
-            plugin="ocr",
-            tool="analyze",
-            plugin_version="1.0.0",
-            timeout_s=20.0,
-            status=JobStatus.PENDING,
-            created_at=now,
-            updated_at=now,
-            expires_at=now + timedelta(days=7),
-            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
-        )
-        stored = self.core.documents.write(job, "input", input or {})
-        job = jobs.submitted(job, input=stored, lease_expires_at=now + timedelta(minutes=1))
-        self.core.store.create(job)
-        if started:
-            self.core.workflow.start(TENANT, JOB_ID)
-        return job
-
-    def put_running(self, lease: timedelta = timedelta(minutes=10)) -> Job:
-        """A job that a worker has taken, until the end of its lease."""
-        before, now = self.put_pending(), utc_now()
-        after = jobs.claimed(before, worker_id="worker", now=now, lease_expires_at=now + lease)
-        self.core.store.change(before, after, starting_delta(after, now))
-        return after
-
-    def put_succeeded(self) -> Job:
-        """A job that has brought `{"text": "hello"}`."""
-        before = self.put_running()
-        outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
-        result = self.core.documents.write(before, "result-1", {"text": "hello"})
-        after = jobs.ended(before, outcome, result=result, progress=None, now=utc_now())
-        self.core.store.settle(before, after, ending_delta(before, after))
-        return after
-
-
-@pytest.fixture(scope="module")
-def event_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of the shipped plugins."""
-    folder = tmp_path_factory.mktemp("events") / "index"
-    build_index(folder)
-    return folder
+@pytest.fixture
+def account(plugin_index: Path) -> Iterator[Account]:
+    with new_account(plugin_index) as account:
+        yield account
 
 
 @pytest.fixture
-def account(event_index: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(event_index))
-    with mock_aws():
-        table = RESOURCES["Table"]["Properties"]
-        creatable = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        boto3.client("dynamodb").create_table(TableName="table", **{name: table[name] for name in creatable})
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        machine = boto3.client("stepfunctions").create_state_machine(
-            name="interlock-jobs",
-            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}),
-            roleArn="arn:aws:iam::123456789012:role/workflow",
-        )
-        settings = {
-            "INTERLOCK_TABLE": "table",
-            "INTERLOCK_BUCKET": "bucket",
-            "INTERLOCK_WORKFLOW_ARN": machine["stateMachineArn"],
-            "INTERLOCK_RETENTION_DAYS": "7",
-            "INTERLOCK_KEY_CACHE_S": "10",
-            "INTERLOCK_DEFAULT_RATE": "none",
-            "INTERLOCK_DEFAULT_CONCURRENCY": "0",
-            "INTERLOCK_OIDC_ISSUER": "",
-            "INTERLOCK_OIDC_AUDIENCE": "",
-            "INTERLOCK_OIDC_TENANT_CLAIM": "tenant",
-            "INTERLOCK_OIDC_SCOPE_CLAIM": "scope",
-        }
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        open_index.cache_clear()
-        yield Account(Core(Settings.from_env()))
-        open_index.cache_clear()
-
-
-class Calls:
-    """The AWS calls that are made meanwhile, as the IAM actions that they need."""
-
-    def __init__(self) -> None:
-        self.actions: set[str] = set()
-
-    def record(self, params: Json, model: Any, **_: Any) -> None:
-        service = {"DynamoDB": "dynamodb", "S3": "s3", "SFN": "states"}[model.service_model.service_id]
-        # There is no action for a HEAD: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
-        name = "GetObject" if model.name == "HeadObject" else model.name
-        if model.name == "TransactWriteItems":
-            names = [f"{kind}Item" for item in params["TransactItems"] for kind in item]
-        else:
-            names = [name]
-        on = "/index" if "IndexName" in params else ""
-        self.actions |= {f"{service}:{name}{on}" for name in names}
-
-
-def allowed(function: str) -> set[str]:
-    """The actions of a function's policies; those on the table's indexes once more with `/index`."""
-    found: set[str] = set()
-    for policy in RESOURCES[function]["Properties"]["Policies"]:
-        for statement in policy["Statement"]:
-            actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-            found |= set(actions)
-            if "/index/*" in json.dumps(statement["Resource"]):
-                found |= {f"{action}/index" for action in actions}
-    return found
-
-
-@pytest.fixture
-def replay(account: Account, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Sends an event to its function, which is loaded as Lambda does: from its folder, with its environment."""
-    calls = Calls()
-    boto3.setup_default_session()
-    assert boto3.DEFAULT_SESSION is not None
-    boto3.DEFAULT_SESSION.events.register("before-parameter-build", calls.record)
-    started: list[Sandbox] = []
-
-    def remembered(*arguments: Any, **options: Any) -> Sandbox:
-        started.append(Sandbox(*arguments, **options))
-        return started[-1]
-
-    monkeypatch.setattr(worker, "Sandbox", remembered)
-
-    def _replay(name: str) -> Any:
-        code = RESOURCES[FUNCTIONS[name]]["Properties"]["CodeUri"]
-        module = _module(ROOT / code / "handler.py")
-        calls.actions.clear()
-        answer = module.handler(event(name), Context())
-        assert calls.actions <= allowed(FUNCTIONS[name]), f"{FUNCTIONS[name]} may not do what it does"
-        return answer
-
-    yield _replay
-    for sandbox in started:
-        sandbox.close()
-    boto3.setup_default_session()
-
-
-def _module(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{file.parent.name}_handler", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def replay(account: Account) -> Iterator[Replay]:
+    with replaying() as replay:
+        yield replay
 
 
 # --- What each event must come to ------------------------------------------------------------------------------------
@@ -246,7 +70,7 @@ def _http(answer: Any, status: int) -> Json:
     return body
 
 
-def check_execute_ocr(account: Account, replay: Callable[[str], Any]) -> None:
+def check_execute_ocr(account: Account, replay: Replay) -> None:
     body = _http(replay("execute-ocr"), 200)
     assert (body["plugin"], body["tool"], body["status"]) == ("ocr", "analyze", "succeeded")
     assert set(re.findall(r"\w+", body["result"]["text"])) >= WORDS
@@ -255,7 +79,7 @@ def check_execute_ocr(account: Account, replay: Callable[[str], Any]) -> None:
     assert kept.status is JobStatus.SUCCEEDED
 
 
-def check_execute_async(account: Account, replay: Callable[[str], Any]) -> None:
+def check_execute_async(account: Account, replay: Replay) -> None:
     answer = replay("execute-async")
     body = _http(answer, 202)
     assert answer["multiValueHeaders"]["Location"] == [f"/v1/jobs/{body['job_id']}"]
@@ -268,40 +92,40 @@ def check_execute_async(account: Account, replay: Callable[[str], Any]) -> None:
     assert again["multiValueHeaders"]["Idempotency-Replayed"] == ["true"]
 
 
-def check_upload_create(account: Account, replay: Callable[[str], Any]) -> None:
+def check_upload_create(account: Account, replay: Replay) -> None:
     body = _http(replay("upload-create"), 201)
     assert f"/uploads/{TENANT}/{body['upload_id']}?" in body["url"]
     assert body["headers"]["Content-Length"] == str((ROOT / "tests" / "images" / "page.png").stat().st_size)
 
 
-def check_jobs_list(account: Account, replay: Callable[[str], Any]) -> None:
+def check_jobs_list(account: Account, replay: Replay) -> None:
     account.put_running()
     body = _http(replay("jobs-list"), 200)
     assert (body["count"], body["next_cursor"]) == (1, None)
     assert [(job["job_id"], job["status"]) for job in body["jobs"]] == [(JOB_ID, "running")]
 
 
-def check_job_get(account: Account, replay: Callable[[str], Any]) -> None:
+def check_job_get(account: Account, replay: Replay) -> None:
     account.put_running()
     body = _http(replay("job-get"), 200)
     assert (body["job_id"], body["status"], body["attempt"], body["completed_at"]) == (JOB_ID, "running", 1, None)
 
 
-def check_job_result(account: Account, replay: Callable[[str], Any]) -> None:
+def check_job_result(account: Account, replay: Replay) -> None:
     account.put_succeeded()
     body = _http(replay("job-result"), 200)
     assert (body["status"], body["result"], body["error"]) == ("succeeded", {"text": "hello"}, None)
     assert body["execution_time_ms"] == 41.2
 
 
-def check_job_events(account: Account, replay: Callable[[str], Any]) -> None:
+def check_job_events(account: Account, replay: Replay) -> None:
     account.put_succeeded()
     body = _http(replay("job-events"), 200)
     assert [event["seq"] for event in body["events"]] == [3]
     assert (body["events"][0]["status"], body["next"]) == ("succeeded", 3)
 
 
-def check_job_cancel(account: Account, replay: Callable[[str], Any]) -> None:
+def check_job_cancel(account: Account, replay: Replay) -> None:
     account.put_running()
     body = _http(replay("job-cancel"), 202)
     assert body["status"] == "cancelling"
@@ -309,7 +133,7 @@ def check_job_cancel(account: Account, replay: Callable[[str], Any]) -> None:
     assert account.job().status is JobStatus.CANCELLING
 
 
-def check_job_delete(account: Account, replay: Callable[[str], Any]) -> None:
+def check_job_delete(account: Account, replay: Replay) -> None:
     account.put_pending()
     body = _http(replay("job-delete"), 200)
     assert body["status"] == "cancelled"
@@ -317,34 +141,34 @@ def check_job_delete(account: Account, replay: Callable[[str], Any]) -> None:
     assert account.job().status is JobStatus.CANCELLED
 
 
-def check_plugins_list(account: Account, replay: Callable[[str], Any]) -> None:
+def check_plugins_list(account: Account, replay: Replay) -> None:
     body = _http(replay("plugins-list"), 200)
     assert [plugin["name"] for plugin in body["plugins"]] == ["block_mapper", "image", "motion", "ocr"]
     assert (body["total"], body["available"], body["failed"], body["unavailable"]) == (4, 4, 0, 0)
 
 
-def check_plugin_get(account: Account, replay: Callable[[str], Any]) -> None:
+def check_plugin_get(account: Account, replay: Replay) -> None:
     body = _http(replay("plugin-get"), 200)
     assert (body["name"], [tool["name"] for tool in body["tools"]]) == ("ocr", ["analyze"])
     assert "image" in body["tools"][0]["input_schema"]["required"]
 
 
-def check_plugin_health(account: Account, replay: Callable[[str], Any]) -> None:
+def check_plugin_health(account: Account, replay: Replay) -> None:
     account.put_succeeded()
     body = _http(replay("plugin-health"), 200)
     assert (body["name"], body["state"], body["success_count"]) == ("ocr", "INITIALIZED", 1)
     assert body["tools"]["analyze"]["success_count"] == 1
 
 
-def check_health(account: Account, replay: Callable[[str], Any]) -> None:
+def check_health(account: Account, replay: Replay) -> None:
     assert _http(replay("health"), 200)["status"] == "ok"
 
 
-def check_openapi(account: Account, replay: Callable[[str], Any]) -> None:
+def check_openapi(account: Account, replay: Replay) -> None:
     assert _http(replay("openapi"), 200) == OPENAPI
 
 
-def check_authorize(account: Account, replay: Callable[[str], Any]) -> None:
+def check_authorize(account: Account, replay: Replay) -> None:
     denied = replay("authorize")
     assert denied["policyDocument"]["Statement"][0]["Effect"] == "Deny"
     account.core.keys.create(ApiKey(hash_key("dev-key"), "dev", TENANT, frozenset({"admin"})))
@@ -359,7 +183,7 @@ def check_authorize(account: Account, replay: Callable[[str], Any]) -> None:
     }
 
 
-def check_run_job(account: Account, replay: Callable[[str], Any]) -> None:
+def check_run_job(account: Account, replay: Replay) -> None:
     account.put_pending(json.loads(event("execute-async")["body"])["input"])
     assert replay("run-job") == {"job_id": JOB_ID, "status": "succeeded"}
     result = account.job().result
@@ -367,7 +191,7 @@ def check_run_job(account: Account, replay: Callable[[str], Any]) -> None:
     assert set(re.findall(r"\w+", account.core.documents.read(result)["text"])) >= WORDS
 
 
-def check_settle_job(account: Account, replay: Callable[[str], Any]) -> None:
+def check_settle_job(account: Account, replay: Replay) -> None:
     account.put_running(lease=timedelta(seconds=-1))
     assert replay("settle-job") == {"job_id": JOB_ID, "status": "failed"}
     error = account.job().error
@@ -375,24 +199,24 @@ def check_settle_job(account: Account, replay: Callable[[str], Any]) -> None:
     assert error.code == "worker_lost"
 
 
-def check_settle_schedule(account: Account, replay: Callable[[str], Any]) -> None:
+def check_settle_schedule(account: Account, replay: Replay) -> None:
     account.put_running(lease=timedelta(seconds=-1))
     assert replay("settle-schedule") == {"settled": 1}
     assert account.job().status is JobStatus.FAILED
     assert replay("settle-schedule") == {"settled": 0}
 
 
-CHECKS: Mapping[str, Callable[[Account, Callable[[str], Any]], None]] = {
+CHECKS: Mapping[str, Callable[[Account, Replay], None]] = {
     name.removeprefix("check_").replace("_", "-"): check for name, check in globals().items() if name[:6] == "check_"
 }
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_event_is_answered(name: str, account: Account, replay: Callable[[str], Any]) -> None:
+def test_an_event_is_answered(name: str, account: Account, replay: Replay) -> None:
     CHECKS[name](account, replay)
 
 
-def test_a_job_that_was_never_started_is_started_by_its_reader(account: Account, replay: Callable[[str], Any]) -> None:
+def test_a_job_that_was_never_started_is_started_by_its_reader(account: Account, replay: Replay) -> None:
     """The process that submitted it ended between the write and the start."""
     account.put_pending(submitted=timedelta(minutes=2), started=False)
     assert _http(replay("job-get"), 200)["status"] == "pending"

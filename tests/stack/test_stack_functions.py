@@ -70,6 +70,12 @@ def test_an_exception_leaves_the_environment_and_a_crash_does_not(probes: Runnin
     assert not Path(f"/proc/{before}").exists()
 
 
+def test_a_function_may_do_what_its_policies_allow_and_nothing_else(probes: Running) -> None:
+    assert probe(probes, "get_item", partition="OPEN#1")["code"] is None
+    assert probe(probes, "get_item", partition="CLOSED#1")["code"] == "AccessDeniedException"
+    assert "ProbeFunction is not authorized to perform: dynamodb:GetItem" in probes.log.read_text()
+
+
 def test_an_environment_serves_one_request_at_a_time(probes: Running) -> None:
     with ThreadPoolExecutor(4) as requests:
         answers = list(requests.map(lambda _: probe(probes, "sleep", seconds=1.5), range(4)))

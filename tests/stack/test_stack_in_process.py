@@ -22,4 +22,4 @@ def test_it_serves_and_says_what_it_does_not_enforce(tmp_path: Path) -> None:
         assert client.call("GET", "/v1/nothing").code == "not_found"
         runtimes = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(process.pid)]
         assert not [line for line in runtimes if b"aws-lambda-rie" in line]
-    assert "Not enforced: a function's timeout and memory" in (project / "stack.log").read_text()
+    assert "Not enforced: a function's timeout, memory and permissions" in (project / "stack.log").read_text()

@@ -23,6 +23,7 @@ def function(tmp_path: Path) -> Function:
         timeout_s=7,
         variables={"INTERLOCK_TABLE": "of the template", "AWS_ENDPOINT_URL": "of the template"},
         json_logs=True,
+        policies=(),
     )
 
 

@@ -233,7 +233,7 @@ class DynamoJobs:
                 self._client.transact_write_items(TransactItems=writes)
             except (BotoCoreError, ClientError) as error:
                 _unless_conflict(error, claimed=claim is not None, slotted=slot is not None)
-                shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311
+                shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311 - as above
                 _pause(attempt)
             else:
                 return

@@ -26,6 +26,18 @@ def sleep(event: dict[str, Any]) -> dict[str, Any]:
     return {"pid": os.getpid()}
 
 
+def get_item(event: dict[str, Any]) -> dict[str, Any]:
+    import boto3
+    from botocore.exceptions import ClientError
+
+    try:
+        key = {"pk": {"S": event["partition"]}, "sk": {"S": "1"}}
+        boto3.client("dynamodb").get_item(TableName=os.environ["PROBE_TABLE"], Key=key)
+    except ClientError as error:
+        return {"code": error.response["Error"]["Code"]}
+    return {"code": None}
+
+
 def fail(_: dict[str, Any]) -> dict[str, Any]:
     raise LookupError("as asked for")
 
@@ -34,6 +46,7 @@ PROBES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "crash": lambda _: os._exit(3),
     "environment": environment,
     "exit": lambda _: sys.exit(4),
+    "get_item": get_item,
     "large": lambda _: {"text": "x" * 6_400_000},
     "pid": lambda _: {"pid": os.getpid()},
     "raise": fail,

@@ -1,0 +1,239 @@
+"""Events replayed through the functions, over AWS as moto plays it, and what the functions ask of AWS meanwhile."""
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import boto3
+from moto import mock_aws
+
+from interlock import worker
+from interlock.bootstrap import Core, Settings
+from interlock.domain import job as jobs
+from interlock.domain.events import NOTHING_YET, state_event
+from interlock.domain.job import Job
+from interlock.domain.job_status import JobStatus
+from interlock.domain.outcome import Outcome
+from interlock.domain.times import utc_now
+from interlock.domain.uploads import Upload
+from interlock.job_service import ending_delta, starting_delta
+from interlock.plugin_index import open_index
+from interlock.sandbox import Sandbox
+from interlock_dev.iam import Statement, statements
+from interlock_dev.iam_calls import Need, needs
+from interlock_dev.template import AwsType, Template
+
+type Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+EVENTS = ROOT / "events"
+TENANT = "dev"
+JOB_ID = "01KY4QJ3HS0123456789ABCDEF"
+
+TEMPLATE = Template(ROOT / "template.yaml")
+[TABLE] = TEMPLATE.of_type(AwsType.TABLE)
+[BUCKET] = TEMPLATE.of_type(AwsType.BUCKET)
+[WORKFLOW] = TEMPLATE.of_type(AwsType.STATE_MACHINE)
+_FUNCTIONS = TEMPLATE.functions()
+POLICIES: Mapping[str, tuple[Statement, ...]] = {
+    name: statements(name, function.policies) for name, function in _FUNCTIONS.items()
+}
+
+
+def event(name: str) -> Json:
+    """An event of events/."""
+    found: Json = json.loads((EVENTS / f"{name}.json").read_text())
+    return found
+
+
+def functions_by_event() -> Mapping[str, str]:
+    """The table of events/README.md."""
+    rows = re.findall(r"^\| `([\w-]+)\.json` \| `(\w+)` \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
+    assert len({name for name, _ in rows}) == len(rows)
+    return dict(rows)
+
+
+FUNCTIONS = functions_by_event()
+
+
+class Context:
+    """What Lambda hands to a handler, as far as it is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Account:
+    """An AWS account with the stack's table, bucket and state machine in it."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.workflow_arn = core.settings.workflow_arn
+
+    def job(self) -> Job:
+        """The job as it stands."""
+        found = self.core.store.get(TENANT, JOB_ID)
+        assert found is not None
+        return found
+
+    def put_pending(
+        self,
+        input: Any = None,
+        *,
+        plugin: str = "ocr",
+        tool: str = "analyze",
+        submitted: timedelta = timedelta(0),
+        started: bool = True,
+        key_limit: int | None = None,
+    ) -> Job:
+        """A job of the fixed id that has waited for its execution since it was submitted."""
+        now = utc_now() - submitted
+        job = Job(
+            tenant=TENANT,
+            job_id=JOB_ID,
+            plugin=plugin,
+            tool=tool,
+            plugin_version="1.0.0",
+            timeout_s=20.0,
+            status=JobStatus.PENDING,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + timedelta(days=7),
+            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
+            key_id=None if key_limit is None else "limited",
+            key_limit=key_limit,
+        )
+        stored = self.core.documents.write(job, "input", input or {})
+        job = jobs.submitted(job, input=stored, lease_expires_at=now + timedelta(minutes=1))
+        self.core.store.create(job)
+        if started:
+            self.core.workflow.start(TENANT, JOB_ID)
+        return job
+
+    def put_running(self, lease: timedelta = timedelta(minutes=10), *, key_limit: int | None = None) -> Job:
+        """A job that a worker has taken, until the end of its lease."""
+        before, now = self.put_pending(key_limit=key_limit), utc_now()
+        after = jobs.claimed(before, worker_id="worker", now=now, lease_expires_at=now + lease)
+        self.core.store.change(before, after, starting_delta(after, now))
+        return after
+
+    def put_upload(self, content: bytes, content_type: str) -> str:
+        """An upload that has arrived; returns its id."""
+        upload = Upload.new(content_type, len(content), utc_now())
+        boto3.client("s3").put_object(
+            Bucket=BUCKET.name, Key=upload.key(TENANT), Body=content, ContentType=content_type
+        )
+        return upload.id
+
+    def put_succeeded(self, text: str = "hello") -> Job:
+        """A job that has brought `{"text": "hello"}`."""
+        before = self.put_running()
+        outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
+        result = self.core.documents.write(before, "result-1", {"text": text})
+        after = jobs.ended(before, outcome, result=result, progress=None, now=utc_now())
+        self.core.store.settle(before, after, ending_delta(before, after))
+        return after
+
+
+@contextmanager
+def new_account(index: Path) -> Iterator[Account]:
+    """An account of its own, as long as it is open; the plugins are those of the index."""
+    settings = {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "INTERLOCK_PLUGIN_INDEX": str(index),
+        "INTERLOCK_TABLE": TABLE.name,
+        "INTERLOCK_BUCKET": BUCKET.name,
+        "INTERLOCK_WORKFLOW_ARN": WORKFLOW.arn,
+        "INTERLOCK_RETENTION_DAYS": "7",
+        "INTERLOCK_KEY_CACHE_S": "10",
+        "INTERLOCK_DEFAULT_RATE": "none",
+        "INTERLOCK_DEFAULT_CONCURRENCY": "0",
+        "INTERLOCK_OIDC_ISSUER": "",
+        "INTERLOCK_OIDC_AUDIENCE": "",
+        "INTERLOCK_OIDC_TENANT_CLAIM": "tenant",
+        "INTERLOCK_OIDC_SCOPE_CLAIM": "scope",
+    }
+    with patch.dict(os.environ, settings), mock_aws():
+        creatable = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        table = {name: TABLE.properties[name] for name in creatable}
+        boto3.client("dynamodb").create_table(TableName=TABLE.name, **table)
+        boto3.client("s3").create_bucket(Bucket=BUCKET.name)
+        boto3.client("stepfunctions").create_state_machine(
+            name=WORKFLOW.name,
+            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}),
+            roleArn="arn:aws:iam::123456789012:role/workflow",
+        )
+        open_index.cache_clear()
+        yield Account(Core(Settings.from_env()))
+        open_index.cache_clear()
+
+
+class Replay:
+    """Sends events to their functions. A function is loaded for each as Lambda does: from its folder, with its
+    environment. `needs`: what it has asked of AWS, all of which its policies must allow."""
+
+    def __init__(self) -> None:
+        self.needs: set[Need] = set()
+        self._asked: set[Need] | None = None
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION is not None
+        boto3.DEFAULT_SESSION.events.register("request-created", self._record)
+
+    def _record(self, request: Any, **_: Any) -> None:
+        if self._asked is None:
+            # Of the test itself, between two events.
+            return
+        url, target = urlsplit(request.url), request.headers.get("X-Amz-Target", b"")
+        in_host = url.netloc.partition(".s3.")[0] if ".s3." in url.netloc else ""
+        path = f"/{in_host}{url.path}" if in_host else url.path
+        self._asked.update(needs(request.method, path, url.query, _text(target), request.data or b""))
+
+    def __call__(self, sent: str | Json, function: str = "") -> Any:
+        """Sends an event, by its name in events/ or as it is, and returns the answer."""
+        function = function or FUNCTIONS[str(sent)]
+        module = _module(_FUNCTIONS[function].task_root / "handler.py")
+        asked: set[Need] = set()
+        self._asked = asked
+        answer = module.handler(event(sent) if isinstance(sent, str) else sent, Context())
+        self._asked = None
+        refused = [need for need in asked if not any(one.allows(need) for one in POLICIES[function])]
+        assert not refused, f"{function} may not do what it does"
+        self.needs |= asked
+        return answer
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+@contextmanager
+def replaying() -> Iterator[Replay]:
+    """To be used inside an account. The workers that functions start end with it."""
+    with ExitStack() as started:
+
+        def remembered(*arguments: Any, **options: Any) -> Sandbox:
+            sandbox = Sandbox(*arguments, **options)
+            started.callback(sandbox.close)
+            return sandbox
+
+        started.enter_context(patch.object(worker, "Sandbox", remembered))
+        yield Replay()
+    boto3.setup_default_session()
+
+
+def _module(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{file.parent.name}_handler", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,184 @@
+"""What a call needs, what a policy allows, and how the local stack refuses."""
+
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from interlock_dev.errors import UsageError
+from interlock_dev.iam import Iam, Statement, statements
+from interlock_dev.iam_calls import Need, needs
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/jobs"
+
+
+def of_dynamodb(operation: str, **body: Any) -> list[Need]:
+    return needs("POST", "/", "", f"DynamoDB_20120810.{operation}", json.dumps(body).encode())
+
+
+def key(partition: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": "JOB"}}
+
+
+def test_a_call_to_a_table_names_its_partitions() -> None:
+    for operation, field in (("GetItem", "Key"), ("UpdateItem", "Key"), ("PutItem", "Item")):
+        asked = of_dynamodb(operation, TableName="jobs", **{field: key("JOB#a#1")})
+        assert asked == [Need(f"dynamodb:{operation}", TABLE, frozenset({"JOB#a#1"}))]
+    batch = of_dynamodb("BatchGetItem", RequestItems={"jobs": {"Keys": [key("JOB#a#1"), key("JOB#a#2")]}})
+    assert batch == [Need("dynamodb:BatchGetItem", TABLE, frozenset({"JOB#a#1", "JOB#a#2"}))]
+    written = of_dynamodb("BatchWriteItem", RequestItems={"jobs": [{"PutRequest": {"Item": key("JOB#a#1")}}]})
+    assert written == [Need("dynamodb:BatchWriteItem", TABLE, frozenset({"JOB#a#1"}))]
+    assert of_dynamodb("Scan", TableName="jobs") == [Need("dynamodb:Scan", TABLE)]
+    assert of_dynamodb("ListTables") == [Need("dynamodb:ListTables", "*")]
+
+
+def test_a_query_is_on_its_index_and_names_the_partition_there() -> None:
+    [on_index] = of_dynamodb(
+        "Query",
+        TableName="jobs",
+        IndexName="by_tenant",
+        KeyConditionExpression="#p = :p AND job_id < :before",
+        ExpressionAttributeValues={":p": {"S": "0#acme"}, ":before": {"S": "01J"}},
+    )
+    assert on_index == Need("dynamodb:Query", f"{TABLE}/index/by_tenant", frozenset({"0#acme"}))
+    with pytest.raises(ValueError, match="no partition"):
+        of_dynamodb("Query", TableName="jobs", KeyConditionExpression="begins_with(pk, :p)")
+
+
+def test_a_transaction_needs_what_its_writes_need_on_all_of_its_partitions() -> None:
+    writes = [
+        {"Put": {"TableName": "jobs", "Item": key("JOB#a#1")}},
+        {"Update": {"TableName": "jobs", "Key": key("METRICS#ocr")}},
+        {"ConditionCheck": {"TableName": "jobs", "Key": key("KEY#1")}},
+    ]
+    all_of_them = frozenset({"JOB#a#1", "METRICS#ocr", "KEY#1"})
+    assert of_dynamodb("TransactWriteItems", TransactItems=writes) == [
+        Need(f"dynamodb:{action}", TABLE, all_of_them) for action in ("PutItem", "UpdateItem", "ConditionCheckItem")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "action", "resource"),
+    [
+        ("GET", "/files/jobs/a%20b/1.json", "x-id=GetObject", "s3:GetObject", "files/jobs/a b/1.json"),
+        ("HEAD", "/files/jobs/1", "", "s3:GetObject", "files/jobs/1"),
+        ("PUT", "/files/jobs/1", "partNumber=1&uploadId=x", "s3:PutObject", "files/jobs/1"),
+        ("GET", "/files/jobs/1", "X-Amz-Credential=x&X-Amz-Signature=y", "s3:GetObject", "files/jobs/1"),
+        ("DELETE", "/files/jobs/1", "", "s3:DeleteObject", "files/jobs/1"),
+        ("PUT", "/files/jobs/1", "tagging", "s3:PutObject:tagging", "files/jobs/1"),
+        ("GET", "/files", "list-type=2&prefix=jobs", "s3:ListBucket", "files"),
+        ("PUT", "/files", "", "s3:PutBucket", "files"),
+        ("PUT", "/files", "policy", "s3:PutBucket:policy", "files"),
+    ],
+)
+def test_a_call_to_the_bucket(method: str, path: str, query: str, action: str, resource: str) -> None:
+    assert needs(method, path, query, "", b"") == [Need(action, f"arn:aws:s3:::{resource}")]
+
+
+def test_a_call_to_the_workflow() -> None:
+    for operation, field in (("StartExecution", "stateMachineArn"), ("StopExecution", "executionArn")):
+        body = json.dumps({field: "arn:aws:states:x"}).encode()
+        assert needs("POST", "/", "", f"AWSStepFunctions.{operation}", body) == [
+            Need(f"states:{operation}", "arn:aws:states:x")
+        ]
+
+
+def test_all_partitions_must_be_allowed() -> None:
+    statement = Statement(("dynamodb:PutItem",), (TABLE,), ("JOB#*", "METRICS#*"))
+    for keys, allowed in (
+        ({"JOB#a#1", "METRICS#ocr"}, True),
+        ({"JOB#a#1", "KEY#1"}, False),
+        ({"XJOB#a#1"}, False),
+    ):
+        assert statement.allows(Need("dynamodb:PutItem", TABLE, frozenset(keys))) is allowed
+    assert not statement.allows(Need("dynamodb:GetItem", TABLE, frozenset({"JOB#a#1"})))
+    assert not statement.allows(Need("dynamodb:PutItem", f"{TABLE}/index/x", frozenset({"JOB#a#1"})))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "AmazonDynamoDBFullAccess",
+        {"DynamoDBCrudPolicy": {"TableName": "jobs"}},
+        {"Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]},
+        {"Statement": [{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}]},
+        {
+            "Statement": [
+                {"Effect": "Allow", "Action": "x:y", "Resource": "*", "Condition": {"StringLike": {"s3:prefix": "a"}}}
+            ]
+        },
+    ],
+)
+def test_a_policy_that_is_not_known_is_not_passed_over(policy: Any) -> None:
+    with pytest.raises(UsageError, match="WorkFunction: the local stack knows"):
+        statements("WorkFunction", [policy])
+
+
+class Aws:
+    """Answers everything, and remembers the bodies."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.bodies.append(environ["wsgi.input"].read())
+        start_response("200 OK", [])
+        return [b"done"]
+
+
+def request(signer: str, *, target: str = "", body: bytes = b"", query: str = "") -> dict[str, Any]:
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "POST" if target else "GET",
+        "RAW_URI": "/" if target else "/files/jobs/1",
+        "PATH_INFO": "/",
+        "QUERY_STRING": query,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    if target:
+        environ["HTTP_X_AMZ_TARGET"] = target
+    if signer:
+        environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={signer}/20261122/us-east-1/x/aws4_request"
+    return environ
+
+
+def answered(environ: dict[str, Any], *allowed: Statement) -> tuple[str, bytes, list[bytes]]:
+    aws, said = Aws(), []
+    iam = Iam(aws, {"WorkFunction": allowed})
+    body = b"".join(iam(environ, lambda status, _: said.append(status)))
+    return said[0], body, aws.bodies
+
+
+GET = json.dumps({"TableName": "jobs", "Key": key("JOB#a#1")}).encode()
+TARGET = "DynamoDB_20120810.GetItem"
+
+
+def test_what_is_allowed_goes_on_whole() -> None:
+    allowed = Statement(("dynamodb:GetItem",), (TABLE,), ("JOB#*",))
+    assert answered(request("WorkFunction", target=TARGET, body=GET), allowed) == ("200 OK", b"done", [GET])
+
+
+def test_what_is_not_allowed_is_refused_as_aws_does_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    status, body, reached = answered(request("WorkFunction", target=TARGET, body=GET))
+    assert (status, reached) == ("400 Bad Request", [])
+    assert json.loads(body)["__type"].endswith("#AccessDeniedException")
+    assert (
+        f"WorkFunction is not authorized to perform: dynamodb:GetItem on resource: {TABLE}" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("query", ["", "X-Amz-Credential=WorkFunction%2F20261122%2Fus-east-1%2Fs3"])
+def test_an_object_is_refused_whether_the_request_is_signed_or_presigned(query: str) -> None:
+    signer = "" if query else "WorkFunction"
+    status, body, reached = answered(request(signer, query=query))
+    assert (status, reached) == ("403 Forbidden", [])
+    assert b"<Code>AccessDenied</Code>" in body
+    allowed = Statement(("s3:GetObject",), ("arn:aws:s3:::files/*",))
+    assert answered(request(signer, query=query), allowed)[0] == "200 OK"
+
+
+def test_who_is_no_function_may_do_everything() -> None:
+    assert answered(request("local", target=TARGET, body=GET))[0] == "200 OK"
+    assert answered(request("", target=TARGET, body=GET))[0] == "200 OK"
