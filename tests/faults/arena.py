@@ -2,15 +2,13 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from interlock.bootstrap import Core
 from interlock.domain import job as jobs
-from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
-from interlock.domain.job import Job, Progress
+from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
 from interlock.job_runner import LEASE, JobRunner
 from interlock.job_service import START_LEASE, NewJob, starting_delta
@@ -51,17 +49,9 @@ class WatchedJobs(MemoryJobs):
             super().change(before, after, started)
             self._look_at(before)
 
-    def heartbeat(
-        self,
-        job: Job,
-        *,
-        now: datetime,
-        lease_expires_at: datetime,
-        progress: Progress | None,
-        news: Sequence[Event] = (),
-    ) -> Job:
+    def heartbeat(self, job: Job, **beat: Any) -> Job:
         with self._watching:
-            current = super().heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
+            current = super().heartbeat(job, **beat)
             self._look_at(job)
             return current
 

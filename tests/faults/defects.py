@@ -10,6 +10,7 @@ from interlock.adapters import dynamo_jobs
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.domain import job as jobs
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
+from interlock.domain.events import EventLog
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
@@ -67,22 +68,18 @@ def write_claims_apart(plant: Plant) -> None:
 
 def overwrite_ends(plant: Plant) -> None:
     """A write of a job has no condition but that it is there."""
-    plant(dynamo_jobs, "SAME_STATUS_AND_ATTEMPT", f"({dynamo_jobs.SAME_STATUS_AND_ATTEMPT}) OR attribute_exists(pk)")
+    _drop(plant, "SAME_STATUS_AND_ATTEMPT")
 
 
 def revive_by_heartbeat(plant: Plant) -> None:
     """A heartbeat has no condition but that the job is there."""
-    plant(dynamo_jobs, "STILL_MINE", f"({dynamo_jobs.STILL_MINE}) OR attribute_exists(pk)")
+    _drop(plant, "STILL_MINE")
 
 
-def claim_without_condition(plant: Plant) -> None:
-    """A job is taken whatever was heard of it."""
-
-    def change(self: DynamoJobs, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
-        with_any = f"({dynamo_jobs.SAME_STATUS_AND_ATTEMPT}) OR attribute_exists(pk)"
-        self._transact({"Update": self._update(before, after, with_any)}, started)
-
-    plant(DynamoJobs, "change", change)
+def _drop(plant: Plant, condition: str) -> None:
+    """Also that no event was added meanwhile, which alone would do."""
+    plant(dynamo_jobs, condition, f"({getattr(dynamo_jobs, condition)}) OR attribute_exists(pk)")
+    plant(dynamo_jobs, "_demand_no_event_since", lambda *_: None)
 
 
 def cancel_before_the_end(plant: Plant) -> None:
@@ -135,12 +132,11 @@ def answer_before_the_end(plant: Plant) -> None:
     """A client is told of an end that could not be written."""
     finish = JobRunner._finish
 
-    def hopeful(self: JobRunner, job: Job, outcome: Outcome, progress: Any) -> Finished:
+    def hopeful(self: JobRunner, job: Job, outcome: Outcome, *said: Any) -> Finished:
         try:
-            return finish(self, job, outcome, progress)
+            return finish(self, job, outcome, *said)
         except ServiceUnavailable:
-            after = jobs.ended(job, outcome, result=None, progress=progress, now=self._clock())
-            return Finished(after, outcome.result)
+            return Finished(jobs.ended(job, outcome, result=None, progress=None, now=self._clock()), outcome.result)
 
     plant(JobRunner, "_finish", hopeful)
 
@@ -161,8 +157,8 @@ def start_first(plant: Plant) -> None:
 def drop_the_outcome(plant: Plant) -> None:
     """A worker that meets a cancel at its end takes the job for settled."""
 
-    def finish(self: JobRunner, job: Job, outcome: Outcome, progress: Any) -> Finished:
-        after = jobs.ended(job, outcome, result=None, progress=progress, now=self._clock())
+    def finish(self: JobRunner, job: Job, outcome: Outcome, *_: Any) -> Finished:
+        after = jobs.ended(job, outcome, result=None, progress=None, now=self._clock())
         try:
             self._store.settle(job, after, ending_delta(job, after))
         except StaleJob as error:
@@ -170,6 +166,11 @@ def drop_the_outcome(plant: Plant) -> None:
         return Finished(after, outcome.result)
 
     plant(JobRunner, "_finish", finish)
+
+
+def tell_twice(plant: Plant) -> None:
+    """What a heartbeat has to tell is told again when no answer came."""
+    plant(EventLog, "lacks", lambda _self, news, _since: list(news))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +188,14 @@ DEFECTS_AT_A_FAULT = [
     Shows(write_claims_apart, SynchronousKeyed(), Fault.KILLED_AFTER, 1),
     Shows(overwrite_ends, Asynchronous(), Fault.ARRIVES_LATE, 6),
     Shows(revive_by_heartbeat, SynchronousLong(), Fault.ARRIVES_LATE, 2),
-    Shows(claim_without_condition, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
+    Shows(overwrite_ends, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
     Shows(cancel_before_the_end, CancelledStubbornWorker()),
     Shows(cancel_at_once, CancelRunning()),
     Shows(leave_what_never_started, Asynchronous(), Fault.REFUSED, 3),
     Shows(lose_without_counting, SettledBySchedule()),
     Shows(run_without_a_lease, Synchronous(), Fault.REFUSED, 1),
     Shows(answer_before_the_end, Synchronous(), Fault.REFUSED, 2),
+    Shows(tell_twice, SynchronousLong(), Fault.ANSWER_LOST, 2),
 ]
 DEFECTS_IN_AN_ORDER: list[tuple[Defect, str]] = [
     (start_first, "a submit meets its execution"),

@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from pathlib import Path
 
+from interlock.domain.events import EventType
 from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, TRANSITIONS, JobStatus
 
@@ -109,6 +110,22 @@ def history_violations(history: list[Job]) -> list[str]:
         claimed = before.status is JobStatus.PENDING and after.status is JobStatus.RUNNING
         if after.attempt != before.attempt + claimed:
             found.append(f"went from attempt {before.attempt} to {after.attempt} as {after.status}")
+    return found + _event_violations(history)
+
+
+def _event_violations(history: list[Job]) -> list[str]:
+    """Where the events that clients read are not what happened, once each, in order."""
+    found = []
+    events = history[-1].events.events
+    told = [event.said["status"] for event in events if event.type is EventType.STATE]
+    lived = [status for status, _ in groupby([JobStatus.PENDING, *(job.status for job in history)])]
+    if told != lived:
+        found.append(f"tells that it was {told}, and was {lived}")
+    if [event.seq for event in events] != list(range(1, len(events) + 1)):
+        found.append(f"numbers its events {[event.seq for event in events]}")
+    once = [replace(event, seq=0) for event in events]
+    if any(once.count(event) > 1 for event in once):
+        found.append(f"tells something twice: {once}")
     return found
 
 

@@ -10,6 +10,8 @@ from tests.faults.injection import Fault
 from tests.faults.paths import BEAT, PATHS, CancelledStubbornWorker
 from tests.faults.runs import Laboratory
 
+pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("name", PATHS)
@@ -45,7 +47,7 @@ def test_a_stubborn_tool_is_gone_when_its_cancel_is_written(laboratory: Laborato
     assert [(job.status, job.cancel and job.cancel.outcome) for job in went.jobs] == [("cancelled", "killed")]
 
 
-@pytest.mark.parametrize("shows", DEFECTS_AT_A_FAULT, ids=lambda shows: shows.defect.__name__)
+@pytest.mark.parametrize("shows", DEFECTS_AT_A_FAULT, ids=lambda shows: f"{shows.defect.__name__}, {shows.path.name}")
 def test_a_fault_brings_a_defect_to_light(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, shows: Shows
 ) -> None:

@@ -16,6 +16,8 @@ from tests.faults.invariants import counter_violations
 from tests.faults.ledger import end_of, history_violations
 from tests.faults.orders import Actor, Gate, every_order
 
+pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+
 type Cast = Callable[[Arena], Sequence[Actor]]
 
 

@@ -26,6 +26,8 @@ from tests.faults.races import Race, Track
 from tests.faults.system import client
 from tests.integration import clients, dynamodb_local
 
+pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+
 THOUSAND = 1000
 SOME = 300
 ON_MOTO = 30
@@ -158,7 +160,6 @@ def test_on_moto(
 # many requests at a time.
 if not dynamodb_local.missing():
 
-    @pytest.mark.timeout(600)  # for any number of races
     @pytest.mark.xdist_group("dynamodb-local")
     @pytest.mark.parametrize("series", THE_TWO, ids=name)
     def test_on_dynamodb_local(
