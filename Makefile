@@ -27,7 +27,7 @@ $(UV):
 # uv finds a Python 3.13 or, where there is none, brings one.
 $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml devkit/pyproject.toml
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
-	$(UV) pip sync --quiet --require-hashes requirements/dev.txt
+	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e devkit
 	@touch $@
 

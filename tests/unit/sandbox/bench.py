@@ -49,6 +49,8 @@ class Bench:
     sandbox: Sandbox
     progress: list[tuple[float, str]] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
+    bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
+    """What other tests of this process have started before."""
 
     @classmethod
     def new(cls, *, preload: Sequence[str] = (), env: Mapping[str, str] | None = None, target: str = TARGET) -> "Bench":
@@ -107,7 +109,7 @@ class Bench:
         assert children(self.zygote.pid) <= self.zygote.workers
         assert self.processes() <= self.zygote.workers
         assert {worker.pid for worker in self.sandbox._warm.values()} == self.zygote.workers
-        strays = {pid for pid in children(os.getpid()) - ZygoteProcess.running if alive(pid)}
+        strays = {pid for pid in children(os.getpid()) - ZygoteProcess.running - self.bystanders if alive(pid)}
         assert not [pid for pid in strays if os.getsid(pid) != os.getsid(0)]
         folders = list(Path(self.zygote.folders.root).iterdir())
         assert len(folders) <= 1
