@@ -55,11 +55,16 @@ def track() -> Iterator[Track]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Races of a kind, how many, and the ends that come sooner or later."""
+    """Races of a kind, how many, and the ends that they may come to."""
 
     kind: Kind
     count: int
     ends: frozenset[str]
+
+    def assert_raced(self, came: Counter[str]) -> None:
+        """Whoever is first is the machine's affair, and on a busy one seldom everybody: but not always the same."""
+        assert set(came) <= self.ends, came
+        assert len(came) >= min(2, len(self.ends)), came
 
     def run(self, arena: Arena, track: Track, count: int) -> None:
         for _ in range(count):
@@ -119,7 +124,7 @@ def test_in_memory(
     series.run(arena, track, series.count)
     came = series.check(arena, store.ledger)
     assert came.total() == series.count
-    assert set(came) == series.ends, came
+    series.assert_raced(came)
     report("races", f"{name(series)} in memory", series.count)
 
 
@@ -169,5 +174,5 @@ if not dynamodb_local.missing():
         arena = on_a_table(dynamodb_local_url, name(series))
         series.run(arena, track, ON_DYNAMODB_LOCAL)
         came = series.check(arena)
-        assert set(came) == series.ends, came
+        series.assert_raced(came)
         report("races", f"{name(series)} on DynamoDB Local", came.total())
