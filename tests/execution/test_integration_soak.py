@@ -199,6 +199,7 @@ def assert_told(told: Json, jobs: Sequence[Json]) -> None:
     assert not times or told["last_execution_time_ms"] in latest
 
 
+@pytest.mark.alone
 def test_after_many_mixed_executions_health_is_what_the_jobs_say(stack: Patient) -> None:
     soak = Soak(stack)
     began = time.monotonic()

@@ -41,9 +41,7 @@ type Defect = Callable[[Plant], None]
 def write_counters_apart(plant: Plant) -> None:
     """A job and its counters are two writes."""
 
-    def transact(
-        self: DynamoJobs, write: dict[str, Any], delta: MetricsDelta | None, claim: dict[str, Any] | None = None
-    ) -> None:
+    def transact(self: DynamoJobs, write: dict[str, Any], delta: MetricsDelta | None, *_: Any, **__: Any) -> None:
         [(kind, arguments)] = write.items()
         self._conditional(getattr(self._client, f"{kind.lower()}_item"), arguments)
         assert delta is not None
