@@ -21,6 +21,7 @@ from interlock_dev.functions import Invoker
 from interlock_dev.http_server import HttpServer, QuietHandler, Wsgi
 from interlock_dev.iam import OWNER, Iam, Statement
 from interlock_dev.lambda_api import LambdaApi
+from interlock_dev.moto_tables import narrowed
 from interlock_dev.presigned import PresignedUrls
 
 _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
@@ -74,7 +75,7 @@ class _OneAtATime:
             return self._app(environ, start_response)
         lock, app = service
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        with lock:
+        with lock, narrowed(target, body):
             if target == _STOP_EXECUTION:
                 step_functions.abort(body)
             environ["wsgi.input"] = io.BytesIO(body)
