@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -108,6 +109,7 @@ class World:
         self.clock = ManualClock()
         self.sandbox = ScriptedSandbox(echoes)
         self.context = LambdaContext()
+        self.request_age_s = 0.0
         self.core = Core(
             SETTINGS,
             store=self.store,
@@ -152,6 +154,7 @@ class World:
         authorizer |= {"rate": rate} if rate else {}
         authorizer |= {"concurrency": str(concurrency)} if concurrency else {}
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
+        event["requestContext"]["requestTimeEpoch"] = int((time.time() - self.request_age_s) * 1000)
         app = self._execute if path in {"/v1/execute", "/v1/uploads"} else self._jobs
         answer = app.resolve(event, self.context)
         assert answer["isBase64Encoded"] is False

@@ -2,6 +2,7 @@
 this."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,19 +71,23 @@ class JobRunner:
         Where it may be refused it comes first: under an idempotency key, by `AlreadyClaimed` when that stands for
         another job, and for an API key with a limit, by `TooManyJobs`.
 
+        `limit_s` is what is left for the claim and the tool, from now on in seconds.
+
         Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
         lease settles what was written.
         """
+        until = time.monotonic() + limit_s
         now = self._clock()
         claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
         first = once is not None or job.key_limit is not None
         if first:
             self._store.create(claimed, starting_delta(claimed, now), once)
-        return self._run(claimed, call, limit_s=limit_s, unwritten=not first)
+        return self._run(claimed, call, until=until, unwritten=not first)
 
     def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
         """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job
         that somebody else claimed, cancelled or finished is left alone."""
+        until = time.monotonic() + limit_s
         job = self._store.get(tenant, job_id)
         if job is None or job.status is not JobStatus.PENDING:
             return job
@@ -97,7 +102,7 @@ class JobRunner:
         except InterlockError as error:
             # The plugin was replaced since the job was submitted, or its input expired.
             return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info)).job
-        return self._run(claimed, call, limit_s=limit_s, unwritten=False).job
+        return self._run(claimed, call, until=until, unwritten=False).job
 
     def _call_of(self, job: Job) -> ToolCall:
         if job.input is None:
@@ -105,9 +110,11 @@ class JobRunner:
         manifest, tool = self._registry.find(job.plugin, job.tool)
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
-    def _run(self, job: Job, call: ToolCall, *, limit_s: float, unwritten: bool) -> Finished:
+    def _run(self, job: Job, call: ToolCall, *, until: float, unwritten: bool) -> Finished:
+        """`until` is of `time.monotonic`: what the claim has taken is not the tool's any more."""
         said = EventBuffer(job.job_id, self._clock)
         with Lease(self._store, job, said, clock=self._clock, unwritten=unwritten) as lease:
+            limit_s = round(max(0.0, until - time.monotonic()), 3)
             outcome = self._runner.run(
                 call,
                 job_id=job.job_id,

@@ -124,23 +124,37 @@ def test_a_failure_of_our_own_is_503_and_tells_nothing_of_our_insides(world: Wor
 
 
 @pytest.mark.parametrize(
-    ("own", "asked", "remaining_ms", "effective"),
+    ("own", "asked", "remaining_ms", "age_s", "effective"),
     [
-        (20.0, None, 29_000, 20.0),
-        (20.0, 7.5, 29_000, 7.5),
-        (20.0, 60, 29_000, 20.0),
-        (100.0, None, 29_000, 25.0),
-        (100.0, 90, 29_000, 25.0),
-        (20.0, None, 13_500, 10.0),
+        (20.0, None, 29_000, 0, 20.0),
+        (20.0, 7.5, 29_000, 0, 7.5),
+        (20.0, 60, 29_000, 0, 20.0),
+        (100.0, None, 29_000, 0, 25.0),
+        (100.0, 90, 29_000, 0, 25.0),
+        (20.0, None, 13_500, 0, 10.0),
+        # It took the gateway ten seconds to have a function that is ready.
+        (20.0, None, 29_000, 10, 15.5),
+        (20.0, None, 13_500, 10, 10.0),
+        # An event that was kept in a file.
+        (20.0, None, 29_000, 86_400, 20.0),
+        (20.0, None, 29_000, -60, 20.0),
     ],
 )
 def test_the_limit_is_the_smallest_of_the_tools_the_callers_and_what_the_gateway_leaves(
-    world_of: Callable[..., World], own: float, asked: float | None, remaining_ms: int, effective: float
+    world_of: Callable[..., World],
+    own: float,
+    asked: float | None,
+    remaining_ms: int,
+    *,
+    age_s: float,
+    effective: float,
 ) -> None:
     world = world_of(a_plugin("echo", a_tool("say", timeout_s=own)))
     world.context = LambdaContext(remaining_ms)
+    world.request_age_s = age_s
     world.execute(timeout_s=asked)
-    assert world.sandbox.runs[0].limits.wall_s == effective
+    # What the request has taken already is missing.
+    assert effective - 1 < world.sandbox.runs[0].limits.wall_s <= effective
 
 
 def test_a_null_for_what_may_be_left_out_is_leaving_it_out(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -168,7 +169,17 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
 ) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", own))
     stage.runner.run_now(job, stage.call(), limit_s=limit)
-    assert stage.sandbox.runs[0].limits.wall_s == effective
+    assert effective - 1 < stage.sandbox.runs[0].limits.wall_s <= effective
+
+
+@pytest.mark.parametrize(("limit", "left"), [(10.0, 9.9), (0.05, 0.0)])
+def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: float, left: float) -> None:
+    job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
+    stage.between.hook = once("before", "create", lambda: time.sleep(0.1))
+    stage.runner.run_now(job, stage.call(), limit_s=limit, once=stage.service.claim(job, "key", {}))
+    limits = stage.sandbox.runs[0].limits
+    assert 0 <= limits.wall_s <= left
+    assert limits.total_s <= left
 
 
 def test_the_tool_is_told_its_job(stage: Stage) -> None:

@@ -24,8 +24,11 @@ from interlock.plugin_registry import PluginRegistry, ToolCall
 from interlock.ports import AlreadyClaimed
 from interlock.uploads import Uploads
 
+GATEWAY_TIMEOUT_S = 29.0
+"""After this the gateway answers in our place (API Gateway's integration timeout)."""
+
 SYNC_LIMIT_S = 25.0
-"""The longest synchronous run: the gateway gives up after 29 s."""
+"""The longest synchronous run."""
 
 END_MARGIN_S = 3.5
 """What is kept of the invocation to stop a tool (2 s of grace) and to write the end."""
@@ -52,6 +55,7 @@ class ExecuteRoute:
 
     def __call__(self, event: APIGatewayProxyEvent, context: Any) -> Response[str]:
         """Answers a request; `context` is Lambda's, for what is left of the invocation."""
+        until = _until(event, context)
         principal = authorized(event, Scope.EXECUTE)
         request = json_body(event, ExecuteRequest)
         wait_s = preference(event)
@@ -80,10 +84,10 @@ class ExecuteRoute:
         try:
             self._check_uploads(job, call, once)
             if wait_s is None:
-                return self._run_now(job, call, once, context)
-            return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, context))
+                return self._run_now(job, call, once, until)
+            return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, until))
         except AlreadyClaimed as error:
-            return self._replayed(error.claim, once, wait_s, context)
+            return self._replayed(error.claim, once, wait_s, until)
         except InvalidInput as error:
             return error_response(error.info, plugin=job.plugin, tool=job.tool)
 
@@ -98,25 +102,26 @@ class ExecuteRoute:
                 raise
             raise AlreadyClaimed(first) from None
 
-    def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, context: Any) -> Response[str]:
-        finished = self._runner.run_now(job, call, limit_s=_remaining_s(context) - END_MARGIN_S, once=once)
+    def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, until: float) -> Response[str]:
+        limit_s = until - time.monotonic() - END_MARGIN_S
+        finished = self._runner.run_now(job, call, limit_s=limit_s, once=once)
         return self._ended(finished.job, finished.result)
 
     def _replayed(
-        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: int | None, context: Any
+        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: int | None, until: float
     ) -> Response[str]:
         """The job of the first request under this key, joined while it is in flight."""
         if ours is None or first.request_hash != ours.request_hash:
             raise IdempotencyMismatch
         job = self._service.get(first.tenant, first.job_id)
-        job = self._awaited(job, SYNC_LIMIT_S if wait_s is None else wait_s, context)
+        job = self._awaited(job, SYNC_LIMIT_S if wait_s is None else wait_s, until)
         answer = self._accepted(job, preferred=wait_s is not None)
         answer.headers["Idempotency-Replayed"] = "true"
         return answer
 
-    def _awaited(self, job: Job, wait_s: float, context: Any) -> Job:
+    def _awaited(self, job: Job, wait_s: float, until: float) -> Job:
         """The job as soon as it has ended, or as it stands after that many seconds (RFC 7240, section 4.3)."""
-        until = time.monotonic() + min(wait_s, _remaining_s(context) - 1)
+        until = min(until - 1, time.monotonic() + wait_s)
         while not job.finished and time.monotonic() < until:
             time.sleep(POLL_S)
             job = self._service.get(job.tenant, job.job_id)
@@ -146,6 +151,11 @@ def execute_app(route: ExecuteRoute, uploads: Uploads, limits: RateLimits) -> Ht
     return app.close_routes()
 
 
-def _remaining_s(context: Any) -> float:
-    """What is left of this invocation in seconds."""
-    return float(context.get_remaining_time_in_millis()) / 1000
+def _until(event: APIGatewayProxyEvent, context: Any) -> float:
+    """When this request has to be answered, by `time.monotonic`. The gateway's clock runs while a function is started,
+    Lambda's does not. A request that is older than the gateway waits was kept and is being replayed."""
+    left = float(context.get_remaining_time_in_millis()) / 1000
+    age = time.time() - float(event.request_context.get("requestTimeEpoch") or 0) / 1000
+    if 0 <= age < GATEWAY_TIMEOUT_S:
+        left = min(left, GATEWAY_TIMEOUT_S - age)
+    return time.monotonic() + left

@@ -60,12 +60,14 @@ class Sandbox:
         fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
         """Runs the target on a request in the worker of this key, and returns how that ended. `fill` puts into the
-        directory of the run what is to be there when it begins; its time counts for `total_s`.
+        directory of the run what is to be there when it begins; its time and that of a worker's start count for
+        `total_s`.
 
         When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
         when it raises, as it does for what the callbacks raise, and OSError when this process is out of
         descriptors or disk.
         """
+        began = time.monotonic()
         with self._lock, contextlib.ExitStack() as folders:
             if cancel is not None and cancel.is_set:
                 return Cancelled(pid=0, how="stopped")
@@ -73,6 +75,7 @@ class Sandbox:
                 worker, folder = self._prepared(key, folders)
             except ZygoteGone:
                 return WorkerLost(pid=0)
+            limits = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
             ending, limits = self._filled(worker, folder, limits, fill, cancel)
             if ending is not None:
                 return ending
@@ -100,7 +103,7 @@ class Sandbox:
         fill: Callable[[str], None],
         cancel: CancelToken | None,
     ) -> tuple[Ending | None, Limits]:
-        """Fills the directory. An ending when there is no run after it: it was cancelled, or took all the time."""
+        """Fills the directory. An ending when there is no run after it: it was cancelled, or all the time is gone."""
         began = time.monotonic()
         try:
             fill(folder)
