@@ -74,8 +74,7 @@ audit-locks: .tools/pip-audit/.installed
 .PHONY: test
 test: check audit-template build .tools/schemathesis/.installed .tools/client/.installed ## sets up, checks, builds, and passes every test with its coverage
 	rm -f .coverage .coverage.*
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not alone" --cov --cov-branch --cov-report= $(PYTEST_ARGS)
-	$(BIN)/pytest -m alone --cov --cov-branch --cov-append --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
 
 .PHONY: fuzz
 fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, at least 2,000 cases; `make test` runs a few hundred

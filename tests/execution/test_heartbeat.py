@@ -40,4 +40,4 @@ def test_a_run_costs_one_call_a_second_whatever_it_tells(client: Client, hand: H
     assert {beat.what for beat in beats} == {BEAT}
     assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(seen[:-1]))
     took_s = seen[-1].at - seen[0].at
-    assert 1 <= len(beats) < took_s  # where the table is slow to answer there are fewer
+    assert 2 <= len(beats) < took_s

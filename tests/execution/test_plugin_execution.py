@@ -85,7 +85,6 @@ def test_a_large_input_and_a_large_result_come_back_whole(client: Client) -> Non
     assert client.call("GET", f"/v1/jobs/{job_id}/result").body["result"]["text"] == text
 
 
-@pytest.mark.alone
 def test_fifty_jobs_at_once_end_with_fifty_successes_and_exact_counters(client: Client) -> None:
     health = "/v1/plugins/block_mapper/health"
     before = client.call("GET", health).body["success_count"]
@@ -99,7 +98,6 @@ def test_fifty_jobs_at_once_end_with_fifty_successes_and_exact_counters(client: 
     assert client.call("GET", health).body["success_count"] - before == 50
 
 
-@pytest.mark.alone
 def test_one_idempotency_key_runs_once_for_many_callers(client: Client) -> None:
     key = {"Idempotency-Key": "one and the same"}
     body = {"plugin": "hostile", "tool": "echo", "input": {"text": "once"}}
