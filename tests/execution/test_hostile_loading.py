@@ -55,6 +55,8 @@ def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin
         assert error["details"] == {"reason": reason}
         job = client.job(error["job_id"])
         assert (job["status"], job["error"]) == ("failed", error)
+        health = client.call("GET", f"/v1/plugins/{plugin}/health").body
+        assert (health["state"], health["reason"]) == ("UNAVAILABLE", reason)
     assert client.execute("hostile", "echo", {"text": "x"}).status == 200
 
 

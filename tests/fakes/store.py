@@ -91,7 +91,7 @@ class MemoryJobs:
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         with self._open():
-            if self._moved(before, after):
+            if self._moved(before, after, same_lease=True):
                 self._count(delta)
                 if before.key_limit is not None:
                     self.slots[before.key_id] -= 1
@@ -131,12 +131,14 @@ class MemoryJobs:
                 raise ServiceUnavailable(service="table")
             yield
 
-    def _moved(self, before: Job, after: Job) -> bool:
+    def _moved(self, before: Job, after: Job, *, same_lease: bool = False) -> bool:
         """Writes what differs between the two. False: that very change is there already."""
         current = self._jobs.get((before.tenant, before.job_id))
         stands_still = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
         if current is not None and after.events != before.events:
             stands_still = stands_still and current.events.last_seq == before.events.last_seq
+        if current is not None and same_lease:
+            stands_still = stands_still and current.lease_expires_at == before.lease_expires_at
         if current is None or not stands_still:
             if current is not None and current == after:
                 return False
@@ -167,7 +169,7 @@ class MemoryJobs:
                 buckets={**was.buckets, bucket: was.buckets.get(bucket, 0) + 1},
             )
         if delta.lifecycle is not None:
-            now = replace(now, lifecycle=delta.lifecycle, lifecycle_at=delta.at)
+            now = replace(now, lifecycle=delta.lifecycle, lifecycle_at=delta.at, reason=delta.reason)
         self._metrics[delta.plugin, delta.tool] = now
 
 

@@ -399,6 +399,20 @@ def test_an_end_that_does_not_know_of_the_cancel_is_stale(storage: Storage, job:
     assert counted(storage, job).succeeded == 0
 
 
+@pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.CANCELLING])
+def test_a_worker_that_extended_its_lease_since_is_not_lost(storage: Storage, job: Job, status: JobStatus) -> None:
+    held = written(storage, in_status(job, status))
+    beaten = storage.another().heartbeat(held, now=LATER, lease_expires_at=LEASE + timedelta(seconds=1), progress=None)
+    lost = steps.lost(held, now=LATER)
+    with pytest.raises(StaleJob) as caught:
+        storage.store.settle(held, lost, ending_delta(held, lost))
+    assert stale(caught, beaten)
+    assert counted(storage, job).failed == 0
+    after = succeeded(beaten)
+    storage.store.settle(beaten, after, ending_delta(beaten, after))
+    assert stored(storage, job) == after
+
+
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_a_final_status_never_changes(storage: Storage, job: Job, status: JobStatus) -> None:
     final = written(storage, in_status(job, status))
@@ -463,6 +477,7 @@ def test_counters_of_many_environments_add_up_by_tool(storage: Storage, tenant: 
         (JobStatus.TIMED_OUT, ErrorCode.TIMEOUT, LifecycleState.FAILED),
         (JobStatus.CANCELLED, ErrorCode.CANCELLED, LifecycleState.INITIALIZED),
         (JobStatus.FAILED, ErrorCode.INVALID_INPUT, LifecycleState.INITIALIZED),
+        (JobStatus.FAILED, ErrorCode.PLUGIN_UNAVAILABLE, LifecycleState.UNAVAILABLE),
     ],
 )
 def test_each_outcome_has_its_counter_and_leaves_the_state_by_whose_fault_it_was(
@@ -475,6 +490,15 @@ def test_each_outcome_has_its_counter_and_leaves_the_state_by_whose_fault_it_was
     counts = {one: getattr(metrics, one) for one in FINAL}
     assert counts == {**dict.fromkeys(FINAL, 0), JobStatus.SUCCEEDED: 1, status: 1}
     assert (metrics.lifecycle, metrics.last_ms, metrics.last_used) == (state, 2.0, LATER)
+
+
+def test_why_a_plugin_is_unavailable_is_told_until_it_works_again(storage: Storage, job: Job) -> None:
+    unavailable = JobStatus.FAILED, ErrorCode.PLUGIN_UNAVAILABLE, 1.0, "needs torch: not installed"
+    storage.store.create(job, MetricsDelta(job.plugin, job.tool, 0, NOON, *unavailable))
+    assert counted(storage, job).reason == "needs torch: not installed"
+    other = replace(job, job_id=str(ULID()))
+    storage.store.create(other, MetricsDelta(job.plugin, job.tool, 0, LATER, JobStatus.SUCCEEDED, None, 1.0))
+    assert (counted(storage, job).lifecycle, counted(storage, job).reason) == (LifecycleState.INITIALIZED, None)
 
 
 # --- Leases ---

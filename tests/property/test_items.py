@@ -157,6 +157,7 @@ deltas = st.builds(
     status=st.sampled_from(sorted(FINAL)),
     error=st.none() | st.sampled_from(ErrorCode),
     elapsed_ms=st.none() | milliseconds,
+    reason=st.none() | st.just("LookupError: no such model"),
 )
 
 
@@ -184,4 +185,5 @@ def test_counters_come_to_the_same_in_items_and_in_memory(changes: list[tuple[Me
         for field in ("succeeded", "failed", "timed_out", "cancelled", "in_flight", "executed", "buckets"):
             assert getattr(metrics, field) == getattr(expected[tool], field)
         assert abs(metrics.total_ms - expected[tool].total_ms) < 0.001
-        assert (metrics.last_used, metrics.lifecycle_at) == (expected[tool].last_used, expected[tool].lifecycle_at)
+        for field in ("last_used", "lifecycle_at", "reason"):
+            assert getattr(metrics, field) == getattr(expected[tool], field)

@@ -10,7 +10,7 @@ from ulid import ULID
 
 from interlock.documents import Documents
 from interlock.domain import job as jobs
-from interlock.domain.errors import AlreadyFinished, NotFinished, NotFound, ServiceUnavailable
+from interlock.domain.errors import AlreadyFinished, ErrorCode, ErrorInfo, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.idempotency import IdempotencyClaim, hash_request, hash_text
 from interlock.domain.job import Job
@@ -194,7 +194,12 @@ def ending_delta(before: Job, after: Job) -> MetricsDelta:
         status=after.status,
         error=after.error.code if after.error else None,
         elapsed_ms=after.execution_time_ms,
+        reason=_why_unavailable(after.error),
     )
+
+
+def _why_unavailable(error: ErrorInfo | None) -> str | None:
+    return str(error.details["reason"]) if error and error.code is ErrorCode.PLUGIN_UNAVAILABLE else None
 
 
 def starting_delta(job: Job, now: datetime) -> MetricsDelta:

@@ -90,7 +90,7 @@ class PluginRegistry:
         return previous
 
     def record(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
-        """Moves the plugin to INITIALIZED or FAILED, or back to where it was when the fault is not its own, and
+        """Moves the plugin to where the outcome leaves it, or back to where it was when the fault is not its own, and
         publishes the execution's metrics."""
         name = call.plugin.name
         self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error_code) or previous)
@@ -126,8 +126,11 @@ class PluginRegistry:
         # Tools of an earlier version count for the plugin all the same: the counters equal the jobs.
         total = ExecutionMetrics.sum(by_tool.values())
         available = manifest.available and not (finding and finding.unavailable)
+        state = _state(available, total)
         reason = manifest.reason or (finding.reason if finding else None)
-        return PluginHealth(manifest, _state(available, total), total, {**tools, **by_tool}, reason)
+        if available and state is LifecycleState.UNAVAILABLE:
+            reason = total.reason
+        return PluginHealth(manifest, state, total, {**tools, **by_tool}, reason)
 
     @cached_property
     def _findings(self) -> Mapping[str, Finding]:

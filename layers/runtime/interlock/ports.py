@@ -82,8 +82,8 @@ class JobStore(Protocol):
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         """Writes a final status and its counters in one transaction; a job with a `key_limit` counts no longer as one
-        of its key's. Raises `StaleJob` unless the job is still in `before`'s status and attempt, and no event was added
-        to it since: a job is settled once."""
+        of its key's. Raises `StaleJob` unless the job is still in `before`'s status and attempt, its lease is the same,
+        and no event was added to it since: a job is settled once, and none whose worker goes on."""
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         """A page of jobs, newest first, older than `before_id`, and the id to go on from (None: no more)."""

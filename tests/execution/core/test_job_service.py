@@ -404,6 +404,17 @@ def test_a_worker_that_ends_its_job_while_it_is_settled_has_the_last_word(at: Se
     assert at.counted() == {"succeeded": 1}
 
 
+def test_a_worker_that_wakes_up_while_its_job_is_settled_keeps_it(at: Setting) -> None:
+    """Else its tool would run on, for up to a heartbeat, in a job that has ended."""
+    job = claimed(at, at.submit())
+    at.clock.advance(16)
+    lease = at.clock() + timedelta(seconds=15)
+    at.race("settle", lambda: at.store.heartbeat(job, now=at.clock(), lease_expires_at=lease, progress=None))
+    assert at.service.get("acme", job.job_id) == at.stored(job)
+    assert at.stored(job).status is JobStatus.RUNNING
+    assert at.counted() == {"in_flight": 1}
+
+
 def test_a_job_that_is_asked_to_stop_while_it_is_settled_is_settled_all_the_same(at: Setting) -> None:
     job = claimed(at, at.submit())
     at.clock.advance(16)

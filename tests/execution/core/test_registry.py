@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
+from tests.fakes.sandbox import answered, echoes
 from tests.fakes.world import World
 
 from interlock.domain.errors import ErrorCode, InvalidInput, PluginUnavailable, UnknownPlugin, UnknownTool
@@ -140,6 +141,25 @@ def test_a_plugin_with_a_job_in_flight_is_running(world: World) -> None:
     count(world, JobStatus.FAILED, error=ErrorCode.TIMEOUT)
     count(world, None, elapsed_ms=None, in_flight=1)
     assert world.core.registry.health("ocr").state is LifecycleState.RUNNING
+
+
+def test_a_plugin_that_could_not_be_loaded_for_its_last_run_is_unavailable_until_one_is_good(
+    world_of: Callable[..., World],
+) -> None:
+    world = world_of(a_plugin("echo", a_tool("say")))
+
+    def health() -> tuple[Any, Any]:
+        body = world.request("GET", "/v1/plugins/echo/health").body
+        return body["state"], body["reason"]
+
+    world.sandbox.script = lambda _: answered("unavailable", "LookupError: no such model")
+    for _ in range(2):
+        assert world.execute().error["code"] == "plugin_unavailable"
+        assert health() == ("UNAVAILABLE", "LookupError: no such model")
+    assert world.request("GET", "/v1/plugins").body["unavailable"] == 1
+    world.sandbox.script = echoes
+    assert world.execute().status == 200
+    assert health() == ("INITIALIZED", None)
 
 
 @pytest.mark.parametrize(

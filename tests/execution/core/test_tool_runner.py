@@ -303,7 +303,7 @@ ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
     (answered("succeeded", {}), LifecycleState.FAILED, JobStatus.FAILED),
     (answered("exception", {"exception": "E", "message": ""}), LifecycleState.FAILED, JobStatus.FAILED),
     (answered("invalid_input", {"message": "", "errors": []}), None, JobStatus.FAILED),
-    (answered("unavailable", "x"), None, JobStatus.FAILED),
+    (answered("unavailable", "x"), LifecycleState.UNAVAILABLE, JobStatus.FAILED),
     (Crashed(pid=1, exit_code=1, signal=None, while_loading=False), LifecycleState.FAILED, JobStatus.FAILED),
     (TimedOut(pid=1, how="killed", while_loading=False), LifecycleState.FAILED, JobStatus.TIMED_OUT),
     (MemoryExceeded(pid=1, resident_mb=1), LifecycleState.FAILED, JobStatus.FAILED),

@@ -15,9 +15,8 @@ from interlock.domain.lifecycle import (
 )
 
 REFUSED = {
-    # A plugin that runs cannot start once more, and only a load can find it unavailable.
+    # A plugin that runs cannot start once more.
     ("RUNNING", "RUNNING"),
-    ("RUNNING", "UNAVAILABLE"),
     # To be INITIALIZED or FAILED it must have run.
     ("LOADED", "INITIALIZED"),
     ("LOADED", "FAILED"),
@@ -28,8 +27,7 @@ REFUSED = {
     ("FAILED", "LOADED"),
     ("FAILED", "INITIALIZED"),
     ("FAILED", "FAILED"),
-    # What cannot be loaded cannot run; a load that succeeds brings it back.
-    ("UNAVAILABLE", "RUNNING"),
+    # A load that succeeds brings it back.
     ("UNAVAILABLE", "INITIALIZED"),
     ("UNAVAILABLE", "FAILED"),
     ("UNAVAILABLE", "UNAVAILABLE"),
@@ -69,4 +67,5 @@ def test_a_success_initializes() -> None:
 
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_only_the_plugins_own_faults_fail_it(code: ErrorCode) -> None:
-    assert verdict(code) is (LifecycleState.FAILED if code in OWN_FAULTS else None)
+    unloaded = LifecycleState.UNAVAILABLE if code is ErrorCode.PLUGIN_UNAVAILABLE else None
+    assert verdict(code) is (LifecycleState.FAILED if code in OWN_FAULTS else unloaded)

@@ -86,7 +86,7 @@ def job_to_item(job: Job) -> Item:
     }
     if job.lease_expires_at is not None:
         item["by_lease"] = f"LEASE#{shard_of(job.job_id, LEASE_SHARDS)}"
-        item["lease_expires_at"] = _epoch_ms(job.lease_expires_at)
+        item["lease_expires_at"] = epoch_ms(job.lease_expires_at)
     return _present(item)
 
 
@@ -137,7 +137,7 @@ def progress_to_item(progress: Progress | None) -> Item | None:
 
 def epoch_ms(moment: datetime) -> int:
     """Milliseconds since 1970: how leases are kept, so that an index orders them."""
-    return _epoch_ms(moment)
+    return round(moment.timestamp() * 1000)
 
 
 def _progress(progress: Progress) -> Item:
@@ -202,6 +202,7 @@ def metrics_latest(delta: MetricsDelta) -> Item:
     if delta.lifecycle is not None:
         latest["lifecycle"] = delta.lifecycle.value
         latest["lifecycle_at"] = rfc3339(delta.at)
+        latest["reason"] = delta.reason
     return latest
 
 
@@ -227,6 +228,7 @@ def _metrics(item: Mapping[str, Any]) -> ExecutionMetrics:
         last_used=_from_time(item.get("last_used")),
         lifecycle=LifecycleState(lifecycle) if lifecycle else None,
         lifecycle_at=_from_time(item.get("lifecycle_at")),
+        reason=item.get("reason"),
         buckets={
             int(name.removeprefix("bucket_")): int(count) for name, count in item.items() if name.startswith("bucket_")
         },
@@ -288,10 +290,6 @@ def _time(moment: datetime | None) -> str | None:
 
 def _from_time(text: str | None) -> datetime | None:
     return from_rfc3339(text) if text else None
-
-
-def _epoch_ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
 
 
 def _from_epoch_ms(value: Decimal | None) -> datetime | None:

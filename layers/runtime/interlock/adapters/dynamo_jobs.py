@@ -39,6 +39,7 @@ SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
 UNDER_ITS_LIMIT = "attribute_not_exists(#used) OR #used < :limit"
 STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
 NO_EVENT_SINCE = "#event_seq = :was_event_seq"
+SAME_LEASE = "#lease_expires_at = :was_lease_expires_at"
 
 _to_value = TypeSerializer().serialize
 _from_value = TypeDeserializer().deserialize
@@ -156,10 +157,17 @@ class DynamoJobs:
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         # The job's end and its counters are one transaction: a crash between the two cannot part them, and of two
-        # who settle the same job (worker, reader, canceller, schedule) one wins and counts.
+        # who settle the same job (worker, reader, canceller, schedule) one wins and counts. A worker that has woken up
+        # and extended its lease since is not taken for lost: its tool would run on in a job that has ended.
+        update = self._update(before, after, SAME_STATUS_AND_ATTEMPT)
+        if before.lease_expires_at is not None:
+            update["ConditionExpression"] += f" AND {SAME_LEASE}"
+            update["ExpressionAttributeNames"]["#lease_expires_at"] = "lease_expires_at"
+            lease = {":was_lease_expires_at": items.epoch_ms(before.lease_expires_at)}
+            update["ExpressionAttributeValues"] |= _serialized(lease)
         slot = None if before.key_limit is None else self._slots(before, -1)
         try:
-            self._transact({"Update": self._update(before, after, SAME_STATUS_AND_ATTEMPT)}, delta, slot=slot)
+            self._transact({"Update": update}, delta, slot=slot)
         except StaleJob as error:
             if error.current != after:
                 raise

@@ -9,7 +9,7 @@ from interlock.domain.errors import PLUGIN_FAULTS, ErrorCode
 
 class LifecycleState(StrEnum):
     """LOADED: known, not run yet. INITIALIZED: its last run was good. RUNNING: a run is on.
-    FAILED: its last run ended by its own fault. UNAVAILABLE: it cannot be loaded."""
+    FAILED: its last run ended by its own fault. UNAVAILABLE: it cannot be loaded, or could not be for its last run."""
 
     LOADED = "LOADED"
     INITIALIZED = "INITIALIZED"
@@ -25,9 +25,10 @@ TRANSITIONS: Mapping[LifecycleState, frozenset[LifecycleState]] = MappingProxyTy
         LifecycleState.LOADED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
         LifecycleState.INITIALIZED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
         # A caller's bad input or a cancel leaves the state as it was before the run, whichever that was.
-        LifecycleState.RUNNING: _REST,
+        LifecycleState.RUNNING: _REST | {LifecycleState.UNAVAILABLE},
         LifecycleState.FAILED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
-        LifecycleState.UNAVAILABLE: frozenset({LifecycleState.LOADED}),
+        # What failed to load for one run (a model that was not there) is loaded anew for the next.
+        LifecycleState.UNAVAILABLE: frozenset({LifecycleState.LOADED, LifecycleState.RUNNING}),
     }
 )
 
@@ -47,7 +48,10 @@ def advance(current: LifecycleState, to: LifecycleState) -> LifecycleState:
 
 
 def verdict(error: ErrorCode | None) -> LifecycleState | None:
-    """Where a finished run leaves the plugin: INITIALIZED on success, FAILED by its own fault, None: as it was."""
+    """Where a finished run leaves the plugin: INITIALIZED on success, FAILED by its own fault, UNAVAILABLE when it was
+    not to be loaded, None: as it was."""
     if error is None:
         return LifecycleState.INITIALIZED
+    if error is ErrorCode.PLUGIN_UNAVAILABLE:
+        return LifecycleState.UNAVAILABLE
     return LifecycleState.FAILED if error in PLUGIN_FAULTS else None

@@ -52,6 +52,8 @@ class MetricsDelta:
     status: JobStatus | None = None
     error: ErrorCode | None = None
     elapsed_ms: float | None = None
+    reason: str | None = None
+    """Why the plugin could not be loaded."""
 
     @property
     def lifecycle(self) -> LifecycleState | None:
@@ -75,6 +77,7 @@ class ExecutionMetrics:
     last_used: datetime | None = None
     lifecycle: LifecycleState | None = None
     lifecycle_at: datetime | None = None
+    reason: str | None = None
     buckets: Mapping[int, int] = field(default_factory=dict)
 
     def count(self, status: JobStatus) -> int:
@@ -120,5 +123,6 @@ class ExecutionMetrics:
             last_used=used.last_used,
             lifecycle=moved.lifecycle,
             lifecycle_at=moved.lifecycle_at,
+            reason=moved.reason,
             buckets=buckets,
         )
