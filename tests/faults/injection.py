@@ -78,7 +78,7 @@ def _whole(result: Any) -> Any:
     return iter(list(result)) if isinstance(result, Iterator) else result
 
 
-READS = frozenset({"GetItem", "Query", "GET"})
+READS = frozenset({"GetItem", "Query", "GET", "HEAD"})
 
 
 class Fault(StrEnum):

@@ -1,6 +1,7 @@
 """The paths on which each call may go wrong: what happens before, on the path itself, beside it, and when clients try
 again after it."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ LARGE = 20_000
 """Characters that make a document too large for the table's item."""
 
 # What the steps of a path ask for: requests as they are sent to the table and the bucket, and calls of the workflow.
-START, STOP, FETCH, STORE = "workflow.start", "workflow.stop", "GET", "PUT"
+START, STOP, FETCH, STORE, LOOK = "workflow.start", "workflow.stop", "GET", "PUT", "HEAD"
 PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
 BEAT = UPDATE
 SUBMIT = (STORE, PUT, START)
@@ -99,6 +100,31 @@ class SynchronousLong(CrashPath):
 
     def after_call(self, system: System) -> Callable[[str], None]:
         return lambda name: system.place.file("beat").touch() if name == BEAT else None
+
+
+class SynchronousUpload(CrashPath):
+    """Of an input that names an uploaded file."""
+
+    name = "synchronous, with an upload"
+    calls: tuple[str, ...] = (LOOK, TRANSACT, FETCH, TRANSACT)
+    prefer, status = "", 200
+
+    def before(self, healthy: System) -> None:
+        healthy.place.file("upload").write_text(json.dumps(healthy.upload("read me")))
+
+    def drive(self, system: System) -> None:
+        system.execute("read", prefer=self.prefer, file=json.loads(system.place.file("upload").read_text()))
+        system.engine.run()
+
+    def again(self, healthy: System) -> None:
+        if not answered(healthy, self.status):
+            self.drive(healthy)
+
+
+class AsynchronousUpload(SynchronousUpload):
+    name = "asynchronous, with an upload"
+    calls: tuple[str, ...] = (LOOK, PUT, START, GET, TRANSACT, FETCH, TRANSACT)
+    prefer, status = ASYNC, 202
 
 
 class SynchronousOverLimit(CrashPath):
@@ -303,11 +329,13 @@ PATHS: dict[str, CrashPath] = {
     for path in (
         Synchronous(),
         SynchronousLong(),
+        SynchronousUpload(),
         SynchronousOverLimit(),
         SynchronousKeyed(),
         Asynchronous(),
         AsynchronousRetried(),
         AsynchronousKeyed(),
+        AsynchronousUpload(),
         SettledBySchedule(),
         SettledByReader(),
         CancelPending(),

@@ -19,6 +19,7 @@ from interlock.bootstrap import Core, Settings
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
 from interlock.domain.times import utc_now
+from interlock.domain.uploads import Upload
 from interlock.http.app import HttpApp
 from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
@@ -168,6 +169,14 @@ class System:
         headers = {"Prefer": prefer, "Idempotency-Key": key}
         body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.place.record), **input}}
         return self.call("POST", "/v1/execute", body, {name: value for name, value in headers.items() if value})
+
+    def upload(self, text: str) -> dict[str, str]:
+        """An uploaded file, as an input names it."""
+        content = text.encode()
+        upload = Upload.new("text/plain", len(content), self.clock())
+        bucket = client("s3", self.place.url)
+        bucket.put_object(Bucket=BUCKET, Key=upload.key(TENANT), Body=content, ContentType=upload.content_type)
+        return {"upload_id": upload.id}
 
     def cancel(self, job_id: str) -> Answer:
         return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})

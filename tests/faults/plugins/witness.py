@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from interlock.plugin import Plugin, ToolContext, tool
+from interlock.plugin import FilePath, Plugin, ToolContext, tool
 
 
 class Work(BaseModel):
@@ -20,6 +20,12 @@ class Work(BaseModel):
     wait_for: str = ""
     size: int = 1
     padding: str = ""
+
+
+class Reading(Work):
+    """`file`: what it reads."""
+
+    file: FilePath
 
 
 class Done(BaseModel):
@@ -40,6 +46,14 @@ class Witness(Plugin):
             time.sleep(0.005)
         _record(input, context, "done")
         return Done(text="x" * input.size)
+
+    @tool(timeout_s=60)
+    def read(self, input: Reading, context: ToolContext) -> Done:
+        """Returns what an uploaded file says."""
+        _record(input, context, "began")
+        text = input.file.read_text()
+        _record(input, context, "done")
+        return Done(text=text)
 
     @tool(timeout_s=0.2)
     def oversleep(self, input: Work, context: ToolContext) -> Done:
