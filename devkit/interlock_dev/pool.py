@@ -62,7 +62,8 @@ class Pool:
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
         self._waiting: deque[Future[Environment]] = deque()
-        self._starting = 0
+        self._starting = 0  # those whose turn has not come included
+        self._loading = 0
         self._changed_at = 0.0
         self._run_s = 0.0
         self._stale: set[Environment] = set()
@@ -88,7 +89,7 @@ class Pool:
     def warm(self) -> Future[None]:
         """Starts one environment ahead of the first request. The future ends with its start, however that went."""
         with self._lock:
-            return self._begin()
+            return self._begin(ahead=True)
 
     def recycle(self) -> None:
         """Replaces all environments: idle ones now, busy ones when their request is done."""
@@ -96,7 +97,7 @@ class Pool:
             idle, self._idle = self._idle, []
             self._stale = self._all - set(idle)
             if not self._closed:
-                self._begin()
+                self._begin(ahead=True)
         for environment in idle:
             self._discard(environment)
 
@@ -151,7 +152,7 @@ class Pool:
             with self._lock:
                 # One is kept warm, so that the request after a crash does not wait for a start.
                 if not (self._all or self._closed):
-                    self._begin()
+                    self._begin(ahead=True)
 
     def _give(self, environment: Environment) -> None:
         if self._waiting:
@@ -168,27 +169,38 @@ class Pool:
         if stalled or long_queue or not size:
             self._begin()
 
-    def _begin(self) -> Future[None]:
+    def _begin(self, *, ahead: bool = False) -> Future[None]:
         environment = self._create()
         self._all.add(environment)
         self._starting += 1
         self._changed_at = time.monotonic()
-        return self._starter.submit(self._start, environment)
+        return self._starter.submit(self._start, environment, ahead=ahead)
 
-    def _start(self, environment: Environment) -> None:
+    def _start(self, environment: Environment, *, ahead: bool) -> None:
+        with self._lock:
+            # Those who waited for it may have been served by others by now.
+            if not ahead and self._loading >= len(self._waiting):
+                self._starting -= 1
+                self._all.discard(environment)
+                return
+            self._loading += 1
         try:
             environment.start()
         except InitFailed as failed:
             self._discard(environment)
             with self._lock:
-                self._starting -= 1
+                self._started()
                 if self._waiting:
                     self._waiting.popleft().set_exception(failed)
                 self._grow()
         else:
             with self._lock:
-                self._starting -= 1
+                self._started()
             self._release(environment)
+
+    def _started(self) -> None:
+        self._starting -= 1
+        self._loading -= 1
 
     def _discard(self, environment: Environment) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ class FakeEnvironment:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self.number = len(fleet.made)
-        self.closed = False
+        self.started = self.closed = False
         self.busy = threading.Event()
         self.release = threading.Event()
         fleet.made.append(self)
@@ -26,6 +26,7 @@ class FakeEnvironment:
     def start(self) -> None:
         if self._fleet.starts_fail:
             raise InitFailed(failure("Runtime.ImportModuleError", "No module named 'nothing'"))
+        self.started = True
 
     def invoke(self, payload: bytes) -> Invocation:
         event = json.loads(payload)

@@ -1,6 +1,7 @@
 """A pool gives every request an environment of its own, grows with the load and keeps none that broke."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -44,6 +45,10 @@ def held(pool: Pool, requests: ThreadPoolExecutor) -> Future[Invocation]:
     return requests.submit(pool.invoke, b'{"hold": true}')
 
 
+def all_are_busy(fleet: Fleet, count: int) -> None:
+    eventually(lambda: [environment.busy.is_set() for environment in fleet.made] == [True] * count)
+
+
 def test_one_environment_serves_requests_that_follow_each_other(pool: Pool, fleet: Fleet) -> None:
     assert [pool.invoke(b"{}").payload for _ in range(5)] == [b"0"] * 5
     assert len(fleet.made) == 1
@@ -51,7 +56,7 @@ def test_one_environment_serves_requests_that_follow_each_other(pool: Pool, flee
 
 def test_an_environment_is_never_given_to_two_requests(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     futures = [held(pool, requests) for _ in range(LIMIT)]
-    eventually(lambda: len(fleet.made) == LIMIT)
+    all_are_busy(fleet, LIMIT)
     for environment in fleet.made:
         environment.release.set()
     assert {future.result(5).payload for future in futures} == {b"0", b"1", b"2"}
@@ -69,9 +74,26 @@ def test_it_grows_to_its_limit_and_the_rest_waits_its_turn(
     assert all(future.result(5).error is None for future in futures)
 
 
+def test_a_start_that_nobody_waits_for_any_more_is_not_made(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+    with ThreadPoolExecutor(1) as starter:
+        pool = Pool(fleet.create, starter, limit=LIMIT)
+        busy = held(pool, requests)
+        eventually(lambda: bool(fleet.made) and fleet.made[0].busy.is_set())
+        others_start = threading.Event()
+        starter.submit(others_start.wait, 10)
+        waiting = requests.submit(pool.invoke, b"{}")
+        eventually(lambda: len(fleet.made) == 2)
+        fleet.made[0].release.set()
+        assert (busy.result(5).payload, waiting.result(5).payload) == (b"0", b"0")
+        others_start.set()
+        starter.submit(lambda: None).result(5)
+        assert [environment.started for environment in fleet.made] == [True, False]
+        pool.close()
+
+
 def test_the_environment_used_last_is_used_next(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     futures = [held(pool, requests), held(pool, requests)]
-    eventually(lambda: len(fleet.made) == 2)
+    all_are_busy(fleet, 2)
     fleet.made[1].release.set()
     eventually(lambda: any(future.done() for future in futures))
     fleet.made[0].release.set()
@@ -107,7 +129,7 @@ def test_every_request_gets_an_answer_when_no_start_succeeds(
 def test_a_request_waits_no_longer_than_it_may(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     for _ in range(LIMIT):
         held(pool, requests)
-    eventually(lambda: len(fleet.made) == LIMIT)
+    all_are_busy(fleet, LIMIT)
     with pytest.raises(Throttled):
         pool.invoke(b"{}", wait_s=0.05)
     for environment in fleet.made:
