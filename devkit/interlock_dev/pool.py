@@ -16,7 +16,10 @@ MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
 """Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
 
 STALL_S = 0.2
-"""A pool in which requests wait and for this long none has ended gets one environment more."""
+"""A pool in which requests wait and for this long none has ended gets one environment more; for longer, up to"""
+
+LONGEST_STALL_S = 1.0
+"""this, where requests take longer: on a busy machine all do, and a start would make it busier."""
 
 START_S = 2.0
 """About what a start takes when processors are busy: requests that would wait longer than this are worth one."""
@@ -164,7 +167,7 @@ class Pool:
         size, waiting = len(self._all), len(self._waiting)
         if self._closed or self._starting >= waiting or size >= self._limit:
             return
-        stalled = time.monotonic() - self._changed_at >= STALL_S
+        stalled = time.monotonic() - self._changed_at >= min(max(STALL_S, 3 * self._run_s), LONGEST_STALL_S)
         long_queue = waiting * self._run_s / max(1, size) > START_S and size < _BUSY_PROCESSORS
         if stalled or long_queue or not size:
             self._begin()
