@@ -22,7 +22,7 @@ from interlock_dev.local_client import FINAL, Answer, Client, local_stack
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = [f"soak_{letter}" for letter in "abcde"]
-EXECUTIONS = int(os.environ.get("INTERLOCK_SOAK_EXECUTIONS", "300"))
+EXECUTIONS = int(os.environ.get("INTERLOCK_SOAK_EXECUTIONS", "200"))
 CONCURRENCY = 16
 PATIENCE_S = 60 + EXECUTIONS / 4
 

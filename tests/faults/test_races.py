@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
 
 THOUSAND = 1000
 SOME = 300
-ON_MOTO = 100
+ON_MOTO = 50
 
 ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "100"))
 """Each takes 30 ms and more."""

@@ -71,7 +71,7 @@ OPERATIONS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
 def test_a_narrowed_table_gives_every_answer_of_a_whole_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)

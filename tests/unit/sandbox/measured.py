@@ -4,6 +4,7 @@ A zygote saves what it has when it ends. A worker is killed, so it saves when a 
 """
 
 import os
+from typing import Any
 
 import coverage
 
@@ -17,5 +18,12 @@ def save() -> None:
         current.save()
 
 
+def _unlocked(current: Any) -> None:
+    """coverage.py locks its data at each call, in Python. A stop that is raised just then would leave it locked, and
+    the worker waiting for itself."""
+    for one in (current._collector, *current._collector.tracers):
+        one.lock_data = one.unlock_data = lambda: None
+
+
 if STARTED_BY and coverage.Coverage.current() is None:
-    coverage.process_startup()
+    _unlocked(coverage.process_startup())
