@@ -4,6 +4,7 @@ import argparse
 import base64
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     root = Project.find(Path.cwd()).root
     image = base64.b64encode((root / "tests" / "images" / "page.png").read_bytes()).decode()
-    with local_stack(root, root / ".interlock" / "bench.log", "--plugin", str(bench_cancel.PLUGIN)) as (client, _):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_stack(
+            root,
+            root / ".interlock" / "bench.log",
+            *("--plugin", str(bench_cancel.PLUGIN)),
+            program=("-m", "interlock_dev.bench_stack", folder),
+        ) as (client, _),
+    ):
         # Interleaved, round by round: what else the machine does meets all rows alike.
         rows: dict[str, Callable[[], object]] = {
             "GET /v1/health (gateway and runtime alone)": lambda: client.call("GET", "/v1/health"),
@@ -47,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         throughput = _throughput(client, image)
         _print(measured)
         console.print(f"{JOBS} asynchronous jobs at concurrency {CONCURRENCY}: {throughput:.1f} jobs/s")
-        console.print(bench_cancel.table(bench_cancel.measure(client, options.cancels)))
+        console.print(bench_cancel.table(bench_cancel.measure(client, Path(folder), options.cancels)))
     return 0
 
 

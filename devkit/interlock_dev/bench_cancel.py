@@ -4,20 +4,17 @@ import os
 import random
 import select
 import statistics
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from math import floor
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
+from interlock_dev import bench_stack
 from interlock_dev.local_client import FINAL, Client
 
 PLUGIN = Path(__file__).with_name("bench_plugin.py")
@@ -39,20 +36,17 @@ START_LIMIT_S = GONE_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """`gone_s` after the request the process was gone. `told_early`: the job was `cancelled` before that."""
+    """`gone_s` after the request the process was gone. `told_early`: `cancelled` was written before that."""
 
     gone_s: float
     told_early: bool
 
 
-def measure(client: Client, count: int) -> dict[str, list[Cancel]]:
-    """Cancels `count` jobs of each tool, some at a time, while `LOAD` other jobs run."""
-    with tempfile.TemporaryDirectory() as folder, _load(client), ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [
-            (tool, pool.submit(_cancel, client, tool, Path(folder, f"{tool}-{number}")))
-            for number in range(count)
-            for tool in LIMITS_S
-        ]
+def measure(client: Client, folder: Path, count: int) -> dict[str, list[Cancel]]:
+    """Cancels `count` jobs of each tool, some at a time, while `LOAD` other jobs run, on a stack that was started as
+    `bench_stack` for this folder."""
+    with _load(client), ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [(tool, pool.submit(_cancel, client, tool, folder)) for _ in range(count) for tool in LIMITS_S]
         return {tool: [cancel.result() for name, cancel in asked if name == tool] for tool in LIMITS_S}
 
 
@@ -84,15 +78,15 @@ def _loading_job(client: Client) -> str:
     return job_id
 
 
-def _cancel(client: Client, tool: str, pid_file: Path) -> Cancel:
-    job_id = client.submit("cancellable", tool, {"pid_file": str(pid_file)})
-    process = os.pidfd_open(_pid(pid_file))
+def _cancel(client: Client, tool: str, folder: Path) -> Cancel:
+    job_id = client.submit("cancellable", tool, {"folder": str(folder)})
+    process = os.pidfd_open(_pid(folder / job_id))
     # The cancel comes anywhere between two heartbeats; the second one brings it to the worker.
     time.sleep(random.uniform(0, HEARTBEAT_S))  # noqa: S311 - protects nothing
     try:
         with ThreadPoolExecutor(1) as pool:
             gone = pool.submit(_gone_at, process)
-            asked_at = time.time()
+            asked_at = time.monotonic()
             answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")
             if answer.status != 202:
                 raise RuntimeError(f"the cancel was answered with {answer.status}: {answer.body}")
@@ -101,14 +95,9 @@ def _cancel(client: Client, tool: str, pid_file: Path) -> Cancel:
             time.sleep(POLL_S)
         if job["status"] != "cancelled":
             raise RuntimeError(f"the job that was cancelled is {job['status']}")
-        return Cancel(gone_at - asked_at, _written_at(job) < floor(gone_at * 1000) / 1000)
+        return Cancel(gone_at - asked_at, told_early=bench_stack.ran_when_cancelled(folder, job_id))
     finally:
         os.close(process)
-
-
-def _written_at(job: Mapping[str, Any]) -> float:
-    """The worker's own time from just before it wrote `cancelled`, by this machine's clock in whole milliseconds."""
-    return datetime.fromisoformat(job["completed_at"]).timestamp()
 
 
 def _pid(file: Path) -> int:
@@ -126,13 +115,13 @@ def _gone_at(process: int) -> float:
     poll.register(process, select.POLLIN)
     if not poll.poll(GONE_LIMIT_S * 1000):
         raise TimeoutError("the process goes on")
-    return time.time()
+    return time.monotonic()
 
 
 def table(measured: dict[str, list[Cancel]]) -> Table:
     """Both distributions."""
     found = Table(box=None, padding=(0, 3, 0, 0))
-    for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "longest ms", "in time", "told before gone"):
+    for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "max ms", "in time", "told early"):
         found.add_column(column, justify="right", no_wrap=True)
     for tool, cancels in measured.items():
         found.add_row(tool, *_cells(cancels, LIMITS_S[tool]))

@@ -15,9 +15,9 @@ WORK_STEPS, WORK_S = 100, 0.01
 
 
 class Where(BaseModel):
-    """A file that the tool writes its process id to."""
+    """A folder. The tool writes its process id to a file there that is named after the job."""
 
-    pid_file: Path
+    folder: Path
 
 
 class Nothing(BaseModel):
@@ -41,16 +41,16 @@ class Cancellable(Plugin):
         return Nothing()
 
     @tool(timeout_s=300)
-    def yields(self, input: Where, _: ToolContext) -> Nothing:
+    def yields(self, input: Where, context: ToolContext) -> Nothing:
         """Ends when it is asked to."""
-        _tell_pid(input.pid_file)
+        _tell_pid(input.folder / context.job_id)
         while True:
             time.sleep(0.1)
 
     @tool(timeout_s=300)
-    def stubborn(self, input: Where, _: ToolContext) -> Nothing:
+    def stubborn(self, input: Where, context: ToolContext) -> Nothing:
         """In native code that never returns to the interpreter."""
-        _tell_pid(input.pid_file)
+        _tell_pid(input.folder / context.job_id)
         collections.deque(itertools.repeat(0), maxlen=0)
         return Nothing()
 

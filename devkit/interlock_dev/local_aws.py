@@ -39,7 +39,7 @@ class LocalAws:
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
-        aws = Iam(_OneAtATime(DomainDispatcherApplication(create_backend_app)), policies)
+        aws = Iam(OneAtATime(DomainDispatcherApplication(create_backend_app)), policies)
         moto = PresignedUrls(aws, dict.fromkeys((OWNER, *policies), SECRET_KEY))
         self.lambda_api = LambdaApi(moto, functions)
         self._server = HttpServer(self.lambda_api, listener, handler=_MotoHandler)
@@ -57,7 +57,7 @@ class _MotoHandler(QuietHandler, MotoRequestHandler):  # type: ignore[misc]  # m
     """moto's own, which keeps the spelling of S3's metadata."""
 
 
-class _OneAtATime:
+class OneAtATime:
     """WSGI middleware: a lock for each service that needs one. It is held neither while a request is read nor while
     its answer is written. All other services answer side by side."""
 

@@ -70,7 +70,7 @@ def watch_functions(hand: Hand) -> None:
 def watch_table(hand: Hand) -> None:
     from interlock_dev import local_aws
 
-    app: Any = local_aws._OneAtATime
+    app: Any = local_aws.OneAtATime
     answer = app.__call__
 
     def watched(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

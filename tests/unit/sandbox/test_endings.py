@@ -1,8 +1,10 @@
 """Each ending, by the simplest code that leads to it; and what comes first when two things happen at once."""
 
+import os
 import threading
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -302,6 +304,15 @@ def test_what_a_callback_raises_ends_the_run(bench: Bench) -> None:
     with pytest.raises(LookupError):
         bench.run("print('line')", on_log=fail)
     bench.assert_nothing_left()
+
+
+def test_a_worker_gives_way_to_its_supervisor(bench: Bench) -> None:
+    niceness, autogroup = bench.result(
+        "import os\nfrom pathlib import Path\ngroup = Path('/proc/self/autogroup')\n"
+        "result = f'{os.nice(0)} {group.read_text().split()[-1] if group.exists() else 10}'"
+    ).split()
+    # Linux lets others than root say so a few times a second alone.
+    assert (int(niceness), int(autogroup)) == (min(19, os.nice(0) + 10), 10 if os.geteuid() == 0 else ANY)
 
 
 def test_the_wall_clock_limit_stops_a_run(bench: Bench) -> None:

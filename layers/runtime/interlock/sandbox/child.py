@@ -19,6 +19,10 @@ from interlock.sandbox.traces import PER_RUN, CleanState
 REQUESTS = 3
 """The descriptor of a worker for its requests, next to `ANSWERS` and the standard three. All others are closed."""
 
+NICENESS = 10
+"""How far a worker gives way to its supervisor: a tool that takes all of the processor keeps no heartbeat, no limit and
+no cancel waiting."""
+
 EXIT_ESCAPED = 70
 """The exit code of a worker whose target let an exception out (EX_SOFTWARE of sysexits.h)."""
 
@@ -57,10 +61,18 @@ def _own_process(descriptors: list[int]) -> None:
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _give_way()
     bound_process()
     hide_memory(hidden=False)  # else its files in /proc are root's
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _give_way() -> None:
+    os.nice(NICENESS)
+    # Where Linux shares out the processor by sessions, it is this that counts between ours and the supervisor's.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 class _Worker:
