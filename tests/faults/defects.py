@@ -75,8 +75,9 @@ def revive_by_heartbeat(plant: Plant) -> None:
 
 
 def _drop(plant: Plant, condition: str) -> None:
-    """Also that no event was added meanwhile, which alone would do."""
-    plant(dynamo_jobs, condition, f"({getattr(dynamo_jobs, condition)}) OR attribute_exists(pk)")
+    """Also that the lease is the same and that no event was added meanwhile, either of which alone would do."""
+    for one in (condition, "SAME_LEASE"):
+        plant(dynamo_jobs, one, f"({getattr(dynamo_jobs, one)}) OR attribute_exists(pk)")
     plant(dynamo_jobs, "_demand_no_event_since", lambda *_: None)
 
 
