@@ -127,12 +127,11 @@ build: setup ## builds what is deployed into .aws-sam/build, and prints the laye
 	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
 
 .PHONY: lock
-lock: $(UV) ## resolves the dependencies anew into requirements/
-	rm -f requirements/dev.txt requirements/runtime.txt requirements/plugins.txt
+lock: $(UV) ## resolves the dependencies into requirements/; UPGRADE=--upgrade for newer ones
 	$(UV) pip compile pyproject.toml --group dev $(LOCK_FLAGS) -o requirements/dev.txt
 	$(UV) pip compile layers/runtime/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/runtime.txt
 	$(UV) pip compile layers/plugins/pyproject.toml $(LOCK_FLAGS) -c requirements/dev.txt -o requirements/plugins.txt \
 	  $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/runtime.txt)
 	for tool in requirements/tools/*.in; do $(UV) pip compile "$$tool" $(LOCK_FLAGS) --python-version 3.13 -o "$${tool%.in}.txt" || exit 1; done
-LOCK_FLAGS := --quiet --universal --generate-hashes --no-header --no-annotate \
+LOCK_FLAGS = $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate \
   --no-emit-package interlock --no-emit-package interlock-plugins --no-emit-package interlock-dev
