@@ -16,10 +16,10 @@ MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
 """Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
 
 STALL_S = 0.2
-"""A pool in which requests wait and for this long none has ended gets one environment more; for longer, up to"""
+"""A pool in which requests wait and for this long none has ended gets one environment more."""
 
 LONGEST_STALL_S = 1.0
-"""this, where requests take longer: on a busy machine all do, and a start would make it busier."""
+"""The same where requests take long themselves: on a busy machine all do, and each start makes it busier."""
 
 START_S = 2.0
 """About what a start takes when processors are busy: requests that would wait longer than this are worth one."""
