@@ -19,9 +19,9 @@ from interlock.sandbox.traces import PER_RUN, CleanState
 REQUESTS = 3
 """The descriptor of a worker for its requests, next to `ANSWERS` and the standard three. All others are closed."""
 
-NICENESS = 10
+NICENESS = 5
 """How far a worker gives way to its supervisor: a tool that takes all of the processor keeps no heartbeat, no limit and
-no cancel waiting."""
+no cancel waiting. Not further: beside two others that do, it would get next to nothing."""
 
 EXIT_ESCAPED = 70
 """The exit code of a worker whose target let an exception out (EX_SOFTWARE of sysexits.h)."""
