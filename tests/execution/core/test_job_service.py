@@ -94,6 +94,11 @@ def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: 
     assert at.between.calls == []
 
 
+def test_a_new_job_counts_against_the_key_that_asked_for_it(at: Setting) -> None:
+    job = at.service.new(replace(WANTED, key_id="key-1", key_limit=3))
+    assert (job.key_id, job.key_limit) == ("key-1", 3)
+
+
 def test_ids_sort_by_creation(at: Setting) -> None:
     ids = []
     for _ in range(50):
@@ -184,6 +189,21 @@ def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
     assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
     assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
+
+
+def test_a_claim_is_found_until_it_has_expired_and_by_its_tenant_alone(at: Setting) -> None:
+    job = at.service.new(WANTED)
+    claim = at.service.claim(job, "key", {})
+    assert at.service.claimed(claim) is None
+    at.service.submit(job, {}, claim)
+    again = at.service.claim(at.service.new(WANTED), "key", {"other": "body"})
+    assert at.service.claimed(again) == claim
+    assert at.service.claimed(replace(again, tenant="other")) is None
+    assert at.service.claimed(at.service.claim(job, "other key", {})) is None
+    at.clock.advance(timedelta(days=7).total_seconds())
+    assert at.service.claimed(again) == claim
+    at.clock.advance(0.001)
+    assert at.service.claimed(again) is None
 
 
 # --- Read and list ---

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.domain.access import ApiKey, Principal, Scope, hash_key
+from interlock.domain.access import ApiKey, Principal, Scope, hash_key, is_tenant
 from tests.fakes.outside import NOON
 
 
@@ -22,6 +22,16 @@ def test_a_scope_allows_itself_and_admin_allows_all(scope: Scope, held: Scope) -
 
 def test_no_scope_allows_nothing() -> None:
     assert not any(Principal("acme", "key", frozenset()).allows(scope) for scope in Scope)
+
+
+@pytest.mark.parametrize("name", ["a", "acme", "Acme-2.eu_west", "0", "a" * 64])
+def test_names_of_tenants(name: str) -> None:
+    assert is_tenant(name)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 65, "-a", ".a", "_a", "a/b", "a#b", "a b", "ä", "a\n", "../a", None, 7])
+def test_what_cannot_be_a_part_of_a_key_is_no_tenant(name: object) -> None:
+    assert not is_tenant(name)
 
 
 @pytest.mark.parametrize(("seconds", "valid"), [(-0.001, True), (0, False), (1, False)])

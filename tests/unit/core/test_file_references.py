@@ -1,7 +1,7 @@
 """Which fields of an input are uploads: told by the schemas that pydantic makes of plugins' models."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
@@ -27,6 +27,20 @@ class Node(BaseModel):
     children: "list[Node]" = []
 
 
+class Scan(BaseModel):
+    kind: Literal["scan"]
+    file: FileBytes
+
+
+class Note(BaseModel):
+    kind: Literal["note"]
+    file: str | Lookalike
+
+
+# Its schema leads back to itself.
+type Nest = FileBytes | list[Nest]
+
+
 class Everything(BaseModel):
     single: FileBytes | None = None
     many: list[FileBytes] = []
@@ -40,6 +54,8 @@ class Everything(BaseModel):
     anything: Any = None
     loose: dict[str, str] = {}
     tree: Node | None = None
+    kinds: list[Annotated[Scan | Note, Field(discriminator="kind")]] = []
+    nest: Nest | None = None
     aliased: FileBytes | None = Field(default=None, alias="a/b~c")
 
 
@@ -66,6 +82,9 @@ def found(value: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
         ({"pages": [{"scan": UPLOAD}, {"scan": "aGk="}]}, [("pages", 0, "scan")]),
         ({"either": {"scan": UPLOAD}}, [("either", "scan")]),
         ({"tree": {"children": [{"children": [{"file": UPLOAD}]}]}}, [("tree", "children", 0, "children", 0, "file")]),
+        ({"kinds": [{"kind": "scan", "file": UPLOAD}]}, [("kinds", 0, "file")]),
+        ({"nest": UPLOAD}, [("nest",)]),
+        ({"nest": [[UPLOAD], UPLOAD]}, [("nest", 0, 0), ("nest", 1)]),
         ({"a/b~c": UPLOAD}, [("a/b~c",)]),
         # They look the same, and are none.
         ({"either": UPLOAD, "lookalike": UPLOAD, "anything": UPLOAD, "loose": UPLOAD}, []),
@@ -74,6 +93,17 @@ def found(value: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
 )
 def test_uploads_are_found_where_the_schema_has_files(value: dict[str, Any], locations: list[Any]) -> None:
     assert found(value) == locations
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "allOf"])
+def test_each_keyword_that_joins_schemas_is_looked_through(keyword: str) -> None:
+    schema = {keyword: [{"type": "object"}, {"$ref": "#/$defs/a~1b~0c"}], "$defs": {"a/b~c": Scan.model_json_schema()}}
+    assert file_references(schema, {"kind": "scan", "file": UPLOAD}) == (FileReference(("file",), "x"),)
+
+
+def test_a_schema_that_only_leads_back_to_itself_has_no_files() -> None:
+    schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}}
+    assert file_references(schema, {"file": UPLOAD}) == ()
 
 
 def test_an_upload_is_found_with_its_id() -> None:

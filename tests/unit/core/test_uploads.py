@@ -68,6 +68,12 @@ def test_a_key_is_no_id(text: str) -> None:
         Upload.of_id(text)
 
 
+@pytest.mark.parametrize("content_type", ["", "png", "image/png\n", "application/x-www-form-urlencoded; charset=utf-8"])
+def test_an_id_of_a_type_that_no_upload_may_have_is_none(content_type: str) -> None:
+    with pytest.raises(NotAnUpload):
+        Upload.of_id(Upload.new(content_type, 5, NOON).id)
+
+
 def test_ids_of_the_same_moment_differ_in_eighty_bits() -> None:
     uploads = [Upload.new("image/png", 5, NOON) for _ in range(1000)]
     assert len({upload.nonce for upload in uploads}) == 1000
