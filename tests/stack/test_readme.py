@@ -1,0 +1,107 @@
+"""The README's lines, as printed: a shell runs them against the local stack with the README's own plugin in it."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from tests.stack.stacks import ROOT, Running, link_project
+
+from interlock_dev.local_client import local_stack
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+README = (ROOT / "README.md").read_text()
+STAND_IN = f"{sys.executable} {Path(__file__).parent / 'curl.py'}"
+REAL = shutil.which("curl")
+
+type Seen = list[tuple[str, str, int]]
+
+
+def block(language: str, first: str) -> str:
+    """The one block of code in that language with these words in its first line."""
+    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    [found] = [text for text in blocks if first in text.partition("\n")[0]]
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A stack in a folder in which the README's paths lead to what they name."""
+    project = link_project(tmp_path_factory.mktemp("readme"))
+    (project / "tests").symlink_to(ROOT / "tests")
+    (project / ".venv").symlink_to(sys.prefix)
+    plugin = project / "word_count.py"
+    plugin.write_text(block("python", "pydantic"))
+    log = project / "stack.log"
+    with local_stack(project, log, "--plugin", str(plugin)) as (client, _):
+        yield Running(project, client, log)
+
+
+def pasted(stack: Running, lines: str, curl: str = STAND_IN) -> tuple[str, Seen]:
+    """What the lines print, and each call that curl made: its method, path and status."""
+    for printed, real in {
+        "http://127.0.0.1:3000": stack.client.url,
+        "dev-key": stack.client.api_key,
+        "/tmp/": f"{stack.project}/",
+    }.items():
+        lines = lines.replace(printed, real)
+    told = r"%{stderr}%{method} %{url_effective} %{http_code}\n"
+    lines = f"set -o pipefail\ncurl() {{ command {curl} -w '{told}' \"$@\"; }}\n{lines}"
+    run = subprocess.run(
+        ["bash", "-u"], input=lines, cwd=stack.project, capture_output=True, text=True, check=False, timeout=120
+    )
+    seen = re.findall(r"^([A-Z]+) (http\S+) (\d+)$", run.stderr, re.MULTILINE)
+    assert "error" not in run.stderr.lower(), run.stderr
+    return run.stdout, [(method, url.removeprefix(stack.client.url), int(status)) for method, url, status in seen]
+
+
+@pytest.mark.parametrize(
+    "curl", [pytest.param(STAND_IN, id="stand-in"), *([pytest.param(REAL, id="curl")] if REAL else [])]
+)
+def test_the_calls_work_when_pasted_all_at_once(stack: Running, curl: str) -> None:
+    printed, seen = pasted(stack, block("sh", "export INTERLOCK="), curl)
+    bucket = re.compile(r"http://.*/uploads/dev/.*X-Amz-Signature.*")
+    named = [
+        (method, bucket.sub("BUCKET", re.sub("[0-9A-HJKMNP-TV-Z]{26}", "JOB", path)), status)
+        for method, path, status in seen
+    ]
+    # The job is polled as often as it takes.
+    assert [call for call, _ in groupby(named)] == [
+        ("POST", "/v1/execute", 200),
+        ("POST", "/v1/execute", 202),
+        ("GET", "/v1/jobs/JOB", 200),
+        ("GET", "/v1/jobs/JOB/result", 200),
+        ("GET", "/v1/jobs?plugin=ocr&status=succeeded&limit=10", 200),
+        ("GET", "/v1/jobs/JOB/events?after=0", 200),
+        ("POST", "/v1/uploads", 201),
+        ("PUT", "BUCKET", 200),
+        ("POST", "/v1/execute", 200),
+        ("POST", "/v1/jobs/JOB/cancel", 409),
+        ("GET", "/v1/plugins", 200),
+        ("GET", "/v1/plugins/ocr", 200),
+        ("GET", "/v1/plugins/ocr/health", 200),
+        ("GET", "/v1/health", 200),
+    ]
+    # Read now, submitted, and uploaded.
+    assert printed.count("Region-based segmentation") == 3
+
+
+def test_the_keys_command_works_as_printed(stack: Running) -> None:
+    printed, _ = pasted(stack, block("sh", "interlock keys create"))
+    key = dict(line.split(maxsplit=1) for line in printed.splitlines() if line.startswith(("key ", "tenant", "scopes")))
+    assert (key["tenant"], key["scopes"]) == ("acme", "execute,jobs:read")
+    assert re.search(rf"^\S+ +acme .* active .* 10/s +4 +{key['key'][-4:]} ", printed, re.MULTILINE)
+
+
+def test_the_plugin_of_the_readme_counts_words(stack: Running) -> None:
+    starts, _, call = block("sh", "--plugin word_count.py").partition("\n")
+    assert starts == ".venv/bin/interlock dev --api-key dev-key --plugin word_count.py"
+    printed, seen = pasted(stack, call)
+    assert seen == [("POST", "/v1/execute", 200)]
+    assert json.loads(printed)["result"] == {"words": 3}
