@@ -30,7 +30,7 @@ from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job_status import JobStatus
 from interlock.domain.uploads import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.http.authorizer import NO_KEY, decision
-from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
+from interlock.http.responses import CHALLENGE, RETRY_AFTER_S, STATUS_BY_CODE
 from interlock.http.routes_execute import END_MARGIN_S, SYNC_LIMIT_S
 from interlock.ports import JobFilter
 
@@ -308,6 +308,9 @@ def test_the_gateway_answers_with_the_envelope(kind: str) -> None:
     status = GATEWAY_RESPONSES[kind].get("StatusCode")
     assert status == (None if kind == "DEFAULT_4XX" else STATUS_BY_CODE[code])
     headers = GATEWAY_RESPONSES[kind].get("ResponseParameters", {}).get("Headers", {})
+    if code is ErrorCode.UNAUTHORIZED:
+        assert headers == {"WWW-Authenticate": f"'{CHALLENGE}'"}
+        return
     assert set(headers) == ({"Retry-After"} if code in RETRY_AFTER_S else set())
     assert all(re.fullmatch(r"'[1-9]\d*'", value) for value in headers.values())
 

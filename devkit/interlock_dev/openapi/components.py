@@ -4,6 +4,7 @@ from typing import Any
 
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.requests import MAX_WAIT_S
+from interlock.http.responses import CHALLENGE
 from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_LIMIT, MAX_NAME
 from interlock_dev.openapi.examples import ID
 from interlock_dev.openapi.schemas import Json, enum, ref
@@ -28,6 +29,11 @@ HEADERS: Json = {
     ),
     "Retry-After": _header(
         "Seconds after which to try again (RFC 9110, section 10.2.3).", {"type": "integer", "minimum": 1}, 1
+    ),
+    "WWW-Authenticate": _header(
+        "How to authenticate (RFC 9110, section 11.6.1): `ApiKey` is a key in `X-API-Key`.",
+        {"type": "string"},
+        CHALLENGE,
     ),
     "Allow": _header("The methods of the path (RFC 9110, section 10.2.1).", {"type": "string"}, "GET, DELETE"),
 }

@@ -110,7 +110,11 @@ REFUSALS: Mapping[str, Refusal] = {
         "The body, the query or a header is malformed.",
         (Example(ErrorCode.INVALID_REQUEST, "Unknown query parameter 'page'. There are: plugin, tool.", {}),),
     ),
-    "Unauthorized": Refusal("The key or token is missing, unknown, revoked or expired.", (_of(errors.Unauthorized()),)),
+    "Unauthorized": Refusal(
+        "The key or token is missing, unknown, revoked or expired.",
+        (_of(errors.Unauthorized()),),
+        headers=("WWW-Authenticate",),
+    ),
     "Forbidden": Refusal("The key lacks the scope.", (_of(errors.Forbidden(scope=Scope.EXECUTE.value)),)),
     "JobNotFound": Refusal(
         "There is no such job, it is another tenant's, or it has expired.",

@@ -102,6 +102,8 @@ def wrong(callers: Callers, cell: Cell) -> str | None:
     code = answer.json()["error"]["code"] if answer.status_code >= 400 else None
     if code != CODES.get(cell.expected):
         return f"{cell}: {code}"
+    if ("WWW-Authenticate" in answer.headers) is not (answer.status_code == 401):
+        return f"{cell}: the challenge is {answer.headers.get('WWW-Authenticate')}"
     if cell.caller in NOBODY and cell.route.scope is not None and callers.job_id in answer.text:
         return f"{cell}: tells of the job"
     return None

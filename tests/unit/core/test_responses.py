@@ -38,8 +38,9 @@ def test_an_error_object_names_what_it_is_about() -> None:
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_an_answer_says_when_to_come_back_exactly_if_it_may_help(code: ErrorCode) -> None:
+def test_an_answer_says_how_to_authenticate_and_when_to_come_back_exactly_if_it_may_help(code: ErrorCode) -> None:
     headers = error_response(ErrorInfo(code, "m")).headers
+    assert headers.get("WWW-Authenticate") == ('ApiKey realm="interlock"' if code == "unauthorized" else None)
     assert ("Retry-After" in headers) == (code in {"not_finished", "rate_limited", "unavailable"})
 
 

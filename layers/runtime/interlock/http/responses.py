@@ -31,6 +31,11 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 """Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), unless the error's details say `retry_after_s`."""
 
 
+CHALLENGE = 'ApiKey realm="interlock"'
+"""`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a
+header of its own. The gateway's own 401s are in the template."""
+
+
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """A JSON answer. ASCII alone: whatever a body quotes, it can be written."""
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
@@ -64,6 +69,8 @@ def error_response(
 ) -> Response[str]:
     """The envelope, with the status of its code. `about` is what `error_object` takes."""
     known = {}
+    if error.code is ErrorCode.UNAUTHORIZED:
+        known["WWW-Authenticate"] = CHALLENGE
     if error.code in RETRY_AFTER_S:
         known["Retry-After"] = str(error.details.get("retry_after_s", RETRY_AFTER_S[error.code]))
     return json_response(
