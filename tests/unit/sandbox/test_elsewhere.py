@@ -89,6 +89,7 @@ def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(processes, "PROC", "/nowhere")
     monkeypatch.setattr(processes, "_LISTS_CHILDREN", False)
     monkeypatch.delattr(os, "pidfd_open")
+    monkeypatch.delattr(os, "memfd_create")
     monkeypatch.delattr(signal, "pidfd_send_signal")
     monkeypatch.delattr(fcntl, "F_SETPIPE_SZ")
     bench = Bench.new(preload=["tests.unit.sandbox.not_linux"])

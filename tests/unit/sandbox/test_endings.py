@@ -267,7 +267,7 @@ def test_a_worker_that_never_reads_its_request_times_out(bench: Bench) -> None:
     """The code forges its answer and goes on, so that nobody reads the next request, which is larger than a pipe."""
     forged = """
 import os
-os.write(4, channel._token + bytes([4, 0]) + bytes(8))
+os.write(4, channel._token + bytes([3, 0]) + bytes(8))
 while True:
     try:
         while True: pass

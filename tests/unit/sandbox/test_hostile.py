@@ -447,7 +447,7 @@ result = 1
     "announces more than there is": (
         """
 import os
-os.write(4, channel._token + bytes([4, 0]) + b'\\xff' * 8)
+os.write(4, channel._token + bytes([3, 0]) + b'\\xff' * 8)
 while True: pass
 """,
         PATIENT,
@@ -470,7 +470,7 @@ result = 'heard'
 import os
 for kind in range(256):
     for size in (0, 1, 7, 8, 9, 4096):
-        if kind != 4: os.write(4, channel._token + bytes([kind, 255]) + size.to_bytes(8) + b'\\xff' * size)
+        if kind != 3: os.write(4, channel._token + bytes([kind, 255]) + size.to_bytes(8) + b'\\xff' * size)
 result = 'heard'
 """,
         PATIENT,

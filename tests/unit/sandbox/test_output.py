@@ -164,15 +164,44 @@ def test_of_a_flood_of_progress_little_and_the_last_are_told(bench: Bench) -> No
     assert len(bench.progress) < 1000
 
 
-def test_of_a_flood_of_frames_the_last_of_each_read_is_told(bench: Bench) -> None:
-    """Code that goes around the channel's own restraint."""
-    bench.result(
-        "from interlock.sandbox.protocol import FrameType, progress_body\n"
-        "for n in range(20_001): channel._send(FrameType.PROGRESS, progress_body(n / 20_000, str(n)))"
+def test_the_latest_progress_is_told_while_the_code_is_silent(bench: Bench) -> None:
+    token = CancelToken()
+
+    ending = bench.run(
+        "import time\nfor n in range(1_001): channel.progress(n / 1_000, str(n))\ntime.sleep(60)",
+        cancel=token,
+        on_progress=lambda fraction, _: token.set("seen") if fraction == 1 else None,
     )
 
-    assert bench.progress[-1] == (1, "20000")
-    assert len(bench.progress) < 20_000
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="stopped")
+
+
+def test_the_same_progress_told_twice_is_heard_twice(bench: Bench) -> None:
+    bench.result(
+        "import time\nchannel.progress(0.5, 'on')\ntime.sleep(0.5)\nchannel.progress(0.5, 'on')\ntime.sleep(0.5)"
+    )
+    assert bench.progress == [(0.5, "on")] * 2
+
+
+def test_progress_of_an_earlier_run_of_the_same_process_is_not_heard(bench: Bench) -> None:
+    pid = bench.result("import os\nchannel.progress(0.5, 'on')\nresult = os.getpid()")
+    assert bench.progress == [(0.5, "on")]
+    assert bench.result("import os\nresult = os.getpid()") == pid
+    assert bench.progress == []
+
+
+def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Bench) -> None:
+    refused = bench.result(
+        "import os\n"
+        "os.write(5, os.urandom(4096))\n"
+        "for size in (lambda: os.write(5, b'x'), lambda: os.ftruncate(5, 1 << 30), lambda: os.ftruncate(5, 0)):\n"
+        "    try: size()\n"
+        "    except OSError as error: result += type(error).__name__ + ' '\n"
+        "channel.progress(1, 'after it')"
+    )
+    assert refused == "PermissionError " * 3
+    assert bench.progress == [(1, "after it")]
 
 
 def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from interlock.sandbox.protocol import (
     HEAD_BYTES,
+    MAX_LEVEL,
     MAX_TEXT,
+    MAX_TEXT_BYTES,
+    SLOT_BYTES,
     SMALL_FRAME_BYTES,
     TOKEN_BYTES,
     Flag,
@@ -18,10 +21,11 @@ from interlock.sandbox.protocol import (
     FrameReader,
     FrameType,
     RunHeader,
+    Told,
     TooLarge,
     frame_head,
     log_body,
-    progress_body,
+    progress_record,
     read_log,
     read_progress,
     read_request,
@@ -33,7 +37,6 @@ TOKEN = b"\x01" * 8 + b"\x02" * 8
 FRAMES = [
     Frame(FrameType.READY, Flag.WARM, b""),
     Frame(FrameType.LOG, Flag.WARM, log_body("info", "line")),
-    Frame(FrameType.PROGRESS, Flag.WARM, progress_body(0.5, "half")),
     Frame(FrameType.RESULT, Flag.RETIRE | Flag.INTERRUPTED, bytes(range(256)) * 40),
 ]
 
@@ -76,8 +79,8 @@ def test_an_unknown_kind_is_passed_over(kind: int) -> None:
 
 
 def test_only_a_result_may_be_long() -> None:
-    assert read(TOKEN + struct.pack(">BBQ", FrameType.LOG, 0, SMALL_FRAME_BYTES + 1) + written(FRAMES[3])) == [
-        FRAMES[3]
+    assert read(TOKEN + struct.pack(">BBQ", FrameType.LOG, 0, SMALL_FRAME_BYTES + 1) + written(FRAMES[-1])) == [
+        FRAMES[-1]
     ]
 
 
@@ -148,18 +151,46 @@ def test_half_a_request_is_none(cut: int) -> None:
     os.close(reading)
 
 
-def test_progress_is_what_was_told() -> None:
-    assert read_progress(progress_body(0.25, "half of half ä")) == (0.25, "half of half ä")
+TOLD = Told(7, 0.25, "half of half ä")
 
 
-@pytest.mark.parametrize("body", [b"", b"1234567", *(struct.pack(">d", n) for n in (-0.1, 1.1, 1e300, float("nan")))])
-def test_progress_that_is_none_is_passed_over(body: bytes) -> None:
-    assert read_progress(body) is None
+def test_progress_is_what_was_told_whatever_stood_there_before() -> None:
+    longer = progress_record(TOKEN, Told(6, 0.1, "x" * 500))
+    record = progress_record(TOKEN, TOLD)
+    assert read_progress(TOKEN, record + longer[len(record) :]) == TOLD
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, 1e300, float("nan"), float("inf")])
+def test_progress_that_is_none_is_passed_over(fraction: float) -> None:
+    assert read_progress(TOKEN, progress_record(TOKEN, Told(1, fraction, ""))) is None
+
+
+def test_progress_of_another_run_is_passed_over() -> None:
+    assert read_progress(TOKEN[::-1], progress_record(TOKEN, TOLD)) is None
+
+
+@given(st.data())
+def test_a_record_that_is_half_written_is_passed_over(data: st.DataObject) -> None:
+    before, after = progress_record(TOKEN, TOLD), progress_record(TOKEN, Told(8, 0.5, "half, and more"))
+    cut = data.draw(st.integers(0, len(after)))
+    slot = after[:cut] + before[cut:]
+    assert read_progress(TOKEN, slot) in {None, TOLD, Told(8, 0.5, "half, and more")}
+    assert read_progress(TOKEN, slot) is None or slot[: len(before)] == before or slot[: len(after)] == after
+
+
+@given(st.binary(max_size=200))
+def test_a_slot_of_anything_is_passed_over(slot: bytes) -> None:
+    assert read_progress(TOKEN, slot) is None
+    assert read_progress(TOKEN, TOKEN + slot) is None
 
 
 def test_texts_are_cut_and_made_valid() -> None:
-    assert read_progress(progress_body(0, "\ud800" + "ä" * 1000)) == (0, "?" + "ä" * (MAX_TEXT - 1))
+    assert read_progress(TOKEN, progress_record(TOKEN, Told(1, 0, "\ud800" + "ä" * 2000))) == Told(
+        1, 0, "?" + "ä" * (MAX_TEXT - 1)
+    )
     assert read_log(log_body("warning", "a\0b\udcff")) == ("warning", "a\0b?")
+    assert read_log(log_body("info", "€" * 1001)) == ("info", "€" * (MAX_TEXT_BYTES // 3))
+    assert read_log(log_body("x" * 99, "")) == ("x" * MAX_LEVEL, "")
     assert read_log(b"\xff" * 3000) == ("\ufffd" * MAX_TEXT, "")
     assert read_log(b"") == ("", "")
 
@@ -168,4 +199,4 @@ def test_the_longest_texts_fit_into_a_small_frame() -> None:
     longest = "\U0001f600" * 2000
 
     assert HEAD_BYTES + len(log_body(longest, longest)) <= SMALL_FRAME_BYTES
-    assert HEAD_BYTES + len(progress_body(1, longest)) <= SMALL_FRAME_BYTES
+    assert len(progress_record(TOKEN, Told(2**64 - 1, 1, longest))) <= SLOT_BYTES

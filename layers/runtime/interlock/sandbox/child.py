@@ -10,14 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from interlock.sandbox.channel import ANSWERS, Channel
+from interlock.sandbox.channel import ANSWERS, PROGRESS, Channel
 from interlock.sandbox.limits import bound_process, bound_run
 from interlock.sandbox.processes import hide_memory
 from interlock.sandbox.protocol import RunHeader, read_request
 from interlock.sandbox.traces import PER_RUN, CleanState
 
 REQUESTS = 3
-"""The descriptor of a worker for its requests, next to `ANSWERS` and the standard three. All others are closed."""
+"""The descriptor of a worker for its requests, next to `ANSWERS`, `PROGRESS` and the standard three. All others are
+closed."""
 
 NICENESS = 5
 """How far a worker gives way to its supervisor: a tool that takes all of the processor keeps no heartbeat, no limit and
@@ -50,13 +51,14 @@ def _failed() -> int:
 
 
 def _own_process(descriptors: list[int]) -> None:
-    """Own session and process group, five descriptors and no more, and first to go when memory is short."""
+    """Own session and process group, six descriptors and no more, and first to go when memory is short."""
     os.setsid()
-    requests, answers, stdout, stderr = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
+    requests, answers, progress, stdout, stderr = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
     null = os.open(os.devnull, os.O_RDONLY)
-    for source, number in ((null, 0), (stdout, 1), (stderr, 2), (requests, REQUESTS), (answers, ANSWERS)):
+    ours = {0: null, 1: stdout, 2: stderr, REQUESTS: requests, ANSWERS: answers, PROGRESS: progress}
+    for number, source in ours.items():
         os.dup2(source, number, inheritable=number <= 2)
-    os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(len(ours), os.sysconf("SC_OPEN_MAX"))
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115

@@ -1,4 +1,5 @@
-"""What supervisor and worker say to each other over pipes: requests one way, frames the other.
+"""What supervisor and worker say to each other: requests one way and frames the other, over pipes; and progress, in a
+slot of shared memory, of which only the latest counts.
 
 A frame is token, kind, flags, length and body. The token is of one run. What else stands in the pipe (a plugin may
 write to any descriptor) is passed over, and so is whatever an earlier run has left there. No JSON here: code may
@@ -10,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from zlib import crc32
 
 TOKEN_BYTES = 16
 _HEAD = struct.Struct(">BBQ")
@@ -19,14 +21,14 @@ SMALL_FRAME_BYTES = 4096
 but for results."""
 
 READ_BYTES = 1 << 18
-MAX_TEXT = 500
+MAX_TEXT, MAX_TEXT_BYTES = 1000, 3000
+MAX_LEVEL = 40
 
 
 class FrameType(IntEnum):
     READY = 1
-    PROGRESS = 2
-    LOG = 3
-    RESULT = 4
+    LOG = 2
+    RESULT = 3
 
 
 _KINDS = frozenset(FrameType)
@@ -100,24 +102,44 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-_FRACTION = struct.Struct(">d")
+SLOT_BYTES = 4096
+"""The size of the slot for progress."""
+
+_SLOT_HEAD = struct.Struct(f">{TOKEN_BYTES}sI")
+_PROGRESS = struct.Struct(">QdH")
 
 
-def progress_body(fraction: float, message: str) -> bytes:
-    return _FRACTION.pack(fraction) + _encoded(message)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Progress as the worker told it: for the how manieth time, fraction (0 to 1) and message."""
+
+    count: int
+    fraction: float
+    message: str
 
 
-def read_progress(body: bytes) -> tuple[float, str] | None:
-    """Fraction (0 to 1) and message. None: that was never written by `progress_body`."""
-    if len(body) < _FRACTION.size:
+def progress_record(token: bytes, told: Told) -> bytes:
+    """What stands at the beginning of the slot. The checksum shows a record that is read while it is written."""
+    text = _encoded(told.message)
+    said = _PROGRESS.pack(told.count, told.fraction, len(text)) + text
+    return _SLOT_HEAD.pack(token, crc32(said)) + said
+
+
+def read_progress(token: bytes, slot: bytes) -> Told | None:
+    """None: this run has told nothing, or somebody else has written there, or it is being written just now."""
+    if len(slot) < _SLOT_HEAD.size + _PROGRESS.size:
         return None
-    (fraction,) = _FRACTION.unpack_from(body)
-    # False for a NaN, too.
-    return (fraction, _decoded(body[_FRACTION.size :])) if 0 <= fraction <= 1 else None
+    whose, checksum = _SLOT_HEAD.unpack_from(slot)
+    count, fraction, size = _PROGRESS.unpack_from(slot, _SLOT_HEAD.size)
+    end = _SLOT_HEAD.size + _PROGRESS.size + size
+    # The last is False for a NaN, too.
+    if whose != token or checksum != crc32(slot[_SLOT_HEAD.size : end]) or not 0 <= fraction <= 1:
+        return None
+    return Told(count, fraction, _decoded(slot[end - size : end]))
 
 
 def log_body(level: str, message: str) -> bytes:
-    return _encoded(level) + b"\0" + _encoded(message)
+    return _encoded(level[:MAX_LEVEL]) + b"\0" + _encoded(message)
 
 
 def read_log(body: bytes) -> tuple[str, str]:
@@ -127,7 +149,7 @@ def read_log(body: bytes) -> tuple[str, str]:
 
 
 def _encoded(text: str) -> bytes:
-    return text[:MAX_TEXT].encode("utf-8", "replace")
+    return text[:MAX_TEXT].encode("utf-8", "replace")[:MAX_TEXT_BYTES]
 
 
 def _decoded(text: bytes) -> str:

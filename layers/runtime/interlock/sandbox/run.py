@@ -24,6 +24,7 @@ from interlock.sandbox.output import OutputLines, discard
 from interlock.sandbox.processes import children, descendants
 from interlock.sandbox.protocol import (
     READ_BYTES,
+    SLOT_BYTES,
     TOKEN_BYTES,
     Flag,
     Frame,
@@ -94,6 +95,7 @@ class Run:
         self._over: Over | None = None
         self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
         self._size_bytes = 0
+        self._told = 0
 
     def until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
         """The ending, and whether the worker may be used again; if not, it is gone. Raises `ZygoteGone`."""
@@ -102,6 +104,7 @@ class Run:
         discard(self._worker.stdout, self._worker.stderr)
         self._listen()
         self._watch()
+        self._look_at_progress()
         ended = self._ending()
         self._output.finish(self._worker.stdout, self._worker.stderr)
         return ended
@@ -128,6 +131,7 @@ class Run:
             if now >= self._deadline:
                 self._out_of_time()
             if self._over is None and now >= self._memory.next_look_at:
+                self._look_at_progress()
                 self._look_at_memory()
 
     # --- What may happen while it runs ---
@@ -156,17 +160,11 @@ class Run:
             if self._worker.exited < 0:
                 self._over = Over.DIED
             return False
-        progress: Frame | None = None
         try:
             for frame in self._frames.feed(data):
-                if frame.kind is FrameType.PROGRESS:
-                    progress = frame  # of many the last is enough
-                else:
-                    self._take(frame)
+                self._take(frame)
         except TooLarge as error:
             self._over, self._size_bytes = Over.TOO_LARGE, error.size_bytes
-        if progress is not None and (told := read_progress(progress.body)) is not None:
-            self._on_progress(*told)
         return True
 
     def _take(self, frame: Frame) -> None:
@@ -210,6 +208,12 @@ class Run:
             self._stop = stop
             self._deadline = time.monotonic() + self._limits.grace_s
             self._worker.signal(signal.SIGTERM)
+
+    def _look_at_progress(self) -> None:
+        told = read_progress(self._token, os.pread(self._worker.progress, SLOT_BYTES, 0))
+        if told is not None and told.count != self._told:
+            self._told = told.count
+            self._on_progress(told.fraction, told.message)
 
     def _look_at_memory(self) -> None:
         size = self._memory.look()

@@ -34,7 +34,7 @@ _STATUS = re.compile(rb"^(?:Threads|Sig(?:Blk|Ign|Cgt)):\s+(\w+)$", re.MULTILINE
 _NOT_SEEN = sum(1 << (number - 1) for number in (signal.SIGTERM, 32, 33))
 """SIGTERM is the channel's; the other two are the C library's own, which come with the first thread."""
 
-_DESCRIPTORS = range(5)
+_DESCRIPTORS = range(6)
 _THREAD_END_TRIES, _THREAD_END_PAUSE_S = 20, 0.001
 
 _sleep = time.sleep

@@ -8,11 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from interlock.sandbox.folders import RunFolders
+from interlock.sandbox.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """What a worker may know of the Lambda process's environment: nothing that tells of accounts, tables or keys."""
@@ -38,12 +40,14 @@ class ZygoteGone(Exception):
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A worker process with our ends of its pipes. `exited` is a descriptor that becomes readable when it ends."""
+    """A worker process with our ends of its pipes, and its slot for progress. `exited` is a descriptor that becomes
+    readable when it ends."""
 
     key: str
     pid: int
     requests: int
     answers: int
+    progress: int
     stdout: int
     stderr: int
     exited: int
@@ -63,7 +67,7 @@ class Worker:
                 os.kill(self.pid, number)
 
     def close(self) -> None:
-        for descriptor in (self.requests, self.answers, self.stdout, self.stderr, self.exited):
+        for descriptor in (self.requests, self.answers, self.progress, self.stdout, self.stderr, self.exited):
             if descriptor >= 0:
                 os.close(descriptor)
 
@@ -116,7 +120,10 @@ class ZygoteProcess:
             answers, answers_theirs = _pipe(ours, theirs)
             stdout, stdout_theirs = _pipe(ours, theirs)
             stderr, stderr_theirs = _pipe(ours, theirs)
-            pid = self._ask({"do": "spawn"}, [requests_theirs, answers_theirs, stdout_theirs, stderr_theirs])["pid"]
+            progress = _slot()
+            ours.callback(os.close, progress)
+            given = [requests_theirs, answers_theirs, progress, stdout_theirs, stderr_theirs]
+            pid = self._ask({"do": "spawn"}, given)["pid"]
             self.workers.add(pid)
             for descriptor in (requests, answers):
                 _widen(descriptor)
@@ -125,7 +132,7 @@ class ZygoteProcess:
             # Linux alone has it; elsewhere the end shows when the pipe's other end closes.
             exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
             ours.pop_all()
-        return Worker(key, pid, requests, answers, stdout, stderr, exited)
+        return Worker(key, pid, requests, answers, progress, stdout, stderr, exited)
 
     def sweep(self) -> int:
         """Ends what a run has left running; returns how many processes. Raises `ZygoteGone`."""
@@ -178,6 +185,18 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
     reader.callback(os.close, read)
     writer.callback(os.close, write)
     return read, write
+
+
+def _slot() -> int:
+    """A little memory that two processes share. Where it can be sealed, code cannot make a large one of it."""
+    if not hasattr(os, "memfd_create"):  # not Linux
+        with tempfile.TemporaryFile() as file:
+            file.truncate(SLOT_BYTES)
+            return os.dup(file.fileno())
+    slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(slot, SLOT_BYTES)
+    fcntl.fcntl(slot, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return slot
 
 
 def _widen(pipe: int) -> None:

@@ -27,7 +27,7 @@ from interlock.sandbox.processes import (
 )
 
 COMMAND_BYTES = 4096
-SPAWN_DESCRIPTORS = 4
+SPAWN_DESCRIPTORS = 5
 
 
 class Zygote:
