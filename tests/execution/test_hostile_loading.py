@@ -43,7 +43,7 @@ def test_a_slow_import_counts_for_no_tool(client: Client) -> None:
         ("import_raises_at_work", "LookupError: not here"),
         ("setup_raises", "LookupError: no such model"),
         ("setup_exits", "SystemExit: not today"),
-        ("setup_dies", "its process ended while it was being loaded"),
+        ("setup_dies", "its process exited with code 3 while it was being loaded"),
     ],
 )
 def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin: str, reason: str) -> None:

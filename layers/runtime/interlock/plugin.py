@@ -20,9 +20,11 @@ harm to anybody else, and it is stopped (SIGTERM as `Cancelled`, 2 s later SIGKI
 import base64
 import inspect
 import logging
+import math
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -228,9 +230,36 @@ class Plugin:
             raise _InvalidInput("The input does not fit the tool's schema.", errors=problems) from None
         result = spec.method(self, model, context)
         try:
-            return spec.output_model.model_validate(result).model_dump(mode="json", by_alias=True)
+            return _as_json(spec.output_model.model_validate(result))
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise InvalidOutput(_describe(error)) from None
+
+
+def _as_json(output: BaseModel) -> dict[str, Any]:
+    """The output, ready to be written. Raises `InvalidOutput` for numbers that JSON does not have: where a model allows
+    any value, pydantic would write null in their place."""
+    written = output.model_dump(mode="json", by_alias=True)
+    if any(leaf is None for _, leaf in _leaves(written)):
+        places = [at for at, leaf in _leaves(output.model_dump(by_alias=True)) if _is_no_number(leaf)]
+        if places:
+            raise InvalidOutput([{"path": _pointer(at), "message": "is NaN or infinite"} for at in places[:20]])
+    return written
+
+
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
+    """All that is in dicts and lists, with where it is. Values nest no deeper than pydantic has written them."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, (*at, str(name)))
+    elif isinstance(value, list | tuple | set | frozenset | deque):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, (*at, number))
+    else:
+        yield at, value
 
 
 def _describe(error: Exception) -> list[dict[str, str]]:

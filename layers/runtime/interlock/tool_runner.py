@@ -10,12 +10,15 @@ import io
 import json
 import logging
 import math
+import sys
+import threading
 import time
 import traceback
+import warnings
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.events import TRACEBACK
@@ -153,18 +156,22 @@ class ToolRunner:
             on_log=observer.on_log,
             fill=lambda folder: fetch(Path(folder), lambda: cancel.is_set or time.monotonic() >= until),
         )
-        return self._outcome(call, ending, limits.wall_s)
+        return self._outcome(call, ending, limits)
 
-    def _outcome(self, call: ToolCall, ending: Ending, timeout_s: float) -> Outcome:
+    def _outcome(self, call: ToolCall, ending: Ending, limits: Limits) -> Outcome:
         match ending:
             case Completed(payload=payload):
                 outcome = self._completed(call, payload)
-            case Crashed(while_loading=True) | TimedOut(while_loading=True):
-                outcome = _unavailable(call, "its process ended while it was being loaded")
+            case Crashed(exit_code=code, signal=signal, while_loading=True):
+                outcome = _unavailable(call, f"its process {_how(code, signal)} while it was being loaded")
+            case TimedOut(while_loading=True):
+                outcome = _unavailable(
+                    call, f"its import and setup() took over {min(limits.load_s, limits.total_s):g} s"
+                )
             case Crashed(exit_code=code, signal=signal):
                 outcome = _crashed(call, code, signal)
             case TimedOut(how=how):
-                outcome = Outcome.timed_out(timeout_s, how)
+                outcome = Outcome.timed_out(limits.wall_s, how)
             case Cancelled(how=how):
                 outcome = Outcome.cancelled(how)
             case MemoryExceeded():
@@ -221,10 +228,14 @@ def _limits(call: ToolCall, timeout_s: float, budget_s: float) -> Limits:
     )
 
 
+def _how(exit_code: int | None, signal: int | None) -> str:
+    return f"was ended by signal {signal}" if signal else f"exited with code {exit_code}"
+
+
 def _crashed(call: ToolCall, exit_code: int | None, signal: int | None) -> Outcome:
-    how = f"was ended by signal {signal}" if signal else f"exited with code {exit_code}"
     details = {"signal": signal} if signal else {"exit_code": exit_code}
-    return Outcome.failed(ErrorCode.PLUGIN_CRASHED, f"The process of plugin {call.plugin.name!r} {how}.", **details)
+    message = f"The process of plugin {call.plugin.name!r} {_how(exit_code, signal)}."
+    return Outcome.failed(ErrorCode.PLUGIN_CRASHED, message, **details)
 
 
 def _memory_exceeded(call: ToolCall) -> Outcome:
@@ -307,6 +318,7 @@ def serve(request: bytes, channel: Channel) -> bytes:
     """Runs one request of the ToolRunner in the worker process: `{source, tool, input, files, job_id}` in, `{verdict,
     said}` out, both JSON. Whatever the plugin raises becomes a verdict."""
     asked = json.loads(request)
+    _asides.listen(channel)
     try:
         plugin = _load(PluginSource(**asked["source"]))
     except BaseException as error:  # whatever an import or a setup() does is an outcome: the reason it is unavailable
@@ -410,12 +422,56 @@ def _failed_text(error: BaseException) -> str:
     return f"(its text could not be read: {_class_name(error)})"
 
 
-def _tell_traceback(channel: Channel) -> None:
-    """For the function's log, where its author looks; no caller sees it."""
+def _tell_traceback(channel: Channel, error: BaseException | None = None) -> None:
+    """That of the exception, or of the one that is handled now. For the function's log, where the plugin's author
+    looks; no caller sees it."""
     try:
-        traceback.print_exc(limit=50, file=_FunctionLog(channel))
+        traceback.print_exception(error or sys.exception(), limit=50, file=_FunctionLog(channel))
     except Exception as broken:  # the exception failed at it: the outcome is the same
         channel.log(TRACEBACK, f"no traceback {_failed_text(broken)}")
+
+
+class _Asides:
+    """What the interpreter says by itself of a plugin's code: exceptions that end a thread or that nobody can handle,
+    and warnings. It would write them to standard error, with paths and source lines, as if the plugin had. So a caller
+    reads what happened, and where is told to the function's log.
+
+    Installed once, before the process is looked at: the functions are the same in every run.
+    """
+
+    def __init__(self) -> None:
+        self._channel: Channel | None = None
+
+    def listen(self, channel: Channel) -> None:
+        """From now on what is said belongs to this run."""
+        if self._channel is None:
+            threading.excepthook = self.thread_ended
+            sys.unraisablehook = self.unraisable
+            warnings.showwarning = cast("Any", self.warned)
+        self._channel = channel
+
+    def thread_ended(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_value is not None and args.exc_type is not SystemExit:
+            name = args.thread.name if args.thread is not None else "?"
+            self._tell("error", f"thread {name} ended by ", args.exc_value)
+
+    def unraisable(self, args: sys.UnraisableHookArgs) -> None:
+        if args.exc_value is not None:
+            self._tell("warning", "an exception was ignored: ", args.exc_value)
+
+    def warned(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
+        """`where`: file name, line number, and what else `warnings.showwarning` takes."""
+        if self._channel is not None:
+            self._channel.log("warning", f"{category.__name__}: {message}")
+            _FunctionLog(self._channel).write(warnings.formatwarning(message, category, *where[:2]))
+
+    def _tell(self, level: str, what: str, error: BaseException) -> None:
+        if self._channel is not None:
+            self._channel.log(level, f"{what}{_class_name(error)}: {_text(error)}")
+            _tell_traceback(self._channel, error)
+
+
+_asides = _Asides()
 
 
 class _FunctionLog(io.TextIOBase):
@@ -471,4 +527,11 @@ class _ChannelHandler(logging.Handler):
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._channel.log(record.levelname.lower(), record.getMessage())
+        """A line that cannot be written is told as it was given: as everywhere in `logging`, it ends nothing."""
+        try:
+            message = record.getMessage()
+        except Exception as error:
+            message = f"{record.msg} {record.args} ({_class_name(error)}: {_text(error)})"
+        self._channel.log(record.levelname.lower(), message)
+        if record.exc_info and record.exc_info[1] is not None:
+            _tell_traceback(self._channel, record.exc_info[1])

@@ -3,6 +3,9 @@
 import json
 import logging
 import math
+import sys
+import threading
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +20,9 @@ from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, MAX_NAME, MAX_TRA
 
 PLUGIN = """
 import logging
+import threading
+import warnings
+from typing import Any
 from pydantic import BaseModel
 from interlock.plugin import Cancelled, InvalidInput, Plugin, tool
 
@@ -30,6 +36,9 @@ class Out(BaseModel):
 
 class Number(BaseModel):
     n: float
+
+class Value(BaseModel):
+    value: Any
 
 class Silent(Exception):
     def __str__(self):
@@ -86,6 +95,43 @@ class Probe(Plugin):
     @tool()
     def nan(self, input: In, context) -> Number:
         return {"n": float("nan")}
+
+    @tool()
+    def anything(self, input: In, context) -> Value:
+        return {"value": eval(input.text)}
+
+    @tool()
+    def threads(self, input: In, context) -> Out:
+        thread = threading.Thread(target=lambda: {}[input.text], name="helper")
+        thread.start()
+        thread.join()
+        leaves = threading.Thread(target=exit)
+        leaves.start()
+        leaves.join()
+        return {"text": "done"}
+
+    @tool()
+    def warns(self, input: In, context) -> Out:
+        warnings.simplefilter("always")
+        warnings.warn(input.text)
+        return {"text": "done"}
+
+    @tool()
+    def ignores(self, input: In, context) -> Out:
+        class Falls:
+            def __del__(self):
+                raise LookupError(input.text)
+        Falls()
+        return {"text": "done"}
+
+    @tool()
+    def logs(self, input: In, context) -> Out:
+        context.logger.info("took %d s", "two")
+        try:
+            {}[input.text]
+        except KeyError:
+            context.logger.exception("no such key")
+        return {"text": "done"}
 """
 
 
@@ -135,6 +181,9 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     file.write_text(PLUGIN)
     monkeypatch.setattr(tool_runner, "_loaded", {})
     monkeypatch.setattr(tool_runner, "_failed_in_a_row", [])
+    monkeypatch.setattr(tool_runner, "_asides", tool_runner._Asides())
+    for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # as they were, at the end
 
     def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
         if source is not None:
@@ -223,6 +272,64 @@ def test_a_traceback_is_told_apart_from_all_else_and_not_in_the_answer(
     assert "Traceback" not in json.dumps(said) + capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("tool", "said", "last"),
+    [
+        ("threads", ("error", "thread helper ended by KeyError: 'hello'"), "KeyError: 'hello'"),
+        ("ignores", ("warning", "an exception was ignored: LookupError: hello"), "LookupError: hello"),
+        ("warns", ("warning", "UserWarning: hello"), "  warnings.warn(input.text)"),
+        ("logs", ("error", "no such key"), "KeyError: 'hello'"),
+    ],
+)
+def test_where_something_happened_aside_is_for_the_function_log_alone(
+    ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str], *, tool: str, said: Any, last: str
+) -> None:
+    with warnings.catch_warnings():
+        assert ask(tool)[0] == "succeeded"
+    lines = [call[1:] for call in channel.calls if call[0] == "log"]
+    public = [line for line in lines if line[0] != TRACEBACK]
+    assert public[-1] == said
+    assert len(public) == (2 if tool == "logs" else 1)
+    assert lines[-1] == (TRACEBACK, last)
+    assert any("probe.py" in line for level, line in lines if level == TRACEBACK)
+    assert "probe.py" not in str(public) + capfd.readouterr().err
+
+
+def test_a_line_that_cannot_be_written_ends_nothing(ask: Ask, channel: RecordingChannel) -> None:
+    ask("logs")
+    [line] = [call[2] for call in channel.calls if call[:2] == ("log", "info")]
+    assert line.startswith("took %d s ('two',) (TypeError: %d format")
+
+
+def test_what_is_said_aside_belongs_to_the_run_that_is_on(ask: Ask, channel: RecordingChannel) -> None:
+    ask("threads")
+    hooks = threading.excepthook, sys.unraisablehook, warnings.showwarning
+    channel.calls.clear()
+    ask("ignores")
+    assert ("log", "warning", "an exception was ignored: LookupError: hello") in channel.calls
+    assert hooks == (threading.excepthook, sys.unraisablehook, warnings.showwarning)
+
+
+@pytest.mark.parametrize(
+    ("value", "paths"),
+    [
+        ("float('nan')", ["/value"]),
+        ("[float('inf'), None, 1.5, {'a': (1, float('-inf'))}]", ["/value/0", "/value/3/a/1"]),
+        ("{'a/b': float('nan')}", ["/value/a~1b"]),
+    ],
+)
+def test_a_number_that_json_lacks_is_no_null(ask: Ask, value: str, paths: list[str]) -> None:
+    problems = [{"path": path, "message": "is NaN or infinite"} for path in paths]
+    assert ask("anything", text=value) == ("invalid_output", problems)
+
+
+@pytest.mark.parametrize("value", ["None", "[None, {'a': None}]", "{'a': {1.5, 2.5}, 'b': None}"])
+def test_null_is_null(ask: Ask, value: str) -> None:
+    verdict, said = ask("anything", text=value)
+    assert verdict == "succeeded"
+    assert "null" in json.dumps(said)
+
+
 def test_a_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) -> None:
     ask("wordy")
     assert len([call for call in channel.calls if call[:2] == ("log", TRACEBACK)]) == MAX_TRACEBACK_LINES
@@ -231,7 +338,7 @@ def test_a_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) ->
 def test_a_traceback_that_cannot_be_written_changes_no_outcome(
     ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("traceback.print_exc", object())
+    monkeypatch.setattr("traceback.print_exception", object())
     assert ask("raises") == ("exception", {"exception": "KeyError", "message": "'hello'"})
     assert ("log", TRACEBACK, "no traceback (its text could not be read: TypeError)") in channel.calls
 

@@ -141,18 +141,26 @@ def test_an_exit_is_a_crash_with_the_exit_code(bench: Bench, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "ending",
+    ("ending", "reason"),
     [
-        Crashed(pid=1, exit_code=3, signal=None, while_loading=True),
-        TimedOut(pid=1, how="killed", while_loading=True),
+        (
+            Crashed(pid=1, exit_code=3, signal=None, while_loading=True),
+            "its process exited with code 3 while it was being loaded",
+        ),
+        (
+            Crashed(pid=1, exit_code=None, signal=11, while_loading=True),
+            "its process was ended by signal 11 while it was being loaded",
+        ),
+        (TimedOut(pid=1, how="killed", while_loading=True), "its import and setup() took over 20 s"),
     ],
 )
-def test_a_process_that_ends_while_it_loads_makes_the_plugin_unavailable(bench: Bench, ending: Ending) -> None:
+def test_a_process_that_ends_while_it_loads_makes_the_plugin_unavailable(
+    bench: Bench, ending: Ending, reason: str
+) -> None:
     outcome = bench.ends_with(ending)
     assert outcome.status is JobStatus.FAILED
     code, details = error_of(outcome)
-    assert code == "plugin_unavailable"
-    assert details["reason"]
+    assert (code, details["reason"]) == ("plugin_unavailable", reason)
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
