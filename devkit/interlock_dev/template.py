@@ -22,7 +22,7 @@ from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
-from interlock_dev.errors import UsageError
+from interlock_dev.parameters import check as check_parameters
 
 # It warns at every start that a local authorizer is not AWS's own.
 logging.getLogger("samcli.lib.providers.api_collector").setLevel(logging.ERROR)
@@ -82,21 +82,20 @@ class Template:
     """A template file, or the one that `sam build` made of it."""
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
-        """`parameters` override the template's defaults."""
+        """`parameters` override the template's defaults. Raises `UsageError` for one that it does not allow."""
         self._path = path
         parameters = parameters or {}
+        read = _stacks(path, parameters)
+        check_parameters(parameters, read[0].template_dict.get("Parameters", {}))
         translations = {
             resource.logical_id: {
                 # What `!Ref` gives of a state machine is its ARN.
                 "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
                 "Arn": resource.arn,
             }
-            for resource in _resources(_stacks(path, parameters))
+            for resource in _resources(read)
         }
         self._stacks = _stacks(path, {**parameters, **translations})
-        unknown = set(parameters) - set(self._stacks[0].template_dict.get("Parameters", {}))
-        if unknown:
-            raise UsageError(f"--parameter: the template has no parameter {min(unknown)}")
         self.resources = list(_resources(self._stacks))
 
     def of_type(self, wanted: AwsType) -> list[Resource]:
