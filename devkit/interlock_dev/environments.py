@@ -53,6 +53,11 @@ class Invocation:
             return str(json.loads(self.payload).get("errorMessage"))
         return ""
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether the function's time limit ended it."""
+        return self.error is not None and b"Sandbox.Timedout" in self.payload
+
 
 def failure(kind: str, message: str) -> Invocation:
     """A function error as AWS words it, after which the environment is not used again."""
@@ -117,7 +122,7 @@ class EmulatorEnvironment:
                 return
             # The function's own time limit counts for its start as well, here and not on AWS: on a busy machine
             # a slow start is given more tries.
-            if b"Sandbox.Timedout" not in warm_up.payload:
+            if not warm_up.timed_out:
                 break
         raise InitFailed(warm_up)
 

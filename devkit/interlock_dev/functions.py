@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
 
-from interlock_dev.environments import Environment, Invocation, Launch
+from interlock_dev.environments import Environment, InitFailed, Invocation, Launch
 from interlock_dev.pool import Pool
 from interlock_dev.template import short_name
 
@@ -60,9 +60,9 @@ class Functions:
     def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
         return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
 
-    def warm(self, names: Iterable[str]) -> list[Future[None]]:
-        """Starts one environment of each."""
-        return [self._pools[name].warm() for name in names]
+    def warm(self, names: Iterable[str]) -> dict[str, Future[InitFailed | None]]:
+        """Starts one environment of each. The futures have why one could not be started."""
+        return {name: self._pools[name].warm() for name in names}
 
     def recycle(self) -> None:
         """Replaces the environments that are in use."""

@@ -89,8 +89,8 @@ class Pool:
         self._release(environment, broken=invocation.broken)
         return invocation
 
-    def warm(self) -> Future[None]:
-        """Starts one environment ahead of the first request. The future ends with its start, however that went."""
+    def warm(self) -> Future[InitFailed | None]:
+        """Starts one environment ahead of the first request. The future has why it could not be started, if so."""
         with self._lock:
             return self._begin(ahead=True)
 
@@ -172,20 +172,20 @@ class Pool:
         if stalled or long_queue or not size:
             self._begin()
 
-    def _begin(self, *, ahead: bool = False) -> Future[None]:
+    def _begin(self, *, ahead: bool = False) -> Future[InitFailed | None]:
         environment = self._create()
         self._all.add(environment)
         self._starting += 1
         self._changed_at = time.monotonic()
         return self._starter.submit(self._start, environment, ahead=ahead)
 
-    def _start(self, environment: Environment, *, ahead: bool) -> None:
+    def _start(self, environment: Environment, *, ahead: bool) -> InitFailed | None:
         with self._lock:
             # Those who waited for it may have been served by others by now.
             if not ahead and self._loading >= len(self._waiting):
                 self._starting -= 1
                 self._all.discard(environment)
-                return
+                return None
             self._loading += 1
         try:
             environment.start()
@@ -196,10 +196,11 @@ class Pool:
                 if self._waiting:
                     self._waiting.popleft().set_exception(failed)
                 self._grow()
-        else:
-            with self._lock:
-                self._started()
-            self._release(environment)
+            return failed
+        with self._lock:
+            self._started()
+        self._release(environment)
+        return None
 
     def _started(self) -> None:
         self._starting -= 1

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interlock_dev.environments import EmulatorEnvironment, emulator_runs_here
+from interlock_dev.environments import EmulatorEnvironment, InitFailed, emulator_runs_here
+from interlock_dev.errors import UsageError
 from interlock_dev.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
 from interlock_dev.functions import ENVIRONMENTS_PER_FUNCTION, Functions
 from interlock_dev.host import listen
@@ -106,7 +107,7 @@ class Stack:
         """Starts it. `index` is the build of the plugin index, where it is under way. `warm`: do not wait for the
         first request to start a function."""
         self._cleanup = contextlib.ExitStack()
-        self._warming: list[Future[None]] = []
+        self._warming: dict[str, Future[InitFailed | None]] = {}
         try:
             self._start(template, options, folder, index, warm=warm)
         except BaseException:
@@ -133,9 +134,13 @@ class Stack:
         create_resources(self.set.template, self.aws.url)
 
     def wait_until_warm(self) -> None:
-        """Returns when every function behind the API has an environment, or could not be started. Those that no
-        request waits for are started then."""
-        wait(self._warming, WARM_WITHIN_S)
+        """Returns when every function behind the API has an environment. Those that no request waits for are started
+        then. Raises `UsageError` when one cannot be started."""
+        wait(self._warming.values(), WARM_WITHIN_S)
+        for name, start in self._warming.items():
+            # One that only takes long on a busy machine may yet start, for the first request.
+            if start.done() and (failed := start.result()) and not failed.invocation.timed_out:
+                raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
         self.functions.warm(set(self.functions.names) - set(self.set.behind_the_api))
 
     def rebuild_index(self) -> None:

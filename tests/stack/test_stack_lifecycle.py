@@ -1,6 +1,7 @@
 """`interlock dev` starts, tells so, and leaves nothing behind however it is ended."""
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,6 +98,32 @@ def test_and_a_file_that_holds_no_plugin(real_project: Path, tmp_path: Path) -> 
     (tmp_path / "empty.py").write_text("x = 1\n")
     line = complaint(real_project, "--port", "0", "--plugin", str(tmp_path / "empty.py"))
     assert line.endswith("empty.py: holds no class derived from interlock.plugin.Plugin")
+
+
+@pytest.mark.parametrize("value", ["abc", "0"])
+def test_and_a_parameter_that_the_template_does_not_allow(real_project: Path, value: str) -> None:
+    line = complaint(real_project, "--port", "0", "--parameter", f"RetentionDays={value}")
+    assert line.startswith(f"interlock: --parameter RetentionDays={value}: must be ")
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [("import nothing_of_that_name", "No module named 'nothing_of_that_name'"), ("exit(3)", "its log is above")],
+)
+def test_it_is_not_ready_when_a_function_cannot_be_started(
+    probe_project: Path, tmp_path: Path, module: str, told: str
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock"))
+    (project / "functions" / "authorize" / "handler.py").write_text(f"{module}\n")
+    ended = subprocess.run(
+        [*COMMAND, "--port", "0"], cwd=project, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("interlock: AuthorizeFunction cannot be started: ")
+    assert last.endswith(told)
+    assert not (project / ".interlock" / "dev.json").exists()
 
 
 @contextmanager

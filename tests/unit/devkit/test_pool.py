@@ -118,6 +118,14 @@ def test_a_start_that_fails_is_the_answer_and_the_next_request_tries_again(pool:
     assert pool.invoke(b"{}").error is None
 
 
+def test_a_start_ahead_of_requests_tells_whether_it_failed(pool: Pool, fleet: Fleet) -> None:
+    assert pool.warm().result(5) is None
+    fleet.starts_fail = True
+    failed = pool.warm().result(5)
+    assert str(failed) == "No module named 'nothing'"
+    assert fleet.made[1].closed
+
+
 def test_every_request_gets_an_answer_when_no_start_succeeds(
     pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
 ) -> None:
