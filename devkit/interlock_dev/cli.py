@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from interlock_dev import keys_arguments
 from interlock_dev.errors import UsageError
 
 DEFAULT_API_KEY = "dev-key"
+MAX_PORT = 65_535
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,10 +92,9 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{port} is no port")
-    return port
+    if not (re.fullmatch("[0-9]{1,5}", text) and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is a whole number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 if __name__ == "__main__":

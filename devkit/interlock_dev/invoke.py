@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from argparse import Namespace
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def run(arguments: Namespace) -> int:
     invocation: Invocation | None = None
     try:
         with stoppable(), contextlib.ExitStack() as cleanup:
-            invocation = _invoke(_functions(arguments, cleanup), arguments.function, event)
+            invocation = _invoke(*_functions(arguments, cleanup), arguments, event)
     finally:
         sys.stdout = out
     if invocation is None:
@@ -50,7 +51,7 @@ def _event(name: str) -> bytes:
         raise UsageError(f"{name} is not JSON: {error}") from None
 
 
-def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> Functions:
+def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> tuple[FunctionSet, Functions]:
     """The functions, on the running stack's AWS or on one for this call alone."""
     project = Project.find(Path.cwd())
     template = project.template(built=arguments.built)
@@ -64,13 +65,13 @@ def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> Functions
     if running is None:
         stack = Stack(template, options, folder, index, warm=False)
         cleanup.callback(stack.close)
-        return stack.functions
+        return stack.set, stack.functions
     functions = FunctionSet(template, options, folder)
     started = functions.start(
         aws_endpoint_url=running.aws_endpoint_url, plugin_index=_index_of(running, functions, arguments.built)
     )
     cleanup.callback(started.close)
-    return started
+    return functions, started
 
 
 def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Path:
@@ -78,11 +79,22 @@ def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Pat
     return functions.index(None) if built else Path(running.plugin_index)
 
 
-def _invoke(functions: Functions, name: str, event: bytes) -> Invocation:
+def _invoke(known: FunctionSet, functions: Functions, arguments: Namespace, event: bytes) -> Invocation:
     from interlock_dev.functions import UnknownFunction  # noqa: PLC0415
     from interlock_dev.pool import RequestTooLarge  # noqa: PLC0415
 
     try:
+        name = functions.resolve(arguments.function)
+        _check_event(arguments.event, json.loads(event), name, known.behind_the_api.get(name, ()))
         return functions.invoke(name, event)
     except (UnknownFunction, RequestTooLarge) as error:
         raise UsageError(str(error)) from None
+
+
+def _check_event(file: str, event: object, function: str, needed: Sequence[str]) -> None:
+    """Raises `UsageError` for what API Gateway would not send: the function's own error would not tell so."""
+    has: Container[object] = event if isinstance(event, dict) else ()
+    missing = next((name for name in needed if name not in has), None)
+    if missing is not None:
+        source = "standard input" if file == "-" else file
+        raise UsageError(f"{source} is no event of API Gateway, which calls {function}: it has no {missing}")

@@ -43,14 +43,15 @@ class FunctionSet:
         self.runtime: Runtime = BuiltRuntime(folder / "runtime") if options.built else SourceRuntime()
 
     @property
-    def behind_the_api(self) -> list[str]:
-        """The functions that requests wait for: authorizers and those of the routes."""
-        names: dict[str, None] = {}
+    def behind_the_api(self) -> dict[str, tuple[str, ...]]:
+        """The functions that requests wait for, authorizers and those of the routes, each with names that every event
+        of API Gateway has for them."""
+        found: dict[str, tuple[str, ...]] = {}
         for route in self.api.routes:
             if route.authorizer_object is not None:
-                names[route.authorizer_object.lambda_name] = None
-            names[route.function_name] = None
-        return list(names)
+                found[route.authorizer_object.lambda_name] = ("methodArn",)
+            found[route.function_name] = ("httpMethod", "path")
+        return found
 
     def start(self, *, aws_endpoint_url: str, plugin_index: Path) -> Functions:
         """The functions on that endpoint and that index."""

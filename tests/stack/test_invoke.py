@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import ROOT, Running
 
+HTTP = {"httpMethod": "GET", "path": "/"}
+
 pytestmark = pytest.mark.xdist_group("stack")
 
 
@@ -27,7 +29,7 @@ def test_on_a_stack_of_its_own(probe_project: Path, tmp_path: Path) -> None:
     # Another folder, so that no running stack is found.
     project = tmp_path / "project"
     project.symlink_to(probe_project)
-    ended = invoke(project.resolve(), "ProbeFunction", event={"what": "environment"})
+    ended = invoke(project.resolve(), "ProbeFunction", event={**HTTP, "what": "environment"})
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["variables"]["AWS_LAMBDA_FUNCTION_NAME"] == "ProbeFunction"
     assert "START RequestId" in ended.stderr
@@ -35,12 +37,12 @@ def test_on_a_stack_of_its_own(probe_project: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ProbeFunction", "probe"])
 def test_on_the_running_stack(probes: Running, name: str) -> None:
-    ended = invoke(probes.project, name, event={"what": "environment"})
+    ended = invoke(probes.project, name, event={**HTTP, "what": "environment"})
     assert json.loads(ended.stdout)["variables"]["AWS_ENDPOINT_URL"] == probes.published["aws_endpoint_url"]
 
 
 def test_a_function_error_is_printed_and_the_status_is_1(probes: Running) -> None:
-    ended = invoke(probes.project, "probe", event={"what": "raise"})
+    ended = invoke(probes.project, "probe", event={**HTTP, "what": "raise"})
     assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, "LookupError")
 
 
@@ -48,6 +50,30 @@ def test_an_unknown_function_is_told_in_one_line(probes: Running) -> None:
     ended = invoke(probes.project, "nobody", event={})
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "interlock: there is no function 'nobody'. There are: AuthorizeFunction, ProbeFunction\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "missing"),
+    [
+        ("ProbeFunction", {}, "httpMethod"),
+        ("ProbeFunction", [], "httpMethod"),
+        ("ProbeFunction", {"httpMethod": "GET"}, "path"),
+        ("AuthorizeFunction", {"httpMethod": "GET", "path": "/"}, "methodArn"),
+    ],
+)
+def test_an_event_that_no_gateway_sends_is_told_in_one_line(
+    probes: Running, function: str, event: object, missing: str
+) -> None:
+    ended = invoke(probes.project, function, event=event)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"interlock: standard input is no event of API Gateway, which calls {function}: it has no {missing}\n"
+    )
+
+
+def test_a_function_that_no_gateway_calls_takes_any_event(real: Running) -> None:
+    ended = invoke(real.project, "settle_jobs", event={})
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_an_event_of_the_repository(real: Running) -> None:

@@ -91,11 +91,14 @@ def test_an_event_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixtu
     assert "is not JSON" in complaint(capsys, "invoke", "jobs", "-e", "broken.json")
 
 
-@pytest.mark.parametrize("port", ["-1", "65536", "x"])
+@pytest.mark.parametrize("port", ["-1", "65536", "x", "", "1_0", "8080.0"])
 def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["dev", "--port", port])
     assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"interlock dev: argument --port: {port!r} is no port, which is a whole number from 0 to 65535\n"
+    )
 
 
 @pytest.mark.parametrize("parameter", ["", "x", "=x"])
