@@ -64,6 +64,26 @@ def api_events() -> Iterator[tuple[str, Json]]:
 # --- The template as a whole -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def translated() -> Json:
+    """The resources as SAM makes them for CloudFormation."""
+
+    class NoManagedPolicies:
+        """The template names none."""
+
+        def load(self) -> dict[str, str]:
+            return {}
+
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    validator = SamTemplateValidator(template, NoManagedPolicies(), region="us-east-1")
+    found: Json = yaml_parse(validator.get_translated_template_if_valid())["Resources"]
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def test_sam_validates_it_with_its_linter() -> None:
     sam = Path(sys.executable).with_name("sam")
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -87,23 +107,56 @@ def test_every_function_has_its_code() -> None:
     assert all("def handler(" in handler(function) for function in FUNCTIONS)
 
 
-# --- Permissions -----------------------------------------------------------------------------------------------------
+def test_no_address_is_of_one_partition_of_aws_alone() -> None:
+    text = json.dumps([TEMPLATE["Outputs"], RESOURCES["KmsKeyPolicy"]])
+    assert "amazonaws" not in text
+    assert text.count("${AWS::URLSuffix}") == 3
 
 
-@pytest.fixture(scope="module")
-def translated() -> Json:
-    """The resources as SAM makes them for CloudFormation."""
+def references(value: Any) -> set[str]:
+    """What is referred to in a part of the template."""
+    if isinstance(value, list):
+        return {name for one in value for name in references(one)}
+    if not isinstance(value, dict):
+        return set()
+    match dict(value):
+        case {"Ref": str(name)}:
+            return {name}
+        case {"Fn::GetAtt": [name, *_]}:
+            return {name}
+        case {"Fn::Sub": str(text)}:
+            return set(re.findall(r"\$\{(\w+)", text))
+    return {name for one in value.values() for name in references(one)}
 
-    class NoManagedPolicies:
-        """The template names none."""
 
-        def load(self) -> dict[str, str]:
-            return {}
-
-    template = yaml_parse((ROOT / "template.yaml").read_text())
-    validator = SamTemplateValidator(template, NoManagedPolicies(), region="us-east-1")
-    found: Json = yaml_parse(validator.get_translated_template_if_valid())["Resources"]
+def made_before(resource: str, resources: Json) -> set[str]:
+    """The resources that CloudFormation makes before this one."""
+    found: set[str] = set()
+    todo = [resource]
+    while todo:
+        one = resources[todo.pop()]
+        new = (references(one) | set(listed(one.get("DependsOn", [])))) & set(resources) - found
+        found |= new
+        todo += new
     return found
+
+
+def test_the_stage_that_logs_comes_after_the_role_that_it_logs_by(translated: Json) -> None:
+    """In a new account the stage is refused before the account has its role, and the role before there is an API.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
+    """
+    [stage] = [name for name, one in translated.items() if one["Type"] == "AWS::ApiGateway::Stage"]
+    assert "AccessLogSetting" in translated[stage]["Properties"]
+    assert {"ApiAccount", "ApiLogRole"} <= made_before(stage, translated)
+    assert "Api" in made_before("ApiAccount", translated)
+
+
+def test_no_resource_waits_for_itself(translated: Json) -> None:
+    assert [name for name in translated if name in made_before(name, translated)] == []
+
+
+# --- Permissions -----------------------------------------------------------------------------------------------------
 
 
 def statements(role: Json) -> list[Json]:
@@ -112,10 +165,6 @@ def statements(role: Json) -> list[Json]:
         for policy in role["Properties"].get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
     ]
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 LOG_DELIVERY = {
