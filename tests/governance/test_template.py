@@ -21,7 +21,7 @@ from samcli.yamlhelper import yaml_parse
 
 from interlock import bootstrap
 from interlock.access import AccessSettings
-from interlock.adapters import access_items, dynamo_items
+from interlock.adapters import access_items, cloudwatch_emf, dynamo_items
 from interlock.adapters.dynamo_jobs import DynamoJobs
 from interlock.domain import errors, job
 from interlock.domain.access import ApiKey
@@ -263,6 +263,11 @@ def test_every_function_is_told_all_that_settings_read(monkeypatch: pytest.Monke
         # All that is read is told, and nothing is told that nobody reads.
         read = {*asked, *of_access} if function == "AuthorizeFunction" else set(asked)
         assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
+
+
+def test_metrics_are_told_apart_by_the_name_of_their_stack() -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables[cloudwatch_emf.STACK_VARIABLE] == {"Ref": "AWS::StackName"}
 
 
 def test_who_asks_the_registry_has_the_plugins_layer() -> None:

@@ -103,6 +103,17 @@ def test_an_execution_is_published_by_plugin_and_by_tool(capsys: pytest.CaptureF
     assert sorted(map(sorted, directive["Dimensions"])) == [["plugin", "service"], ["plugin", "service", "tool"]]
 
 
+def test_an_execution_is_published_under_the_name_of_its_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "blue")
+    EmbeddedMetrics().execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
+    published = json.loads(capsys.readouterr().out)
+    assert published["service"] == "blue"
+    [directive] = published["_aws"]["CloudWatchMetrics"]
+    assert all("service" in dimensions for dimensions in directive["Dimensions"])
+
+
 def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
     sink = EmbeddedMetrics()
     sink.execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)

@@ -1,8 +1,10 @@
 """Metrics of single executions as CloudWatch's embedded metric format: a line of log, no call.
 
-By plugin, and by plugin and tool, with the names that the API's counters have. A job that ended without an execution
-(cancelled before it started, its worker lost) is counted by the API alone.
+By stack and plugin, and by stack, plugin and tool, with the names that the API's counters have. A job that ended
+without an execution (cancelled before it started, its worker lost) is counted by the API alone.
 """
+
+import os
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -10,16 +12,18 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import COUNTERS
 
 NAMESPACE = "Interlock"
-SERVICE = "interlock"
+STACK_VARIABLE = "POWERTOOLS_SERVICE_NAME"
+"""The template puts the stack's name there; Powertools makes it the dimension `service`."""
 
 
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
+        service = os.environ.get(STACK_VARIABLE, "interlock")
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
         metrics.add_dimension("plugin", plugin)
-        metrics.add_dimensions(plugin=plugin, tool=tool, service=SERVICE)
+        metrics.add_dimensions(plugin=plugin, tool=tool, service=service)
         for counted, name in COUNTERS.items():
             # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
             metrics.add_metric(name, MetricUnit.Count, int(counted is status))
