@@ -526,3 +526,8 @@ def test_what_holds_data_outlives_the_stack() -> None:
     for name in ("Table", "Bucket"):
         assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert all(RESOURCES["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values())
+
+
+def test_nothing_else_does_but_the_accounts_role_for_logs(translated: Json) -> None:
+    kept = {name for name, one in translated.items() if one.get("DeletionPolicy", "Delete") != "Delete"}
+    assert kept == {"Table", "Bucket", "BucketPolicy", "ApiAccount", "ApiLogRole"}
