@@ -124,6 +124,7 @@ clean: ## removes what was built and set up
 .PHONY: build
 build: setup ## builds what is deployed into .aws-sam/build, and prints the layers' size
 	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(BIN)/python -m interlock_dev.pin_architecture .aws-sam/build $(ARCHITECTURE)
 	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
 
 .PHONY: lock

@@ -1,0 +1,28 @@
+"""A built template takes the architecture of its wheels alone."""
+
+from pathlib import Path
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+from interlock_dev import pin_architecture
+from interlock_dev.errors import UsageError
+from interlock_dev.parameters import check
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(("built", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
+def test_the_architecture_that_was_built_is_the_only_one(tmp_path: Path, built: str, other: str) -> None:
+    (tmp_path / "template.yaml").write_text((ROOT / "template.yaml").read_text())
+    before = yaml_parse((tmp_path / "template.yaml").read_text())
+    pin_architecture.main(tmp_path, built)
+    after = yaml_parse((tmp_path / "template.yaml").read_text())
+    declared = after["Parameters"]
+    assert declared["Architecture"]["Default"] == built
+    check({"Architecture": built}, declared)
+    with pytest.raises(UsageError, match=f"must be one of {built}$"):
+        check({"Architecture": other}, declared)
+    # Nothing else has changed.
+    before["Parameters"]["Architecture"] = declared["Architecture"]
+    assert after == before
