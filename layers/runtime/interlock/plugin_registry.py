@@ -113,9 +113,11 @@ class PluginRegistry:
             return broken_manifest(name, PluginSource("", ""), self._findings[name].reason)
 
     def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
-        """Every plugin that has a tool of this name, as pairs of plugin and tool."""
-        for name in self._index.names:
-            if any(one.name == tool for one in self._index.manifest(name).tools):
+        """Every plugin that has a tool of this name, or had one that ever ran, as pairs of plugin and tool."""
+        for name in self.names:
+            listed = any(one.name == tool for one in self.manifest(name).tools)
+            # A new version may have renamed it, or cannot be loaded: the jobs of the earlier one are still there.
+            if listed or tool in self._store.metrics(name):
                 yield name, tool
 
     def health(self, name: str) -> PluginHealth:

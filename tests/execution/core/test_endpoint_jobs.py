@@ -2,18 +2,21 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.envelope import refused
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
+from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 from tests.fakes.sandbox import answered
 from tests.fakes.world import Answer, World
 
 from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
+from interlock.domain.manifest import PluginManifest
 from interlock.job_service import NewJob
 
 JOB = {
@@ -249,6 +252,17 @@ def test_filters_narrow_the_list_and_may_be_combined(world: World, query: dict[s
     answer = listed(world, **query)
     assert {job["job_id"] for job in answer.body["jobs"]} == {ids[word] for word in words}
     assert answer.body["count"] == len(words)
+
+
+@pytest.mark.parametrize(
+    "now", [a_plugin("echo", a_tool("whisper")), a_broken_plugin("echo")], ids=["renamed", "unavailable"]
+)
+def test_jobs_of_a_tool_that_left_its_plugin_are_listed(world: World, tmp_path: Path, now: PluginManifest) -> None:
+    job_id = world.execute(tool="shout").body["job_id"]
+    redeployed = World(tmp_path / "redeployed", now, store=world.store)
+    for query in ({"tool": "shout"}, {"plugin": "echo", "tool": "shout"}):
+        assert [job["job_id"] for job in listed(redeployed, **query).body["jobs"]] == [job_id]
+    assert listed(redeployed, tool="whisper").body["jobs"] == []
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "9", "100"])

@@ -97,6 +97,12 @@ def test_a_tools_name_finds_every_plugin_that_has_it(registry: PluginRegistry) -
     assert list(registry.tools_named("nothing")) == []
 
 
+@pytest.mark.parametrize("plugin", ["ocr", "speech"])
+def test_a_tools_name_finds_the_plugin_whose_earlier_version_had_it(world: World, plugin: str) -> None:
+    world.jobs.create(a_job(), MetricsDelta(plugin, "retired", 1, NOON))
+    assert list(world.core.registry.tools_named("retired")) == [(plugin, "retired")]
+
+
 # --- Lifecycle in this environment ---
 
 
