@@ -6,6 +6,7 @@ from typing import Any
 from ulid import ULID
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from tests.fakes.outside import NOON
@@ -46,3 +47,8 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
     if status in FINAL:
         given["execution_time_ms"] = 12.5
     return Job(**(given | fields))
+
+
+def a_claim(job: Job, key: str, body: Any) -> IdempotencyClaim:
+    """That an idempotency key stands for this job, and for this request body."""
+    return KeyedRequest.of(job.tenant, key, body).claim(job)

@@ -14,6 +14,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.job_runner import Finished
 from interlock.ports import AlreadyClaimed
 from interlock.sandbox import Cancelled, Ending
+from tests.fakes.jobs import a_claim
 from tests.fakes.sandbox import Run, answered
 from tests.faults.arena import INPUT, LIMIT_S, Arena
 
@@ -173,7 +174,7 @@ def one_key(arena: Arena) -> Race:
     wanted = [arena.new_job() for _ in range(3)]
 
     def racer(job: Job) -> Racer:
-        once = arena.service.claim(job, wanted[0].job_id, INPUT)
+        once = a_claim(job, wanted[0].job_id, INPUT)
         return lambda: arena.worker().run_now(job, arena.call(), limit_s=LIMIT_S, once=once)
 
     def verdict(came: Sequence[Any]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from interlock.domain.job import Job
 from interlock.plugin_index import PluginIndex
 from interlock.ports import AlreadyClaimed
+from tests.fakes.jobs import a_claim
 from tests.faults.arena import INPUT, LIMIT_S, Arena, WatchedJobs
 from tests.faults.counts import Report
 from tests.faults.defects import DEFECTS_IN_AN_ORDER, Defect
@@ -75,7 +76,7 @@ def held(*actors: Callable[[Arena, Job], Actor]) -> Cast:
 def under_one_key(arena: Arena) -> Sequence[Actor]:
     """One runs it now, one submits it, and one is late."""
     jobs = [arena.new_job() for _ in range(3)]
-    claims = [arena.service.claim(job, "key", INPUT) for job in jobs]
+    claims = [a_claim(job, "key", INPUT) for job in jobs]
     return [
         lambda: arena.worker().run_now(jobs[0], arena.call(), limit_s=LIMIT_S, once=claims[0]),
         lambda: arena.service.submit(jobs[1], INPUT, claims[1]),

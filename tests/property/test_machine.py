@@ -41,6 +41,7 @@ from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.job_service import JobService, NewJob, ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobFilter, JobStore, StaleJob
+from tests.fakes.jobs import a_claim
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import MemoryJobs, finished_counts
 from tests.integration.clients import create_table
@@ -104,7 +105,7 @@ class Service(RuleBasedStateMachine):
         job = self.new("say")
         stands_for = job.job_id
         try:
-            self.service.submit(job, {"text": "hello"}, self.service.claim(job, key, {}))
+            self.service.submit(job, {"text": "hello"}, a_claim(job, key, {}))
         except AlreadyClaimed as error:
             stands_for = error.claim.job_id
         except ServiceUnavailable:

@@ -12,7 +12,7 @@ from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import AlreadyFinished, ErrorCode, ErrorInfo, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import NOTHING_YET, state_event
-from interlock.domain.idempotency import IdempotencyClaim, hash_request, hash_text
+from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import MetricsDelta
@@ -69,11 +69,7 @@ class JobService:
             key_limit=wanted.key_limit,
         )
 
-    def claim(self, job: Job, key: str, request: Any) -> IdempotencyClaim:
-        """That an idempotency key stands for this job, and for this request body."""
-        return IdempotencyClaim(job.tenant, hash_text(key), hash_request(request), job.job_id, job.expires_at)
-
-    def claimed(self, wanted: IdempotencyClaim) -> IdempotencyClaim | None:
+    def claimed(self, wanted: KeyedRequest) -> IdempotencyClaim | None:
         """The claim of an earlier request under the same idempotency key; None when this is the first, or the claim
         has expired."""
         found = self._store.find_claim(wanted.tenant, wanted.key_hash)

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from tests.fakes.envelope import TIME, refused
-from tests.fakes.plugins import a_plugin, a_tool
+from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with
 from tests.fakes.store import Interposed, MemoryJobs, Moment, once
 from tests.fakes.world import Answer, LambdaContext, World
 
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_status import JobStatus
+from interlock.domain.manifest import PluginManifest
 from interlock.http import results, routes_execute
 from interlock.sandbox import Cancelled, Crashed, Ending, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
 
@@ -348,6 +349,59 @@ def test_another_body_under_the_same_key_is_422(world: World) -> None:
     assert len(world.sandbox.runs) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "about"),
+    [
+        ({"plugin": "echo", "input": {"text": "other"}}, ("echo", "say")),
+        ({"plugin": "echo", "tool": "shout", "input": {"text": "hello"}}, ("echo", "shout")),
+        ({"plugin": "echo", "input": {"text": 1}}, ("echo", "say")),
+        ({"plugin": "echo", "tool": "nope", "input": {"text": "hello"}}, ("echo", "nope")),
+        ({"plugin": "nope", "input": {"text": "hello"}}, ("nope", None)),
+        ({"plugin": "broken", "input": {"text": "hello"}}, ("broken", None)),
+        ({"plugin": "echo", "input": {"text": "hello"}, "extra": 1}, (None, None)),
+        ({"plugin": "echo"}, (None, None)),
+        ([], (None, None)),
+    ],
+)
+def test_another_body_is_422_whether_or_not_it_could_run(
+    world: World, body: Any, about: tuple[str | None, str | None]
+) -> None:
+    keyed(world)
+    answer = world.request("POST", "/v1/execute", body, headers={"Idempotency-Key": "k"})
+    error = refused(answer, 422, "idempotency_mismatch", "IdempotencyError")
+    assert (error["plugin"], error["tool"], error["job_id"]) == (*about, None)
+    assert len(world.sandbox.runs) == 1
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        a_plugin("echo", a_tool("say", input_schema={"type": "object", "required": ["other"]})),
+        a_plugin("echo", a_tool("whisper", input_schema={"type": "object", "required": ["other"]})),
+        a_broken_plugin("echo"),
+        a_plugin("another"),
+    ],
+    ids=["another schema", "renamed", "unavailable", "removed"],
+)
+def test_a_finished_job_is_replayed_after_its_plugin_has_changed(
+    world: World, tmp_path: Path, now: PluginManifest
+) -> None:
+    first = keyed(world)
+    redeployed = World(tmp_path / "redeployed", now, store=world.store)
+    again = keyed(redeployed)
+    assert (again.status, again.body) == (200, first.body)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    refused(keyed(redeployed, text="other"), 422, "idempotency_mismatch", "IdempotencyError")
+    assert keyed(redeployed, "another key").status == 400
+    assert redeployed.sandbox.runs == []
+
+
+def test_the_first_request_under_a_key_is_not_looked_for(watched: World) -> None:
+    assert keyed(watched).status == 200
+    assert isinstance(watched.store, Interposed)
+    assert "find_claim" not in watched.store.calls
+
+
 def test_a_key_is_its_tenants_alone(world: World) -> None:
     first, other = keyed(world), keyed(world, tenant="rival", text="other")
     assert (first.status, other.status) == (200, 200)
@@ -396,6 +450,7 @@ def test_a_table_that_is_down_is_503_that_says_when_to_come_back(world: World, p
     assert error["retryable"] is True
     assert int(answer.headers["Retry-After"]) >= 1
     assert error["message"] == ServiceUnavailable.__doc__
+    assert (error["plugin"], error["tool"]) == ("echo", "say")
 
 
 def test_a_workflow_that_is_down_is_503_and_the_job_is_not_lost(world: World) -> None:

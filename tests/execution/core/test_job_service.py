@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import a_claim, a_job
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
@@ -15,6 +15,7 @@ from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import NOTHING_YET, state_event
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import MetricsDelta
@@ -165,27 +166,27 @@ def test_when_the_start_fails_the_job_waits_and_is_started_by_whoever_reads_it_l
 
 def test_an_idempotency_key_that_stands_for_another_job_starts_nothing(at: Setting) -> None:
     first = at.service.new(WANTED)
-    at.service.submit(first, {"text": "a"}, at.service.claim(first, "key", {"text": "a"}))
+    at.service.submit(first, {"text": "a"}, a_claim(first, "key", {"text": "a"}))
     again = at.service.new(WANTED)
     with pytest.raises(AlreadyClaimed) as caught:
-        at.service.submit(again, {"text": "a"}, at.service.claim(again, "key", {"text": "a"}))
+        at.service.submit(again, {"text": "a"}, a_claim(again, "key", {"text": "a"}))
     assert caught.value.claim.job_id == first.job_id
     assert list(at.workflow.running) == [first.job_id]
 
 
 def test_a_claim_is_the_same_for_the_same_json_and_of_its_tenant_alone(at: Setting) -> None:
     job = at.service.new(WANTED)
-    one = at.service.claim(job, "key", {"a": 1, "b": [1.5, "x"]})
-    assert one.request_hash == at.service.claim(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
-    assert one.request_hash != at.service.claim(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
-    assert one.key_hash != at.service.claim(job, "Key", {}).key_hash
+    one = a_claim(job, "key", {"a": 1, "b": [1.5, "x"]})
+    assert one.request_hash == a_claim(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
+    assert one.request_hash != a_claim(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
+    assert one.key_hash != a_claim(job, "Key", {}).key_hash
     assert (one.tenant, one.job_id, one.expires_at) == ("acme", job.job_id, job.expires_at)
     assert "key" not in one.key_hash
 
 
 def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None:
     # It outlives a deployment: another hash would make of every replay a mismatch.
-    claim = at.service.claim(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+    claim = a_claim(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
     assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
     assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
@@ -193,13 +194,13 @@ def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None
 
 def test_a_claim_is_found_until_it_has_expired_and_by_its_tenant_alone(at: Setting) -> None:
     job = at.service.new(WANTED)
-    claim = at.service.claim(job, "key", {})
-    assert at.service.claimed(claim) is None
+    claim = a_claim(job, "key", {})
+    again = KeyedRequest.of("acme", "key", {"other": "body"})
+    assert at.service.claimed(again) is None
     at.service.submit(job, {}, claim)
-    again = at.service.claim(at.service.new(WANTED), "key", {"other": "body"})
     assert at.service.claimed(again) == claim
     assert at.service.claimed(replace(again, tenant="other")) is None
-    assert at.service.claimed(at.service.claim(job, "other key", {})) is None
+    assert at.service.claimed(KeyedRequest.of("acme", "other key", {})) is None
     at.clock.advance(timedelta(days=7).total_seconds())
     assert at.service.claimed(again) == claim
     at.clock.advance(0.001)

@@ -21,6 +21,7 @@ from interlock.job_service import NewJob, ending_delta
 from interlock.plugin_registry import ToolCall
 from interlock.ports import AlreadyClaimed
 from interlock.sandbox import Cancelled, Completed, Ending, LogLine
+from tests.fakes.jobs import a_claim
 from tests.fakes.outside import NOON
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with, yields_to_cancel
@@ -153,11 +154,11 @@ def test_the_claim_overlaps_the_start_of_the_tool(stage: Stage) -> None:
 
 def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-    claim = stage.service.claim(job, "key", {})
+    claim = a_claim(job, "key", {})
     assert stage.runner.run_now(job, stage.call(), limit_s=25.0, once=claim).job.status is JobStatus.SUCCEEDED
     again = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     with pytest.raises(AlreadyClaimed) as caught:
-        stage.runner.run_now(again, stage.call(), limit_s=25.0, once=stage.service.claim(again, "key", {}))
+        stage.runner.run_now(again, stage.call(), limit_s=25.0, once=a_claim(again, "key", {}))
     assert caught.value.claim == claim
     assert len(stage.sandbox.runs) == 1
     assert len(stage.jobs.all_jobs) == 1
@@ -176,7 +177,7 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
 def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: float, left: float) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     stage.between.hook = once("before", "create", lambda: time.sleep(0.1))
-    stage.runner.run_now(job, stage.call(), limit_s=limit, once=stage.service.claim(job, "key", {}))
+    stage.runner.run_now(job, stage.call(), limit_s=limit, once=a_claim(job, "key", {}))
     limits = stage.sandbox.runs[0].limits
     assert 0 <= limits.wall_s <= left
     assert limits.total_s <= left

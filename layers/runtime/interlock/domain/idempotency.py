@@ -4,7 +4,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
+
+from interlock.domain.job import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,27 @@ class IdempotencyClaim:
     request_hash: str
     job_id: str
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """A request body under a tenant's idempotency key, whether or not a job comes of it. Hashes are SHA-256 in hex."""
+
+    tenant: str
+    key_hash: str
+    request_hash: str
+
+    @classmethod
+    def of(cls, tenant: str, key: str, body: Any) -> Self:
+        return cls(tenant, hash_text(key), hash_request(body))
+
+    def claim(self, job: Job) -> IdempotencyClaim:
+        """That the key stands for this job, as long as that is kept."""
+        return IdempotencyClaim(self.tenant, self.key_hash, self.request_hash, job.job_id, job.expires_at)
+
+    def made(self, claim: IdempotencyClaim) -> bool:
+        """Whether the claim under this key is of the same request body."""
+        return self.request_hash == claim.request_hash
 
 
 def hash_text(text: str) -> str:

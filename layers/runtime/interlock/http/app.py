@@ -28,7 +28,7 @@ class HttpApp:
         self._limits = limits
         self.resolver.use(middlewares=[self._limited])
         self._methods: dict[str, list[str]] = defaultdict(list)
-        self.resolver.exception_handler(InterlockError)(_known)
+        self.resolver.exception_handler(InterlockError)(refused)
         self.resolver.exception_handler(NotFoundError)(_no_route)
         self.resolver.exception_handler(Exception)(_unknown)
 
@@ -67,10 +67,11 @@ def _refuser(allow: str) -> Callable[..., Response[str]]:
     return refuse
 
 
-def _known(error: InterlockError) -> Response[str]:
+def refused(error: InterlockError, *, plugin: str | None = None, tool: str | None = None) -> Response[str]:
+    """The envelope of an error, with what the request was about."""
     if error.code is ErrorCode.UNAVAILABLE:
         logger.error("a service is down", exc_info=error)
-    return error_response(error.info)
+    return error_response(error.info, plugin=plugin, tool=tool)
 
 
 def _no_route(_: NotFoundError) -> Response[str]:

@@ -40,13 +40,21 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
 
 def json_body[Model: BaseModel](event: APIGatewayProxyEvent, model: type[Model], *, optional: bool = False) -> Model:
     """The body as a model. Raises `InvalidRequest` that names the field."""
-    body = _body(event)
-    if optional and not body.strip():
+    if optional and not _body(event).strip():
         return model()
+    return as_model(json_document(event), model)
+
+
+def json_document(event: APIGatewayProxyEvent) -> Any:
+    """The body as JSON. Raises `InvalidRequest`."""
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
-    document = _parsed(body)
+    return _parsed(_body(event))
+
+
+def as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
+    """A JSON document as a model. Raises `InvalidRequest` that names the field."""
     try:
         return model.model_validate(document)
     except ValidationError as error:

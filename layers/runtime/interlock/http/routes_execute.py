@@ -1,20 +1,23 @@
 """`POST /v1/execute`: run a tool now, or hand the job to the workflow."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.documents import Documents
-from interlock.domain.access import Scope
-from interlock.domain.errors import IdempotencyMismatch, InterlockError, InvalidInput, ServiceUnavailable
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.access import Principal, Scope
+from interlock.domain.errors import IdempotencyMismatch, InterlockError, InvalidRequest
+from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
-from interlock.http.app import HttpApp
+from interlock.http.app import HttpApp, refused
 from interlock.http.limits import RateLimits
 from interlock.http.models import ExecuteRequest, finished_document, job_document
-from interlock.http.requests import authorized, idempotency_key, json_body, preference
+from interlock.http.requests import as_model, authorized, idempotency_key, json_document, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
 from interlock.http.routes_uploads import add_upload_route
@@ -34,6 +37,17 @@ END_MARGIN_S = 3.5
 """What is kept of the invocation to stop a tool (2 s of grace) and to write the end."""
 
 POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request with who sent it. `wait_s` is None for one that runs now; `until` is when it has to be answered."""
+
+    principal: Principal
+    body: ExecuteRequest
+    wait_s: int | None
+    keyed: KeyedRequest | None
+    until: float
 
 
 class ExecuteRoute:
@@ -57,65 +71,69 @@ class ExecuteRoute:
         """Answers a request; `context` is Lambda's, for what is left of the invocation."""
         until = _until(event, context)
         principal = authorized(event, Scope.EXECUTE)
-        request = json_body(event, ExecuteRequest)
-        wait_s = preference(event)
-        tool_name = request.tool
+        wait_s, key = preference(event), idempotency_key(event)
+        request = self._request(json_document(event), principal, key)
+        keyed = KeyedRequest.of(principal.tenant, key, request.model_dump(exclude_unset=True)) if key else None
+        asked = _Asked(principal, request, wait_s, keyed, until)
         try:
-            manifest, tool = self._registry.find(request.plugin, tool_name)
-            tool_name = tool.name
-            call = self._registry.checked(manifest, tool, request.input)
-        except InterlockError as error:
-            return error_response(error.info, plugin=request.plugin, tool=tool_name)
-        timeout_s = min(tool.timeout_s, request.timeout_s or tool.timeout_s)
-        if wait_s is None:
-            timeout_s = min(timeout_s, SYNC_LIMIT_S)
-        wanted = NewJob(
-            principal.tenant,
-            manifest.name,
-            tool.name,
-            manifest.version,
-            timeout_s,
-            key_id=principal.key_id,
-            key_limit=principal.concurrency,
-        )
-        job = self._service.new(wanted)
-        key = idempotency_key(event)
-        once = self._service.claim(job, key, request.model_dump(exclude_unset=True)) if key else None
-        try:
-            self._check_uploads(job, call, once)
-            if wait_s is None:
-                return self._run_now(job, call, once, until)
-            return self._accepted(self._awaited(self._service.submit(job, request.input, once), wait_s, until))
+            return self._answer(asked)
         except AlreadyClaimed as error:
-            return self._replayed(error.claim, once, wait_s, until)
-        except InvalidInput as error:
-            return error_response(error.info, plugin=job.plugin, tool=job.tool)
+            return self._replayed(error.claim, asked)
+        except InterlockError as error:
+            return refused(error, **self._about(request))
 
-    def _check_uploads(self, job: Job, call: ToolCall, once: IdempotencyClaim | None) -> None:
-        """Raises `InvalidInput` for uploads that cannot be used, and `ServiceUnavailable`; but `AlreadyClaimed` for a
-        request that was taken before under its key: its job stands, also when its uploads have expired since."""
+    def _request(self, document: Any, principal: Principal, key: str | None) -> ExecuteRequest:
+        """The body of a request. Raises `InvalidRequest`, but `IdempotencyMismatch` when its key was taken before: by
+        another body, since this one is taken never."""
         try:
-            self._uploads.check(job.tenant, call.uploads)
-        except (InvalidInput, ServiceUnavailable):
-            first = self._service.claimed(once) if once is not None else None
+            return as_model(document, ExecuteRequest)
+        except InvalidRequest:
+            if key and self._service.claimed(KeyedRequest.of(principal.tenant, key, document)):
+                raise IdempotencyMismatch from None
+            raise
+
+    def _answer(self, asked: _Asked) -> Response[str]:
+        with self._unless_claimed(asked.keyed):
+            call = self._registry.checked(*self._registry.find(asked.body.plugin, asked.body.tool), asked.body.input)
+            self._uploads.check(asked.principal.tenant, call.uploads)
+        job = self._service.new(_wanted(asked, call))
+        once = asked.keyed.claim(job) if asked.keyed else None
+        if asked.wait_s is None:
+            return self._run_now(job, call, once, asked.until)
+        job = self._service.submit(job, asked.body.input, once)
+        return self._accepted(self._awaited(job, asked.wait_s, asked.until))
+
+    @contextmanager
+    def _unless_claimed(self, keyed: KeyedRequest | None) -> Iterator[None]:
+        """Raises `AlreadyClaimed` in place of a refusal when a request was taken before under this key: its job stands,
+        also when its plugin has changed or its uploads have expired since. Only a refusal costs the look."""
+        try:
+            yield
+        except InterlockError:
+            first = self._service.claimed(keyed) if keyed else None
             if first is None:
                 raise
             raise AlreadyClaimed(first) from None
+
+    def _about(self, request: ExecuteRequest) -> dict[str, str | None]:
+        """What an envelope tells of a request: the tool also where the first one was meant."""
+        tool = request.tool
+        with suppress(InterlockError):
+            tool = self._registry.find(request.plugin, request.tool)[1].name
+        return {"plugin": request.plugin, "tool": tool}
 
     def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, until: float) -> Response[str]:
         limit_s = until - time.monotonic() - END_MARGIN_S
         finished = self._runner.run_now(job, call, limit_s=limit_s, once=once)
         return self._ended(finished.job, finished.result)
 
-    def _replayed(
-        self, first: IdempotencyClaim, ours: IdempotencyClaim | None, wait_s: int | None, until: float
-    ) -> Response[str]:
+    def _replayed(self, first: IdempotencyClaim, asked: _Asked) -> Response[str]:
         """The job of the first request under this key, joined while it is in flight."""
-        if ours is None or first.request_hash != ours.request_hash:
-            raise IdempotencyMismatch
+        if asked.keyed is None or not asked.keyed.made(first):
+            return refused(IdempotencyMismatch(), **self._about(asked.body))
         job = self._service.get(first.tenant, first.job_id)
-        job = self._awaited(job, SYNC_LIMIT_S if wait_s is None else wait_s, until)
-        answer = self._accepted(job, preferred=wait_s is not None)
+        job = self._awaited(job, SYNC_LIMIT_S if asked.wait_s is None else asked.wait_s, asked.until)
+        answer = self._accepted(job, preferred=asked.wait_s is not None)
         answer.headers["Idempotency-Replayed"] = "true"
         return answer
 
@@ -149,6 +167,21 @@ def execute_app(route: ExecuteRoute, uploads: Uploads, limits: RateLimits) -> Ht
 
     add_upload_route(app, uploads)
     return app.close_routes()
+
+
+def _wanted(asked: _Asked, call: ToolCall) -> NewJob:
+    timeout_s = min(call.tool.timeout_s, asked.body.timeout_s or call.tool.timeout_s)
+    if asked.wait_s is None:
+        timeout_s = min(timeout_s, SYNC_LIMIT_S)
+    return NewJob(
+        asked.principal.tenant,
+        call.plugin.name,
+        call.tool.name,
+        call.plugin.version,
+        timeout_s,
+        key_id=asked.principal.key_id,
+        key_limit=asked.principal.concurrency,
+    )
 
 
 def _until(event: APIGatewayProxyEvent, context: Any) -> float:
