@@ -28,8 +28,11 @@ class Example:
         return {"error": error_object(error, plugin=self.plugin, tool=self.tool, job_id=self.job_id, at=AT)}
 
 
+_JOB = {"plugin": "ocr", "tool": "analyze", "job_id": ID}
+
+
 def _of_job(code: ErrorCode, message: str, **details: Any) -> Example:
-    return Example(code, message, details, "ocr", "analyze", ID)
+    return Example(code, message, details, **_JOB)
 
 
 def _of(error: errors.InterlockError, **about: str) -> Example:
@@ -128,14 +131,17 @@ REFUSALS: Mapping[str, Refusal] = {
         status=405,
     ),
     "NotFinished": Refusal(
-        "The job has not finished.", (_of(errors.NotFinished("The job is running.", status="running"), job_id=ID),)
+        "The job has not finished.", (_of(errors.NotFinished("The job is running.", status="running"), **_JOB),)
     ),
     "AlreadyFinished": Refusal(
         "The job ended before, and not as cancelled.",
-        (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), job_id=ID),),
+        (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), **_JOB),),
     ),
     "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
-    "IdempotencyMismatch": Refusal("The key stands for another request.", (_of(errors.IdempotencyMismatch()),)),
+    "IdempotencyMismatch": Refusal(
+        "The key stands for another request.",
+        (_of(errors.IdempotencyMismatch(), plugin="ocr", tool="analyze"),),
+    ),
     "TooManyRequests": Refusal(
         "Requests come faster than the key, the stack or the gateway lets them, or the key has as many unfinished jobs "
         "as it may (`details.limit` is `rate` or `concurrency`).",

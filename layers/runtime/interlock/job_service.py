@@ -10,7 +10,15 @@ from ulid import ULID
 
 from interlock.documents import Documents
 from interlock.domain import job as jobs
-from interlock.domain.errors import AlreadyFinished, ErrorCode, ErrorInfo, NotFinished, NotFound, ServiceUnavailable
+from interlock.domain.errors import (
+    AlreadyFinished,
+    ErrorCode,
+    ErrorInfo,
+    InterlockError,
+    NotFinished,
+    NotFound,
+    ServiceUnavailable,
+)
 from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
@@ -99,7 +107,7 @@ class JobService:
         """A finished job. Raises `NotFound` and `NotFinished`."""
         job = self.get(tenant, job_id)
         if not job.finished:
-            raise NotFinished(f"The job is {job.status}.", status=job.status.value)
+            raise _of(job, NotFinished(f"The job is {job.status}.", status=job.status.value))
         return job
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
@@ -111,16 +119,17 @@ class JobService:
         job = self.get(tenant, job_id)
         while job.status not in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
             if job.finished:
-                raise AlreadyFinished(f"The job has already {_in_words(job.status)}.", status=job.status.value)
+                error = AlreadyFinished(f"The job has already {_in_words(job.status)}.", status=job.status.value)
+                raise _of(job, error)
             after = jobs.cancel_requested(job, reason=reason, now=self._clock())
             try:
                 self._write(job, after)
-            except StaleJob as error:
+            except StaleJob as stale:
                 # It was claimed, finished or cancelled meanwhile: look at it again. Statuses only go forward, so
                 # this ends.
-                if error.current is None:
-                    raise NotFound(f"There is no job {job_id!r}.") from error
-                job = error.current
+                if stale.current is None:
+                    raise NotFound(f"There is no job {job_id!r}.") from stale
+                job = stale.current
                 continue
             job = after
         # The flag first, then the execution: no retry or wait goes on, and the worker sees the flag by its heartbeat.
@@ -178,6 +187,10 @@ class JobService:
             self._store.settle(before, after, ending_delta(before, after))
         else:
             self._store.change(before, after)
+
+
+def _of(job: Job, error: InterlockError) -> InterlockError:
+    return error.of(plugin=job.plugin, tool=job.tool, job_id=job.job_id)
 
 
 def ending_delta(before: Job, after: Job) -> MetricsDelta:

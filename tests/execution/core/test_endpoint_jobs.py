@@ -178,7 +178,8 @@ def test_a_result_before_the_end_is_409_that_says_when_to_come_back(world: World
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}/result")
     error = refused(answer, 409, "not_finished", "ConflictError")
-    assert (error["details"], error["job_id"]) == ({"status": status.value}, job.job_id)
+    assert error["details"] == {"status": status.value}
+    assert (error["plugin"], error["tool"], error["job_id"]) == ("echo", "say", job.job_id)
     assert int(answer.headers["Retry-After"]) >= 1
 
 
@@ -407,7 +408,8 @@ def test_cancelling_what_ended_otherwise_is_409(world: World, status: JobStatus)
     job = a_job(status)
     world.jobs.create(job)
     error = refused(cancel(world, job.job_id), 409, "already_finished", "ConflictError")
-    assert (error["details"], error["job_id"]) == ({"status": status.value}, job.job_id)
+    assert error["details"] == {"status": status.value}
+    assert (error["plugin"], error["tool"], error["job_id"]) == ("echo", "say", job.job_id)
     assert world.jobs.all_jobs == [job]
 
 

@@ -84,7 +84,9 @@ def test_a_key_has_no_more_unfinished_jobs_than_it_may(world: World) -> None:
     jobs = [execute(world, 2, prefer="respond-async") for _ in range(2)]
     assert [job.status for job in jobs] == [202, 202]
     for prefer in (None, "respond-async", "respond-async, wait=1"):
-        refused(execute(world, 2, prefer=prefer), limit="concurrency")
+        answer = execute(world, 2, prefer=prefer)
+        refused(answer, limit="concurrency", retry_after_s=1)
+        assert (answer.error["plugin"], answer.error["tool"], answer.error["job_id"]) == ("echo", "say", None)
     assert len(world.jobs.all_jobs) == 2
     assert len(world.workflow.running) == 2
     assert world.request("POST", f"/v1/jobs/{jobs[0].body['job_id']}/cancel").status == 200

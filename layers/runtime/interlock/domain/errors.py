@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class ErrorCode(StrEnum):
@@ -110,10 +110,16 @@ class InterlockError(Exception):
     def __init__(self, message: str | None = None, **details: Any) -> None:
         super().__init__(message or type(self).__doc__ or self.code)
         self.details = details
+        self.about: Mapping[str, str] = {}
 
     @property
     def info(self) -> ErrorInfo:
         return ErrorInfo(self.code, str(self), self.details)
+
+    def of(self, *, plugin: str, tool: str, job_id: str) -> Self:
+        """The same error, which tells what job it is about."""
+        self.about = {"plugin": plugin, "tool": tool, "job_id": job_id}
+        return self
 
 
 class InvalidRequest(InterlockError):
@@ -198,7 +204,7 @@ class TooManyJobs(RateLimited):
     """The key has as many unfinished jobs as it may. Try again when one has finished."""
 
     def __init__(self) -> None:
-        super().__init__(limit="concurrency")
+        super().__init__(limit="concurrency", retry_after_s=1)
 
 
 class ServiceUnavailable(InterlockError):

@@ -67,11 +67,11 @@ def _refuser(allow: str) -> Callable[..., Response[str]]:
     return refuse
 
 
-def refused(error: InterlockError, *, plugin: str | None = None, tool: str | None = None) -> Response[str]:
-    """The envelope of an error, with what the request was about."""
+def refused(error: InterlockError, **about: Any) -> Response[str]:
+    """The envelope of an error; `about` is what `error_object` takes, where the error itself does not tell."""
     if error.code is ErrorCode.UNAVAILABLE:
         logger.error("a service is down", exc_info=error)
-    return error_response(error.info, plugin=plugin, tool=tool)
+    return error_response(error.info, **{**about, **error.about})
 
 
 def _no_route(_: NotFoundError) -> Response[str]:

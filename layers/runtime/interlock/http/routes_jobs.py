@@ -7,13 +7,13 @@ from aws_lambda_powertools.event_handler import Response
 
 from interlock.documents import Documents
 from interlock.domain.access import Scope
-from interlock.domain.errors import AlreadyFinished, InvalidRequest, NotFinished, NotFound
+from interlock.domain.errors import InvalidRequest, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
 from interlock.http.models import CancelRequest, events_document, job_document, result_document
 from interlock.http.requests import authorized, json_body, query, single
-from interlock.http.responses import error_response, json_response
+from interlock.http.responses import json_response
 from interlock.http.results import presented
 from interlock.job_service import JobService
 from interlock.plugin_registry import PluginRegistry
@@ -58,10 +58,7 @@ def add_job_routes(
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        try:
-            job = service.result(principal.tenant, _id(job_id))
-        except NotFinished as error:
-            return error_response(error.info, job_id=job_id)
+        job = service.result(principal.tenant, _id(job_id))
         return json_response(200, result_document(job, presented(job, documents)))
 
     @app.route("GET", "/v1/jobs/<job_id>/events")
@@ -81,10 +78,7 @@ def add_job_routes(
             # Who may not know of the job hears of it nothing else than 404, whatever was sent.
             service.get(principal.tenant, _id(job_id))
             raise
-        try:
-            job = service.cancel(principal.tenant, _id(job_id), request.reason)
-        except AlreadyFinished as error:
-            return error_response(error.info, job_id=job_id)
+        job = service.cancel(principal.tenant, _id(job_id), request.reason)
         return json_response(200 if job.finished else 202, job_document(job))
 
 
