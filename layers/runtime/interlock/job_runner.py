@@ -66,12 +66,21 @@ class JobRunner:
         self._clock = clock
         self._worker_id = str(ULID())
 
-    def run_now(self, job: Job, call: ToolCall, *, limit_s: float, once: IdempotencyClaim | None = None) -> Finished:
+    def run_now(
+        self,
+        job: Job,
+        call: ToolCall,
+        *,
+        limit_s: float,
+        once: IdempotencyClaim | None = None,
+        advice: str | None = None,
+    ) -> Finished:
         """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start.
         Where it may be refused it comes first: under an idempotency key, by `AlreadyClaimed` when that stands for
         another job, and for an API key with a limit, by `TooManyJobs`.
 
-        `limit_s` is what is left for the claim and the tool, from now on in seconds.
+        `limit_s` is what is left for the claim and the tool, from now on in seconds. `advice` is for the caller of a
+        tool that runs over its limit.
 
         Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
         lease settles what was written.
@@ -82,7 +91,7 @@ class JobRunner:
         first = once is not None or job.key_limit is not None
         if first:
             self._store.create(claimed, starting_delta(claimed, now), once)
-        return self._run(claimed, call, until=until, unwritten=not first)
+        return self._run(claimed, call, until=until, unwritten=not first, advice=advice)
 
     def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
         """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job
@@ -110,7 +119,7 @@ class JobRunner:
         manifest, tool = self._registry.find(job.plugin, job.tool)
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
-    def _run(self, job: Job, call: ToolCall, *, until: float, unwritten: bool) -> Finished:
+    def _run(self, job: Job, call: ToolCall, *, until: float, unwritten: bool, advice: str | None = None) -> Finished:
         """`until` is of `time.monotonic`: what the claim has taken is not the tool's any more."""
         said = EventBuffer(job.job_id, self._clock)
         with Lease(self._store, job, said, clock=self._clock, unwritten=unwritten) as lease:
@@ -128,7 +137,7 @@ class JobRunner:
         if lease.lost is not None:
             # Settled without us. Whatever we have to say comes too late.
             return Finished(lease.lost, None)
-        return self._finish(lease.job, outcome, said.take(), said.progress)
+        return self._finish(lease.job, outcome.told_by(job.timeout_s, advice), said.take(), said.progress)
 
     def _finish(
         self, job: Job, outcome: Outcome, news: Sequence[Event] = (), progress: Progress | None = None

@@ -67,7 +67,7 @@ class JobService:
             plugin=wanted.plugin,
             tool=wanted.tool,
             plugin_version=wanted.plugin_version,
-            timeout_s=wanted.timeout_s,
+            timeout_s=float(wanted.timeout_s),  # as it is read back
             status=JobStatus.PENDING,
             created_at=now,
             updated_at=now,

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,50 @@ def test_the_limit_is_the_smallest_of_the_tools_the_callers_and_what_the_gateway
     assert effective - 1 < world.sandbox.runs[0].limits.wall_s <= effective
 
 
+RUN_LONGER = " Submit it with Prefer: respond-async to run longer."
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "age_s", "advice"),
+    [
+        (20.0, None, 0, ""),
+        (100.0, 7.5, 0, ""),
+        (25.0, None, 0, ""),
+        (100.0, None, 0, RUN_LONGER),
+        (100.0, 90, 0, RUN_LONGER),
+        (20.0, None, 10, RUN_LONGER),
+        (100.0, 7.5, 10, ""),
+    ],
+)
+def test_a_timeout_tells_the_limit_of_its_job_and_how_to_run_longer_where_that_helps(
+    world_of: Callable[..., World], own: float, asked: float | None, age_s: float, advice: str
+) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", timeout_s=own)))
+    world.request_age_s = age_s
+    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
+    error = refused(world.execute(timeout_s=asked), 400, "timeout", "ExecutionError")
+    job = world.request("GET", f"/v1/jobs/{error['job_id']}").body
+    told = job["timeout_s"]
+    assert told == round(told, 3) >= world.sandbox.runs[0].limits.wall_s > told - 1
+    assert error["details"] == {"timeout_s": told}
+    assert error["message"] == f"The tool ran over its limit of {told:g} s.{advice}"
+    assert job["error"] == error
+
+
+def test_a_job_that_was_submitted_has_nothing_to_be_told_about_running_longer(world: World) -> None:
+    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
+    job_id = world.submit(tool="shout")
+    world.runner.run_pending("acme", job_id, limit_s=50)
+    error = world.request("GET", f"/v1/jobs/{job_id}").body["error"]
+    assert (error["message"], error["details"]) == ("The tool ran over its limit of 100 s.", {"timeout_s": 100.0})
+
+
+def test_a_request_that_came_too_late_to_run_has_a_limit_all_the_same(world: World) -> None:
+    world.context = LambdaContext(1_000)
+    job_id = world.execute().body["job_id"]
+    assert world.request("GET", f"/v1/jobs/{job_id}").body["timeout_s"] == 0.001
+
+
 def test_a_null_for_what_may_be_left_out_is_leaving_it_out(world: World) -> None:
     assert world.execute(tool=None, timeout_s=None).status == 200
 
@@ -253,6 +298,12 @@ def test_respond_async_is_202_with_the_pending_job_and_where_it_is(world: World)
     assert world.sandbox.runs == []
 
 
+def test_a_limit_in_whole_seconds_is_shown_as_it_is_read_back(world_of: Callable[..., World]) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", timeout_s=60)))
+    answer = world.execute(prefer="respond-async")
+    assert json.dumps(answer.body["timeout_s"]) == "60.0"
+
+
 def test_an_asynchronous_job_may_take_all_of_its_tools_limit(world: World) -> None:
     assert world.execute(prefer="respond-async", tool="shout").body["timeout_s"] == 100.0
 
@@ -302,6 +353,13 @@ def test_wait_answers_the_envelope_when_the_job_fails(watched: World, monkeypatc
 def test_a_wait_that_is_over_is_202(world: World, wait_s: int, remaining_ms: int) -> None:
     world.context = LambdaContext(remaining_ms)
     assert world.execute(prefer=f"respond-async, wait={wait_s}").status == 202
+
+
+def test_a_wait_counts_from_when_the_gateway_took_the_request(world: World) -> None:
+    world.request_age_s = 10
+    began = time.monotonic()
+    assert world.execute(prefer="respond-async, wait=9").status == 202
+    assert time.monotonic() - began < 5
 
 
 # --- Idempotency ---

@@ -16,7 +16,7 @@ from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp, refused
 from interlock.http.limits import RateLimits
-from interlock.http.models import ExecuteRequest, finished_document, job_document
+from interlock.http.models import MIN_TIMEOUT_S, ExecuteRequest, finished_document, job_document
 from interlock.http.requests import as_model, authorized, idempotency_key, json_document, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
@@ -38,16 +38,25 @@ END_MARGIN_S = 3.5
 
 POLL_S = 0.1
 
+RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
+
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A request with who sent it. `wait_s` is None for one that runs now; `until` is when it has to be answered."""
+    """A request with who sent it. `wait_s` is None for one that runs now. When the gateway took it (`arrived`) and when
+    it has to be answered (`until`) are of `time.monotonic`."""
 
     principal: Principal
     body: ExecuteRequest
     wait_s: int | None
     keyed: KeyedRequest | None
+    arrived: float
     until: float
+
+    @property
+    def left_s(self) -> float:
+        """What is left for the job of one that runs now."""
+        return self.until - time.monotonic() - END_MARGIN_S
 
 
 class ExecuteRoute:
@@ -69,12 +78,13 @@ class ExecuteRoute:
 
     def __call__(self, event: APIGatewayProxyEvent, context: Any) -> Response[str]:
         """Answers a request; `context` is Lambda's, for what is left of the invocation."""
-        until = _until(event, context)
+        arrived = _arrived(event)
+        until = min(arrived + GATEWAY_TIMEOUT_S, time.monotonic() + context.get_remaining_time_in_millis() / 1000)
         principal = authorized(event, Scope.EXECUTE)
         wait_s, key = preference(event), idempotency_key(event)
         request = self._request(json_document(event), principal, key)
         keyed = KeyedRequest.of(principal.tenant, key, request.model_dump(exclude_unset=True)) if key else None
-        asked = _Asked(principal, request, wait_s, keyed, until)
+        asked = _Asked(principal, request, wait_s, keyed, arrived, until)
         try:
             return self._answer(asked)
         except AlreadyClaimed as error:
@@ -96,12 +106,12 @@ class ExecuteRoute:
         with self._unless_claimed(asked.keyed):
             call = self._registry.checked(*self._registry.find(asked.body.plugin, asked.body.tool), asked.body.input)
             self._uploads.check(asked.principal.tenant, call.uploads)
-        job = self._service.new(_wanted(asked, call))
-        once = asked.keyed.claim(job) if asked.keyed else None
+        limit_s = min(call.tool.timeout_s, asked.body.timeout_s or call.tool.timeout_s)
         if asked.wait_s is None:
-            return self._run_now(job, call, once, asked.until)
-        job = self._service.submit(job, asked.body.input, once)
-        return self._accepted(self._awaited(job, asked.wait_s, asked.until))
+            return self._run_now(asked, call, limit_s)
+        job = self._service.new(_wanted(asked, call, limit_s))
+        job = self._service.submit(job, asked.body.input, _claim(asked, job))
+        return self._accepted(self._awaited(job, asked.wait_s, asked))
 
     @contextmanager
     def _unless_claimed(self, keyed: KeyedRequest | None) -> Iterator[None]:
@@ -122,9 +132,12 @@ class ExecuteRoute:
             tool = self._registry.find(request.plugin, request.tool)[1].name
         return {"plugin": request.plugin, "tool": tool}
 
-    def _run_now(self, job: Job, call: ToolCall, once: IdempotencyClaim | None, until: float) -> Response[str]:
-        limit_s = until - time.monotonic() - END_MARGIN_S
-        finished = self._runner.run_now(job, call, limit_s=limit_s, once=once)
+    def _run_now(self, asked: _Asked, call: ToolCall, limit_s: float) -> Response[str]:
+        # The job has the limit that holds: what the gateway has waited, for a function to start, is missing from it.
+        limit_now_s = min(limit_s, SYNC_LIMIT_S, max(MIN_TIMEOUT_S, round(asked.left_s, 3)))
+        job = self._service.new(_wanted(asked, call, limit_now_s))
+        advice = RUN_LONGER if limit_now_s < limit_s else None
+        finished = self._runner.run_now(job, call, limit_s=asked.left_s, once=_claim(asked, job), advice=advice)
         return self._ended(finished.job, finished.result)
 
     def _replayed(self, first: IdempotencyClaim, asked: _Asked) -> Response[str]:
@@ -132,14 +145,15 @@ class ExecuteRoute:
         if asked.keyed is None or not asked.keyed.made(first):
             return refused(IdempotencyMismatch(), **self._about(asked.body))
         job = self._service.get(first.tenant, first.job_id)
-        job = self._awaited(job, SYNC_LIMIT_S if asked.wait_s is None else asked.wait_s, asked.until)
+        job = self._awaited(job, SYNC_LIMIT_S if asked.wait_s is None else asked.wait_s, asked)
         answer = self._accepted(job, preferred=asked.wait_s is not None)
         answer.headers["Idempotency-Replayed"] = "true"
         return answer
 
-    def _awaited(self, job: Job, wait_s: float, until: float) -> Job:
-        """The job as soon as it has ended, or as it stands after that many seconds (RFC 7240, section 4.3)."""
-        until = min(until - 1, time.monotonic() + wait_s)
+    def _awaited(self, job: Job, wait_s: float, asked: _Asked) -> Job:
+        """The job as soon as it has ended, or as it stands that many seconds after the request was received (RFC 7240,
+        section 4.3)."""
+        until = min(asked.until - 1, asked.arrived + wait_s)
         while not job.finished and time.monotonic() < until:
             time.sleep(POLL_S)
             job = self._service.get(job.tenant, job.job_id)
@@ -169,26 +183,24 @@ def execute_app(route: ExecuteRoute, uploads: Uploads, limits: RateLimits) -> Ht
     return app.close_routes()
 
 
-def _wanted(asked: _Asked, call: ToolCall) -> NewJob:
-    timeout_s = min(call.tool.timeout_s, asked.body.timeout_s or call.tool.timeout_s)
-    if asked.wait_s is None:
-        timeout_s = min(timeout_s, SYNC_LIMIT_S)
+def _wanted(asked: _Asked, call: ToolCall, limit_s: float) -> NewJob:
     return NewJob(
         asked.principal.tenant,
         call.plugin.name,
         call.tool.name,
         call.plugin.version,
-        timeout_s,
+        limit_s,
         key_id=asked.principal.key_id,
         key_limit=asked.principal.concurrency,
     )
 
 
-def _until(event: APIGatewayProxyEvent, context: Any) -> float:
-    """When this request has to be answered, by `time.monotonic`. The gateway's clock runs while a function is started,
-    Lambda's does not. A request that is older than the gateway waits was kept and is being replayed."""
-    left = float(context.get_remaining_time_in_millis()) / 1000
+def _claim(asked: _Asked, job: Job) -> IdempotencyClaim | None:
+    return asked.keyed.claim(job) if asked.keyed else None
+
+
+def _arrived(event: APIGatewayProxyEvent) -> float:
+    """When the gateway took this request. Its clock runs while a function is started, Lambda's does not. A request that
+    is older than the gateway waits was kept and is being replayed: it has just come."""
     age = time.time() - float(event.request_context.get("requestTimeEpoch") or 0) / 1000
-    if 0 <= age < GATEWAY_TIMEOUT_S:
-        left = min(left, GATEWAY_TIMEOUT_S - age)
-    return time.monotonic() + left
+    return time.monotonic() - (age if 0 <= age < GATEWAY_TIMEOUT_S else 0)
