@@ -1,6 +1,7 @@
 """The text forms of a file."""
 
 import base64
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ def test_base64_and_a_data_url_bring_the_same_bytes(content: bytes) -> None:
     text = base64.b64encode(content).decode()
     assert decode_file(text) == content
     assert decode_file(f"data:image/png;base64,{text}") == content
+    assert decode_file(f"data:image/png;base64,{quote(text)}") == content
+    assert decode_file(f"data:image/png,{quote(content)}") == content
 
 
 @pytest.mark.parametrize(
@@ -35,11 +38,29 @@ def test_forms_that_are_taken(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("data:text/plain,abc", b"abc"),
+        ("data:,hello%20x", b"hello x"),
+        ("DATA:,a,b%2Cc", b"a,b,c"),
+        ("data:text/plain;charset=iso-8859-1,gr%fcn", b"gr\xfcn"),
+        ("data:,grün+", "grün+".encode()),
+        ("data:base64,AAAA", b"AAAA"),
+        ("data:,", b""),
+    ],
+)
+def test_a_data_url_that_is_not_base64_is_percent_encoded(text: str, content: bytes) -> None:
+    assert decode_file(text) == content
+    assert check_file(text)
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("data:image/png,abc", "is a data: URL without ';base64,': send the file base64-encoded"),
-        ("data:image/png;base64", "is a data: URL without ';base64,': send the file base64-encoded"),
-        ("data:" + "x" * 300 + ";base64,AAAA", "is a data: URL without ';base64,': send the file base64-encoded"),
+        ("data:image/png;base64", "is a data: URL without a comma before its data"),
+        ("data:,100%", "is a data: URL with a '%' that no two hexadecimal digits follow"),
+        ("data:,%2g", "is a data: URL with a '%' that no two hexadecimal digits follow"),
+        ("data:image/png;base64,AAA%3", "is a data: URL with a '%' that no two hexadecimal digits follow"),
         ("AAA", "is not valid base64"),
         ("AA=A", "is not valid base64"),
         ("A-_A", "is not valid base64"),

@@ -298,12 +298,12 @@ class PathPicture(BaseModel):
     image: FilePath
 
 
-@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "aGVs\nbG8="])
+@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "aGVs\nbG8=", "data:,h%65llo"])
 def test_a_file_arrives_as_bytes(text: str) -> None:
     assert Picture.model_validate({"image": text}).image == b"hello"
 
 
-@pytest.mark.parametrize("value", ["n@pe", "data:image/png,hello", 3, None])
+@pytest.mark.parametrize("value", ["n@pe", "data:image/png", 3, None])
 def test_what_is_no_file_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="image"):
         Picture.model_validate({"image": value})
@@ -323,7 +323,7 @@ def test_a_file_is_told_in_the_schema(model: type[BaseModel]) -> None:
     assert (given["type"], given["format"]) == ("string", FILE_FORMAT)
 
 
-@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8="])
+@pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "data:,h%65llo"])
 def test_a_text_arrives_as_a_file_in_the_directory_of_the_run(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

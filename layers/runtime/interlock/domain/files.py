@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 FILE_FORMAT = "interlock-file"
 """The JSON Schema `format` of the text forms of a file."""
@@ -25,7 +26,7 @@ UPLOAD_SCHEMA: dict[str, Any] = {
 FILE_SCHEMA: dict[str, Any] = {"anyOf": [TEXT_SCHEMA, UPLOAD_SCHEMA]}
 """The JSON Schema of an input field that is a file."""
 
-_DATA_URL = re.compile(r"data:[^,]{0,255};base64,", re.IGNORECASE)
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,20 @@ class StoredFile:
 
 
 def decode_file(text: str) -> bytes:
-    """The bytes of a file given as base64 text (line breaks allowed) or as a base64 `data:` URL.
+    """The bytes of a file given as base64 text (line breaks allowed) or as a `data:` URL, of base64 or percent-encoded.
     Raises ValueError with a text for the caller."""
-    if text[:5].lower() == "data:":
-        prefix = _DATA_URL.match(text)
-        if prefix is None:
-            raise ValueError("is a data: URL without ';base64,': send the file base64-encoded")
-        text = text[prefix.end() :]
+    if text[:5].lower() != "data:":
+        return _from_base64(text)
+    about, comma, data = text.partition(",")
+    if not comma:
+        raise ValueError("is a data: URL without a comma before its data")
+    if _BROKEN_ESCAPE.search(data):
+        raise ValueError("is a data: URL with a '%' that no two hexadecimal digits follow")
+    content = unquote_to_bytes(data)
+    return _from_base64(content.decode("latin-1")) if about.lower().endswith(";base64") else content
+
+
+def _from_base64(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
