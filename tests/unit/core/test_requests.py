@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.domain.access import Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.http.models import CancelRequest, ExecuteRequest
+from interlock.http.models import CancelRequest, ExecuteRequest, UploadRequest
 from interlock.http.requests import authorized, header, idempotency_key, json_body, preference, query, single
 from tests.fakes.world import rest_event
 
@@ -177,9 +177,10 @@ def test_a_field_that_is_missing_unknown_or_wrong_is_named(document: Any, path: 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"text"', "true"])
 def test_a_body_that_is_no_object_is_refused(text: str) -> None:
-    with pytest.raises(InvalidRequest) as caught:
-        execute_body(text)
-    assert [one["path"] for one in caught.value.details["errors"]] == [""]
+    for model in (ExecuteRequest, CancelRequest, UploadRequest):
+        with pytest.raises(InvalidRequest, match=r"^The body must be a JSON object\.$") as caught:
+            json_body(event(text), model)
+        assert caught.value.details == {"errors": [{"path": "", "message": "must be a JSON object"}]}
 
 
 def test_a_refusal_is_small_whatever_was_sent() -> None:
@@ -273,6 +274,15 @@ def test_an_idempotency_key_of_other_than_1_to_255_printable_characters_is_refus
         idempotency_key(event(Idempotency_Key=key))
 
 
+@pytest.mark.parametrize(
+    "several", [{"Idempotency-Key": ["k1", "k2"]}, {"Idempotency-Key": ["k1"], "idempotency-key": ["k1"]}]
+)
+def test_two_idempotency_keys_are_refused_and_not_joined(several: dict[str, list[str]]) -> None:
+    twice = APIGatewayProxyEvent(rest_event("POST", "/") | {"multiValueHeaders": several})
+    with pytest.raises(InvalidRequest, match="Idempotency-Key may stand once"):
+        idempotency_key(twice)
+
+
 def test_no_idempotency_key_is_none() -> None:
     assert idempotency_key(event()) is None
 
@@ -294,6 +304,12 @@ def test_values_of_a_query_are_read_in_both_forms_that_the_gateway_has() -> None
 def test_an_unknown_query_parameter_is_named_with_those_that_there_are() -> None:
     with pytest.raises(InvalidRequest, match=r"'statu'.*There are: plugin, status\."):
         query(asked(statu=["failed"]), "plugin", "status")
+
+
+def test_a_route_without_parameters_says_so() -> None:
+    assert query(asked()) == {}
+    with pytest.raises(InvalidRequest, match=r"'page'. This route takes none\."):
+        query(asked(page=["2"]))
 
 
 def test_a_parameter_that_may_stand_once() -> None:

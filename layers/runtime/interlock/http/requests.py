@@ -55,6 +55,9 @@ def json_document(event: APIGatewayProxyEvent) -> Any:
 
 def as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
     """A JSON document as a model. Raises `InvalidRequest` that names the field."""
+    if not isinstance(document, dict):
+        problem = {"path": "", "message": "must be a JSON object"}
+        raise InvalidRequest("The body must be a JSON object.", errors=[problem])
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -96,8 +99,12 @@ def _finite(value: Any) -> bool:
 
 def header(event: APIGatewayProxyEvent, name: str) -> str:
     """A header's value in whatever case it was sent, several joined by commas (RFC 9110, section 5.3), or empty."""
+    return ", ".join(_lines(event, name))
+
+
+def _lines(event: APIGatewayProxyEvent, name: str) -> list[str]:
     several = event.get("multiValueHeaders") or {key: [value] for key, value in (event.get("headers") or {}).items()}
-    return ", ".join(value for key, values in several.items() if key.lower() == name.lower() for value in values)
+    return [value for key, values in several.items() if key.lower() == name.lower() for value in values]
 
 
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
@@ -107,7 +114,8 @@ def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
     }
     for name in several:
         if name not in known:
-            raise InvalidRequest(f"Unknown query parameter {name!r}. There are: {', '.join(known)}.")
+            there_are = f"There are: {', '.join(known)}." if known else "This route takes none."
+            raise InvalidRequest(f"Unknown query parameter {name!r}. {there_are}")
     return several
 
 
@@ -136,18 +144,15 @@ def preference(event: APIGatewayProxyEvent) -> int | None:
 
 
 def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
-    """The `Idempotency-Key`, if there is one. Raises `InvalidRequest` unless it is 1 to 255 printable ASCII."""
-    key = header(event, "Idempotency-Key")
-    if not key and not has_header(event, "Idempotency-Key"):
+    """The `Idempotency-Key`, if there is one. Raises `InvalidRequest` unless it is one, of 1 to 255 printable ASCII."""
+    keys = _lines(event, "Idempotency-Key")
+    if not keys:
         return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
+    if len(keys) > 1:
+        raise InvalidRequest("Idempotency-Key may stand once.")
+    if not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
         raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    return key
-
-
-def has_header(event: APIGatewayProxyEvent, name: str) -> bool:
-    names = event.get("multiValueHeaders") or event.get("headers") or {}
-    return any(key.lower() == name.lower() for key in names)
+    return keys[0]
 
 
 def _preferences(text: str) -> dict[str, str]:
