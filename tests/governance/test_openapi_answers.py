@@ -408,6 +408,9 @@ UPLOADS: Mapping[tuple[int, str], Ask] = {
     (400, "unknown field"): lambda service: service.call("createUpload", {"name": "a.png", "size": 5}),
 }
 
+NO_PARAMETERS = ("getJob", "getResult", "listPlugins", "getPlugin", "getPluginHealth")
+"""Operations that refuse whatever stands in a query."""
+
 NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi"}
 """Operations that answer without the table."""
 
@@ -444,6 +447,8 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
     for operation in ("cancelJob", "deleteJob"):
         for (status, what), cancel in CANCEL.items():
             yield Case(operation, status, what), _cancelling(operation, cancel)
+    for operation in NO_PARAMETERS:
+        yield Case(operation, 400, "unknown parameter"), _refused(operation, query={"page": ["2"]})
     for operation, (_, _, document) in OPERATIONS.items():
         yield Case(operation, 405, "another method"), _refused(operation, method="PATCH")
         if document["security"]:

@@ -5,7 +5,7 @@ from typing import Any
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.requests import MAX_WAIT_S
 from interlock.http.responses import CHALLENGE
-from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_LIMIT, MAX_NAME
+from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_AFTER, MAX_LIMIT, MAX_NAME
 from interlock_dev.openapi.examples import ID
 from interlock_dev.openapi.schemas import Json, enum, ref
 
@@ -88,7 +88,7 @@ PARAMETERS: Json = {
         "query",
         "after",
         "Events after the one of this `seq`: `next` of the answer before.",
-        {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
+        {"type": "integer", "minimum": 0, "maximum": MAX_AFTER, "default": 0},
     ),
     "cursor": _parameter("query", "cursor", "`next_cursor` of the page before, with the same filters.", _WORD),
 }

@@ -231,7 +231,7 @@ OPERATIONS = (
                 links=("getResult", "getEvents", "cancelJob", "deleteJob"),
             )
         },
-        refusals=("JobNotFound",),
+        refusals=("InvalidRequest", "JobNotFound"),
     ),
     Operation(
         "deleteJob",
@@ -261,7 +261,7 @@ OPERATIONS = (
                 links=("getJob",),
             )
         },
-        refusals=("JobNotFound", "NotFinished"),
+        refusals=("InvalidRequest", "JobNotFound", "NotFinished"),
     ),
     Operation(
         "getEvents",
@@ -308,6 +308,7 @@ OPERATIONS = (
                 {"one is broken": {"plugins": PLUGINS, "total": 2, "available": 1, "failed": 0, "unavailable": 1}},
             )
         },
+        refusals=("InvalidRequest",),
     ),
     Operation(
         "getPlugin",
@@ -316,7 +317,7 @@ OPERATIONS = (
         "Read a plugin's manifest",
         "Its tools, with the JSON Schemas of what they take and return.",
         {200: Answer("The manifest.", "PluginManifest", {"ocr": OCR.public()}, links=("getPluginHealth",))},
-        refusals=("PluginNotFound",),
+        refusals=("InvalidRequest", "PluginNotFound"),
     ),
     Operation(
         "getPluginHealth",
@@ -332,7 +333,7 @@ OPERATIONS = (
                 links=("getPlugin",),
             )
         },
-        refusals=("PluginNotFound",),
+        refusals=("InvalidRequest", "PluginNotFound"),
     ),
     Operation(
         "getHealth",

@@ -123,6 +123,16 @@ def test_each_route_needs_its_own_scope(world: World, method: str, path: str, sc
 
 
 @pytest.mark.parametrize(
+    "path", ["/jobs/{id}", "/jobs/{id}/result", "/plugins", "/plugins/echo", "/plugins/echo/health"]
+)
+def test_a_route_that_takes_no_parameters_refuses_them(world: World, path: str) -> None:
+    path = "/v1" + path.format(id=world.execute().body["job_id"])
+    assert world.request("GET", path).status == 200
+    answer = world.request("GET", path, query={"verbose": ["1"]})
+    assert "'verbose'" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
+
+
+@pytest.mark.parametrize(
     ("path", "method", "allow"),
     [
         ("/v1/jobs", "POST", "GET"),
@@ -483,6 +493,13 @@ def test_an_after_that_is_no_number_of_an_event_is_refused(world: World, after: 
     job_id = given_jobs(world)["running"]
     answer = world.request("GET", f"/v1/jobs/{job_id}/events", query={"after": [after]})
     assert "after" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
+
+
+def test_the_largest_after_is_told_to_who_asks_for_more(world: World) -> None:
+    path = f"/v1/jobs/{given_jobs(world)['running']}/events"
+    assert world.request("GET", path, query={"after": ["999999999"]}).status == 200
+    answer = world.request("GET", path, query={"after": ["1000000000"]})
+    assert "from 0 to 999999999" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 
 def test_a_job_that_nobody_looks_after_any_more_is_settled_by_who_reads_its_events(world: World) -> None:

@@ -22,6 +22,7 @@ from interlock.ports import JobFilter, Secrets
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 100
 MAX_NAME = 64
+MAX_AFTER = 999_999_999
 
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -53,11 +54,13 @@ def add_job_routes(
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        query(app.resolver.current_event)
         return json_response(200, job_document(service.get(principal.tenant, _id(job_id))))
 
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        query(app.resolver.current_event)
         job = service.result(principal.tenant, _id(job_id))
         return json_response(200, result_document(job, presented(job, documents)))
 
@@ -117,5 +120,5 @@ def _limit(text: str | None) -> int:
 
 def _after(text: str | None) -> int:
     if not re.fullmatch("[0-9]{1,9}", text or "0"):
-        raise InvalidRequest("after must be the seq of an event, a whole number from 0.")
+        raise InvalidRequest(f"after must be the seq of an event, a whole number from 0 to {MAX_AFTER}.")
     return int(text or 0)

@@ -14,7 +14,7 @@ from interlock.domain.errors import NotFound, UnknownPlugin
 from interlock.domain.lifecycle import LifecycleState
 from interlock.http.app import HttpApp
 from interlock.http.models import health_document, plugin_document
-from interlock.http.requests import authorized
+from interlock.http.requests import authorized, query
 from interlock.http.responses import json_response
 from interlock.plugin_registry import PluginRegistry
 
@@ -25,6 +25,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
     @app.route("GET", "/v1/plugins")
     def list_plugins() -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        query(app.resolver.current_event)
         healths = [registry.health(name) for name in registry.names]
         states = Counter(health.state for health in healths)
         body = {
@@ -39,6 +40,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
     @app.route("GET", "/v1/plugins/<name>")
     def get_plugin(name: str) -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        query(app.resolver.current_event)
         try:
             return json_response(200, registry.manifest(name).public())
         except UnknownPlugin as error:
@@ -47,6 +49,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
     @app.route("GET", "/v1/plugins/<name>/health")
     def get_plugin_health(name: str) -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
+        query(app.resolver.current_event)
         try:
             return json_response(200, health_document(registry.health(name)))
         except UnknownPlugin as error:
