@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
@@ -27,7 +28,7 @@ class SchemaValidator:
                 json.dumps(schema), validate_formats=True, formats={FILE_FORMAT: check_file}
             )
         try:
-            return _problems(self._compiled[key], value)
+            return _problems(self._compiled[key], schema, value)
         except UnicodeEncodeError:
             return [{"path": "", "message": "holds a lone surrogate, which is not Unicode text"}]
         except ValueError:
@@ -41,18 +42,18 @@ class SchemaValidator:
         return file_references(schema, value) if self._takes_uploads[key] else ()
 
 
-def _problems(compiled: Draft202012Validator, value: Any) -> list[dict[str, str]]:
+def _problems(compiled: Draft202012Validator, schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
     if compiled.is_valid(value):
         return []
     found: list[dict[str, str]] = []
     for error in compiled.iter_errors(value):
-        found.extend(_describe(error))
+        found.extend(_describe(error, schema))
         if len(found) >= MAX_REPORTED:
             break
     return found[:MAX_REPORTED]
 
 
-def _describe(error: ValidationError) -> list[dict[str, str]]:
+def _describe(error: ValidationError, schema: Mapping[str, Any]) -> list[dict[str, str]]:
     """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
     reader looks."""
     path = pointer(error.instance_path)
@@ -63,29 +64,80 @@ def _describe(error: ValidationError) -> list[dict[str, str]]:
             return [{"path": path + pointer([name]), "message": "is not a field of this tool"} for name in names]
         case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
             return [{"path": path, "message": _file_message(str(error.instance))}]
-        case ValidationErrorKind.AnyOf(context=options):
-            return _describe_options(error, options, path)
+        case ValidationErrorKind.AnyOf(context=options) | ValidationErrorKind.OneOfNotValid(context=options):
+            return _describe_options(error, options, schema)
         case _:
             return [{"path": path, "message": _shortened(error.message)}]
 
 
 def _describe_options(
-    error: ValidationError, options: Sequence[Sequence[ValidationError]], path: str
+    error: ValidationError, options: Sequence[Sequence[ValidationError]], schema: Mapping[str, Any]
 ) -> list[dict[str, str]]:
-    """Of several forms that a value may have, what is wrong by the one whose type it has: that is the one meant."""
-    of_another_type = [[one for one in option if _is_of_another_type(one, error)] for option in options]
-    meant = [option for option, misfit in zip(options, of_another_type, strict=True) if not misfit]
+    """Of several forms that a value may have, what is wrong by the one that is meant: the one whose type it has and,
+    of several objects, the one whose tag."""
+    typed = [option for option in options if not any(_is_of_another_type(one, error) for one in option)]
+    if not typed:
+        return [{"path": pointer(error.instance_path), "message": _shortened(_other_types(error, options))}]
+    tag = _tag(error, typed, schema) if len(typed) > 1 else None
+    untagged = [_misses(tag, option, error) for option in typed]
+    meant = [option for option, misses in zip(typed, untagged, strict=True) if not misses]
     if len(meant) == 1:
-        return [item for one in meant[0] for item in _describe(one)]
-    if meant:
-        return [{"path": path, "message": _shortened(error.message)}]
-    subject = of_another_type[0][0].message.rpartition(" is not of type ")[0]
-    types = (misfit[0].message.rpartition(" is not of type ")[2] for misfit in of_another_type)
-    return [{"path": path, "message": _shortened(f"{subject} is not of type {' or '.join(types)}")}]
+        return [item for one in meant[0] for item in _describe(one, schema)]
+    if meant or tag is None:
+        return [{"path": pointer(error.instance_path), "message": _shortened(error.message)}]
+    return [_no_such_tag(pointer([*error.instance_path, tag]), [one for misses in untagged for one in misses])]
 
 
 def _is_of_another_type(one: ValidationError, whole: ValidationError) -> bool:
     return isinstance(one.kind, ValidationErrorKind.Type) and one.instance_path == whole.instance_path
+
+
+def _other_types(error: ValidationError, options: Sequence[Sequence[ValidationError]]) -> str:
+    told = [next(one.message for one in option if _is_of_another_type(one, error)) for option in options]
+    subject = told[0].rpartition(" is not of type ")[0]
+    types = dict.fromkeys(message.rpartition(" is not of type ")[2] for message in told)
+    return f"{subject} is not of type {' or '.join(types)}"
+
+
+def _tag(error: ValidationError, options: Sequence[Sequence[ValidationError]], schema: Mapping[str, Any]) -> str | None:
+    """The field by which one option is told from another: the schema's `discriminator` (OpenAPI 3.1, which pydantic
+    writes), or else one that has to be a certain word."""
+    with suppress(LookupError, TypeError):
+        whole: Any = schema
+        for part in error.schema_path[:-1]:
+            whole = whole[part]
+        return str(whole["discriminator"]["propertyName"])
+    fixed = (one for option in options for one in option if isinstance(one.kind, ValidationErrorKind.Constant))
+    depth = len(error.instance_path)
+    return next((str(one.instance_path[depth]) for one in fixed if len(one.instance_path) == depth + 1), None)
+
+
+def _misses(tag: str | None, option: Sequence[ValidationError], whole: ValidationError) -> list[ValidationError]:
+    """How a value has not the tag of this option: it has another, or none."""
+    return [one for one in option if tag is not None and _is_about_tag(one, [*whole.instance_path, tag])]
+
+
+def _is_about_tag(one: ValidationError, at: Sequence[str | int]) -> bool:
+    match one.kind:
+        case ValidationErrorKind.Required(property=name):
+            return [*one.instance_path, name] == at
+        case ValidationErrorKind.Constant() | ValidationErrorKind.Enum():
+            return one.instance_path == at
+        case _:
+            return False
+
+
+def _no_such_tag(path: str, misses: Sequence[ValidationError]) -> dict[str, str]:
+    words: list[Any] = []
+    for one in misses:
+        match one.kind:
+            case ValidationErrorKind.Constant(expected_value=word):
+                words.append(word)
+            case ValidationErrorKind.Enum(options=several):
+                words.extend(several)
+    if not words:
+        return {"path": path, "message": "is required"}
+    return {"path": path, "message": _shortened(f"is not one of {', '.join(map(json.dumps, words))}")}
 
 
 def pointer(parts: Sequence[str | int]) -> str:

@@ -1,8 +1,9 @@
 """What is wrong with a value, by its tool's schema: where, and in words."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, Field
 
 from interlock.domain.files import FILE_FORMAT
 from interlock.schema_validation import MAX_REPORTED, SchemaValidator, pointer
@@ -48,6 +49,82 @@ def test_a_value_that_fits_has_no_problems() -> None:
 )  # fmt: skip
 def test_each_misfit_is_named_by_its_place(value: Any, expected: list[tuple[str, str]]) -> None:
     assert sorted(problems(value)) == sorted(expected)
+
+
+class Circle(BaseModel):
+    kind: Literal["circle"]
+    radius: int
+    line: Literal["solid", "dashed"] = "solid"
+
+
+class Box(BaseModel):
+    kind: Literal["box", "square"]
+    width: int
+
+
+class Group(BaseModel):
+    kind: Literal["group"]
+    members: list[Annotated[Circle | Box, Field(discriminator="kind")]]
+
+
+type Shape = Annotated[Circle | Box | Group, Field(discriminator="kind")]
+
+
+class Drawing(BaseModel):
+    shape: Shape | None = None
+    shapes: list[Shape] = []
+
+
+KINDS = '"circle", "box", "square"'
+
+
+@pytest.mark.parametrize(
+    ("shape", "path", "message"),
+    [
+        ({"kind": "circle", "radius": "3"}, "/radius", '"3" is not of type "integer"'),
+        ({"kind": "circle", "radius": 3, "line": "dotted"}, "/line", '"dotted" is not one of "solid" or "dashed"'),
+        ({"kind": "square"}, "/width", "is required"),
+        ({"kind": "star"}, "/kind", f'is not one of {KINDS}, "group"'),
+        ({"radius": 3}, "/kind", "is required"),
+        (3, "", '3 is not of type "object"'),
+        ({"kind": "group", "members": [{"kind": "box"}]}, "/members/0/width", "is required"),
+        ({"kind": "group", "members": [{"kind": 7}]}, "/members/0/kind", f"is not one of {KINDS}"),
+    ],
+)
+def test_of_tagged_options_the_one_that_was_meant_is_told(shape: Any, path: str, message: str) -> None:
+    schema = Drawing.model_json_schema()
+    good = {"kind": "circle", "radius": 3}
+    assert problems({"shapes": [good, shape]}, schema) == [(f"/shapes/1{path}", message)]
+    if isinstance(shape, dict):
+        assert problems({"shape": shape}, schema) == [(f"/shape{path}", message)]
+
+
+def tagged(word: str, field: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {"is": {"const": word}, field: {"type": "integer"}}, "required": [field]}
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"is": "a", "x": "1"}, [("/x", '"1" is not of type "integer"')]),
+        ({"is": "b", "x": 1}, [("/y", "is required")]),
+        ({"is": "c", "x": 1}, [("/is", 'is not one of "a", "b"')]),
+        ([], [("", '[] is not of type "object"')]),
+    ],
+)
+def test_without_a_discriminator_a_field_of_one_word_is_the_tag(
+    keyword: str, value: Any, expected: list[tuple[str, str]]
+) -> None:
+    assert problems(value, {keyword: [tagged("a", "x"), tagged("b", "y")]}) == expected
+
+
+def test_options_that_nothing_tells_apart_are_told_as_such() -> None:
+    schema = {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "required": ["b"]}]}
+    [(path, message)] = problems({}, schema)
+    assert (path, "not valid under any" in message) == ("", True)
+    [(path, message)] = problems({"a": 1, "b": 1}, schema)
+    assert (path, "more than one" in message) == ("", True)
 
 
 def test_all_misfits_are_told_at_once() -> None:
