@@ -96,7 +96,7 @@ def test_a_method_that_nobody_knows(real: Running) -> None:
     [
         (b"{", "application/json", "cannot be read as JSON"),
         (b"", "application/json", "cannot be read as JSON"),
-        (b"[]", "application/json", "not a valid request"),
+        (b"[]", "application/json", "must be a JSON object"),
         (b'{"plugin": "ocr", "input": {}}', "text/plain", "Content-Type is 'text/plain'"),
         (b"plugin=ocr", "application/x-www-form-urlencoded", "Content-Type is"),
         (b'{"plugin": "ocr", "input": {}}', "nonsense", "Content-Type is 'nonsense'"),
