@@ -4,7 +4,7 @@ Building it imports each plugin once, in a process of its own, and writes `index
 `plugins/<name>.json` (its manifest, or why there is none) and `installed.json` (what it was built from, for the
 audit). The functions read these files; a start costs the same with a thousand plugins as with one.
 
-    python -m interlock.plugin_index --out DIR [--path FILE_OR_PACKAGE]...
+    python -m interlock.plugin_index --out DIR [--strict] [--path FILE_OR_PACKAGE]...
 """
 
 import argparse
@@ -282,10 +282,12 @@ def open_index() -> PluginIndex:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; exit 0 also with broken plugins, which are told on standard error and listed by the API."""
+    """The command line. Broken plugins are told on standard error and listed by the API; with `--strict` they are an
+    error, exit 1: what is shipped holds none."""
     parser = argparse.ArgumentParser(prog="python -m interlock.plugin_index", description="Builds the plugin index.")
     parser.add_argument("--out", type=Path, help="folder to write the index into")
     parser.add_argument("--path", type=Path, action="append", default=[], help="a .py file or package folder to add")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a plugin cannot be loaded")
     parser.add_argument("--describe", nargs=2, metavar=("SOURCE", "DESCRIPTOR"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.describe:
@@ -294,10 +296,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.out is None:
         parser.error("--out is required")
-    for manifest in build_index(options.out, options.path):
-        if not manifest.available:
-            sys.stderr.write(f"plugin {manifest.name} is unavailable: {manifest.reason}\n")
-    return 0
+    broken = [manifest for manifest in build_index(options.out, options.path) if not manifest.available]
+    for manifest in broken:
+        sys.stderr.write(f"plugin {manifest.name} is unavailable: {manifest.reason}\n")
+    return 1 if broken and options.strict else 0
 
 
 if __name__ == "__main__":

@@ -286,6 +286,14 @@ def test_the_command_writes_the_index_and_tells_of_broken_plugins(
     assert PluginIndex(tmp_path / "index").names == ("bad", "good")
 
 
+@pytest.mark.usefixtures("nothing_installed")
+@pytest.mark.parametrize(("source", "code"), [(HEAD + plugin_class("good"), 0), ("import no_such_module", 1)])
+def test_a_strict_build_fails_with_a_broken_plugin(tmp_path: Path, source: str, code: int) -> None:
+    file = tmp_path / "added.py"
+    file.write_text(source)
+    assert main(["--strict", "--out", str(tmp_path / "index"), "--path", str(file)]) == code
+
+
 def test_the_command_needs_a_folder_to_write_to(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
