@@ -9,8 +9,8 @@ from interlock_dev.local_client import Client
 pytestmark = pytest.mark.xdist_group("hostile-ends")
 
 BROKEN = {
-    "import_raises": "its import failed: LookupError: no such model",
-    "import_exits": "its import exited with 'not today'",
+    "import_raises": "its import failed: LookupError: no such model (import_raises.py, line 3)",
+    "import_exits": "its import exited with 'not today' (import_exits.py, line 5)",
     "import_dies": "its import exited with 7",
     "import_segfaults": "its import was ended by signal 11",
     "import_misses": "needs no_such_package_anywhere: not installed",

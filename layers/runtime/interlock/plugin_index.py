@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -18,10 +19,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,8 +43,9 @@ from interlock.installed_plugins import (
 DEFAULT_DIRECTORY = "/opt/python/interlock_index"
 IMPORT_LIMIT_S = 20.0
 
-_FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s'\"():]+)+/")
-"""Of an absolute path all but its last part: a reason is public, and where things lie here is not."""
+_FOLDERS = re.compile(r"(?<![\w.])(?<!:/)(?:/[^/\s'\"():]+)+/")
+"""Of an absolute path all but its last part: a reason is public, and where things lie here is not. What follows `:/`
+is the rest of a link."""
 
 MODULE_PREFIX = "interlock_added_"
 
@@ -104,7 +107,7 @@ def load_plugin_class(source: PluginSource) -> type[Any]:
 
 def _load_file(path: Path) -> ModuleType:
     """Imports a `.py` file or a package folder under a name that hides no installed module."""
-    name = MODULE_PREFIX + re.sub(r"\W", "_", path.stem)
+    name = _module_name(path)
     file = path / "__init__.py" if path.is_dir() else path
     folders = [str(path)] if path.is_dir() else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=folders)
@@ -114,6 +117,10 @@ def _load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(added: Path) -> str:
+    return MODULE_PREFIX + re.sub(r"\W", "_", added.stem)
 
 
 # --- Describing one plugin, in a child process -----------------------------------------------------------------------
@@ -150,7 +157,13 @@ def _describe(source: PluginSource) -> list[PluginManifest]:
             found.setdefault(value, name)
     if not found:
         raise ImportError("holds no class derived from interlock.plugin.Plugin")
-    return [_describe_class(one, PluginSource(source.module, name, source.path)) for one, name in found.items()]
+    # A base that others of the file derive from is no plugin until it has a name.
+    bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
+    return [
+        _describe_class(one, PluginSource(source.module, name, source.path))
+        for one, name in found.items()
+        if one not in bases
+    ]
 
 
 def _describe_to(descriptor: int, source: PluginSource) -> None:
@@ -158,7 +171,7 @@ def _describe_to(descriptor: int, source: PluginSource) -> None:
         manifests = [manifest.to_dict() for manifest in _describe(source)]
         answer = json.dumps({"manifests": manifests, "loaded": sorted({name.split(".")[0] for name in sys.modules})})
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: whatever an import does is its reason
-        answer = json.dumps({"outcome": _reason(error)})
+        answer = json.dumps({"outcome": _reason(error) + _line_of(error, source)})
     with os.fdopen(descriptor, "r+") as stream:
         # An import may have written to any descriptor.
         stream.seek(0)
@@ -179,16 +192,33 @@ def _reason(error: BaseException) -> str:
     return f"its import failed: {type(error).__name__}: {_FOLDERS.sub('', text)}"
 
 
+def _line_of(error: BaseException, source: PluginSource) -> str:
+    """Where in the plugin's own code the error that is being handled was raised, when its text does not say so: the
+    file's name and the line, and nothing else of the traceback."""
+    if isinstance(error, ModuleNotFoundError | SyntaxError):
+        return ""
+    own = _module_name(Path(source.path)) if source.path else source.module.partition(".")[0]
+    lines = [
+        f" ({Path(one.frame.f_code.co_filename).name}, line {one.lineno})"
+        for one in inspect.trace(context=0)
+        if str(one.frame.f_globals.get("__name__")).partition(".")[0] == own
+        and not one.frame.f_code.co_filename.startswith("<")
+    ]
+    return lines[-1] if lines else ""
+
+
 def _outcome_name(error: BaseException) -> str:
     return type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """What one import showed: its plugins, and the top-level modules that were loaded then."""
+    """What one import showed: its plugins, and the top-level modules that were loaded then. Not `named`: one that could
+    not be loaded, called by its entry point or its file for want of its own name."""
 
     manifests: Sequence[PluginManifest]
     loaded: Sequence[str] = ()
+    named: bool = True
 
 
 def _describe_in_child(name: str, source: PluginSource) -> _Described:
@@ -232,7 +262,7 @@ def _describe_in_child(name: str, source: PluginSource) -> _Described:
 
 
 def _broken(name: str, source: PluginSource, reason: str) -> _Described:
-    return _Described([broken_manifest(name, source, reason)])
+    return _Described([broken_manifest(name, source, reason)], named=False)
 
 
 def broken_manifest(name: str, source: PluginSource, reason: str) -> PluginManifest:
@@ -247,22 +277,58 @@ def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifes
     """Describes every installed plugin and those at `paths`, and writes the index into `out`, which it replaces."""
     installed = list(installed_plugins(GROUP))
     sources = [(one.entry, PluginSource(one.module, one.class_name)) for one in installed]
-    sources += [(path.stem, PluginSource(path.stem, "", str(path.resolve()))) for path in paths]
+    added = dict.fromkeys(path.resolve() for path in paths)
+    sources += [(path.stem, PluginSource(path.stem, "", str(path))) for path in added]
     with ThreadPoolExecutor(max_workers=4) as pool:
         described = list(pool.map(lambda source: _describe_in_child(*source), sources))
+    of_layer = _by_name(described[: len(installed)])
     # An added plugin stands in for an installed one of the same name: its author is trying a new version.
-    manifests = {manifest.name: manifest for one in described for manifest in one.manifests}
+    manifests = of_layer | _by_name(described[len(installed) :], taken=of_layer)
     record = [_record(one, of, manifests) for one, of in zip(installed, described, strict=False)]
     _write(out, manifests, record)
     return list(manifests.values())
 
 
+def _by_name(described: Sequence[_Described], taken: Collection[str] = ()) -> dict[str, PluginManifest]:
+    """Each plugin under its name. A name that several have is nobody's: which of them a call would run, none could
+    tell. One whose own name is not known leaves the `taken` names, and those of the others, to whom they belong."""
+    bearers: dict[str, dict[PluginSource, PluginManifest]] = {}
+    for manifest in (manifest for one in described if one.named for manifest in one.manifests):
+        bearers.setdefault(manifest.name, {})[manifest.source] = manifest
+    named = {name: _only(list(same.values())) for name, same in bearers.items()}
+    for manifest in (manifest for one in described if not one.named for manifest in one.manifests):
+        free = _set_apart(manifest, {*taken, *named})
+        named[free.name] = free
+    return named
+
+
+def _only(bearers: Sequence[PluginManifest]) -> PluginManifest:
+    first, *others = bearers
+    if not others:
+        return first
+    return broken_manifest(
+        first.name, first.source, f"several plugins have this name: {', '.join(_place(one.source) for one in bearers)}"
+    )
+
+
+def _set_apart(broken: PluginManifest, taken: Collection[str]) -> PluginManifest:
+    if broken.name not in taken:
+        return broken
+    name = next(name for name in (f"{broken.name}_{n}" for n in count(2)) if name not in taken)
+    return broken_manifest(name, broken.source, f"{_place(broken.source)}: {broken.reason}")
+
+
+def _place(source: PluginSource) -> str:
+    """Where a plugin's code is, for everybody to read: of a path its last part."""
+    return ":".join(filter(None, (Path(source.path).name if source.path else source.module, source.class_name)))
+
+
 def _record(
     installed: InstalledPlugin, described: _Described, manifests: Mapping[str, PluginManifest]
 ) -> IndexedPlugin:
-    [manifest] = described.manifests
-    plugin = manifest.name if manifests[manifest.name] is manifest else None
-    return IndexedPlugin(installed, plugin, needed_modules(installed.distribution, described.loaded))
+    [described_as] = described.manifests
+    names = (name for name, manifest in manifests.items() if manifest.source == described_as.source)
+    return IndexedPlugin(installed, next(names, None), needed_modules(installed.distribution, described.loaded))
 
 
 def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[IndexedPlugin]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from interlock import plugin_index
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
+from interlock.installed_plugins import InstalledPlugin
 from interlock.plugin_index import PluginIndex, build_index, load_plugin_class, main, open_index
 from tests.fakes.plugins import a_broken_plugin, a_plugin, an_index
 
@@ -88,6 +89,20 @@ BROKEN: Mapping[str, tuple[str, str]] = {
         + plugin_class("unwritable"),
         "its import failed: ",
     ),
+    "misspelt": (
+        "x = 1\n\nInputt\n",
+        "its import failed: NameError: name 'Inputt' is not defined (misspelt.py, line 3)",
+    ),
+    "fails_below": (
+        "import json\ndef read():\n    json.loads('')\nread()\n",
+        "its import failed: JSONDecodeError: Expecting value: line 1 column 1 (char 0) (fails_below.py, line 3)",
+    ),
+    "evaluated": ("eval('lost')", "its import failed: NameError: name 'lost' is not defined (evaluated.py, line 1)"),
+    "with_a_link": (
+        "raise ValueError('see https://example.org/a/b/c#d, not /etc/a/b')",
+        "its import failed: ValueError: see https://example.org/a/b/c#d, not b (with_a_link.py, line 1)",
+    ),
+    "named_by_a_link": ("raise ValueError('file:///opt/a/b')", "its import failed: ValueError: file://b ("),
     "leaves_a_child": (
         "import os, time\nif os.fork() == 0: time.sleep(600)\n1/0",
         "its import failed: ZeroDivisionError: division by zero",
@@ -104,6 +119,9 @@ GOOD: Mapping[str, str] = {
     + "import enum\nWord = enum.Enum('Word', [(f'word{n:05}', f'word{n:05}') for n in range(20_000)])\n"
     + "class Words(BaseModel):\n    text: Word\n"
     + plugin_class("long_schema").replace("input: In", "input: Words"),
+    "with_a_base.py": HEAD
+    + plugin_class("with_a_base", "Base").replace('name, version = "with_a_base", ', "version = ")
+    + "class Added(Base):\n    name = 'with_a_base'\n",
     "future.py": "from __future__ import annotations\n" + HEAD + plugin_class("future"),
     "package/__init__.py": "from .parts.plugin import Added\n",
     "package/parts/__init__.py": "",
@@ -191,7 +209,17 @@ def test_a_plugin_is_described_with_its_tools(built: Built) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["first_of_two", "second_of_two", "same_twice", "other_name", "with_dash", "long_schema", "future", "of_a_package"],
+    [
+        "with_a_base",
+        "first_of_two",
+        "second_of_two",
+        "same_twice",
+        "other_name",
+        "with_dash",
+        "long_schema",
+        "future",
+        "of_a_package",
+    ],
 )
 def test_other_ways_to_write_a_plugin_work_and_the_class_is_found_again(built: Built, name: str) -> None:
     manifest = built.manifests[name]
@@ -218,6 +246,92 @@ def test_an_added_file_stands_in_for_an_installed_plugin(tmp_path: Path) -> None
     assert (manifests["image"].version, manifests["image"].source.path) == ("9.9.9", str(file))
     assert {"ocr", "motion", "block_mapper"} <= set(manifests)
     assert all(manifest.available for manifest in manifests.values())
+
+
+# --- One name, several plugins ---
+
+
+def build(folder: Path, *files: Path) -> Mapping[str, PluginManifest]:
+    built = build_index(folder / "index", files)
+    return {manifest.name: manifest for manifest in built}
+
+
+def added_file(folder: Path, name: str, source: str) -> Path:
+    (folder / name).write_text(source)
+    return folder / name
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_two_classes_of_one_name_are_neither_of_them_loaded(tmp_path: Path) -> None:
+    both = plugin_class("echo", "One") + plugin_class("echo", "Two")
+    found = build(tmp_path, added_file(tmp_path, "both.py", HEAD + both + plugin_class("other", "Other")))
+    assert found["echo"].reason == "several plugins have this name: both.py:One, both.py:Two"
+    assert found["other"].available
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_nor_are_two_added_files_of_one_name(tmp_path: Path) -> None:
+    files = [added_file(tmp_path, name, HEAD + plugin_class("echo")) for name in ("a.py", "b.py")]
+    assert build(tmp_path, *files)["echo"].reason == "several plugins have this name: a.py:Added, b.py:Added"
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_file_that_is_added_twice_is_one(tmp_path: Path) -> None:
+    file = added_file(tmp_path, "a.py", HEAD + plugin_class("echo"))
+    assert build(tmp_path, file, tmp_path / "." / "a.py")["echo"].available
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str, str]) -> None:
+    plugins = [InstalledPlugin(*entry, distribution="interlock-plugins", version="1") for entry in entries]
+    monkeypatch.setattr(plugin_index, "installed_plugins", lambda _: plugins)
+
+
+def test_nor_are_two_of_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("named_one", "named_two"):
+        added_file(tmp_path, f"{name}.py", HEAD + plugin_class("echo"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    installed(monkeypatch, ("one", "named_one", "Added"), ("two", "named_two", "Added"))
+    found = build(tmp_path)
+    assert found["echo"].reason == "several plugins have this name: named_one:Added, named_two:Added"
+    assert set(found) == {"echo"}
+
+
+def test_one_class_behind_two_entry_points_is_one_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = ("interlock_plugins.motion", "Motion")
+    installed(monkeypatch, ("motion", *entry), ("moved", *entry))
+    found = build(tmp_path)
+    assert set(found) == {"motion"}
+    assert found["motion"].available
+
+
+def test_a_broken_file_takes_no_name_from_a_plugin_that_works(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    files = [added_file(folder, "image.py", "1/0") for folder in (tmp_path, tmp_path / "other")]
+    found = build(tmp_path, *files)
+    assert found["image"].available
+    for name in ("image_2", "image_3"):
+        reason = "image.py: its import failed: ZeroDivisionError: division by zero (image.py, line 1)"
+        assert (found[name].reason, found[name].title) == (reason, name)
+
+
+def test_nor_does_a_broken_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", "interlock_plugins.motion", "Motion"))
+    found = build(tmp_path)
+    assert found["motion"].available
+    assert found["motion_2"].reason == "no_such_module:Any: needs no_such_module: not installed"
+    record = json.loads((tmp_path / "index" / "installed.json").read_text())["installed"]
+    assert [one["plugin"] for one in record] == ["motion_2", "motion"]
+
+
+def test_an_added_plugin_stands_in_for_a_broken_one_of_the_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(monkeypatch, ("motion", "no_such_module", "Any"))
+    found = build(tmp_path, added_file(tmp_path, "mine.py", HEAD + plugin_class("motion")))
+    assert set(found) == {"motion"}
+    assert found["motion"].available
+    record = json.loads((tmp_path / "index" / "installed.json").read_text())["installed"]
+    assert [one["plugin"] for one in record] == [None]
 
 
 def test_an_added_file_hides_no_installed_module(tmp_path: Path) -> None:
