@@ -127,6 +127,8 @@ def _module_name(added: Path) -> str:
 
 
 def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
+    from interlock.plugin_schemas import checked_schema  # noqa: PLC0415 - pydantic is for this child alone
+
     tools = tuple(
         ToolManifest(
             name=spec.name,
@@ -134,8 +136,8 @@ def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
             description=spec.description,
             timeout_s=spec.timeout_s,
             memory_mb=spec.memory_mb,
-            input_schema=spec.input_model.model_json_schema(mode="validation"),
-            output_schema=spec.output_model.model_json_schema(mode="serialization"),
+            input_schema=checked_schema(spec.input_model, "validation", f"tool {spec.name!r}: its input's"),
+            output_schema=checked_schema(spec.output_model, "serialization", f"tool {spec.name!r}: its output's"),
         )
         for spec in plugin.tools().values()
     )

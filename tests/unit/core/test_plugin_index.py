@@ -84,10 +84,33 @@ BROKEN: Mapping[str, tuple[str, str]] = {
         "import os\nos.write(1, b'x' * 1_000_000)\nos.write(2, b'x' * 1_000_000)\n1/0",
         "its import failed: Zero",
     ),
+    "infinite": (
+        HEAD.replace("text: str", "limit: float = float('inf')", 1) + plugin_class("infinite"),
+        "its import failed: TypeError: tool 'say': its input's schema has inf at properties.limit.default: take None",
+    ),
+    "no_number": (
+        HEAD
+        + "class Many(BaseModel):\n    x: float = __import__('pydantic').Field(examples=[1.0, float('nan')])\n"
+        + plugin_class("no_number").replace("Out:", "Many:"),
+        "its import failed: TypeError: tool 'say': its output's schema has nan at properties.x.examples.1: take None",
+    ),
+    "no_pattern": (
+        HEAD.replace("text: str", "text: str = __import__('pydantic').Field(json_schema_extra={'pattern': '(['})", 1)
+        + plugin_class("no_pattern"),
+        "its import failed: TypeError: tool 'say': its input's schema is wrong at properties.text.pattern: ",
+    ),
+    "no_text": (
+        HEAD.replace("text: str", "text: str = '\\ud800'", 1) + plugin_class("no_text"),
+        "its import failed: TypeError: tool 'say': its input's schema is wrong: ",
+    ),
+    "no_schema": (
+        HEAD.replace("text: str", "text: __import__('typing').Callable[[], int]", 1) + plugin_class("no_schema"),
+        "its import failed: TypeError: tool 'say': its input's schema cannot be made: ",
+    ),
     "unwritable": (
         HEAD.replace("text: str", "text: str = __import__('pydantic').Field(json_schema_extra={'x': object()})", 1)
         + plugin_class("unwritable"),
-        "its import failed: ",
+        "its import failed: TypeError: tool 'say': its input's schema cannot be made: ",
     ),
     "misspelt": (
         "x = 1\n\nInputt\n",

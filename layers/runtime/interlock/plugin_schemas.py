@@ -1,0 +1,44 @@
+"""The JSON Schema of a tool's model, held to what the API does with it: it is sent as JSON, and values are checked
+against it. What fails here would fail at each call."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from jsonschema_rs import ValidationError
+from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
+
+from interlock.schema_validation import SchemaValidator
+
+type _Location = tuple[str | int, ...]
+
+
+def checked_schema(model: type[BaseModel], mode: Literal["validation", "serialization"], whose: str) -> dict[str, Any]:
+    """The schema of `model`. Raises TypeError, which says `whose` it is and where it is wrong."""
+    try:
+        schema = model.model_json_schema(mode=mode)
+    except (PydanticUserError, NameError, TypeError, ValueError) as error:
+        raise TypeError(f"{whose} schema cannot be made: {error}") from error
+    for location, number in _not_finite(schema, ()):
+        raise TypeError(f"{whose} schema has {number} at {_told(location)}: take None, or a number that JSON can hold")
+    try:
+        SchemaValidator().problems(whose, schema, None)
+    except ValidationError as error:
+        raise TypeError(f"{whose} schema is wrong at {_told(error.instance_path)}: {error.message}") from error
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{whose} schema is wrong: {error}") from error
+    return schema
+
+
+def _not_finite(value: Any, location: _Location) -> Iterator[tuple[_Location, float]]:
+    """The numbers in a schema that JSON cannot hold, say of a default."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield location, value
+    elif isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _not_finite(part, (*location, key))
+
+
+def _told(location: _Location | list[str | int]) -> str:
+    return ".".join(map(str, location)) or "its root"
