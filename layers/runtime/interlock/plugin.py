@@ -28,7 +28,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, cast, get_type_hints, runtime_checkable
+from types import FrameType
+from typing import Annotated, Any, ClassVar, Never, Protocol, cast, get_type_hints, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 
@@ -37,7 +38,14 @@ from interlock.domain.files import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
 
+MAX_TIMEOUT_S = 870
+
+MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 10_240
+"""The least lets a tool that does nothing end, whose process has about 25 MiB, with room for what a plugin imports. The
+most is the largest function that Lambda has."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_MARK = "__interlock_tool__"
 
 
 class Cancelled(BaseException):
@@ -146,41 +154,93 @@ class ToolSpec:
     method: Callable[..., Any]
 
 
-def tool[F: Callable[..., Any]](*, timeout_s: float = 20, memory_mb: int = 512, title: str = "") -> Callable[[F], F]:
+def tool[F: Callable[..., Any]](
+    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = ""
+) -> Callable[[F], F]:
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
-    `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB.
-    The first line of the method's docstring is its description.
+    `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
+    from 64 to 10,240. The first line of the method's docstring is its description.
     """
-    if not 0 < timeout_s <= 870:
-        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be over 0 and at most 870 seconds")
-    if memory_mb < 16:
-        raise TypeError(f"@tool(memory_mb={memory_mb!r}): must be at least 16 MiB")
+    if positional:
+        raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
+    _check_limits(timeout_s, memory_mb)
+    if not isinstance(title, str):
+        raise TypeError(f"@tool(title={title!r}): must be text")
 
     def mark(method: F) -> F:
-        cast("Any", method).__interlock_tool__ = (timeout_s, memory_mb, title)
+        frame = inspect.currentframe()
+        _refuse_second(method, frame.f_back if frame else None)
+        setattr(method, _MARK, (timeout_s, memory_mb, title))
         return method
 
     return mark
 
 
+def _check_limits(timeout_s: object, memory_mb: object) -> None:
+    """Raises TypeError. What a plugin's author writes need not be of the type that is asked for."""
+    # True is an int, and no limit.
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds")
+    if not isinstance(memory_mb, int) or not MIN_MEMORY_MB <= memory_mb <= MAX_MEMORY_MB:
+        raise TypeError(
+            f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}"
+        )
+
+
+def _refuse_second(method: Callable[..., Any], body: FrameType | None) -> None:
+    """Of two tools of one name in a class the first would be gone without a word. Seen from the body of the class,
+    where the first still stands when the second is declared."""
+    names = body.f_locals if body else {}
+    name = getattr(method, "__name__", "")
+    if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
+        raise TypeError(f"tool {name!r} is declared twice in {names['__qualname__']}: rename one of them")
+
+
 def _spec(name: str, method: Callable[..., Any]) -> ToolSpec:
-    timeout_s, memory_mb, title = method.__interlock_tool__  # type: ignore[attr-defined]
-    hints = get_type_hints(method, include_extras=True)
     where = f"tool {name!r}"
     if not _NAME.fullmatch(name):
         raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
-    parameters = list(inspect.signature(method).parameters)
+    _check_kind(where, method)
+    timeout_s, memory_mb, title = getattr(method, _MARK)
+    input_model, output_model = _models(where, method)
+    description = (inspect.getdoc(method) or "").partition("\n")[0]
+    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb,
+                    input_model, output_model, method)  # fmt: skip
+
+
+def _is_marked(value: object) -> bool:
+    """Also what a `@staticmethod` above its `@tool()` has hidden, for it to be refused and not passed over."""
+    return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
+
+
+def _check_kind(where: str, method: object) -> None:
+    """A tool is a plain method: what it returns is its result, not something that is still to be run."""
+    if isinstance(method, staticmethod | classmethod):
+        raise TypeError(f"{where}: must be a method (self, input, context), not a {type(method).__name__}")
+    if inspect.iscoroutinefunction(method):
+        raise TypeError(f"{where}: must not be 'async def': write 'def', with asyncio.run(...) in it")
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise TypeError(f"{where}: must return its result, not yield")
+
+
+def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
+    """The models of its input and its result, by its annotations."""
+    parameters = inspect.signature(method).parameters
     if len(parameters) != 3:
         raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
-    models = hints.get(parameters[1]), hints.get("return")
+    for parameter in parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            raise TypeError(f"{where}: must take (self, input, context) by position, {parameter.name!r} cannot be")
+    try:
+        hints = get_type_hints(method, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{where}: an annotation of it cannot be read: {error}") from error
+    models = hints.get(list(parameters)[1]), hints.get("return")
     for role, model in zip(("input", "return"), models, strict=True):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"{where}: its {role} must be annotated with a pydantic model, not {model!r}")
-    description = (inspect.getdoc(method) or "").partition("\n")[0]
-    input_model, output_model = cast("tuple[type[BaseModel], type[BaseModel]]", models)
-    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb,
-                    input_model, output_model, method)  # fmt: skip
+    return cast("tuple[type[BaseModel], type[BaseModel]]", models)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
@@ -207,11 +267,9 @@ class Plugin:
                 raise TypeError(f"plugin class {cls.__name__}: set {attribute!r} to a string")
         if not _NAME.fullmatch(cls.name):
             raise TypeError(f"plugin {cls.name!r}: a name is lower-case letters, digits and _, at most 64")
+        _check_class(cls)
         methods = {
-            name: value
-            for base in reversed(cls.__mro__)
-            for name, value in vars(base).items()
-            if hasattr(value, "__interlock_tool__")
+            name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if _is_marked(value)
         }
         if not methods:
             raise TypeError(f"plugin {cls.name!r} declares no tool: mark a method with @tool()")
@@ -222,7 +280,7 @@ class Plugin:
 
         Raises `InvalidInput` and `InvalidOutput` where a model refuses, and whatever the tool raises.
         """
-        spec = self.tools()[tool]
+        spec = _tools_of(type(self))[tool]
         try:
             model = spec.input_model.model_validate(input)
         except ValidationError as error:
@@ -233,6 +291,34 @@ class Plugin:
             return _as_json(spec.output_model.model_validate(result))
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise InvalidOutput(_describe(error)) from None
+
+
+_tools_read: dict[type[Plugin], Mapping[str, ToolSpec]] = {}
+
+
+def _tools_of(plugin: type[Plugin]) -> Mapping[str, ToolSpec]:
+    """Its tools, read and checked once a process and not at each run."""
+    if plugin not in _tools_read:
+        _tools_read[plugin] = plugin.tools()
+    return _tools_read[plugin]
+
+
+def _check_class(plugin: type[Plugin]) -> None:
+    """What the framework calls must be callable as it calls it."""
+    where = f"plugin {plugin.name!r}"
+    for attribute in ("title", "description"):
+        if not isinstance(getattr(plugin, attribute), str):
+            raise TypeError(f"{where}: set {attribute!r} to a string")
+    if any("run" in vars(base) for base in plugin.__mro__[: plugin.__mro__.index(Plugin)]):
+        raise TypeError(f"{where}: must not define 'run', which is what runs its tools: give yours another name")
+    if inspect.iscoroutinefunction(plugin.setup):
+        raise TypeError(f"{where}: its setup must not be 'async def': nobody would await it")
+    if plugin.__init__ is object.__init__:
+        return
+    try:
+        inspect.signature(plugin.__init__).bind(None)
+    except TypeError as error:
+        raise TypeError(f"{where}: is made without arguments, but for its __init__ {error}") from None
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import base64
 import logging
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -85,19 +86,45 @@ def test_tools_of_a_base_class_are_there_and_can_be_declared_anew() -> None:
     assert run(Louder, "say", {"text": "a"}) == {"text": "A"}
 
 
-@pytest.mark.parametrize("timeout_s", [0, -1, 870.1, float("nan"), float("inf")])
-def test_a_time_limit_must_be_one_that_a_function_can_keep(timeout_s: float) -> None:
-    with pytest.raises(TypeError, match="over 0 and at most 870 seconds"):
+@pytest.mark.parametrize("timeout_s", [0, -1, 870.1, float("nan"), float("inf"), "20", None, True])
+def test_a_time_limit_must_be_one_that_a_function_can_keep(timeout_s: Any) -> None:
+    text = re.escape(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most 870 seconds")
+    with pytest.raises(TypeError, match=text):
         tool(timeout_s=timeout_s)
 
 
-@pytest.mark.parametrize("memory_mb", [15, 0, -1])
-def test_a_memory_limit_must_let_a_process_start(memory_mb: int) -> None:
-    with pytest.raises(TypeError, match="at least 16 MiB"):
+@pytest.mark.parametrize("memory_mb", [63, 0, -1, 10_241, 8 * 1024**3, 128.0, 128.5, "128", None, True])
+def test_a_memory_limit_must_let_a_process_start_and_be_one_that_a_function_can_have(memory_mb: Any) -> None:
+    text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 64 to 10240")
+    with pytest.raises(TypeError, match=text):
         tool(memory_mb=memory_mb)
 
 
-@pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 16), (0.001, 10_240)])
+def test_a_title_is_text() -> None:
+    with pytest.raises(TypeError, match=re.escape("@tool(title=3): must be text")):
+        tool(title=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("positional", [(print,), (20, 128)])
+def test_limits_without_names_or_parentheses_are_told_how_they_are_written(positional: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match=re.escape("write @tool() or @tool(timeout_s=20, memory_mb=512): ")):
+        tool(*positional)
+
+
+def test_two_tools_of_one_name_are_refused_where_the_second_stands() -> None:
+    say = "    @tool()\n    def say(self, input: In, context: ToolContext) -> Out: ...\n"
+    with pytest.raises(TypeError, match="tool 'say' is declared twice in Twice: rename one of them"):
+        exec(f"class Twice(Plugin):\n{say}{say}", globals())
+
+
+def test_functions_of_one_name_outside_of_a_class_are_nobodys_tools_yet() -> None:
+    names = dict(globals())
+    say = "@tool()\ndef say(self, input: In, context: ToolContext) -> Out: ...\n"
+    exec(f"{say}first = say\n{say}", names)
+    assert names["first"] is not names["say"]
+
+
+@pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 64), (0.001, 10_240)])
 def test_limits_at_their_ends_are_taken(timeout_s: float, memory_mb: int) -> None:
     tool(timeout_s=timeout_s, memory_mb=memory_mb)
 
@@ -128,6 +155,44 @@ def test_a_version_is_text(version: Any) -> None:
         declared(name="a", version=version, run_it=MARKED).tools()
 
 
+@pytest.mark.parametrize("attribute", ["title", "description"])
+def test_what_is_told_of_a_plugin_is_text(attribute: str) -> None:
+    with pytest.raises(TypeError, match=f"plugin 'a': set '{attribute}' to a string"):
+        declared(name="a", version="1", run_it=MARKED, **{attribute: 3}).tools()
+
+
+async def an_async_setup(self: Any) -> None:
+    """Nobody awaits it."""
+
+
+def an_init(self: Any, model: str) -> None:
+    """Nobody gives it a model."""
+
+
+def a_run(self: Any) -> None:
+    """The framework's own."""
+
+
+@pytest.mark.parametrize(
+    ("attribute", "what"),
+    [
+        ({"setup": an_async_setup}, "its setup must not be 'async def'"),
+        ({"__init__": an_init}, "is made without arguments, but for its __init__ missing a required argument: 'model'"),
+        ({"run": a_run}, "must not define 'run'"),
+    ],
+)
+def test_what_the_framework_calls_must_be_callable_as_it_does(attribute: dict[str, Any], what: str) -> None:
+    with pytest.raises(TypeError, match=f"plugin 'a': {what}"):
+        declared(name="a", version="1", run_it=MARKED, **attribute).tools()
+
+
+def test_an_init_that_needs_nothing_is_a_plugins_own_affair() -> None:
+    def init(self: Any, model: str = "small") -> None:
+        self.model = model
+
+    assert declared(name="a", version="1", run_it=MARKED, __init__=init).tools()
+
+
 @pytest.mark.parametrize("name", ["", "Ocr", "1st", "a-b", "a.b", "../a", "a b", "ä", "a" * 65, "a\n"])
 def test_a_plugins_name_is_a_plain_word(name: str) -> None:
     with pytest.raises(TypeError, match="a name is lower-case letters, digits and _, at most 64"):
@@ -151,6 +216,26 @@ def two_parameters(self: Any, input: In) -> Out:
 
 def four_parameters(self: Any, input: In, context: ToolContext, more: int) -> Out:
     return Out(text=input.text)
+
+
+def context_by_keyword(self: Any, input: In, *, context: ToolContext) -> Out:
+    return Out(text=input.text)
+
+
+async def asynchronous(self: Any, input: In, context: ToolContext) -> Out:
+    return Out(text=input.text)
+
+
+def generator(self: Any, input: In, context: ToolContext) -> Out:  # type: ignore[misc]
+    yield Out(text=input.text)
+
+
+async def async_generator(self: Any, input: In, context: ToolContext) -> Out:  # type: ignore[misc]
+    yield Out(text=input.text)
+
+
+def unknown_model(self: Any, input: "Inputt", context: ToolContext) -> Out:  # type: ignore[name-defined]  # noqa: F821
+    return Out(text="")
 
 
 def a_dict_for_input(self: Any, input: dict[str, Any], context: ToolContext) -> Out:
@@ -178,6 +263,13 @@ def either_for_return(self: Any, input: In, context: ToolContext) -> Out | In:
     [
         (two_parameters, r"must take \(self, input, context\), not \(self, input\)"),
         (four_parameters, r"must take \(self, input, context\), not \(self, input, context, more\)"),
+        (context_by_keyword, r"must take \(self, input, context\) by position, 'context' cannot be"),
+        (asynchronous, "must not be 'async def'"),
+        (generator, "must return its result, not yield"),
+        (async_generator, "must return its result, not yield"),
+        (staticmethod(a_method), r"must be a method \(self, input, context\), not a staticmethod"),
+        (classmethod(a_method), r"must be a method \(self, input, context\), not a classmethod"),
+        (unknown_model, "an annotation of it cannot be read: name 'Inputt' is not defined"),
         (a_dict_for_input, "its input must be annotated with a pydantic model"),
         (no_annotation_of_input, "its input must be annotated with a pydantic model, not None"),
         (no_return, "its return must be annotated with a pydantic model, not None"),
@@ -188,6 +280,12 @@ def either_for_return(self: Any, input: In, context: ToolContext) -> Out | In:
 def test_a_tools_signature_is_held_to_its_form(method: Any, what: str) -> None:
     with pytest.raises(TypeError, match=f"tool 'say': {what}"):
         declared(name="a", version="1", say=tool()(method)).tools()
+
+
+@pytest.mark.parametrize("kind", [staticmethod, classmethod])
+def test_nor_is_a_tool_hidden_by_what_stands_above_it(kind: Any) -> None:
+    with pytest.raises(TypeError, match=f"tool 'say': must be a method .* not a {kind.__name__}"):
+        declared(name="a", version="1", say=kind(tool()(a_method)), run_it=MARKED).tools()
 
 
 # --- A run ---
