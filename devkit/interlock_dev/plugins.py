@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,9 @@ NO_PLUGIN = "holds no class derived from interlock.plugin.Plugin"
 """How the index says that a file was imported and has no plugin (held by a test)."""
 
 _WATCH_INTERVAL_S = 0.5
+_WATCHED_FILES = 2_000
+"""Of an added folder so many are looked at: a look at all of a data set would never end."""
+
 _PASSED_ON = ("LANG", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 
 
@@ -126,8 +130,18 @@ class Watch:
     def _stamps(self) -> dict[Path, int]:
         stamps: dict[Path, int] = {}
         for path in self._paths:
-            for file in path.rglob("*.py") if path.is_dir() else [path]:
+            for file in islice(_files(path), _WATCHED_FILES):
                 # An editor may just be putting a new file in place of the old one.
                 with contextlib.suppress(OSError):
                     stamps[file] = file.stat().st_mtime_ns
         return stamps
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """An added file, or those of a package folder: its data, too, is read when the plugin is loaded. Not what Python
+    and editors put there."""
+    if not path.is_dir():
+        yield path
+    for folder, folders, files in path.walk():
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        yield from (folder / name for name in sorted(files) if not name.startswith("."))
