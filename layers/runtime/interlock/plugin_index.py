@@ -228,6 +228,7 @@ def _describe_in_child(name: str, source: PluginSource) -> _Described:
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
         command = [
             sys.executable,
+            "-P",  # the folder that it is called in is on no import path of a function
             "-m",
             "interlock.plugin_index",
             "--describe",

@@ -271,6 +271,17 @@ def test_an_added_file_stands_in_for_an_installed_plugin(tmp_path: Path) -> None
     assert all(manifest.available for manifest in manifests.values())
 
 
+@pytest.mark.usefixtures("nothing_installed")
+def test_no_module_of_the_folder_that_it_is_called_in_can_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helper.py").write_text("")
+    (tmp_path / "mine.py").write_text("import helper\n" + HEAD + plugin_class("mine"))
+    monkeypatch.chdir(tmp_path)
+    [manifest] = build_index(tmp_path / "index", [tmp_path / "mine.py"])
+    assert manifest.reason == "needs helper: not installed"
+
+
 # --- One name, several plugins ---
 
 
