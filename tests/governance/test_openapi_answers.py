@@ -421,6 +421,11 @@ def _refused(operation: str, **how: Any) -> Ask:
     return lambda service: service.call(operation, body, **how)
 
 
+def _asked_for_more(operation: str) -> Ask:
+    """What an operation on something that is there answers to a parameter that it does not take."""
+    return lambda service: service.call(operation, query={"page": ["2"]}, job_id=service.pending())
+
+
 def _limited(operation: str) -> Ask:
     """What an operation answers to a key that has called as often as it may."""
     body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
@@ -448,7 +453,7 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
         for (status, what), cancel in CANCEL.items():
             yield Case(operation, status, what), _cancelling(operation, cancel)
     for operation in NO_PARAMETERS:
-        yield Case(operation, 400, "unknown parameter"), _refused(operation, query={"page": ["2"]})
+        yield Case(operation, 400, "unknown parameter"), _asked_for_more(operation)
     for operation, (_, _, document) in OPERATIONS.items():
         yield Case(operation, 405, "another method"), _refused(operation, method="PATCH")
         if document["security"]:

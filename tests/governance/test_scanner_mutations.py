@@ -314,7 +314,7 @@ BREAKING = {
         SERVICE,
         "JobService.result",
         "ILK005",
-        {"the service answers 500": (r"raise NotFinished\(.*\)", "return {'statusCode': 500}")},
+        {"the service answers 500": (r"raise _of\(job, NotFinished\(.*\)\)", "return {'statusCode': 500}")},
     ),
     **within(
         SERVICE,

@@ -40,9 +40,9 @@ __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "Tool
 
 MAX_TIMEOUT_S = 870
 
-MIN_MEMORY_MB, MAX_MEMORY_MB = 64, 10_240
-"""The least lets a tool that does nothing end, whose process has about 25 MiB, with room for what a plugin imports. The
-most is the largest function that Lambda has."""
+MIN_MEMORY_MB, MAX_MEMORY_MB = 32, 10_240
+"""The least lets a tool end that does nothing: its process has about 25 MiB, and what a plugin imports comes to that.
+The most is the largest function that Lambda has."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MARK = "__interlock_tool__"
@@ -57,6 +57,7 @@ class InvalidInput(_InvalidInput):
     `path` is a JSON Pointer (RFC 6901) into the input. The job ends `failed`, code `invalid_input`."""
 
     def __init__(self, path: str, message: str) -> None:
+        path = path if not path or path.startswith("/") else f"/{path}"
         super().__init__(f"{path}: {message}", errors=[{"path": path, "message": message}])
 
 
@@ -160,7 +161,7 @@ def tool[F: Callable[..., Any]](
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
     `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
-    from 64 to 10,240. The first line of the method's docstring is its description.
+    from 32 to 10,240. The first line of the method's docstring is its description.
     """
     if positional:
         raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")

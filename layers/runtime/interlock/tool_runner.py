@@ -521,17 +521,21 @@ class WorkerContext:
         self._channel.progress(min(1.0, max(0.0, float(fraction))), str(message)[:200])
 
 
+def _given(message: object) -> str:
+    return message if isinstance(message, str) else f"a {type(message).__name__}"
+
+
 class _ChannelHandler(logging.Handler):
     def __init__(self, channel: Channel) -> None:
         super().__init__()
         self._channel = channel
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A line that cannot be written is told as it was given: as everywhere in `logging`, it ends nothing."""
+        """A line that cannot be formatted is told as it was given: as everywhere in `logging`, it ends nothing."""
         try:
             message = record.getMessage()
-        except Exception as error:
-            message = f"{record.msg} {record.args} ({_class_name(error)}: {_text(error)})"
+        except Exception as broken:  # of the line and its values: the run goes on
+            message = f"{_given(record.msg)} {_failed_text(broken)}"
         self._channel.log(record.levelname.lower(), message)
         if record.exc_info and record.exc_info[1] is not None:
             _tell_traceback(self._channel, record.exc_info[1])

@@ -102,8 +102,8 @@ class Cell:
         """True for a route that looks at no part of the request in which this form is wrong."""
         if self.form == FORMS[1]:
             return self.route.body is None and self.route.method != "DELETE"
-        listing = self.route.path in {"/v1/jobs"} or self.route.path.endswith("/events")
-        return self.route.body is None and not listing
+        reads_query = self.route.method == "GET" and self.route.scope is not None
+        return self.route.body is None and not reads_query
 
 
 def cells() -> Iterator[Cell]:

@@ -135,6 +135,11 @@ class Probe(Plugin):
 """
 
 
+class Unspeakable:
+    def __str__(self) -> str:
+        return str(1 // 0)
+
+
 class RecordingChannel:
     """Stands in for `interlock.sandbox.Channel`."""
 
@@ -297,8 +302,9 @@ def test_where_something_happened_aside_is_for_the_function_log_alone(
 
 def test_a_line_that_cannot_be_written_ends_nothing(ask: Ask, channel: RecordingChannel) -> None:
     ask("logs")
-    [line] = [call[2] for call in channel.calls if call[:2] == ("log", "info")]
-    assert line.startswith("took %d s ('two',) (TypeError: %d format")
+    assert ("log", "info", "took %d s (its text could not be read: TypeError)") in channel.calls
+    WorkerContext("JOB", cast("Channel", channel)).logger.error(Unspeakable())
+    assert channel.calls[-1] == ("log", "error", "a Unspeakable (its text could not be read: ZeroDivisionError)")
 
 
 def test_what_is_said_aside_belongs_to_the_run_that_is_on(ask: Ask, channel: RecordingChannel) -> None:

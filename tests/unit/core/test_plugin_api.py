@@ -93,9 +93,9 @@ def test_a_time_limit_must_be_one_that_a_function_can_keep(timeout_s: Any) -> No
         tool(timeout_s=timeout_s)
 
 
-@pytest.mark.parametrize("memory_mb", [63, 0, -1, 10_241, 8 * 1024**3, 128.0, 128.5, "128", None, True])
+@pytest.mark.parametrize("memory_mb", [31, 0, -1, 10_241, 8 * 1024**3, 128.0, 128.5, "128", None, True])
 def test_a_memory_limit_must_let_a_process_start_and_be_one_that_a_function_can_have(memory_mb: Any) -> None:
-    text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 64 to 10240")
+    text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 32 to 10240")
     with pytest.raises(TypeError, match=text):
         tool(memory_mb=memory_mb)
 
@@ -124,7 +124,7 @@ def test_functions_of_one_name_outside_of_a_class_are_nobodys_tools_yet() -> Non
     assert names["first"] is not names["say"]
 
 
-@pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 64), (0.001, 10_240)])
+@pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 32), (0.001, 10_240)])
 def test_limits_at_their_ends_are_taken(timeout_s: float, memory_mb: int) -> None:
     tool(timeout_s=timeout_s, memory_mb=memory_mb)
 
@@ -375,6 +375,8 @@ def test_a_tools_own_refusal_of_its_input_names_the_field() -> None:
     assert isinstance(error, DomainInvalidInput)
     assert str(error) == "/image: is not an image"
     assert error.details == {"errors": [{"path": "/image", "message": "is not an image"}]}
+    assert InvalidInput("image", "").details == {"errors": [{"path": "/image", "message": ""}]}
+    assert InvalidInput("", "fits nothing").details == {"errors": [{"path": "", "message": "fits nothing"}]}
 
 
 def test_a_cancel_passes_an_except_exception() -> None:

@@ -1,7 +1,8 @@
 """Jobs: read, result, list, cancel."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -54,35 +55,44 @@ def add_job_routes(
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        query(app.resolver.current_event)
+        with _first_not_found(service, principal.tenant, job_id):
+            query(app.resolver.current_event)
         return json_response(200, job_document(service.get(principal.tenant, _id(job_id))))
 
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        query(app.resolver.current_event)
+        with _first_not_found(service, principal.tenant, job_id):
+            query(app.resolver.current_event)
         job = service.result(principal.tenant, _id(job_id))
         return json_response(200, result_document(job, presented(job, documents)))
 
     @app.route("GET", "/v1/jobs/<job_id>/events")
     def get_events(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
+        with _first_not_found(service, principal.tenant, job_id):
+            after = _after(single(query(app.resolver.current_event, "after"), "after"))
         job = service.get(principal.tenant, _id(job_id))
-        after = _after(single(query(app.resolver.current_event, "after"), "after"))
         return json_response(200, events_document(job.events.after(after), after))
 
     @app.route("POST", "/v1/jobs/<job_id>/cancel")
     @app.route("DELETE", "/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_CANCEL)
-        try:
+        with _first_not_found(service, principal.tenant, job_id):
             request = json_body(app.resolver.current_event, CancelRequest, optional=True)
-        except InvalidRequest:
-            # Who may not know of the job hears of it nothing else than 404, whatever was sent.
-            service.get(principal.tenant, _id(job_id))
-            raise
         job = service.cancel(principal.tenant, _id(job_id), request.reason)
         return json_response(200 if job.finished else 202, job_document(job))
+
+
+@contextmanager
+def _first_not_found(service: JobService, tenant: str, job_id: str) -> Iterator[None]:
+    """Who may not know of the job hears of it nothing else than 404, whatever is wrong with the request."""
+    try:
+        yield
+    except InvalidRequest:
+        service.get(tenant, _id(job_id))
+        raise
 
 
 def _id(text: str) -> str:
