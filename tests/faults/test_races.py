@@ -39,7 +39,7 @@ ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "100"))
 MOST = 10
 """How many times as many races are run at most, until each end has come."""
 
-CALLS_OF_A_MOMENT = 12
+CALLS_OF_A_MOMENT = 24
 
 type Kind = Callable[[Arena], Race]
 
