@@ -65,7 +65,7 @@ def test_the_next_run_finds_the_surroundings_as_they_were(works: Call) -> None:
 
     before = told()
     assert before["directory"] == before["temporary"] == "<own>"
-    assert (before["listed"], before["descriptors"]) == ([], [0, 1, 2, 3, 4])
+    assert (before["listed"], before["descriptors"]) == ([], [0, 1, 2, 3, 4, 5])
     changed = works("vandal", "changes_surroundings")["facts"]
     assert {name for name in before if changed[name] == before[name]} == {"listed", "descriptors"}
     assert told() == before

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +44,7 @@ from interlock.sandbox import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from interlock.domain.lifecycle import LifecycleState
     from interlock.plugin_registry import PluginRegistry, ToolCall
@@ -61,6 +62,9 @@ GIVEN_UP_AFTER = 3
 """So many failures in a row, and the process is not used again: it may be what an earlier run has left that fails."""
 
 MAX_TRACEBACK_LINES = 200
+MAX_ASIDES = 100
+"""So many exceptions that nobody handles, and warnings, are told of one run."""
+
 MAX_PROBLEMS = 20
 MAX_PROBLEM_TEXT = 300
 
@@ -436,11 +440,14 @@ class _Asides:
     and warnings. It would write them to standard error, with paths and source lines, as if the plugin had. So a caller
     reads what happened, and where is told to the function's log.
 
-    Installed once, before the process is looked at: the functions are the same in every run.
+    Installed once, before the process is looked at: the functions are the same in every run. To tell of one may bring
+    about the next (a callback of the garbage collector that fails), so there is no telling while telling, and an end.
     """
 
     def __init__(self) -> None:
         self._channel: Channel | None = None
+        self._left = 0
+        self._telling = False
 
     def listen(self, channel: Channel) -> None:
         """From now on what is said belongs to this run."""
@@ -448,27 +455,40 @@ class _Asides:
             threading.excepthook = self.thread_ended
             sys.unraisablehook = self.unraisable
             warnings.showwarning = cast("Any", self.warned)
-        self._channel = channel
+        self._channel, self._left = channel, MAX_ASIDES
 
     def thread_ended(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None and args.exc_type is not SystemExit:
             name = args.thread.name if args.thread is not None else "?"
-            self._tell("error", f"thread {name} ended by ", args.exc_value)
+            self._failed("error", f"thread {name} ended by ", args.exc_value)
 
     def unraisable(self, args: sys.UnraisableHookArgs) -> None:
         if args.exc_value is not None:
-            self._tell("warning", "an exception was ignored: ", args.exc_value)
+            self._failed("warning", "an exception was ignored: ", args.exc_value)
 
     def warned(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
         """`where`: file name, line number, and what else `warnings.showwarning` takes."""
-        if self._channel is not None:
-            self._channel.log("warning", f"{category.__name__}: {message}")
-            _FunctionLog(self._channel).write(warnings.formatwarning(message, category, *where[:2]))
+        with self._channel_to_tell() as channel:
+            if channel is not None:
+                channel.log("warning", f"{category.__name__}: {message}")
+                _FunctionLog(channel).write(warnings.formatwarning(message, category, *where[:2]))
 
-    def _tell(self, level: str, what: str, error: BaseException) -> None:
-        if self._channel is not None:
-            self._channel.log(level, f"{what}{_class_name(error)}: {_text(error)}")
-            _tell_traceback(self._channel, error)
+    def _failed(self, level: str, what: str, error: BaseException) -> None:
+        with self._channel_to_tell() as channel:
+            if channel is not None:
+                channel.log(level, f"{what}{_class_name(error)}: {_text(error)}")
+                _tell_traceback(channel, error)
+
+    @contextmanager
+    def _channel_to_tell(self) -> Iterator[Channel | None]:
+        if self._telling or not self._left:
+            yield None
+            return
+        self._telling, self._left = True, self._left - 1
+        try:
+            yield self._channel
+        finally:
+            self._telling = False
 
 
 _asides = _Asides()

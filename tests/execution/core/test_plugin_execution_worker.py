@@ -16,7 +16,15 @@ import pytest
 from interlock import tool_runner
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tool_runner import GIVEN_UP_AFTER, MAX_MESSAGE, MAX_NAME, MAX_TRACEBACK_LINES, WorkerContext, serve
+from interlock.tool_runner import (
+    GIVEN_UP_AFTER,
+    MAX_ASIDES,
+    MAX_MESSAGE,
+    MAX_NAME,
+    MAX_TRACEBACK_LINES,
+    WorkerContext,
+    serve,
+)
 
 PLUGIN = """
 import logging
@@ -314,6 +322,25 @@ def test_what_is_said_aside_belongs_to_the_run_that_is_on(ask: Ask, channel: Rec
     ask("ignores")
     assert ("log", "warning", "an exception was ignored: LookupError: hello") in channel.calls
     assert hooks == (threading.excepthook, sys.unraisablehook, warnings.showwarning)
+
+
+def test_what_brings_about_the_next_is_told_once_and_all_of_it_has_an_end(ask: Ask, channel: RecordingChannel) -> None:
+    ask("ignores")
+    asides = tool_runner._asides
+    channel.calls.clear()
+    log = channel.log
+
+    def logs_and_warns(level: str, message: str) -> None:
+        log(level, message)
+        warnings.showwarning("more", UserWarning, "file", 1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channel, "log", logs_and_warns)
+        for _ in range(MAX_ASIDES * 2):
+            asides.warned("again", UserWarning, "file", 1)
+    told = [call for call in channel.calls if call == ("log", "warning", "UserWarning: again")]
+    assert len(told) == MAX_ASIDES - 1
+    assert ("log", "warning", "UserWarning: more") not in channel.calls
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,26 @@ def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Benc
     assert bench.progress == [(1, "after it")]
 
 
+def test_a_finalizer_may_talk_while_its_thread_does(bench: Bench) -> None:
+    """Also between the parts of the answer, which it does not get into."""
+    result = bench.result(
+        "import gc\n"
+        "class Talks:\n"
+        "    def __init__(self): self.me = self\n"
+        "    def __del__(self): channel.log('info', 'gone')\n"
+        "gc.set_threshold(1)\n"
+        "talk = []\n"
+        "def again(*_):\n"
+        "    if len(talk) < 99: talk.append(1); channel.log('info', 'again')\n"
+        "gc.callbacks.append(again)\n"
+        "for n in range(200): Talks(); channel.log('info', str(n))\n"
+        "talk.clear()\n"
+        "result = 'y' * 900_000"
+    )
+    assert result == "y" * 900_000
+    assert {"gone", "again", "199"} <= {line.message for line in bench.logs}
+
+
 def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:
     bench.result("channel.progress(7, 'over')")
     assert bench.progress == [(1, "over")]

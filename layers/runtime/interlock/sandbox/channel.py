@@ -40,7 +40,10 @@ class Channel:
         self._exception: type[BaseException] | None = None
         self._flags = Flag.WARM
         self._progress_count = 0
-        self._lock = threading.Lock()  # a thread that still talks may not get between the parts of the answer
+        # A thread that still talks may not get between the parts of the answer. A finalizer talks in the same thread,
+        # at any moment: it must not wait for itself.
+        self._lock = threading.RLock()
+        self._answering = False
         self.temp_dir = Path(header.temp_dir)
         self.deadline = time.time() + header.wall_s
         self.cancelled = False
@@ -94,6 +97,7 @@ class Channel:
 
     def _answer(self, answer: bytes) -> None:
         with self._lock:
+            self._answering = True
             head = frame_head(self._token, FrameType.RESULT, len(answer), self._flags)
             if len(answer) < SMALL_FRAME_BYTES:
                 write_all(ANSWERS, head + answer)
@@ -110,4 +114,5 @@ class Channel:
     def _send(self, kind: FrameType, body: bytes) -> None:
         # In one write, whole or not at all: a stop may be raised between two.
         with self._lock:
-            os.write(ANSWERS, frame_head(self._token, kind, len(body)) + body)
+            if not self._answering:
+                os.write(ANSWERS, frame_head(self._token, kind, len(body)) + body)
