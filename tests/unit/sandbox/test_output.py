@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from interlock.sandbox import Cancelled, CancelToken, LogLine, MemoryExceeded
+from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, MemoryExceeded
 from interlock.sandbox.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
 from tests.unit.sandbox.bench import PATIENT, Bench
 
@@ -177,11 +178,33 @@ def test_the_latest_progress_is_told_while_the_code_is_silent(bench: Bench) -> N
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_the_same_progress_told_twice_is_heard_twice(bench: Bench) -> None:
-    bench.result(
-        "import time\nchannel.progress(0.5, 'on')\ntime.sleep(0.5)\nchannel.progress(0.5, 'on')\ntime.sleep(0.5)"
+def test_the_same_progress_told_twice_is_heard_twice(bench: Bench, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+
+    def hear(fraction: float, message: str) -> None:
+        bench.progress.append((fraction, message))
+        heard.touch()
+
+    ending = bench.run(
+        "import os, time\nchannel.progress(0.5, 'on')\n"
+        f"while not os.path.exists({str(heard)!r}): time.sleep(0.01)\n"
+        "channel.progress(0.5, 'on')",
+        on_progress=hear,
     )
+
+    assert isinstance(ending, Completed)
     assert bench.progress == [(0.5, "on")] * 2
+
+
+def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "memfd_create", refused)
+    bench = Bench.new()
+    bench.result("channel.progress(0.5, 'on')")
+    assert bench.progress == [(0.5, "on")]
+    bench.sandbox.close()
 
 
 def test_progress_of_an_earlier_run_of_the_same_process_is_not_heard(bench: Bench) -> None:

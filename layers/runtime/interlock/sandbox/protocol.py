@@ -111,7 +111,7 @@ _PROGRESS = struct.Struct(">QdH")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Progress as the worker told it: for the how manieth time, fraction (0 to 1) and message."""
+    """Progress as the worker told it: fraction (0 to 1) and message. `count` numbers what a run has told, from 1."""
 
     count: int
     fraction: float

@@ -189,11 +189,12 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
 
 def _slot() -> int:
     """A little memory that two processes share. Where it can be sealed, code cannot make a large one of it."""
-    if not hasattr(os, "memfd_create"):  # not Linux
+    try:
+        slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except (AttributeError, OSError):  # not Linux; or a host that lets nobody have it
         with tempfile.TemporaryFile() as file:
             file.truncate(SLOT_BYTES)
             return os.dup(file.fileno())
-    slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.truncate(slot, SLOT_BYTES)
     fcntl.fcntl(slot, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return slot
