@@ -57,6 +57,10 @@ check: setup ## ruff, mypy strict, import contracts, scanner, template
 	$(BIN)/python scripts/scan_execution_violations.py
 	$(BIN)/sam validate --lint
 
+.PHONY: prose
+prose: setup ## measures how much prose breaks the rules for plain English; at most 2 % may
+	$(BIN)/python tools/prose_check.py
+
 .PHONY: audit
 audit: audit-template audit-locks ## checkov on the template, pip-audit on the locks
 
