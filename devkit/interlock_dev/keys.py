@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from ulid import ULID
 
-from interlock.adapters.dynamo_keys import DynamoKeys, KeyIsOver
+from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
 from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.key_format import HINT_LENGTH, generate_key

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from interlock.plugin_index import DEFAULT_DIRECTORY, PluginIndex
+from interlock.plugins.index import DEFAULT_DIRECTORY, PluginIndex
 from interlock_dev.errors import UsageError
 from interlock_dev.processes import end_tree, guarded
 
@@ -49,7 +49,7 @@ class IndexBuild:
         self._out = out
         self._paths = paths
         added = [argument for path in paths for argument in ("--path", str(path))]
-        command = [*interpreter, "-m", "interlock.plugin_index", "--out", str(out), *added]
+        command = [*interpreter, "-m", "interlock.plugins.index", "--out", str(out), *added]
         self._builder = subprocess.Popen(
             guarded(command) if sys.platform == "linux" else command,
             # It imports plugins, which have no business with what else the developer's environment holds.

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock.domain.key_format import HINT_LENGTH
 from interlock.domain.times import utc_now

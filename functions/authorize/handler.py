@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from interlock.access import AccessSettings, authorizer
-from interlock.bootstrap import Core, Settings
+from interlock.composition.authorizer import AccessSettings, authorizer
+from interlock.composition.core import Core, Settings
 
 authorize = authorizer(Core(Settings.from_env()), AccessSettings.from_env())
 

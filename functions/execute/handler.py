@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
+from interlock.composition.job_worker import job_runner
 from interlock.http.routes_execute import ExecuteRoute, execute_app
-from interlock.worker import job_runner
 
 core = Core(Settings.from_env())
 route = ExecuteRoute(core.registry, core.service, job_runner(core), core.documents, core.uploads)

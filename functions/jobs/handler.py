@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
 from interlock.http.app import HttpApp
 from interlock.http.routes_jobs import add_job_routes
 from interlock.http.routes_plugins import add_open_routes, add_plugin_routes

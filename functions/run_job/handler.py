@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from interlock.bootstrap import Core, Settings
-from interlock.worker import job_runner
+from interlock.composition.core import Core, Settings
+from interlock.composition.job_worker import job_runner
 
 core = Core(Settings.from_env())
 runner = job_runner(core)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
 
 core = Core(Settings.from_env())
 

@@ -14,7 +14,7 @@ class AwsClients(Rule):
     """boto3 stays behind the adapters."""
 
     code = "ILK009"
-    title = "boto3 only in adapters, bootstrap and the devkit"
+    title = "boto3 only in adapters, composition and the devkit"
     rationale = (
         "What talks to AWS is in one place, where its errors become ours and its clients are made once. Elsewhere an"
         " import of boto3 or botocore is a way to the table around the store, and costs every cold start."
@@ -22,12 +22,12 @@ class AwsClients(Rule):
     packages = frozenset({"boto3", "botocore", "aioboto3", "aiobotocore", "s3transfer"})
 
     def check(self, tree: SyntaxTree, path: PurePosixPath) -> Iterator[Violation]:
-        at_home = within(path, *ADAPTERS) or within(path, "interlock", "bootstrap.py") or within(path, "interlock_dev")
+        at_home = within(path, *ADAPTERS) or within(path, "interlock", "composition") or within(path, "interlock_dev")
         if at_home or "devkit" in path.parts:
             return
         for node, module in imported_modules(tree):
             if module.partition(".")[0] in self.packages:
-                yield self.violation(tree, path, node, f"imports {module} outside adapters, bootstrap and devkit")
+                yield self.violation(tree, path, node, f"imports {module} outside adapters, composition and devkit")
 
     failing = samples(
         """
@@ -47,14 +47,14 @@ class AwsClients(Rule):
         "functions/execute/handler.py",
     )
     passing = (
-        *samples("from botocore.config import Config", f"{RUNTIME}/adapters/dynamo_jobs.py"),
-        *samples("import boto3", f"{RUNTIME}/bootstrap.py"),
+        *samples("from botocore.config import Config", f"{RUNTIME}/adapters/dynamo/jobs.py"),
+        *samples("import boto3", f"{RUNTIME}/composition/core.py"),
         *samples("import boto3", "devkit/interlock_dev/stack.py"),
         *samples(
             """
             from mypy_boto3_dynamodb import DynamoDBClient
             ---
-            from interlock.bootstrap import bootstrap
+            from interlock.composition.core import bootstrap
             """
         ),
     )
@@ -68,18 +68,21 @@ class PluginImport(Rule):
     rationale = (
         "A function lists, describes and validates from the index: an import of plugin code costs a cold start and"
         " lets the plugin's errors, memory and signals into the process that talks to the table. So packages of"
-        " plugins are imported, and their entry points loaded, only in plugin_index.py and tool_runner.py, and"
+        " plugins are imported, and their entry points loaded, only in plugins/index.py and tool_runner.py, and"
         " among themselves."
     )
     package = re.compile(r"interlock_plugins(\.|:|$)")
     loader = re.compile(r"_?load_plugin")
     group: ClassVar = "interlock.plugins"
-    allowed = frozenset({"plugin_index.py", "tool_runner.py"})
     elsewhere = frozenset({"functions", "devkit"})
 
     def check(self, tree: SyntaxTree, path: PurePosixPath) -> Iterator[Violation]:
-        allowed = path.name in self.allowed and self.elsewhere.isdisjoint(path.parts)
-        if allowed or within(path, "layers", "plugins") or within(path, "interlock_plugins"):
+        loader = within(path, "interlock", "plugins", "index.py") or path.name == "tool_runner.py"
+        if (
+            (loader and self.elsewhere.isdisjoint(path.parts))
+            or within(path, "layers", "plugins")
+            or within(path, "interlock_plugins")
+        ):
             return
         for found in (self._imports, self._loaders, self._files, self._entry_points):
             for node, what in found(tree):
@@ -151,7 +154,7 @@ class PluginImport(Rule):
         ---
         importlib.import_module(plugin_module)
         ---
-        from interlock.plugin_index import load_plugin_class as load
+        from interlock.plugins.index import load_plugin_class as load
         load(manifest.source)
         ---
         plugin_index.load_plugin_class(manifest.source)
@@ -164,11 +167,11 @@ class PluginImport(Rule):
     )
     passing = (
         *samples("from interlock_plugins.ocr import Ocr", "layers/plugins/interlock_plugins/ocr/__init__.py"),
-        *samples('entry_points(group="interlock.plugins")', f"{RUNTIME}/plugin_index.py"),
-        *samples("importlib.import_module(source.module)", f"{RUNTIME}/tool_runner.py"),
+        *samples('entry_points(group="interlock.plugins")', f"{RUNTIME}/plugins/index.py"),
+        *samples("importlib.import_module(source.module)", f"{RUNTIME}/tools/tool_runner.py"),
         *samples(
             """
-            from interlock.plugin_index import PluginIndex
+            from interlock.plugins.index import PluginIndex
             ---
             handler = importlib.import_module(handler_module)
             ---

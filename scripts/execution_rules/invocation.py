@@ -344,7 +344,7 @@ class PluginInvocation(Rule):
                 route.handler(request)
             """
         ),
-        *samples("plugin.run(tool, input, context)", f"{RUNTIME}/tool_runner.py"),
+        *samples("plugin.run(tool, input, context)", f"{RUNTIME}/tools/tool_runner.py"),
         *samples(
             """
             class Plugin:

@@ -31,7 +31,7 @@ class RunnerShape(Rule):
     def check_project(self, paths: Sequence[PurePosixPath], *, whole: bool) -> Iterator[Violation]:
         runners = [path for path in paths if path.name == FILE]
         if whole and not runners:
-            yield Violation(f"{RUNTIME}/{FILE}", 1, 1, self.code, f"there is no {FILE}: nothing governs a run")
+            yield Violation(f"{RUNTIME}/tools/{FILE}", 1, 1, self.code, f"there is no {FILE}: nothing governs a run")
         for second in runners[1:]:
             yield Violation(str(second), 1, 1, self.code, f"a second {FILE}: runs are governed in {runners[0]} alone")
 
@@ -206,7 +206,7 @@ class RunnerShape(Rule):
 
             ToolRunner.run = fast
             """,
-            f"{RUNTIME}/{FILE}",
+            f"{RUNTIME}/tools/{FILE}",
         ),
         *samples(
             """
@@ -262,7 +262,7 @@ class RunnerShape(Rule):
                 plugin = load_plugin_class(request.source)()
                 return plugin.run(request.tool, request.input)
             """,
-            f"{RUNTIME}/{FILE}",
+            f"{RUNTIME}/tools/{FILE}",
         ),
         *samples(
             """
@@ -292,7 +292,7 @@ class RunnerShape(Rule):
                 def update_execution_metrics(self, outcome):
                     self.registry.record(outcome)
             """,
-            f"{RUNTIME}/{FILE}",
+            f"{RUNTIME}/tools/{FILE}",
         ),
         *samples("class ToolRunner: ..."),
     )

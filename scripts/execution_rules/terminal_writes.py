@@ -19,7 +19,7 @@ class TerminalWrite(Rule):
     title = "A terminal status is written only by the store's settle"
     rationale = (
         "That a job ends once, with its counters in the same transaction, holds because one function writes it, on"
-        " condition of status and attempt. So only `adapters/dynamo_*.py` call DynamoDB's writes; in the adapters a"
+        " condition of status and attempt. So only `adapters/dynamo` may call DynamoDB's writes; in the adapters a"
         " final status is handed on only in functions named `settle…` and in the pure item mapping; and elsewhere no"
         " writing method of a store is given one. Comparing with a final status is reading, and free."
     )
@@ -45,10 +45,10 @@ class TerminalWrite(Rule):
 
     def check(self, tree: SyntaxTree, path: PurePosixPath) -> Iterator[Violation]:
         adapter = within(path, *ADAPTERS)
-        if not (adapter and path.name.startswith("dynamo_")):
+        if not within(path, "interlock", "adapters", "dynamo"):
             for node in self._writes(tree):
-                yield self.violation(tree, path, node, "writes to DynamoDB outside adapters/dynamo_*.py")
-        if adapter and path.name != "dynamo_items.py":
+                yield self.violation(tree, path, node, "writes to DynamoDB outside adapters/dynamo")
+        if adapter and path.name != "values.py":
             for node in self._final_values(tree):
                 yield self.violation(tree, path, node, "a final status is written outside settle")
         elif not adapter:
@@ -147,7 +147,7 @@ class TerminalWrite(Rule):
             ---
             item["status"] = "succeeded"
             """,
-            f"{RUNTIME}/adapters/dynamo_jobs.py",
+            f"{RUNTIME}/adapters/dynamo/jobs.py",
         ),
     )
     passing = (
@@ -186,9 +186,9 @@ class TerminalWrite(Rule):
                     return None
                 self._client.update_item(ExpressionAttributeValues={":status": {"S": "running"}})
             """,
-            f"{RUNTIME}/adapters/dynamo_jobs.py",
+            f"{RUNTIME}/adapters/dynamo/jobs.py",
         ),
-        *samples('ALIASES = {"S": "failed"}', f"{RUNTIME}/adapters/dynamo_items.py"),
+        *samples('ALIASES = {"S": "failed"}', f"{RUNTIME}/adapters/dynamo/values.py"),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock_dev.local_client import Client
 from tests.deploy import gaps

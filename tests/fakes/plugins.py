@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
-from interlock.plugin_index import PluginIndex
+from interlock.plugins.index import PluginIndex
 
 TEXT = {
     "type": "object",

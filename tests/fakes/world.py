@@ -9,16 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
 from interlock.domain.manifest import PluginManifest
 from interlock.http.app import HttpApp
 from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
 from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
-from interlock.job_runner import JobRunner
-from interlock.plugin_index import PluginIndex
+from interlock.jobs.runner import JobRunner
+from interlock.plugins.index import PluginIndex
 from interlock.ports import JobStore
-from interlock.tool_runner import ToolRunner
+from interlock.tools.tool_runner import ToolRunner
 from tests.fakes.outside import (
     ManualClock,
     MemoryObjects,

@@ -5,18 +5,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from interlock.bootstrap import Core
+from interlock.composition.core import Core
 from interlock.domain import job as jobs
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
-from interlock.job_runner import LEASE, JobRunner
-from interlock.job_service import START_LEASE, NewJob, starting_delta
-from interlock.plugin_index import PluginIndex
-from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.jobs.runner import LEASE, JobRunner
+from interlock.jobs.service import START_LEASE, NewJob, starting_delta
+from interlock.plugins.index import PluginIndex
+from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import JobStore
 from interlock.sandbox import Ending
-from interlock.tool_runner import ToolRunner
+from interlock.tools.tool_runner import ToolRunner
 from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
 from tests.fakes.sandbox import Run, Script, ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs

@@ -109,8 +109,8 @@ def _read_job(table: str, key: dict[str, Any]) -> Any:
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.dynamodb.models import dynamodb_backends
 
-    from interlock.adapters.dynamo_items import job_from_item
-    from interlock.adapters.dynamo_jobs import _deserialized
+    from interlock.adapters.dynamo.jobs import _deserialized
+    from interlock.adapters.dynamo.values import job_from_item
     from tests.faults.system import REGION
 
     item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(table, key)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.plugin_index import PluginIndex
+from interlock.plugins.index import PluginIndex
 from tests.fakes.plugins import a_plugin, an_index
 from tests.faults.backend import Backend, running
 from tests.faults.counts import COUNT, Report

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from interlock.adapters import dynamo_jobs
-from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.dynamo import jobs as dynamo_jobs
+from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
@@ -16,8 +16,8 @@ from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
-from interlock.job_runner import Finished, JobRunner, Lease
-from interlock.job_service import START_LEASE, JobService, ending_delta, starting_delta
+from interlock.jobs.runner import Finished, JobRunner, Lease
+from interlock.jobs.service import START_LEASE, JobService, ending_delta, starting_delta
 from interlock.ports import StaleJob
 from tests.faults.injection import Fault
 from tests.faults.paths import (

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from interlock import job_runner
+from interlock.jobs import runner as job_runner
 from interlock.sandbox import supervisor, zygote
 from interlock.sandbox.workers import INHERITED, ZygoteProcess
-from interlock.tool_runner import PRELOAD
+from interlock.tools.tool_runner import PRELOAD
 from tests.faults.defects import DEFECTS
 from tests.faults.injection import Fault, Faults
 from tests.faults.paths import PATHS

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.adapters.dynamo_items import job_from_item, metrics_from_items
-from interlock.adapters.dynamo_jobs import _deserialized
+from interlock.adapters.dynamo.jobs import _deserialized
+from interlock.adapters.dynamo.values import job_from_item, metrics_from_items
 from interlock.adapters.s3_files import S3Files
-from interlock.documents import Documents
 from interlock.domain.errors import NotFound
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
+from interlock.jobs.documents import Documents
 from tests.faults.ledger import Ledger, recorded
 from tests.faults.system import BUCKET, Place, Said, client
 

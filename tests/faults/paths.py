@@ -5,11 +5,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from interlock.adapters.dynamo_items import LEASE_SHARDS
+from interlock.adapters.dynamo.values import LEASE_SHARDS
 from interlock.domain import job as jobs
 from interlock.domain.job_status import JobStatus
-from interlock.job_runner import LEASE
-from interlock.job_service import NewJob, starting_delta
+from interlock.jobs.runner import LEASE
+from interlock.jobs.service import NewJob, starting_delta
 from tests.faults.invariants import contents
 from tests.faults.ledger import recorded
 from tests.faults.system import HEARTBEAT_S, LONGER_THAN_LEASES_S, System

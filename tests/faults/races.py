@@ -11,7 +11,7 @@ from typing import Any
 from interlock.domain.errors import AlreadyFinished
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.job_runner import Finished
+from interlock.jobs.runner import Finished
 from interlock.ports import AlreadyClaimed
 from interlock.sandbox import Cancelled, Ending
 from tests.fakes.jobs import a_claim

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from interlock import job_runner
 from interlock.domain.job import Job
+from interlock.jobs import runner as job_runner
 from interlock.sandbox import Sandbox
 from tests.faults.backend import Backend
 from tests.faults.driver import CALLS, ERROR, LAST_WORDS, Command, Driver

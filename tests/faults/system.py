@@ -13,21 +13,21 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.s3_files import S3Files
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
 from interlock.domain.times import utc_now
-from interlock.domain.uploads import Upload
+from interlock.domain.upload_id import Upload
 from interlock.http.app import HttpApp
 from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
-from interlock.job_runner import JobRunner
-from interlock.plugin_index import PluginIndex, _describe
+from interlock.jobs.runner import JobRunner
+from interlock.plugins.index import PluginIndex, _describe
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
-from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
+from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
 from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
@@ -100,7 +100,7 @@ class MovableClock:
 
 
 def new_sandbox() -> Sandbox:
-    """As `interlock.worker` makes it; it starts with its first run."""
+    """As `interlock.composition.job_worker` makes it; it starts with its first run."""
     return Sandbox(TARGET, preload=PRELOAD)
 
 

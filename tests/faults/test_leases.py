@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from interlock import job_runner
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.plugin_index import PluginIndex
+from interlock.jobs import runner as job_runner
+from interlock.plugins.index import PluginIndex
 from interlock.sandbox import Cancelled, Ending
 from tests.fakes.sandbox import Run, echoes
 from tests.faults.arena import LIMIT_S, Arena, WatchedJobs

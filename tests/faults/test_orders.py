@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from interlock.domain.job import Job
-from interlock.plugin_index import PluginIndex
+from interlock.plugins.index import PluginIndex
 from interlock.ports import AlreadyClaimed
 from tests.fakes.jobs import a_claim
 from tests.faults.arena import INPUT, LIMIT_S, Arena, WatchedJobs

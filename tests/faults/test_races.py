@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from interlock import job_runner
-from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain.job import Job
-from interlock.plugin_index import PluginIndex
+from interlock.jobs import runner as job_runner
+from interlock.plugins.index import PluginIndex
 from interlock.ports import JobFilter
 from tests.faults import races
 from tests.faults.arena import MOMENT_S, Arena, WatchedJobs

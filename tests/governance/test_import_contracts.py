@@ -14,18 +14,21 @@ PACKAGES = ("layers/runtime/interlock", "layers/plugins/interlock_plugins", "dev
 
 # By contract: a file, and an import that must not stand in it.
 PLANTED = {
-    "Each floor of the framework imports only floors below it": ("interlock/plugin_index.py", "interlock.tool_runner"),
-    "AWS is spoken in the adapters alone": ("interlock/job_service.py", "boto3"),
+    "Each floor of the framework imports only floors below it": (
+        "interlock/plugins/index.py",
+        "interlock.tools.tool_runner",
+    ),
+    "AWS is spoken in the adapters alone": ("interlock/jobs/service.py", "boto3"),
     "Nobody imports a plugin: they are loaded in worker processes, by name": (
-        "interlock/tool_runner.py",
+        "interlock/tools/tool_runner.py",
         "interlock_plugins.ocr",
     ),
     "Plugins know the plugin API and nothing else of the framework": (
         "interlock_plugins/image.py",
-        "interlock.plugin_registry",
+        "interlock.plugins.registry",
     ),
     "The domain and the sandbox need the standard library alone": ("interlock/domain/job.py", "pydantic"),
-    "Nothing that is deployed imports the devkit": ("interlock/documents.py", "interlock_dev.processes"),
+    "Nothing that is deployed imports the devkit": ("interlock/jobs/documents.py", "interlock_dev.processes"),
 }
 
 type Lint = Callable[[], subprocess.CompletedProcess[str]]

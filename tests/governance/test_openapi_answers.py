@@ -21,11 +21,11 @@ import pytest
 from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
-from interlock import worker
+from interlock.composition import job_worker as worker
 from interlock.domain import job as jobs
 from interlock.domain.times import utc_now
-from interlock.job_service import starting_delta
-from interlock.plugin_index import build_index, open_index
+from interlock.jobs.service import starting_delta
+from interlock.plugins.index import build_index, open_index
 from interlock.sandbox import Sandbox
 
 type Json = dict[str, Any]

@@ -48,7 +48,7 @@ def tree(tmp_path: Path) -> Path:
     """A small project that breaks no rule."""
     for name, source in {
         HANDLER: "def handler(event, context):\n    return app.resolve(event, context)\n",
-        "layers/runtime/interlock/tool_runner.py": dedent(TOOL_RUNNER),
+        "layers/runtime/interlock/tools/tool_runner.py": dedent(TOOL_RUNNER),
         "devkit/interlock_dev/__init__.py": "",
     }.items():
         plant(tmp_path, name, source)
@@ -168,9 +168,9 @@ def test_a_clean_project_is_told_in_one_line(scan: Scan) -> None:
 
 
 def test_a_project_without_a_tool_runner_is_not_governed(tree: Path, scan: Scan) -> None:
-    (tree / "layers/runtime/interlock/tool_runner.py").unlink()
+    (tree / "layers/runtime/interlock/tools/tool_runner.py").unlink()
     scanned = scan()
-    assert scanned.stdout.startswith("layers/runtime/interlock/tool_runner.py:1:1 ILK002 ")
+    assert scanned.stdout.startswith("layers/runtime/interlock/tools/tool_runner.py:1:1 ILK002 ")
     assert scanned.returncode == 1
     assert scan("functions").returncode == 0  # a part of the project need not have one
 

@@ -20,9 +20,9 @@ from execution_rules.scan import scan_source
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERLOCK = "layers/runtime/interlock"
-RUNNER = f"{INTERLOCK}/tool_runner.py"
-SERVICE = f"{INTERLOCK}/job_service.py"
-JOBS = f"{INTERLOCK}/job_runner.py"
+RUNNER = f"{INTERLOCK}/tools/tool_runner.py"
+SERVICE = f"{INTERLOCK}/jobs/service.py"
+JOBS = f"{INTERLOCK}/jobs/runner.py"
 LIFECYCLE = f"{INTERLOCK}/domain/lifecycle.py"
 HANDLERS = tuple(f"functions/{name}/handler.py" for name in ("authorize", "execute", "jobs", "run_job", "settle_jobs"))
 
@@ -436,7 +436,7 @@ BREAKING = {
         },
     ),
     **within(
-        f"{INTERLOCK}/adapters/dynamo_jobs.py",
+        f"{INTERLOCK}/adapters/dynamo/jobs.py",
         "DynamoJobs.heartbeat",
         "ILK008",
         {"a heartbeat ends a job": (START, r"\1\n    status = JobStatus.FAILED.value")},
@@ -591,8 +591,8 @@ def test_every_rule_is_proved_on_the_real_sources() -> None:
     assert {mutation.code for mutation in BREAKING.values()} == {rule.code for rule in RULES}
     assert {PurePosixPath(mutation.file).name for mutation in BREAKING.values()} > {
         "tool_runner.py",
-        "job_service.py",
-        "job_runner.py",
+        "service.py",
+        "runner.py",
     }
     assert {PurePosixPath(mutation.file).parent.name for mutation in IN_HANDLERS.values()} == {
         folder.name for folder in (ROOT / "functions").iterdir() if (folder / "handler.py").exists()

@@ -19,16 +19,18 @@ from boto3.dynamodb.types import TypeSerializer
 from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
 
-from interlock import bootstrap
-from interlock.access import AccessSettings
-from interlock.adapters import access_items, cloudwatch_emf, dynamo_items
-from interlock.adapters.dynamo_jobs import DynamoJobs
+from interlock.adapters import cloudwatch_emf
+from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import values as dynamo_items
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.composition import core as bootstrap
+from interlock.composition.authorizer import AccessSettings
 from interlock.domain import errors, job
 from interlock.domain.access import ApiKey
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job_status import JobStatus
-from interlock.domain.uploads import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
+from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.http.authorizer import NO_KEY, decision
 from interlock.http.responses import CHALLENGE, RETRY_AFTER_S, STATUS_BY_CODE
 from interlock.http.routes_execute import END_MARGIN_S, SYNC_LIMIT_S

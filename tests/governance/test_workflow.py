@@ -12,7 +12,7 @@ from cfnlint.api import lint_all  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse
 
 from interlock.adapters.step_functions import StepFunctionsWorkflow
-from interlock.job_runner import LEASE
+from interlock.jobs.runner import LEASE
 
 type Json = dict[str, Any]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from ulid import ULID
 
-from interlock.adapters.dynamo_jobs import DynamoJobs
-from interlock.plugin_index import build_index
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.plugins.index import build_index
 from interlock.ports import JobStore
 from tests.fakes.store import MemoryJobs
 from tests.integration import clients, dynamodb_local, moto_server

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from interlock.adapters import access_items
-from interlock.adapters.dynamo_jobs import DynamoJobs
-from interlock.adapters.dynamo_keys import DynamoKeys, KeyIsOver
-from interlock.adapters.dynamo_rates import DynamoRates
-from interlock.adapters.dynamo_secrets import DynamoSecrets
+from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
+from interlock.adapters.dynamo.rates import DynamoRates
+from interlock.adapters.dynamo.secrets import DynamoSecrets
 from interlock.domain import job as steps
 from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
@@ -21,7 +21,7 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.rate import Rate
-from interlock.job_service import ending_delta, starting_delta
+from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, MemoryRates

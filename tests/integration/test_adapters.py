@@ -18,20 +18,21 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import ProtocolError
 
-from interlock.adapters import aws, dynamo_jobs
-from interlock.adapters.dynamo_jobs import TRANSACTION_TRIES, DynamoJobs
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters import aws
+from interlock.adapters.dynamo import jobs as dynamo_jobs
+from interlock.adapters.dynamo.jobs import TRANSACTION_TRIES, DynamoJobs
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.s3_files import FETCH_TRIES, PIECE_BYTES, S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
-from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import NotFound, ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
-from interlock.domain.uploads import is_content_type
-from interlock.job_service import ending_delta, starting_delta
+from interlock.domain.upload_id import is_content_type
+from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
+from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import JobFilter, StoredObject
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

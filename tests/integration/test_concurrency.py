@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from interlock.documents import Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
@@ -19,7 +18,8 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
-from interlock.job_service import JobService, ending_delta, starting_delta
+from interlock.jobs.documents import Documents
+from interlock.jobs.service import JobService, ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobStore, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow

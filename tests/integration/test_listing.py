@@ -11,7 +11,7 @@ from ulid import ULID
 from interlock.domain import job as steps
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.job_service import ending_delta
+from interlock.jobs.service import ending_delta
 from interlock.ports import JobFilter, JobStore
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

@@ -16,7 +16,7 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.domain.outcome import Outcome
-from interlock.job_service import ending_delta, starting_delta
+from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobExists, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 from ulid import ULID
 
-from interlock.adapters.dynamo_jobs import DynamoJobs
-from interlock.adapters.dynamo_secrets import DynamoSecrets
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.dynamo.secrets import DynamoSecrets
 from interlock.http.cursors import SECRET_NAME
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.world import World

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from interlock.adapters import access_items
-from interlock.adapters import dynamo_items as items
+from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import values as items
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event

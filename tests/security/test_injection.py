@@ -10,11 +10,11 @@ from aws_lambda_powertools import Logger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlock import job_events
-from interlock.adapters import dynamo_items as items
+from interlock.adapters.dynamo import values as items
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
-from interlock.job_events import EventBuffer
+from interlock.jobs import event_buffer as job_events
+from interlock.jobs.event_buffer import EventBuffer
 from interlock.sandbox import LogLine
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import ManualClock

@@ -13,11 +13,11 @@ from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import rfc3339
-from interlock.domain.uploads import Upload
+from interlock.domain.upload_id import Upload
 from interlock.http import models
-from interlock.plugin_registry import PluginHealth
+from interlock.jobs.uploads import URL_LIFETIME, NewUpload
+from interlock.plugins.registry import PluginHealth
 from interlock.ports import PutRequest
-from interlock.uploads import URL_LIFETIME, NewUpload
 
 AT = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
 ID = "01KY4QJ3HS0123456789ABCDEF"

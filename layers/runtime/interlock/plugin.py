@@ -34,7 +34,7 @@ from typing import Annotated, Any, ClassVar, Never, Protocol, cast, get_type_hin
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
-from interlock.domain.files import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
+from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
 

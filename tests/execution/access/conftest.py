@@ -13,7 +13,7 @@ from tests.integration import clients, openid_provider
 from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
 from tests.stack.stacks import link_project
 
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock_dev.local_client import Client, local_stack
 
 type Keys = Callable[..., Any]

@@ -14,7 +14,7 @@ from tests.execution.access.conftest import ClientOf, Keys
 from tests.execution.access.matrix import CALLERS, CONTRACT, DOCUMENTED, FORMS, MATRIX, NOBODY, Cell
 from ulid import ULID
 
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock.domain.key_format import generate_key
 from interlock_dev.local_client import Client

@@ -552,7 +552,7 @@ def test_an_answer_is_ascii_whatever_it_quotes(world: World) -> None:
 
 
 def test_a_cancelled_synchronous_call_is_400_cancelled(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.job_runner.HEARTBEAT_S", 0.002)
+    monkeypatch.setattr("interlock.jobs.runner.HEARTBEAT_S", 0.002)
     between, written = watched.store, threading.Event()
     assert isinstance(between, Interposed)
     between.hook = once("after", "create", written.set)

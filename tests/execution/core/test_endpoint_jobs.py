@@ -17,7 +17,7 @@ from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progr
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.manifest import PluginManifest
-from interlock.job_service import NewJob
+from interlock.jobs.service import NewJob
 
 JOB = {
     "job_id", "plugin", "tool", "plugin_version", "status", "attempt", "progress", "created_at", "started_at",

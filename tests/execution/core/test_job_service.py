@@ -10,8 +10,6 @@ from tests.fakes.jobs import a_claim, a_job
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
-from interlock import job_service
-from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain import job as steps
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import NOTHING_YET, state_event
@@ -20,7 +18,9 @@ from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
-from interlock.job_service import START_LEASE, JobService, NewJob, ending_delta, starting_delta
+from interlock.jobs import service as job_service
+from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
+from interlock.jobs.service import START_LEASE, JobService, NewJob, ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobFilter
 
 WANTED = NewJob("acme", "echo", "say", "1.0.0", 20.0)

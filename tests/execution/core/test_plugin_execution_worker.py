@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import pytest
 
-from interlock import tool_runner
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tool_runner import (
+from interlock.tools import tool_runner
+from interlock.tools.tool_runner import (
     GIVEN_UP_AFTER,
     MAX_ASIDES,
     MAX_MESSAGE,

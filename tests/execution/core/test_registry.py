@@ -15,7 +15,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
-from interlock.plugin_registry import PluginRegistry
+from interlock.plugins.registry import PluginRegistry
 
 
 @pytest.fixture

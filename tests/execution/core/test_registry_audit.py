@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from tests.fakes.world import World
 
-from interlock.installed_plugins import Finding
-from interlock.plugin_index import PluginIndex
+from interlock.plugins.audit import Finding
+from interlock.plugins.index import PluginIndex
 
 pytestmark = pytest.mark.xdist_group("registry-audit")
 
@@ -67,7 +67,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugin_distribution(layer)
     distribution(layer, "audited-needs", "1.0", ["audited_needs.py"])
     subprocess.run(
-        [sys.executable, "-m", "interlock.plugin_index", "--out", str(layer / "index")],
+        [sys.executable, "-m", "interlock.plugins.index", "--out", str(layer / "index")],
         env={**os.environ, "PYTHONPATH": str(layer)},
         check=True,
         timeout=100,

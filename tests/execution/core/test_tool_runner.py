@@ -14,7 +14,7 @@ from interlock.domain.errors import ErrorCode, PluginUnavailable
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.outcome import Outcome
-from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.sandbox import (
     Cancelled,
     CancelToken,
@@ -27,7 +27,7 @@ from interlock.sandbox import (
     TimedOut,
     WorkerLost,
 )
-from interlock.tool_runner import LOAD_LIMIT_S, MAX_RESULT_BYTES, Observer, ToolRunner
+from interlock.tools.tool_runner import LOAD_LIMIT_S, MAX_RESULT_BYTES, Observer, ToolRunner
 
 
 class Bench:
@@ -412,7 +412,7 @@ def test_after_a_failure_of_the_metrics_the_plugin_runs_again(bench: Bench) -> N
 
 def test_the_elapsed_time_is_the_runs_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([100.0, 100.04125, 200.0, 200.5])
-    monkeypatch.setattr("interlock.tool_runner.time.perf_counter", lambda: next(moments))
+    monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
     assert bench.run().execution_time_ms == 41.25
     assert bench.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
     assert [elapsed for *_, elapsed in bench.sink.executions] == [41.25, 500.0]

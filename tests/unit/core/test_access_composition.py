@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.access import AccessSettings, _tokens, authorizer
 from interlock.adapters.oidc import OidcTokens
-from interlock.bootstrap import Core
+from interlock.composition.authorizer import AccessSettings, _tokens, authorizer
+from interlock.composition.core import Core
 from interlock.domain.rate import Rate
 from interlock.http.authorizer import Limits, RememberedKeys
 from tests.fakes.world import SETTINGS
@@ -64,6 +64,6 @@ def test_the_authorizer_remembers_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_takes_no_tokens_does_not_pay_for_them() -> None:
-    code = "import sys, interlock.access; print('jwt' in sys.modules)"
+    code = "import sys, interlock.composition.authorizer; print('jwt' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
-from interlock.adapters.dynamo_jobs import DynamoJobs
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.step_functions import StepFunctionsWorkflow
-from interlock.bootstrap import Core, Settings
+from interlock.composition.core import Core, Settings
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import utc_now
 from interlock.http.models import health_document
-from interlock.plugin_index import open_index
-from interlock.plugin_registry import PluginHealth
+from interlock.plugins.index import open_index
+from interlock.plugins.registry import PluginHealth
 from tests.fakes.plugins import a_plugin, an_index
 
 ENVIRONMENT = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.domain.errors import NotFound
+from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import MemoryObjects
 

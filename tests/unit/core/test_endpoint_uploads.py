@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from interlock.domain.errors import ServiceUnavailable
-from interlock.domain.files import FILE_SCHEMA
+from interlock.domain.file_formats import FILE_SCHEMA
 from interlock.domain.job_status import JobStatus
-from interlock.domain.uploads import UPLOAD_LIFETIME, Upload
+from interlock.domain.upload_id import UPLOAD_LIFETIME, Upload
 from interlock.sandbox import Ending
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, answered

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from interlock.domain.file_references import FileReference, file_references, takes_uploads
 from interlock.plugin import FileBytes, FilePath
-from interlock.schema_validation import SchemaValidator
+from interlock.plugins.validation import SchemaValidator
 
 
 class Page(BaseModel):

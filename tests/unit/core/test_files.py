@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.domain.files import check_file, decode_file
+from interlock.domain.file_formats import check_file, decode_file
 
 PNG = b"\x89PNG\r\n\x1a\n"
 ENCODED = base64.b64encode(PNG).decode()

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from interlock import job_events
 from interlock.domain.events import (
     MAX_LOG_BYTES,
     MAX_LOG_LINES,
@@ -21,7 +20,8 @@ from interlock.domain.events import (
     state_event,
 )
 from interlock.domain.job_status import JobStatus
-from interlock.job_events import LOGGED_BYTES, LOGGED_LINES, MAX_PROGRESS_MESSAGE, EventBuffer
+from interlock.jobs import event_buffer as job_events
+from interlock.jobs.event_buffer import LOGGED_BYTES, LOGGED_LINES, MAX_PROGRESS_MESSAGE, EventBuffer
 from interlock.sandbox import LogLine
 from tests.fakes.outside import NOON, ManualClock
 

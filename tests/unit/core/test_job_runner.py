@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from interlock import job_events, job_runner
-from interlock.documents import INLINE_LIMIT_BYTES
 from interlock.domain import job as steps
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
-from interlock.job_runner import LEASE, Finished
-from interlock.job_service import NewJob, ending_delta
-from interlock.plugin_registry import ToolCall
+from interlock.jobs import event_buffer as job_events
+from interlock.jobs import runner as job_runner
+from interlock.jobs.documents import INLINE_LIMIT_BYTES
+from interlock.jobs.runner import LEASE, Finished
+from interlock.jobs.service import NewJob, ending_delta
+from interlock.plugins.registry import ToolCall
 from interlock.ports import AlreadyClaimed
 from interlock.sandbox import Cancelled, Completed, Ending, LogLine
 from tests.fakes.jobs import a_claim

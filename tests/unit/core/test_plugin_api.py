@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.domain.errors import InvalidInput as DomainInvalidInput
-from interlock.domain.files import FILE_FORMAT, StoredFile
+from interlock.domain.file_formats import FILE_FORMAT, StoredFile
 from interlock.plugin import Cancelled, FileBytes, FilePath, InvalidInput, InvalidOutput, Plugin, ToolContext, tool
 from tests.fakes.outside import NOON
 

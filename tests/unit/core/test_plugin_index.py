@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from interlock import plugin_index
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
-from interlock.installed_plugins import InstalledPlugin
-from interlock.plugin_index import PluginIndex, build_index, load_plugin_class, main, open_index
+from interlock.plugins import index as plugin_index
+from interlock.plugins.audit import InstalledPlugin
+from interlock.plugins.index import PluginIndex, build_index, load_plugin_class, main, open_index
 from tests.fakes.plugins import a_broken_plugin, a_plugin, an_index
 
 # One process for all of them: the build below is made once for each.

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from interlock.documents import Documents
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.http.models import result_document
 from interlock.http.responses import json_response
 from interlock.http.results import MAX_INLINE_BYTES, presented
+from interlock.jobs.documents import Documents
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import MemoryObjects
 

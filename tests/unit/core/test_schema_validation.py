@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from interlock.domain.files import FILE_FORMAT
-from interlock.schema_validation import MAX_REPORTED, SchemaValidator, pointer
+from interlock.domain.file_formats import FILE_FORMAT
+from interlock.plugins.validation import MAX_REPORTED, SchemaValidator, pointer
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from interlock.domain.errors import InvalidInput, ServiceUnavailable
 from interlock.domain.file_references import FileReference
-from interlock.domain.uploads import (
+from interlock.domain.upload_id import (
     CONTENT_TYPE,
     MAX_UPLOAD_BYTES,
     MAX_UPLOADS,
@@ -21,7 +21,7 @@ from interlock.domain.uploads import (
     Upload,
     is_content_type,
 )
-from interlock.uploads import URL_LIFETIME, Uploads
+from interlock.jobs.uploads import URL_LIFETIME, Uploads
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects
 
 content_types = st.from_regex(CONTENT_TYPE, fullmatch=True).filter(is_content_type)

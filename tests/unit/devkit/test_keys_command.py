@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from interlock.adapters.dynamo_keys import DynamoKeys
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import hash_key
 from interlock.domain.key_format import KEY_PATTERN, is_mistyped
 from interlock.domain.times import from_rfc3339

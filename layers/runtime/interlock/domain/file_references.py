@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.domain.files import UPLOAD_FORMAT
+from interlock.domain.file_formats import UPLOAD_FORMAT
 
 type Location = tuple[str | int, ...]
 

@@ -10,10 +10,10 @@ from interlock.domain.events import Event
 from interlock.domain.job import Job
 from interlock.domain.metrics import COUNTERS, ExecutionMetrics
 from interlock.domain.times import rfc3339
-from interlock.domain.uploads import CONTENT_TYPE, MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES, is_content_type
+from interlock.domain.upload_id import CONTENT_TYPE, MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES, is_content_type
 from interlock.http.responses import error_object
-from interlock.plugin_registry import PluginHealth
-from interlock.uploads import NewUpload
+from interlock.jobs.uploads import NewUpload
+from interlock.plugins.registry import PluginHealth
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 MIN_TIMEOUT_S = 0.001

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.schema_validation import MAX_REPORTED, pointer
+from interlock.plugins.validation import MAX_REPORTED, pointer
 
 MAX_WAIT_S = 20
 

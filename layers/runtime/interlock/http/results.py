@@ -4,9 +4,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from interlock.documents import Documents, as_text
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.times import rfc3339, utc_now
+from interlock.jobs.documents import Documents, as_text
 
 MAX_INLINE_BYTES = 5_000_000
 """Of a result's JSON text, as it is stored."""

@@ -9,7 +9,6 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
-from interlock.documents import Documents
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import IdempotencyMismatch, InterlockError, InvalidRequest
 from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
@@ -21,11 +20,12 @@ from interlock.http.requests import as_model, authorized, idempotency_key, json_
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
 from interlock.http.routes_uploads import add_upload_route
-from interlock.job_runner import JobRunner
-from interlock.job_service import JobService, NewJob
-from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.jobs.documents import Documents
+from interlock.jobs.runner import JobRunner
+from interlock.jobs.service import JobService, NewJob
+from interlock.jobs.uploads import Uploads
+from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import AlreadyClaimed
-from interlock.uploads import Uploads
 
 GATEWAY_TIMEOUT_S = 29.0
 """After this the gateway answers in our place (API Gateway's integration timeout)."""

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 
 from aws_lambda_powertools.event_handler import Response
 
-from interlock.documents import Documents
 from interlock.domain.access import Scope
 from interlock.domain.errors import InvalidRequest, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
@@ -16,8 +15,9 @@ from interlock.http.models import CancelRequest, events_document, job_document, 
 from interlock.http.requests import authorized, json_body, query, single
 from interlock.http.responses import json_response
 from interlock.http.results import presented
-from interlock.job_service import JobService
-from interlock.plugin_registry import PluginRegistry
+from interlock.jobs.documents import Documents
+from interlock.jobs.service import JobService
+from interlock.plugins.registry import PluginRegistry
 from interlock.ports import JobFilter, Secrets
 
 DEFAULT_LIMIT = 50

@@ -16,7 +16,7 @@ from interlock.http.app import HttpApp
 from interlock.http.models import health_document, plugin_document
 from interlock.http.requests import authorized, query
 from interlock.http.responses import json_response
-from interlock.plugin_registry import PluginRegistry
+from interlock.plugins.registry import PluginRegistry
 
 
 def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:

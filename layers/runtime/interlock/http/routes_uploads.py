@@ -7,7 +7,7 @@ from interlock.http.app import HttpApp
 from interlock.http.models import UploadRequest, upload_document
 from interlock.http.requests import authorized, json_body
 from interlock.http.responses import json_response
-from interlock.uploads import Uploads
+from interlock.jobs.uploads import Uploads
 
 
 def add_upload_route(app: HttpApp, uploads: Uploads) -> None:

@@ -59,7 +59,7 @@ async def _coroutine() -> Said:
 
 def _forge(answer: bytes) -> dict[str, Any]:
     """Has the worker send something else than an answer of the framework, once."""
-    runner: Any = sys.modules["interlock.tool_runner"]
+    runner: Any = sys.modules["interlock.tools.tool_runner"]
     honest = runner._encoded
 
     def forged(*_: object) -> bytes:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from interlock.adapters import access_items
 from interlock.adapters.aws import error_code, translated
+from interlock.adapters.dynamo import access_values as access_items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,10 +11,10 @@ from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdi
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
-from interlock.installed_plugins import Finding
-from interlock.plugin_index import PluginIndex, broken_manifest
+from interlock.plugins.audit import Finding
+from interlock.plugins.index import PluginIndex, broken_manifest
+from interlock.plugins.validation import SchemaValidator
 from interlock.ports import JobStore, MetricsSink
-from interlock.schema_validation import SchemaValidator
 
 
 @dataclass(frozen=True, slots=True)

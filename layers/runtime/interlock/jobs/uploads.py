@@ -7,9 +7,9 @@ from pathlib import Path
 
 from interlock.domain.errors import InvalidInput, ServiceUnavailable
 from interlock.domain.file_references import FileReference, file_names
-from interlock.domain.uploads import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, NotAnUpload, Upload
+from interlock.domain.upload_id import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, NotAnUpload, Upload
+from interlock.plugins.validation import pointer
 from interlock.ports import Clock, ObjectStore, PutRequest, StoredObject
-from interlock.schema_validation import pointer
 
 URL_LIFETIME = timedelta(minutes=15)
 """Within this a PUT has to begin. Not longer: a URL is signed by the function's own credentials, and dies with them."""

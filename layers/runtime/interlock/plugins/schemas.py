@@ -9,7 +9,7 @@ from jsonschema_rs import ValidationError
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
-from interlock.schema_validation import SchemaValidator
+from interlock.plugins.validation import SchemaValidator
 
 type _Location = tuple[str | int, ...]
 

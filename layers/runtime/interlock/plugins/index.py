@@ -4,7 +4,7 @@ Building it imports each plugin once, in a process of its own, and writes `index
 `plugins/<name>.json` (its manifest, or why there is none) and `installed.json` (what it was built from, for the
 audit). The functions read these files; a start costs the same with a thousand plugins as with one.
 
-    python -m interlock.plugin_index --out DIR [--strict] [--path FILE_OR_PACKAGE]...
+    python -m interlock.plugins.index --out DIR [--strict] [--path FILE_OR_PACKAGE]...
 """
 
 import argparse
@@ -30,7 +30,7 @@ from typing import Any
 
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
-from interlock.installed_plugins import (
+from interlock.plugins.audit import (
     GROUP,
     Finding,
     IndexedPlugin,
@@ -127,7 +127,7 @@ def _module_name(added: Path) -> str:
 
 
 def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
-    from interlock.plugin_schemas import checked_schema  # noqa: PLC0415 - pydantic is for this child alone
+    from interlock.plugins.schemas import checked_schema  # noqa: PLC0415 - pydantic is for this child alone
 
     tools = tuple(
         ToolManifest(
@@ -230,7 +230,7 @@ def _describe_in_child(name: str, source: PluginSource) -> _Described:
             sys.executable,
             "-P",  # the folder that it is called in is on no import path of a function
             "-m",
-            "interlock.plugin_index",
+            "interlock.plugins.index",
             "--describe",
             json.dumps(asdict(source)),
             str(answer.fileno()),
@@ -353,7 +353,7 @@ def open_index() -> PluginIndex:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Broken plugins are told on standard error and listed by the API; with `--strict` they are an
     error, exit 1: what is shipped holds none."""
-    parser = argparse.ArgumentParser(prog="python -m interlock.plugin_index", description="Builds the plugin index.")
+    parser = argparse.ArgumentParser(prog="python -m interlock.plugins.index", description="Builds the plugin index.")
     parser.add_argument("--out", type=Path, help="folder to write the index into")
     parser.add_argument("--path", type=Path, action="append", default=[], help="a .py file or package folder to add")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a plugin cannot be loaded")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from interlock.adapters import access_items
-from interlock.adapters import dynamo_items as items
 from interlock.adapters.aws import error_code, reasons, translated
+from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import values as items
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from interlock.adapters import access_items
 from interlock.adapters.aws import error_code, translated
+from interlock.adapters.dynamo import access_values as access_items
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.rate import Rate
 

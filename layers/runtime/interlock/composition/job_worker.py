@@ -1,12 +1,12 @@
 """The composition of the functions that run tools: a JobRunner on a ToolRunner on a sandbox.
 
-Apart from `interlock.bootstrap`, so that the functions that run none pay nothing for it.
+Apart from `interlock.composition.core`, so that the functions that run none pay nothing for it.
 """
 
-from interlock.bootstrap import Core
-from interlock.job_runner import JobRunner
+from interlock.composition.core import Core
+from interlock.jobs.runner import JobRunner
 from interlock.sandbox import Sandbox
-from interlock.tool_runner import PRELOAD, TARGET, ToolRunner
+from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
 
 
 def job_runner(core: Core) -> JobRunner:

@@ -1,6 +1,6 @@
 """The composition of the authorizer: which keys and tokens are taken, and the limits of those that have none.
 
-Apart from `interlock.bootstrap`, so that the other functions pay nothing for it.
+Apart from `interlock.composition.core`, so that the other functions pay nothing for it.
 """
 
 import os
@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Self
 
-from interlock.bootstrap import Core
+from interlock.composition.core import Core
 from interlock.domain.rate import Rate
 from interlock.http.authorizer import Limits, RememberedKeys, decision
 from interlock.ports import Tokens

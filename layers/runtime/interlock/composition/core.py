@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self
 
 from interlock.adapters import aws
 from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
-from interlock.adapters.dynamo_jobs import DynamoJobs
-from interlock.adapters.dynamo_keys import DynamoKeys
-from interlock.adapters.dynamo_rates import DynamoRates
-from interlock.adapters.dynamo_secrets import DynamoSecrets
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.adapters.dynamo.rates import DynamoRates
+from interlock.adapters.dynamo.secrets import DynamoSecrets
 from interlock.adapters.s3_files import S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
-from interlock.documents import Documents
 from interlock.domain.times import utc_now
 from interlock.http.limits import RateLimits
-from interlock.job_service import JobService
-from interlock.plugin_index import PluginIndex, open_index
-from interlock.plugin_registry import PluginRegistry
+from interlock.jobs.documents import Documents
+from interlock.jobs.service import JobService
+from interlock.jobs.uploads import Uploads
+from interlock.plugins.index import PluginIndex, open_index
+from interlock.plugins.registry import PluginRegistry
 from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
-from interlock.uploads import Uploads
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,6 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from ulid import ULID
 
-from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import (
     AlreadyFinished,
@@ -24,6 +23,7 @@ from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.metrics import MetricsDelta
+from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 
 logger = Logger(service="interlock", child=True)

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.events import TRACEBACK
+from interlock.domain.file_formats import StoredFile
 from interlock.domain.file_references import file_names
-from interlock.domain.files import StoredFile
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
-from interlock.plugin_index import load_plugin_class
+from interlock.plugins.index import load_plugin_class
 from interlock.sandbox import (
     Cancelled,
     CancelToken,
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from interlock.domain.lifecycle import LifecycleState
-    from interlock.plugin_registry import PluginRegistry, ToolCall
+    from interlock.plugins.registry import PluginRegistry, ToolCall
     from interlock.sandbox import Channel, Ending
 
 logger = logging.getLogger(__name__)
 
-TARGET = "interlock.tool_runner:serve"
-PRELOAD = ("interlock.plugin", "interlock.tool_runner")
+TARGET = "interlock.tools.tool_runner:serve"
+PRELOAD = ("interlock.plugin", "interlock.tools.tool_runner")
 LOAD_LIMIT_S = 20.0
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 MAX_MESSAGE = 2000

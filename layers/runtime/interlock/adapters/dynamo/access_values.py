@@ -1,11 +1,11 @@
 """Items of access: API keys, what they have used of their limits, and the service's own secrets. Pure, as
-`dynamo_items` is for jobs."""
+`values` is for jobs."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from interlock.adapters.dynamo_items import Item
+from interlock.adapters.dynamo.values import Item
 from interlock.domain.access import ApiKey
 from interlock.domain.rate import Rate
 from interlock.domain.times import from_rfc3339, rfc3339

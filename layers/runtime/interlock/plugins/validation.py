@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
 
+from interlock.domain.file_formats import FILE_FORMAT, check_file, decode_file
 from interlock.domain.file_references import FileReference, file_references, takes_uploads
-from interlock.domain.files import FILE_FORMAT, check_file, decode_file
 
 MAX_REPORTED = 20
 

@@ -12,7 +12,6 @@ from typing import Any, Self
 from aws_lambda_powertools import Logger
 from ulid import ULID
 
-from interlock.documents import Documents
 from interlock.domain import job as jobs
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
 from interlock.domain.events import Event
@@ -20,13 +19,14 @@ from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
-from interlock.job_events import EventBuffer
-from interlock.job_service import ending_delta, starting_delta
-from interlock.plugin_registry import PluginRegistry, ToolCall
+from interlock.jobs.documents import Documents
+from interlock.jobs.event_buffer import EventBuffer
+from interlock.jobs.service import ending_delta, starting_delta
+from interlock.jobs.uploads import Uploads
+from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import Clock, JobStore, StaleJob
 from interlock.sandbox import CancelToken
-from interlock.tool_runner import Observer, ToolRunner
-from interlock.uploads import Uploads
+from interlock.tools.tool_runner import Observer, ToolRunner
 
 logger = Logger(service="interlock", child=True)
 

@@ -1,0 +1,1 @@
+"""Jobs: submit, read, cancel, run, and everything that is stored with them."""

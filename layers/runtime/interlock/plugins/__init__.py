@@ -1,0 +1,1 @@
+"""Plugins as data: the index, the registry and the validation of their schemas."""

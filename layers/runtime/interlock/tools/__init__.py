@@ -1,0 +1,1 @@
+"""Tool execution: the ToolRunner and its side in the worker process."""
