@@ -1,4 +1,4 @@
-"""An example plugin in one file. Try it without any packaging: `interlock dev --plugin examples/deskew.py`."""
+"""An example plugin in one file. Try it without packaging: `interlock dev --plugin examples/deskew.py`."""
 
 import io
 from typing import Annotated
@@ -10,37 +10,37 @@ from pydantic import BaseModel, ConfigDict, Field
 from interlock.plugin import FileBytes, InvalidInput, Plugin, ToolContext, tool
 
 WORKING_WIDTH = 1600
-"""Pages are scaled to this many pixels, so that small scans are measured as finely as large ones."""
+"""Width in pixels to which pages are scaled, so that small and large scans are measured with the same precision."""
 
 
 class DeskewInput(BaseModel):
-    """A page and how thoroughly to look."""
+    """A page and the angles to try."""
 
     model_config = ConfigDict(extra="forbid")
 
     image: FileBytes = Field(description="A scanned page.")
-    limit_deg: Annotated[float, Field(gt=0, le=45)] = Field(default=5, description="Looks from -limit to +limit.")
-    step_deg: Annotated[float, Field(gt=0, le=5)] = Field(default=0.1, description="Distance of two angles tried.")
+    limit_deg: Annotated[float, Field(gt=0, le=45)] = Field(default=5, description="Tries -limit to +limit degrees.")
+    step_deg: Annotated[float, Field(gt=0, le=5)] = Field(default=0.1, description="Step between angles, in degrees.")
 
 
 class DeskewOutput(BaseModel):
-    """How far the page is turned, counter-clockwise."""
+    """The rotation of the page, counter-clockwise."""
 
     angle_deg: float
     angles_tried: int
 
 
 class Deskew(Plugin):
-    """Finds by how much a scanned page is turned."""
+    """Measures the rotation of a scanned page."""
 
     name, version, title = "deskew", "1.0.0", "Deskew"
 
     @tool(timeout_s=120, memory_mb=512)
     def measure(self, input: DeskewInput, context: ToolContext) -> DeskewOutput:
-        """Turns the page by many angles, and takes the one at which its lines of text stand apart the most."""
+        """Find the angle at which the page's lines of text are separated most clearly."""
         page = _opened(input.image)
         angles = np.arange(-input.limit_deg, input.limit_deg + input.step_deg / 2, input.step_deg)
-        # Only the middle counts: the corners leave the picture as it turns.
+        # Compare the middle only: corners leave the picture during rotation.
         middle = (page.width // 10, page.height // 10, page.width * 9 // 10, page.height * 9 // 10)
         best, best_angle = -1.0, 0.0
         for number, angle in enumerate(angles):
@@ -57,5 +57,5 @@ def _opened(content: bytes) -> Image.Image:
     try:
         page = Image.open(io.BytesIO(content)).convert("L")
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise InvalidInput("/image", "is not an image that can be read") from error
+        raise InvalidInput("/image", "is not a readable image") from error
     return page.resize((WORKING_WIDTH, round(page.height * WORKING_WIDTH / page.width)))

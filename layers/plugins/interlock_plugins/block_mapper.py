@@ -1,4 +1,4 @@
-"""The plugin `block_mapper`: rebuilds a picture of named blocks."""
+"""Plugin `block_mapper`: map a picture to a grid of named blocks."""
 
 from collections import Counter
 
@@ -14,22 +14,22 @@ from interlock_plugins._models import EXAMPLE_IMAGE, IMAGE_FILE, Size, ToolInput
 from interlock_plugins._oklab import nearest, oklab
 
 _MOST = 256
-"""Blocks a side: a full grid of names is about 1 MB of JSON."""
+"""Maximum blocks per side. A full grid of names is about 1 MB of JSON."""
 
 _NAMES = tuple(BLOCKS)
 _COLORS = oklab([PIL.ImageColor.getrgb(color)[:3] for color in BLOCKS.values()])
 
 
 class AnalyzeInput(ToolInput):
-    """A picture, and how many blocks to build it of."""
+    """A picture and the size of its grid of blocks."""
 
     image: FileBytes = Field(description=f"The picture: a {IMAGE_FILE}.", examples=[EXAMPLE_IMAGE])
-    width: int = Field(default=32, ge=1, le=_MOST, description="Blocks across.", examples=[32])
+    width: int = Field(default=32, ge=1, le=_MOST, description="Number of blocks across.", examples=[32])
     height: int | None = Field(
         default=None,
         ge=1,
         le=_MOST,
-        description=f"Blocks down. Left out, it follows from the picture's proportions, up to {_MOST}.",
+        description=f"Number of blocks down. By default it follows from the picture's proportions, up to {_MOST}.",
         examples=[24],
     )
 
@@ -37,30 +37,30 @@ class AnalyzeInput(ToolInput):
 class AnalyzeOutput(BaseModel):
     """The grid of blocks."""
 
-    width: int = Field(ge=1, le=_MOST, description="Blocks across.", examples=[2])
-    height: int = Field(ge=1, le=_MOST, description="Blocks down.", examples=[2])
+    width: int = Field(ge=1, le=_MOST, description="Number of blocks across.", examples=[2])
+    height: int = Field(ge=1, le=_MOST, description="Number of blocks down.", examples=[2])
     blocks: list[list[str]] = Field(
-        description="Names of the blocks, row by row from the top, each row from the left.",
+        description="Block names by row, from top to bottom and from left to right.",
         examples=[[["stone", "sand"], ["sand", "sand"]]],
     )
     counts: dict[str, int] = Field(
-        description="How many of each block it takes, the most frequent first.", examples=[{"sand": 3, "stone": 1}]
+        description="Number of blocks of each name, most frequent first.", examples=[{"sand": 3, "stone": 1}]
     )
 
 
 class BlockMapper(Plugin):
-    """Pictures of blocks."""
+    """Maps pictures to blocks."""
 
     name, version, title = "block_mapper", "1.0.0", "Pictures as blocks"
     description = f"Maps a picture to a grid of {len(BLOCKS)} named blocks by nearest colour."
 
     @tool(timeout_s=20, memory_mb=1024)
     def analyze(self, input: AnalyzeInput, context: ToolContext) -> AnalyzeOutput:
-        """Maps a picture to a grid of named blocks, each the nearest to its part of the picture as the eye sees it."""
+        """Map a picture to a grid of named blocks by the nearest perceived colour."""
         picture = as_rgb(open_image(input.image, "/image"))
         context.progress(0.5, f"decoded {picture.width} x {picture.height} pixels")
         grid = _grid(Size(*picture.size), input)
-        # Box: each block gets the mean of exactly the pixels that it stands for.
+        # The box filter gives each block the mean of exactly the pixels that it covers.
         means = np.asarray(picture.resize(grid, PIL.Image.Resampling.BOX)).reshape(-1, 3)
         names = [_NAMES[index] for index in nearest(oklab(means), _COLORS).tolist()]
         return AnalyzeOutput(
@@ -72,6 +72,6 @@ class BlockMapper(Plugin):
 
 
 def _grid(picture: Size, input: AnalyzeInput) -> Size:
-    """Blocks across and down."""
+    """Return the size of the grid in blocks."""
     in_proportion = round(input.width * picture.height / picture.width)
     return Size(input.width, input.height or min(max(in_proportion, 1), _MOST))

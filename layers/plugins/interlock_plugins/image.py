@@ -1,4 +1,4 @@
-"""The plugin `image`: says what an image is, and makes small ones of large ones."""
+"""Plugin `image`: describe images and create thumbnails."""
 
 import io
 from typing import Literal
@@ -13,75 +13,75 @@ from interlock_plugins._models import EXAMPLE_IMAGE, IMAGE_FILE, ToolInput
 from interlock_plugins._phash import perceptual_hash
 
 _MAX_THUMBNAIL = 2048
-"""Pixels a side. A PNG of that size still fits a response most of the time."""
+"""Maximum side in pixels. Most PNG files of that size fit into a response."""
 
 _COLOUR_SAMPLES = 256
-"""Pixels a side that are looked at for the dominant colours."""
+"""Side in pixels of the sample that dominant colours are computed from."""
 
 
 class InspectInput(ToolInput):
-    """An image to look at."""
+    """An image to describe."""
 
     image: FileBytes = Field(description=f"The image: a {IMAGE_FILE}.", examples=[EXAMPLE_IMAGE])
-    colors: int = Field(default=5, ge=1, le=16, description="How many dominant colours to name at most.", examples=[5])
+    colors: int = Field(default=5, ge=1, le=16, description="Maximum number of dominant colours.", examples=[5])
 
 
 class DominantColor(BaseModel):
-    """A colour and how much of the picture has it or one close to it."""
+    """A colour and the share of the picture that has it or a similar one."""
 
-    hex: str = Field(pattern="^#[0-9a-f]{6}$", description="The colour in sRGB, as in CSS.", examples=["#1b2a49"])
+    hex: str = Field(pattern="^#[0-9a-f]{6}$", description="sRGB colour in CSS notation.", examples=["#1b2a49"])
     share: float = Field(ge=0, le=1, description="Share of the picture's area, from 0 to 1.", examples=[0.42])
 
 
 class InspectOutput(BaseModel):
-    """What the image is."""
+    """Properties of the image."""
 
     format: Literal["BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP"] = Field(description="The file's actual format.")
     mime_type: str = Field(description="The MIME type of that format.", examples=["image/jpeg"])
-    width: int = Field(ge=1, description="Width in pixels as stored, before any EXIF orientation.", examples=[512])
-    height: int = Field(ge=1, description="Height in pixels as stored, before any EXIF orientation.", examples=[512])
-    mode: str = Field(description="How a pixel is stored, as Pillow names it: L, RGB, RGBA, P ...", examples=["RGB"])
+    width: int = Field(ge=1, description="Width in pixels as stored, before EXIF orientation.", examples=[512])
+    height: int = Field(ge=1, description="Height in pixels as stored, before EXIF orientation.", examples=[512])
+    mode: str = Field(description="Pillow's name for the pixel format, such as L, RGB, RGBA or P.", examples=["RGB"])
     exif: dict[str, JsonValue] = Field(
-        description="EXIF tags by name, GPS included; rational numbers as decimals. Empty if there are none.",
+        description="EXIF tags by name, including GPS; rational numbers as decimals. Empty without EXIF data.",
         examples=[{"Model": "X100", "FNumber": 2.8, "ISOSpeedRatings": 200}],
     )
     dominant_colors: list[DominantColor] = Field(
-        min_length=1, description="The colours that stand for the picture, the most frequent first."
+        min_length=1, description="Representative colours of the picture, most frequent first."
     )
     perceptual_hash: str = Field(
         pattern="^[0-9a-f]{16}$",
-        description="pHash, 64 bits in hex: pictures that look alike differ in few bits, whatever their size.",
+        description="pHash, 64 bits in hex: similar pictures differ in few bits, regardless of size.",
         examples=["bad41a5b0e2d6793"],
     )
 
 
 class ThumbnailInput(ToolInput):
-    """An image, and the frame that its thumbnail is to fit."""
+    """An image and the maximum size of its thumbnail."""
 
     image: FileBytes = Field(description=f"The image: a {IMAGE_FILE}.", examples=[EXAMPLE_IMAGE])
-    width: int = Field(default=256, ge=1, le=_MAX_THUMBNAIL, description="Most pixels across.", examples=[256])
-    height: int = Field(default=256, ge=1, le=_MAX_THUMBNAIL, description="Most pixels down.", examples=[256])
+    width: int = Field(default=256, ge=1, le=_MAX_THUMBNAIL, description="Maximum width in pixels.", examples=[256])
+    height: int = Field(default=256, ge=1, le=_MAX_THUMBNAIL, description="Maximum height in pixels.", examples=[256])
     format: Literal["PNG", "WEBP"] = Field(default="PNG", description="Format of the thumbnail.", examples=["WEBP"])
 
 
 class ThumbnailOutput(BaseModel):
-    """The thumbnail: upright, in proportion, without metadata."""
+    """A thumbnail: upright, with the original proportions and without metadata."""
 
     image: FileBytes = Field(description="The thumbnail file.", examples=[EXAMPLE_IMAGE])
-    mime_type: str = Field(description="Its MIME type.", examples=["image/png"])
-    width: int = Field(ge=1, le=_MAX_THUMBNAIL, description="Its width in pixels.", examples=[256])
-    height: int = Field(ge=1, le=_MAX_THUMBNAIL, description="Its height in pixels.", examples=[171])
+    mime_type: str = Field(description="MIME type of the thumbnail.", examples=["image/png"])
+    width: int = Field(ge=1, le=_MAX_THUMBNAIL, description="Width of the thumbnail in pixels.", examples=[256])
+    height: int = Field(ge=1, le=_MAX_THUMBNAIL, description="Height of the thumbnail in pixels.", examples=[171])
 
 
 class Image(Plugin):
-    """Facts about an image, and thumbnails."""
+    """Describes images and creates thumbnails."""
 
     name, version, title = "image", "1.0.0", "Image facts and thumbnails"
-    description = "Tells format, size, metadata, colours and hash of an image, and makes thumbnails."
+    description = "Returns format, size, metadata, colours and hash of an image, and creates thumbnails."
 
     @tool(timeout_s=20, memory_mb=1024)
     def inspect(self, input: InspectInput, context: ToolContext) -> InspectOutput:
-        """Tells an image's format, size, EXIF metadata, dominant colours and perceptual hash."""
+        """Return an image's format, size, EXIF metadata, dominant colours and perceptual hash."""
         image = open_image(input.image, "/image")
         context.progress(0.5, f"decoded {image.width} x {image.height} pixels")
         name = format_name(image)
@@ -100,11 +100,11 @@ class Image(Plugin):
 
     @tool(timeout_s=20, memory_mb=1024)
     def thumbnail(self, input: ThumbnailInput, context: ToolContext) -> ThumbnailOutput:
-        """Shrinks an image to fit a frame, upright and in proportion. A smaller image is not enlarged."""
+        """Shrink an image to fit a frame, upright and in proportion. Smaller images are not enlarged."""
         image = as_rgba(open_image(input.image, "/image"))
         context.progress(0.5, f"decoded {image.width} x {image.height} pixels")
         image.thumbnail((input.width, input.height), PIL.Image.Resampling.LANCZOS)
-        image.info.clear()  # comments, colour profile, EXIF: a thumbnail shows where it was taken to nobody
+        image.info.clear()  # drops comments, colour profile and EXIF: a thumbnail must not reveal where it was taken
         file = io.BytesIO()
         image.save(file, input.format)
         return ThumbnailOutput(
@@ -113,9 +113,9 @@ class Image(Plugin):
 
 
 def _dominant_colors(rgb: PIL.Image.Image, most: int) -> list[DominantColor]:
-    """The colours of a median cut, by falling share."""
+    """Return the colours of a median cut, largest share first."""
     size = min(rgb.width, _COLOUR_SAMPLES), min(rgb.height, _COLOUR_SAMPLES)
-    # Nearest: it picks pixels, where any other way would mix colours that the picture does not have.
+    # Nearest neighbour picks existing pixels. Other filters mix colours that the picture does not contain.
     sample = rgb.resize(size, PIL.Image.Resampling.NEAREST).quantize(most).convert("RGB")
     found = sample.getcolors(most) or []
     pixels = sample.width * sample.height

@@ -1,4 +1,4 @@
-"""The plugin `ocr`: reads the text in an image, with Tesseract."""
+"""Plugin `ocr`: recognize the text in an image with Tesseract."""
 
 import math
 
@@ -15,20 +15,21 @@ _DEFAULT_LANGUAGE = "eng"
 _ONE_LANGUAGE = "(eng|deu|jpn)"
 
 _ENOUGH_PIXELS = 16_000_000
-"""A4 at 400 dpi. Above it an image is read at half the size: the letters are large enough, and it takes a quarter."""
+"""A4 at 400 dpi. Larger images are read at half the size: their letters are large enough, and it takes a quarter of
+the time."""
 
 _SMALL_PIXELS = 2_000_000
-"""Up to here, an image that was read badly is read again at twice the size: its letters may be too small."""
+"""Smaller images that were read badly are read again at twice the size: their letters may be too small."""
 
 _READ_WELL = 0.9
-"""Mean confidence that needs no second reading. Clean print has 0.95."""
+"""Mean confidence above which there is no second reading. Clean print reaches 0.95."""
 
 _MIME_ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png",
                  "image/x-ms-bmp": "image/bmp", "image/tif": "image/tiff"}  # fmt: skip
 
 
 class AnalyzeInput(ToolInput):
-    """An image with text in it."""
+    """An image that contains text."""
 
     image: FileBytes = Field(description=f"The image to read: a {IMAGE_FILE}.", examples=[EXAMPLE_IMAGE])
     language: str = Field(
@@ -40,43 +41,43 @@ class AnalyzeInput(ToolInput):
     mime_type: str | None = Field(
         default=None,
         max_length=100,
-        description="What the image is said to be. If it is of another type, the input is refused.",
+        description="Expected MIME type. An image of another type is rejected.",
         examples=["image/png"],
     )
 
 
 class RecognizedWord(BaseModel):
-    """A word and where it stands."""
+    """A word and its position."""
 
-    text: str = Field(description="The word as read, with its punctuation.", examples=["coins"])
-    confidence: float = Field(ge=0, le=1, description="How sure the engine is, from 0 to 1.", examples=[0.96])
-    box: Box = Field(description="Where the word stands in the upright image.")
+    text: str = Field(description="The recognized word, including punctuation.", examples=["coins"])
+    confidence: float = Field(ge=0, le=1, description="Confidence of the engine, from 0 to 1.", examples=[0.96])
+    box: Box = Field(description="Bounding box of the word in the upright image.")
 
 
 class AnalyzeOutput(BaseModel):
-    """The text of the image, whole and word by word."""
+    """The text of the image, complete and word by word."""
 
-    text: str = Field(description="The text, line by line; empty if there is none.", examples=["Let us begin."])
+    text: str = Field(description="The text with line breaks; empty if there is none.", examples=["Let us begin."])
     words: list[RecognizedWord] = Field(description="The words in reading order.")
-    mean_confidence: float = Field(ge=0, le=1, description="Mean of the words' confidence; 0 without words.")
-    language: str = Field(description="The language that the text was read in.", examples=["eng"])
+    mean_confidence: float = Field(ge=0, le=1, description="Mean confidence of the words; 0 if there are none.")
+    language: str = Field(description="The language that was used for recognition.", examples=["eng"])
     width: int = Field(ge=1, description="Width of the upright image in pixels.", examples=[384])
     height: int = Field(ge=1, description="Height of the upright image in pixels.", examples=[191])
 
 
 class Ocr(Plugin):
-    """Text recognition."""
+    """Recognizes text."""
 
     name, version, title = "ocr", "1.0.0", "Optical character recognition"
     description = "Reads printed text in English, German and Japanese."
 
     def setup(self) -> None:
-        """Loads the engine for the default language."""
+        """Load the engine for the default language."""
         _tesseract.engine(_DEFAULT_LANGUAGE)
 
     @tool(timeout_s=20, memory_mb=512)
     def analyze(self, input: AnalyzeInput, context: ToolContext) -> AnalyzeOutput:
-        """Reads the text in an image and tells where each word stands and how sure it is."""
+        """Recognize the text in an image, with position and confidence of each word."""
         image = open_image(input.image, "/image")
         _check_mime_type(input.mime_type, format_name(image))
         gray = as_gray(image)
@@ -96,7 +97,7 @@ class Ocr(Plugin):
 
 
 def _check_mime_type(claimed: str | None, name: str) -> None:
-    """Raises `InvalidInput` if a MIME type was given and the image is of another. Parameters and case do not count."""
+    """Raise `InvalidInput` if the image is of another MIME type than claimed. Parameters and case are ignored."""
     if claimed is None:
         return
     bare = claimed.partition(";")[0].strip().lower()
@@ -105,7 +106,7 @@ def _check_mime_type(claimed: str | None, name: str) -> None:
 
 
 def _read(gray: PIL.Image.Image, language: str, context: ToolContext) -> _tesseract.Reading:
-    """Reads the image at the size that suits the engine."""
+    """Recognize the text at a size that suits the engine."""
     pixels = math.prod(gray.size)
     page = even_light(gray.reduce(2) if pixels > _ENOUGH_PIXELS else gray)
     context.progress(0.2, "reading")
@@ -118,7 +119,7 @@ def _read(gray: PIL.Image.Image, language: str, context: ToolContext) -> _tesser
 
 
 def _located(word: _tesseract.Word, read_at: Size, size: Size) -> RecognizedWord:
-    """The word with its box scaled from the size that it was read at to the image's."""
+    """Return the word with its box scaled from the size of the reading to that of the image."""
     across, down = size.width / read_at.width, size.height / read_at.height
     left, top, right, bottom = word.edges
     box = Box.within(size, left * across, top * down, right * across, bottom * down)
