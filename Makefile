@@ -12,6 +12,12 @@ BIN := $(VENV)/bin
 ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
+# Coverage is collected where tests run in this process or start a worker; a local stack adds nothing to it but time.
+PURE := tests/unit/core tests/unit/plugins tests/execution/core tests/property tests/security
+UNITS := $(PURE) tests/unit/devkit tests/unit/sandbox tests/governance tests/integration
+STACK := tests/contract tests/execution/access $(wildcard tests/execution/test_*.py) tests/faults tests/stack
+EXHAUSTIVE := tests/faults tests/governance tests/integration tests/property tests/security tests/unit/devkit/test_moto_tables.py
+
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export SAM_CLI_TELEMETRY := 0
 
@@ -49,12 +55,27 @@ dev: setup ## serves the local stack on http://127.0.0.1:3000
 	@$(BIN)/interlock dev
 
 .PHONY: check
-check: setup ## ruff, mypy strict, import contracts, scanner, template
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check --quiet .
+check: lint types contracts scan validate ## ruff, mypy strict, import contracts, scanner, template
+
+.PHONY: lint
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
+
+.PHONY: types
+types: setup
 	$(BIN)/mypy
+
+.PHONY: contracts
+contracts: setup
 	$(BIN)/lint-imports --no-logo
+
+.PHONY: scan
+scan: setup
 	$(BIN)/python scripts/scan_execution_violations.py
+
+.PHONY: validate
+validate: setup
 	$(BIN)/sam validate --lint
 
 .PHONY: prose
@@ -75,18 +96,45 @@ audit-locks: .tools/pip-audit/.installed
 	for lock in runtime plugins dev; do .tools/pip-audit/bin/pip-audit --strict --disable-pip --require-hashes \
 	  --progress-spinner off -r requirements/$$lock.txt || exit 1; done
 
+# Two at a time: on two cores the slow ones (mypy, sam build) overlap with the rest.
+GATES := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: quick
+quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
+	@$(GATES) lint types contracts scan
+	$(PYTEST) $(PURE) $(PYTEST_ARGS)
+
 .PHONY: test
-test: check audit-template build .tools/schemathesis/.installed .tools/client/.installed ## sets up, checks, builds, and passes every test with its coverage
+test: test-gates test-units test-stack ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
+
+.PHONY: test-gates
+test-gates: setup
+	@$(GATES) check audit-template build
+
+.PHONY: test-units
+test-units: setup
 	rm -f .coverage .coverage.*
-	$(BIN)/pytest -n 2 --dist loadgroup --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
+	$(PYTEST) $(UNITS) --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
+
+.PHONY: test-stack
+test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
+	$(PYTEST) $(STACK) $(PYTEST_ARGS)
+
+.PHONY: test-exhaustive
+test-exhaustive: faults fuzz soak ## every crash point, order, race and fuzzed case, not a sample of them
+
+.PHONY: faults
+faults: setup ## all crash points, orders, races, guesses and mutations of the scanner
+	INTERLOCK_TEST_VOLUME=full $(PYTEST) --require-counts $(EXHAUSTIVE) $(PYTEST_ARGS)
 
 .PHONY: fuzz
-fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, at least 2,000 cases; `make test` runs a few hundred
-	$(BIN)/python -m tests.contract.fuzz 200 2000
+fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, at least 2,000 cases
+	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/contract/test_fuzz.py
 
 .PHONY: soak
 soak: setup ## 2,000 mixed executions at concurrency 16, after which health must equal the jobs
-	INTERLOCK_SOAK_EXECUTIONS=2000 $(BIN)/pytest -s tests/execution/test_integration_soak.py
+	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/execution/test_integration_soak.py
 
 # The framework below `src` and the tests that need neither stack nor plugins, as mutmut wants to find them.
 MUTATION := build/mutation
@@ -126,10 +174,15 @@ clean: ## removes what was built and set up
 	rm -rf .aws-sam .interlock .venv .tools .uv build .coverage* coverage.xml .*_cache
 
 .PHONY: build
-build: setup ## builds what is deployed into .aws-sam/build, and prints the layers' size
+build: .aws-sam/.built-$(ARCHITECTURE) ## builds what is deployed into .aws-sam/build, and prints the layers' size
+	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
+
+# Built again when something that goes into it has changed.
+.aws-sam/.built-$(ARCHITECTURE): $(VENV)/.installed template.yaml requirements/runtime.txt requirements/plugins.txt \
+    $(shell find layers functions -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(BIN)/python -m interlock_dev.pin_architecture .aws-sam/build $(ARCHITECTURE)
-	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
+	@rm -f .aws-sam/.built-* && touch $@
 
 .PHONY: lock
 lock: $(UV) ## resolves the dependencies into requirements/; UPGRADE=--upgrade for newer ones

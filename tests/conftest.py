@@ -1,22 +1,52 @@
-"""What the suite says about itself."""
+"""Options of the whole suite, and what a run reports at its end."""
 
 import pytest
 
-from tests.faults.counts import write_counts
+from tests.categories import CATEGORIES, category_of
+from tests.faults.counts import missing_counts, write_counts
 from tests.integration.dynamodb_local import missing
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-counts", action="store_true", help="fail unless every crash point and race was passed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for category, (least, _) in CATEGORIES.items():
+        config.addinivalue_line("markers", f"{category}: execution tests of this category, at least {least}")
+    config.addinivalue_line("markers", "execution: the execution categories")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests of the execution categories."""
+    if category := category_of(item.path):
+        item.add_marker(category)
+        item.add_marker("execution")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each group of tests is for one process. pytest-xdist tells groups by a suffix of the tests' names: where pytest
-    does not take it, every process would run some of each group, and start what the whole group needs."""
+    """Refuse to run where groups of tests cannot be kept in one process each.
+
+    pytest-xdist marks a group by a suffix of the test's name. Without it every process would run some tests of each
+    group and start everything that the group needs."""
     loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
     if loose and config.getoption("loadgroup", default=False):
         raise pytest.UsageError(f"this pytest keeps no groups of tests together: {loose[0]}")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and session.config.getoption("require_counts") and missing_counts(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     write_counts(terminalreporter)
+    if terminalreporter.config.getoption("require_counts"):
+        for line in missing_counts(terminalreporter):
+            terminalreporter.write_line(line, red=True)
     if needed := missing():
         terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which needs {needed}")
     if any("every_cell_answers" in report.nodeid for report in terminalreporter.getreports("passed")):

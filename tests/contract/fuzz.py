@@ -1,29 +1,22 @@
-"""`python -m tests.contract.fuzz EXAMPLES CASES`: Schemathesis against a local stack of its own (`make fuzz`).
-
-It fails unless every check of every phase has passed, on at least CASES cases, with no 5xx at all. It is bounded by
-EXAMPLES, of each operation and of journeys through several, and not by time: a busy machine tests no less.
-"""
+"""Run Schemathesis against a local stack and read what was answered."""
 
 import json
 import subprocess
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlock_dev.local_client import Client, local_stack
+from interlock_dev.local_client import Client
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".tools/schemathesis/bin/schemathesis"
-SPECIMEN = Path(__file__).parent / "specimen.py"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a run came to: its exit status, its printed report, and how often each status was answered."""
+    """The result of a run: its exit status, its printed report, and how often each status was answered."""
 
     exit_status: int
     report: str
@@ -35,7 +28,10 @@ class Found:
 
 
 def fuzz(client: Client, folder: Path, *, examples: int) -> Found:
-    """Runs every phase on the document as it is served. Its settings are in `schemathesis.toml`."""
+    """Run every phase on the served document, with the settings of `schemathesis.toml`.
+
+    `examples` bounds the cases of each operation and the journeys through several; time does not, so that a busy
+    machine tests no less."""
     assert COMMAND.exists(), "run: make .tools/schemathesis/.installed"
     events = folder / "events.ndjson"
     done = subprocess.run(
@@ -49,7 +45,7 @@ def fuzz(client: Client, folder: Path, *, examples: int) -> Found:
 
 
 def _statuses(events: Path) -> Iterator[int]:
-    """The status of every answer, from the log of what was sent and received."""
+    """Yield the status of every response in the log."""
     with events.open() as lines:
         for line in lines:
             event: dict[str, Any] = json.loads(line)
@@ -57,19 +53,3 @@ def _statuses(events: Path) -> Iterator[int]:
             for interaction in recorder.get("interactions", {}).values():
                 if interaction["response"] is not None:
                     yield interaction["response"]["status_code"]
-
-
-def main(examples: int, at_least: int) -> int:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with local_stack(ROOT, folder / "stack.log", "--plugin", str(SPECIMEN)) as (client, _):
-            found = fuzz(client, folder, examples=examples)
-    answered = ", ".join(f"{status}: {count}" for status, count in sorted(found.statuses.items()))
-    sys.stdout.write(f"{found.report}\n{found.statuses.total()} answers: {answered}\n")
-    if found.statuses.total() < at_least:
-        sys.stdout.write(f"That is under {at_least}: give it more examples.\n")
-    return int(found.exit_status != 0 or found.server_errors > 0 or found.statuses.total() < at_least)
-
-
-if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:])))

@@ -1,11 +1,10 @@
 """Many mixed executions of five plugins at once: afterwards health tells exactly what the jobs tell.
 
-`INTERLOCK_SOAK_EXECUTIONS` says how many; `make soak` runs 2,000.
+`make test` runs 100, `make soak` and `make test-exhaustive` 2,000.
 """
 
 import itertools
 import math
-import os
 import random
 import time
 from collections import Counter
@@ -16,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.volume import volume
 
 from interlock.domain.metrics import PERCENTILE_ERROR
 from interlock_dev.local_client import FINAL, Answer, Client, local_stack
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = [f"soak_{letter}" for letter in "abcde"]
-EXECUTIONS = int(os.environ.get("INTERLOCK_SOAK_EXECUTIONS", "200"))
+EXECUTIONS = volume(sample=100, full=2000)
 CONCURRENCY = 16
 PATIENCE_S = 60 + EXECUTIONS / 4
 

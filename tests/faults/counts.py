@@ -1,4 +1,4 @@
-"""How many crash points, orders and races were passed: told at the end of a test run."""
+"""Report how many crash points, orders and races a test run has passed."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,19 +7,35 @@ import pytest
 
 COUNT = "count"
 
+LEAST = {"crash points": 488, "orders": 1226, "races": 4100}
+"""How many a run in full volume has at least (`--require-counts`)."""
+
 type Report = Callable[[str, str, int], None]
-"""Takes what was counted, where, and how many there were."""
+"""Called with what was counted, where, and the number."""
 
 
-def write_counts(terminalreporter: pytest.TerminalReporter) -> None:
-    """Writes the counts that tests have reported as a property of that name, of all processes."""
+def counted(terminalreporter: pytest.TerminalReporter) -> dict[str, Counter[str]]:
+    """Return the numbers that passed tests of all processes have reported, by kind and place."""
     counts: dict[str, Counter[str]] = {}
     for test in terminalreporter.getreports("passed"):
         for name, value in test.user_properties:
             if name == COUNT:
                 what, where, count = value
                 counts.setdefault(what, Counter())[where] += count
-    for what, by_where in counts.items():
+    return counts
+
+
+def write_counts(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, by_where in counted(terminalreporter).items():
         for where, count in by_where.items():
             terminalreporter.write_line(f"{count:6} {what}: {where}")
         terminalreporter.write_line(f"{by_where.total():6} {what} in all")
+
+
+def missing_counts(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """Return one line for each kind of which fewer than `LEAST` were passed."""
+    counts = counted(terminalreporter)
+    found = {what: counts.get(what, Counter[str]()).total() for what in LEAST}
+    return [
+        f"{found[what]} {what}, but at least {least} are due" for what, least in LEAST.items() if found[what] < least
+    ]

@@ -16,6 +16,7 @@ from tests.faults.defects import DEFECTS_IN_AN_ORDER, Defect
 from tests.faults.invariants import counter_violations
 from tests.faults.ledger import end_of, history_violations
 from tests.faults.orders import Actor, Gate, every_order
+from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
 
@@ -108,7 +109,15 @@ CASTS: dict[str, tuple[Cast, set[str]]] = {
     "two start what was not started, and one cancels it": (unstarted(schedule, read_late, cancel), {PREVENTED}),
     "requests under one key": (under_one_key, {"succeeded"}),
 }
-"""Who meets, and the ends to which that comes: these and no others."""
+"""By scenario: the actors, and exactly the ends that the job may come to."""
+
+HUNDREDS = {
+    "two cancels meet a run",
+    "the schedule, a cancel and a slow worker",
+    "a late reader, a cancel and a slow worker",
+}
+SELECTED = volume(sample=[name for name in CASTS if name not in HUNDREDS], full=list(CASTS))
+"""A sample leaves out the scenarios with hundreds of orders."""
 
 
 @dataclass
@@ -148,7 +157,7 @@ def _may_be_told(error: Exception) -> bool:
     return isinstance(error, AlreadyClaimed) or getattr(error, "code", None) == "already_finished"
 
 
-@pytest.mark.parametrize("name", CASTS)
+@pytest.mark.parametrize("name", SELECTED)
 def test_in_every_order(index: PluginIndex, report: Report, name: str) -> None:
     cast, ends = CASTS[name]
     theatre = Theatre(cast, index)

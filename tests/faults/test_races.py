@@ -1,7 +1,6 @@
-"""Races by the thousand: whoever wins, no job takes a step that is not allowed, and the counters are exact."""
+"""Races: whichever side wins, every job takes allowed steps only and the counters are exact."""
 
 import itertools
-import os
 import statistics
 import sys
 import timeit
@@ -26,14 +25,15 @@ from tests.faults.ledger import Ledger, end_of, history_violations
 from tests.faults.races import Race, Track
 from tests.faults.system import client
 from tests.integration import clients, dynamodb_local
+from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
 
-THOUSAND = 1000
-SOME = 300
-ON_MOTO = 50
+MANY = volume(sample=100, full=1000)
+SOME = volume(sample=50, full=400)
+ON_MOTO = volume(sample=10, full=50)
 
-ON_DYNAMODB_LOCAL = int(os.environ.get("RACES_ON_DYNAMODB_LOCAL", "100"))
+ON_DYNAMODB_LOCAL = volume(sample=10, full=100)
 """Each takes 30 ms and more."""
 
 MOST = 10
@@ -105,8 +105,8 @@ def all_jobs(arena: Arena) -> list[Job]:
 
 COMPLETIONS = frozenset({"cancelled stopped", "succeeded too_late", "succeeded"})
 THE_TWO = [
-    Series(races.cancel_against_completion, THOUSAND, COMPLETIONS),
-    Series(races.claims, THOUSAND, frozenset({"succeeded"})),
+    Series(races.cancel_against_completion, MANY, COMPLETIONS),
+    Series(races.claims, MANY, frozenset({"succeeded"})),
 ]
 OTHERS = [
     Series(races.cancel_against_claim, SOME, frozenset({"cancelled prevented", "succeeded too_late", "succeeded"})),

@@ -1,72 +1,56 @@
-"""`pytest tests/execution` runs the execution categories and nothing else, each with at least the tests it is due."""
+"""Each execution category has its minimum of tests, and every one of its tests asserts something."""
 
 import ast
 from collections.abc import Iterator
-from fnmatch import fnmatch
-from pathlib import Path
 
 import pytest
+from tests.categories import CATEGORIES, TESTS, category_of
 
-FOLDER = Path(__file__).resolve().parents[1] / "execution"
-CATEGORIES = {
-    "endpoint": (22, ["core/test_endpoint_*.py"]),
-    "job service": (20, ["core/test_job_service.py"]),
-    "plugin execution": (11, ["test_plugin_execution*.py", "core/test_plugin_execution*.py", "test_hostile_*.py"]),
-    "registry": (8, ["core/test_registry*.py"]),
-    "ToolRunner": (13, ["core/test_tool_runner.py"]),
-    "integration": (10, []),  # what else is not in `core`: it goes over HTTP through the whole local stack
-}
-"""By category: how many test functions it must have (cases of a parametrised one are not counted), and its files."""
+FILES = {file.relative_to(TESTS).as_posix(): file for file in TESTS.rglob("test_*.py") if category_of(file)}
 
-FILES = sorted(str(file.relative_to(FOLDER)) for file in FOLDER.rglob("test_*.py"))
+ASSERTING = {"raises", "refused", "works", "fails"}
+"""Calls that assert for a test: pytest's own, and helpers and fixtures of the execution tests."""
 
 
 def functions_of(source: str) -> Iterator[ast.FunctionDef]:
-    """The test functions of a module."""
+    """Yield the test functions of a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield node
 
 
-STATING = {"raises", "refused", "works", "fails"}
-"""What asserts for the tests that call it: pytest's own, and helpers and fixtures of theirs."""
-
-
 def can_fail(test: ast.FunctionDef) -> bool:
-    """Whether a test states something: an assert, an expected exception, or a call of what asserts for it."""
+    """Return whether a test has an assert, expects an exception, or calls a helper that asserts."""
     return any(
         isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in STATING)
+        or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ASSERTING)
         or (isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1].lstrip("_").startswith("assert_"))
         for node in ast.walk(test)
     )
 
 
-def category_of(name: str) -> str | None:
-    fitting = (one for one, (_, patterns) in CATEGORIES.items() if any(fnmatch(name, pattern) for pattern in patterns))
-    return next(fitting, None if name.startswith("core/") else "integration")
-
-
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_each_category_has_its_tests(category: str) -> None:
-    files = [name for name in FILES if category_of(name) == category]
-    found = [test.name for name in files for test in functions_of((FOLDER / name).read_text())]
-    assert len(found) >= CATEGORIES[category][0], found
+def test_each_category_has_its_minimum_of_tests(category: str) -> None:
+    found = [
+        test.name for file in FILES.values() if category_of(file) == category for test in functions_of(file.read_text())
+    ]
+    assert len(found) >= CATEGORIES[category].least, found
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_each_file_is_of_a_category(name: str) -> None:
-    assert category_of(name) is not None
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_each_test_can_fail(name: str) -> None:
-    vacuous = [test.name for test in functions_of((FOLDER / name).read_text()) if not can_fail(test)]
+def test_every_execution_test_can_fail(name: str) -> None:
+    vacuous = [test.name for test in functions_of(FILES[name].read_text()) if not can_fail(test)]
     assert vacuous == []
 
 
+def test_marks_select_the_categories(request: pytest.FixtureRequest) -> None:
+    described = "\n".join(request.config.getini("markers"))
+    assert [name for name in ("execution", *CATEGORIES) if f"{name}: " not in described] == []
+    assert request.node.get_closest_marker("execution") is None
+
+
 @pytest.mark.parametrize(
-    ("source", "states_something"),
+    ("source", "expected"),
     [
         ("def test_it(): call()", False),
         ("def test_it():\n    try:\n        call()\n    except ValueError:\n        pass", False),
@@ -76,6 +60,6 @@ def test_each_test_can_fail(name: str) -> None:
         ("def test_it(bench): bench.assert_usable()", True),
     ],
 )
-def test_a_test_that_states_nothing_is_told(source: str, states_something: bool) -> None:
+def test_vacuous_tests_are_recognized(source: str, expected: bool) -> None:
     [test] = functions_of(source)
-    assert can_fail(test) is states_something
+    assert can_fail(test) is expected

@@ -1,4 +1,4 @@
-"""The CI workflow: every gate that is asked for, when it is asked for, by commands that there are."""
+"""The CI workflow runs every gate, on pinned actions, with commands that exist."""
 
 import copy
 import re
@@ -20,11 +20,11 @@ TARGETS = set(re.findall(r"^([a-z-]+):(?!=)", MAKEFILE, re.MULTILINE))
 GATES = {
     "scanner": r"python scripts/scan_execution_violations\.py",
     "contracts": r"lint-imports",
-    "registry tests": r"pytest .*test_registry\.py",
-    "execution tests": r"pytest tests/execution ",
-    "soak": r"make soak",
-    "everything": r"bash \.ci/run",
+    "registry tests": r"pytest tests -m registry",
+    "execution tests": r"pytest tests -m execution",
+    "deploy": r"make test-deploy",
 }
+PINNED = re.compile(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 
 def workflow() -> Json:
@@ -38,36 +38,51 @@ def steps(of: Json) -> Iterator[Json]:
         yield from job["steps"]
 
 
+def commands(of: Json) -> Iterator[str]:
+    """Yield every command, once for each value of its job's matrix."""
+    for job in of["jobs"].values():
+        for part in job.get("strategy", {}).get("matrix", {}).get("part", [""]):
+            yield from (step["run"].replace("${{ matrix.part }}", part) for step in job["steps"] if "run" in step)
+
+
+def parts_of(target: str) -> list[str]:
+    """Return the prerequisites of a target of the Makefile."""
+    [line] = re.findall(rf"^{target}: ([a-z -]+)", MAKEFILE, re.MULTILINE)
+    return str(line).split()
+
+
 def problems(of: Json) -> Iterator[str]:
-    """What is wrong with a workflow."""
+    """Yield what is wrong with a workflow."""
     if "pull_request" not in of["on"]:
         yield "does not run for pull requests"
     if "main" not in (of["on"].get("push") or {}).get("branches", []):
         yield "does not run for pushes to main"
-    commands = [step["run"] for step in steps(of) if "run" in step]
-    for gate, pattern in GATES.items():
-        if not any(re.search(pattern, command) for command in commands):
-            yield f"does not run: {gate}"
-    for command in commands:
+    run = list(commands(of))
+    yield from (
+        f"does not run: {gate}" for gate, pattern in GATES.items() if not any(re.search(pattern, c) for c in run)
+    )
+    for target in ("test", "test-exhaustive"):
+        yield from (f"does not run: make {part}" for part in parts_of(target) if f"make {part}" not in run)
+    for command in run:
         yield from (f"{command!r}: there is no {part}" for part in absent(command))
     for name, job in of["jobs"].items():
         yield from (f"{name} {problem}" for problem in problems_of_job(job))
     uploads = [step for step in steps(of) if step.get("uses", "").startswith("actions/upload-artifact@")]
-    if not any(step["with"]["path"] == "coverage.xml" and step.get("if") == "always()" for step in uploads):
+    if not any(step["with"]["path"] == "coverage.xml" and "always()" in step.get("if", "") for step in uploads):
         yield "does not keep the coverage"
 
 
 def problems_of_job(job: Json) -> Iterator[str]:
     if "timeout-minutes" not in job:
-        yield "has no limit"
+        yield "has no time limit"
     if "actions/checkout" not in job["steps"][0].get("uses", ""):
-        yield "has no sources"
+        yield "does not check out the sources"
     if any(step.get("continue-on-error") for step in job["steps"]):
         yield "cannot fail"
 
 
 def absent(command: str) -> Iterator[str]:
-    """What a command names that is not there: targets of make, files, tools of the environment."""
+    """Yield the targets of make, files and tools that a command names and that do not exist."""
     program, *arguments = shlex.split(command)
     if program == "make":
         yield from (f"target {target}" for target in arguments if target not in TARGETS)
@@ -76,17 +91,22 @@ def absent(command: str) -> Iterator[str]:
             yield part
 
 
-def test_the_workflow_runs_every_gate_by_commands_that_there_are() -> None:
+def test_workflow_runs_every_gate_with_commands_that_exist() -> None:
     assert list(problems(workflow())) == []
 
 
-def test_the_coverage_that_is_kept_is_what_make_test_writes() -> None:
+def test_every_action_is_pinned_by_commit_with_its_version() -> None:
+    lines = [line.strip().removeprefix("- ") for line in WORKFLOW.read_text().splitlines() if "uses:" in line]
+    assert [line for line in lines if not PINNED.match(line)] == []
+
+
+def test_kept_coverage_is_the_file_that_make_test_writes() -> None:
     assert "--cov-report=xml" in MAKEFILE
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
 def drop(name: str) -> Callable[[Json], object]:
-    """Takes the step of this name out."""
+    """Remove the step of this name."""
 
     def dropped(of: Json) -> None:
         for job in of["jobs"].values():
@@ -113,17 +133,19 @@ def replace(name: str, command: str) -> Callable[[Json], object]:
         (drop("Import contracts"), "does not run: contracts"),
         (drop("Registry tests"), "does not run: registry tests"),
         (drop("Execution tests"), "does not run: execution tests"),
-        (drop("Soak"), "does not run: soak"),
-        (drop("Everything"), "does not run: everything"),
+        (drop("Deploy"), "does not run: deploy"),
+        (drop("Test"), "does not run: make test-units"),
+        (lambda of: of["jobs"]["test"]["strategy"]["matrix"]["part"].remove("stack"), "does not run: make test-stack"),
+        (drop("Exhaustive"), "does not run: make faults"),
         (drop("Coverage"), "does not keep the coverage"),
-        (replace("Soak", "make soak soap"), "'make soak soap': there is no target soap"),
-        (replace("Everything", "bash .ci/gone"), "'bash .ci/gone': there is no .ci/gone"),
-        (lambda of: of["jobs"]["scanner"].pop("timeout-minutes"), "scanner has no limit"),
-        (lambda of: of["jobs"]["scanner"]["steps"].pop(0), "scanner has no sources"),
+        (replace("Deploy", "make test-deploy soap"), "'make test-deploy soap': there is no target soap"),
+        (replace("Test", "bash .ci/gone"), "'bash .ci/gone': there is no .ci/gone"),
+        (lambda of: of["jobs"]["scanner"].pop("timeout-minutes"), "scanner has no time limit"),
+        (lambda of: of["jobs"]["scanner"]["steps"].pop(0), "scanner does not check out the sources"),
         (lambda of: of["jobs"]["scanner"]["steps"][-1].update({"continue-on-error": True}), "scanner cannot fail"),
     ],
 )
-def test_what_a_workflow_lacks_is_found(change: Callable[[Json], object], problem: str) -> None:
+def test_defects_of_a_workflow_are_found(change: Callable[[Json], object], problem: str) -> None:
     changed = copy.deepcopy(workflow())
     change(changed)
     assert problem in list(problems(changed))

@@ -1,12 +1,14 @@
 """Events replayed through the functions, over AWS as moto plays it, and what the functions ask of AWS meanwhile."""
 
+import atexit
 import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -217,17 +219,17 @@ def _text(value: str | bytes) -> str:
 
 @contextmanager
 def replaying() -> Iterator[Replay]:
-    """To be used inside an account. The workers that functions start end with it."""
-    with ExitStack() as started:
-
-        def remembered(*arguments: Any, **options: Any) -> Sandbox:
-            sandbox = Sandbox(*arguments, **options)
-            started.callback(sandbox.close)
-            return sandbox
-
-        started.enter_context(patch.object(worker, "Sandbox", remembered))
+    """Replay inside an account. All functions share one sandbox, since a new one for each event takes a second."""
+    with patch.object(worker, "Sandbox", _shared_sandbox):
         yield Replay()
     boto3.setup_default_session()
+
+
+@cache
+def _shared_sandbox(target: str, *, preload: Sequence[str]) -> Sandbox:
+    sandbox = Sandbox(target, preload=preload)
+    atexit.register(sandbox.close)
+    return sandbox
 
 
 def _module(file: Path) -> ModuleType:

@@ -19,6 +19,7 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.ports import InvalidToken
 from tests.integration import openid_provider
 from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, ec_key, rsa_key
+from tests.volume import volume
 
 ONE, TWO = rsa_key(), rsa_key()
 
@@ -166,7 +167,7 @@ def test_a_token_must_name_its_key(provider: OpenIdProvider, tokens: OidcTokens,
     reason(tokens, f"{encoded({'alg': 'RS256', 'kid': kid})}.{payload}.{signature}")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=volume(sample=50, full=300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(token=st.text(max_size=60) | st.lists(st.text("abc-_AZ09=", max_size=20), min_size=3, max_size=3).map(".".join))
 @example(token="\ud800.a.b")
 @example(token="." * 5000)

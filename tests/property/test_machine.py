@@ -17,7 +17,7 @@ from unittest import mock
 
 import boto3
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -45,6 +45,7 @@ from tests.fakes.jobs import a_claim
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import MemoryJobs, finished_counts
 from tests.integration.clients import create_table
+from tests.volume import volume
 
 LEASE = timedelta(seconds=15)
 KEY_LIMIT = 2
@@ -337,10 +338,11 @@ def moto() -> Iterator[None]:
 
 
 def test_in_memory_the_invariants_hold_after_every_step() -> None:
-    run_state_machine_as_test(InMemory, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
+    many = settings(max_examples=volume(sample=30, full=300), stateful_step_count=40)
+    run_state_machine_as_test(InMemory, settings=many)
 
 
 def test_on_moto_the_invariants_hold_after_every_step() -> None:
-    few = settings(max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    few = settings(max_examples=volume(sample=3, full=20), stateful_step_count=15)
     with moto():
         run_state_machine_as_test(OnMoto, settings=few)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.world import Answer, World
 from tests.security.answers import check, check_hidden
+from tests.volume import volume
 
-MANY = settings(max_examples=300)
+MANY = settings(max_examples=volume(sample=60, full=300))
 KNOWN_JOB = "01J00000000000000000000000"
 
 ODD_NAMES = ["", " ", "\0", "\ufeff", "\u202eecho", "\uff45cho", "e\u0301cho", "ECHO", "echo\n", "../echo", "echo#say"]

@@ -20,6 +20,7 @@ from tests.fakes.jobs import a_job
 from tests.fakes.outside import ManualClock
 from tests.fakes.world import World
 from tests.security.answers import check, check_hidden
+from tests.volume import volume
 
 NAMES = [
     "../index",
@@ -78,7 +79,7 @@ def test_no_name_of_the_index_can_part_a_key_of_the_table() -> None:
 tenants = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 
 
-@settings(max_examples=500)
+@settings(max_examples=volume(sample=100, full=500))
 @given(
     tenant=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),
     other=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from interlock_dev.moto_tables import narrowed
+from tests.volume import volume
 
 type Json = dict[str, Any]
 type Operation = tuple[str, Any]
@@ -71,7 +72,7 @@ OPERATIONS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=volume(sample=15, full=120))
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
 def test_a_narrowed_table_gives_every_answer_of_a_whole_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)

@@ -1,0 +1,40 @@
+"""The categories of execution tests, by file. Each is a pytest mark, and the mark `execution` selects all of them."""
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+TESTS = Path(__file__).parent
+
+
+class Category(NamedTuple):
+    least: int
+    """Minimum number of test functions; the cases of a parametrized one are not counted."""
+
+    patterns: tuple[str, ...]
+    """Files below `tests`."""
+
+
+CATEGORIES = {
+    "endpoint": Category(22, ("execution/core/test_endpoint_*.py",)),
+    "job_service": Category(20, ("execution/core/test_job_service.py",)),
+    "tool_runner": Category(13, ("execution/core/test_tool_runner.py",)),
+    "plugin_execution": Category(
+        11,
+        ("execution/test_plugin_execution*.py", "execution/*/test_plugin_execution*.py", "execution/test_hostile_*.py"),
+    ),
+    "registry": Category(8, ("execution/core/test_registry*.py",)),
+    "integration": Category(10, ("execution/*/test_*.py", "execution/test_*.py")),
+}
+"""The first category whose pattern matches a file is its own."""
+
+
+def category_of(file: Path) -> str | None:
+    """Return the category of a test file, or None outside the categories."""
+    name = file.relative_to(TESTS).as_posix()
+    fitting = (
+        category
+        for category, (_, patterns) in CATEGORIES.items()
+        if any(fnmatch(name, pattern) for pattern in patterns)
+    )
+    return next(fitting, None)
