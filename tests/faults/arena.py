@@ -7,11 +7,12 @@ from typing import Any
 
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
+from interlock.domain.counters import starting_delta
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
 from interlock.jobs.runner import LEASE, JobRunner
-from interlock.jobs.service import START_LEASE, NewJob, starting_delta
+from interlock.jobs.service import START_LEASE, NewJob
 from interlock.plugins.index import PluginIndex
 from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import JobStore

@@ -9,6 +9,7 @@ from typing import Any
 from interlock.adapters.dynamo import jobs as dynamo_jobs
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
 from interlock.domain.idempotency import IdempotencyClaim
@@ -17,7 +18,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.jobs.runner import Finished, JobRunner, Lease
-from interlock.jobs.service import START_LEASE, JobService, ending_delta, starting_delta
+from interlock.jobs.service import START_LEASE, JobService
 from interlock.ports import StaleJob
 from tests.faults.injection import Fault
 from tests.faults.paths import (

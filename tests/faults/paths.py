@@ -7,9 +7,10 @@ from typing import Any
 
 from interlock.adapters.dynamo.values import LEASE_SHARDS
 from interlock.domain import job as jobs
+from interlock.domain.counters import starting_delta
 from interlock.domain.job_status import JobStatus
 from interlock.jobs.runner import LEASE
-from interlock.jobs.service import NewJob, starting_delta
+from interlock.jobs.service import NewJob
 from tests.faults.invariants import contents
 from tests.faults.ledger import recorded
 from tests.faults.system import HEARTBEAT_S, LONGER_THAN_LEASES_S, System

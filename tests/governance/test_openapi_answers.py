@@ -23,8 +23,8 @@ from samcli.yamlhelper import yaml_parse
 
 from interlock.composition import job_worker as worker
 from interlock.domain import job as jobs
+from interlock.domain.counters import starting_delta
 from interlock.domain.times import utc_now
-from interlock.jobs.service import starting_delta
 from interlock.plugins.index import build_index, open_index
 from interlock.sandbox import Sandbox
 

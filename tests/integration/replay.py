@@ -21,13 +21,13 @@ from moto import mock_aws
 from interlock.composition import job_worker as worker
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
-from interlock.jobs.service import ending_delta, starting_delta
 from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
 from interlock_dev.iam import Statement, statements

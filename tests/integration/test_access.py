@@ -15,13 +15,13 @@ from interlock.adapters.dynamo.rates import DynamoRates
 from interlock.adapters.dynamo.secrets import DynamoSecrets
 from interlock.domain import job as steps
 from interlock.domain.access import ApiKey, hash_key
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.rate import Rate
-from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, MemoryRates

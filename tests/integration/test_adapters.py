@@ -25,6 +25,7 @@ from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.s3_files import FETCH_TRIES, PIECE_BYTES, S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import NotFound, ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
@@ -32,7 +33,6 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.upload_id import is_content_type
 from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
-from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import JobFilter, StoredObject
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

@@ -12,6 +12,7 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import AlreadyFinished, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
@@ -19,7 +20,7 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
-from interlock.jobs.service import JobService, ending_delta, starting_delta
+from interlock.jobs.service import JobService
 from interlock.ports import AlreadyClaimed, JobStore, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow

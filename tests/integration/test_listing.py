@@ -9,9 +9,9 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.jobs.service import ending_delta
 from interlock.ports import JobFilter, JobStore
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

@@ -8,6 +8,7 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import log_event, progress_event
 from interlock.domain.idempotency import IdempotencyClaim
@@ -16,7 +17,6 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.domain.outcome import Outcome
-from interlock.jobs.service import ending_delta, starting_delta
 from interlock.ports import AlreadyClaimed, JobExists, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON

@@ -34,12 +34,13 @@ from moto import mock_aws
 
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
-from interlock.jobs.service import JobService, NewJob, ending_delta, starting_delta
+from interlock.jobs.service import JobService, NewJob
 from interlock.ports import AlreadyClaimed, JobFilter, JobStore, StaleJob
 from tests.fakes.jobs import a_claim
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow

@@ -35,6 +35,7 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationErro
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
+from interlock.domain.problems import MAX_PROBLEMS, Problem, problem, problems_of
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
 
@@ -65,7 +66,7 @@ class InvalidOutput(Exception):
     """A tool returned something that its output model refuses. `errors` holds `{"path": JSON Pointer, "message": text}`
     items."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
+    def __init__(self, errors: list[Problem]) -> None:
         super().__init__("; ".join(f"{item['path'] or '/'}: {item['message']}" for item in errors))
         self.errors = errors
 
@@ -244,11 +245,6 @@ def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], ty
     return cast("tuple[type[BaseModel], type[BaseModel]]", models)
 
 
-def _pointer(location: tuple[int | str, ...]) -> str:
-    """A JSON Pointer (RFC 6901) from pydantic's location."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)
-
-
 class Plugin:
     """Base of every plugin: set `name`, `version` and `title`, and mark methods with `@tool`."""
 
@@ -285,7 +281,7 @@ class Plugin:
         try:
             model = spec.input_model.model_validate(input)
         except ValidationError as error:
-            problems = [{"path": _pointer(item["loc"]), "message": item["msg"]} for item in error.errors()]
+            problems = problems_of(error.errors())
             raise _InvalidInput("The input does not fit the tool's schema.", errors=problems) from None
         result = spec.method(self, model, context)
         try:
@@ -329,7 +325,7 @@ def _as_json(output: BaseModel) -> dict[str, Any]:
     if any(leaf is None for _, leaf in _leaves(written)):
         places = [at for at, leaf in _leaves(output.model_dump(by_alias=True)) if _is_no_number(leaf)]
         if places:
-            raise InvalidOutput([{"path": _pointer(at), "message": "is NaN or infinite"} for at in places[:20]])
+            raise InvalidOutput([problem(at, "is NaN or infinite") for at in places[:MAX_PROBLEMS]])
     return written
 
 
@@ -349,7 +345,7 @@ def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tup
         yield at, value
 
 
-def _describe(error: Exception) -> list[dict[str, str]]:
+def _describe(error: Exception) -> list[Problem]:
     if isinstance(error, ValidationError):
-        return [{"path": _pointer(item["loc"]), "message": item["msg"]} for item in error.errors()[:20]]
-    return [{"path": "", "message": f"the result cannot be written as JSON ({type(error).__name__})"}]
+        return problems_of(error.errors())
+    return [problem((), f"the result cannot be written as JSON ({type(error).__name__})")]

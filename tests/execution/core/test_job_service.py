@@ -11,6 +11,7 @@ from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.idempotency import KeyedRequest
@@ -20,7 +21,7 @@ from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.jobs import service as job_service
 from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
-from interlock.jobs.service import START_LEASE, JobService, NewJob, ending_delta, starting_delta
+from interlock.jobs.service import START_LEASE, JobService, NewJob
 from interlock.ports import AlreadyClaimed, JobFilter
 
 WANTED = NewJob("acme", "echo", "say", "1.0.0", 20.0)

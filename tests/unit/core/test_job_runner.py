@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
@@ -18,7 +19,7 @@ from interlock.jobs import event_buffer as job_events
 from interlock.jobs import runner as job_runner
 from interlock.jobs.documents import INLINE_LIMIT_BYTES
 from interlock.jobs.runner import LEASE, Finished
-from interlock.jobs.service import NewJob, ending_delta
+from interlock.jobs.service import NewJob
 from interlock.plugins.registry import ToolCall
 from interlock.ports import AlreadyClaimed
 from interlock.sandbox import Cancelled, Completed, Ending, LogLine

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from interlock.domain.file_formats import FILE_FORMAT
-from interlock.plugins.validation import MAX_REPORTED, SchemaValidator, pointer
+from interlock.domain.problems import MAX_PROBLEMS, json_pointer
+from interlock.plugins.validation import SchemaValidator
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -134,7 +135,7 @@ def test_all_misfits_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("value", [{"image": "", "tags": [1] * 100}, {"image": "", **{f"x{n}": n for n in range(100)}}])
 def test_of_many_misfits_the_first_twenty_are_told(value: Any) -> None:
-    assert len(problems(value)) == MAX_REPORTED == 20
+    assert len(problems(value)) == MAX_PROBLEMS == 20
 
 
 def test_a_message_does_not_repeat_a_whole_file() -> None:
@@ -173,7 +174,7 @@ def test_a_schema_is_compiled_once_under_its_key() -> None:
     [([], ""), (["a"], "/a"), (["a", 0, "b"], "/a/0/b"), (["a/b", "~c"], "/a~1b/~0c"), ([""], "/")],
 )
 def test_pointers_are_those_of_rfc_6901(parts: list[str | int], text: str) -> None:
-    assert pointer(parts) == text
+    assert json_pointer(parts) == text
 
 
 def test_a_pointer_does_not_repeat_a_field_name_of_a_megabyte() -> None:

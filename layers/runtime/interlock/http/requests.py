@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.plugins.validation import MAX_REPORTED, pointer
+from interlock.domain.problems import first_of, problem, problems_of
 
 MAX_WAIT_S = 20
 
@@ -56,14 +56,12 @@ def json_document(event: APIGatewayProxyEvent) -> Any:
 def as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
     """A JSON document as a model. Raises `InvalidRequest` that names the field."""
     if not isinstance(document, dict):
-        problem = {"path": "", "message": "must be a JSON object"}
-        raise InvalidRequest("The body must be a JSON object.", errors=[problem])
+        raise InvalidRequest("The body must be a JSON object.", errors=[problem((), "must be a JSON object")])
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = [{"path": pointer(item["loc"]), "message": item["msg"]} for item in error.errors()[:MAX_REPORTED]]
-        first = problems[0]
-        message = f"The body is not a valid request: {first['path'] or '/'}: {first['message']}."
+        problems = problems_of(error.errors())
+        message = f"The body is not a valid request: {first_of(problems, ': ')}."
         raise InvalidRequest(message, errors=problems) from None
 
 

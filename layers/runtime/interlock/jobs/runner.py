@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.domain import job as jobs
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
@@ -21,7 +22,6 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.event_buffer import EventBuffer
-from interlock.jobs.service import ending_delta, starting_delta
 from interlock.jobs.uploads import Uploads
 from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import Clock, JobStore, StaleJob

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.domain import job as jobs
+from interlock.domain.counters import ending_delta
 from interlock.domain.errors import (
     AlreadyFinished,
-    ErrorCode,
-    ErrorInfo,
     InterlockError,
     NotFinished,
     NotFound,
@@ -22,7 +21,6 @@ from interlock.domain.events import NOTHING_YET, state_event
 from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
-from interlock.domain.metrics import MetricsDelta
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 
@@ -191,29 +189,6 @@ class JobService:
 
 def _of(job: Job, error: InterlockError) -> InterlockError:
     return error.of(plugin=job.plugin, tool=job.tool, job_id=job.job_id)
-
-
-def ending_delta(before: Job, after: Job) -> MetricsDelta:
-    """What the end of a job adds to the counters."""
-    return MetricsDelta(
-        plugin=after.plugin,
-        tool=after.tool,
-        in_flight=-1 if before.status in CLAIMED else 0,
-        at=after.updated_at,
-        status=after.status,
-        error=after.error.code if after.error else None,
-        elapsed_ms=after.execution_time_ms,
-        reason=_why_unavailable(after.error),
-    )
-
-
-def _why_unavailable(error: ErrorInfo | None) -> str | None:
-    return str(error.details["reason"]) if error and error.code is ErrorCode.PLUGIN_UNAVAILABLE else None
-
-
-def starting_delta(job: Job, now: datetime) -> MetricsDelta:
-    """What the start of a job adds to the counters."""
-    return MetricsDelta(plugin=job.plugin, tool=job.tool, in_flight=1, at=now)
 
 
 def _in_words(status: JobStatus) -> str:

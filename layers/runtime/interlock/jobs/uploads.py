@@ -7,8 +7,8 @@ from pathlib import Path
 
 from interlock.domain.errors import InvalidInput, ServiceUnavailable
 from interlock.domain.file_references import FileReference, file_names
+from interlock.domain.problems import MAX_PROBLEMS, first_of, problem
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, NotAnUpload, Upload
-from interlock.plugins.validation import pointer
 from interlock.ports import Clock, ObjectStore, PutRequest, StoredObject
 
 URL_LIFETIME = timedelta(minutes=15)
@@ -69,9 +69,9 @@ class Uploads:
         for upload_id, upload in uploads.items():
             if stop():
                 return
-            problem = _UNKNOWN if upload is None else self._fetched(tenant, upload, folder / names[upload_id], stop)
-            if problem is not None:
-                raise _invalid([(one, problem) for one in references if one.upload_id == upload_id])
+            wrong = _UNKNOWN if upload is None else self._fetched(tenant, upload, folder / names[upload_id], stop)
+            if wrong is not None:
+                raise _invalid([(one, wrong) for one in references if one.upload_id == upload_id])
 
     def _fetched(self, tenant: str, upload: Upload, path: Path, stop: Callable[[], bool]) -> str | None:
         try:
@@ -132,5 +132,5 @@ def _misfit(upload: Upload, found: StoredObject | None) -> str | None:
 
 
 def _invalid(problems: Sequence[tuple[FileReference, str]]) -> InvalidInput:
-    errors = [{"path": pointer(one.location), "message": message} for one, message in problems[:20]]
-    return InvalidInput(f"An uploaded file cannot be used: {errors[0]['path']} {errors[0]['message']}.", errors=errors)
+    errors = [problem(one.location, message) for one, message in problems][:MAX_PROBLEMS]
+    return InvalidInput(f"An uploaded file cannot be used: {first_of(errors)}.", errors=errors)

@@ -11,6 +11,7 @@ from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdi
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
+from interlock.domain.problems import Problem, first_of
 from interlock.plugins.audit import Finding
 from interlock.plugins.index import PluginIndex, broken_manifest
 from interlock.plugins.validation import SchemaValidator
@@ -73,11 +74,10 @@ class PluginRegistry:
         where = f"{manifest.name}.{tool.name}"
         problems = self._validator.problems(f"{where}.input", tool.input_schema, input)
         if problems:
-            first = f"{problems[0]['path'] or '/'} {problems[0]['message']}"
-            raise InvalidInput(f"The input does not fit the schema of {where}: {first}.", errors=problems)
+            raise InvalidInput(f"The input does not fit the schema of {where}: {first_of(problems)}.", errors=problems)
         return ToolCall(manifest, tool, input, self._validator.uploads(f"{where}.input", tool.input_schema, input))
 
-    def output_problems(self, call: ToolCall, result: Any) -> list[dict[str, str]]:
+    def output_problems(self, call: ToolCall, result: Any) -> list[Problem]:
         """What is wrong with a result by the tool's output schema."""
         return self._validator.problems(f"{call.plugin.name}.{call.tool.name}.output", call.tool.output_schema, result)
 

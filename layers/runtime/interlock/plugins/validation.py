@@ -9,8 +9,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError, ValidationError
 
 from interlock.domain.file_formats import FILE_FORMAT, check_file, decode_file
 from interlock.domain.file_references import FileReference, file_references, takes_uploads
-
-MAX_REPORTED = 20
+from interlock.domain.problems import MAX_PROBLEMS, Location, Problem, problem, shortened
 
 
 class SchemaValidator:
@@ -20,7 +19,7 @@ class SchemaValidator:
         self._compiled: dict[str, Draft202012Validator] = {}
         self._takes_uploads: dict[str, bool] = {}
 
-    def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
+    def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[Problem]:
         """`{"path": JSON Pointer, "message": text}` for each misfit, at most 20; empty when the value fits.
         `key` names the schema: one that was compiled under it before is used again."""
         if key not in self._compiled:
@@ -30,10 +29,10 @@ class SchemaValidator:
         try:
             return _problems(self._compiled[key], schema, value)
         except UnicodeEncodeError:
-            return [{"path": "", "message": "holds a lone surrogate, which is not Unicode text"}]
+            return [problem((), "holds a lone surrogate, which is not Unicode text")]
         except ValueError:
             # The validator goes 255 levels down.
-            return [{"path": "", "message": "is nested too deeply"}]
+            return [problem((), "is nested too deeply")]
 
     def uploads(self, key: str, schema: Mapping[str, Any], value: Any) -> tuple[FileReference, ...]:
         """The uploads that a value names which fits the schema. `key` names the schema, as above."""
@@ -42,50 +41,50 @@ class SchemaValidator:
         return file_references(schema, value) if self._takes_uploads[key] else ()
 
 
-def _problems(compiled: Draft202012Validator, schema: Mapping[str, Any], value: Any) -> list[dict[str, str]]:
+def _problems(compiled: Draft202012Validator, schema: Mapping[str, Any], value: Any) -> list[Problem]:
     if compiled.is_valid(value):
         return []
-    found: list[dict[str, str]] = []
+    found: list[Problem] = []
     for error in compiled.iter_errors(value):
         found.extend(_describe(error, schema))
-        if len(found) >= MAX_REPORTED:
+        if len(found) >= MAX_PROBLEMS:
             break
-    return found[:MAX_REPORTED]
+    return found[:MAX_PROBLEMS]
 
 
-def _describe(error: ValidationError, schema: Mapping[str, Any]) -> list[dict[str, str]]:
+def _describe(error: ValidationError, schema: Mapping[str, Any]) -> list[Problem]:
     """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
     reader looks."""
-    path = pointer(error.instance_path)
+    at = error.instance_path
     match error.kind:
         case ValidationErrorKind.Required(property=name):
-            return [{"path": path + pointer([name]), "message": "is required"}]
+            return [problem([*at, name], "is required")]
         case ValidationErrorKind.AdditionalProperties(unexpected=names):
-            return [{"path": path + pointer([name]), "message": "is not a field of this tool"} for name in names]
+            return [problem([*at, name], "is not a field of this tool") for name in names]
         case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
-            return [{"path": path, "message": _file_message(str(error.instance))}]
+            return [problem(at, _file_message(str(error.instance)))]
         case ValidationErrorKind.AnyOf(context=options) | ValidationErrorKind.OneOfNotValid(context=options):
             return _describe_options(error, options, schema)
         case _:
-            return [{"path": path, "message": _shortened(error.message)}]
+            return [problem(at, shortened(error.message))]
 
 
 def _describe_options(
     error: ValidationError, options: Sequence[Sequence[ValidationError]], schema: Mapping[str, Any]
-) -> list[dict[str, str]]:
+) -> list[Problem]:
     """Of several forms that a value may have, what is wrong by the one that is meant: the one whose type it has and,
     of several objects, the one whose tag."""
     typed = [option for option in options if not any(_is_of_another_type(one, error) for one in option)]
     if not typed:
-        return [{"path": pointer(error.instance_path), "message": _shortened(_other_types(error, options))}]
+        return [problem(error.instance_path, shortened(_other_types(error, options)))]
     tag = _tag(error, typed, schema) if len(typed) > 1 else None
     untagged = [_misses(tag, option, error) for option in typed]
     meant = [option for option, misses in zip(typed, untagged, strict=True) if not misses]
     if len(meant) == 1:
         return [item for one in meant[0] for item in _describe(one, schema)]
     if meant or tag is None:
-        return [{"path": pointer(error.instance_path), "message": _shortened(error.message)}]
-    return [_no_such_tag(pointer([*error.instance_path, tag]), [one for misses in untagged for one in misses])]
+        return [problem(error.instance_path, shortened(error.message))]
+    return [_no_such_tag([*error.instance_path, tag], [one for misses in untagged for one in misses])]
 
 
 def _is_of_another_type(one: ValidationError, whole: ValidationError) -> bool:
@@ -127,7 +126,7 @@ def _is_about_tag(one: ValidationError, at: Sequence[str | int]) -> bool:
             return False
 
 
-def _no_such_tag(path: str, misses: Sequence[ValidationError]) -> dict[str, str]:
+def _no_such_tag(at: Location, misses: Sequence[ValidationError]) -> Problem:
     words: list[Any] = []
     for one in misses:
         match one.kind:
@@ -136,13 +135,8 @@ def _no_such_tag(path: str, misses: Sequence[ValidationError]) -> dict[str, str]
             case ValidationErrorKind.Enum(options=several):
                 words.extend(several)
     if not words:
-        return {"path": path, "message": "is required"}
-    return {"path": path, "message": _shortened(f"is not one of {', '.join(map(json.dumps, words))}")}
-
-
-def pointer(parts: Sequence[str | int]) -> str:
-    """A JSON Pointer (RFC 6901). One that is very long, its names being the caller's, is cut in its middle."""
-    return _shortened("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts))
+        return problem(at, "is required")
+    return problem(at, shortened(f"is not one of {', '.join(map(json.dumps, words))}"))
 
 
 def _file_message(text: str) -> str:
@@ -151,8 +145,3 @@ def _file_message(text: str) -> str:
     except ValueError as error:
         return str(error)
     return "is not a file"
-
-
-def _shortened(text: str) -> str:
-    """A message quotes the value; an image's base64 has no place in an error."""
-    return text if len(text) <= 300 else f"{text[:140]} ... {text[-140:]}"

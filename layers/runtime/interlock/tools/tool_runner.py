@@ -253,7 +253,7 @@ def _output_too_large(call: ToolCall, size_bytes: int) -> Outcome:
     return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=MAX_RESULT_BYTES)
 
 
-def _misfit(call: ToolCall, problems: list[dict[str, str]]) -> Outcome:
+def _misfit(call: ToolCall, problems: Sequence[Mapping[str, object]]) -> Outcome:
     message = f"The result of {call.plugin.name}.{call.tool.name} does not fit its output schema."
     return Outcome.failed(ErrorCode.INVALID_OUTPUT, message, errors=problems)
 
