@@ -75,7 +75,7 @@ def test_a_server_on_this_machine_needs_no_certificate(issuer: str) -> None:
     "issuer", ["http://example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "http://["]
 )
 def test_any_other_does(issuer: str) -> None:
-    with pytest.raises(UsageError, match=r"must be an https URL, or nothing$"):
+    with pytest.raises(UsageError, match=r"must be an https URL, or empty$"):
         check({"OidcIssuer": issuer}, OWN)
 
 
