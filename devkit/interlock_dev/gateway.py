@@ -15,7 +15,7 @@ import logging
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +29,7 @@ from werkzeug.exceptions import HTTPException
 from interlock_dev.environments import Invocation
 from interlock_dev.functions import Invoker
 from interlock_dev.gateway_responses import GatewayError, GatewayResponses, substitute
-from interlock_dev.http_server import REFUSAL, WholeBody
+from interlock_dev.http_server import HEADERS, REFUSAL, WholeBody
 from interlock_dev.pool import RequestTooLarge, Throttled
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,11 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         self._app.register_error_handler(HTTPException, self._no_route)
         self._app.register_error_handler(Exception, self._own_failure)
 
+    def _generate_lambda_event(self, flask_request: Any, route: Any, method: str, endpoint: str) -> dict[str, Any]:
+        event: dict[str, Any] = super()._generate_lambda_event(flask_request, route, method, endpoint)
+        _separate_repeated_headers(event, flask_request.environ.get(HEADERS, []))
+        return event
+
     def _request_handler(self, **_: str) -> Response:
         route = self._get_current_route(request)
         event = self._generate_lambda_event(request, route, *self.get_request_methods_endpoints(request))
@@ -122,7 +127,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         # An encoded slash or line end is part of a name, and no name that we know has one. Here the one would be read
         # as a slash, and the other as the end of what a policy allows.
         path = request.environ.get("RAW_URI", "").partition("?")[0].lower()
-        if any(odd in path for odd in ("%2f", "%0a", "%0d")):
+        if path.startswith("//") or any(odd in path for odd in ("%2f", "%0a", "%0d")):
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
 
     def _authorize(self, route: Any, event: dict[str, Any]) -> None:
@@ -200,6 +205,16 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
             full = {**context, "status": response.status_code, "responseLatency": latency_ms}
             sys.stderr.write(substitute(self._access_log, full, missing="-") + "\n")
         return response
+
+
+def _separate_repeated_headers(event: dict[str, Any], sent: Iterable[tuple[str, str]]) -> None:
+    """Give a repeated header as API Gateway does: all values in `multiValueHeaders`, the last one in `headers`."""
+    values: dict[str, list[str]] = {}
+    for name, value in sent:
+        values.setdefault(name.lower(), []).append(value)
+    for name in event["multiValueHeaders"]:
+        if len(several := values.get(name.lower(), [])) > 1:
+            event["headers"][name], event["multiValueHeaders"][name] = several[-1], several
 
 
 def _authorizer_context(context: Mapping[str, Any]) -> dict[str, str]:

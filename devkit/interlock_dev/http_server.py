@@ -1,6 +1,7 @@
 """HTTP over a listening socket, for the gateway and for AWS behind it."""
 
 import io
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +17,12 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 
 REFUSAL = "interlock.refusal"
 """Where `WholeBody` leaves why it refuses a request: a `GatewayError`, or None."""
+
+HEADERS = "interlock.headers"
+"""Where `GatewayHandler` stores the request's headers as name and value pairs: WSGI joins repeated ones."""
+
+_LENGTH = re.compile("0*([0-9]{1,15})")
+_DIGITS = re.compile("[0-9]+")
 
 _POLL_S = 0.05
 """How soon a server sees that it is to stop."""
@@ -37,6 +44,13 @@ _UNREADABLE = {414: ("URI_TOO_LONG", "URI Too Long"), 431: ("HEADERS_TOO_LARGE",
 
 class GatewayHandler(QuietHandler):
     """Lets the gateway answer what cannot be read as a request, too."""
+
+    def make_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().make_environ()
+        environ[HEADERS] = list(self.headers.items())
+        # `http.server` reduces slashes at the start to one. The gateway has to see the path that was sent.
+        environ["RAW_URI"] = self.requestline.split()[1]
+        return environ
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         kind, text = _UNREADABLE.get(code, ("BAD_REQUEST_LINE", "Bad Request"))
@@ -94,18 +108,25 @@ class WholeBody:
         return self._app(environ, start_response)
 
 
+def content_length(environ: Mapping[str, Any]) -> int | None:
+    """Return the announced length of the body, or None when it is not a number of at most 15 digits."""
+    length = _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0")
+    return int(length[1]) if length else None
+
+
 def _read(environ: Mapping[str, Any]) -> bytes:
     """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
-    stream, announced = environ["wsgi.input"], environ.get("CONTENT_LENGTH") or "0"
+    stream, announced = environ["wsgi.input"], content_length(environ)
     if environ.get("wsgi.input_terminated"):
         try:
             body: bytes = stream.read(MAX_BODY_BYTES + 1)
         except OSError as error:
             raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
-    elif announced.isdecimal():
-        body = stream.read(int(announced)) if int(announced) <= MAX_BODY_BYTES else b""
-    else:
+        announced = len(body)
+    elif announced is not None:
+        body = stream.read(announced) if announced <= MAX_BODY_BYTES else b""
+    elif not _DIGITS.fullmatch(environ["CONTENT_LENGTH"]):
         raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
-    if max(len(body), int(announced)) > MAX_BODY_BYTES:
+    if announced is None or announced > MAX_BODY_BYTES:
         raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
     return body

@@ -137,6 +137,9 @@ def with_key(real: Running, line: bytes, *headers: bytes, body: bytes = b"") -> 
     ("target", "status"),
     [
         (b"/v1//jobs", 404),
+        (b"//v1/jobs", 404),
+        (b"///v1/jobs?limit=1", 404),
+        (b"//localhost/v1/jobs", 404),
         (b"/v1%2Fjobs", 404),
         (b"/v1/jobs/a%2Fb", 404),
         (b"/v1/jobs/%2e%2e/plugins", 404),
@@ -177,6 +180,8 @@ BODY = b'{"plugin": "nobody", "input": {}}'
         ((b"Content-Length: -1",), b"", (400, "invalid_request")),
         ((b"Content-Length: many",), b"", (400, "invalid_request")),
         ((b"Content-Length: 99999999999999999999",), b"", (413, "payload_too_large")),
+        ((b"Content-Length: " + b"9" * 5_000,), b"", (413, "payload_too_large")),
+        ((b"Content-Length: " + b"0" * 5_000 + b"%d" % len(BODY),), BODY, (400, "unknown_plugin")),
         ((b"X-Long: " + b"a" * 70_000, b"Content-Length: 0"), b"", (431, "invalid_request")),
         (tuple(b"X-%d: 1" % number for number in range(200)), b"", (431, "invalid_request")),
     ],
@@ -188,6 +193,8 @@ BODY = b'{"plugin": "nobody", "input": {}}'
         "-1",
         "no number",
         "no end",
+        "5,000 digits",
+        "5,000 zeros",
         "long header",
         "many headers",
     ],
@@ -206,3 +213,19 @@ def test_a_line_that_is_no_request(real: Running, line: bytes) -> None:
     status, content_type, answer = sent(real, with_key(real, line))
     assert (status, answer["error"]["code"], content_type) == (400, "invalid_request", "application/json")
     assert requests.get(real.client.url + "/v1/health", timeout=30).status_code == 200
+
+
+def test_a_repeated_idempotency_key_is_refused(real: Running) -> None:
+    headers = (b"Content-Length: %d" % len(BODY), b"Idempotency-Key: one", b"idempotency-key: two")
+    status, _, answer = sent(real, with_key(real, b"POST /v1/execute HTTP/1.1", *headers, body=BODY))
+    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+    assert "Idempotency-Key" in answer["error"]["message"]
+
+
+def test_repeated_prefer_headers_are_one_list(real: Running) -> None:
+    """RFC 7240, section 2: several `Prefer` headers are one."""
+    body = json.dumps({"plugin": "image", "input": {"image": ""}, "timeout_s": 1}).encode()
+    headers = (b"Content-Length: %d" % len(body), b"Prefer: respond-async", b"Prefer: wait=99")
+    status, _, answer = sent(real, with_key(real, b"POST /v1/execute HTTP/1.1", *headers, body=body))
+    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+    assert "wait=99" in answer["error"]["message"]

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client
 
 from interlock_dev.environments import Invocation, failure
-from interlock_dev.http_server import MAX_BODY_BYTES
+from interlock_dev.http_server import HEADERS, MAX_BODY_BYTES
 from interlock_dev.pool import RequestTooLarge, Throttled
 from tests.unit.devkit.conftest import Serve, policy
 
@@ -216,6 +216,16 @@ def test_headers_pass_as_they_are_the_tenants_included(serve: Serve) -> None:
     event = functions.events[0][1]
     assert event["headers"]["X-Amz-Tenant-Id"] == "acme"
     assert event["multiValueHeaders"]["X-Amz-Tenant-Id"] == ["acme"]
+
+
+def test_repeated_headers_are_separate_values_and_the_last_one_counts(serve: Serve) -> None:
+    client, functions = serve()
+    sent = [("Idempotency-Key", "one"), ("idempotency-key", "two"), ("X-Once", "a,b")]
+    client.get("/v1/open", headers=sent, environ_overrides={HEADERS: sent})
+    event = functions.events[0][1]
+    assert event["multiValueHeaders"]["Idempotency-Key"] == ["one", "two"]
+    assert event["headers"]["Idempotency-Key"] == "two"
+    assert event["multiValueHeaders"]["X-Once"] == ["a,b"]
 
 
 def test_the_event_has_path_query_and_parameters(serve: Serve) -> None:
