@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from interlock.sandbox.processes import hide_memory
 from interlock_dev.errors import UsageError
 from interlock_dev.host import forget_aws_settings, listen, run_folder
 from interlock_dev.plugins import IndexBuild, Watch, check_path
@@ -30,6 +31,7 @@ def run(arguments: Namespace) -> int:
     """Serves until Ctrl-C or SIGTERM. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
+    hide_memory()
     if arguments.built and arguments.in_process:
         raise UsageError("--built shows what the layers lack, which --in-process cannot: choose one of them")
     # Standard output is for the line that says "ready"; functions in this process print, too.
@@ -77,7 +79,7 @@ def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: context
     )
     stack = Stack(template, options, folder, index)
     cleanup.callback(stack.close)
-    put_api_key(stack.aws.url, stack.table, arguments.api_key)
+    put_api_key(stack.aws.url, stack.owner, stack.table, arguments.api_key)
     gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
     cleanup.callback(gateway.close)
     front = HttpServer(with_docs(gateway.wsgi), listener, handler=GatewayHandler)
@@ -101,6 +103,8 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextI
     running = RunningStack(
         url=url,
         aws_endpoint_url=stack.aws.url,
+        aws_access_key_id=stack.owner.id,
+        aws_secret_access_key=stack.owner.secret,
         api_key=api_key,
         table=stack.table,
         bucket=stack.bucket,

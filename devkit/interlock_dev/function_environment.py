@@ -12,14 +12,12 @@ from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
+from interlock_dev.access_keys import AccessKey
 from interlock_dev.environments import Launch
 from interlock_dev.template import ACCOUNT, REGION, Function
 
 _RUNTIME_DISTRIBUTIONS = ("awslambdaric", "simplejson", "snapshot-restore-py")
 """What AWS's managed runtime has to serve a handler. It has boto3, too, which our layer brings itself."""
-
-SECRET_KEY = "local"  # noqa: S105 - opens nothing
-"""That of every access key of the local stack."""
 
 
 class SourceRuntime:
@@ -65,8 +63,9 @@ def _copy_runtime_client(folder: Path) -> None:
                 shutil.copy2(source, folder / top)
 
 
-def launch(function: Function, runtime: Runtime, overrides: Mapping[str, str]) -> Launch:
-    """How the function's processes are started. `overrides` are variables that the local stack sets."""
+def launch(function: Function, runtime: Runtime, key: AccessKey, overrides: Mapping[str, str]) -> Launch:
+    """Describe how the function's processes are started. `key` signs the function's calls to AWS; `overrides` are
+    variables that the local stack sets."""
     return Launch(
         name=function.name,
         handler=function.handler,
@@ -74,7 +73,7 @@ def launch(function: Function, runtime: Runtime, overrides: Mapping[str, str]) -
         task_root=function.task_root,
         timeout_s=function.timeout_s,
         variables={
-            **_lambda_variables(function),
+            **_lambda_variables(function, key),
             **function.variables,
             **runtime.variables,
             "PYTHONPATH": ":".join(map(str, runtime.path(function))),
@@ -83,9 +82,9 @@ def launch(function: Function, runtime: Runtime, overrides: Mapping[str, str]) -
     )
 
 
-def _lambda_variables(function: Function) -> dict[str, str]:
-    """What Lambda sets (Lambda developer guide, "Defined runtime environment variables"), credentials without worth
-    included. Nothing of the developer's own environment is passed on."""
+def _lambda_variables(function: Function, key: AccessKey) -> dict[str, str]:
+    """What Lambda sets (Lambda developer guide, "Defined runtime environment variables"), credentials of the local
+    stack included. Nothing of the developer's own environment is passed on."""
     variables = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",
@@ -94,9 +93,8 @@ def _lambda_variables(function: Function) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCOUNT_ID": ACCOUNT,
-        # By which the stack knows whose role a call is made under.
-        "AWS_ACCESS_KEY_ID": function.name,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_SESSION_TOKEN": "local",
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",

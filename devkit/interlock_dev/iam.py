@@ -6,24 +6,19 @@ other statement is refused at the start, so that none is taken for more, or less
 """
 
 import io
-import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
-from xml.sax.saxutils import escape
 
+from interlock_dev.aws_errors import refuse
 from interlock_dev.errors import UsageError
 from interlock_dev.http_server import Wsgi
 from interlock_dev.iam_calls import Need, needs
-
-OWNER = "local"
-"""The access key of all but the functions: the devkit's own calls, the workflow's, and yours. It may do everything."""
+from interlock_dev.signatures import PRINCIPAL
 
 _LEADING_KEYS = {"ForAllValues:StringLike": "dynamodb:LeadingKeys"}
-_CREDENTIAL = re.compile(r"(?:Credential=|X-Amz-Credential=)([^/%&,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +66,14 @@ def _listed(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class Iam:
-    """WSGI middleware in front of AWS. `policies`: by function, which signs with its name as access key."""
+    """WSGI middleware behind `Signatures`. `policies` are those of the functions, by name; others may do everything."""
 
     def __init__(self, app: Wsgi, policies: Mapping[str, Sequence[Statement]]) -> None:
         self._app = app
         self._policies = policies
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        function = _caller(environ)
+        function = environ[PRINCIPAL]
         if function not in self._policies:
             return self._app(environ, start_response)
         body = b""
@@ -89,12 +84,6 @@ class Iam:
             if not any(statement.allows(need) for statement in self._policies[function]):
                 return _refuse(function, need, environ, start_response)
         return self._app(environ, start_response)
-
-
-def _caller(environ: Mapping[str, Any]) -> str:
-    """The access key that a request is signed with, by its header or, presigned, by its query."""
-    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION") or environ.get("QUERY_STRING", ""))
-    return found[1] if found else ""
 
 
 def _needs(environ: Mapping[str, Any], body: bytes) -> list[Need]:
@@ -115,12 +104,4 @@ def _refuse(
     on = f"{need.resource} {sorted(need.leading_keys)}" if need.leading_keys else need.resource
     message = f"User: {function} is not authorized to perform: {need.action} on resource: {on}"
     sys.stderr.write(f"interlock: {message}. Its Policies in the template say what it may do\n")
-    if "HTTP_X_AMZ_TARGET" in environ:
-        status, media_type = "400 Bad Request", "application/x-amz-json-1.0"
-        text = json.dumps({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": message})
-    else:
-        status, media_type = "403 Forbidden", "application/xml"
-        text = f"<Error><Code>AccessDenied</Code><Message>{escape(message)}</Message></Error>"
-    answer = text.encode()
-    start_response(status, [("Content-Type", media_type), ("Content-Length", str(len(answer)))])
-    return [answer]
+    return refuse(environ, start_response, "AccessDeniedException", message)

@@ -16,6 +16,8 @@ from interlock_dev.template import ACCOUNT, REGION
 
 type Json = Mapping[str, Any]
 
+_INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -35,6 +37,9 @@ def needs(method: str, path: str, query: str, target: str, body: bytes) -> list[
         named: dict[str, str] = json.loads(body)
         arn = named.get("executionArn") or named.get("stateMachineArn") or "*"
         return [Need(f"states:{operation}", arn)]
+    if invoked := _INVOKE.match(path):
+        function = unquote(invoked[1]).rpartition(":function:")[2].partition(":")[0]
+        return [Need("lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")]
     return [_of_s3(method, unquote(path), parse_qs(query, keep_blank_values=True))]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interlock.sandbox.processes import hide_memory
 from interlock_dev.errors import UsageError
 from interlock_dev.host import forget_aws_settings, run_folder
 from interlock_dev.plugins import IndexBuild
@@ -27,6 +28,7 @@ def run(arguments: Namespace) -> int:
     """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
+    hide_memory()
     event = _event(arguments.event)
     out, sys.stdout = sys.stdout, sys.stderr
     invocation: Invocation | None = None
@@ -68,7 +70,9 @@ def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> tuple[Fun
         return stack.set, stack.functions
     functions = FunctionSet(template, options, folder)
     started = functions.start(
-        aws_endpoint_url=running.aws_endpoint_url, plugin_index=_index_of(running, functions, arguments.built)
+        aws_endpoint_url=running.aws_endpoint_url,
+        owner=running.access_key,
+        plugin_index=_index_of(running, functions, arguments.built),
     )
     cleanup.callback(started.close)
     return functions, started

@@ -48,7 +48,7 @@ def _local() -> DynamoKeys:
     running = Project.find(Path.cwd()).running()
     if running is None:
         raise UsageError("no local stack runs: start one with `interlock dev`, or name a deployed one with --stack")
-    session = boto3.session.Session("local", "local", region_name="us-east-1")
+    session = boto3.session.Session(running.access_key.id, running.access_key.secret, region_name="us-east-1")
     client = session.client("dynamodb", endpoint_url=running.aws_endpoint_url, config=_CONFIG.merge(Config(proxies={})))
     return DynamoKeys(client, running.table)
 

@@ -1,4 +1,5 @@
-"""AWS on a loopback port: moto's server for DynamoDB, S3 and Step Functions, with Lambda's Invoke in front of it.
+"""AWS on a loopback port: moto's server for DynamoDB, S3 and Step Functions, with Lambda's Invoke, IAM and the
+verification of signatures in front of it.
 
 moto's DynamoDB is not safe for threads (lost updates, two winners of one condition), nor is the start of an execution
 (two of one name): each of the two services answers one request at a time. What a function asks of them is held to its
@@ -16,13 +17,13 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from interlock_dev import step_functions
-from interlock_dev.function_environment import SECRET_KEY
+from interlock_dev.access_keys import OWNER, AccessKey
 from interlock_dev.functions import Invoker
 from interlock_dev.http_server import HttpServer, QuietHandler, Wsgi
-from interlock_dev.iam import OWNER, Iam, Statement
+from interlock_dev.iam import Iam, Statement
 from interlock_dev.lambda_api import LambdaApi
 from interlock_dev.moto_tables import narrowed
-from interlock_dev.presigned import PresignedUrls
+from interlock_dev.signatures import Signatures
 
 _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 
@@ -31,18 +32,24 @@ class LocalAws:
     """The server. `listener` is a bound loopback socket: requests wait in it until `start`."""
 
     def __init__(
-        self, listener: socket.socket, functions: Invoker, policies: Mapping[str, Sequence[Statement]]
+        self,
+        listener: socket.socket,
+        functions: Invoker,
+        policies: Mapping[str, Sequence[Statement]],
+        owner: AccessKey,
     ) -> None:
+        """`policies` are those of the functions, by name. `owner` may do everything."""
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         # moto's workflows call back to http://localhost:$MOTO_PORT, and run at all only when told to.
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
-        aws = Iam(OneAtATime(DomainDispatcherApplication(create_backend_app)), policies)
-        moto = PresignedUrls(aws, dict.fromkeys((OWNER, *policies), SECRET_KEY))
+        step_functions.sign_calls(owner)
+        moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.lambda_api = LambdaApi(moto, functions)
-        self._server = HttpServer(self.lambda_api, listener, handler=_MotoHandler)
+        keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}
+        self._server = HttpServer(Signatures(Iam(self.lambda_api, policies), keys), listener, handler=_MotoHandler)
 
     def start(self) -> None:
         self._server.start()

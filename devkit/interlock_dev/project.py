@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from interlock_dev.access_keys import AccessKey
 from interlock_dev.errors import UsageError
 
 _CONNECT_S = 1.0
@@ -22,12 +23,19 @@ class RunningStack:
 
     url: str
     aws_endpoint_url: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
     api_key: str
     table: str
     bucket: str
     workflow_arn: str
     plugin_index: str
     pid: int
+
+    @property
+    def access_key(self) -> AccessKey:
+        """The key that may do everything on the stack's AWS."""
+        return AccessKey(self.aws_access_key_id, self.aws_secret_access_key)
 
 
 class Project:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interlock_dev.access_keys import AccessKey
 from interlock_dev.environments import EmulatorEnvironment, InitFailed, emulator_runs_here
 from interlock_dev.errors import UsageError
 from interlock_dev.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
 from interlock_dev.functions import ENVIRONMENTS_PER_FUNCTION, Functions
 from interlock_dev.host import listen
-from interlock_dev.iam import OWNER, Statement, statements
+from interlock_dev.iam import Statement, statements
 from interlock_dev.in_process import NOT_ENFORCED, InProcess
 from interlock_dev.plugins import IndexBuild, built_index
 from interlock_dev.template import AwsType, Resource, Template
@@ -53,8 +54,8 @@ class FunctionSet:
             found[route.function_name] = ("httpMethod", "path")
         return found
 
-    def start(self, *, aws_endpoint_url: str, plugin_index: Path) -> Functions:
-        """The functions on that endpoint and that index."""
+    def start(self, *, aws_endpoint_url: str, owner: AccessKey, plugin_index: Path) -> Functions:
+        """Start the functions on that endpoint and that index. Their access keys are derived from the owner's."""
         overrides = {
             "AWS_ENDPOINT_URL": aws_endpoint_url,
             "INTERLOCK_PLUGIN_INDEX": str(plugin_index),
@@ -62,10 +63,11 @@ class FunctionSet:
             "INTERLOCK_KEY_CACHE_S": "0",
         }
         in_process = self._options.in_process or not emulator_runs_here()
-        if in_process:
-            # One process, and one environment for all.
-            overrides["AWS_ACCESS_KEY_ID"] = OWNER
-        launches = {name: launch(function, self.runtime, overrides) for name, function in self._found.items()}
+        # Functions that share this process share its environment, and so one key.
+        keys = {name: owner if in_process else owner.of_function(name) for name in self._found}
+        launches = {
+            name: launch(function, self.runtime, keys[name], overrides) for name, function in self._found.items()
+        }
         if in_process:
             sys.stderr.write(f"{NOT_ENFORCED}\n")
             return Functions(launches, InProcess(self.behind_the_api).create, limit=1)
@@ -120,7 +122,8 @@ class Stack:
         self.plugin_index = self.set.index(index)
         listener = self._cleanup.enter_context(listen(0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.functions = self.set.start(aws_endpoint_url=url, plugin_index=self.plugin_index)
+        self.owner = AccessKey.create()
+        self.functions = self.set.start(aws_endpoint_url=url, owner=self.owner, plugin_index=self.plugin_index)
         self._cleanup.callback(self.functions.close)
         if warm:
             # They start in processes of their own while this one imports moto.
@@ -129,10 +132,10 @@ class Stack:
         from interlock_dev.local_aws import LocalAws  # noqa: PLC0415
         from interlock_dev.resources import create_resources  # noqa: PLC0415
 
-        self.aws = LocalAws(listener, self.functions, self.set.policies())
+        self.aws = LocalAws(listener, self.functions, self.set.policies(), self.owner)
         self.aws.start()
         self._cleanup.callback(self.aws.close)
-        create_resources(self.set.template, self.aws.url)
+        create_resources(self.set.template, self.aws.url, self.owner)
 
     def wait_until_warm(self) -> None:
         """Returns when every function behind the API has an environment. Those that no request waits for are started

@@ -9,13 +9,16 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 from moto.stepfunctions.parser.api import ExecutionStatus
-from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
+from interlock_dev.access_keys import AccessKey
 from interlock_dev.template import ACCOUNT, REGION
 
 _SETTLE_S = 5.0
@@ -28,10 +31,20 @@ class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has 
         return
 
 
+def sign_calls(key: AccessKey) -> None:
+    """Let the interpreter sign its calls with this key: moto gives it one that no account has."""
+
+    def client(**options: Any) -> Any:
+        credentials = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+        return boto3.client(**(options | credentials))
+
+    boto_client.boto3 = SimpleNamespace(client=client)
+
+
 def warm_up() -> None:
     """Makes a first client, as the interpreter makes one for each task: boto3's default session, which they share, is
     not safe to be used for the first time by several threads."""
-    boto_client_for(REGION, "lambda")
+    boto_client.boto_client_for(REGION, "lambda")
 
 
 def abort(request: bytes) -> None:

@@ -60,7 +60,7 @@ class Hand:
         assert stack is not None
         client = boto3.client(
             "stepfunctions", endpoint_url=stack.aws_endpoint_url, region_name="us-east-1",
-            aws_access_key_id="local", aws_secret_access_key="local",
+            aws_access_key_id=stack.access_key.id, aws_secret_access_key=stack.access_key.secret,
         )  # fmt: skip
         arn = stack.workflow_arn.replace(":stateMachine:", ":execution:")
         return client.describe_execution(executionArn=f"{arn}:{job_id}")["status"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from tests.stack.stacks import Running
@@ -17,13 +18,13 @@ pytestmark = pytest.mark.xdist_group("stack")
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-Workflow"
 
 
-def aws(stack: Running, service: str) -> Any:
+def aws(stack: Running, service: str, key: str = "", secret: str = "") -> Any:
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=stack.published["aws_endpoint_url"],
         region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id=key or stack.published["aws_access_key_id"],
+        aws_secret_access_key=secret or stack.published["aws_secret_access_key"],
         config=Config(retries={"total_max_attempts": 1}),
     )
 
@@ -76,16 +77,53 @@ def test_a_function_may_do_what_its_policies_allow_and_nothing_else(probes: Runn
     assert "ProbeFunction is not authorized to perform: dynamodb:GetItem" in probes.log.read_text()
 
 
+CALLS = {
+    "dynamodb": lambda client: client.list_tables(),
+    "lambda": lambda client: client.invoke(FunctionName="ProbeFunction"),
+    "s3": lambda client: client.list_buckets(),
+    "stepfunctions": lambda client: client.list_state_machines(),
+}
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_unknown_access_keys_and_wrong_signatures_are_refused(probes: Running, service: str) -> None:
+    codes = {"s3": ("InvalidAccessKeyId", "SignatureDoesNotMatch")}
+    unknown, wrong = codes.get(service, ("UnrecognizedClientException", "InvalidSignatureException"))
+    CALLS[service](aws(probes, service))
+    for key in ("local", "test", "ProbeFunction", "ak"):
+        with pytest.raises(ClientError) as refused:
+            CALLS[service](aws(probes, service, key, key))
+        assert refused.value.response["Error"]["Code"] == unknown
+    with pytest.raises(ClientError) as refused:
+        CALLS[service](aws(probes, service, secret="guessed"))
+    assert refused.value.response["Error"]["Code"] == wrong
+
+
+@pytest.mark.parametrize("path", ["/", "/bucket/key", "/moto-api/data.json", "/2015-03-31/functions/x/invocations"])
+def test_unsigned_requests_to_aws_are_refused(probes: Running, path: str) -> None:
+    url = probes.published["aws_endpoint_url"]
+    assert requests.post(url + path, data=b"{}", timeout=30).status_code == 403
+
+
+def test_a_function_signs_with_a_key_of_its_own(probes: Running) -> None:
+    variables = probe(probes, "environment")["variables"]
+    key, secret = variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
+    assert key != probes.published["aws_access_key_id"]
+    with pytest.raises(ClientError) as refused:
+        aws(probes, "lambda", key, secret).invoke(FunctionName="ProbeFunction")
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
 def test_an_environment_serves_one_request_at_a_time(probes: Running) -> None:
-    with ThreadPoolExecutor(4) as requests:
-        answers = list(requests.map(lambda _: probe(probes, "sleep", seconds=1.5), range(4)))
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda _: probe(probes, "sleep", seconds=1.5), range(4)))
     # Four that take 1.5 s each of a function that may take 2 s: none has waited behind another.
     assert len({answer["pid"] for answer in answers}) > 1
 
 
 def test_forty_requests_at_once_are_all_answered(probes: Running) -> None:
-    with ThreadPoolExecutor(40) as requests:
-        answers = list(requests.map(lambda _: probes.client.call("POST", "/probe/pid", {}).status, range(40)))
+    with ThreadPoolExecutor(40) as callers:
+        answers = list(callers.map(lambda _: probes.client.call("POST", "/probe/pid", {}).status, range(40)))
     assert answers == [200] * 40
 
 
@@ -160,8 +198,8 @@ def test_a_stopped_execution_is_aborted_at_once_and_runs_nothing_more(probes: Ru
 
 
 def test_an_execution_of_a_name_runs_once_however_often_it_is_started(probes: Running, tmp_path: Path) -> None:
-    with ThreadPoolExecutor(8) as requests:
-        arns = list(requests.map(lambda _: start(probes, "once", tmp_path / "second"), range(8)))
+    with ThreadPoolExecutor(8) as callers:
+        arns = list(callers.map(lambda _: start(probes, "once", tmp_path / "second"), range(8)))
     assert len(set(arns)) == 1
     listed = aws(probes, "stepfunctions").list_executions(stateMachineArn=MACHINE)["executions"]
     assert [one["name"] for one in listed].count("once") == 1
@@ -178,7 +216,7 @@ def test_conditional_writes_have_one_winner(probes: Running) -> None:
             ExpressionAttributeValues={":one": {"N": "1"}},
         )
 
-    with ThreadPoolExecutor(8) as requests:
-        list(requests.map(add, range(200)))
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(add, range(200)))
     key = {"pk": {"S": "counter"}, "sk": {"S": "counter"}}
     assert clients[0].get_item(TableName=table, Key=key)["Item"]["n"] == {"N": "200"}

@@ -84,6 +84,18 @@ def test_only_the_developer_can_read_the_key(real: Running) -> None:
     assert (real.project / ".interlock" / "dev.json").stat().st_mode & 0o077 == 0
 
 
+def test_processes_of_the_same_user_cannot_read_the_stacks_memory(tmp_path: Path) -> None:
+    without_ptrace = str(Path(__file__).with_name("without_ptrace.py"))
+    project = link_project(tmp_path)
+    program = (without_ptrace, "-m", "interlock_dev.cli")
+    with local_stack(project, tmp_path / "stack.log", program=program) as (_, stack):
+        look = f"open('/proc/{stack.pid}/environ').read()"
+        looked = subprocess.run(
+            [sys.executable, without_ptrace, "-c", look], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert "PermissionError" in looked.stderr
+
+
 def test_a_busy_port_is_told_in_one_line(real_project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from tests.execution.conftest import PLUGINS
-from tests.integration import clients, openid_provider
+from tests.integration import openid_provider
 from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
 from tests.stack.stacks import link_project
 
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock_dev.local_client import Client, local_stack
+from interlock_dev.project import Project
 
 type Keys = Callable[..., Any]
 type ClientOf = Callable[..., Client]
@@ -52,8 +54,11 @@ def keys(access_project: Path, access_stack: Client) -> Keys:
 def table_keys(access_project: Path, access_stack: Client) -> DynamoKeys:
     """The keys in that stack's table."""
     assert access_stack
-    running = json.loads((access_project / ".interlock" / "dev.json").read_text())
-    return DynamoKeys(clients.dynamodb(running["aws_endpoint_url"]), running["table"])
+    running = Project(access_project).running()
+    assert running is not None
+    key = running.access_key
+    session = boto3.session.Session(key.id, key.secret, region_name="us-east-1")
+    return DynamoKeys(session.client("dynamodb", endpoint_url=running.aws_endpoint_url), running.table)
 
 
 @pytest.fixture(scope="session")

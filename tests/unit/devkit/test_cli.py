@@ -121,7 +121,7 @@ def test_help_imports_nothing_that_takes_long() -> None:
 
 def running(port: int, pid: int) -> RunningStack:
     url = f"http://127.0.0.1:{port}"
-    return RunningStack("http://127.0.0.1:3000", url, "key", "table", "bucket", "arn", "index", pid)
+    return RunningStack("http://127.0.0.1:3000", url, "id", "secret", "key", "table", "bucket", "arn", "index", pid)
 
 
 def test_a_stack_is_found_while_it_answers(project: Path) -> None:

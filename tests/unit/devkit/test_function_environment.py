@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 import interlock
+from interlock_dev.access_keys import AccessKey
 from interlock_dev.function_environment import BuiltRuntime, SourceRuntime, launch
 from interlock_dev.template import Function
+
+KEY = AccessKey("id", "a secret")
 
 
 @pytest.fixture
@@ -33,19 +36,19 @@ def test_nothing_of_the_developers_environment_is_passed_on(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "worth something")
     monkeypatch.setenv("INTERLOCK_TABLE", "production")
     monkeypatch.setenv("GITHUB_TOKEN", "worth something")
-    variables = launch(function, SourceRuntime(), {}).variables
+    variables = launch(function, SourceRuntime(), KEY, {}).variables
     assert "worth something" not in variables.values()
     assert variables["INTERLOCK_TABLE"] == "of the template"
     assert not {"GITHUB_TOKEN", "HOME", "USER", "VIRTUAL_ENV"} & variables.keys()
 
 
 def test_what_the_local_stack_sets_goes_before_the_template(function: Function) -> None:
-    variables = launch(function, SourceRuntime(), {"AWS_ENDPOINT_URL": "local"}).variables
+    variables = launch(function, SourceRuntime(), KEY, {"AWS_ENDPOINT_URL": "local"}).variables
     assert variables["AWS_ENDPOINT_URL"] == "local"
 
 
 def test_lambdas_own_variables_are_there(function: Function) -> None:
-    variables = launch(function, SourceRuntime(), {}).variables
+    variables = launch(function, SourceRuntime(), KEY, {}).variables
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "WorkFunction"
     assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
     assert variables["AWS_LAMBDA_FUNCTION_TIMEOUT"] == "7"
@@ -57,7 +60,7 @@ def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
     function: Function, tmp_path: Path
 ) -> None:
     runtime = BuiltRuntime(tmp_path / "client")
-    started = launch(function, runtime, {})
+    started = launch(function, runtime, KEY, {})
     expected = [tmp_path / folder for folder in ("work", "second/python", "first/python", "client")]
     assert started.variables["PYTHONPATH"].split(":") == [str(folder) for folder in expected]
     program = "import sys, awslambdaric, simplejson; print(*sys.path, sep=chr(10))"
@@ -73,4 +76,4 @@ def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
 
 
 def test_from_source_it_has_the_development_environment(function: Function) -> None:
-    assert launch(function, SourceRuntime(), {}).interpreter[0] == sys.executable
+    assert launch(function, SourceRuntime(), KEY, {}).interpreter[0] == sys.executable

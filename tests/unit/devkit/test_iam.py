@@ -4,12 +4,15 @@ import io
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from interlock_dev.access_keys import OWNER
 from interlock_dev.errors import UsageError
 from interlock_dev.iam import Iam, Statement, statements
 from interlock_dev.iam_calls import Need, needs
+from interlock_dev.signatures import PRINCIPAL
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/jobs"
 
@@ -128,20 +131,18 @@ class Aws:
         return [b"done"]
 
 
-def request(signer: str, *, target: str = "", body: bytes = b"", query: str = "") -> dict[str, Any]:
+def request(signer: str, *, target: str = "", body: bytes = b"") -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST" if target else "GET",
         "RAW_URI": "/" if target else "/files/jobs/1",
         "PATH_INFO": "/",
-        "QUERY_STRING": query,
+        "QUERY_STRING": "",
         "CONTENT_LENGTH": str(len(body)),
         "wsgi.input": io.BytesIO(body),
     }
     if target:
         environ["HTTP_X_AMZ_TARGET"] = target
-    if signer:
-        environ["HTTP_AUTHORIZATION"] = f"AWS4-HMAC-SHA256 Credential={signer}/20261122/us-east-1/x/aws4_request"
-    return environ
+    return environ | {PRINCIPAL: signer}
 
 
 def answered(environ: dict[str, Any], *allowed: Statement) -> tuple[str, bytes, list[bytes]]:
@@ -169,16 +170,20 @@ def test_what_is_not_allowed_is_refused_as_aws_does_and_told(capsys: pytest.Capt
     )
 
 
-@pytest.mark.parametrize("query", ["", "X-Amz-Credential=WorkFunction%2F20261122%2Fus-east-1%2Fs3"])
-def test_an_object_is_refused_whether_the_request_is_signed_or_presigned(query: str) -> None:
-    signer = "" if query else "WorkFunction"
-    status, body, reached = answered(request(signer, query=query))
+def test_an_object_that_no_policy_names_is_refused() -> None:
+    status, body, reached = answered(request("WorkFunction"))
     assert (status, reached) == ("403 Forbidden", [])
     assert b"<Code>AccessDenied</Code>" in body
     allowed = Statement(("s3:GetObject",), ("arn:aws:s3:::files/*",))
-    assert answered(request(signer, query=query), allowed)[0] == "200 OK"
+    assert answered(request("WorkFunction"), allowed)[0] == "200 OK"
 
 
-def test_who_is_no_function_may_do_everything() -> None:
-    assert answered(request("local", target=TARGET, body=GET))[0] == "200 OK"
-    assert answered(request("", target=TARGET, body=GET))[0] == "200 OK"
+def test_the_owner_may_do_everything() -> None:
+    assert answered(request(OWNER, target=TARGET, body=GET))[0] == "200 OK"
+
+
+@pytest.mark.parametrize("name", ["Echo", "arn:aws:lambda:us-east-1:123456789012:function:Echo:prod"])
+def test_invoking_a_function_needs_a_permission(name: str) -> None:
+    path = f"/2015-03-31/functions/{quote(name, safe='')}/invocations"
+    function = "arn:aws:lambda:us-east-1:123456789012:function:Echo"
+    assert needs("POST", path, "", "", b"") == [Need("lambda:InvokeFunction", function)]

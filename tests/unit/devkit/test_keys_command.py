@@ -246,6 +246,8 @@ def test_a_local_stack_whose_table_is_gone_is_told(
     with ThreadingHTTPServer(("127.0.0.1", 0), NoTable) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        Project(tmp_path).publish(RunningStack(url, url, "key", "no-such-table", "b", "arn", "index", os.getpid()))
+        Project(tmp_path).publish(
+            RunningStack(url, url, "id", "secret", "key", "no-such-table", "b", "arn", "index", os.getpid())
+        )
         assert "the table cannot be used: " in complaint(capsys, "list", stack=None)
         server.shutdown()

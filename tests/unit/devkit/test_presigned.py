@@ -9,7 +9,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from interlock_dev.presigned import PresignedUrls
+from interlock_dev.access_keys import OWNER, AccessKey
+from interlock_dev.signatures import PRINCIPAL, Signatures
 
 HEADERS = {"Content-Length": "5", "Content-Type": "image/png", "If-None-Match": "*"}
 KEY = "uploads/acme/a b+ü~%2F_-x"
@@ -35,7 +36,7 @@ def put() -> str:
 
 def send(url: str, method: str = "PUT", headers: dict[str, str] = HEADERS) -> tuple[str, bytes]:
     """The status of the answer, and its body."""
-    passed = PresignedUrls(_app, {"key": "secret"})
+    passed = Signatures(_app, {OWNER: AccessKey("key", "secret")})
     parts = urlsplit(url)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -55,7 +56,8 @@ def send(url: str, method: str = "PUT", headers: dict[str, str] = HEADERS) -> tu
     return statuses[0], body
 
 
-def _app(_: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    assert environ[PRINCIPAL] == OWNER
     start_response("200 OK", [])
     return [b"passed"]
 
@@ -112,16 +114,21 @@ def test_its_time_runs_out(put: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: Any = None) -> "Later":
             return cls.fromtimestamp((datetime.now(UTC) + timedelta(seconds=901)).timestamp(), tz)
 
-    monkeypatch.setattr("interlock_dev.presigned.datetime", Later)
+    monkeypatch.setattr("interlock_dev.signatures.datetime", Later)
     status, body = send(put)
     assert (status, b"Request has expired" in body) == ("403 Forbidden", True)
 
 
 @pytest.mark.parametrize("query", ["X-Amz-Signature=x", "X-Amz-Signature=x&X-Amz-Credential=a", "X-Amz-Signature="])
-def test_half_of_its_parameters_are_none(query: str) -> None:
-    status, _ = send(f"http://127.0.0.1:1234/bucket/key?{query}")
-    assert status == ("200 OK" if query.endswith("=") else "403 Forbidden")
+def test_incomplete_parameters_are_refused(query: str) -> None:
+    assert send(f"http://127.0.0.1:1234/bucket/key?{query}")[0] == "403 Forbidden"
 
 
-def test_a_request_without_a_signature_is_not_its_business() -> None:
-    assert send("http://127.0.0.1:1234/bucket/key?list-type=2", "GET", {})[0] == "200 OK"
+def test_missing_parameters_are_named() -> None:
+    status, body = send("http://127.0.0.1:1234/bucket/key?X-Amz-Signature=x&X-Amz-Credential=key")
+    assert (status, b"AuthorizationQueryParametersError" in body) == ("403 Forbidden", True)
+
+
+def test_a_request_without_a_signature_is_refused() -> None:
+    status, body = send("http://127.0.0.1:1234/bucket/key?list-type=2", "GET", {})
+    assert (status, b"<Code>AccessDenied</Code>" in body) == ("403 Forbidden", True)
