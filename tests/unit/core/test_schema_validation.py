@@ -1,5 +1,8 @@
 """What is wrong with a value, by its tool's schema: where, and in words."""
 
+import json
+import subprocess
+import sys
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -156,6 +159,120 @@ def test_a_misfit_nested_too_deeply_is_told_and_raises_nothing(depth: int) -> No
     for _ in range(depth):
         value = [value]
     assert problems({"image": "", "size": value}) == [("", "is nested too deeply")]
+
+
+LISTS = {"anyOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "array", "items": {"type": "boolean"}}]}
+ITEM = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"], "additionalProperties": False}
+
+LARGE = {
+    "wrong items": ({"items": {"type": "integer"}}, '[""] * 2_000_000', "/0", '"" is not of type "integer"'),
+    "wrong lists": ({"items": {"type": "integer"}}, "[[]] * 2_000_000", "/0", '[] is not of type "integer"'),
+    "lists in lists": (
+        {"items": {"items": {"type": "integer"}}},
+        '[[""] * 1000] * 2000',
+        "/0/0",
+        '"" is not of type "integer"',
+    ),
+    "one of two lists": (LISTS, '[""] * 2_000_000', "", "not valid under any of the schemas"),
+    "items of several types": (
+        {"items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+        '[""] * 2_000_000',
+        "/0",
+        '"" is not of type "integer" or "null"',
+    ),
+    "objects without a field": ({"items": ITEM}, "[{}] * 2_000_000", "/0/a", "is required"),
+    "surplus fields": (ITEM, '{f"k{n}": n for n in range(400_000)}', "/k0", "is not a field of this tool"),
+    "wrong values": (
+        {"additionalProperties": {"type": "string"}},
+        '{f"k{n}": n for n in range(400_000)}',
+        "/k0",
+        '0 is not of type "string"',
+    ),
+    "the last of many": ({"items": {"type": "integer"}}, '[1] * 3_000_000 + [""]', "/3000000", 'of type "integer"'),
+    "a list too long": ({"maxItems": 3}, "[1] * 3_000_000", "", "has more than 3 items"),
+    "a list in the place of text": ({"type": "string"}, "[1] * 3_000_000", "", '1] ... is not of type "string"'),
+}
+
+IN_BOUNDED_MEMORY = """
+import json, resource, sys
+from interlock.plugins.validation import SchemaValidator
+schema, validator = json.loads(sys.argv[1]), SchemaValidator()
+value = eval(sys.argv[2])
+validator.problems("key", schema, None)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 160 * 1024 * 1024
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+json.dump(validator.problems("key", schema, value), sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_misfits_of_six_megabytes_are_found_in_bounded_memory(name: str) -> None:
+    schema, value, path, message = LARGE[name]
+    command = [sys.executable, "-c", IN_BOUNDED_MEMORY, json.dumps(schema), value]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr[-500:]
+    found = json.loads(answer.stdout)
+    assert found[0]["path"] == path
+    assert message in found[0]["message"]
+    assert len(found) <= MAX_PROBLEMS
+
+
+class Branch(BaseModel):
+    kind: Literal["branch"]
+    parts: "list[Branch | Twig]"
+
+
+class Twig(BaseModel):
+    kind: Literal["twig"]
+    parts: "list[Branch | Twig]"
+
+
+@pytest.mark.parametrize("first", ["kind", "parts"])
+def test_the_cost_of_options_that_recurse_does_not_double_with_each_level(first: str) -> None:
+    value: dict[str, Any] = {"kind": "leaf", "parts": []}
+    for _ in range(60):
+        fields = {"kind": "branch", "parts": [value]}
+        value = {name: fields[name] for name in (first, *fields)}
+    expected = ("/parts/0" * 60 + "/kind", 'is not one of "branch", "twig"')
+    [(path, message)] = problems(value, Branch.model_json_schema())
+    assert (path[:140], path[-140:], message) == (expected[0][:140], expected[0][-140:], expected[1])
+
+
+def test_of_a_large_value_the_first_misfits_are_told_by_their_place() -> None:
+    value = {"image": "", "tags": [*["a"] * 3, 1, *["a"] * 5_000, 2], "size": {}}
+    assert sorted(problems(value)) == [("/size/width", "is required"), ("/tags/3", '1 is not of type "string"')]
+
+
+def test_a_misfit_behind_the_first_thousand_values_is_found() -> None:
+    assert problems({"image": "", "tags": [*["a"] * 5_000, 2]}) == [("/tags/5000", '2 is not of type "string"')]
+
+
+def test_what_a_sample_lacks_is_no_misfit() -> None:
+    schema = {"properties": {"items": {"minItems": 4_000}, "text": {"minLength": 150_000}, "odd": {"type": "null"}}}
+    value = {"items": [0] * 5_000, "text": "x" * 200_000, "odd": 1}
+    assert problems(value, schema) == [("/odd", '1 is not of type "null"')]
+    assert problems({**value, "odd": None}, schema) == []
+    [(path, message)] = problems({**value, "odd": None, "items": [0] * 3_999}, schema)
+    assert (path, "less than 4000 items" in message) == ("/items", True)
+
+
+def test_a_field_name_that_does_not_fit_is_quoted() -> None:
+    assert problems({"a": 1}, {"propertyNames": {"pattern": "^z"}}) == [("", '"a" does not match "^z"')]
+
+
+@pytest.mark.parametrize("keyword", ["$anchor", "unevaluatedProperties"])
+def test_unions_of_a_schema_that_cannot_be_taken_apart_are_told_as_such(keyword: str) -> None:
+    schema = {"anyOf": [{"type": "integer"}, {"type": "null"}], keyword: "x" if keyword == "$anchor" else False}
+    [(path, message)] = problems("text", schema)
+    assert (path, "not valid under any" in message) == ("", True)
+
+
+@pytest.mark.parametrize("name", ["anyOf", "default", "$ref", "not"])
+def test_fields_that_are_named_like_keywords_are_fields(name: str) -> None:
+    schema = {"properties": {name: {"anyOf": [{"type": "integer"}, {"const": {"anyOf": [1]}}]}}}
+    assert problems({name: {"anyOf": [1]}}, schema) == []
+    assert [path for path, _ in problems({name: "x"}, schema)] == [f"/{name}"]
 
 
 def test_whole_numbers_of_any_size_pass() -> None:

@@ -1,33 +1,52 @@
-"""Input and output against a tool's JSON Schemas (2020-12), compiled once per tool and kept."""
+"""Validate inputs and outputs against a tool's JSON Schemas (2020-12), compiled once per tool and kept.
+
+Validity is decided on the whole value. Errors of an invalid value are collected from a bounded sample of it; the whole
+value is validated only up to its first error. So time and memory do not grow with the number of errors.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
+from jsonschema_rs import Draft202012Validator, Registry, ValidationError, ValidationErrorKind
 
 from interlock.domain.file_formats import FILE_FORMAT, check_file, decode_file
 from interlock.domain.file_references import FileReference, file_references, takes_uploads
-from interlock.domain.problems import MAX_PROBLEMS, Location, Problem, problem, shortened
+from interlock.domain.problems import MAX_PROBLEMS, MAX_TEXT, Location, Problem, problem, shortened
+from interlock.domain.schema_unions import Union, UnionFreeSchema
+from interlock.domain.value_sample import Sample
+
+_DOCUMENT = "urn:interlock:schema"
+_MASK = "\0"
+"""Stands for the value in an error's message: the library would write it out, however large it is."""
+
+_CUT_PROOF = (
+    ValidationErrorKind.Type,
+    ValidationErrorKind.AdditionalProperties,
+    ValidationErrorKind.PropertyNames,
+    ValidationErrorKind.MaxItems,
+    ValidationErrorKind.MaxProperties,
+)
+"""Errors of a container that are true of all of it when they are true of its first items."""
 
 
 class SchemaValidator:
     """Tells what is wrong with JSON values, as items of an envelope's `details.errors`."""
 
     def __init__(self) -> None:
-        self._compiled: dict[str, Draft202012Validator] = {}
+        self._compiled: dict[str, _Schema] = {}
         self._takes_uploads: dict[str, bool] = {}
 
     def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[Problem]:
         """`{"path": JSON Pointer, "message": text}` for each misfit, at most 20; empty when the value fits.
-        `key` names the schema: one that was compiled under it before is used again."""
+        `key` names the schema: one that was compiled under it before is used again.
+
+        For a value larger than a `Sample`, possibly only the first error is returned."""
         if key not in self._compiled:
-            self._compiled[key] = Draft202012Validator(
-                json.dumps(schema), validate_formats=True, formats={FILE_FORMAT: check_file}
-            )
+            self._compiled[key] = _Schema(schema)
         try:
-            return _problems(self._compiled[key], schema, value)
+            return self._compiled[key].problems(value)
         except UnicodeEncodeError:
             return [problem((), "holds a lone surrogate, which is not Unicode text")]
         except ValueError:
@@ -41,87 +60,149 @@ class SchemaValidator:
         return file_references(schema, value) if self._takes_uploads[key] else ()
 
 
-def _problems(compiled: Draft202012Validator, schema: Mapping[str, Any], value: Any) -> list[Problem]:
-    if compiled.is_valid(value):
-        return []
-    found: list[Problem] = []
-    for error in compiled.iter_errors(value):
-        found.extend(_describe(error, schema))
-        if len(found) >= MAX_PROBLEMS:
-            break
-    return found[:MAX_PROBLEMS]
+class _Schema:
+    """A schema, compiled for validity at once and for errors when there are some."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._text = json.dumps(schema)
+        self._whole = Draft202012Validator(self._text, **_OPTIONS)
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    @cached_property
+    def _union_free(self) -> UnionFreeSchema:
+        return UnionFreeSchema(self._schema, self._text)
+
+    @cached_property
+    def _registry(self) -> Registry:
+        return Registry([(_DOCUMENT, self._union_free.document)])
+
+    def problems(self, value: Any) -> list[Problem]:
+        if self._whole.is_valid(value):
+            return []
+        found: list[Problem] = []
+        for error in self._errors("#", value):
+            found.extend(self._describe(error, value, ()))
+            if len(found) >= MAX_PROBLEMS:
+                break
+        return found[:MAX_PROBLEMS] or [problem((), "does not fit the schema")]
+
+    def _validator(self, reference: str) -> Draft202012Validator:
+        """What a JSON Pointer into the union-free document stands for."""
+        if reference not in self._validators:
+            self._validators[reference] = Draft202012Validator(
+                {"$ref": _DOCUMENT + reference}, registry=self._registry, mask=_MASK, **_OPTIONS
+            )
+        return self._validators[reference]
+
+    def _errors(self, reference: str, value: Any) -> list[ValidationError]:
+        """Those of a sample, as far as they are true of the whole; the first of the whole when there are none."""
+        validator = self._validator(reference)
+        if validator.is_valid(value):
+            return []
+        sample = Sample(value)
+        found = [
+            error
+            for error in validator.iter_errors(sample.value)
+            if tuple(error.instance_path) not in sample.cut or isinstance(error.kind, _CUT_PROOF)
+        ]
+        return found or _first_error(validator, value)
+
+    def _describe(self, error: ValidationError, whole: Any, at: Location) -> list[Problem]:
+        """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
+        reader looks. `at` is where `whole` is, which the error's path begins at."""
+        location = (*at, *error.instance_path)
+        match error.kind:
+            case ValidationErrorKind.Required(property=name):
+                return [problem((*location, name), "is required")]
+            case ValidationErrorKind.AdditionalProperties(unexpected=names):
+                surplus = names[:MAX_PROBLEMS]
+                return [problem((*location, name), "is not a field of this tool") for name in surplus]
+            case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
+                return [problem(location, _file_message(_found(whole, error)))]
+            case ValidationErrorKind.Not(schema={"not": {"$ref": str(reference)}}) if (
+                reference in self._union_free.unions
+            ):
+                union = self._union_free.unions[reference]
+                return self._describe_options(union, _found(whole, error), location)
+            case ValidationErrorKind.PropertyNames(error=about_name):
+                return [problem(location, _message(about_name, about_name.instance))]
+            case _:
+                return [problem(location, _message(error, _found(whole, error)))]
+
+    def _describe_options(self, union: Union, value: Any, at: Location) -> list[Problem]:
+        """Of several forms that a value may have, what is wrong by the one that is meant: the one whose type it has
+        and, of several objects, the one whose tag."""
+        options = [self._errors(option, value) for option in union.options]
+        typed = [option for option in options if not any(map(_is_of_another_type, option))]
+        if not typed:
+            return [problem(at, f"{_text(value)} is not of type {_types(options)}")]
+        tag = (union.tag or _tag(typed)) if len(typed) > 1 else None
+        untagged = [[one for one in option if tag is not None and _is_about_tag(one, tag)] for option in typed]
+        meant = [option for option, misses in zip(typed, untagged, strict=True) if not misses]
+        if len(meant) == 1:
+            return [item for one in meant[0][:MAX_PROBLEMS] for item in self._describe(one, value, at)]
+        if meant or tag is None:
+            how = "not valid under any" if all(options) else "valid under more than one"
+            message = f"{_text(value)} is {how} of the schemas listed in the '{union.keyword}' keyword"
+            return [problem(at, message)]
+        return [_no_such_tag((*at, tag), [one for misses in untagged for one in misses])]
 
 
-def _describe(error: ValidationError, schema: Mapping[str, Any]) -> list[Problem]:
-    """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
-    reader looks."""
-    at = error.instance_path
-    match error.kind:
-        case ValidationErrorKind.Required(property=name):
-            return [problem([*at, name], "is required")]
-        case ValidationErrorKind.AdditionalProperties(unexpected=names):
-            return [problem([*at, name], "is not a field of this tool") for name in names]
-        case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
-            return [problem(at, _file_message(str(error.instance)))]
-        case ValidationErrorKind.AnyOf(context=options) | ValidationErrorKind.OneOfNotValid(context=options):
-            return _describe_options(error, options, schema)
-        case _:
-            return [problem(at, shortened(error.message))]
+_OPTIONS: Any = {"validate_formats": True, "formats": {FILE_FORMAT: check_file}}
 
 
-def _describe_options(
-    error: ValidationError, options: Sequence[Sequence[ValidationError]], schema: Mapping[str, Any]
-) -> list[Problem]:
-    """Of several forms that a value may have, what is wrong by the one that is meant: the one whose type it has and,
-    of several objects, the one whose tag."""
-    typed = [option for option in options if not any(_is_of_another_type(one, error) for one in option)]
-    if not typed:
-        return [problem(error.instance_path, shortened(_other_types(error, options)))]
-    tag = _tag(error, typed, schema) if len(typed) > 1 else None
-    untagged = [_misses(tag, option, error) for option in typed]
-    meant = [option for option, misses in zip(typed, untagged, strict=True) if not misses]
-    if len(meant) == 1:
-        return [item for one in meant[0] for item in _describe(one, schema)]
-    if meant or tag is None:
-        return [problem(error.instance_path, shortened(error.message))]
-    return [_no_such_tag([*error.instance_path, tag], [one for misses in untagged for one in misses])]
+def _first_error(validator: Draft202012Validator, value: Any) -> list[ValidationError]:
+    try:
+        validator.validate(value)
+    except ValidationError as error:
+        return [error]
+    return []
 
 
-def _is_of_another_type(one: ValidationError, whole: ValidationError) -> bool:
-    return isinstance(one.kind, ValidationErrorKind.Type) and one.instance_path == whole.instance_path
+def _found(whole: Any, error: ValidationError) -> Any:
+    """The value that an error is about: the error itself may have a sample of it."""
+    for part in error.instance_path:
+        whole = whole[part]
+    return whole
 
 
-def _other_types(error: ValidationError, options: Sequence[Sequence[ValidationError]]) -> str:
-    told = [next(one.message for one in option if _is_of_another_type(one, error)) for option in options]
-    subject = told[0].rpartition(" is not of type ")[0]
-    types = dict.fromkeys(message.rpartition(" is not of type ")[2] for message in told)
-    return f"{subject} is not of type {' or '.join(types)}"
+def _message(error: ValidationError, value: Any) -> str:
+    return shortened(error.message.replace(_MASK, _text(value), 1))
 
 
-def _tag(error: ValidationError, options: Sequence[Sequence[ValidationError]], schema: Mapping[str, Any]) -> str | None:
-    """The field by which one option is told from another: the schema's `discriminator` (OpenAPI 3.1, which pydantic
-    writes), or else one that has to be a certain word."""
-    with suppress(LookupError, TypeError):
-        whole: Any = schema
-        for part in error.schema_path[:-1]:
-            whole = whole[part]
-        return str(whole["discriminator"]["propertyName"])
+def _text(value: Any) -> str:
+    """A value as JSON, shortened."""
+    if isinstance(value, str) and len(value) > 2 * MAX_TEXT:
+        value = value[:MAX_TEXT] + value[-MAX_TEXT:]
+    sample = Sample(value)
+    text = json.dumps(sample.value, ensure_ascii=False, separators=(",", ":"))
+    return f"{text[:140]} ..." if sample.cut else shortened(text)
+
+
+def _is_of_another_type(one: ValidationError) -> bool:
+    return isinstance(one.kind, ValidationErrorKind.Type) and not one.instance_path
+
+
+def _types(options: Sequence[Sequence[ValidationError]]) -> str:
+    told = [next(one.message for one in option if _is_of_another_type(one)) for option in options]
+    return " or ".join(dict.fromkeys(message.rpartition(" is not of type ")[2] for message in told))
+
+
+def _tag(options: Sequence[Sequence[ValidationError]]) -> str | None:
+    """The field by which one option is told from another, without a discriminator: one that has to be a certain
+    word."""
     fixed = (one for option in options for one in option if isinstance(one.kind, ValidationErrorKind.Constant))
-    depth = len(error.instance_path)
-    return next((str(one.instance_path[depth]) for one in fixed if len(one.instance_path) == depth + 1), None)
+    return next((str(one.instance_path[0]) for one in fixed if len(one.instance_path) == 1), None)
 
 
-def _misses(tag: str | None, option: Sequence[ValidationError], whole: ValidationError) -> list[ValidationError]:
-    """How a value has not the tag of this option: it has another, or none."""
-    return [one for one in option if tag is not None and _is_about_tag(one, [*whole.instance_path, tag])]
-
-
-def _is_about_tag(one: ValidationError, at: Sequence[str | int]) -> bool:
+def _is_about_tag(one: ValidationError, tag: str) -> bool:
+    """Whether a value lacks the tag of an option: it has another, or none."""
     match one.kind:
         case ValidationErrorKind.Required(property=name):
-            return [*one.instance_path, name] == at
+            return [*one.instance_path, name] == [tag]
         case ValidationErrorKind.Constant() | ValidationErrorKind.Enum():
-            return one.instance_path == at
+            return one.instance_path == [tag]
         case _:
             return False
 
@@ -139,9 +220,9 @@ def _no_such_tag(at: Location, misses: Sequence[ValidationError]) -> Problem:
     return problem(at, shortened(f"is not one of {', '.join(map(json.dumps, words))}"))
 
 
-def _file_message(text: str) -> str:
+def _file_message(value: Any) -> str:
     try:
-        decode_file(text)
+        decode_file(value)
     except ValueError as error:
         return str(error)
     return "is not a file"
