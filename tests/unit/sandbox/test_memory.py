@@ -131,14 +131,43 @@ def test_memory_that_is_not_touched_does_not_count(bench: Bench) -> None:
 
 def test_more_than_the_backstop_is_refused_at_once(bench: Bench) -> None:
     """Before any of it is resident: so the watch has nothing to see."""
-    source = "try: bytearray((2 * 200 + 513) << 20)\nexcept MemoryError: result = 'refused'"
+    source = "try: bytearray((2 * 200 + 1025) << 20)\nexcept MemoryError: result = 'refused'"
 
     assert bench.result(source, BOUNDED) == "refused"
 
 
+def test_200_threads_at_once_fit_a_small_limit(bench: Bench) -> None:
+    source = """
+import threading
+together = threading.Barrier(200)
+threads = [threading.Thread(target=together.wait) for _ in range(200)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+result = 200
+"""
+
+    assert bench.result(source, replace(PATIENT, memory_mb=256)) == "200"
+
+
+def test_deep_recursion_in_a_thread_is_an_exception(bench: Bench) -> None:
+    source = """
+import threading
+def recurse(_): return sorted([1, 2], key=recurse)
+def run():
+    global result
+    try: recurse(1)
+    except RecursionError: result = 'too deep'
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+    assert bench.result(source) == "too deep"
+
+
 @pytest.mark.parametrize(
     ("machine_mb", "limit_mb", "bound_mb"),
-    [(100_000, 100, 712), (1000, 500, 750), (400, 500, 500), (2000, 500, 1500)],
+    [(100_000, 100, 1224), (1000, 500, 750), (400, 500, 500), (2000, 500, 1500)],
 )
 def test_the_backstop_never_is_all_that_the_machine_has(
     monkeypatch: pytest.MonkeyPatch, machine_mb: int, limit_mb: int, bound_mb: int
