@@ -3,6 +3,7 @@ found, and only process groups are ended."""
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PROC = "/proc"
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -60,9 +62,16 @@ def read_proc(name: str) -> bytes:
                 parts.append(part)
         finally:
             os.close(descriptor)
-    except OSError:
+    except OSError as error:
+        _raise_exhaustion(error)
         return b""
     return b"".join(parts)
+
+
+def _raise_exhaustion(error: OSError) -> None:
+    """To have no descriptor left is not to be taken for a process that is gone: nothing would be found any more."""
+    if error.errno in OUT_OF_DESCRIPTORS:
+        raise error
 
 
 _LISTS_CHILDREN = Path(PROC, "thread-self/children").exists()
@@ -73,10 +82,18 @@ def children(pid: int) -> set[int]:
     if not _LISTS_CHILDREN:
         return _children_by_scan(pid)
     found: set[int] = set()
-    with contextlib.suppress(OSError):
-        for task in os.listdir(f"{PROC}/{pid}/task"):
-            found.update(map(int, read_proc(f"{pid}/task/{task}/children").split()))
+    for thread in threads(pid):
+        found.update(map(int, read_proc(f"{pid}/task/{thread}/children").split()))
     return found
+
+
+def threads(pid: int) -> list[int]:
+    """The ids of a process's threads; none when it is gone."""
+    try:
+        return [int(name) for name in os.listdir(f"{PROC}/{pid}/task")]
+    except OSError as error:
+        _raise_exhaustion(error)
+        return []
 
 
 def _children_by_scan(pid: int) -> set[int]:

@@ -18,10 +18,11 @@ from interlock.sandbox.endings import (
     OutputTooLarge,
     TimedOut,
 )
+from interlock.sandbox.idle import stop_when_idle
 from interlock.sandbox.limits import MIB, Limits
 from interlock.sandbox.memory import MemoryWatch
 from interlock.sandbox.output import OutputLines, discard
-from interlock.sandbox.processes import children, descendants
+from interlock.sandbox.processes import children, descendants, threads
 from interlock.sandbox.protocol import (
     READ_BYTES,
     SLOT_BYTES,
@@ -175,6 +176,7 @@ class Run:
             self._output.add(LogLine("log", message, level))
         elif not self._worker.loaded:
             self._worker.loaded = True
+            self._worker.threads = len(threads(self._worker.pid))
             if self._stop is None:
                 self._deadline = min(time.monotonic() + self._limits.wall_s, self._latest)
 
@@ -249,8 +251,8 @@ class Run:
 
     def _answered(self) -> tuple[Ending, bool]:
         flags, stop = self._answer.flags, self._stop
-        # A worker with children, be they ended and not reaped, is not what it was before.
-        warm = stop is None and Flag.RETIRE not in flags and not children(self._worker.pid)
+        usable = stop is None and Flag.RETIRE not in flags
+        warm = usable and stop_when_idle(self._worker, self._limits.memory_mb)
         if not warm:
             self._zygote.end(self._worker)
         elif children(self._zygote.pid) - self._zygote.workers:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from interlock.sandbox.cancel import CancelToken
 from interlock.sandbox.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
+from interlock.sandbox.idle import still_stopped
 from interlock.sandbox.limits import Limits
 from interlock.sandbox.processes import adopt_orphans, children, end_children, hide_memory
 from interlock.sandbox.run import Run
@@ -79,6 +80,7 @@ class Sandbox:
             ending, limits = self._filled(worker, folder, limits, fill, cancel)
             if ending is not None:
                 return ending
+            worker.go_on()
             try:
                 run = Run(worker, self._zygote_now(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
                 ending, warm = run.until_over(request, folder)
@@ -140,11 +142,9 @@ class Sandbox:
         zygote = self._zygote_now()
         folder = folders.enter_context(zygote.folders.one())
         worker = self._warm.pop(key, None)
-        if worker is not None and readable(worker.end_sign):
-            self._discard(worker)  # somebody ended it while it was idle
+        if worker is not None and (readable(worker.end_sign) or not still_stopped(worker)):
+            self._discard(worker)  # somebody ended it while it was idle, or had it run
             worker = None
-        if worker is not None:
-            worker.signal(signal.SIGCONT)  # another plugin's run may have stopped it
         return worker or zygote.spawn(key), folder
 
     def _zygote_now(self) -> ZygoteProcess:

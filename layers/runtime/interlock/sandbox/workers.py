@@ -38,10 +38,19 @@ class ZygoteGone(Exception):
     """The zygote has ended, or does not answer: somebody killed or stopped it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What a worker that was told to stop looks like: the context switches of its threads by their ids, and the time
+    (`time.monotonic`) by which it is so."""
+
+    switches: dict[int, int]
+    by: float
+
+
 @dataclass(eq=False, slots=True)
 class Worker:
     """A worker process with our ends of its pipes, and its slot for progress. `exited` is a descriptor that becomes
-    readable when it ends."""
+    readable when it ends. `threads` is how many it had when it was ready; `stopped` is set while it is idle."""
 
     key: str
     pid: int
@@ -52,6 +61,8 @@ class Worker:
     stderr: int
     exited: int
     loaded: bool = False
+    threads: int = 0
+    stopped: Stopped | None = None
 
     @property
     def end_sign(self) -> int:
@@ -65,6 +76,11 @@ class Worker:
                 signal.pidfd_send_signal(self.exited, number)
             else:
                 os.kill(self.pid, number)
+
+    def go_on(self) -> None:
+        """Continues it, if it was stopped: also by somebody else."""
+        self.stopped = None
+        self.signal(signal.SIGCONT)
 
     def close(self) -> None:
         for descriptor in (self.requests, self.answers, self.progress, self.stdout, self.stderr, self.exited):
