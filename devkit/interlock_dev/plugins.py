@@ -49,7 +49,7 @@ class IndexBuild:
         self._out = out
         self._paths = paths
         added = [argument for path in paths for argument in ("--path", str(path))]
-        command = [*interpreter, "-m", "interlock.plugins.index", "--out", str(out), *added]
+        command = [*interpreter, "-m", "interlock.plugins.building", "--out", str(out), *added]
         self._builder = subprocess.Popen(
             guarded(command) if sys.platform == "linux" else command,
             # It imports plugins, which have no business with what else the developer's environment holds.

@@ -68,21 +68,18 @@ class PluginImport(Rule):
     rationale = (
         "A function lists, describes and validates from the index: an import of plugin code costs a cold start and"
         " lets the plugin's errors, memory and signals into the process that talks to the table. So packages of"
-        " plugins are imported, and their entry points loaded, only in plugins/index.py and tool_runner.py, and"
-        " among themselves."
+        " plugins are imported, and their entry points loaded, only in loading.py, describing.py and tool_runner.py,"
+        " and among themselves."
     )
     package = re.compile(r"interlock_plugins(\.|:|$)")
     loader = re.compile(r"_?load_plugin")
     group: ClassVar = "interlock.plugins"
+    allowed = frozenset({"loading.py", "describing.py", "tool_runner.py"})
     elsewhere = frozenset({"functions", "devkit"})
 
     def check(self, tree: SyntaxTree, path: PurePosixPath) -> Iterator[Violation]:
-        loader = within(path, "interlock", "plugins", "index.py") or path.name == "tool_runner.py"
-        if (
-            (loader and self.elsewhere.isdisjoint(path.parts))
-            or within(path, "layers", "plugins")
-            or within(path, "interlock_plugins")
-        ):
+        allowed = path.name in self.allowed and self.elsewhere.isdisjoint(path.parts)
+        if allowed or within(path, "layers", "plugins") or within(path, "interlock_plugins"):
             return
         for found in (self._imports, self._loaders, self._files, self._entry_points):
             for node, what in found(tree):
@@ -154,10 +151,10 @@ class PluginImport(Rule):
         ---
         importlib.import_module(plugin_module)
         ---
-        from interlock.plugins.index import load_plugin_class as load
+        from interlock.plugins.loading import load_plugin_class as load
         load(manifest.source)
         ---
-        plugin_index.load_plugin_class(manifest.source)
+        loading.load_plugin_class(manifest.source)
         ---
         entry_points(group="interlock.plugins")["ocr"].load()
         ---
@@ -167,7 +164,7 @@ class PluginImport(Rule):
     )
     passing = (
         *samples("from interlock_plugins.ocr import Ocr", "layers/plugins/interlock_plugins/ocr/__init__.py"),
-        *samples('entry_points(group="interlock.plugins")', f"{RUNTIME}/plugins/index.py"),
+        *samples('entry_points(group="interlock.plugins")', f"{RUNTIME}/plugins/loading.py"),
         *samples("importlib.import_module(source.module)", f"{RUNTIME}/tools/tool_runner.py"),
         *samples(
             """

@@ -35,7 +35,7 @@ def a_plugin(name: str = "echo", *tools: ToolManifest, **fields: Any) -> PluginM
 
 
 def a_broken_plugin(name: str = "broken", reason: str = "needs torch: not installed") -> PluginManifest:
-    return PluginManifest(name, "0", name, "", PluginSource(f"plugins.{name}", "Plugin"), reason=reason)
+    return PluginManifest.broken(name, PluginSource(f"plugins.{name}", "Plugin"), reason)
 
 
 def an_index(folder: Path, *manifests: PluginManifest) -> PluginIndex:

@@ -24,7 +24,8 @@ from interlock.http.app import HttpApp
 from interlock.http.routes_execute import ExecuteRoute, execute_app
 from interlock.http.routes_jobs import add_job_routes
 from interlock.jobs.runner import JobRunner
-from interlock.plugins.index import PluginIndex, _describe
+from interlock.plugins.describing import describe
+from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
 from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
@@ -106,7 +107,7 @@ def new_sandbox() -> Sandbox:
 
 def witness_index(folder: Path) -> Path:
     """An index of the witness alone."""
-    an_index(folder, *_describe(PluginSource("witness", "", str(WITNESS))))
+    an_index(folder, *describe(PluginSource("witness", "", str(WITNESS))))
     return folder
 
 

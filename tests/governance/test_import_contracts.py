@@ -23,6 +23,14 @@ PLANTED = {
         "interlock/tools/tool_runner.py",
         "interlock_plugins.ocr",
     ),
+    "Only the worker process and the index's child process load plugin code": (
+        "interlock/plugins/registry.py",
+        "interlock.plugins.loading",
+    ),
+    "Reading the plugin index needs no command line, no subprocess and no threads": (
+        "interlock/plugins/audit.py",
+        "subprocess",
+    ),
     "Plugins know the plugin API and nothing else of the framework": (
         "interlock_plugins/image.py",
         "interlock.plugins.registry",

@@ -25,7 +25,8 @@ from interlock.composition import job_worker as worker
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
 from interlock.domain.times import utc_now
-from interlock.plugins.index import build_index, open_index
+from interlock.plugins.building import build_index
+from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
 
 type Json = dict[str, Any]

@@ -11,7 +11,7 @@ import pytest
 from ulid import ULID
 
 from interlock.adapters.dynamo.jobs import DynamoJobs
-from interlock.plugins.index import build_index
+from interlock.plugins.building import build_index
 from interlock.ports import JobStore
 from tests.fakes.store import MemoryJobs
 from tests.integration import clients, dynamodb_local, moto_server

@@ -67,7 +67,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugin_distribution(layer)
     distribution(layer, "audited-needs", "1.0", ["audited_needs.py"])
     subprocess.run(
-        [sys.executable, "-m", "interlock.plugins.index", "--out", str(layer / "index")],
+        [sys.executable, "-m", "interlock.plugins.building", "--out", str(layer / "index")],
         env={**os.environ, "PYTHONPATH": str(layer)},
         check=True,
         timeout=100,

@@ -11,9 +11,11 @@ import pytest
 
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
-from interlock.plugins import index as plugin_index
+from interlock.plugins import building
 from interlock.plugins.audit import InstalledPlugin
-from interlock.plugins.index import PluginIndex, build_index, load_plugin_class, main, open_index
+from interlock.plugins.building import build_index, main
+from interlock.plugins.index import PluginIndex, open_index
+from interlock.plugins.loading import load_plugin_class
 from tests.fakes.plugins import a_broken_plugin, a_plugin, an_index
 
 # One process for all of them: the build below is made once for each.
@@ -155,7 +157,7 @@ GOOD: Mapping[str, str] = {
 
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plugin_index, "GROUP", "interlock.tests.none")
+    monkeypatch.setattr(building, "GROUP", "interlock.tests.none")
 
 
 class Built:
@@ -174,8 +176,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         (folder / name).write_text(source)
     paths = sorted({folder / Path(name).parts[0] for name in sources})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plugin_index, "GROUP", "interlock.tests.none")
-        patch.setattr(plugin_index, "IMPORT_LIMIT_S", 90.0)
+        patch.setattr(building, "GROUP", "interlock.tests.none")
+        patch.setattr(building, "IMPORT_LIMIT_S", 90.0)
         manifests = build_index(folder / "index", paths)
     return Built(folder, {manifest.name: manifest for manifest in manifests})
 
@@ -214,7 +216,7 @@ def test_what_an_import_started_is_gone(built: Built) -> None:
 def test_an_import_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "hangs.py"
     file.write_text("import os, time\nos.fork()\ntime.sleep(600)")
-    monkeypatch.setattr(plugin_index, "IMPORT_LIMIT_S", 0.5)
+    monkeypatch.setattr(building, "IMPORT_LIMIT_S", 0.5)
     [manifest] = build_index(tmp_path / "index", [file])
     assert (manifest.name, manifest.reason) == ("hangs", "its import took over 0.5 s")
     assert ends_everything_about(file)
@@ -317,7 +319,7 @@ def test_a_file_that_is_added_twice_is_one(tmp_path: Path) -> None:
 
 def installed(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str, str]) -> None:
     plugins = [InstalledPlugin(*entry, distribution="interlock-plugins", version="1") for entry in entries]
-    monkeypatch.setattr(plugin_index, "installed_plugins", lambda _: plugins)
+    monkeypatch.setattr(building, "installed_plugins", lambda _: plugins)
 
 
 def test_nor_are_two_of_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -446,7 +448,7 @@ def test_the_command_needs_a_folder_to_write_to(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit) as caught:
         main([])
     assert caught.value.code == 2
-    assert "--out is required" in capsys.readouterr().err
+    assert "are required: --out" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("nothing_installed")

@@ -42,6 +42,11 @@ class PluginManifest:
     tools: tuple[ToolManifest, ...] = ()
     reason: str | None = None
 
+    @classmethod
+    def broken(cls, name: str, source: PluginSource, reason: str) -> Self:
+        """Return the manifest of a plugin that could not be loaded."""
+        return cls(name, "0", name, "", source, reason=reason)
+
     @property
     def available(self) -> bool:
         return self.reason is None

@@ -13,7 +13,7 @@ from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.problems import Problem, first_of
 from interlock.plugins.audit import Finding
-from interlock.plugins.index import PluginIndex, broken_manifest
+from interlock.plugins.index import PluginIndex
 from interlock.plugins.validation import SchemaValidator
 from interlock.ports import JobStore, MetricsSink
 
@@ -110,7 +110,7 @@ class PluginRegistry:
         except UnknownPlugin:
             if name not in self._findings:
                 raise
-            return broken_manifest(name, PluginSource("", ""), self._findings[name].reason)
+            return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
 
     def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
         """Every plugin that has a tool of this name, or had one that ever ran, as pairs of plugin and tool."""

@@ -28,7 +28,7 @@ from interlock.domain.file_references import file_names
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
-from interlock.plugins.index import load_plugin_class
+from interlock.plugins.loading import load_plugin_class
 from interlock.sandbox import (
     Cancelled,
     CancelToken,

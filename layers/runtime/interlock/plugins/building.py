@@ -1,0 +1,174 @@
+"""Build the plugin index: import each plugin once, in a child process of its own, and write what was found.
+
+Writes `index.json` (the plugins' names), `plugins/<name>.json` (the manifest, or the reason why there is none) and
+`installed.json` (the packages that it was built from, for the audit).
+
+    python -m interlock.plugins.building --out DIR [--strict] [--path FILE_OR_PACKAGE]...
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+
+from interlock.domain.manifest import PluginManifest, PluginSource
+from interlock.plugins.audit import GROUP, IndexedPlugin, InstalledPlugin, installed_plugins, needed_modules
+
+IMPORT_LIMIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """The plugins of one source, and the top-level modules that its import loaded.
+
+    `named` is false for a plugin that could not be loaded: it is listed under its entry point or file name.
+    """
+
+    manifests: Sequence[PluginManifest]
+    loaded: Sequence[str] = ()
+    named: bool = True
+
+
+def _describe_in_child(name: str, source: PluginSource) -> _Described:
+    """Describe one source in a child process. Never raises: a plugin that cannot be loaded has a reason instead."""
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
+        command = [
+            sys.executable,
+            "-P",  # the current folder is not on a function's import path either
+            "-m",
+            "interlock.plugins.describing",
+            json.dumps(asdict(source)),
+            str(answer.fileno()),
+        ]
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            pass_fds=[answer.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            code = child.wait(IMPORT_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return _broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")
+        finally:
+            # The child, and every process that the import has started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        answer.seek(0)
+        text = answer.read()
+    try:
+        described = json.loads(text)
+    except ValueError:
+        ended = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
+        return _broken(name, source, f"its import {ended}")
+    if "outcome" in described:
+        return _broken(name, source, described["outcome"])
+    return _Described([PluginManifest.from_dict(document) for document in described["manifests"]], described["loaded"])
+
+
+def _broken(name: str, source: PluginSource, reason: str) -> _Described:
+    return _Described([PluginManifest.broken(name, source, reason)], named=False)
+
+
+def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifest]:
+    """Describe every installed plugin and those at `paths`, and write the index into `out`, replacing its files."""
+    installed = list(installed_plugins(GROUP))
+    sources = [(one.entry, PluginSource(one.module, one.class_name)) for one in installed]
+    added = dict.fromkeys(path.resolve() for path in paths)
+    sources += [(path.stem, PluginSource(path.stem, "", str(path))) for path in added]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        described = list(pool.map(lambda source: _describe_in_child(*source), sources))
+    of_layer = _by_name(described[: len(installed)])
+    # An added plugin replaces an installed one of the same name: its author is trying a new version.
+    manifests = of_layer | _by_name(described[len(installed) :], taken=of_layer)
+    record = [_record(one, of, manifests) for one, of in zip(installed, described, strict=False)]
+    _write(out, manifests, record)
+    return list(manifests.values())
+
+
+def _by_name(described: Sequence[_Described], taken: Collection[str] = ()) -> dict[str, PluginManifest]:
+    """Return the plugins by name.
+
+    Several plugins with one name are replaced by a broken manifest, since a call could mean either. A plugin whose own
+    name is unknown gets a free one: never a `taken` name, nor the name of another plugin.
+    """
+    bearers: dict[str, dict[PluginSource, PluginManifest]] = {}
+    for manifest in (manifest for one in described if one.named for manifest in one.manifests):
+        bearers.setdefault(manifest.name, {})[manifest.source] = manifest
+    named = {name: _only(list(same.values())) for name, same in bearers.items()}
+    for manifest in (manifest for one in described if not one.named for manifest in one.manifests):
+        free = _set_apart(manifest, {*taken, *named})
+        named[free.name] = free
+    return named
+
+
+def _only(bearers: Sequence[PluginManifest]) -> PluginManifest:
+    first, *others = bearers
+    if not others:
+        return first
+    return PluginManifest.broken(
+        first.name, first.source, f"several plugins have this name: {', '.join(_place(one.source) for one in bearers)}"
+    )
+
+
+def _set_apart(broken: PluginManifest, taken: Collection[str]) -> PluginManifest:
+    if broken.name not in taken:
+        return broken
+    name = next(name for name in (f"{broken.name}_{n}" for n in count(2)) if name not in taken)
+    return PluginManifest.broken(name, broken.source, f"{_place(broken.source)}: {broken.reason}")
+
+
+def _place(source: PluginSource) -> str:
+    """Return where a plugin's code is, without the folders: the text is public."""
+    return ":".join(filter(None, (Path(source.path).name if source.path else source.module, source.class_name)))
+
+
+def _record(
+    installed: InstalledPlugin, described: _Described, manifests: Mapping[str, PluginManifest]
+) -> IndexedPlugin:
+    [described_as] = described.manifests
+    names = (name for name, manifest in manifests.items() if manifest.source == described_as.source)
+    return IndexedPlugin(installed, next(names, None), needed_modules(installed.distribution, described.loaded))
+
+
+def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[IndexedPlugin]) -> None:
+    folder = out / "plugins"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, manifest in manifests.items():
+        (folder / f"{name}.json").write_text(json.dumps(manifest.to_dict(), indent=1))
+    (out / "installed.json").write_text(json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
+    # Written last: an index that exists is complete.
+    (out / "index.json").write_text(json.dumps({"plugins": sorted(manifests)}, indent=1))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Plugins that cannot be loaded are reported on standard error, and listed by the API. With `--strict` they are an
+    error (exit code 1): a released layer must not hold any.
+    """
+    parser = argparse.ArgumentParser(prog="python -m interlock.plugins.building", description="Build the plugin index.")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the index into")
+    parser.add_argument("--path", type=Path, action="append", default=[], help="a .py file or package folder to add")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a plugin cannot be loaded")
+    options = parser.parse_args(arguments)
+    broken = [manifest for manifest in build_index(options.out, options.path) if not manifest.available]
+    for manifest in broken:
+        sys.stderr.write(f"plugin {manifest.name} is unavailable: {manifest.reason}\n")
+    return 1 if broken and options.strict else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

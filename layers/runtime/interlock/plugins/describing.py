@@ -1,0 +1,114 @@
+"""Describe the plugins of one source by importing them. Runs in a child process of the index build:
+
+python -m interlock.plugins.describing SOURCE DESCRIPTOR
+
+`SOURCE` is a `PluginSource` as JSON. The answer is JSON, written to the open file descriptor: `manifests` and `loaded`
+(top-level modules), or `outcome` (the reason why the import failed).
+"""
+
+import inspect
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.plugin import Plugin
+from interlock.plugins.loading import load_file, load_plugin_class, module_name
+from interlock.plugins.schemas import checked_schema
+
+_FOLDERS = re.compile(r"(?<![\w.])(?<!:/)(?:/[^/\s'\"():]+)+/")
+"""The folders of an absolute path. Reasons are public, so they are removed. Text after `:/` is a URL's."""
+
+
+def describe(source: PluginSource) -> list[PluginManifest]:
+    """Return the manifest of an entry point's plugin, or of every plugin class in an added file or package."""
+    if source.path is None:
+        return [_describe_class(load_plugin_class(source), source)]
+    module = load_file(Path(source.path))
+    # By the name in the module, which may differ from the class's own. A class with two names is one plugin.
+    found: dict[type[Plugin], str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.startswith(module.__name__):
+            found.setdefault(value, name)
+    if not found:
+        raise ImportError("holds no class derived from interlock.plugin.Plugin")
+    # A base class without a name of its own is not a plugin.
+    bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
+    return [
+        _describe_class(one, PluginSource(source.module, name, source.path))
+        for one, name in found.items()
+        if one not in bases
+    ]
+
+
+def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
+    tools = tuple(
+        ToolManifest(
+            name=spec.name,
+            title=spec.title,
+            description=spec.description,
+            timeout_s=spec.timeout_s,
+            memory_mb=spec.memory_mb,
+            input_schema=checked_schema(spec.input_model, "validation", f"tool {spec.name!r}: its input's"),
+            output_schema=checked_schema(spec.output_model, "serialization", f"tool {spec.name!r}: its output's"),
+        )
+        for spec in plugin.tools().values()
+    )
+    description = plugin.description or (plugin.__doc__ or "").strip().partition("\n")[0]
+    return PluginManifest(plugin.name, plugin.version, plugin.title or plugin.name, description, source, tools)
+
+
+def main() -> None:
+    """Describe the source that the command line names. Never raises for anything that an import does."""
+    source, descriptor = PluginSource(**json.loads(sys.argv[1])), int(sys.argv[2])
+    try:
+        manifests = [manifest.to_dict() for manifest in describe(source)]
+        answer = json.dumps({"manifests": manifests, "loaded": sorted({name.split(".")[0] for name in sys.modules})})
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: whatever an import raises is its reason
+        answer = json.dumps({"outcome": _reason(error) + _line_of(error, source)})
+    with os.fdopen(descriptor, "r+") as stream:
+        # The import may have written to any descriptor.
+        stream.seek(0)
+        stream.truncate()
+        stream.write(answer)
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a plugin could not be loaded, for a human."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"needs {error.name}: not installed"
+    if isinstance(error, SystemExit):
+        return f"its import exited with {error.code!r}"
+    try:
+        text = str(error)
+    except BaseException as broken:  # the exception's own __str__ failed: its class is the outcome
+        return f"its import failed: {_outcome_name(error)} ({_outcome_name(broken)} in its __str__)"
+    return f"its import failed: {type(error).__name__}: {_FOLDERS.sub('', text)}"
+
+
+def _line_of(error: BaseException, source: PluginSource) -> str:
+    """Return file name and line in the plugin's own code where the error being handled was raised.
+
+    Empty if the error's text already says so. Nothing else of the traceback becomes public.
+    """
+    if isinstance(error, ModuleNotFoundError | SyntaxError):
+        return ""
+    own = module_name(Path(source.path)) if source.path else source.module.partition(".")[0]
+    lines = [
+        f" ({Path(one.frame.f_code.co_filename).name}, line {one.lineno})"
+        for one in inspect.trace(context=0)
+        if str(one.frame.f_globals.get("__name__")).partition(".")[0] == own
+        and not one.frame.f_code.co_filename.startswith("<")
+    ]
+    return lines[-1] if lines else ""
+
+
+def _outcome_name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
