@@ -109,12 +109,12 @@ def _read_job(table: str, key: dict[str, Any]) -> Any:
     from moto.core import DEFAULT_ACCOUNT_ID
     from moto.dynamodb.models import dynamodb_backends
 
-    from interlock.adapters.dynamo.jobs import _deserialized
+    from interlock.adapters.dynamo.attributes import deserialized
     from interlock.adapters.dynamo.values import job_from_item
     from tests.faults.system import REGION
 
     item = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_item(table, key)
-    return None if item is None else job_from_item(_deserialized(item.to_json()["Attributes"]))
+    return None if item is None else job_from_item(deserialized(item.to_json()["Attributes"]))
 
 
 if __name__ == "__main__":

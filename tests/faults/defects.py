@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock.adapters.dynamo import jobs as dynamo_jobs
+from interlock.adapters.dynamo.counters import counters_update
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
 from interlock.domain.counters import ending_delta, starting_delta
@@ -46,7 +47,7 @@ def write_counters_apart(plant: Plant) -> None:
         [(kind, arguments)] = write.items()
         self._conditional(getattr(self._client, f"{kind.lower()}_item"), arguments)
         assert delta is not None
-        self._client.transact_write_items(TransactItems=[{"Update": self._counters(delta, 0)}])  # type: ignore[typeddict-item]
+        self._client.transact_write_items(TransactItems=[{"Update": counters_update(self._table, delta, 0)}])  # type: ignore[typeddict-item]
 
     plant(DynamoJobs, "_transact", transact)
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.adapters.dynamo.jobs import _deserialized
-from interlock.adapters.dynamo.values import job_from_item, metrics_from_items
+from interlock.adapters.dynamo.attributes import deserialized
+from interlock.adapters.dynamo.counters import metrics_from_items
+from interlock.adapters.dynamo.values import job_from_item
 from interlock.adapters.s3_files import S3Files
 from interlock.domain.errors import NotFound
 from interlock.domain.job import Job, StoredJson
@@ -37,7 +38,7 @@ def contents(place: Place) -> Contents:
     pages = client("dynamodb", place.url).get_paginator("scan").paginate(TableName=place.table, ConsistentRead=True)
     of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "IDEMPOTENCY": []}
     for item in (item for page in pages for item in page["Items"]):
-        of_kind[item["pk"]["S"].partition("#")[0]].append(_deserialized(item))
+        of_kind[item["pk"]["S"].partition("#")[0]].append(deserialized(item))
     shards: dict[str, list[dict[str, Any]]] = {}
     for item in of_kind["METRICS"]:
         shards.setdefault(item["pk"].partition("#")[2], []).append(item)

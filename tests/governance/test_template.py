@@ -20,6 +20,7 @@ from samcli.yamlhelper import yaml_parse
 from interlock.adapters import cloudwatch_emf
 from interlock.adapters.dynamo import access_values as access_items
 from interlock.adapters.dynamo import values as dynamo_items
+from interlock.adapters.dynamo.counters import metrics_key
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.composition import core as bootstrap
 from interlock.composition.authorizer import AccessSettings
@@ -472,7 +473,7 @@ def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
     assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
     key = ApiKey("hash", "key", "acme", frozenset({"admin"}), expires_at=NOW, created_at=NOW, revoked_at=NOW)
     others = [
-        dynamo_items.metrics_key("ocr", "analyze", 7),
+        metrics_key("ocr", "analyze", 7),
         access_items.api_key_to_item(key),
         access_items.listed_key_to_item(key),
         access_items.rate_key("key"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ulid import ULID
 
 from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import counters
 from interlock.adapters.dynamo import values as items
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
@@ -165,16 +166,16 @@ def added_up(changes: list[tuple[MetricsDelta, int]]) -> dict[str, ExecutionMetr
     """What DynamoDB makes of ADD and SET on the items of the shards."""
     table: dict[tuple[str, int], dict[str, Any]] = {}
     for delta, shard in changes:
-        item = table.setdefault((delta.tool, shard), items.metrics_key(delta.plugin, delta.tool, shard))
-        for name, value in items.metrics_sums(delta).items():
+        item = table.setdefault((delta.tool, shard), counters.metrics_key(delta.plugin, delta.tool, shard))
+        for name, value in counters.metrics_sums(delta).items():
             item[name] = item.get(name, 0) + value
-        item.update(items.metrics_latest(delta))
-    return items.metrics_from_items(through_dynamodb(item) for item in table.values())
+        item.update(counters.metrics_latest(delta))
+    return counters.metrics_from_items(through_dynamodb(item) for item in table.values())
 
 
 @given(
     # No two at once: of those there is no latest.
-    st.lists(st.tuples(deltas, st.integers(0, items.METRICS_SHARDS - 1)), max_size=20, unique_by=lambda one: one[0].at)
+    st.lists(st.tuples(deltas, st.integers(0, counters.SHARDS - 1)), max_size=20, unique_by=lambda one: one[0].at)
 )
 def test_counters_come_to_the_same_in_items_and_in_memory(changes: list[tuple[MetricsDelta, int]]) -> None:
     # In the order of time: of last values the latest counts.

@@ -2,13 +2,11 @@
 `values` is for jobs."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from interlock.adapters.dynamo.values import Item
+from interlock.adapters.dynamo.attributes import Item, from_integer, from_time, present, to_time
 from interlock.domain.access import ApiKey
 from interlock.domain.rate import Rate
-from interlock.domain.times import from_rfc3339, rfc3339
 
 KEY_LIST = "KEYS"
 """The partition that names every key by its id: to list and to find keys without a scan of the table."""
@@ -24,15 +22,15 @@ def api_key_to_item(key: ApiKey) -> Item:
         "key_id": key.key_id,
         "tenant": key.tenant,
         "scopes": sorted(key.scopes),
-        "expires_at": _time(key.expires_at),
-        "created_at": _time(key.created_at),
-        "revoked_at": _time(key.revoked_at),
+        "expires_at": to_time(key.expires_at),
+        "created_at": to_time(key.created_at),
+        "revoked_at": to_time(key.revoked_at),
         "rate": key.rate and str(key.rate),
         "concurrency": key.concurrency,
         "note": key.note,
         "hint": key.hint,
     }
-    return {name: value for name, value in item.items() if value is not None}
+    return present(item)
 
 
 def api_key_from_item(item: Mapping[str, Any]) -> ApiKey:
@@ -42,11 +40,11 @@ def api_key_from_item(item: Mapping[str, Any]) -> ApiKey:
         key_id=item["key_id"],
         tenant=item["tenant"],
         scopes=frozenset(item["scopes"]),
-        expires_at=_from_time(item.get("expires_at")),
-        created_at=_from_time(item.get("created_at")),
-        revoked_at=_from_time(item.get("revoked_at")),
+        expires_at=from_time(item.get("expires_at")),
+        created_at=from_time(item.get("created_at")),
+        revoked_at=from_time(item.get("revoked_at")),
         rate=Rate.parse(rate) if rate else None,
-        concurrency=None if concurrency is None else int(concurrency),
+        concurrency=from_integer(concurrency),
         note=item.get("note"),
         hint=item.get("hint"),
     )
@@ -73,11 +71,3 @@ def slots_key(key_id: str) -> Item:
 
 def secret_key(name: str) -> Item:
     return {"pk": f"SECRET#{name}", "sk": "SECRET"}
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
-
-
-def _from_time(text: str | None) -> datetime | None:
-    return from_rfc3339(text) if text else None

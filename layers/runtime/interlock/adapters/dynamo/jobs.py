@@ -1,4 +1,4 @@
-"""Jobs and counters in the table. Each write is one conditional call; the comments tell the race that it closes."""
+"""Write and read jobs. Each write is one conditional call; comments name the race that its condition closes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from heapq import merge
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from interlock.adapters.aws import error_code, reasons, translated
 from interlock.adapters.dynamo import access_values as access_items
 from interlock.adapters.dynamo import values as items
+from interlock.adapters.dynamo.attributes import deserialized, epoch_ms, serialized
+from interlock.adapters.dynamo.counters import SHARDS, counters_update, read_counters
+from interlock.adapters.dynamo.listing import JobListing
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job, Progress, beaten
-from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.job_status import CLAIMED
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
 from interlock.domain.times import rfc3339
 from interlock.ports import AlreadyClaimed, JobExists, JobFilter, StaleJob
@@ -41,17 +41,6 @@ STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
 NO_EVENT_SINCE = "#event_seq = :was_event_seq"
 SAME_LEASE = "#lease_expires_at = :was_lease_expires_at"
 
-_to_value = TypeSerializer().serialize
-_from_value = TypeDeserializer().deserialize
-
-
-def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_value(value) for name, value in item.items()}
-
-
-def _deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_value(value) for name, value in item.items()}
-
 
 class DynamoJobs:
     """`interlock.ports.JobStore` on one DynamoDB table."""
@@ -59,8 +48,9 @@ class DynamoJobs:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
+        self._listing = JobListing(client, table)
         # An execution environment handles one job at a time, so its own shard is rarely contended.
-        self._shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311 - spreads load, protects nothing
+        self._shard = random.randrange(SHARDS)  # noqa: S311 - spreads load, protects nothing
 
     # --- Writing ---
 
@@ -85,7 +75,7 @@ class DynamoJobs:
         # same call. The table removes expired items late, so that an expired claim counts as none.
         put = self._put(items.claim_to_item(once), IS_NEW_OR_EXPIRED)
         put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
-        put["ExpressionAttributeValues"] = _serialized({":now": int(now.timestamp())})
+        put["ExpressionAttributeValues"] = serialized({":now": int(now.timestamp())})
         return put
 
     def _slot_taken(self, job: Job) -> dict[str, Any] | None:
@@ -95,22 +85,22 @@ class DynamoJobs:
             return None
         write = self._slots(job, 1)
         write["ConditionExpression"] = UNDER_ITS_LIMIT
-        write["ExpressionAttributeValues"] |= _serialized({":limit": job.key_limit})
+        write["ExpressionAttributeValues"] |= serialized({":limit": job.key_limit})
         return write
 
     def _slots(self, job: Job, change: int) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Key": _serialized(access_items.slots_key(job.key_id or "")),
+            "Key": serialized(access_items.slots_key(job.key_id or "")),
             "UpdateExpression": "ADD #used :change",
             "ExpressionAttributeNames": {"#used": "used"},
-            "ExpressionAttributeValues": _serialized({":change": change}),
+            "ExpressionAttributeValues": serialized({":change": change}),
         }
 
     def _put(self, item: Mapping[str, Any], condition: str) -> dict[str, Any]:
         return {
             "TableName": self._table,
-            "Item": _serialized(item),
+            "Item": serialized(item),
             "ConditionExpression": condition,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -140,20 +130,20 @@ class DynamoJobs:
         # A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it.
         # A cancel that came between has numbered its event: what is new gets its numbers after it.
         after = beaten(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
-        sets: dict[str, Any] = {"lease_expires_at": items.epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
+        sets: dict[str, Any] = {"lease_expires_at": epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
         if progress is not None:
             sets["progress"] = items.progress_to_item(progress)
         if news:
             sets |= {"event_seq": after.events.last_seq, "events": items.events_to_text(after.events)}
         update = self._expression(sets, [], items.job_key(job.tenant, job.job_id), STILL_MINE)
         update["ExpressionAttributeNames"] |= {"#attempt": "attempt", "#status": "status"}
-        update["ExpressionAttributeValues"] |= _serialized(
+        update["ExpressionAttributeValues"] |= serialized(
             {":was_attempt": job.attempt, **{f":{status}": status.value for status in CLAIMED}}
         )
         if news:
             _demand_no_event_since(update, job)
         answer = self._conditional(self._client.update_item, {**update, "ReturnValues": "ALL_NEW"})
-        return items.job_from_item(_deserialized(answer["Attributes"]))
+        return items.job_from_item(deserialized(answer["Attributes"]))
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         # The job's end and its counters are one transaction: a crash between the two cannot part them, and of two
@@ -163,8 +153,8 @@ class DynamoJobs:
         if before.lease_expires_at is not None:
             update["ConditionExpression"] += f" AND {SAME_LEASE}"
             update["ExpressionAttributeNames"]["#lease_expires_at"] = "lease_expires_at"
-            lease = {":was_lease_expires_at": items.epoch_ms(before.lease_expires_at)}
-            update["ExpressionAttributeValues"] |= _serialized(lease)
+            lease = {":was_lease_expires_at": epoch_ms(before.lease_expires_at)}
+            update["ExpressionAttributeValues"] |= serialized(lease)
         slot = None if before.key_limit is None else self._slots(before, -1)
         try:
             self._transact({"Update": update}, delta, slot=slot)
@@ -179,7 +169,7 @@ class DynamoJobs:
         removes = [name for name in old if name not in new]
         update = self._expression(sets, removes, items.job_key(before.tenant, before.job_id), condition)
         update["ExpressionAttributeNames"] |= {"#attempt": "attempt", "#status": "status"}
-        update["ExpressionAttributeValues"] |= _serialized(
+        update["ExpressionAttributeValues"] |= serialized(
             {":was_status": before.status.value, ":was_attempt": before.attempt}
         )
         if after.events != before.events:
@@ -195,11 +185,11 @@ class DynamoJobs:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)
         return {
             "TableName": self._table,
-            "Key": _serialized(key),
+            "Key": serialized(key),
             "UpdateExpression": expression,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in (*sets, *removes)},
-            "ExpressionAttributeValues": _serialized({f":{name}": value for name, value in sets.items()}),
+            "ExpressionAttributeValues": serialized({f":{name}": value for name, value in sets.items()}),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
@@ -236,127 +226,51 @@ class DynamoJobs:
             if slot is not None:
                 writes.append({"Update": slot})
             if delta is not None:
-                writes.append({"Update": self._counters(delta, shard)})
+                writes.append({"Update": counters_update(self._table, delta, shard)})
             try:
                 self._client.transact_write_items(TransactItems=writes)
             except (BotoCoreError, ClientError) as error:
                 _unless_conflict(error, claimed=claim is not None, slotted=slot is not None)
-                shard = random.randrange(items.METRICS_SHARDS)  # noqa: S311 - as above
+                shard = random.randrange(SHARDS)  # noqa: S311 - as above
                 _pause(attempt)
             else:
                 return
         raise ServiceUnavailable(service="table")
-
-    def _counters(self, delta: MetricsDelta, shard: int) -> dict[str, Any]:
-        sums, latest = items.metrics_sums(delta), items.metrics_latest(delta)
-        expression = "ADD " + ", ".join(f"#{name} :{name}" for name in sums)
-        if latest:
-            expression += " SET " + ", ".join(f"#{name} = :{name}" for name in latest)
-        return {
-            "TableName": self._table,
-            "Key": _serialized(items.metrics_key(delta.plugin, delta.tool, shard)),
-            "UpdateExpression": expression,
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*sums, *latest)},
-            "ExpressionAttributeValues": _serialized(
-                {f":{name}": value for name, value in (*sums.items(), *latest.items())}
-            ),
-        }
 
     # --- Reading ---
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with translated("table"):
             answer = self._client.get_item(
-                TableName=self._table, Key=_serialized(items.job_key(tenant, job_id)), ConsistentRead=True
+                TableName=self._table, Key=serialized(items.job_key(tenant, job_id)), ConsistentRead=True
             )
         return _job(answer.get("Item"))
 
     def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
         with translated("table"):
             answer = self._client.get_item(
-                TableName=self._table, Key=_serialized(items.claim_key(tenant, key_hash)), ConsistentRead=True
+                TableName=self._table, Key=serialized(items.claim_key(tenant, key_hash)), ConsistentRead=True
             )
         item = answer.get("Item")
-        return items.claim_from_item(_deserialized(item)) if item else None
+        return items.claim_from_item(deserialized(item)) if item else None
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
-        # Statuses are read in the order of a job's life: one that moves on meanwhile is met again later, never missed.
-        partitions = _partitions(wanted)
-        found = [self._ids(index, partition, limit + 1, before_id) for index, partition in partitions]
-        ids = list(islice(_without_repeats(merge(*found, reverse=True)), limit + 1))
-        page, more = ids[:limit], len(ids) > limit
-        jobs = self._batch_get(wanted.tenant, page)
-        kept = [
-            job
-            for job_id in page
-            # The index lags: a job that has left the wanted status since is not of this page any more.
-            if (job := jobs.get(job_id)) and (not wanted.statuses or job.status in wanted.statuses)
-        ]
-        return kept, page[-1] if more else None
-
-    def _ids(self, index: str, partition: str, limit: int, before_id: str | None) -> list[str]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": "#p = :p" + (" AND job_id < :before" if before_id else ""),
-            "ExpressionAttributeNames": {"#p": index},
-            "ExpressionAttributeValues": _serialized(
-                {":p": partition, **({":before": before_id} if before_id else {})}
-            ),
-            "ScanIndexForward": False,
-            "Limit": limit,
-        }
-        with translated("table"):
-            answer = self._client.query(**query)
-        return [_from_value(item["job_id"]) for item in answer["Items"]]
-
-    def _batch_get(self, tenant: str, ids: Sequence[str]) -> dict[str, Job]:
-        found: dict[str, Job] = {}
-        keys: list[Any] = [_serialized(items.job_key(tenant, job_id)) for job_id in ids]
-        while keys:
-            with translated("table"):
-                answer = self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys[:100], "ConsistentRead": True}}
-                )
-            for item in answer["Responses"].get(self._table, []):
-                job = items.job_from_item(_deserialized(item))
-                found[job.job_id] = job
-            # What the table had no time for comes back, and goes first in the next round.
-            left = answer["UnprocessedKeys"].get(self._table)
-            keys = [*(left["Keys"] if left else []), *keys[100:]]
-        return found
+        return self._listing.page(wanted, limit=limit, before_id=before_id)
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
-        for shard in range(items.LEASE_SHARDS):
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName="by_lease",
-                KeyConditionExpression="by_lease = :p AND lease_expires_at < :now",
-                ExpressionAttributeValues=_serialized({":p": f"LEASE#{shard}", ":now": items.epoch_ms(now)}),
-            )
-            with translated("table"):
-                keys = [item for page in pages for item in page["Items"]]
-            for key in keys:
-                _, tenant, job_id = _from_value(key["pk"]).split("#")
-                job = self.get(tenant, job_id)
-                if job is not None:
-                    yield job
+        for tenant, job_id in self._listing.lapsed(now):
+            job = self.get(tenant, job_id)
+            if job is not None:
+                yield job
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=_serialized({":pk": items.metrics_partition(plugin)}),
-            ConsistentRead=True,
-        )
-        with translated("table"):
-            return items.metrics_from_items([_deserialized(item) for page in pages for item in page["Items"]])
+        return read_counters(self._client, self._table, plugin)
 
 
 def _demand_no_event_since(update: dict[str, Any], job: Job) -> None:
     update["ConditionExpression"] += f" AND {NO_EVENT_SINCE}"
     update["ExpressionAttributeNames"]["#event_seq"] = "event_seq"
-    update["ExpressionAttributeValues"] |= _serialized({":was_event_seq": job.events.last_seq})
+    update["ExpressionAttributeValues"] |= serialized({":was_event_seq": job.events.last_seq})
 
 
 def _pause(attempt: int) -> None:
@@ -370,7 +284,7 @@ def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool, slott
         of_writes = reasons(error)
         codes = [reason.get("Code", "None") for reason in of_writes]
         if claimed and codes[1] == CONDITION_FAILED:
-            raise AlreadyClaimed(items.claim_from_item(_deserialized(of_writes[1]["Item"]))) from error
+            raise AlreadyClaimed(items.claim_from_item(deserialized(of_writes[1]["Item"]))) from error
         if codes[0] == CONDITION_FAILED:
             raise StaleJob(_job(of_writes[0].get("Item"))) from error
         if slotted and codes[1 + claimed] == CONDITION_FAILED:
@@ -381,34 +295,4 @@ def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool, slott
 
 
 def _job(item: Mapping[str, Any] | None) -> Job | None:
-    return items.job_from_item(_deserialized(item)) if item else None
-
-
-def _partitions(wanted: JobFilter) -> list[tuple[str, str]]:
-    """The index and the partitions that hold exactly the wanted jobs."""
-    scopes: Sequence[tuple[str, ...]]
-    if wanted.tools is not None:
-        name, scopes = "by_tool", [(wanted.tenant, plugin, tool) for plugin, tool in wanted.tools]
-    elif wanted.plugin is not None:
-        name, scopes = "by_plugin", [(wanted.tenant, wanted.plugin)]
-    else:
-        name, scopes = "by_tenant", [(wanted.tenant,)]
-    shards = range(items.LIST_SHARDS)
-    if not wanted.statuses:
-        return [(name, items.listing_partition(shard, *scope)) for scope in scopes for shard in shards]
-    name = "by_status" if name == "by_tenant" else f"{name}_status"
-    return [
-        (name, items.listing_partition(shard, *scope, status))
-        for status in JobStatus
-        if status in wanted.statuses
-        for scope in scopes
-        for shard in shards
-    ]
-
-
-def _without_repeats(ids: Iterator[str]) -> Iterator[str]:
-    last = None
-    for job_id in ids:
-        if job_id != last:
-            yield job_id
-        last = job_id
+    return items.job_from_item(deserialized(item)) if item else None

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
 from interlock.adapters.dynamo import access_values as items
+from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.domain.access import ApiKey
 from interlock.domain.times import rfc3339
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 IS_NEW = "attribute_not_exists(pk)"
 STILL_THE_SAME = "attribute_exists(pk) AND attribute_not_exists(revoked_at)"
-
-_to_value = TypeSerializer().serialize
-_from_value = TypeDeserializer().deserialize
 
 
 class KeyIsOver(Exception):
@@ -39,7 +36,7 @@ class DynamoKeys:
         """Finds a key by its hash. Consistently: one that was just made or revoked is met as such."""
         with translated("table"):
             answer = self._client.get_item(
-                TableName=self._table, Key=_serialized(items.api_key_key(key_hash)), ConsistentRead=True
+                TableName=self._table, Key=serialized(items.api_key_key(key_hash)), ConsistentRead=True
             )
         return _key(answer.get("Item"))
 
@@ -53,10 +50,10 @@ class DynamoKeys:
         ends: Any = {
             "Update": {
                 "TableName": self._table,
-                "Key": _serialized(items.api_key_key(old.key_hash)),
+                "Key": serialized(items.api_key_key(old.key_hash)),
                 "UpdateExpression": "SET expires_at = :expires_at",
                 "ConditionExpression": STILL_THE_SAME,
-                "ExpressionAttributeValues": _serialized({":expires_at": rfc3339(old_expires_at)}),
+                "ExpressionAttributeValues": serialized({":expires_at": rfc3339(old_expires_at)}),
             }
         }
         with translated("table"):
@@ -72,48 +69,48 @@ class DynamoKeys:
         with translated("table"):
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_serialized(items.api_key_key(key.key_hash)),
+                Key=serialized(items.api_key_key(key.key_hash)),
                 UpdateExpression="SET revoked_at = if_not_exists(revoked_at, :now)",
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues=_serialized({":now": rfc3339(now)}),
+                ExpressionAttributeValues=serialized({":now": rfc3339(now)}),
                 ReturnValues="ALL_NEW",
             )
-        revoked = items.api_key_from_item(_deserialized(answer["Attributes"]))
+        revoked = items.api_key_from_item(deserialized(answer["Attributes"]))
         return revoked.revoked_at or now
 
     def find(self, key_id: str) -> ApiKey | None:
         """Finds a key by its id."""
         with translated("table"):
             answer = self._client.get_item(
-                TableName=self._table, Key=_serialized(items.listed_key_key(key_id)), ConsistentRead=True
+                TableName=self._table, Key=serialized(items.listed_key_key(key_id)), ConsistentRead=True
             )
         listed = answer.get("Item")
-        return self.get(_from_value(listed["key_hash"])) if listed else None
+        return self.get(deserialized(listed)["key_hash"]) if listed else None
 
     def listed(self, tenant: str | None = None) -> Iterator[ApiKey]:
         """All keys, or those of a tenant, oldest first. A query of their one partition and no scan of the table."""
         query: dict[str, Any] = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": _serialized({":pk": items.KEY_LIST}),
+            "ExpressionAttributeValues": serialized({":pk": items.KEY_LIST}),
             "ConsistentRead": True,
         }
         if tenant is not None:
             query["FilterExpression"] = "tenant = :tenant"
-            query["ExpressionAttributeValues"] |= _serialized({":tenant": tenant})
+            query["ExpressionAttributeValues"] |= serialized({":tenant": tenant})
         with translated("table"):
             for page in self._client.get_paginator("query").paginate(**query):
-                hashes = [_from_value(item["key_hash"]) for item in page["Items"]]
+                hashes = [deserialized(item)["key_hash"] for item in page["Items"]]
                 for start in range(0, len(hashes), 100):
                     yield from self._batch(hashes[start : start + 100])
 
     def _batch(self, hashes: Sequence[str]) -> list[ApiKey]:
         found: dict[str, ApiKey] = {}
-        keys: list[Any] = [_serialized(items.api_key_key(key_hash)) for key_hash in hashes]
+        keys: list[Any] = [serialized(items.api_key_key(key_hash)) for key_hash in hashes]
         while keys:
             answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
             for item in answer["Responses"].get(self._table, []):
-                key = items.api_key_from_item(_deserialized(item))
+                key = items.api_key_from_item(deserialized(item))
                 found[key.key_hash] = key
             left = answer["UnprocessedKeys"].get(self._table)
             keys = list(left["Keys"]) if left else []
@@ -121,18 +118,10 @@ class DynamoKeys:
 
     def _creation(self, key: ApiKey) -> list[Any]:
         return [
-            {"Put": {"TableName": self._table, "Item": _serialized(item), "ConditionExpression": IS_NEW}}
+            {"Put": {"TableName": self._table, "Item": serialized(item), "ConditionExpression": IS_NEW}}
             for item in (items.api_key_to_item(key), items.listed_key_to_item(key))
         ]
 
 
 def _key(item: Mapping[str, Any] | None) -> ApiKey | None:
-    return items.api_key_from_item(_deserialized(item)) if item else None
-
-
-def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_value(value) for name, value in item.items()}
-
-
-def _deserialized(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_value(value) for name, value in item.items()}
+    return items.api_key_from_item(deserialized(item)) if item else None

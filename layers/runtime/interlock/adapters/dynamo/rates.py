@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
 from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.rate import Rate
 
@@ -27,8 +27,6 @@ KEPT_S = 7200
 IDLE = "attribute_not_exists(#next) OR #next <= :now"
 WITHIN_THE_BURST = "#next > :now AND #next <= :latest"
 
-_to_value = TypeSerializer().serialize
-_from_value = TypeDeserializer().deserialize
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -68,11 +66,11 @@ class DynamoRates:
         values |= {":new": now_us + interval_us} if idle else {":interval": interval_us, ":latest": latest_us}
         return {
             "TableName": self._table,
-            "Key": _serialized(access_items.rate_key(key_id)),
+            "Key": serialized(access_items.rate_key(key_id)),
             "UpdateExpression": f"SET #next = {':new' if idle else '#next + :interval'}, #ttl = :ttl",
             "ConditionExpression": IDLE if idle else WITHIN_THE_BURST,
             "ExpressionAttributeNames": {"#next": "next_us", "#ttl": "ttl"},
-            "ExpressionAttributeValues": _serialized(values),
+            "ExpressionAttributeValues": serialized(values),
             "ReturnValues": "UPDATED_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -101,8 +99,4 @@ class _Moved(Exception):
 
 
 def _next_us(item: Mapping[str, Any] | None) -> int:
-    return int(_from_value(item["next_us"])) if item else 0
-
-
-def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _to_value(value) for name, value in item.items()}
+    return int(deserialized(item)["next_us"]) if item else 0

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
 from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo.attributes import serialized
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,7 +32,9 @@ class DynamoSecrets:
         return self._known[name]
 
     def _read(self, name: str) -> bytes | None:
-        answer = self._client.get_item(TableName=self._table, Key=_key(name), ConsistentRead=True)
+        answer = self._client.get_item(
+            TableName=self._table, Key=serialized(access_items.secret_key(name)), ConsistentRead=True
+        )
         return answer["Item"]["value"]["B"] if "Item" in answer else None
 
     def _made(self, name: str) -> bytes:
@@ -41,7 +44,7 @@ class DynamoSecrets:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item={**_key(name), "value": {"B": value}},
+                Item={**serialized(access_items.secret_key(name)), "value": {"B": value}},
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
@@ -51,7 +54,3 @@ class DynamoSecrets:
             found: bytes = error.response["Item"]["value"]["B"]  # type: ignore[typeddict-item]
             return found
         return value
-
-
-def _key(name: str) -> dict[str, dict[str, str]]:
-    return {part: {"S": value} for part, value in access_items.secret_key(name).items()}
