@@ -50,6 +50,24 @@ RETIRING = {
     "trace function": "import sys\nsys.settrace(lambda *_: None)",
     "profile function": "import sys\nsys.setprofile(lambda *_: None)",
     "recursion limit": "import sys\nsys.setrecursionlimit(5000)",
+    "garbage collector disabled": "import gc\ngc.disable()",
+    "garbage collector thresholds": "import gc\ngc.set_threshold(1, 1, 1)",
+    "garbage collector callback": "import gc\ngc.callbacks.append(lambda *_: None)",
+    "garbage collector debugging": "import gc\ngc.set_debug(gc.DEBUG_SAVEALL)",
+    "logging disabled": "import logging\nlogging.disable()",
+    "logger method": "import logging\nlogging.Logger.info = print",
+    "JSON encoder method": "import json\njson.JSONEncoder.default = lambda self, value: 'x'",
+    "JSON decoder method": "import json\njson.JSONDecoder.decode = lambda self, text: 'x'",
+    "socket timeout": "import socket\nsocket.setdefaulttimeout(1)",
+    "switch interval": "import sys\nsys.setswitchinterval(1)",
+    "stack size of threads": "import threading\nthreading.stack_size(1 << 20)",
+    "digits of an integer": "import sys\nsys.set_int_max_str_digits(0)",
+    "thread exception hook": "import threading\nthreading.excepthook = print",
+    "unraisable hook": "import sys\nsys.unraisablehook = print",
+    "warning hook": "import warnings\nwarnings.showwarning = print",
+    "module finder": "import sys\nsys.meta_path.insert(0, object())",
+    "no module finders": "import sys\nsys.meta_path.clear()",
+    "path hook": "import sys\nsys.path_hooks.insert(0, print)",
     "own wish": "channel.retire()",
 }
 
@@ -69,6 +87,26 @@ KEEPING = {
     "its directory variables": "import os, tempfile\nos.environ['HOME'] = '/'\ntempfile.tempdir = '/'",
     "progress and logs": "for n in range(100): channel.progress(n / 100, ''); channel.log('info', 'x')",
     "an environment that it put back": "import os\nos.environ['A'] = '1'\ndel os.environ['A']",
+    "a root handler": "import logging\nlogging.warning('to standard error')",
+    "a warnings filter": "import warnings\nwarnings.simplefilter('ignore')",
+    "decimal flags": "import decimal\ndecimal.Decimal(1) / 3",
+    "random numbers": "import random\nrandom.random()",
+    "a collection of garbage": "import gc\ngc.disable()\ngc.collect()\ngc.enable()",
+    "a finder that an import appended": "import sys\nsys.meta_path.append(type(sys.meta_path[-1]))",
+    "a socket": "import socket\nsocket.socket().close()",
+}
+
+RESET = {
+    "root handlers": ("logging.warning('x')", "logging.root.handlers"),
+    "root level": ("logging.root.setLevel(1)", "logging.root.level"),
+    "root filters": ("logging.root.addFilter(print)", "logging.root.filters"),
+    "warnings filters": ("warnings.simplefilter('error')", "warnings.filters"),
+    "decimal context": ("decimal.getcontext().prec = 3; decimal.Decimal(1) / 3", "decimal.getcontext()"),
+}
+
+SEEDED = {
+    "random": ("random.seed(1)", "random.random()"),
+    "numpy": ("numpy.random.seed(1)", "numpy.random.random()"),
 }
 
 
@@ -90,6 +128,28 @@ def test_a_run_that_leaves_this_keeps_it(bench: Bench, trace: str) -> None:
 
     bench.assert_nothing_left()
     assert bench.pid() == pid
+
+
+@pytest.mark.parametrize("name", RESET)
+def test_settings_that_change_in_honest_use_are_reset(bench: Bench, name: str) -> None:
+    change, look = RESET[name]
+    modules = "import decimal, logging, warnings\n"
+    look = f"{modules}import os\nresult = os.getpid(), {look}"
+    before = bench.result(look)
+    bench.result(modules + change)
+    assert bench.result(look) == before
+
+
+@pytest.mark.parametrize("name", SEEDED)
+def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Bench, name: str) -> None:
+    seed, number = SEEDED[name]
+    pid = fresh.result(f"import os, {name}\n#ready\nresult = os.getpid()")
+    numbers = set()
+    for _ in range(2):
+        fresh.result(f"import {name}\n{seed}")
+        numbers.add(fresh.result(f"import {name}\nresult = {number}"))
+    assert len(numbers) == 2
+    assert fresh.result("import os\nresult = os.getpid()") == pid
 
 
 def test_what_was_there_when_loading_ended_may_stay(fresh: Bench) -> None:

@@ -19,6 +19,7 @@ import time
 from itertools import islice
 from types import ModuleType
 
+from interlock.sandbox.interpreter_state import InterpreterState
 from interlock.sandbox.processes import read_proc
 
 PER_RUN = ("TMPDIR", "HOME")
@@ -52,12 +53,16 @@ class CleanState:
         self._names = [list(vars(module).values()) for module in _MODULES]
         self._modules = set(sys.modules)
         self._state = _state()
+        self._interpreter = InterpreterState()
 
     def unchanged(self) -> bool:
+        """Return whether the next run finds the process as it was. What changes in honest use is reset."""
+        self._interpreter.reset()
         return (
             self._same_names()
             and self._modules <= sys.modules.keys()
             and _state() == self._state
+            and self._interpreter.unchanged()
             and self._same_threads_and_signals()
         )
 
