@@ -78,6 +78,10 @@ scan: setup
 validate: setup
 	$(BIN)/sam validate --lint
 
+.PHONY: diagram
+diagram: setup ## draws the packages and their imports into docs/architecture.md
+	$(BIN)/python -m tools.diagram
+
 .PHONY: prose
 prose: setup ## measures how much prose breaks the rules for plain English; at most 2 % may
 	$(BIN)/python tools/prose_check.py
