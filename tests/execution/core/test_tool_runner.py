@@ -179,6 +179,18 @@ def test_a_cancelled_run_tells_how_it_was_stopped(bench: Bench, how: Any) -> Non
     assert message_of(outcome) == "The job was cancelled."
 
 
+@pytest.mark.parametrize(
+    ("memory_mb", "limit"), [("128", 1_342_177), ("1769", 18_549_309), ("6400", 67_108_864), ("10240", 67_108_864)]
+)
+def test_the_result_limit_follows_the_memory_of_the_function(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, memory_mb: str, limit: int
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
+    outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
+    assert bench.sandbox.runs[0].limits.result_bytes == limit
+    assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": limit})
+
+
 def test_a_run_over_its_memory_tells_the_limit(bench: Bench) -> None:
     outcome = bench.ends_with(MemoryExceeded(pid=1, resident_mb=301))
     assert outcome.status is JobStatus.FAILED

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import math
+import os
 import sys
 import threading
 import time
@@ -56,6 +57,10 @@ TARGET = "interlock.tools.tool_runner:serve"
 PRELOAD = ("interlock.plugin", "interlock.tools.tool_runner")
 LOAD_LIMIT_S = 20.0
 MAX_RESULT_BYTES = 64 * 1024 * 1024
+RESULT_SHARE = 100
+"""A result may have one hundredth of the function's memory. Parsed, it takes up to 48 times its size (measured with
+lists nested 100 deep; `[[],[],...]` takes 22 times), and the tool's own process needs the rest."""
+
 MAX_MESSAGE = 2000
 MAX_NAME = 200
 GIVEN_UP_AFTER = 3
@@ -181,7 +186,7 @@ class ToolRunner:
             case MemoryExceeded():
                 outcome = _memory_exceeded(call)
             case OutputTooLarge(size_bytes=size):
-                outcome = _output_too_large(call, size)
+                outcome = _output_too_large(call, size, limits.result_bytes)
             case WorkerLost():
                 outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The worker of this job vanished.")
         return outcome
@@ -228,8 +233,14 @@ def _limits(call: ToolCall, timeout_s: float, budget_s: float) -> Limits:
         load_s=LOAD_LIMIT_S,
         total_s=budget_s,
         memory_mb=call.tool.memory_mb,
-        result_bytes=MAX_RESULT_BYTES,
+        result_bytes=result_limit(),
     )
+
+
+def result_limit() -> int:
+    """Return the maximum size of a result in bytes, by the memory of the Lambda function."""
+    memory_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    return min(MAX_RESULT_BYTES, int(memory_mb) * 1024 * 1024 // RESULT_SHARE) if memory_mb else MAX_RESULT_BYTES
 
 
 def _how(exit_code: int | None, signal: int | None) -> str:
@@ -248,9 +259,9 @@ def _memory_exceeded(call: ToolCall) -> Outcome:
     return Outcome.failed(ErrorCode.MEMORY_EXCEEDED, message, memory_mb=limit)
 
 
-def _output_too_large(call: ToolCall, size_bytes: int) -> Outcome:
-    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {MAX_RESULT_BYTES} bytes."
-    return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=MAX_RESULT_BYTES)
+def _output_too_large(call: ToolCall, size_bytes: int, limit_bytes: int) -> Outcome:
+    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {limit_bytes} bytes."
+    return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=limit_bytes)
 
 
 def _misfit(call: ToolCall, problems: Sequence[Mapping[str, object]]) -> Outcome:
