@@ -125,8 +125,8 @@ def test_a_schema_without_files_is_not_looked_through() -> None:
         ({"scan": {"upload_id": 7}}, "/scan/upload_id", '7 is not of type "string"'),
         ({"scan": {"upload_id": ""}}, "/scan/upload_id", '"" is shorter than 1 character'),
         ({"scan": {**UPLOAD, "path": "/etc"}}, "/scan/path", "is not a field of this tool"),
-        ({"scan": "", "back": {"upload": "x"}}, "/back/upload", "is not a field of this tool"),
-        ({"scan": "", "back": "n@pe"}, "/back", "is not valid base64"),
+        ({"scan": "aGk=", "back": {"upload": "x"}}, "/back/upload", "is not a field of this tool"),
+        ({"scan": "aGk=", "back": "n@pe"}, "/back", "is not valid base64"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_told_by_the_form_that_was_meant(value: Any, path: str, message: str) -> None:

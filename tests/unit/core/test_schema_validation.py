@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from interlock.domain.file_formats import FILE_FORMAT
+from interlock.domain.file_formats import FILE_FORMAT, FILE_SCHEMA
 from interlock.domain.problems import MAX_PROBLEMS, json_pointer
 from interlock.plugins.validation import SchemaValidator
 
@@ -129,6 +129,12 @@ def test_options_that_nothing_tells_apart_are_told_as_such() -> None:
     assert (path, "not valid under any" in message) == ("", True)
     [(path, message)] = problems({"a": 1, "b": 1}, schema)
     assert (path, "more than one" in message) == ("", True)
+
+
+def test_an_empty_text_is_not_a_file_of_an_input() -> None:
+    schema = {"properties": {"image": FILE_SCHEMA}}
+    assert problems({"image": ""}, schema) == [("/image", '"" is shorter than 1 character')]
+    assert problems({"image": "aGk="}, schema) == []
 
 
 def test_all_misfits_are_told_at_once() -> None:

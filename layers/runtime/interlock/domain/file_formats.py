@@ -23,7 +23,7 @@ UPLOAD_SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-FILE_SCHEMA: dict[str, Any] = {"anyOf": [TEXT_SCHEMA, UPLOAD_SCHEMA]}
+FILE_SCHEMA: dict[str, Any] = {"anyOf": [{**TEXT_SCHEMA, "minLength": 1}, UPLOAD_SCHEMA]}
 """The JSON Schema of an input field that is a file."""
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
