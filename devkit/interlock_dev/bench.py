@@ -19,6 +19,7 @@ from interlock_dev.project import Project
 
 ROUNDS = 40
 JOBS, CONCURRENCY = 40, 8
+MISFIT: dict[str, object] = {"image": [[]] * 1_650_000}
 
 console = Console(highlight=False)
 
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "GET /v1/health (gateway and runtime alone)": lambda: client.call("GET", "/v1/health"),
             "GET /v1/plugins/image (with the authorizer)": lambda: client.call("GET", "/v1/plugins/image"),
             "POST /v1/execute image.inspect": lambda: client.execute("image", "inspect", {"image": image}),
+            "POST /v1/execute, 5 MB of invalid input": lambda: client.execute("image", "inspect", MISFIT),
             "POST /v1/execute ocr.analyze": lambda: client.execute("ocr", "analyze", {"image": image}),
             "respond-async image.inspect, until finished": lambda: client.until_final(
                 client.submit("image", "inspect", {"image": image})
