@@ -3,7 +3,7 @@
 from typing import Any
 
 from interlock.composition.core import Core, Settings
-from interlock.composition.job_worker import job_runner
+from interlock.composition.job_worker import job_runner, leave_if_unfit
 
 core = Core(Settings.from_env())
 runner = job_runner(core)
@@ -14,5 +14,8 @@ END_MARGIN_S = 10
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     limit_s = context.get_remaining_time_in_millis() / 1000 - END_MARGIN_S
-    job = runner.run_pending(event["tenant"], event["job_id"], limit_s=limit_s)
+    try:
+        job = runner.run_pending(event["tenant"], event["job_id"], limit_s=limit_s)
+    finally:
+        leave_if_unfit(runner)
     return {"job_id": event["job_id"], "status": job.status.value if job else None}

@@ -1,9 +1,11 @@
 """A tool whose process dies, or that never comes back."""
 
+import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +176,28 @@ def test_a_job_whose_runtime_was_killed_is_settled_when_its_lease_has_run_out(
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
     after = client.until_final(client.submit("dying", "echo", {}))
     assert after["status"] == "succeeded"
+
+
+def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp_path: Path) -> None:
+    """By another process of its user, as a tool could where nothing keeps it from doing so."""
+    pid_file = tmp_path / "pid"
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.execute, "lingering", "until_told", {"path": str(pid_file)})
+        deadline = time.monotonic() + START_LIMIT_S
+        while not pid_file.exists():
+            assert time.monotonic() < deadline, "the tool did not start"
+            time.sleep(0.01)
+        supervisor = _parent(_parent(int(pid_file.read_text())))
+        _, hard = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (3, hard))
+        answer = call.result()
+
+    assert (answer.status, answer.code, answer.body["error"]["retryable"]) == (503, "unavailable", True)
+    assert not Path(f"/proc/{supervisor}").exists()
+    (job,) = client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&limit=1").body["jobs"]
+    assert (job["status"], client.job(job["job_id"])["error"]["code"]) == ("failed", "worker_lost")
+    assert client.execute("lingering", "echo", {}).status == 200
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

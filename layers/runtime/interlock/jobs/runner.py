@@ -66,6 +66,11 @@ class JobRunner:
         self._clock = clock
         self._worker_id = str(ULID())
 
+    @property
+    def unfit(self) -> bool:
+        """Whether a tool has damaged this process, which is to be ended."""
+        return self._runner.unfit
+
     def run_now(
         self,
         job: Job,

@@ -23,9 +23,11 @@ from interlock.sandbox.endings import (
     WorkerLost,
 )
 from interlock.sandbox.limits import Limits
+from interlock.sandbox.self_check import EXIT_UNFIT
 from interlock.sandbox.supervisor import Sandbox
 
 __all__ = [
+    "EXIT_UNFIT",
     "CancelToken",
     "Cancelled",
     "Channel",

@@ -13,8 +13,9 @@ from interlock.sandbox.cancel import CancelToken
 from interlock.sandbox.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
 from interlock.sandbox.idle import still_stopped
 from interlock.sandbox.limits import Limits
-from interlock.sandbox.processes import adopt_orphans, children, end_children, hide_memory
+from interlock.sandbox.processes import OUT_OF_DESCRIPTORS, adopt_orphans, children, end_children, hide_memory
 from interlock.sandbox.run import Run
+from interlock.sandbox.self_check import Condition, condition, repaired
 from interlock.sandbox.waiting import readable
 from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
@@ -40,6 +41,10 @@ class Sandbox:
         self._warm: OrderedDict[str, Worker] = OrderedDict()
         self._lock = threading.Lock()
         self._foreign: set[int] = set()
+        self._noted: Condition | None = None
+        self.unfit = False
+        """Whether this process is to be ended after what it does now: it cannot be repaired, or ran out of
+        descriptors."""
 
     def start(self) -> None:
         """Starts the zygote without waiting for it."""
@@ -47,6 +52,7 @@ class Sandbox:
             adopt_orphans()
             hide_memory()
             self._foreign = children(os.getpid())
+            self._noted = self._noted or condition(os.getpid())
             self._zygote = ZygoteProcess(self._target, self._preload, self._env)
 
     def run(
@@ -65,11 +71,45 @@ class Sandbox:
         `total_s`.
 
         When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
-        when it raises, as it does for what the callbacks raise, and OSError when this process is out of
-        descriptors or disk.
+        when it raises, as it does for what the callbacks raise, and OSError when this process is out of disk.
         """
         began = time.monotonic()
-        with self._lock, contextlib.ExitStack() as folders:
+        with self._lock:
+            try:
+                return self._run(
+                    key, request, limits, began=began, cancel=cancel, on_progress=on_progress, on_log=on_log, fill=fill
+                )
+            except OSError as error:
+                if error.errno not in OUT_OF_DESCRIPTORS:
+                    raise
+                self.unfit = True
+                return WorkerLost(pid=0)
+            finally:
+                self._check()
+
+    def _check(self) -> None:
+        """Compares this process and the zygote with what was noted before any run."""
+        if self._noted is None:
+            return
+        if not repaired(os.getpid(), self._noted):
+            self.unfit = True
+        elif self._zygote is not None and condition(self._zygote.pid) not in (None, self._noted):
+            self._zygote_lost()
+            self.start()
+
+    def _run(
+        self,
+        key: str,
+        request: bytes,
+        limits: Limits,
+        *,
+        began: float,
+        cancel: CancelToken | None,
+        on_progress: Callable[[float, str], None],
+        on_log: Callable[[LogLine], None],
+        fill: Callable[[str], None],
+    ) -> Ending:
+        with contextlib.ExitStack() as folders:
             if cancel is not None and cancel.is_set:
                 return Cancelled(pid=0, how="stopped")
             try:
@@ -128,6 +168,7 @@ class Sandbox:
             if self._zygote is not None:
                 self._zygote.close()
                 self._zygote_lost()
+                self._noted = None
 
     def _prepared(self, key: str, folders: contextlib.ExitStack) -> tuple[Worker, str]:
         """The worker of the key, and a new directory. Once, all is made anew when the zygote is gone, or its directory

@@ -101,6 +101,11 @@ class ToolRunner:
         self._registry = registry
         self._sandbox = sandbox
 
+    @property
+    def unfit(self) -> bool:
+        """Whether a tool has damaged this process, which is to be ended."""
+        return self._sandbox.unfit
+
     def run(
         self,
         call: ToolCall,
