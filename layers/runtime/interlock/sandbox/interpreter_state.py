@@ -76,10 +76,17 @@ def _settings() -> tuple[object, ...]:
         list(gc.callbacks),
         logging.root.manager.disable,
         sockets.getdefaulttimeout() if sockets else None,
-        threading.stack_size(),
+        _thread_stack_size(),
         threading.excepthook,
         warnings.showwarning,
         sys.getswitchinterval(),
         sys.get_int_max_str_digits(),
         sys.getdlopenflags(),
     )
+
+
+def _thread_stack_size() -> int:
+    # To ask for the size sets it to the default.
+    size = threading.stack_size()
+    threading.stack_size(size)
+    return size
