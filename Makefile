@@ -179,13 +179,13 @@ clean: ## removes what was built and set up
 
 .PHONY: build
 build: .aws-sam/.built-$(ARCHITECTURE) ## builds what is deployed into .aws-sam/build, and prints the layers' size
-	@$(BIN)/python -m interlock_dev.layer_size .aws-sam/build
+	@$(BIN)/python -m interlock_dev.build.layer_size .aws-sam/build
 
 # Built again when something that goes into it has changed.
 .aws-sam/.built-$(ARCHITECTURE): $(VENV)/.installed template.yaml requirements/runtime.txt requirements/plugins.txt \
     $(shell find layers functions -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
-	@$(BIN)/python -m interlock_dev.pin_architecture .aws-sam/build $(ARCHITECTURE)
+	@$(BIN)/python -m interlock_dev.build.pin_architecture .aws-sam/build $(ARCHITECTURE)
 	@rm -f .aws-sam/.built-* && touch $@
 
 .PHONY: lock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import Client, local_stack
+from interlock_dev.stack.client import Client, local_stack
 
 ROOT = Path(__file__).parents[2]
 SPECIMEN = Path(__file__).parent / "specimen.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 JOURNEY = Path(__file__).parent / "client_journey.py"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 from tests.contract.fuzz import fuzz
 from tests.volume import volume
 

@@ -16,7 +16,7 @@ import requests
 
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 from tests.deploy import gaps
 from tests.deploy.ministack import REGION, ROOT, Aws, running
 

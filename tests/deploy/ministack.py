@@ -18,7 +18,7 @@ from unittest.mock import patch
 import boto3
 import requests
 
-from interlock_dev.processes import end_tree, guarded
+from interlock_dev.project.processes import end_tree, guarded
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / ".tools" / "ministack" / "bin" / "ministack"

@@ -10,7 +10,7 @@ import requests
 from PIL import Image
 
 from interlock.domain.access import Scope
-from interlock_dev.local_client import Answer, Client
+from interlock_dev.stack.client import Answer, Client
 from tests.deploy.conftest import Deployed
 from tests.deploy.ministack import ROOT
 

@@ -12,7 +12,7 @@ from tests.execution.hand import PROGRAM, Hand
 from tests.execution.rest import assert_counters_equal_jobs
 from tests.stack.stacks import link_project
 
-from interlock_dev.local_client import Answer, Client, local_stack
+from interlock_dev.stack.client import Answer, Client, local_stack
 
 PLUGINS = Path(__file__).parent / "plugins"
 ADDED = (

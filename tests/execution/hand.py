@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 
-from interlock_dev.project import Project
+from interlock_dev.project.paths import Project
 
 PROGRAM = Path(__file__).with_name("watched_stack.py")
 LIMIT_S = 30

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 COUNTED = {
     "success_count": "succeeded",

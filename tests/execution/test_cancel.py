@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 
 def running_pids(pid_file: Path, within_s: float = 30) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.execution.hand import Hand
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 pytestmark = pytest.mark.xdist_group("cancel-waiting")
 

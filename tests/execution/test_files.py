@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from interlock_dev.local_client import Answer, Client
+from interlock_dev.stack.client import Answer, Client
 
 PAGE = Path(__file__).parents[1] / "images" / "page.png"
 LARGE = os.urandom(1 << 20) * 32

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from tests.execution.hand import Hand, Seen
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 pytestmark = pytest.mark.xdist_group("heartbeat")
 

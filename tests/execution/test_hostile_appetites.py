@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 pytestmark = pytest.mark.xdist_group("hostile-appetites")
 

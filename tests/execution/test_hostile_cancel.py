@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from interlock_dev.local_client import FINAL, Client
+from interlock_dev.stack.client import FINAL, Client
 
 pytestmark = pytest.mark.xdist_group("hostile-cancel")
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.execution.conftest import SlowSetup
 
-from interlock_dev.local_client import Answer, Client
+from interlock_dev.stack.client import Answer, Client
 
 pytestmark = pytest.mark.xdist_group("hostile-ends")
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.execution.conftest import SlowSetup
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 # With those during which the slow ones load.
 pytestmark = pytest.mark.xdist_group("hostile-ends")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import Answer, Client
+from interlock_dev.stack.client import Answer, Client
 
 ASYNC = {"Prefer": "respond-async"}
 

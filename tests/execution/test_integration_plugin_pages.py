@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 SHIPPED = ("block_mapper", "image", "motion", "ocr")
 HOSTILE_IMAGES = {

@@ -18,7 +18,7 @@ import pytest
 from tests.volume import volume
 
 from interlock.domain.metrics import PERCENTILE_ERROR
-from interlock_dev.local_client import FINAL, Answer, Client, local_stack
+from interlock_dev.stack.client import FINAL, Answer, Client, local_stack
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = [f"soak_{letter}" for letter in "abcde"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 
 def events(client: Client, job_id: str, after: int = 0) -> list[dict[str, Any]]:

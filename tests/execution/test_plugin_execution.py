@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 IMAGES = Path(__file__).parents[1] / "images"
 

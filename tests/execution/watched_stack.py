@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from interlock_dev import cli
-from interlock_dev.environments import Invocation
-from interlock_dev.functions import Functions
-from interlock_dev.pool import Throttled
+from interlock_dev.commands import cli
+from interlock_dev.lambda_.environments import Invocation
+from interlock_dev.lambda_.functions import Functions
+from interlock_dev.lambda_.pool import Throttled
 
 TASK = "RunJobFunction"
 _JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{26})")
@@ -68,9 +68,9 @@ def watch_functions(hand: Hand) -> None:
 
 
 def watch_table(hand: Hand) -> None:
-    from interlock_dev import local_aws
+    from interlock_dev.aws import server
 
-    app: Any = local_aws.OneAtATime
+    app: Any = server.OneAtATime
     answer = app.__call__
 
     def watched(self: Any, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -18,6 +18,14 @@ PLANTED = {
         "interlock/plugins/index.py",
         "interlock.tools.tool_runner",
     ),
+    "Each floor of the devkit imports only floors below it": (
+        "interlock_dev/project/host.py",
+        "interlock_dev.lambda_.pool",
+    ),
+    "The emulated services of the devkit import only what is below them": (
+        "interlock_dev/aws/s3/presigned.py",
+        "interlock_dev.aws.iam.calls",
+    ),
     "AWS is spoken in the adapters alone": ("interlock/jobs/service.py", "boto3"),
     "Nobody imports a plugin: they are loaded in worker processes, by name": (
         "interlock/tools/tool_runner.py",
@@ -36,7 +44,7 @@ PLANTED = {
         "interlock.plugins.registry",
     ),
     "The domain and the sandbox need the standard library alone": ("interlock/domain/job.py", "pydantic"),
-    "Nothing that is deployed imports the devkit": ("interlock/jobs/documents.py", "interlock_dev.processes"),
+    "Nothing that is deployed imports the devkit": ("interlock/jobs/documents.py", "interlock_dev.project.processes"),
 }
 
 type Lint = Callable[[], subprocess.CompletedProcess[str]]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from interlock_dev.moto_tables import narrowed
+from interlock_dev.aws.dynamodb.narrowing import narrowed
 
 type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -30,9 +30,9 @@ from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
 from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
-from interlock_dev.iam import Statement, statements
-from interlock_dev.iam_calls import Need, needs
-from interlock_dev.template import AwsType, Template
+from interlock_dev.aws.iam.calls import Need, needs
+from interlock_dev.aws.iam.policies import Statement, statements
+from interlock_dev.project.template import AwsType, Template
 
 type Json = dict[str, Any]
 

@@ -14,8 +14,8 @@ from typing import Any
 import boto3
 import pytest
 
-from interlock_dev.iam import Statement
-from interlock_dev.iam_calls import Need
+from interlock_dev.aws.iam.calls import Need
+from interlock_dev.aws.iam.policies import Statement
 from tests.integration.replay import (
     BUCKET,
     FUNCTIONS,

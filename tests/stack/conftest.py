@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.stack.stacks import ROOT, Running, link_project
 
-from interlock_dev.local_client import local_stack
+from interlock_dev.stack.client import local_stack
 
 PROBES = Path(__file__).parent / "project"
 
@@ -24,7 +24,7 @@ def real_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def probe_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project whose functions misbehave, with the real template's gateway responses."""
-    from interlock_dev.template import Template
+    from interlock_dev.project.template import Template
 
     project = tmp_path_factory.mktemp("probes") / "project"
     shutil.copytree(PROBES, project)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("stack")
 
 def invoke(project: Path, *arguments: str, event: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "interlock_dev.cli", "invoke", *arguments, "-e", "-"],
+        [sys.executable, "-m", "interlock_dev.commands.cli", "invoke", *arguments, "-e", "-"],
         cwd=project,
         input=json.dumps(event),
         capture_output=True,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import ROOT, Running, link_project
 
-from interlock_dev.local_client import local_stack
+from interlock_dev.stack.client import local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.local_client import local_stack
+from interlock_dev.stack.client import local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

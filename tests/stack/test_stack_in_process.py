@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import ROOT, link_project
 
-from interlock_dev.local_client import local_stack
-from interlock_dev.processes import descendants
+from interlock_dev.project.processes import descendants
+from interlock_dev.stack.client import local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import Running, link_project
 
-from interlock_dev.local_client import Client, local_stack
-from interlock_dev.processes import descendants
+from interlock_dev.project.processes import descendants
+from interlock_dev.stack.client import Client, local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")
 
-COMMAND = [sys.executable, "-m", "interlock_dev.cli", "dev"]
+COMMAND = [sys.executable, "-m", "interlock_dev.commands.cli", "dev"]
 
 SLOW = """
 import time
@@ -45,7 +45,7 @@ class Slow(Plugin):
 STARTER = """
 import sys, time
 from pathlib import Path
-from interlock_dev.local_client import local_stack
+from interlock_dev.stack.client import local_stack
 
 with local_stack(Path(sys.argv[1]), Path(sys.argv[1], "stack.log")):
     print("ready", flush=True)
@@ -87,7 +87,7 @@ def test_only_the_developer_can_read_the_key(real: Running) -> None:
 def test_processes_of_the_same_user_cannot_read_the_stacks_memory(tmp_path: Path) -> None:
     without_ptrace = str(Path(__file__).with_name("without_ptrace.py"))
     project = link_project(tmp_path)
-    program = (without_ptrace, "-m", "interlock_dev.cli")
+    program = (without_ptrace, "-m", "interlock_dev.commands.cli")
     with local_stack(project, tmp_path / "stack.log", program=program) as (_, stack):
         look = f"open('/proc/{stack.pid}/environ').read()"
         looked = subprocess.run(

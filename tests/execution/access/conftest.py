@@ -15,8 +15,8 @@ from tests.integration.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
 from tests.stack.stacks import link_project
 
 from interlock.adapters.dynamo.keys import DynamoKeys
-from interlock_dev.local_client import Client, local_stack
-from interlock_dev.project import Project
+from interlock_dev.project.paths import Project
+from interlock_dev.stack.client import Client, local_stack
 
 type Keys = Callable[..., Any]
 type ClientOf = Callable[..., Client]
@@ -43,7 +43,7 @@ def keys(access_project: Path, access_stack: Client) -> Keys:
     assert access_stack
 
     def run(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "interlock_dev.cli", "keys", *arguments, "--json"]
+        command = [sys.executable, "-m", "interlock_dev.commands.cli", "keys", *arguments, "--json"]
         done = subprocess.run(command, cwd=access_project, capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 

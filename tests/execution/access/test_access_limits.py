@@ -11,7 +11,7 @@ import requests
 from tests.execution.access.conftest import ClientOf, Keys
 from tests.integration.openid_provider import OpenIdProvider
 
-from interlock_dev.local_client import FINAL, Answer, Client
+from interlock_dev.stack.client import FINAL, Answer, Client
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 

@@ -17,7 +17,7 @@ from ulid import ULID
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock.domain.key_format import generate_key
-from interlock_dev.local_client import Client
+from interlock_dev.stack.client import Client
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from interlock_dev.gateway import Gateway
-from interlock_dev.template import Template
+from interlock_dev.apigateway.gateway import Gateway
+from interlock_dev.project.template import Template
 from tests.unit.devkit.fakes import FakeFunctions
 
 TEMPLATE = """

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from interlock_dev.environments import InitFailed, Invocation, failure
-from interlock_dev.functions import UnknownFunction
+from interlock_dev.lambda_.environments import InitFailed, Invocation, failure
+from interlock_dev.lambda_.functions import UnknownFunction
 
 
 class FakeEnvironment:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.cli import main
-from interlock_dev.project import Project, RunningStack
+from interlock_dev.commands.cli import main
+from interlock_dev.project.paths import Project, RunningStack
 
 HELP = """
 import sys
-from interlock_dev.cli import main
+from interlock_dev.commands.cli import main
 try:
     main(["--help"])
 except SystemExit:

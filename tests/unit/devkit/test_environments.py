@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from interlock_dev.environments import read_answer
+from interlock_dev.lambda_.environments import read_answer
 
 RAISED = {"errorMessage": "boo", "errorType": "ValueError", "requestId": "1", "stackTrace": ["  File …"]}
 

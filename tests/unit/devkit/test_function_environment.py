@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import interlock
-from interlock_dev.access_keys import AccessKey
-from interlock_dev.function_environment import BuiltRuntime, SourceRuntime, launch
-from interlock_dev.template import Function
+from interlock_dev.lambda_.function_environment import BuiltRuntime, SourceRuntime, launch
+from interlock_dev.project.access_keys import AccessKey
+from interlock_dev.project.template import Function
 
 KEY = AccessKey("id", "a secret")
 

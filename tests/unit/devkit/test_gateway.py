@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from interlock_dev.environments import Invocation, failure
-from interlock_dev.http_server import HEADERS, MAX_BODY_BYTES
-from interlock_dev.pool import RequestTooLarge, Throttled
+from interlock_dev.apigateway.requests import HEADERS, MAX_BODY_BYTES
+from interlock_dev.lambda_.environments import Invocation, failure
+from interlock_dev.lambda_.pool import RequestTooLarge, Throttled
 from tests.unit.devkit.conftest import Serve, policy
 
 KEY = {"X-API-Key": "secret"}

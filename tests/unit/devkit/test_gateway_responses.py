@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from interlock_dev.gateway_responses import STATUS, GatewayError, GatewayResponses, substitute
+from interlock_dev.apigateway.responses import STATUS, GatewayError, GatewayResponses, substitute
 
 CONTEXT: dict[str, Any] = {
     "requestId": "r-1",

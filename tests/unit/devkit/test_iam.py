@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
-from interlock_dev.access_keys import OWNER
-from interlock_dev.errors import UsageError
-from interlock_dev.iam import Iam, Statement, statements
-from interlock_dev.iam_calls import Need, needs
-from interlock_dev.signatures import PRINCIPAL
+from interlock_dev.aws.iam.calls import Need, needs
+from interlock_dev.aws.iam.policies import Iam, Statement, statements
+from interlock_dev.aws.iam.signatures import PRINCIPAL
+from interlock_dev.project.access_keys import OWNER
+from interlock_dev.project.errors import UsageError
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/jobs"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.environments import Environment, InitFailed, Launch
-from interlock_dev.in_process import InProcess
+from interlock_dev.lambda_.environments import Environment, InitFailed, Launch
+from interlock_dev.lambda_.in_process import InProcess
 
 HANDLER = """
 import os

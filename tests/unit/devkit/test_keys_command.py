@@ -17,8 +17,8 @@ from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import hash_key
 from interlock.domain.key_format import KEY_PATTERN, is_mistyped
 from interlock.domain.times import from_rfc3339
-from interlock_dev.cli import main
-from interlock_dev.project import Project, RunningStack
+from interlock_dev.commands.cli import main
+from interlock_dev.project.paths import Project, RunningStack
 from tests.integration.clients import create_table
 
 STACK = json.dumps(

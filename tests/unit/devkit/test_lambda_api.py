@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from interlock_dev.environments import failure
-from interlock_dev.lambda_api import LambdaApi
-from interlock_dev.pool import MAX_REQUEST_BYTES, Throttled
+from interlock_dev.aws.lambda_api.invocations import LambdaApi
+from interlock_dev.lambda_.environments import failure
+from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES, Throttled
 from tests.unit.devkit.fakes import FakeFunctions
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:Echo"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from interlock_dev.moto_tables import narrowed
+from interlock_dev.aws.dynamodb.narrowing import narrowed
 from tests.volume import volume
 
 type Json = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from samcli.yamlhelper import yaml_parse
 
-from interlock_dev.errors import UsageError
-from interlock_dev.parameters import check
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.parameters import check
 
 ROOT = Path(__file__).parents[3]
 OWN: dict[str, dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]

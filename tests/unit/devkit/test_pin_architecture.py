@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from samcli.yamlhelper import yaml_parse
 
-from interlock_dev import pin_architecture
-from interlock_dev.errors import UsageError
-from interlock_dev.parameters import check
+from interlock_dev.build import pin_architecture
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.parameters import check
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev import plugins
-from interlock_dev.plugins import Watch
+from interlock_dev.stack import plugins
+from interlock_dev.stack.plugins import Watch
 
 LATER_NS = 10_000_000_000
 type Sees = Callable[[Path], bool]

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from interlock_dev.environments import Invocation
-from interlock_dev.pool import MAX_REQUEST_BYTES, Pool, RequestTooLarge, Throttled
+from interlock_dev.lambda_.environments import Invocation
+from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES, Pool, RequestTooLarge, Throttled
 from tests.unit.devkit.fakes import Fleet
 
 LIMIT = 3

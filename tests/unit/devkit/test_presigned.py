@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from interlock_dev.access_keys import OWNER, AccessKey
-from interlock_dev.signatures import PRINCIPAL, Signatures
+from interlock_dev.aws.iam.signatures import PRINCIPAL, Signatures
+from interlock_dev.project.access_keys import OWNER, AccessKey
 
 HEADERS = {"Content-Length": "5", "Content-Type": "image/png", "If-None-Match": "*"}
 KEY = "uploads/acme/a b+ü~%2F_-x"
@@ -114,7 +114,7 @@ def test_its_time_runs_out(put: str, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: Any = None) -> "Later":
             return cls.fromtimestamp((datetime.now(UTC) + timedelta(seconds=901)).timestamp(), tz)
 
-    monkeypatch.setattr("interlock_dev.signatures.datetime", Later)
+    monkeypatch.setattr("interlock_dev.aws.iam.signatures.datetime", Later)
     status, body = send(put)
     assert (status, b"Request has expired" in body) == ("403 Forbidden", True)
 

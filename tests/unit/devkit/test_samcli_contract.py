@@ -15,8 +15,8 @@ from samcli.local.apigw.authorizers.lambda_authorizer import LambdaAuthorizer
 from samcli.local.apigw.local_apigw_service import LocalApigwService
 from samcli.local.apigw.route import Route
 
-from interlock_dev.environments import emulator_path
-from interlock_dev.template import Template
+from interlock_dev.lambda_.environments import emulator_path
+from interlock_dev.project.template import Template
 
 
 def test_the_pinned_release_is_the_one_that_is_installed() -> None:

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from interlock_dev.schedule import Schedules, rate_s
-from interlock_dev.template import Schedule
+from interlock_dev.aws.events.schedules import Schedules, rate_s
+from interlock_dev.project.template import Schedule
 
 
 @pytest.mark.parametrize(

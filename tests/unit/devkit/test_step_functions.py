@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from interlock_dev.step_functions import abort
-from interlock_dev.template import ACCOUNT, REGION
+from interlock_dev.aws.step_functions.executions import abort
+from interlock_dev.project.template import ACCOUNT, REGION
 
 WAITS = {
     "StartAt": "Wait",

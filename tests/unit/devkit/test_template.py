@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from interlock_dev.errors import UsageError
-from interlock_dev.template import AwsType, Template, short_name
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.template import AwsType, Template, short_name
 
 ROOT = Path(__file__).parents[3]
 

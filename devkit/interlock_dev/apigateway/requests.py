@@ -1,0 +1,88 @@
+"""Requests as API Gateway reads them: their limits, and what cannot be read at all."""
+
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from werkzeug.test import create_environ, run_wsgi_app
+
+from interlock_dev.apigateway.responses import GatewayError
+from interlock_dev.project.http_server import QuietHandler, Wsgi, content_length
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""API Gateway's limit of a request body."""
+
+REFUSAL = "interlock.refusal"
+"""Where `WholeBody` stores why it refuses a request: a `GatewayError`, or None."""
+
+HEADERS = "interlock.headers"
+"""Where `GatewayHandler` stores the request's headers as name and value pairs: WSGI joins repeated ones."""
+
+_DIGITS = re.compile("[0-9]+")
+_UNREADABLE = {414: ("URI_TOO_LONG", "URI Too Long"), 431: ("HEADERS_TOO_LARGE", "Request Header Fields Too Large")}
+
+
+class GatewayHandler(QuietHandler):
+    """Lets the gateway answer what cannot be read as a request, too."""
+
+    def make_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().make_environ()
+        environ[HEADERS] = list(self.headers.items())
+        # `http.server` reduces slashes at the start to one. The gateway has to see the path that was sent.
+        environ["RAW_URI"] = self.requestline.split()[1]
+        return environ
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        kind, text = _UNREADABLE.get(code, ("BAD_REQUEST_LINE", "Bad Request"))
+        host, _ = self.client_address
+        environ = {**create_environ(), "REMOTE_ADDR": host, REFUSAL: GatewayError(kind, text)}
+        body, status, headers = run_wsgi_app(self.server.app, environ)
+        # As long as the line has not been read, it counts as HTTP/0.9, which has no headers.
+        self.request_version, self.close_connection = "HTTP/1.1", True
+        self.send_response_only(int(status.split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if getattr(self, "command", None) != "HEAD":
+            self.wfile.write(b"".join(body))
+
+
+class WholeBody:
+    """Reads the body before anybody else, for its limit counts whether it was announced or comes in chunks.
+
+    A body that is not UTF-8 gets the replacement character for what is not, as on AWS.
+    """
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = b""
+        environ.setdefault(REFUSAL, None)
+        try:
+            body = _read(environ).decode("utf-8", "replace").encode()
+        except GatewayError as refusal:
+            environ[REFUSAL] = refusal
+        environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        return self._app(environ, start_response)
+
+
+def _read(environ: Mapping[str, Any]) -> bytes:
+    """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
+    stream, announced = environ["wsgi.input"], content_length(environ)
+    if environ.get("wsgi.input_terminated"):
+        try:
+            body: bytes = stream.read(MAX_BODY_BYTES + 1)
+        except OSError as error:
+            raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
+        announced = len(body)
+    elif announced is not None:
+        body = stream.read(announced) if announced <= MAX_BODY_BYTES else b""
+    elif not _DIGITS.fullmatch(environ["CONTENT_LENGTH"]):
+        raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
+    if announced is None or announced > MAX_BODY_BYTES:
+        raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
+    return body

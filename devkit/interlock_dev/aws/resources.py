@@ -1,0 +1,68 @@
+"""Creates what the template names: tables with their indexes, buckets, state machines. And the developer's API key."""
+
+import json
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.domain.access import ApiKey, Scope, hash_key
+from interlock.domain.key_format import HINT_LENGTH
+from interlock.domain.times import utc_now
+from interlock_dev.project.access_keys import AccessKey
+from interlock_dev.project.template import ACCOUNT, REGION, AwsType, Resource, Template
+
+TENANT = "dev"
+
+_OF_A_TABLE = (
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+    "LocalSecondaryIndexes",
+    "ProvisionedThroughput",
+)
+"""The properties of a CloudFormation table that CreateTable takes by the same name and form."""
+
+
+def create_resources(template: Template, endpoint_url: str, owner: AccessKey) -> None:
+    """Creates all of them at the local endpoint."""
+    dynamodb = _client("dynamodb", endpoint_url, owner)
+    for table in template.of_type(AwsType.TABLE):
+        _create_table(dynamodb, table)
+    for bucket in template.of_type(AwsType.BUCKET):
+        _client("s3", endpoint_url, owner).create_bucket(Bucket=bucket.name)
+    for machine in template.of_type(AwsType.STATE_MACHINE):
+        _client("stepfunctions", endpoint_url, owner).create_state_machine(
+            name=machine.name,
+            definition=json.dumps(template.definition(machine)),
+            roleArn=f"arn:aws:iam::{ACCOUNT}:role/{machine.name}",
+            type=machine.properties.get("Type", "STANDARD"),
+        )
+
+
+def _create_table(dynamodb: Any, table: Resource) -> None:
+    properties = {name: table.properties[name] for name in _OF_A_TABLE if name in table.properties}
+    dynamodb.create_table(TableName=table.name, **properties)
+    if expiry := table.properties.get("TimeToLiveSpecification"):
+        dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry)
+
+
+def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> None:
+    """Lets `key` do everything, for the tenant `dev`."""
+    scopes = frozenset(scope.value for scope in Scope)
+    developers = ApiKey(
+        hash_key(key), "dev", TENANT, scopes, created_at=utc_now(), note="interlock dev", hint=key[-HINT_LENGTH:]
+    )
+    DynamoKeys(_client("dynamodb", endpoint_url, owner), table).create(developers)
+
+
+@cache
+def _client(service: str, endpoint_url: str, owner: AccessKey) -> Any:
+    session = boto3.session.Session(owner.id, owner.secret, region_name=REGION)
+    # What fails on loopback fails for good.
+    return session.client(  # type: ignore[call-overload]  # its overloads are by literal
+        service, endpoint_url=endpoint_url, config=Config(retries={"total_max_attempts": 1})
+    )

@@ -1,0 +1,97 @@
+"""AWS on a loopback port: moto's server for DynamoDB, S3 and Step Functions, with Lambda's Invoke, IAM and the
+verification of signatures in front of it.
+
+moto's DynamoDB is not safe for threads (lost updates, two winners of one condition), nor is the start of an execution
+(two of one name): each of the two services answers one request at a time. What a function asks of them is held to its
+policies first.
+"""
+
+import io
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from moto.core.config import default_user_config
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+
+from interlock_dev.aws.dynamodb.narrowing import narrowed
+from interlock_dev.aws.iam.policies import Iam, Statement
+from interlock_dev.aws.iam.signatures import Signatures
+from interlock_dev.aws.lambda_api.invocations import LambdaApi
+from interlock_dev.aws.step_functions import executions as step_functions
+from interlock_dev.lambda_.functions import Invoker
+from interlock_dev.project.access_keys import OWNER, AccessKey
+from interlock_dev.project.http_server import HttpServer, QuietHandler, Wsgi
+
+_STOP_EXECUTION = "AWSStepFunctions.StopExecution"
+
+
+class LocalAws:
+    """The server. `listener` is a bound loopback socket: requests wait in it until `start`."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        functions: Invoker,
+        policies: Mapping[str, Sequence[Statement]],
+        owner: AccessKey,
+    ) -> None:
+        """`policies` are those of the functions, by name. `owner` may do everything."""
+        port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        # moto's workflows call back to http://localhost:$MOTO_PORT, and run at all only when told to.
+        os.environ["MOTO_PORT"] = str(port)
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        default_user_config["lambda"] = {"use_docker": False}
+        step_functions.sign_calls(owner)
+        moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self.lambda_api = LambdaApi(moto, functions)
+        keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}
+        self._server = HttpServer(Signatures(Iam(self.lambda_api, policies), keys), listener, handler=_MotoHandler)
+
+    def start(self) -> None:
+        self._server.start()
+        step_functions.warm_up()
+
+    def close(self) -> None:
+        self.lambda_api.close()
+        self._server.close()
+
+
+class _MotoHandler(QuietHandler, MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """moto's own, which keeps the spelling of S3's metadata."""
+
+
+class OneAtATime:
+    """WSGI middleware: a lock for each service that needs one. It is held neither while a request is read nor while
+    its answer is written. All other services answer side by side."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+        self._services = {
+            "DynamoDB": (threading.Lock(), create_backend_app("dynamodb")),
+            "AWSStepFunctions": (threading.Lock(), create_backend_app("stepfunctions")),
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        service = self._services.get(target.partition("_")[0].partition(".")[0])
+        if service is None:
+            return self._app(environ, start_response)
+        lock, app = service
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        with lock, narrowed(target, body):
+            if target == _STOP_EXECUTION:
+                step_functions.abort(body)
+            environ["wsgi.input"] = io.BytesIO(body)
+            return _read_all(app(environ, start_response))
+
+
+def _read_all(parts: Iterable[bytes]) -> list[bytes]:
+    try:
+        return list(parts)
+    finally:
+        if (close := getattr(parts, "close", None)) is not None:
+            close()

@@ -1,0 +1,104 @@
+"""`interlock invoke`: runs one event through a function."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+from argparse import Namespace
+from collections.abc import Container, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock.sandbox.processes import hide_memory
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.host import forget_aws_settings, run_folder
+from interlock_dev.project.paths import Project, RunningStack
+from interlock_dev.project.signals import stoppable
+from interlock_dev.stack.plugins import IndexBuild
+
+if TYPE_CHECKING:
+    from interlock_dev.lambda_.environments import Invocation
+    from interlock_dev.lambda_.functions import Functions
+    from interlock_dev.stack.stack import FunctionSet
+
+
+def run(arguments: Namespace) -> int:
+    """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    forget_aws_settings()
+    hide_memory()
+    event = _event(arguments.event)
+    out, sys.stdout = sys.stdout, sys.stderr
+    invocation: Invocation | None = None
+    try:
+        with stoppable(), contextlib.ExitStack() as cleanup:
+            invocation = _invoke(*_functions(arguments, cleanup), arguments, event)
+    finally:
+        sys.stdout = out
+    if invocation is None:
+        return 130
+    out.write(invocation.payload.decode("utf-8", "replace") + "\n")
+    return 1 if invocation.error else 0
+
+
+def _event(name: str) -> bytes:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text()
+        return json.dumps(json.loads(text)).encode()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UsageError(f"{name} is not JSON: {error}") from None
+
+
+def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> tuple[FunctionSet, Functions]:
+    """The functions, on the running stack's AWS or on one for this call alone."""
+    project = Project.find(Path.cwd())
+    template = project.template(built=arguments.built)
+    folder = cleanup.enter_context(run_folder())
+    running = project.running()
+    index = IndexBuild(folder / "index", []) if running is None and not arguments.built else None
+
+    from interlock_dev.stack.stack import FunctionSet, Options, Stack  # noqa: PLC0415 - SAM CLI takes its time
+
+    options = Options(built=arguments.built, in_process=arguments.in_process)
+    if running is None:
+        stack = Stack(template, options, folder, index, warm=False)
+        cleanup.callback(stack.close)
+        return stack.set, stack.functions
+    functions = FunctionSet(template, options, folder)
+    started = functions.start(
+        aws_endpoint_url=running.aws_endpoint_url,
+        owner=running.access_key,
+        plugin_index=_index_of(running, functions, arguments.built),
+    )
+    cleanup.callback(started.close)
+    return functions, started
+
+
+def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Path:
+    # What is built must not be shown a plugin of the sources.
+    return functions.index(None) if built else Path(running.plugin_index)
+
+
+def _invoke(known: FunctionSet, functions: Functions, arguments: Namespace, event: bytes) -> Invocation:
+    from interlock_dev.lambda_.functions import UnknownFunction  # noqa: PLC0415
+    from interlock_dev.lambda_.pool import RequestTooLarge  # noqa: PLC0415
+
+    try:
+        name = functions.resolve(arguments.function)
+        _check_event(arguments.event, json.loads(event), name, known.behind_the_api.get(name, ()))
+        return functions.invoke(name, event)
+    except (UnknownFunction, RequestTooLarge) as error:
+        raise UsageError(str(error)) from None
+
+
+def _check_event(file: str, event: object, function: str, needed: Sequence[str]) -> None:
+    """Raises `UsageError` for what API Gateway would not send: the function's own error would not tell so."""
+    has: Container[object] = event if isinstance(event, dict) else ()
+    missing = next((name for name in needed if name not in has), None)
+    if missing is not None:
+        source = "standard input" if file == "-" else file
+        raise UsageError(f"{source} is no event of API Gateway, which calls {function}: it has no {missing}")

@@ -1,0 +1,111 @@
+"""What a function's processes are started with: their interpreter, their import path and their environment.
+
+From source, a function runs on the development environment's interpreter, whose packages are the members of the
+workspace. Built, it sees what Lambda would show it: its task root, its layers, AWS's runtime client and the standard
+library, so that a dependency which is missing from a layer is missing here. Layers are put on the path one by one, the
+later first; AWS merges them into /opt, where a package that two layers hold in parts would be whole.
+"""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+
+from interlock_dev.lambda_.environments import Launch
+from interlock_dev.project.access_keys import AccessKey
+from interlock_dev.project.template import ACCOUNT, REGION, Function
+
+_RUNTIME_DISTRIBUTIONS = ("awslambdaric", "simplejson", "snapshot-restore-py")
+"""What AWS's managed runtime has to serve a handler. It has boto3, too, which our layer brings itself."""
+
+
+class SourceRuntime:
+    """Runs functions from their sources, with the development environment's packages."""
+
+    interpreter = (sys.executable, "-P")
+
+    def path(self, function: Function) -> list[Path]:
+        return [function.task_root]
+
+    variables: Mapping[str, str] = {}
+
+
+class BuiltRuntime:
+    """Runs what `sam build` made, and shows it nothing else. `folder` receives the runtime client."""
+
+    # No site-packages. The interpreter is the one that the development environment was made from.
+    interpreter = (str(getattr(sys, "_base_executable", sys.executable)), "-S", "-P")
+
+    # A task root is read-only on Lambda.
+    variables: Mapping[str, str] = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    def __init__(self, folder: Path) -> None:
+        self._client = folder
+        _copy_runtime_client(folder)
+
+    def path(self, function: Function) -> list[Path]:
+        return [function.task_root, *(layer / "python" for layer in reversed(function.layers)), self._client]
+
+
+type Runtime = SourceRuntime | BuiltRuntime
+
+
+def _copy_runtime_client(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in _RUNTIME_DISTRIBUTIONS:
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or () if ".." not in file.parts}:
+            source = Path(str(found.locate_file(top)))
+            if source.is_dir():
+                shutil.copytree(source, folder / top)
+            else:
+                shutil.copy2(source, folder / top)
+
+
+def launch(function: Function, runtime: Runtime, key: AccessKey, overrides: Mapping[str, str]) -> Launch:
+    """Describe how the function's processes are started. `key` signs the function's calls to AWS; `overrides` are
+    variables that the local stack sets."""
+    return Launch(
+        name=function.name,
+        handler=function.handler,
+        interpreter=runtime.interpreter,
+        task_root=function.task_root,
+        timeout_s=function.timeout_s,
+        variables={
+            **_lambda_variables(function, key),
+            **function.variables,
+            **runtime.variables,
+            "PYTHONPATH": ":".join(map(str, runtime.path(function))),
+            **overrides,
+        },
+    )
+
+
+def _lambda_variables(function: Function, key: AccessKey) -> dict[str, str]:
+    """What Lambda sets (Lambda developer guide, "Defined runtime environment variables"), credentials of the local
+    stack included. Nothing of the developer's own environment is passed on."""
+    variables = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCOUNT_ID": ACCOUNT,
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        "AWS_SESSION_TOKEN": "local",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": str(function.timeout_s),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "$LATEST",
+        "LAMBDA_TASK_ROOT": str(function.task_root),
+        "_HANDLER": function.handler,
+    }
+    if function.json_logs:
+        variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    return variables

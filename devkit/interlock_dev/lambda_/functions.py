@@ -1,0 +1,76 @@
+"""The functions of the stack, each with its pool: Lambda, as the gateway, the data plane and the schedule see it."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Protocol
+
+from interlock_dev.lambda_.environments import Environment, InitFailed, Invocation, Launch
+from interlock_dev.lambda_.pool import Pool
+from interlock_dev.project.template import short_name
+
+ENVIRONMENTS_PER_FUNCTION = 24
+
+
+class UnknownFunction(Exception):
+    """There is no function of that name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no function {name!r}. There are: {', '.join(known)}")
+
+
+class Invoker(Protocol):
+    """What the gateway and the data plane need of functions."""
+
+    def resolve(self, name: str) -> str:
+        """The logical id for a name or an ARN, with or without a qualifier. Raises `UnknownFunction`."""
+
+    def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
+        """Runs one event. Raises `UnknownFunction`, `RequestTooLarge` and `Throttled`."""
+
+
+class Functions:
+    """Invokes functions by logical id, by short name (`run_job` for `RunJobFunction`) or by ARN."""
+
+    def __init__(
+        self,
+        launches: Mapping[str, Launch],
+        create: Callable[[Launch], Environment],
+        *,
+        limit: int = ENVIRONMENTS_PER_FUNCTION,
+    ) -> None:
+        # More starts at a time than there are processors would only slow each other down.
+        self._starter = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="environment-start")
+        self._pools = {
+            name: Pool(partial(create, launch), self._starter, limit=limit) for name, launch in launches.items()
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._pools)
+
+    def resolve(self, name: str) -> str:
+        wanted = name.rpartition(":function:")[2].partition(":")[0]
+        for known in self._pools:
+            if wanted in {known, short_name(known), short_name(known).replace("_", "-")}:
+                return known
+        raise UnknownFunction(name, self.names)
+
+    def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
+        return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
+
+    def warm(self, names: Iterable[str]) -> dict[str, Future[InitFailed | None]]:
+        """Starts one environment of each. The futures have why one could not be started."""
+        return {name: self._pools[name].warm() for name in names}
+
+    def recycle(self) -> None:
+        """Replaces the environments that are in use."""
+        for pool in self._pools.values():
+            pool.recycle()
+
+    def close(self) -> None:
+        with ThreadPoolExecutor(len(self._pools)) as closers:
+            list(closers.map(Pool.close, self._pools.values()))
+        # An environment that was just being started ends itself when it sees that its pool is closed.
+        self._starter.shutdown(cancel_futures=True)

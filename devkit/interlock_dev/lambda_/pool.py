@@ -1,0 +1,214 @@
+"""The execution environments of one function: as many as its load needs, up to a limit."""
+
+import contextlib
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+
+from interlock_dev.lambda_.environments import Environment, InitFailed, Invocation
+
+MAX_REQUEST_BYTES = 6 * 1024 * 1024
+MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
+"""Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
+
+STALL_S = 0.2
+"""A pool in which requests wait and for this long none has ended gets one environment more."""
+
+LONGEST_STALL_S = 1.0
+"""The same where requests take long themselves: on a busy machine all do, and each start makes it busier."""
+
+START_S = 2.0
+"""About what a start takes when processors are busy: requests that would wait longer than this are worth one."""
+
+_BUSY_PROCESSORS = 4 * (os.cpu_count() or 1)
+"""With more environments than this at work, it is the processors that requests wait for: no more are started but for
+requests that hang."""
+
+
+class RequestTooLarge(Exception):
+    """The event is over Lambda's limit: 413 `RequestTooLargeException` on AWS."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Request must be smaller than {MAX_REQUEST_BYTES} bytes for the InvokeFunction operation")
+
+
+def check_size(payload: bytes) -> None:
+    """Raises `RequestTooLarge`."""
+    if len(payload) > MAX_REQUEST_BYTES:
+        raise RequestTooLarge
+
+
+class Throttled(Exception):
+    """No environment became free in time: 429 `TooManyRequestsException` on AWS."""
+
+    def __init__(self) -> None:
+        super().__init__("Rate Exceeded.")
+
+
+class Pool:
+    """Hands each request to the environment that was used last; when all are in use, to the first that is free or
+    newly started.
+
+    A start takes most of a second of processor time, so a burst of short requests is served sooner by few environments
+    than by many. An environment that crashed or timed out is not used again; a start that fails is the answer to one
+    waiting request. `starter` starts environments, as many at a time as it has threads.
+    """
+
+    def __init__(self, create: Callable[[], Environment], starter: ThreadPoolExecutor, *, limit: int) -> None:
+        self._create = create
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._idle: list[Environment] = []
+        self._all: set[Environment] = set()
+        self._waiting: deque[Future[Environment]] = deque()
+        self._starting = 0  # those whose turn has not come included
+        self._loading = 0
+        self._changed_at = 0.0
+        self._run_s = 0.0
+        self._stale: set[Environment] = set()
+        self._closed = False
+        self._starter = starter
+
+    def invoke(self, payload: bytes, *, wait_s: float | None = None) -> Invocation:
+        """Runs one event (JSON). `wait_s` bounds the wait for an environment, not the run.
+
+        Raises `RequestTooLarge` and `Throttled`; whatever the function does is in the `Invocation`.
+        """
+        check_size(payload)
+        try:
+            environment = self._acquire(wait_s)
+        except InitFailed as failed:
+            return failed.invocation
+        began = time.monotonic()
+        invocation = environment.invoke(payload)
+        self._run_s += 0.3 * (time.monotonic() - began - self._run_s)
+        self._release(environment, broken=invocation.broken)
+        return invocation
+
+    def warm(self) -> Future[InitFailed | None]:
+        """Starts one environment ahead of the first request. The future has why it could not be started, if so."""
+        with self._lock:
+            return self._begin(ahead=True)
+
+    def recycle(self) -> None:
+        """Replaces all environments: idle ones now, busy ones when their request is done."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._stale = self._all - set(idle)
+            if not self._closed:
+                self._begin(ahead=True)
+        for environment in idle:
+            self._discard(environment)
+
+    def close(self) -> None:
+        """Ends all environments, busy ones included. Requests under way fail."""
+        with self._lock:
+            self._closed = True
+            waiting, everything = list(self._waiting), list(self._all)
+            self._waiting.clear()
+        for future in waiting:
+            future.cancel()
+        with ThreadPoolExecutor(8) as closers:
+            list(closers.map(self._discard, everything))
+
+    def _acquire(self, wait_s: float | None) -> Environment:
+        with self._lock:
+            if self._closed:
+                raise Throttled
+            if self._idle:
+                return self._idle.pop()
+            future: Future[Environment] = Future()
+            self._waiting.append(future)
+            self._grow()
+        until = time.monotonic() + (math.inf if wait_s is None else wait_s)
+        while True:
+            try:
+                return future.result(min(STALL_S, max(0, until - time.monotonic())))
+            except CancelledError:
+                raise Throttled from None
+            except TimeoutError:
+                self._waited(future, over=time.monotonic() >= until)
+
+    def _waited(self, future: Future[Environment], *, over: bool) -> None:
+        """A request has waited for a while, or for as long as it may. Raises `Throttled`."""
+        with self._lock:
+            if future.done():
+                # It was given an environment in this very moment.
+                return
+            if over:
+                self._waiting.remove(future)
+                raise Throttled
+            self._grow()
+
+    def _release(self, environment: Environment, *, broken: bool = False) -> None:
+        with self._lock:
+            self._changed_at = time.monotonic()
+            usable = not (broken or self._closed or environment in self._stale)
+            if usable:
+                self._give(environment)
+        if not usable:
+            self._discard(environment)
+            with self._lock:
+                # One is kept warm, so that the request after a crash does not wait for a start.
+                if not (self._all or self._closed):
+                    self._begin(ahead=True)
+
+    def _give(self, environment: Environment) -> None:
+        if self._waiting:
+            self._waiting.popleft().set_result(environment)
+        else:
+            self._idle.append(environment)
+
+    def _grow(self) -> None:
+        size, waiting = len(self._all), len(self._waiting)
+        if self._closed or self._starting >= waiting or size >= self._limit:
+            return
+        stalled = time.monotonic() - self._changed_at >= min(max(STALL_S, 3 * self._run_s), LONGEST_STALL_S)
+        long_queue = waiting * self._run_s / max(1, size) > START_S and size < _BUSY_PROCESSORS
+        if stalled or long_queue or not size:
+            self._begin()
+
+    def _begin(self, *, ahead: bool = False) -> Future[InitFailed | None]:
+        environment = self._create()
+        self._all.add(environment)
+        self._starting += 1
+        self._changed_at = time.monotonic()
+        return self._starter.submit(self._start, environment, ahead=ahead)
+
+    def _start(self, environment: Environment, *, ahead: bool) -> InitFailed | None:
+        with self._lock:
+            # Those who waited for it may have been served by others by now.
+            if not ahead and self._loading >= len(self._waiting):
+                self._starting -= 1
+                self._all.discard(environment)
+                return None
+            self._loading += 1
+        try:
+            environment.start()
+        except InitFailed as failed:
+            self._discard(environment)
+            with self._lock:
+                self._started()
+                if self._waiting:
+                    self._waiting.popleft().set_exception(failed)
+                self._grow()
+            return failed
+        with self._lock:
+            self._started()
+        self._release(environment)
+        return None
+
+    def _started(self) -> None:
+        self._starting -= 1
+        self._loading -= 1
+
+    def _discard(self, environment: Environment) -> None:
+        with self._lock:
+            self._all.discard(environment)
+            self._stale.discard(environment)
+        with contextlib.suppress(OSError):
+            environment.close()

@@ -1,0 +1,53 @@
+"""`runtime.py HANDLER` serves a handler under the emulator, as `python -m awslambdaric HANDLER` does on Lambda.
+
+Run as a script, and without imports from the devkit: with `--built` nothing of the development environment can be
+imported here.
+"""
+
+import ctypes
+import signal
+import sys
+
+WARM_UP = b'{"interlock-dev":"warm-up"}'
+"""The emulator starts the runtime with its first invocation. This one starts it without reaching the handler."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(handler: str) -> None:
+    """Serve the handler until the emulator ends."""
+    # A busy runtime does not notice that its emulator is gone. One that ended before this call is noticed: the
+    # runtime's first request goes to it.
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if sys.flags.no_site:
+        _add_site_builtins()
+
+    from awslambdaric import bootstrap  # noqa: PLC0415 - the emulator's program has no need of it
+    from awslambdaric.lambda_config import LambdaConfigProvider  # noqa: PLC0415
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
+
+    class Client(LambdaRuntimeClient):  # type: ignore[misc]  # awslambdaric has no types
+        """AWS's client, which answers warm-ups itself."""
+
+        def wait_next_invocation(self) -> object:
+            while True:
+                request = super().wait_next_invocation()
+                if bytes(request.event_body) != WARM_UP:
+                    return request
+                self.post_invocation_result(request.invoke_id, b"null")
+
+    config = LambdaConfigProvider([__file__, handler])
+    bootstrap.run(config.handler, Client(config.api_address, config.use_thread_polling))
+
+
+def _add_site_builtins() -> None:
+    """`exit` and its like, which Lambda's interpreter has and `-S` takes away with site-packages."""
+    import site  # noqa: PLC0415 - not wanted on the path that AWS has it on
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,150 @@
+"""Starting and ending the processes of execution environments, without leaving any behind. Linux alone."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+_GUARD = str(Path(__file__).with_name("guard.py"))
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def _adopt_orphans() -> None:
+    """Has the kernel make this process the parent of descendants that lose theirs: it will have to bury them."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner", initializer=_adopt_orphans)
+"""The kernel's parent-death signal fires when the *thread* that made a process ends. This one lives with the stack."""
+
+_PORTS = itertools.cycle(range(20000, 60000))
+
+_spawned: set[int] = set()
+_spawned_lock = threading.Lock()
+
+
+def loopback_address() -> str:
+    """A loopback address of this process alone, from its id: 127.0.0.0/8 is all ours on Linux.
+
+    So no two stacks, and no outgoing connection, compete with the emulators for their ports.
+    """
+    pid = os.getpid()
+    return f"127.{pid >> 16 & 0xFF}.{pid >> 8 & 0xFF}.{pid & 0xFF}"
+
+
+def next_port() -> int:
+    """A port on `loopback_address()` that was not given out lately."""
+    return next(_PORTS)
+
+
+def guarded(command: Sequence[str]) -> list[str]:
+    """The command, so that it ends when the thread that starts it does: with this process at the latest."""
+    return [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), *command]
+
+
+def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    """Starts a process in a session of its own, out of reach of the terminal's Ctrl-C. It writes to standard error."""
+    return _SPAWNER.submit(_spawn, command, env, cwd).result()
+
+
+def _spawn(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+    with _spawned_lock:
+        process = subprocess.Popen(
+            command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=2, stderr=2, start_new_session=True
+        )
+        _spawned.add(process.pid)
+    return process
+
+
+def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
+    """Ends a process with all that descends from it, at once, and returns when all are gone."""
+    with _spawned_lock:
+        doomed = descendants(process.pid) | _adopted()
+    with _Handles(doomed) as below:
+        # From below: a runtime that sees its emulator vanish complains of it.
+        below.kill()
+        process.kill()
+        process.wait()
+        below.bury(wait_s)
+    with _spawned_lock:
+        _spawned.discard(process.pid)
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below a process."""
+    found: set[int] = set()
+    front = _children(pid)
+    while front:
+        found |= front
+        front = set[int]().union(*map(_children, front)) - found
+    return found
+
+
+def _children(pid: int | str) -> set[int]:
+    found: set[int] = set()
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        # A process, and each thread of it, may end while we look.
+        with contextlib.suppress(OSError):
+            found.update(map(int, listed.read_bytes().split()))
+    return found
+
+
+def _adopted() -> set[int]:
+    """What an environment has left to us: children that we did not start, in other sessions than ours. Such are left
+    when the emulator ends a runtime that was out of time."""
+    return {pid for pid in _children("self") - _spawned if _session(pid) not in {None, os.getsid(0)}}
+
+
+def _session(pid: int) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getsid(pid)
+    return None
+
+
+class _Handles:
+    """Process handles: a number may be given to another process meanwhile, a handle not."""
+
+    def __init__(self, pids: set[int]) -> None:
+        self._handles: list[int] = []
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                self._handles.append(os.pidfd_open(pid))
+
+    def __enter__(self) -> _Handles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            os.close(handle)
+
+    def kill(self) -> None:
+        for handle in self._handles:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+    def bury(self, wait_s: float) -> None:
+        """Waits until all have ended, and takes those that were left to us out of the process table."""
+        poll = select.poll()
+        for handle in self._handles:
+            poll.register(handle, select.POLLIN)
+        until, left = time.monotonic() + wait_s, len(self._handles)
+        while left and (remaining_s := until - time.monotonic()) > 0:
+            for handle, _ in poll.poll(remaining_s * 1000):
+                poll.unregister(handle)
+                left -= 1
+        for handle in self._handles:
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG)

@@ -1,0 +1,195 @@
+"""The SAM template as the local stack needs it: read by SAM CLI's own providers, so routes, functions, layers and their
+environment are what `sam` makes of them. Nothing of it is written down a second time here.
+
+SAM CLI resolves a resource to its logical id, and every `Arn` to one of a Lambda function. So the template is read
+twice: once to see which resources there are, then with the names and ARNs that they get in the local stack.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+# SAM CLI reports its use to AWS. Nothing here may leave this machine; read before its modules are imported.
+os.environ["SAM_CLI_TELEMETRY"] = "0"
+
+import yaml
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+
+from interlock_dev.project.parameters import check as check_parameters
+
+# It warns at every start that a local authorizer is not AWS's own.
+logging.getLogger("samcli.lib.providers.api_collector").setLevel(logging.ERROR)
+
+STACK_NAME = "interlock-dev"
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+
+class AwsType(StrEnum):
+    """The resource types that the local stack knows, besides functions and layers."""
+
+    API = "AWS::Serverless::Api"
+    BUCKET = "AWS::S3::Bucket"
+    STATE_MACHINE = "AWS::Serverless::StateMachine"
+    TABLE = "AWS::DynamoDB::Table"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: `layers` are the folders that AWS unpacks into /opt, in their order. `variables` are the template's
+    alone."""
+
+    name: str
+    handler: str
+    runtime: str
+    task_root: Path
+    layers: tuple[Path, ...]
+    memory_mb: int
+    timeout_s: int
+    variables: Mapping[str, str]
+    json_logs: bool
+    policies: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A table, bucket or state machine, by the name that it has in the local stack."""
+
+    logical_id: str
+    type: str
+    name: str
+    arn: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A schedule event: the function, the rule's name and its expression (`rate(1 minute)`)."""
+
+    function: str
+    rule: str
+    expression: str
+
+
+class Template:
+    """A template file, or the one that `sam build` made of it."""
+
+    def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
+        """`parameters` override the template's defaults. Raises `UsageError` for one that it does not allow."""
+        self._path = path
+        parameters = parameters or {}
+        read = _stacks(path, parameters)
+        check_parameters(parameters, read[0].template_dict.get("Parameters", {}))
+        translations = {
+            resource.logical_id: {
+                # What `!Ref` gives of a state machine is its ARN.
+                "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
+                "Arn": resource.arn,
+            }
+            for resource in _resources(read)
+        }
+        self._stacks = _stacks(path, {**parameters, **translations})
+        self.resources = list(_resources(self._stacks))
+
+    def of_type(self, wanted: AwsType) -> list[Resource]:
+        return [resource for resource in self.resources if resource.type == wanted]
+
+    def functions(self) -> dict[str, Function]:
+        """The functions by logical id."""
+        return {found.name: self._function(found) for found in SamFunctionProvider(self._stacks).get_all()}
+
+    def _function(self, found: Any) -> Function:
+        variables = (found.environment or {}).get("Variables", {})
+        return Function(
+            name=found.name,
+            handler=found.handler,
+            runtime=found.runtime,
+            task_root=self._folder(found.codeuri),
+            layers=tuple(self._folder(layer.codeuri) for layer in found.layers),
+            memory_mb=int(found.memory or 128),
+            timeout_s=int(found.timeout or 3),
+            variables={name: _as_text(value) for name, value in variables.items()},
+            json_logs=(found.logging_config or {}).get("LogFormat") == "JSON",
+            policies=self._stacks[0].resources[found.name]["Properties"].get("Policies", []),
+        )
+
+    def _folder(self, uri: str) -> Path:
+        return (self._path.parent / uri).resolve()
+
+    def api(self) -> Any:
+        """The REST API with its routes, as SAM CLI's front takes it."""
+        return ApiProvider(self._stacks, cwd=str(self._path.parent)).api
+
+    def api_properties(self) -> Mapping[str, Any]:
+        """The properties of the REST API: its gateway responses, its access log."""
+        for resource in self._stacks[0].resources.values():
+            if resource["Type"] == AwsType.API:
+                properties: Mapping[str, Any] = resource["Properties"]
+                return properties
+        return {}
+
+    def definition(self, state_machine: Resource) -> Mapping[str, Any]:
+        """The state machine's definition with its substitutions."""
+        substitutions = state_machine.properties.get("DefinitionSubstitutions", {})
+        text = self._folder(state_machine.properties["DefinitionUri"]).read_text()
+        for name, value in substitutions.items():
+            text = text.replace(f"${{{name}}}", str(value))
+        definition: Mapping[str, Any] = yaml.safe_load(text)
+        return definition
+
+    def schedules(self) -> list[Schedule]:
+        """The schedule events of the functions."""
+        return [
+            Schedule(function.name, f"{STACK_NAME}-{function.name}{name}", event["Properties"]["Schedule"])
+            for function in SamFunctionProvider(self._stacks).get_all()
+            for name, event in (function.events or {}).items()
+            if event["Type"] == "Schedule"
+        ]
+
+
+def _stacks(path: Path, known: Mapping[str, object]) -> Any:
+    """`known`: the values of parameters, and what resources are referred to by."""
+    parameters = {"AWS::StackName": STACK_NAME, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, **known}
+    return SamLocalStackProvider.get_stacks(str(path), parameter_overrides=parameters)[0]
+
+
+def _resources(stacks: Any) -> Iterator[Resource]:
+    for key, resource in stacks[0].resources.items():
+        # SAM CLI renames a resource for which it is told a name; the template's own id stays here.
+        logical_id = resource.get("Metadata", {}).get("SamResourceId", key)
+        properties = resource.get("Properties", {})
+        default = f"{STACK_NAME}-{logical_id}"
+        match resource["Type"]:
+            case AwsType.TABLE:
+                name = properties.get("TableName", default)
+                arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+            case AwsType.BUCKET:
+                name = properties.get("BucketName", default).lower()
+                arn = f"arn:aws:s3:::{name}"
+            case AwsType.STATE_MACHINE:
+                name = properties.get("Name", default)
+                arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"
+            case _:
+                continue
+        yield Resource(logical_id, resource["Type"], name, arn, properties)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def short_name(function: str) -> str:
+    """`RunJobFunction` → `run_job`."""
+    return _CAMEL.sub("_", function.removesuffix("Function")).lower()

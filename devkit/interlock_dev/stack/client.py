@@ -1,0 +1,132 @@
+"""A client of the HTTP API, and a local stack of its own for it: what the demo, the bench and the tests call with."""
+
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import requests
+
+from interlock_dev.project.processes import guarded
+
+FINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
+POLL_S = 0.1
+HTTP_TIMEOUT_S = 60
+STOP_LIMIT_S = 30
+
+
+class StackFailed(Exception):
+    """The local stack did not start; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer with its JSON body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+    @property
+    def code(self) -> str | None:
+        """The code of an error envelope."""
+        error = self.body.get("error")
+        return error["code"] if isinstance(error, dict) else None
+
+
+class Client:
+    """The HTTP API with a key. Safe to share between threads."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self.url = url
+        self.api_key = api_key
+
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """Sends a request and returns the answer, whatever its status."""
+        answer = requests.request(
+            method,
+            self.url + path,
+            json=body,
+            headers={"X-API-Key": self.api_key, **(headers or {})},
+            timeout=HTTP_TIMEOUT_S,
+        )
+        return Answer(answer.status_code, answer.headers, answer.json())
+
+    def execute(self, plugin: str, tool: str | None, input: Mapping[str, Any], **more: Any) -> Answer:
+        """Runs a tool now."""
+        return self.call("POST", "/v1/execute", _request(plugin, tool, input, more))
+
+    def submit(self, plugin: str, tool: str | None, input: Mapping[str, Any], **more: Any) -> str:
+        """Submits an asynchronous job and returns its id. Raises AssertionError unless it was accepted."""
+        answer = self.call("POST", "/v1/execute", _request(plugin, tool, input, more), {"Prefer": "respond-async"})
+        if answer.status != 202:
+            raise AssertionError(f"{answer.status}: {answer.body}")
+        job_id: str = answer.body["job_id"]
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Reads a job. Raises AssertionError unless it is there."""
+        answer = self.call("GET", f"/v1/jobs/{job_id}")
+        if answer.status != 200:
+            raise AssertionError(f"{answer.status}: {answer.body}")
+        return answer.body
+
+    def until(
+        self, job_id: str, condition: Callable[[dict[str, Any]], bool], *, within_s: float = 60
+    ) -> dict[str, Any]:
+        """Polls a job until the condition holds. Raises TimeoutError that tells how it stood."""
+        deadline = time.monotonic() + within_s
+        while not condition(job := self.job(job_id)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {within_s} s: {job}")
+            time.sleep(POLL_S)
+        return job
+
+    def until_final(self, job_id: str, *, within_s: float = 60) -> dict[str, Any]:
+        """Polls a job until it has ended."""
+        return self.until(job_id, lambda job: job["status"] in FINAL, within_s=within_s)
+
+
+def _request(plugin: str, tool: str | None, input: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    named = {} if tool is None else {"tool": tool}
+    return {"plugin": plugin, **named, "input": input, **more}
+
+
+@contextmanager
+def local_stack(
+    root: Path, log: Path, *options: str, program: Sequence[str] = ("-m", "interlock_dev.commands.cli")
+) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
+    """`interlock dev` as a process of its own on a free port, with a key of its own; stopped at the end, and by the end
+    of the thread that calls this. Its log goes to a file. `program`: what Python is to run as `interlock`. Raises
+    `StackFailed`."""
+    key = secrets.token_hex(16)
+    command = [sys.executable, *program, "dev", "--port", "0", "--api-key", key, *options]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        # A session of its own: by these Linux shares out the processor, and each execution environment has one.
+        process = subprocess.Popen(
+            guarded(command) if sys.platform == "linux" else command,
+            cwd=root,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield Client(_ready_url(process.stdout, log), key), process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(STOP_LIMIT_S)
+
+
+def _ready_url(stream: IO[str] | None, log: Path) -> str:
+    line = stream.readline() if stream else ""
+    if not line.startswith("ready "):
+        raise StackFailed(f"the local stack did not start: {log.read_text()[-2000:]}")
+    return line.split()[1]

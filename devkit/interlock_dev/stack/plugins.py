@@ -1,0 +1,147 @@
+"""The plugin index of a run: built at the start, and again when an added plugin changes."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+from interlock.plugins.index import DEFAULT_DIRECTORY, PluginIndex
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.processes import end_tree, guarded
+
+NO_PLUGIN = "holds no class derived from interlock.plugin.Plugin"
+"""How the index says that a file was imported and has no plugin (held by a test)."""
+
+_WATCH_INTERVAL_S = 0.5
+_WATCHED_FILES = 2_000
+"""Of an added folder so many are looked at: a look at all of a data set would never end."""
+
+_PASSED_ON = ("LANG", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
+
+
+def check_path(path: Path) -> Path:
+    """The absolute path of a plugin to add. Raises `UsageError` unless it is a .py file or a package folder."""
+    if not path.exists():
+        raise UsageError(f"--plugin {path}: there is no such file or folder")
+    if path.is_dir() and not (path / "__init__.py").is_file():
+        raise UsageError(f"--plugin {path}: is not a package folder, it has no __init__.py")
+    if path.is_file() and path.suffix != ".py":
+        raise UsageError(f"--plugin {path}: is neither a .py file nor a package folder")
+    return path.resolve()
+
+
+class IndexBuild:
+    """A run of the index's builder. `interpreter` and `import_path` are those of functions."""
+
+    def __init__(
+        self,
+        out: Path,
+        paths: Sequence[Path],
+        *,
+        interpreter: Sequence[str] = (sys.executable, "-P"),
+        import_path: Sequence[Path] = (),
+    ) -> None:
+        self._out = out
+        self._paths = paths
+        added = [argument for path in paths for argument in ("--path", str(path))]
+        command = [*interpreter, "-m", "interlock.plugins.building", "--out", str(out), *added]
+        self._builder = subprocess.Popen(
+            guarded(command) if sys.platform == "linux" else command,
+            # It imports plugins, which have no business with what else the developer's environment holds.
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+            | {"PYTHONPATH": os.pathsep.join(map(str, import_path))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def stop(self) -> None:
+        """Ends a build that nobody waits for any more."""
+        if self._builder.poll() is None:
+            # Each plugin is imported in a process of its own.
+            end_tree(self._builder) if sys.platform == "linux" else self._builder.kill()
+            self._builder.communicate()
+
+    def result(self) -> Path:
+        """Waits for the index and tells on standard error which plugins are unavailable.
+
+        Raises `UsageError` for an added path that holds no plugin, or when there is no index at all.
+        """
+        _, told = self._builder.communicate()
+        if self._builder.returncode:
+            last_line = told.strip().splitlines()[-1:]
+            raise UsageError(f"the plugin index cannot be built: {' '.join(last_line)}")
+        empty = _without_plugin(PluginIndex(self._out), self._paths)
+        if empty:
+            raise UsageError(f"--plugin {empty}: {NO_PLUGIN}")
+        sys.stderr.write(told)
+        return self._out
+
+
+def _without_plugin(index: PluginIndex, paths: Sequence[Path]) -> str | None:
+    wanted = {str(path) for path in paths}
+    for name in index.names:
+        manifest = index.manifest(name)
+        if manifest.source.path in wanted and (manifest.reason or "").endswith(NO_PLUGIN):
+            return manifest.source.path
+    return None
+
+
+def built_index(layers: Sequence[Path]) -> Path:
+    """The index that was built into a layer. Raises `UsageError`."""
+    inside = Path(DEFAULT_DIRECTORY).relative_to("/opt")
+    for layer in layers:
+        if (layer / inside / "index.json").is_file():
+            return layer / inside
+    raise UsageError(f"no built layer has a plugin index ({inside}): run `make build` again")
+
+
+class Watch:
+    """Sees when a file of the added plugins changes, so that the next call runs what its author has saved. It looks
+    back to when it was made."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._seen = self._stamps()
+        self._stopped = threading.Event()
+
+    def start(self, changed: Callable[[], None]) -> Self:
+        """Calls `changed`, in a thread of its own, after every change."""
+        if self._paths:
+            threading.Thread(target=self._run, args=(changed,), name="plugin-watch", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self, changed: Callable[[], None]) -> None:
+        while not self._stopped.wait(_WATCH_INTERVAL_S):
+            now = self._stamps()
+            if now != self._seen:
+                self._seen = now
+                changed()
+
+    def _stamps(self) -> dict[Path, int]:
+        stamps: dict[Path, int] = {}
+        for path in self._paths:
+            for file in islice(_files(path), _WATCHED_FILES):
+                # An editor may just be putting a new file in place of the old one.
+                with contextlib.suppress(OSError):
+                    stamps[file] = file.stat().st_mtime_ns
+        return stamps
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """An added file, or those of a package folder: its data, too, is read when the plugin is loaded. Not what Python
+    and editors put there."""
+    if not path.is_dir():
+        yield path
+    for folder, folders, files in path.walk():
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        yield from (folder / name for name in sorted(files) if not name.startswith("."))

@@ -1,0 +1,170 @@
+"""The local stack: the template's functions, and the AWS that they stand on. The gateway is put in front by `dev`."""
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interlock_dev.aws.iam.policies import Statement, statements
+from interlock_dev.lambda_.environments import EmulatorEnvironment, InitFailed, emulator_runs_here
+from interlock_dev.lambda_.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
+from interlock_dev.lambda_.functions import ENVIRONMENTS_PER_FUNCTION, Functions
+from interlock_dev.lambda_.in_process import NOT_ENFORCED, InProcess
+from interlock_dev.project.access_keys import AccessKey
+from interlock_dev.project.errors import UsageError
+from interlock_dev.project.host import listen
+from interlock_dev.project.template import AwsType, Resource, Template
+from interlock_dev.stack.plugins import IndexBuild, built_index
+
+WARM_WITHIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What of the command line concerns the functions."""
+
+    built: bool = False
+    in_process: bool = False
+    plugins: Sequence[Path] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class FunctionSet:
+    """The template's functions, ready to be started."""
+
+    def __init__(self, template: Path, options: Options, folder: Path) -> None:
+        self.template = Template(template, options.parameters)
+        self.api: Any = self.template.api()
+        self._options = options
+        self._folder = folder
+        self._found = self.template.functions()
+        self.runtime: Runtime = BuiltRuntime(folder / "runtime") if options.built else SourceRuntime()
+
+    @property
+    def behind_the_api(self) -> dict[str, tuple[str, ...]]:
+        """The functions that requests wait for, authorizers and those of the routes, each with names that every event
+        of API Gateway has for them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for route in self.api.routes:
+            if route.authorizer_object is not None:
+                found[route.authorizer_object.lambda_name] = ("methodArn",)
+            found[route.function_name] = ("httpMethod", "path")
+        return found
+
+    def start(self, *, aws_endpoint_url: str, owner: AccessKey, plugin_index: Path) -> Functions:
+        """Start the functions on that endpoint and that index. Their access keys are derived from the owner's."""
+        overrides = {
+            "AWS_ENDPOINT_URL": aws_endpoint_url,
+            "INTERLOCK_PLUGIN_INDEX": str(plugin_index),
+            # What is done to a key is seen at once.
+            "INTERLOCK_KEY_CACHE_S": "0",
+        }
+        in_process = self._options.in_process or not emulator_runs_here()
+        # Functions that share this process share its environment, and so one key.
+        keys = {name: owner if in_process else owner.of_function(name) for name in self._found}
+        launches = {
+            name: launch(function, self.runtime, keys[name], overrides) for name, function in self._found.items()
+        }
+        if in_process:
+            sys.stderr.write(f"{NOT_ENFORCED}\n")
+            return Functions(launches, InProcess(self.behind_the_api).create, limit=1)
+        temp_root = self._folder / "tmp"
+        temp_root.mkdir()
+        return Functions(
+            launches, lambda one: EmulatorEnvironment(one, temp_root=temp_root), limit=ENVIRONMENTS_PER_FUNCTION
+        )
+
+    def policies(self) -> dict[str, Sequence[Statement]]:
+        """What each function may do. Raises `UsageError` for a policy that the local stack does not know."""
+        return {name: statements(name, function.policies) for name, function in self._found.items()}
+
+    def index(self, build: IndexBuild | None) -> Path:
+        """The plugin index: that of `build`, else the one in the built layers, else one built with these."""
+        if build is None and not self._options.plugins:
+            return built_index(self._layers())
+        return (build or self.build_index()).result()
+
+    def build_index(self) -> IndexBuild:
+        """Starts to build an index with what functions can import."""
+        widest = max(self._found.values(), key=lambda one: len(one.layers))
+        return IndexBuild(
+            self._folder / "index",
+            self._options.plugins,
+            interpreter=self.runtime.interpreter,
+            import_path=self.runtime.path(widest),
+        )
+
+    def _layers(self) -> list[Path]:
+        return list(dict.fromkeys(layer for function in self._found.values() for layer in function.layers))
+
+
+class Stack:
+    """Functions and AWS, running. `plugin_index` is where the functions read what plugins there are."""
+
+    def __init__(
+        self, template: Path, options: Options, folder: Path, index: IndexBuild | None, *, warm: bool = True
+    ) -> None:
+        """Starts it. `index` is the build of the plugin index, where it is under way. `warm`: do not wait for the
+        first request to start a function."""
+        self._cleanup = contextlib.ExitStack()
+        self._warming: dict[str, Future[InitFailed | None]] = {}
+        try:
+            self._start(template, options, folder, index, warm=warm)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, template: Path, options: Options, folder: Path, index: IndexBuild | None, *, warm: bool) -> None:
+        self.set = FunctionSet(template, options, folder)
+        self.plugin_index = self.set.index(index)
+        listener = self._cleanup.enter_context(listen(0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.owner = AccessKey.create()
+        self.functions = self.set.start(aws_endpoint_url=url, owner=self.owner, plugin_index=self.plugin_index)
+        self._cleanup.callback(self.functions.close)
+        if warm:
+            # They start in processes of their own while this one imports moto.
+            self._warming = self.functions.warm(self.set.behind_the_api)
+
+        from interlock_dev.aws.resources import create_resources  # noqa: PLC0415
+        from interlock_dev.aws.server import LocalAws  # noqa: PLC0415
+
+        self.aws = LocalAws(listener, self.functions, self.set.policies(), self.owner)
+        self.aws.start()
+        self._cleanup.callback(self.aws.close)
+        create_resources(self.set.template, self.aws.url, self.owner)
+
+    def wait_until_warm(self) -> None:
+        """Returns when every function behind the API has an environment. Those that no request waits for are started
+        then. Raises `UsageError` when one cannot be started."""
+        wait(self._warming.values(), WARM_WITHIN_S)
+        for name, start in self._warming.items():
+            # One that only takes long on a busy machine may yet start, for the first request.
+            if start.done() and (failed := start.result()) and not failed.invocation.timed_out:
+                raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
+        self.functions.warm(set(self.functions.names) - set(self.set.behind_the_api))
+
+    def rebuild_index(self) -> None:
+        """Describes the plugins anew, in the folder that the functions read. Raises `UsageError`."""
+        self.set.build_index().result()
+
+    @property
+    def table(self) -> str:
+        return self._first(AwsType.TABLE).name
+
+    @property
+    def bucket(self) -> str:
+        return self._first(AwsType.BUCKET).name
+
+    @property
+    def workflow_arn(self) -> str:
+        return self._first(AwsType.STATE_MACHINE).arn
+
+    def _first(self, kind: AwsType) -> Resource:
+        return self.set.template.of_type(kind)[0]
+
+    def close(self) -> None:
+        self._cleanup.close()
