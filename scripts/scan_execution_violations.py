@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill, indent
 
-from execution_rules import RULES, Rule
-from execution_rules.report import FORMATS
-from execution_rules.scan import ROOTS, Misuse, scan
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.scanner.engine.report import FORMATS
+from tools.scanner.engine.scan import ROOTS, Misuse, scan
+from tools.scanner.rules import RULES, Rule
 
 CLEAN, VIOLATIONS, MISUSE = 0, 1, 2
 

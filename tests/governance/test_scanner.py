@@ -15,12 +15,11 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-
-from execution_rules import RULES, Rule, Sample
-from execution_rules.older_grammar import without_type_parameters
-from execution_rules.scan import PARALLEL_FROM, ROOTS, find_files
-from execution_rules.scan import scan as scan_tree
-from execution_rules.syntax import SyntaxTree
+from tools.scanner.engine.older_grammar import without_type_parameters
+from tools.scanner.engine.scan import PARALLEL_FROM, ROOTS, find_files
+from tools.scanner.engine.scan import scan as scan_tree
+from tools.scanner.engine.tree import SyntaxTree
+from tools.scanner.rules import RULES, Rule, Sample
 
 TOOL_RUNNER = """
     class ToolRunner:
@@ -362,8 +361,8 @@ def test_rules_are_listed_and_explained_with_their_samples(scan: Scan) -> None:
 
 def test_the_scanner_needs_the_standard_library_alone_and_an_old_grammar(root: Path) -> None:
     """It runs before anything is installed, on Python 3.11 and later."""
-    files = [root / "scripts" / "scan_execution_violations.py", *(root / "scripts" / "execution_rules").glob("*.py")]
-    known = {*sys.stdlib_module_names, "execution_rules"}
+    files = [root / "scripts" / "scan_execution_violations.py", *(root / "tools" / "scanner").glob("*/*.py")]
+    known = {*sys.stdlib_module_names, "tools"}
     for file in files:
         module = ast.parse(file.read_text(), feature_version=(3, 11))
         for node in ast.walk(module):

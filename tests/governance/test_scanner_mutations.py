@@ -14,9 +14,8 @@ from pathlib import Path, PurePosixPath
 from textwrap import indent
 
 import pytest
-
-from execution_rules import RULES, Violation
-from execution_rules.scan import scan_source
+from tools.scanner.engine.scan import scan_source
+from tools.scanner.rules import RULES, Violation
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERLOCK = "layers/runtime/interlock"

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.log_lines import is_logging
-from execution_rules.rule import METRICS, Rule, Violation, samples
-from execution_rules.syntax import BUILTIN_EXCEPTIONS, SyntaxTree, last, own_nodes, target_name
+from tools.scanner.engine.log_lines import is_logging
+from tools.scanner.engine.tree import BUILTIN_EXCEPTIONS, SyntaxTree, last, own_nodes, target_name
+from tools.scanner.engine.violation import METRICS, Rule, Violation, samples
 
 
 class SwallowedFailure(Rule):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
-from execution_rules.syntax import FUNCTIONS, Function, SyntaxTree, arguments, defaults, last
+from tools.scanner.engine.tree import FUNCTIONS, Function, SyntaxTree, arguments, defaults, last
 
 
 class Kind(Enum):

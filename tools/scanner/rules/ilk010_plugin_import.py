@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import ClassVar
 
-from execution_rules.rule import ADAPTERS, RUNTIME, Rule, Violation, samples, within
-from execution_rules.syntax import Located, SyntaxTree, last, target_name
+from tools.scanner.engine.tree import Located, SyntaxTree, last, target_name
+from tools.scanner.engine.violation import ADAPTERS, RUNTIME, Rule, Violation, samples, within
 
 
 class AwsClients(Rule):

@@ -4,10 +4,20 @@ import ast
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
-from execution_rules.invocation import invocations
-from execution_rules.log_lines import is_logging
-from execution_rules.rule import METRICS
-from execution_rules.syntax import FUNCTIONS, LOOPS, TRIES, Function, Located, SyntaxTree, last, own_nodes, target_name
+from tools.scanner.engine.log_lines import is_logging
+from tools.scanner.engine.tree import (
+    FUNCTIONS,
+    LOOPS,
+    TRIES,
+    Function,
+    Located,
+    SyntaxTree,
+    last,
+    own_nodes,
+    target_name,
+)
+from tools.scanner.engine.violation import METRICS
+from tools.scanner.rules.ilk001_plugin_invocation import invocations
 
 _Problem = tuple[Located, str]
 _Try = ast.Try | ast.TryStar

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.plugin_values import Kind, PluginValues
-from execution_rules.rule import RUNTIME, Rule, Violation, samples, within
-from execution_rules.syntax import SyntaxTree, last
+from tools.scanner.engine.flow import Kind, PluginValues
+from tools.scanner.engine.tree import SyntaxTree, last
+from tools.scanner.engine.violation import RUNTIME, Rule, Violation, samples, within
 
 ENTRIES = frozenset({"run", "run_tool"})
 """What runs a tool of a plugin."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from execution_rules.syntax import Located, SyntaxTree, bindings, last, target_name
+from tools.scanner.engine.tree import Located, SyntaxTree, bindings, last, target_name
 
 STATES = ("LOADED", "INITIALIZED", "RUNNING", "FAILED", "UNAVAILABLE")
 STATUSES = ("pending", "running", "cancelling", "succeeded", "failed", "timed_out", "cancelled")

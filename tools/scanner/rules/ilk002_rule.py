@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from execution_rules.rule import RUNTIME, Rule, Violation, samples
-from execution_rules.runner_work import problems, ways_around
-from execution_rules.syntax import SyntaxTree
+from tools.scanner.engine.tree import SyntaxTree
+from tools.scanner.engine.violation import RUNTIME, Rule, Violation, samples
+from tools.scanner.rules.ilk002_runner_shape import problems, ways_around
 
 FILE = "tool_runner.py"
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.log_lines import is_logging
-from execution_rules.rule import Rule, Violation, samples
-from execution_rules.syntax import FUNCTIONS, SyntaxTree, arguments, target_name
+from tools.scanner.engine.log_lines import is_logging
+from tools.scanner.engine.tree import FUNCTIONS, SyntaxTree, arguments, target_name
+from tools.scanner.engine.violation import Rule, Violation, samples
 
 
 class LeakedException(Rule):

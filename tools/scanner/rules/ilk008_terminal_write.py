@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.rule import ADAPTERS, RUNTIME, Rule, Violation, samples, within
-from execution_rules.syntax import SyntaxTree, arguments, bindings, last, target_name
+from tools.scanner.engine.tree import SyntaxTree, arguments, bindings, last, target_name
+from tools.scanner.engine.violation import ADAPTERS, RUNTIME, Rule, Violation, samples, within
 
 FINAL = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED"})
 FINAL_TEXTS = frozenset(name.lower() for name in FINAL)

@@ -9,7 +9,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from execution_rules.rule import Violation
+from tools.scanner.engine.violation import Violation
 
 CODE = "ILK099"
 TITLE = "A waiver has a code and a reason, and is needed"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from execution_rules import waivers
-from execution_rules.rule import Rule, Violation
-from execution_rules.syntax import SyntaxTree
-from execution_rules.waivers import Waived
+from tools.scanner.engine import waivers
+from tools.scanner.engine.tree import SyntaxTree
+from tools.scanner.engine.violation import Rule, Violation
+from tools.scanner.engine.waivers import Waived
 
 ROOTS = ("functions", "layers", "devkit")
 """What is scanned by default: all that is deployed, and what stands in for it locally."""

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from textwrap import dedent
 from typing import ClassVar
 
-from execution_rules.syntax import Located, SyntaxTree
+from tools.scanner.engine.tree import Located, SyntaxTree
 
 RUNTIME = "layers/runtime/interlock"
 """Where the framework lies, from the repository's root."""

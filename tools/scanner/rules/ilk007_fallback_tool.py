@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.rule import Rule, Violation, samples
-from execution_rules.syntax import SyntaxTree, defaults, last, target_name
+from tools.scanner.engine.tree import SyntaxTree, defaults, last, target_name
+from tools.scanner.engine.violation import Rule, Violation, samples
 
 NAMES = frozenset({"tool", "tool_name"})
 

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from execution_rules.syntax import SyntaxTree
+from tools.scanner.engine.tree import SyntaxTree
 
 _LEVEL = r"(debug|info|warning|error|exception|critical|log)"
 _WRITES = re.compile(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Protocol, TypeVar, overload
 
-from execution_rules.older_grammar import KNOWS_TYPE_PARAMETERS, without_type_parameters
+from tools.scanner.engine.older_grammar import KNOWS_TYPE_PARAMETERS, without_type_parameters
 
 N = TypeVar("N", bound=ast.AST)
 M = TypeVar("M", bound=ast.AST)

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from execution_rules import scan, waivers
-from execution_rules.rule import Violation
-from execution_rules.scan import Report
+from tools.scanner.engine import scan, waivers
+from tools.scanner.engine.scan import Report
+from tools.scanner.engine.violation import Violation
 
 NAME = "scan_execution_violations"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

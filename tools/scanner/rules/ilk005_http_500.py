@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.rule import Rule, Violation, samples
-from execution_rules.syntax import SyntaxTree, bindings, last, target_name
+from tools.scanner.engine.tree import SyntaxTree, bindings, last, target_name
+from tools.scanner.engine.violation import Rule, Violation, samples
 
 
 class InternalServerError(Rule):

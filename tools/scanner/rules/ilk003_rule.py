@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from execution_rules.lifecycle_values import problems
-from execution_rules.rule import Rule, Violation, samples
-from execution_rules.syntax import SyntaxTree
+from tools.scanner.engine.tree import SyntaxTree
+from tools.scanner.engine.violation import Rule, Violation, samples
+from tools.scanner.rules.ilk003_lifecycle_states import problems
 
 
 class LifecycleStates(Rule):

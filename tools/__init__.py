@@ -1,0 +1,1 @@
+"""Programs that check the repository. None of them is deployed."""

@@ -1,0 +1,1 @@
+"""Parsing, name resolution, value flow, waivers and reports. Knows no rule."""
