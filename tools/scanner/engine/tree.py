@@ -1,24 +1,21 @@
-"""A source file as a syntax tree that is parsed once, walked once, and knows what its names stand for."""
+"""A source file as a syntax tree that is parsed once, walked once, and resolves imports, aliases and constants."""
 
 import ast
 import io
+import re
+import sys
 import tokenize
 import warnings
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Protocol, TypeVar, overload
+from typing import TypeVar, overload
 
-from tools.scanner.engine.older_grammar import KNOWS_TYPE_PARAMETERS, without_type_parameters
+from tools.scanner.engine.nodes import FUNCTIONS, SCOPES, Function, Located, last
 
 N = TypeVar("N", bound=ast.AST)
 M = TypeVar("M", bound=ast.AST)
 L = TypeVar("L", bound=ast.AST)
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-SCOPES = (*FUNCTIONS, ast.Lambda, ast.Module)
-TRIES = (ast.Try, ast.TryStar)
-LOOPS = (ast.For, ast.AsyncFor, ast.While)
 BUILTIN_EXCEPTIONS = frozenset({"Exception", "BaseException"})
 
 _SHARED = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
@@ -26,51 +23,53 @@ _LEAVES = frozenset(
     {str, bytes, int, float, complex, bool, type(None), type(...)}
     | {leaf for kind in _SHARED for leaf in kind.__subclasses__()}
 )
-"""What is in a node and is no node with a place of its own: values, and what the parser uses one object for."""
+"""Fields of a node that are no nodes with a place of their own: values, and objects that the parser shares."""
 
 _DEPTH = 8
-"""How many names deep an alias is followed: enough for any honest one, and a cycle ends."""
+"""The longest chain of aliases that is followed. Ends cycles."""
+
+_TYPE_STATEMENT = re.compile(rb"^([ \t]*)type (\w+)(?=\s*[=\[])", re.MULTILINE)
+_TYPE_PARAMETERS = re.compile(rb"^([ \t]*(?:async )?(?:def|class) \w+)(\[.*?\])(?=[(:])", re.MULTILINE)
 
 
-class Located(Protocol):
-    """A node with a place in its file: `lineno` counts from 1, `col_offset` in bytes from 0."""
-
-    lineno: int
-    col_offset: int
+def without_type_parameters(source: bytes) -> bytes:
+    """Return a source without the type parameters and type statements of PEP 695, which Python 3.11 cannot parse.
+    Lines and columns stay the same; no rule looks at what is removed."""
+    source = _TYPE_STATEMENT.sub(rb"\1\2     ", source)
+    return _TYPE_PARAMETERS.sub(lambda found: found[1] + b" " * len(found[2]), source)
 
 
 class SyntaxTree:
-    """The nodes of one file by type, their parents, and the imports and constants that its names stand for."""
+    """The nodes of one file by type, their parents, and what its names stand for."""
 
-    def __init__(self, module: ast.Module, source: bytes) -> None:
+    def __init__(self, module: ast.Module, text: str) -> None:
         self.module = module
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-        self.text = source.decode(encoding, "replace")
+        self.text = text
+        self._lines = text.split("\n")
         self._nodes: dict[type[ast.AST], list[ast.AST]] = {}
         self._parents: dict[ast.AST, ast.AST] = {}
         self._walk()
 
     @classmethod
     def parse(cls, source: bytes) -> "SyntaxTree":
-        """Parses a file's content. Raises SyntaxError or ValueError if it is not Python, RecursionError if too deep."""
+        """Parse the content of a file. Raises SyntaxError or ValueError if it is not Python, RecursionError if it is
+        nested too deeply."""
+        if sys.version_info < (3, 12):  # noqa: UP036 - the scanner runs where only an older Python is installed
+            source = without_type_parameters(source)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape in a scanned file is not the scanner's to report
-            try:
-                return cls(ast.parse(source), source)
-            except SyntaxError:
-                if KNOWS_TYPE_PARAMETERS:
-                    raise
-            return cls(ast.parse(without_type_parameters(source)), source)
+            warnings.simplefilter("ignore")  # invalid escapes in a scanned file are for ruff to report
+            module = ast.parse(source)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return cls(module, source.decode(encoding, "replace"))
 
     def _walk(self) -> None:
-        nodes, parents = self._nodes, self._parents
         queue: list[ast.AST] = [self.module]
-        for node in queue:  # and those that are put behind it meanwhile
-            nodes.setdefault(type(node), []).append(node)
+        for node in queue:  # the queue grows in the loop
+            self._nodes.setdefault(type(node), []).append(node)
             for value in vars(node).values():
                 for child in value if isinstance(value, list) else (value,):
                     if type(child) not in _LEAVES:
-                        parents[child] = node
+                        self._parents[child] = node
                         queue.append(child)
 
     @overload
@@ -80,12 +79,12 @@ class SyntaxTree:
     @overload
     def nodes(self, kind: type[N], other: type[M], third: type[L], /) -> Iterator[N | M | L]: ...
     def nodes(self, *kinds: type[ast.AST]) -> Iterator[ast.AST]:
-        """All nodes of exactly these types, in each the outer ones first."""
+        """Yield all nodes of exactly these types, of each type the outer nodes first."""
         for kind in kinds:
             yield from self._nodes.get(kind, ())
 
     def calls(self, *names: str) -> Iterator[ast.Call]:
-        """All calls of functions of these names, whatever they are called on or imported as."""
+        """Yield all calls of functions with these names, however they were imported."""
         for name in names:
             yield from self._calls.get(name, ())
 
@@ -97,46 +96,44 @@ class SyntaxTree:
         return found
 
     def parent(self, node: ast.AST) -> ast.AST | None:
-        """The node that holds this one; None for the module."""
+        """Return the node that holds this one; None for the module."""
         return self._parents.get(node)
 
     def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
-        """The nodes around this one, from its parent to the module."""
+        """Yield the nodes around this one, from its parent to the module."""
         while (above := self._parents.get(node)) is not None:
             yield above
             node = above
 
-    def scope(self, node: ast.AST) -> ast.AST:
-        """The innermost function, lambda or module around a node. Comprehensions count as part of their function."""
-        return next((above for above in self.ancestors(node) if isinstance(above, SCOPES)), self.module)
+    def around(self, node: ast.AST, *kinds: type[N]) -> Iterator[N]:
+        """Yield the nodes of these types around a node, innermost first."""
+        return (above for above in self.ancestors(node) if isinstance(above, kinds))
 
-    def functions_around(self, node: ast.AST) -> Iterator[Function]:
-        """The functions around a node, innermost first."""
+    def scope(self, node: ast.AST) -> ast.AST:
+        """Return the innermost function, lambda or module around a node. Comprehensions belong to their function."""
+        return next(self.around(node, *SCOPES), self.module)
+
+    def functions(self, node: ast.AST) -> Iterator[Function]:
+        """Yield the functions around a node, innermost first."""
         return (above for above in self.ancestors(node) if isinstance(above, FUNCTIONS))
 
-    def class_around(self, node: ast.AST) -> ast.ClassDef | None:
-        """The innermost class around a node."""
-        return next((above for above in self.ancestors(node) if isinstance(above, ast.ClassDef)), None)
+    def function(self, node: ast.AST) -> Function | None:
+        """Return the innermost function around a node."""
+        return next(self.functions(node), None)
 
     def column(self, node: Located) -> int:
-        """The column of a node in characters, from 1 (the parser counts bytes)."""
-        lines = self._lines
-        line = lines[node.lineno - 1] if node.lineno <= len(lines) else ""
+        """Return the column of a node in characters, from 1. The parser counts bytes, from 0."""
+        line = self._lines[node.lineno - 1] if node.lineno <= len(self._lines) else ""
         return len(line.encode()[: node.col_offset].decode("utf-8", "replace")) + 1
 
     @cached_property
-    def _lines(self) -> list[str]:
-        return self.text.split("\n")
-
-    @cached_property
     def imports(self) -> dict[str, str]:
-        """What each imported name stands for: `from traceback import format_exc as f` → `f: traceback.format_exc`."""
+        """Each imported name with its origin: `from traceback import format_exc as f` → `f: traceback.format_exc`."""
         found: dict[str, str] = {}
         for plain in self.nodes(ast.Import):
             for alias in plain.names:
-                found[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
+                root = alias.name.partition(".")[0]
+                found[alias.asname or root] = alias.name if alias.asname else root
         for source in self.nodes(ast.ImportFrom):
             for alias in source.names:
                 found[alias.asname or alias.name] = f"{source.module or ''}.{alias.name}".lstrip(".")
@@ -144,21 +141,19 @@ class SyntaxTree:
 
     @cached_property
     def _assigned_once(self) -> dict[str, ast.expr]:
-        """The value of every name that is assigned exactly once in the file, and by a plain assignment."""
+        """The value of every name that is assigned exactly once in the file, by a plain assignment."""
         values: dict[str, ast.expr | None] = {}
         for node in self.nodes(ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                continue
-            above = self._parents[node]
-            plain = isinstance(above, ast.Assign | ast.AnnAssign | ast.NamedExpr)
-            value = getattr(above, "value", None) if plain else None
-            values[node.id] = None if node.id in values else value
-        for argument in self.nodes(ast.arg):
-            values[argument.arg] = None
+            if not isinstance(node.ctx, ast.Load):
+                above = self._parents[node]
+                plain = isinstance(above, ast.Assign | ast.AnnAssign | ast.NamedExpr)
+                value = getattr(above, "value", None) if plain else None
+                values[node.id] = None if node.id in values else value
+        values |= {argument.arg: None for argument in self.nodes(ast.arg)}
         return {name: value for name, value in values.items() if value is not None}
 
     def value(self, node: ast.expr | None) -> ast.expr | None:
-        """What an expression stands for: a name assigned once stands for its value, anything else for itself."""
+        """Return the value of a name that is assigned once, and any other expression unchanged."""
         for _ in range(_DEPTH):
             if not isinstance(node, ast.Name) or node.id not in self._assigned_once:
                 break
@@ -166,16 +161,14 @@ class SyntaxTree:
         return node
 
     def dotted(self, node: ast.AST | None, depth: int = _DEPTH) -> str:  # noqa: PLR0911 - one line for each kind
-        """The dotted name of an expression, imports and aliases resolved: `traceback.format_exc`, `self.plugin.run`.
-        A call shows as `()`, an index as `[]`, what has no name as `?`."""
+        """Return the dotted name of an expression with imports and aliases resolved: `traceback.format_exc`. Calls
+        become `()`, indexes `[]`, and expressions without a name `?`."""
         match node:
             case ast.Name(id=name) if name in self.imports:
                 return self.imports[name]
             case ast.Name(id=name):
                 value = self._assigned_once.get(name)
-                known = isinstance(value, ast.Name | ast.Attribute) and self._root(value) in self.imports
-                aliased = known or (isinstance(value, ast.Name) and value.id in BUILTIN_EXCEPTIONS)
-                return self.dotted(value, depth - 1) if aliased and depth else name
+                return self.dotted(value, depth - 1) if depth and self._is_alias(value) else name
             case ast.Attribute(value=value, attr=attribute):
                 return f"{self.dotted(value)}.{attribute}"
             case ast.Call(func=function):
@@ -187,15 +180,17 @@ class SyntaxTree:
             case _:
                 return "?"
 
-    @staticmethod
-    def _root(node: ast.expr) -> str:
-        while isinstance(node, ast.Attribute):
-            node = node.value
-        return node.id if isinstance(node, ast.Name) else ""
+    def _is_alias(self, value: ast.expr | None) -> bool:
+        if isinstance(value, ast.Name) and value.id in BUILTIN_EXCEPTIONS:
+            return True
+        root = value
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        return isinstance(root, ast.Name) and root.id in self.imports
 
     def constant(self, node: ast.expr | None, depth: int = _DEPTH) -> object:
-        """The value of an expression that is fixed in the text: a literal, literals joined, a name assigned once to
-        such. None where it is not fixed (and for None)."""
+        """Return the value of a literal, of concatenated literals, or of a name that is assigned once to those. None
+        if the value is not fixed in the text."""
         match self.value(node) if depth else None:
             case ast.Constant(value=value):
                 return value
@@ -205,82 +200,10 @@ class SyntaxTree:
             case ast.JoinedStr(values=parts):
                 texts = [self.constant(part, depth - 1) for part in parts]
                 return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else None
-            case ast.FormattedValue(value=value):
-                return self.constant(value, depth - 1)
             case _:
                 return None
 
     def text_of(self, node: ast.expr | None) -> str | None:
-        """The fixed text of an expression, None where it is not fixed or not text."""
+        """Return the fixed text of an expression, None if it is not fixed or not text."""
         value = self.constant(node)
         return value if isinstance(value, str) else None
-
-
-def last(dotted: str) -> str:
-    """The last name of a dotted one: `self._plugin.run` → `run`; calls and indexes count with their name."""
-    return dotted.replace("()", "").replace("[]", "").rpartition(".")[2]
-
-
-def target_name(node: ast.AST | None) -> str:
-    """The name that an expression is known by: of a variable, attribute, parameter or constant key; else empty."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)):
-            return name
-        case ast.Subscript(slice=ast.Constant(value=str(key))):
-            return key
-        case ast.Call(func=ast.Attribute(attr="get" | "pop"), args=[ast.Constant(value=str(key)), *_]):
-            return key
-        case _:
-            return ""
-
-
-def own_nodes(*roots: ast.AST) -> Iterator[ast.AST]:
-    """The nodes below these that run with them: bodies of nested functions, lambdas and classes are left out."""
-    stack = list(reversed(roots))
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            stack.extend(reversed(list(ast.iter_child_nodes(node))))
-
-
-def arguments(function: Function | ast.Lambda) -> list[ast.arg]:
-    """All parameters of a function, in order, `*args` and `**kwargs` left out."""
-    return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-
-
-def defaults(function: Function | ast.Lambda) -> Iterator[tuple[ast.arg, ast.expr]]:
-    """Each parameter that has a default, with it."""
-    positional = [*function.args.posonlyargs, *function.args.args]
-    given = function.args.defaults
-    yield from zip(positional[len(positional) - len(given) :], given, strict=True)
-    for parameter, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
-        if default is not None:
-            yield parameter, default
-
-
-def bindings(tree: SyntaxTree) -> Iterator[tuple[ast.AST, ast.expr]]:
-    """Every name given a value in one step: assignments, walrus, keyword arguments, defaults, dictionary entries.
-    The first of each pair is the target (for a dictionary its key), the second the value."""
-    for assign in tree.nodes(ast.Assign):
-        for target in assign.targets:
-            yield from _pairs(target, assign.value)
-    for node in tree.nodes(ast.AnnAssign, ast.NamedExpr):
-        if node.value is not None:
-            yield node.target, node.value
-    for keyword in tree.nodes(ast.keyword):
-        yield keyword, keyword.value
-    for mapping in tree.nodes(ast.Dict):
-        for key, value in zip(mapping.keys, mapping.values, strict=True):
-            if key is not None:
-                yield key, value
-    for function in tree.nodes(ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda):
-        yield from defaults(function)
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
-    if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
-        for inner_target, inner_value in zip(target.elts, value.elts, strict=False):
-            yield from _pairs(inner_target, inner_value)
-    else:
-        yield target, value

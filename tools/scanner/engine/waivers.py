@@ -1,4 +1,4 @@
-"""Waivers: a comment on a line that takes one violation there upon itself, with the reason.
+"""Waivers: a comment that permits one rule to be broken on its line, and gives the reason.
 
 `plugin.run(…)  # interlock: allow ILK001 - the benchmark measures the bare call`
 """
@@ -7,61 +7,35 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from tools.scanner.engine.violation import Violation
 
 CODE = "ILK099"
-TITLE = "A waiver has a code and a reason, and is needed"
 
-_MARK = re.compile(r"#\s*interlock:\s*allow\b(?P<rest>.*)", re.IGNORECASE)
-_REST = re.compile(r"\s+(?P<code>ILK\d{3})\s+[-\u2013\u2014]+\s+(?P<reason>\S.*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiver:
-    """A comment that waives `code` on its line; without code and reason it waives nothing."""
-
-    line: int
-    column: int
-    code: str | None
-    reason: str
+_MARK = re.compile(r"#\s*interlock:\s*allow\b(.*)", re.IGNORECASE)
+_REST = re.compile(r"\s+(ILK\d{3})\s+[-\u2013\u2014]+\s+(\S.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Waived:
-    """A violation that is let pass, and why."""
-
-    violation: Violation
-    reason: str
-
-
-def waivers_in(text: str) -> Iterator[Waiver]:
-    """The waivers of a source text that parses."""
-    if not _MARK.search(text):
-        return
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT and (mark := _MARK.search(token.string)):
-            rest = _REST.fullmatch(mark["rest"])
-            line, column = token.start
-            yield Waiver(line, column + 1, rest["code"] if rest else None, rest["reason"].strip() if rest else "")
-
-
-def apply(
-    path: str, violations: Sequence[Violation], waivers: Sequence[Waiver]
-) -> tuple[list[Violation], list[Waived]]:
-    """What is left of a file's violations, and what is waived. A waiver that waives nothing is a violation itself."""
-    reasons = {(waiver.line, waiver.code): waiver.reason for waiver in waivers if waiver.code}
-    waived = [Waived(found, reasons[found.line, found.code]) for found in violations
-              if (found.line, found.code) in reasons]  # fmt: skip
-    left = [found for found in violations if (found.line, found.code) not in reasons]
-    used = {(each.violation.line, each.violation.code) for each in waived}
-    for waiver in waivers:
-        if waiver.code is None:
-            message = "a waiver reads `# interlock: allow ILKnnn - reason`"
-        elif (waiver.line, waiver.code) not in used:
-            message = f"there is no {waiver.code} on this line to waive"
+def apply(violations: Sequence[Violation], text: str, path: str) -> Iterator[Violation]:
+    """Yield the violations of a file with their waivers. A waiver that permits nothing is a violation."""
+    reasons: dict[tuple[int, str], tuple[int, str]] = {}
+    for line, column, comment in _waivers(text):
+        if rest := _REST.fullmatch(comment):
+            reasons[line, rest[1]] = column, rest[2].strip()
         else:
-            continue
-        left.append(Violation(path, waiver.line, waiver.column, CODE, message))
-    return left, waived
+            yield Violation(path, line, column, CODE, "a waiver must read `# interlock: allow ILKnnn - reason`")
+    for found in violations:
+        _, reason = reasons.get((found.line, found.code), (0, ""))
+        yield replace(found, waiver=reason)
+    for line, code in reasons.keys() - {(found.line, found.code) for found in violations}:
+        column, _ = reasons[line, code]
+        yield Violation(path, line, column, CODE, f"this line does not break {code}: remove the waiver")
+
+
+def _waivers(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield line, column and content of the waiver comments in a source text that parses."""
+    if _MARK.search(text):
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT and (mark := _MARK.search(token.string)):
+                yield token.start[0], token.start[1] + 1, mark[1]

@@ -1,28 +1,12 @@
-"""The rules of governed execution, mechanically checked. Standard library alone; Python 3.11 or later."""
+"""The rules of governed execution, one module each, found by their names: `ilk001_plugin_invocation` is ILK001.
 
-from tools.scanner.engine.violation import Rule, Sample, Violation
-from tools.scanner.rules.ilk001_plugin_invocation import PluginInvocation
-from tools.scanner.rules.ilk002_rule import RunnerShape
-from tools.scanner.rules.ilk003_rule import LifecycleStates
-from tools.scanner.rules.ilk004_swallowed_failure import SwallowedFailure
-from tools.scanner.rules.ilk005_http_500 import InternalServerError
-from tools.scanner.rules.ilk006_leaked_exception import LeakedException
-from tools.scanner.rules.ilk007_fallback_tool import FallbackTool
-from tools.scanner.rules.ilk008_terminal_write import TerminalWrite
-from tools.scanner.rules.ilk010_plugin_import import AwsClients, PluginImport
+The docstring of a rule has its title and the reason. `check(tree, path)` yields the problems of one file, whose path is
+relative to the repository's root. `check_project(paths)`, which a rule need not have, yields problems that only the
+list of all files shows. A rule uses the engine and the configuration. Its samples are in `tools/scanner/samples`.
+"""
 
-RULES: tuple[Rule, ...] = (
-    PluginInvocation(),
-    RunnerShape(),
-    LifecycleStates(),
-    SwallowedFailure(),
-    InternalServerError(),
-    LeakedException(),
-    FallbackTool(),
-    TerminalWrite(),
-    AwsClients(),
-    PluginImport(),
-)
-"""Every rule, in the order of their codes."""
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["RULES", "Rule", "Sample", "Violation"]
+RULES = {found.name[:6].upper(): import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)}
+"""All rules by their codes, in order."""

@@ -58,11 +58,8 @@ class PluginIndex:
             ]
             return audit(indexed, installed_plugins(), self.names)
         except Exception as error:  # damaged metadata of any package may raise anything: that is the finding
-            return dict.fromkeys(self.names, _audit_failed(error))
-
-
-def _audit_failed(error: Exception) -> Finding:
-    return Finding(f"the layer could not be audited: {type(error).__name__}", unavailable=False)
+            found = Finding(f"the layer could not be audited: {type(error).__name__}", unavailable=False)
+            return dict.fromkeys(self.names, found)
 
 
 @cache

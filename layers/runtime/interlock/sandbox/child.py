@@ -39,15 +39,11 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
         _own_process(descriptors)
         module, _, name = target_path.partition(":")
         _Worker(getattr(importlib.import_module(module), name)).serve()
-    except BaseException:  # of a target, or of our own: the exit code is the outcome
+    except BaseException:  # interlock: allow ILK004 - the exit code reports it to the supervisor
         with contextlib.suppress(OSError, ValueError):
             sys.excepthook(*sys.exc_info())
-        code = _failed()
+        code = EXIT_ESCAPED
     os._exit(code)
-
-
-def _failed() -> int:
-    return EXIT_ESCAPED
 
 
 def _own_process(descriptors: list[int]) -> None:

@@ -109,10 +109,5 @@ def main(arguments: Sequence[str]) -> None:
 def _preload(module: str) -> None:
     try:
         importlib.import_module(module)
-    except Exception as error:
-        _report_failure(module, error)
-
-
-def _report_failure(module: str, error: Exception) -> None:
-    """For the log of the function. The worker meets the same failure, and there it ends a run."""
-    sys.stderr.write(f"{module} could not be imported ahead: {type(error).__name__}\n")
+    except Exception as error:  # interlock: allow ILK004 - the worker imports it again and reports the failure
+        sys.stderr.write(f"{module} could not be imported ahead: {type(error).__name__}\n")

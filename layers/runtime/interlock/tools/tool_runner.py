@@ -434,11 +434,11 @@ def _text(error: BaseException) -> str:
     """The exception's own text, bounded. One that cannot say what it is has none."""
     try:
         return _cut(str(error), MAX_MESSAGE)
-    except BaseException as broken:  # the plugin's own __str__ may do anything: the outcome keeps the class name
-        return _failed_text(broken)
+    except BaseException as broken:  # interlock: allow ILK004 - of a plugin's __str__; the class name is reported
+        return _unreadable(broken)
 
 
-def _failed_text(error: BaseException) -> str:
+def _unreadable(error: BaseException) -> str:
     return f"(its text could not be read: {_class_name(error)})"
 
 
@@ -447,8 +447,8 @@ def _tell_traceback(channel: Channel, error: BaseException | None = None) -> Non
     looks; no caller sees it."""
     try:
         traceback.print_exception(error or sys.exception(), limit=50, file=_FunctionLog(channel))
-    except Exception as broken:  # the exception failed at it: the outcome is the same
-        channel.log(TRACEBACK, f"no traceback {_failed_text(broken)}")
+    except Exception as broken:  # interlock: allow ILK004 - of a plugin's exception; only its traceback is lost
+        channel.log(TRACEBACK, f"no traceback {_unreadable(broken)}")
 
 
 class _Asides:
@@ -570,8 +570,8 @@ class _ChannelHandler(logging.Handler):
         """A line that cannot be formatted is told as it was given: as everywhere in `logging`, it ends nothing."""
         try:
             message = record.getMessage()
-        except Exception as broken:  # of the line and its values: the run goes on
-            message = f"{_given(record.msg)} {_failed_text(broken)}"
+        except Exception as broken:  # interlock: allow ILK004 - logging never ends a run; the line says so
+            message = f"{_given(record.msg)} {_unreadable(broken)}"
         self._channel.log(record.levelname.lower(), message)
         if record.exc_info and record.exc_info[1] is not None:
             _tell_traceback(self._channel, record.exc_info[1])
