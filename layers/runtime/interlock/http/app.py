@@ -19,6 +19,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 """What a path may be asked for: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
 
 
+CREDENTIALS = ("x-api-key", "authorization")
+"""The headers that the authorizer reads."""
+
+
 class HttpApp:
     """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 429 for a key that calls too
     often, 503 for what is down."""
@@ -44,6 +48,7 @@ class HttpApp:
 
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answers an event of the REST API's proxy integration."""
+        _forget_credentials(event)
         return self.resolver.resolve(event, context)
 
     def _limited(self, resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
@@ -57,6 +62,15 @@ class HttpApp:
             allow = ", ".join(methods)
             self.resolver.route(path, [method for method in METHODS if method not in methods])(_refuser(allow))
         return self
+
+
+def _forget_credentials(event: dict[str, Any]) -> None:
+    """Take the caller's key or token out of the event: the authorizer has read it, and nothing else needs to."""
+    for headers in (event.get("headers") or {}, event.get("multiValueHeaders") or {}):
+        for name in [name for name in headers if name.lower() in CREDENTIALS]:
+            del headers[name]
+    identity = event.get("requestContext", {}).get("identity") or {}
+    identity.pop("apiKey", None)  # a copy that API Gateway makes where a usage plan asks for keys
 
 
 def _refuser(allow: str) -> Callable[..., Response[str]]:
