@@ -1,6 +1,8 @@
 """A tool whose process dies, or that never comes back."""
 
+import os
 import resource
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.execution.conftest import SlowSetup
+from tests.execution.outside import Family, family, kill_runtime, kill_zygote, kill_zygotes_group, struck
 
 from interlock_dev.stack.client import Answer, Client
 
@@ -59,19 +62,23 @@ class Lost:
 def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPathFactory) -> Lost:
     """Before all other tests of this module, which go on while the leases run out, and while the plugins load that take
     long to."""
-    go = tmp_path_factory.mktemp("dying") / "go"
-    with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(client.execute, "dying", "go", {"way": "the_runtime", "path": str(go)})
-        job_id = running_job(client)
-        go.touch()
-        answer = call.result()
-    return Lost(answer, (job_id, client.submit("dying", "go", {"way": "the_runtime"})))
+    folder = tmp_path_factory.mktemp("dying")
+    job_ids: list[str] = []
+
+    def strike(family: Family) -> None:
+        job_ids.append(running_job(client))
+        kill_runtime(family)
+
+    answer = struck(client, folder / "synchronous", strike)
+    job_id = client.submit("dying", "waits", {"path": str(folder / "asynchronous")})
+    kill_runtime(family(folder / "asynchronous"))
+    return Lost(answer, (job_ids[0], job_id))
 
 
 def running_job(client: Client) -> str:
     """The one that runs, as soon as its claim is written: which is while its tool runs already."""
     deadline = time.monotonic() + START_LIMIT_S
-    while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=go&status=running").body["jobs"]):
+    while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=waits&status=running").body["jobs"]):
         assert time.monotonic() < deadline, "the job did not start"
     (job,) = jobs
     job_id: str = job["job_id"]
@@ -104,14 +111,25 @@ def test_a_process_that_asks_itself_to_end_sees_it_as_cancelled(fails: Fails) ->
     assert fails("dying", "go", "plugin_exception", way="sigterm_to_itself")["details"] == {"exception": "Cancelled"}
 
 
-@pytest.mark.parametrize("way", ["the_zygote", "the_zygotes_group"])
-def test_killing_its_parent_loses_the_worker(fails: Fails, way: str) -> None:
-    error = fails("dying", "go", "worker_lost", way=way)
+@pytest.mark.parametrize("strike", [kill_zygote, kill_zygotes_group])
+def test_a_zygote_that_is_killed_loses_its_worker(
+    client: Client, tmp_path: Path, strike: Callable[[Family], None]
+) -> None:
+    answer = struck(client, tmp_path / "pid", strike)
+    assert (answer.status, answer.code) == (400, "worker_lost")
+    error = answer.body["error"]
     assert (error["type"], error["retryable"]) == ("ExecutionError", True)
+    assert (client.job(error["job_id"])["status"], client.job(error["job_id"])["error"]) == ("failed", error)
+    assert client.execute("dying", "echo", {}).status == 200
 
 
-def test_stopping_its_parent_stops_nobody_else(client: Client, works: Callable[..., dict[str, Any]]) -> None:
-    assert works("dying", "go", way="stops_the_zygote")["text"] == "alive"
+def test_a_zygote_that_is_stopped_stops_nobody_else(client: Client, tmp_path: Path) -> None:
+    def strike(family: Family) -> None:
+        os.kill(family.zygote, signal.SIGSTOP)
+        (tmp_path / "pid.end").touch()
+
+    answer = struck(client, tmp_path / "pid", strike)
+    assert (answer.status, answer.body["result"]["text"]) == (200, "alive")
     # A plugin that has no process yet needs the parent for one.
     assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"
     assert client.execute("hostile", "echo", {}).status == 200
@@ -142,7 +160,6 @@ def test_nobody_types_at_a_plugin(fails: Fails) -> None:
     [
         ("raising", "base_exception", "failed", "plugin_exception"),
         ("dying", "null_pointer", "failed", "plugin_crashed"),
-        ("dying", "the_zygote", "failed", "worker_lost"),
         ("stuck", "loop_in_c", "timed_out", "timeout"),
         ("lying", "nan", "failed", "invalid_output"),
     ],
@@ -158,6 +175,14 @@ def test_an_asynchronous_job_ends_in_the_same_way(
     assert (result.status, result.body["result"], result.body["error"]) == (200, None, job["error"])
     after = client.until_final(client.submit(plugin, "echo", {}))
     assert after["status"] == "succeeded"
+
+
+def test_an_asynchronous_job_whose_zygote_is_killed_has_lost_its_worker(client: Client, tmp_path: Path) -> None:
+    job_id = client.submit("dying", "waits", {"path": str(tmp_path / "pid")})
+    kill_zygote(family(tmp_path / "pid"))
+    job = client.until_final(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
+    assert client.until_final(client.submit("dying", "echo", {}))["status"] == "succeeded"
 
 
 def test_killing_the_runtime_costs_its_call_a_503_and_nothing_more(client: Client, lost: Lost) -> None:

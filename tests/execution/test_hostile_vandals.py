@@ -1,11 +1,15 @@
 """A tool that leaves its process otherwise than it has found it: the next run notices nothing."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.execution.outside import Family, struck
 
+from interlock.sandbox.processes import children
 from interlock_dev.stack.client import Client
 
 pytestmark = pytest.mark.xdist_group("hostile-vandals")
@@ -85,10 +89,30 @@ def test_a_file_lock_that_is_held_on_is_in_nobody_elses_way(works: Call, tmp_pat
 
 
 @pytest.mark.parametrize("way", ["kills its siblings", "stops its siblings"])
-def test_other_plugins_do_not_suffer_from_its_siblings_fate(client: Client, works: Call, way: str) -> None:
+def test_its_siblings_are_out_of_reach(client: Client, fails: Call, way: str) -> None:
     for name in ("lying", "raising"):
         assert client.execute(name, "echo", {}).status == 200
-    works("vandal", "go", way=way)
+    assert fails("vandal", "go", "plugin_exception", way=way)["details"] == {"exception": "PermissionError"}
+    for name in ("lying", "raising"):
+        assert client.execute(name, "echo", {}).status == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_processes_that_are_struck_while_they_wait_are_no_harm_to_their_plugins(
+    client: Client, tmp_path: Path, number: int
+) -> None:
+    hit: set[int] = set()
+
+    def strike(family: Family) -> None:
+        hit.update(children(family.zygote) - {family.worker})
+        for pid in hit:
+            os.kill(pid, number)
+        (tmp_path / "pid.end").touch()
+
+    for name in ("lying", "raising"):
+        assert client.execute(name, "echo", {}).status == 200
+    assert struck(client, tmp_path / "pid", strike).status == 200
+    assert hit
     for name in ("lying", "raising"):
         assert client.execute(name, "echo", {}).status == 200
 

@@ -21,6 +21,7 @@ class Run:
     key: str
     request: dict[str, Any]
     limits: Limits
+    network: bool
     cancel: CancelToken
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
@@ -50,6 +51,7 @@ class ScriptedSandbox:
         request: bytes,
         limits: Limits,
         *,
+        network: bool,
         cancel: CancelToken,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
@@ -59,7 +61,7 @@ class ScriptedSandbox:
         with tempfile.TemporaryDirectory() as folder:
             fill(folder)
             files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
-        run = Run(key, json.loads(request), limits, cancel, on_progress, on_log, files)
+        run = Run(key, json.loads(request), limits, network, cancel, on_progress, on_log, files)
         self.runs.append(run)
         return self.script(run)
 

@@ -335,6 +335,7 @@ SCHEMAS: Json = {
         description=_PURPOSE,
         timeout_s=_number("Limit of one run in seconds of wall clock."),
         memory_mb=_count("Limit of its resident memory in MiB."),
+        network={"type": "boolean", "description": "Whether the tool may open network connections."},
         input_schema={"type": "object", "description": "JSON Schema 2020-12 of `input`."},
         output_schema={"type": "object", "description": "JSON Schema 2020-12 of `result`."},
     ),

@@ -144,36 +144,41 @@ class ToolContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory."""
+    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory.
+    `network`: whether it may open connections."""
 
     name: str
     title: str
     description: str
     timeout_s: float
     memory_mb: int
+    network: bool
     input_model: type[BaseModel]
     output_model: type[BaseModel]
     method: Callable[..., Any]
 
 
 def tool[F: Callable[..., Any]](
-    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = ""
+    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = "", network: bool = False
 ) -> Callable[[F], F]:
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
     `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
-    from 32 to 10,240. The first line of the method's docstring is its description.
+    from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
+    PermissionError. The first line of the method's docstring is its description.
     """
     if positional:
         raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
     _check_limits(timeout_s, memory_mb)
     if not isinstance(title, str):
         raise TypeError(f"@tool(title={title!r}): must be text")
+    if not isinstance(network, bool):
+        raise TypeError(f"@tool(network={network!r}): must be True or False")
 
     def mark(method: F) -> F:
         frame = inspect.currentframe()
         _refuse_second(method, frame.f_back if frame else None)
-        setattr(method, _MARK, (timeout_s, memory_mb, title))
+        setattr(method, _MARK, (timeout_s, memory_mb, title, network))
         return method
 
     return mark
@@ -204,10 +209,10 @@ def _spec(name: str, method: Callable[..., Any]) -> ToolSpec:
     if not _NAME.fullmatch(name):
         raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
     _check_kind(where, method)
-    timeout_s, memory_mb, title = getattr(method, _MARK)
+    timeout_s, memory_mb, title, network = getattr(method, _MARK)
     input_model, output_model = _models(where, method)
     description = (inspect.getdoc(method) or "").partition("\n")[0]
-    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb,
+    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb, network,
                     input_model, output_model, method)  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def test_a_manifest_shows_what_the_contract_lists(world: World) -> None:
     assert [tool["name"] for tool in answer.body["tools"]] == ["say", "shout"]
     for tool in answer.body["tools"]:
         assert set(tool) == {
-            "name", "title", "description", "timeout_s", "memory_mb", "input_schema", "output_schema",
+            "name", "title", "description", "timeout_s", "memory_mb", "network", "input_schema", "output_schema",
         }  # fmt: skip
 
 

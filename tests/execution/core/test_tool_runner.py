@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -102,6 +103,14 @@ def test_the_limits_are_those_of_the_call_and_of_the_manifest(bench: Bench) -> N
     limits = bench.sandbox.runs[0].limits
     assert (limits.wall_s, limits.memory_mb) == (2.5, 300)
     assert (limits.load_s, limits.result_bytes) == (LOAD_LIMIT_S, MAX_RESULT_BYTES)
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_the_process_has_the_network_if_the_tool_declares_it(world_of: Callable[..., World], network: bool) -> None:
+    with closing(CancelToken()) as cancel:
+        bench = Bench(world_of(a_plugin("echo", a_tool("say", network=network))), cancel)
+        bench.run()
+    assert bench.sandbox.runs[0].network is network
 
 
 def test_cancel_progress_and_log_lines_pass_through(bench: Bench) -> None:

@@ -11,6 +11,7 @@ from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.composition.core import Core, Settings
+from interlock.composition.job_worker import closed_ports
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics
@@ -121,3 +122,18 @@ def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert (first["plugin"], first["execution_time_ms"]) == ("ocr", [1.0])
     assert (second["plugin"], second["execution_time_ms"]) == ("image", [2.0])
+
+
+@pytest.mark.parametrize(
+    ("environ", "ports"),
+    [
+        ({}, []),
+        ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}, [9001]),
+        ({"AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001"}, [9001]),
+        ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_ENDPOINT_URL": "http://localhost:4566"}, [9001, 4566]),
+        ({"AWS_ENDPOINT_URL": "https://vpce-1.execute-api.us-east-1.vpce.amazonaws.com:443"}, []),
+        ({"AWS_ENDPOINT_URL": "https://dynamodb.us-east-1.amazonaws.com"}, []),
+    ],
+)
+def test_ports_of_services_on_this_machine_are_closed_to_tools(environ: dict[str, str], ports: list[int]) -> None:
+    assert closed_ports(environ) == ports

@@ -41,6 +41,7 @@ def test_the_public_manifest_shows_what_the_contract_lists_and_no_more() -> None
         "description",
         "timeout_s",
         "memory_mb",
+        "network",
         "input_schema",
         "output_schema",
     }

@@ -71,7 +71,7 @@ def test_tools_come_in_the_order_of_their_definition() -> None:
 def test_a_tool_is_what_its_decorator_signature_and_docstring_say() -> None:
     say, as_dict = Echo.tools().values()
     assert (say.name, say.title, say.description) == ("say", "Say it", "Says it as often as asked.")
-    assert (say.timeout_s, say.memory_mb, say.input_model, say.output_model) == (5, 128, In, Out)
+    assert (say.timeout_s, say.memory_mb, say.network, say.input_model, say.output_model) == (5, 128, False, In, Out)
     assert (as_dict.title, as_dict.description) == ("As dict", "")
 
 
@@ -98,6 +98,23 @@ def test_a_memory_limit_must_let_a_process_start_and_be_one_that_a_function_can_
     text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 32 to 10240")
     with pytest.raises(TypeError, match=text):
         tool(memory_mb=memory_mb)
+
+
+@pytest.mark.parametrize("network", [None, 1, "yes"])
+def test_network_must_be_true_or_false(network: Any) -> None:
+    with pytest.raises(TypeError, match=re.escape(f"@tool(network={network!r}): must be True or False")):
+        tool(network=network)
+
+
+def test_a_tool_can_declare_that_it_needs_the_network() -> None:
+    class Fetching(Plugin):
+        name, version = "fetching", "1"
+
+        @tool(network=True)
+        def fetch(self, input: In, context: ToolContext) -> Out:
+            raise NotImplementedError
+
+    assert Fetching.tools()["fetch"].network
 
 
 def test_a_title_is_text() -> None:

@@ -1,6 +1,7 @@
 """A sandbox with what it says, and a look at what it leaves behind."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,14 @@ STOPPED = replace(PATIENT, wall_s=0.3)
 
 KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
 """For what does not."""
+
+
+LOSES_ZYGOTE = """
+import time
+channel.log("info", "now")
+time.sleep(60)
+"""
+"""For `Bench.kill_zygote`."""
 
 
 def alive(pid: int) -> bool:
@@ -53,9 +62,21 @@ class Bench:
     """What other tests of this process have started before."""
 
     @classmethod
-    def new(cls, *, preload: Sequence[str] = (), env: Mapping[str, str] | None = None, target: str = TARGET) -> "Bench":
+    def new(
+        cls,
+        *,
+        preload: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        target: str = TARGET,
+        closed_ports: Sequence[int] = (),
+    ) -> "Bench":
         measuring = [measured.__name__] if measured.STARTED_BY else []
-        sandbox = Sandbox(target, preload=[*measuring, *preload], env={**(env or {}), **measured.STARTED_BY})
+        sandbox = Sandbox(
+            target,
+            preload=[*measuring, *preload],
+            env={**(env or {}), **measured.STARTED_BY},
+            closed_ports=closed_ports,
+        )
         sandbox.start()
         return cls(sandbox)
 
@@ -69,27 +90,34 @@ class Bench:
         on_progress: Callable[[float, str], None] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
         fill: Callable[[str], None] = lambda _folder: None,
+        network: bool = False,
     ) -> Ending:
         self.progress, self.logs = [], []
         return self.sandbox.run(
             key,
             source.encode() if isinstance(source, str) else source,
             limits,
+            network=network,
             cancel=cancel,
             on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
             on_log=on_log or self.logs.append,
             fill=fill,
         )
 
-    def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key") -> str:
+    def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key", network: bool = False) -> str:
         """The result of source that completes."""
-        ending = self.run(source, limits, key=key)
+        ending = self.run(source, limits, key=key, network=network)
         assert isinstance(ending, Completed), ending
         return ending.payload.decode()
 
     def pid(self, *, key: str = "key") -> int:
         """The worker that has the next run of the key."""
         return int(self.result("import os\nresult = os.getpid()", key=key))
+
+    def kill_zygote(self, line: LogLine) -> None:
+        """For `on_log`: kills the zygote as soon as the source logs a line. Its worker is not allowed to."""
+        if line.stream == "log":
+            os.kill(self.zygote.pid, signal.SIGKILL)
 
     @property
     def zygote(self) -> ZygoteProcess:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, TimedOut
-from tests.unit.sandbox.bench import PATIENT, Bench
+from tests.unit.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench
 
 
 def writes(text: str) -> Callable[[str], None]:
@@ -32,9 +32,7 @@ def test_a_run_finds_it_where_it_is_and_nobody_does_afterwards(bench: Bench) -> 
     assert bench.result("import os\nresult = os.listdir()") == "[]"
 
 
-@pytest.mark.parametrize(
-    "source", ["import os\nos._exit(1)", "1/0", "import os\nos.kill(os.getppid(), 9)\nwhile 1: pass"]
-)
+@pytest.mark.parametrize("source", ["import os\nos._exit(1)", "1/0", LOSES_ZYGOTE])
 def test_it_is_gone_after_a_crash(bench: Bench, source: str) -> None:
     folders: list[str] = []
 
@@ -42,7 +40,7 @@ def test_it_is_gone_after_a_crash(bench: Bench, source: str) -> None:
         folders.append(folder)
         writes("hello")(folder)
 
-    bench.run(source, fill=fill)
+    bench.run(source, fill=fill, on_log=bench.kill_zygote)
     assert not Path(folders[0]).exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox.folders import RunFolders, remove_tree
-from tests.unit.sandbox.bench import Bench, open_descriptors
+from tests.unit.sandbox.bench import LOSES_ZYGOTE, Bench, open_descriptors
 
 
 @pytest.fixture
@@ -223,13 +223,13 @@ LEFT = {
     "for n in range(1, 4): os.makedirs(f'{head}/{int(number) + n}/taken')",
     "a file open": "import os\nopen('file', 'w').write('x')\nos.open('file', os.O_RDONLY)",
     "on exit": "import os\nopen('file', 'w').write('x')\nos._exit(1)",
-    "on a zygote's death": "import os, time\nopen('file', 'w').write('x')\nos.kill(os.getppid(), 9)\ntime.sleep(60)",
+    "on a zygote's death": "open('file', 'w').write('x')\n" + LOSES_ZYGOTE,
 }
 
 
 @pytest.mark.parametrize("left", LEFT)
 def test_no_run_finds_anything_of_the_last(bench: Bench, left: str) -> None:
-    bench.run(LEFT[left])
+    bench.run(LEFT[left], on_log=bench.kill_zygote)
 
     assert bench.result("import os\nresult = os.listdir()") == "[]"
 

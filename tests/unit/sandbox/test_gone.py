@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, Sandbox, WorkerLost
+from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, LogLine, Sandbox, WorkerLost
 from interlock.sandbox.processes import children, end_children
 from interlock.sandbox.workers import ZygoteProcess
-from tests.unit.sandbox.bench import KILLED, PATIENT, Bench, alive, wait_until
+from tests.unit.sandbox.bench import KILLED, LOSES_ZYGOTE, PATIENT, Bench, alive, wait_until
 
 FAMILY = """
 import os, time
@@ -111,6 +111,40 @@ def _kill_later(pid: int, pause_s: float) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
+OUTLIVES_ITS_ZYGOTE = """
+import ctypes, os, time
+ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)  # PR_SET_PDEATHSIG
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("before", ["", OUTLIVES_ITS_ZYGOTE], ids=["worker", "worker that outlives it"])
+def test_a_zygote_killed_during_a_run_loses_the_worker_and_nothing_is_left(bench: Bench, before: str) -> None:
+    pid = bench.pid()
+
+    ending = bench.run(before + LOSES_ZYGOTE, on_log=bench.kill_zygote)
+
+    assert ending == WorkerLost(pid=pid)
+    assert not alive(pid)
+    bench.assert_usable()
+
+
+def test_a_zygote_stopped_during_a_run_ends_its_worker_all_the_same(bench: Bench) -> None:
+    pid = bench.pid()
+
+    ending = bench.run(LOSES_ZYGOTE, on_log=lambda _: _stop_and_kill(bench.zygote.pid, pid))
+
+    assert ending == Crashed(pid=pid, exit_code=None, signal=signal.SIGKILL, while_loading=False)
+    bench.assert_usable()
+
+
+def _stop_and_kill(zygote: int, worker: int) -> None:
+    os.kill(zygote, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+
+
 def test_a_zygote_killed_before_it_forks_is_replaced_unseen() -> None:
     for _ in range(5):
         bench = Bench.new()
@@ -145,7 +179,7 @@ def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: py
     send = zygote._process.send_signal
     monkeypatch.setattr(zygote._process, "send_signal", lambda number: number == signal.SIGCONT or send(number))
 
-    ending = fresh.run("import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nos._exit(1)")
+    ending = fresh.run(LOSES_ZYGOTE, on_log=lambda _: _stop_and_kill(zygote.pid, pid))
 
     assert ending == WorkerLost(pid=pid)
     assert not alive(zygote.pid)
@@ -180,7 +214,7 @@ def test_of_two_sandboxes_one_does_not_end_what_is_the_others(fresh: Bench) -> N
     pid = other.pid()
     child = subprocess.Popen(["sleep", "60"])
     try:
-        fresh.run("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)")
+        fresh.run(LOSES_ZYGOTE, on_log=fresh.kill_zygote)
 
         assert alive(child.pid)
         assert other.pid() == pid

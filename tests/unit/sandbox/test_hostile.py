@@ -7,7 +7,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
+from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, OutputTooLarge, TimedOut
 from interlock.sandbox.child import EXIT_ESCAPED
 from tests.unit.sandbox.bench import KILLED, PATIENT, STOPPED, Bench
 
@@ -356,35 +356,6 @@ result = 1
 """,
         PATIENT,
         completed("1"),
-    ),
-    "kills its parent": (
-        """
-import os, time
-os.kill(os.getppid(), 9)
-time.sleep(60)
-""",
-        PATIENT,
-        WorkerLost(pid=ANY),
-    ),
-    "kills its parent, and outlives it": (
-        """
-import ctypes, os, time
-ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
-if os.fork() == 0: os.setsid(); time.sleep(60)
-os.kill(os.getppid(), 9)
-time.sleep(60)
-""",
-        PATIENT,
-        WorkerLost(pid=ANY),
-    ),
-    "stops its parent": (
-        """
-import os, signal
-os.kill(os.getppid(), signal.SIGSTOP)
-os._exit(5)
-""",
-        PATIENT,
-        exited(5),
     ),
     # Threads
     "daemon thread that hangs": (

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from interlock.sandbox import CancelToken
 from interlock.sandbox.processes import children
-from tests.unit.sandbox.bench import PATIENT, Bench, open_descriptors
+from tests.unit.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench, open_descriptors
 
 KINDS = {
     "completes": ("result = 1", PATIENT),
@@ -24,9 +24,9 @@ KINDS = {
         "kept = b'x' * 100_000_000\nimport time\ntime.sleep(60)",
         replace(PATIENT, memory_mb=50),
     ),
-    "kills": ("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)", PATIENT),
+    "zygote is killed": (LOSES_ZYGOTE, PATIENT),
 }
-TURNS = {"completes": 640, "kills": 10, "too much": 10}
+TURNS = {"completes": 640, "zygote is killed": 10, "too much": 10}
 
 
 def test_a_thousand_runs_leave_no_descriptor_process_or_thread(fresh: Bench) -> None:
@@ -41,7 +41,9 @@ def test_a_thousand_runs_leave_no_descriptor_process_or_thread(fresh: Bench) -> 
         token = CancelToken()
         if number % 50 == 0:
             token.set("not needed")
-        endings[type(fresh.run(source, limits, key=str(number % 4), cancel=token)).__name__] += 1
+        endings[
+            type(fresh.run(source, limits, key=str(number % 4), cancel=token, on_log=fresh.kill_zygote)).__name__
+        ] += 1
         token.close()
 
     assert sum(endings.values()) == len(runs) >= 980

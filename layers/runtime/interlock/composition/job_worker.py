@@ -5,6 +5,9 @@ Apart from `interlock.composition.core`, so that the functions that run none pay
 
 import os
 import sys
+from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from interlock.composition.core import Core
 from interlock.jobs.runner import JobRunner
@@ -14,7 +17,7 @@ from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
 
 def job_runner(core: Core) -> JobRunner:
     """Starts the sandbox, whose start-up overlaps with the rest of the function's, and puts a JobRunner on it."""
-    sandbox = Sandbox(TARGET, preload=PRELOAD)
+    sandbox = Sandbox(TARGET, preload=PRELOAD, closed_ports=closed_ports(os.environ))
     sandbox.start()
     runner = ToolRunner(core.registry, sandbox)
     return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)
@@ -30,3 +33,20 @@ def leave_if_unfit(runner: JobRunner) -> None:
         sys.stderr.write("a tool has changed the limits or the scheduling of its environment, which ends\n")
         sys.stderr.flush()
         os._exit(EXIT_UNFIT)
+
+
+def closed_ports(environ: Mapping[str, str]) -> list[int]:
+    """Return the TCP ports that no tool may connect to: the Lambda Runtime API, which hands out the current request
+    without asking for credentials, and the AWS endpoint of the local stack."""
+    urls = f"http://{environ.get('AWS_LAMBDA_RUNTIME_API', '')}", environ.get("AWS_ENDPOINT_URL", "")
+    parts = [urlsplit(url) for url in urls]
+    return [part.port for part in parts if part.port and _is_local(part.hostname or "")]
+
+
+def _is_local(host: str) -> bool:
+    """Return whether a host is this machine. Closing a port closes it on every host, such as 443."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_link_local

@@ -9,7 +9,8 @@ from interlock.domain.errors import UnknownTool
 
 @dataclass(frozen=True, slots=True)
 class ToolManifest:
-    """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident."""
+    """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident.
+    `network`: whether its process may open connections."""
 
     name: str
     title: str
@@ -18,6 +19,7 @@ class ToolManifest:
     memory_mb: int
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)

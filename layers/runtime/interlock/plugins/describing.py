@@ -52,6 +52,7 @@ def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
             description=spec.description,
             timeout_s=spec.timeout_s,
             memory_mb=spec.memory_mb,
+            network=spec.network,
             input_schema=checked_schema(spec.input_model, "validation", f"tool {spec.name!r}: its input's"),
             output_schema=checked_schema(spec.output_model, "serialization", f"tool {spec.name!r}: its output's"),
         )

@@ -4,9 +4,10 @@ It knows processes, not plugins. A *supervisor* (`Sandbox`, in the Lambda proces
 process made by exec, which forks *workers*: one a key, kept warm. So a worker inherits nothing of the Lambda process,
 neither descriptors, threads and locks nor its environment.
 
-What it cannot do, since all of them are of one user and no container is between them: keep code from sending signals
-to the supervisor, from writing files outside the directory of its run, from the network, and from memory that is
-nobody's (System V segments, memfd, a /tmp in memory). On Lambda the environment is the boundary that holds all that.
+Workers are confined by seccomp and, where the kernel has it, Landlock (`interlock.sandbox.confinement`). What that does
+not do, since all processes are of one user and no container is between them: keep code from writing files outside the
+directory of its run, and from memory that is nobody's (memfd, a /tmp in memory). On Lambda the environment is the
+boundary that holds that.
 """
 
 from interlock.sandbox.cancel import CancelToken

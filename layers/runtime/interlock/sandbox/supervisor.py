@@ -17,7 +17,7 @@ from interlock.sandbox.processes import OUT_OF_DESCRIPTORS, adopt_orphans, child
 from interlock.sandbox.run import Run
 from interlock.sandbox.self_check import Condition, condition, repaired
 from interlock.sandbox.waiting import readable
-from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.workers import Key, Worker, ZygoteGone, ZygoteProcess
 
 MAX_WARM = 4
 
@@ -26,19 +26,28 @@ class Sandbox:
     """Runs a target, `module:function`, in worker processes: one a key, kept warm, one run at a time.
 
     The target gets `(request: bytes, channel: Channel)` and returns bytes. `preload` are modules that the zygote
-    imports once for all workers, `env` is added to the environment of the workers.
+    imports once for all workers, `env` is added to the environment of the workers. `closed_ports`: TCP ports that
+    workers with the network cannot connect to either, where the kernel can hold them to that (Linux 6.7).
 
     What it does to this process: orphans among its descendants become its children (that is how they are found when
     the zygote was killed; children of this process that have a session of their own and come up later are taken for
     such), and on Linux its memory and environment are closed to other processes of the same user, debuggers included.
     """
 
-    def __init__(self, target: str, *, preload: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        preload: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        closed_ports: Sequence[int] = (),
+    ) -> None:
         self._target = target
         self._preload = preload
         self._env = dict(env or {})
+        self._closed_ports = closed_ports
         self._zygote: ZygoteProcess | None = None
-        self._warm: OrderedDict[str, Worker] = OrderedDict()
+        self._warm: OrderedDict[Key, Worker] = OrderedDict()
         self._lock = threading.Lock()
         self._foreign: set[int] = set()
         self._noted: Condition | None = None
@@ -53,7 +62,7 @@ class Sandbox:
             hide_memory()
             self._foreign = children(os.getpid())
             self._noted = self._noted or condition(os.getpid())
-            self._zygote = ZygoteProcess(self._target, self._preload, self._env)
+            self._zygote = ZygoteProcess(self._target, self._preload, self._env, self._closed_ports)
 
     def run(
         self,
@@ -61,6 +70,7 @@ class Sandbox:
         request: bytes,
         limits: Limits,
         *,
+        network: bool = False,
         cancel: CancelToken | None = None,
         on_progress: Callable[[float, str], None] = lambda _fraction, _message: None,
         on_log: Callable[[LogLine], None] = lambda _line: None,
@@ -68,7 +78,7 @@ class Sandbox:
     ) -> Ending:
         """Runs the target on a request in the worker of this key, and returns how that ended. `fill` puts into the
         directory of the run what is to be there when it begins; its time and that of a worker's start count for
-        `total_s`.
+        `total_s`. `network`: whether the worker may open connections; each key has a worker for either.
 
         When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
         when it raises, as it does for what the callbacks raise, and OSError when this process is out of disk.
@@ -77,8 +87,9 @@ class Sandbox:
         with self._lock:
             try:
                 return self._run(
-                    key, request, limits, began=began, cancel=cancel, on_progress=on_progress, on_log=on_log, fill=fill
-                )
+                    (key, network), request, limits,
+                    began=began, cancel=cancel, on_progress=on_progress, on_log=on_log, fill=fill,
+                )  # fmt: skip
             except OSError as error:
                 if error.errno not in OUT_OF_DESCRIPTORS:
                     raise
@@ -99,7 +110,7 @@ class Sandbox:
 
     def _run(
         self,
-        key: str,
+        key: Key,
         request: bytes,
         limits: Limits,
         *,
@@ -170,7 +181,7 @@ class Sandbox:
                 self._zygote_lost()
                 self._noted = None
 
-    def _prepared(self, key: str, folders: contextlib.ExitStack) -> tuple[Worker, str]:
+    def _prepared(self, key: Key, folders: contextlib.ExitStack) -> tuple[Worker, str]:
         """The worker of the key, and a new directory. Once, all is made anew when the zygote is gone, or its directory
         can no more be used. Raises `ZygoteGone` and OSError."""
         try:
@@ -179,7 +190,7 @@ class Sandbox:
             self._zygote_lost()
             return self._worker_and_folder(key, folders)
 
-    def _worker_and_folder(self, key: str, folders: contextlib.ExitStack) -> tuple[Worker, str]:
+    def _worker_and_folder(self, key: Key, folders: contextlib.ExitStack) -> tuple[Worker, str]:
         zygote = self._zygote_now()
         folder = folders.enter_context(zygote.folders.one())
         worker = self._warm.pop(key, None)

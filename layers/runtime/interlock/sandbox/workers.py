@@ -34,6 +34,10 @@ main(sys.argv[1:])
 """
 
 
+type Key = tuple[str, bool]
+"""What a worker is kept for: the caller's key, and whether it has the network, which cannot be changed later."""
+
+
 class ZygoteGone(Exception):
     """The zygote has ended, or does not answer: somebody killed or stopped it."""
 
@@ -52,7 +56,7 @@ class Worker:
     """A worker process with our ends of its pipes, and its slot for progress. `exited` is a descriptor that becomes
     readable when it ends. `threads` is how many it had when it was ready; `stopped` is set while it is idle."""
 
-    key: str
+    key: Key
     pid: int
     requests: int
     answers: int
@@ -97,7 +101,10 @@ class ZygoteProcess:
     running: ClassVar[set[int]] = set()
     """The process ids of all zygotes of this process, which may have several sandboxes."""
 
-    def __init__(self, target: str, preload: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, target: str, preload: Sequence[str], env: Mapping[str, str], closed_ports: Sequence[int]
+    ) -> None:
+        self._closed_ports = closed_ports
         with contextlib.ExitStack() as undo:
             self.folders = RunFolders()
             undo.callback(self.folders.remove)
@@ -129,7 +136,7 @@ class ZygoteProcess:
         """Readable while nothing was asked: the zygote is gone."""
         return self._control.fileno()
 
-    def spawn(self, key: str) -> Worker:
+    def spawn(self, key: Key) -> Worker:
         """A new worker. Raises `ZygoteGone`."""
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             requests_theirs, requests = _pipe(theirs, ours)
@@ -139,7 +146,7 @@ class ZygoteProcess:
             progress = _slot()
             ours.callback(os.close, progress)
             given = [requests_theirs, answers_theirs, progress, stdout_theirs, stderr_theirs]
-            pid = self._ask({"do": "spawn"}, given)["pid"]
+            pid = self._ask({"do": "spawn", "closed_ports": self._closed_ports if key[1] else None}, given)["pid"]
             self.workers.add(pid)
             for descriptor in (requests, answers):
                 _widen(descriptor)

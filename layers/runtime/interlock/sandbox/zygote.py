@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from interlock.sandbox import child
+from interlock.sandbox.confinement import Confinement
 from interlock.sandbox.folders import remove_tree
 from interlock.sandbox.processes import (
     adopt_orphans,
@@ -33,8 +34,11 @@ SPAWN_DESCRIPTORS = 5
 class Zygote:
     """Serves the supervisor's commands until it goes away."""
 
-    def __init__(self, control: socket.socket, worker: Callable[[list[int]], NoReturn]) -> None:
+    def __init__(
+        self, control: socket.socket, confinement: Confinement, worker: Callable[[list[int]], NoReturn]
+    ) -> None:
         self._control = control
+        self._confinement = confinement
         self._worker = worker
         self._workers: set[int] = set()
 
@@ -47,7 +51,7 @@ class Zygote:
             answer: dict[str, int]
             match command["do"]:
                 case "spawn":
-                    answer = {"pid": self._spawn(descriptors)}
+                    answer = {"pid": self._spawn(descriptors, command["closed_ports"])}
                 case "sweep":
                     answer = {"swept": len(self._end_strays())}
                 case _:
@@ -57,11 +61,13 @@ class Zygote:
         for pid in list(self._workers):
             self._end(pid)
 
-    def _spawn(self, descriptors: list[int]) -> int:
+    def _spawn(self, descriptors: list[int], closed_ports: list[int] | None) -> int:
+        self._confinement.prepare(closed_ports)
         pid = os.fork()
         if pid == 0:
             try:
                 self._control.close()
+                self._confinement.apply(network=closed_ports is not None)
                 self._worker(descriptors)
             finally:
                 os._exit(child.EXIT_ESCAPED)
@@ -92,6 +98,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, whose end ends us
     for module in preload:
         _preload(module)
+    confinement = Confinement()
     gc.collect()
     gc.freeze()
     parent = os.getpid()
@@ -102,7 +109,7 @@ def main(arguments: Sequence[str]) -> None:
             os._exit(0)
         child.main(descriptors, target)
 
-    Zygote(control, worker).serve()
+    Zygote(control, confinement, worker).serve()
     remove_tree(folder)
 
 

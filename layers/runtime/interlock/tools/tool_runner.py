@@ -165,6 +165,7 @@ class ToolRunner:
             call.plugin.name,
             json.dumps(request).encode(),
             limits,
+            network=call.tool.network,
             cancel=cancel,
             on_progress=observer.on_progress,
             on_log=observer.on_log,

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -49,6 +50,13 @@ class Adversary(Plugin):
 def take_name(mark: str) -> None:
     """Names this process, for /proc/<pid>/comm. What it forks has the same name."""
     LIBC.prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
+
+
+def tell(path: str, *pids: int) -> None:
+    """Writes process ids in one step, so that a reader sees all of them or no file."""
+    unfinished = Path(f"{path}.part")
+    unfinished.write_text(" ".join(map(str, pids)))
+    unfinished.rename(path)
 
 
 def child(mark: str, live: Callable[[], object]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interlock.plugin import ToolContext, tool
 
-from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said
+from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, tell
 
 
 def _exit_in_a_thread() -> None:
@@ -23,10 +23,6 @@ def _out_of_processor_time() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
     while True:
         pass
-
-
-def _parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _kill(pid: int) -> None:
@@ -57,10 +53,6 @@ WAYS: dict[str, Callable[[], object]] = {
     "its_group": lambda: _kill_group(0),
     "processor_time": _out_of_processor_time,
     "becomes_another_program": lambda: os.execv("/bin/true", ["true"]),
-    "the_zygote": lambda: _kill(os.getppid()),
-    "the_zygotes_group": lambda: _kill_group(os.getpgid(os.getppid())),
-    "stops_the_zygote": lambda: os.kill(os.getppid(), signal.SIGSTOP),
-    "the_runtime": lambda: _kill(_parent_of(os.getppid())),
 }
 
 
@@ -69,8 +61,14 @@ class Dying(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def go(self, input: Asked, context: ToolContext) -> Said:
-        """With a path, not before there is a file of that name."""
-        while input.path and not Path(input.path).exists():
-            time.sleep(0.005)
         WAYS[input.way]()
+        return Said(text="alive")
+
+    @tool(timeout_s=ENOUGH_S, memory_mb=256)
+    def waits(self, input: Asked, context: ToolContext) -> Said:
+        """Write the process id to `path` and wait to be killed, or for a file `<path>.end`."""
+        tell(input.path, os.getpid())
+        end = Path(f"{input.path}.end")
+        while not end.exists():
+            time.sleep(0.005)
         return Said(text="alive")

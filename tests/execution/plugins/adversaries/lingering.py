@@ -9,16 +9,9 @@ from pathlib import Path
 
 from interlock.plugin import ToolContext, tool
 
-from .adversary import Adversary, Asked, Said, child
+from .adversary import Adversary, Asked, Said, child, tell
 
 LONG_S = 60
-
-
-def _tell(path: str, *pids: int) -> None:
-    """In one step, so that who sees the file sees all of it."""
-    unfinished = Path(f"{path}.part")
-    unfinished.write_text(" ".join(map(str, pids)))
-    unfinished.rename(path)
 
 
 def _work_in_c() -> None:
@@ -37,14 +30,14 @@ class Lingering(Adversary):
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def in_native_code(self, input: Asked, context: ToolContext) -> Said:
-        _tell(input.path, os.getpid())
+        tell(input.path, os.getpid())
         _work_in_c()
         return Said()
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def in_a_child(self, input: Asked, context: ToolContext) -> Said:
         pid = child(input.mark, _work_elsewhere)
-        _tell(input.path, os.getpid(), pid)
+        tell(input.path, os.getpid(), pid)
         os.waitpid(pid, 0)
         return Said()
 
@@ -52,14 +45,14 @@ class Lingering(Adversary):
     def in_native_code_of_a_child(self, input: Asked, context: ToolContext) -> Said:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         pid = child(input.mark, _work_in_c)
-        _tell(input.path, os.getpid(), pid)
+        tell(input.path, os.getpid(), pid)
         os.waitpid(pid, 0)
         return Said()
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def until_told(self, input: Asked, context: ToolContext) -> Said:
         """Ends at once when the file `<path>.end` is there."""
-        _tell(input.path, os.getpid())
+        tell(input.path, os.getpid())
         end = Path(f"{input.path}.end")
         while not end.exists():
             time.sleep(0.001)
