@@ -16,12 +16,16 @@ from types import ModuleType
 
 import pytest
 from tests.governance.scanner_samples import Sample, samples_of
+from tools.scanner import config
 from tools.scanner.cli import main
 from tools.scanner.config import ROOTS
 from tools.scanner.engine.scan import find_files, scan_source
 from tools.scanner.engine.scan import scan as scan_tree
 from tools.scanner.engine.tree import without_type_parameters
 from tools.scanner.rules import RULES
+
+from interlock.domain.job_status import TRANSITIONS, JobStatus
+from interlock.domain.lifecycle import LifecycleState
 
 TOOL_RUNNER = """
     class ToolRunner:
@@ -399,3 +403,23 @@ def test_repository_has_no_violation_and_few_waivers(capsys: pytest.CaptureFixtu
     assert re.fullmatch(rf"0 violations in \d\d\d files \({len(RULES)} rules, {len(waived)} waivers\)", summary)
     assert all(" ILK004 waived: " in line for line in waived)
     assert len(waived) <= 10
+
+
+PATHS = (*config.PLUGIN_API, *config.PLUGIN_LOADERS, *config.ADAPTERS, *config.TABLE_FILES, *config.ITEM_MAPPING)
+DEFINITIONS = (config.RUNNER_CLASS, config.METRICS, config.JOB_ENUM, *config.OUTCOMES, *config.ENDING_STEPS)
+
+
+@pytest.mark.parametrize("pattern", PATHS)
+def test_configured_path_matches_a_file(root: Path, pattern: str) -> None:
+    assert list(root.glob(pattern))
+
+
+def test_configured_classes_and_functions_are_defined(root: Path) -> None:
+    sources = "\n".join(file.read_text() for name in ROOTS for file in (root / name).rglob("*.py"))
+    assert set(DEFINITIONS) <= set(re.findall(r"^ *(?:class|def) (\w+)", sources, re.MULTILINE))
+
+
+def test_configured_states_are_those_of_the_domain() -> None:
+    assert set(config.LIFECYCLE_STATES) == set(LifecycleState)
+    assert set(config.JOB_STATUSES) == set(JobStatus)
+    assert set(config.FINAL_STATUSES) == {status for status in JobStatus if not TRANSITIONS[status]}
