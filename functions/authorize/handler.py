@@ -1,11 +1,11 @@
-"""The REST API's REQUEST authorizer: an API key or a bearer token to tenant, scopes and limits."""
+"""The REST API's REQUEST authorizer: returns the tenant, scopes and limits of an API key or a bearer token."""
 
 from typing import Any
 
-from interlock.composition.authorizer import AccessSettings, authorizer
-from interlock.composition.core import Core, Settings
+from interlock.composition.authorizer import AuthorizerSettings, authorizer
+from interlock.composition.core import Core
 
-authorize = authorizer(Core(Settings.from_env()), AccessSettings.from_env())
+authorize = authorizer(Core.from_env(), AuthorizerSettings.from_env())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001

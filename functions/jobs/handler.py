@@ -1,18 +1,11 @@
-"""Jobs, cancel, plugins, health and the OpenAPI document. No plugin runs or is imported here."""
+"""Jobs, plugins, health and the OpenAPI document. No plugin runs or is imported here."""
 
 from typing import Any
 
-from interlock.composition.core import Core, Settings
-from interlock.http.app import HttpApp
-from interlock.http.routes_jobs import add_job_routes
-from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
+from interlock.composition.core import Core
+from interlock.composition.jobs import jobs_app
 
-core = Core(Settings.from_env())
-app = HttpApp(core.limits)
-add_job_routes(app, core.service, core.registry, core.documents, core.secrets)
-add_plugin_routes(app, core.registry)
-add_open_routes(app)
-app.close_routes()
+app = jobs_app(Core.from_env())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -1,14 +1,12 @@
-"""Ends jobs whose worker is gone: one named by the workflow's Catch, or on a schedule all whose lease ran out."""
+"""Settles jobs whose worker is gone: the one that the workflow's Catch names or, on a schedule, all of them."""
 
 from typing import Any
 
-from interlock.composition.core import Core, Settings
+from interlock.composition.core import Core
+from interlock.composition.settlement import settle_jobs_task
 
-core = Core(Settings.from_env())
+settle_jobs = settle_jobs_task(Core.from_env())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
-    if "job_id" not in event:
-        return {"settled": core.service.settle_lapsed()}
-    job = core.service.settle(event["tenant"], event["job_id"], worker_gone=True)
-    return {"job_id": event["job_id"], "status": job.status.value if job else None}
+    return settle_jobs(event)

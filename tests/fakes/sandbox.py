@@ -41,6 +41,8 @@ type Script = Callable[[Run], Ending]
 class ScriptedSandbox:
     """Stands in for `interlock.sandbox.Sandbox`. `runs` are the runs so far."""
 
+    unfit = False
+
     def __init__(self, script: Script) -> None:
         self.script = script
         self.runs: list[Run] = []

@@ -10,15 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from interlock.composition.core import Core, Settings
+from interlock.composition.execute import execute_app
+from interlock.composition.job_worker import job_runner
+from interlock.composition.jobs import jobs_app
 from interlock.domain.manifest import PluginManifest
-from interlock.http.app import HttpApp
-from interlock.http.routes_execute import ExecuteRoute, execute_app
-from interlock.http.routes_jobs import add_job_routes
-from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
-from interlock.jobs.runner import JobRunner
 from interlock.plugins.index import PluginIndex
 from interlock.ports import JobStore
-from interlock.tools.tool_runner import ToolRunner
 from tests.fakes.outside import (
     ManualClock,
     MemoryObjects,
@@ -121,16 +118,9 @@ class World:
             secrets=self.secrets,
             clock=self.clock,
         )
-        core = self.core
-        runner = ToolRunner(core.registry, self.sandbox.as_sandbox())
-        self.runner = JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=self.clock)
-        route = ExecuteRoute(core.registry, core.service, self.runner, core.documents, core.uploads)
-        self._execute = execute_app(route, core.uploads, core.limits)
-        self._jobs = HttpApp(core.limits)
-        add_job_routes(self._jobs, core.service, core.registry, core.documents, core.secrets)
-        add_plugin_routes(self._jobs, core.registry)
-        add_open_routes(self._jobs)
-        self._jobs.close_routes()
+        self.runner = job_runner(self.core, self.sandbox.as_sandbox())
+        self._execute = execute_app(self.core, self.runner)
+        self._jobs = jobs_app(self.core)
 
     def request(
         self,

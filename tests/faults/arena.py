@@ -8,6 +8,7 @@ from typing import Any
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
+from interlock.domain.deadline import Deadline
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
@@ -151,7 +152,7 @@ class Arena:
         """The workflow runs what was started."""
         started = self._passage.call("workflow.look", lambda: list(self.executions.running.items()))
         for job_id, tenant in started:
-            self.worker().run_pending(tenant, job_id, limit_s=LIMIT_S)
+            self.worker().run_pending(tenant, job_id, deadline=Deadline.after(LIMIT_S))
             self.executions.finish(job_id)
 
     def bring_to_rest(self) -> None:
@@ -161,4 +162,4 @@ class Arena:
 
     def run_pending(self, job: Job, script: Script = echoes) -> Job | None:
         """The workflow's task."""
-        return self.worker(script).run_pending(job.tenant, job.job_id, limit_s=LIMIT_S)
+        return self.worker(script).run_pending(job.tenant, job.job_id, deadline=Deadline.after(LIMIT_S))

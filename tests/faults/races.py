@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
@@ -175,7 +176,7 @@ def one_key(arena: Arena) -> Race:
 
     def racer(job: Job) -> Racer:
         once = a_claim(job, wanted[0].job_id, INPUT)
-        return lambda: arena.worker().run_now(job, arena.call(), limit_s=LIMIT_S, once=once)
+        return lambda: arena.worker().run_now(job, arena.call(), deadline=Deadline.after(LIMIT_S), once=once)
 
     def verdict(came: Sequence[Any]) -> bool:
         winners = [one.job for one in came if isinstance(one, Finished)]

@@ -16,19 +16,19 @@ from botocore.config import Config
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.s3_files import S3Files
 from interlock.composition.core import Core, Settings
+from interlock.composition.execute import execute_app
+from interlock.composition.job_worker import job_runner, run_job_task
+from interlock.composition.jobs import jobs_app
+from interlock.composition.settlement import settle_jobs_task
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
-from interlock.http.app import HttpApp
-from interlock.http.routes_execute import ExecuteRoute, execute_app
-from interlock.http.routes_jobs import add_job_routes
-from interlock.jobs.runner import JobRunner
 from interlock.plugins.describing import describe
 from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
-from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
+from interlock.tools.tool_runner import PRELOAD, TARGET
 from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
@@ -138,20 +138,17 @@ class System:
             secrets=MemorySecrets(),
             clock=self.clock,
         )
-        tools = ToolRunner(core.registry, sandbox)
-        runner = JobRunner(core.store, tools, core.registry, core.documents, core.uploads, clock=self.clock)
+        runner = job_runner(core, sandbox)
+        run_job, settle_jobs = run_job_task(core, runner), settle_jobs_task(core)
         self.engine = Engine(
             self.executions,
-            run_job=lambda tenant, job_id: runner.run_pending(tenant, job_id, limit_s=60),
-            settle_job=lambda tenant, job_id: core.service.settle(tenant, job_id, worker_gone=True),
+            run_job=lambda tenant, job_id: run_job({"tenant": tenant, "job_id": job_id}, LambdaContext(70_000)),
+            settle_job=lambda tenant, job_id: settle_jobs({"tenant": tenant, "job_id": job_id}),
             wait=self.clock.advance,
             retries=engine_retries,
         )
-        route = ExecuteRoute(core.registry, core.service, runner, core.documents, core.uploads)
-        self._execute = execute_app(route, core.uploads, core.limits)
-        self._jobs = HttpApp(core.limits)
-        add_job_routes(self._jobs, core.service, core.registry, core.documents, core.secrets)
-        self._jobs.close_routes()
+        self._execute = execute_app(core, runner)
+        self._jobs = jobs_app(core)
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One HTTP request. What was answered is on record before anything else happens."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
@@ -65,7 +66,7 @@ def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(index: PluginIn
         threading.Timer(0.05, claim.let_go.set).start()
         return echoes(run)
 
-    finished = arena.worker(ends_first).run_now(arena.new_job(), arena.call(), limit_s=LIMIT_S)
+    finished = arena.worker(ends_first).run_now(arena.new_job(), arena.call(), deadline=Deadline.after(LIMIT_S))
     assert finished.job == check(store, JobStatus.SUCCEEDED)
 
 

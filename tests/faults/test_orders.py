@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.job import Job
 from interlock.plugins.index import PluginIndex
 from interlock.ports import AlreadyClaimed
@@ -79,7 +80,7 @@ def under_one_key(arena: Arena) -> Sequence[Actor]:
     jobs = [arena.new_job() for _ in range(3)]
     claims = [a_claim(job, "key", INPUT) for job in jobs]
     return [
-        lambda: arena.worker().run_now(jobs[0], arena.call(), limit_s=LIMIT_S, once=claims[0]),
+        lambda: arena.worker().run_now(jobs[0], arena.call(), deadline=Deadline.after(LIMIT_S), once=claims[0]),
         lambda: arena.service.submit(jobs[1], INPUT, claims[1]),
         lambda: arena.service.submit(jobs[2], INPUT, claims[2]),
     ]

@@ -143,6 +143,7 @@ class Functions:
         self.execute = handler_module("execute")
         self.jobs = handler_module("jobs")
         self.run_job = handler_module("run_job")
+        self.store: Any = Core.from_env().store
 
 
 class Service:
@@ -211,7 +212,7 @@ class Service:
 
     def running(self) -> str:
         """A job that some worker is busy with."""
-        store, now = self._functions.jobs.core.store, utc_now()
+        store, now = self._functions.store, utc_now()
         job = store.get("acme", self.pending())
         claimed = jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + timedelta(minutes=1))
         store.change(job, claimed, starting_delta(claimed, now))
@@ -233,7 +234,7 @@ class Service:
     def lost(self) -> str:
         """A job whose worker vanished."""
         job_id = self.running()
-        store, now = self._functions.jobs.core.store, utc_now()
+        store, now = self._functions.store, utc_now()
         store.heartbeat(store.get("acme", job_id), now=now, lease_expires_at=now - timedelta(seconds=1), progress=None)
         return job_id
 

@@ -1,5 +1,6 @@
 """Real threads on one table: of those who race for a job one wins, and the counters are exact."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from ulid import ULID
 
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode
 from interlock.domain.idempotency import IdempotencyClaim
 from interlock.domain.job import Job
@@ -65,7 +67,7 @@ def ended(job: Job, number: int) -> Job:
     outcome = [
         Outcome(JobStatus.SUCCEEDED, execution_time_ms=float(number)),
         replace(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, ""), execution_time_ms=float(number)),
-        replace(Outcome.timed_out(1, "killed"), execution_time_ms=float(number)),
+        replace(Outcome.timed_out(Deadline(math.inf, 1), "killed"), execution_time_ms=float(number)),
     ][number % 3]
     return steps.ended(job, outcome, result=None, progress=None, now=NOON)
 

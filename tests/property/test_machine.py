@@ -6,6 +6,7 @@ idempotency stands for one job, a limited key has no more unfinished jobs than i
 at rest, once all leases have run out, every job has a final status.
 """
 
+import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from moto import mock_aws
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
@@ -54,7 +56,7 @@ OUTCOMES = [
     Outcome(JobStatus.SUCCEEDED, execution_time_ms=12.5),
     replace(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck", exception="E"), execution_time_ms=3.0),
     replace(Outcome.failed(ErrorCode.INVALID_INPUT, "no"), execution_time_ms=1.0),
-    replace(Outcome.timed_out(20, "killed"), execution_time_ms=20_000.0),
+    replace(Outcome.timed_out(Deadline(math.inf, 20), "killed"), execution_time_ms=20_000.0),
     replace(Outcome.cancelled("stopped"), execution_time_ms=700.0),
 ]
 REACHABLE: dict[JobStatus, set[JobStatus]] = {}

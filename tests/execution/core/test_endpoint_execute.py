@@ -16,10 +16,12 @@ from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with
 from tests.fakes.store import Interposed, MemoryJobs, Moment, once
 from tests.fakes.world import Answer, LambdaContext, World
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginManifest
-from interlock.http import results, routes_execute
+from interlock.http import results
+from interlock.jobs import execute
 from interlock.sandbox import Cancelled, Crashed, Ending, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
 
 ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -192,7 +194,7 @@ def test_a_timeout_tells_the_limit_of_its_job_and_how_to_run_longer_where_that_h
 def test_a_job_that_was_submitted_has_nothing_to_be_told_about_running_longer(world: World) -> None:
     world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
     job_id = world.submit(tool="shout")
-    world.runner.run_pending("acme", job_id, limit_s=50)
+    world.runner.run_pending("acme", job_id, deadline=Deadline.after(50))
     error = world.request("GET", f"/v1/jobs/{job_id}").body["error"]
     assert (error["message"], error["details"]) == ("The tool ran over its limit of 100 s.", {"timeout_s": 100.0})
 
@@ -310,7 +312,7 @@ def test_an_asynchronous_job_may_take_all_of_its_tools_limit(world: World) -> No
 
 def finishing(world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[Run], Ending] = echoes) -> None:
     """Lets the workflow run the job by the second time that the waiting request looks."""
-    monkeypatch.setattr(routes_execute, "POLL_S", 0.0)
+    monkeypatch.setattr(execute, "POLL_S", 0.0)
     world.sandbox.script = script
     looked: list[str] = []
     between = world.store
@@ -321,7 +323,7 @@ def finishing(world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[R
             looked.append(name)
             if len(looked) == 2:
                 [(job_id, tenant)] = world.workflow.running.items()
-                world.runner.run_pending(tenant, job_id, limit_s=800)
+                world.runner.run_pending(tenant, job_id, deadline=Deadline.after(800))
 
     between.hook = hook
 
@@ -474,7 +476,7 @@ def test_on_either_mode_the_job_in_flight_is_joined(world: World) -> None:
     assert again.body == first.body
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Location"] == first.headers["Location"]
-    world.runner.run_pending("acme", first.body["job_id"], limit_s=800)
+    world.runner.run_pending("acme", first.body["job_id"], deadline=Deadline.after(800))
     done = keyed(world)
     assert (done.status, done.body["job_id"]) == (200, first.body["job_id"])
     assert len(world.sandbox.runs) == 1
@@ -518,7 +520,7 @@ def test_a_workflow_that_is_down_is_503_and_the_job_is_not_lost(world: World) ->
     world.clock.advance(61)
     [job] = world.jobs.all_jobs
     assert world.request("GET", f"/v1/jobs/{job.job_id}").status == 200
-    world.runner.run_pending("acme", job.job_id, limit_s=800)
+    world.runner.run_pending("acme", job.job_id, deadline=Deadline.after(800))
     assert world.jobs.all_jobs[0].status is JobStatus.SUCCEEDED
 
 

@@ -13,6 +13,7 @@ from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 from tests.fakes.sandbox import answered
 from tests.fakes.world import Answer, World
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
@@ -195,7 +196,7 @@ def test_a_result_before_the_end_is_409_that_says_when_to_come_back(world: World
 
 def test_a_result_that_has_expired_before_its_job_is_404(world: World) -> None:
     job_id = world.submit(input={"text": "x" * 20_000})
-    world.runner.run_pending("acme", job_id, limit_s=800)
+    world.runner.run_pending("acme", job_id, deadline=Deadline.after(800))
     world.objects.texts.clear()
     refused(world.request("GET", f"/v1/jobs/{job_id}/result"), 404, "not_found", "NotFoundError")
 
@@ -388,7 +389,7 @@ def test_cancelling_a_pending_job_is_200_and_prevents_it(world: World, form: str
     }
     assert answer.body["error"]["code"] == "cancelled"
     assert world.workflow.stopped == [job_id]
-    world.runner.run_pending("acme", job_id, limit_s=800)
+    world.runner.run_pending("acme", job_id, deadline=Deadline.after(800))
     assert world.sandbox.runs == []
 
 

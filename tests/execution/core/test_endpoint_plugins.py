@@ -11,6 +11,7 @@ from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
 
 import interlock
+from interlock.domain.deadline import Deadline
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.sandbox import Ending, TimedOut
@@ -137,7 +138,7 @@ def test_a_plugin_runs_while_a_job_of_it_does(world: World) -> None:
         return echoes(run)
 
     world.sandbox.script = looks
-    world.runner.run_pending("acme", world.submit(), limit_s=800)
+    world.runner.run_pending("acme", world.submit(), deadline=Deadline.after(800))
     assert states == ["RUNNING"]
     assert health(world)["state"] == "INITIALIZED"
 

@@ -1,5 +1,6 @@
 """The registry: what the index lists, its lifecycle here, and its counters over the fleet."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 from tests.fakes.sandbox import answered, echoes
 from tests.fakes.world import World
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, InvalidInput, PluginUnavailable, UnknownPlugin, UnknownTool
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -111,7 +113,7 @@ def test_a_tools_name_finds_the_plugin_whose_earlier_version_had_it(world: World
     [
         (Outcome.succeeded({}), LifecycleState.INITIALIZED),
         (Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, ""), LifecycleState.FAILED),
-        (Outcome.timed_out(1, "killed"), LifecycleState.FAILED),
+        (Outcome.timed_out(Deadline(math.inf, 1), "killed"), LifecycleState.FAILED),
         (Outcome.failed(ErrorCode.INVALID_INPUT, ""), LifecycleState.LOADED),
         (Outcome.cancelled("stopped"), LifecycleState.LOADED),
     ],

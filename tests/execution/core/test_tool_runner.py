@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -11,6 +12,7 @@ from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
 from tests.fakes.world import World
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, PluginUnavailable
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -51,7 +53,8 @@ class Bench:
         if script is not None:
             self.sandbox.script = script
         observer = Observer(lambda fraction, message: self.progress.append((fraction, message)), self.lines.append)
-        return self.runner.run(self.call(), job_id="JOB", timeout_s=timeout_s, cancel=self.cancel, observer=observer)
+        deadline = Deadline(math.inf, timeout_s)
+        return self.runner.run(self.call(), job_id="JOB", deadline=deadline, cancel=self.cancel, observer=observer)
 
     def ends_with(self, ending: Ending) -> Outcome:
         return self.run(lambda _: ending)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from interlock.adapters.oidc import OidcTokens
-from interlock.composition.authorizer import AccessSettings, _tokens, authorizer
+from interlock.composition.authorizer import AuthorizerSettings, _tokens, authorizer
 from interlock.composition.core import Core
 from interlock.domain.rate import Rate
 from interlock.http.authorizer import Limits, RememberedKeys
@@ -25,10 +25,10 @@ ENVIRONMENT = {
 PROVIDER = {"INTERLOCK_OIDC_ISSUER": "https://id.test", "INTERLOCK_OIDC_AUDIENCE": "interlock"}
 
 
-def read(monkeypatch: pytest.MonkeyPatch, **changed: str) -> AccessSettings:
+def read(monkeypatch: pytest.MonkeyPatch, **changed: str) -> AuthorizerSettings:
     for name, value in (ENVIRONMENT | changed).items():
         monkeypatch.setenv(name, value)
-    return AccessSettings.from_env()
+    return AuthorizerSettings.from_env()
 
 
 def test_by_default_there_are_no_limits_and_no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatc
     read(monkeypatch)
     monkeypatch.delenv(missing)
     with pytest.raises(KeyError, match=missing):
-        AccessSettings.from_env()
+        AuthorizerSettings.from_env()
 
 
 def test_the_authorizer_remembers_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """Rate and concurrency of keys, on every route that needs one."""
 
+import math
 from typing import Any
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode
 from interlock.domain.outcome import Outcome
 from tests.fakes.world import Answer, World
@@ -102,14 +104,15 @@ def test_a_refused_run_starts_no_tool(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", [Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"), Outcome.timed_out(1, "killed")]
+    "outcome",
+    [Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"), Outcome.timed_out(Deadline(math.inf, 1), "killed")],
 )
 def test_a_slot_comes_back_however_the_job_ends(world: World, outcome: Outcome) -> None:
     for _ in range(3):
         assert execute(world).status == 200
     job_id = execute(world, prefer="respond-async").body["job_id"]
     refused(execute(world))
-    world.runner.run_pending("acme", job_id, limit_s=20)
+    world.runner.run_pending("acme", job_id, deadline=Deadline.after(20))
     assert execute(world).status == 200
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.file_formats import FILE_SCHEMA
 from interlock.domain.job_status import JobStatus
@@ -128,7 +129,7 @@ def test_an_upload_comes_to_the_run_as_a_file(gallery: World, prefer: str | None
     answer = gallery.execute(of(upload_id) | {"images": ["aGk=", {"upload_id": upload_id}]}, prefer=prefer)
     if prefer:
         [job] = gallery.jobs.all_jobs
-        gallery.runner.run_pending("acme", job.job_id, limit_s=800)
+        gallery.runner.run_pending("acme", job.job_id, deadline=Deadline.after(800))
         answer = gallery.request("GET", f"/v1/jobs/{job.job_id}/result")
     assert answer.body["result"] == {"text": "[1000, 1000]"}
     [run] = gallery.sandbox.runs
@@ -165,7 +166,7 @@ def test_an_upload_that_has_expired_is_one_that_is_not_there(gallery: World) -> 
 def test_an_upload_that_is_gone_when_its_job_runs_fails_the_job(gallery: World) -> None:
     job_id = gallery.submit(input=of(put(gallery)))
     gallery.objects.files.clear()
-    gallery.runner.run_pending("acme", job_id, limit_s=800)
+    gallery.runner.run_pending("acme", job_id, deadline=Deadline.after(800))
     job = gallery.request("GET", f"/v1/jobs/{job_id}").body
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_input")
     assert [one["path"] for one in job["error"]["details"]["errors"]] == ["/image"]

@@ -98,7 +98,7 @@ def test_uploads_are_found_where_the_schema_has_files(value: dict[str, Any], loc
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "allOf"])
 def test_each_keyword_that_joins_schemas_is_looked_through(keyword: str) -> None:
     schema = {keyword: [{"type": "object"}, {"$ref": "#/$defs/a~1b~0c"}], "$defs": {"a/b~c": Scan.model_json_schema()}}
-    assert file_references(schema, {"kind": "scan", "file": UPLOAD}) == (FileReference(("file",), "x"),)
+    assert file_references(schema, {"kind": "scan", "file": UPLOAD}) == (FileReference(("file",), "x", "upload-0"),)
 
 
 def test_a_schema_that_only_leads_back_to_itself_has_no_files() -> None:
@@ -107,7 +107,7 @@ def test_a_schema_that_only_leads_back_to_itself_has_no_files() -> None:
 
 
 def test_an_upload_is_found_with_its_id() -> None:
-    assert file_references(SCHEMA, {"single": UPLOAD}) == (FileReference(("single",), "x"),)
+    assert file_references(SCHEMA, {"single": UPLOAD}) == (FileReference(("single",), "x", "upload-0"),)
 
 
 def test_a_schema_without_files_is_not_looked_through() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
@@ -58,10 +59,10 @@ class Stage(World):
 
     def run_now(self, **options: Any) -> Finished:
         job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-        return self.runner.run_now(job, self.call(), limit_s=25.0, **options)
+        return self.runner.run_now(job, self.call(), deadline=Deadline.after(25.0), **options)
 
     def run_pending(self, job: Job) -> Job:
-        found = self.runner.run_pending(job.tenant, job.job_id, limit_s=800.0)
+        found = self.runner.run_pending(job.tenant, job.job_id, deadline=Deadline.after(800.0))
         assert found is not None
         return found
 
@@ -157,10 +158,13 @@ def test_the_claim_overlaps_the_start_of_the_tool(stage: Stage) -> None:
 def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     claim = a_claim(job, "key", {})
-    assert stage.runner.run_now(job, stage.call(), limit_s=25.0, once=claim).job.status is JobStatus.SUCCEEDED
+    assert (
+        stage.runner.run_now(job, stage.call(), deadline=Deadline.after(25.0), once=claim).job.status
+        is JobStatus.SUCCEEDED
+    )
     again = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     with pytest.raises(AlreadyClaimed) as caught:
-        stage.runner.run_now(again, stage.call(), limit_s=25.0, once=a_claim(again, "key", {}))
+        stage.runner.run_now(again, stage.call(), deadline=Deadline.after(25.0), once=a_claim(again, "key", {}))
     assert caught.value.claim == claim
     assert len(stage.sandbox.runs) == 1
     assert len(stage.jobs.all_jobs) == 1
@@ -171,7 +175,7 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
     stage: Stage, own: float, limit: float, effective: float
 ) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", own))
-    stage.runner.run_now(job, stage.call(), limit_s=limit)
+    stage.runner.run_now(job, stage.call(), deadline=Deadline.after(limit))
     assert effective - 1 < stage.sandbox.runs[0].limits.wall_s <= effective
 
 
@@ -179,7 +183,7 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
 def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: float, left: float) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     stage.between.hook = once("before", "create", lambda: time.sleep(0.1))
-    stage.runner.run_now(job, stage.call(), limit_s=limit, once=a_claim(job, "key", {}))
+    stage.runner.run_now(job, stage.call(), deadline=Deadline.after(limit), once=a_claim(job, "key", {}))
     limits = stage.sandbox.runs[0].limits
     assert 0 <= limits.wall_s <= left
     assert limits.total_s <= left
@@ -441,7 +445,7 @@ def test_a_pending_job_is_claimed_run_and_ended(stage: Stage) -> None:
 
 
 def test_an_unknown_job_is_none(stage: Stage) -> None:
-    assert stage.runner.run_pending("acme", "01J00000000000000000000000", limit_s=800.0) is None
+    assert stage.runner.run_pending("acme", "01J00000000000000000000000", deadline=Deadline.after(800.0)) is None
 
 
 def test_a_job_that_is_not_pending_is_left_alone(stage: Stage) -> None:

@@ -1,11 +1,13 @@
 """The steps of a job's life as pure functions: claimed, asked to stop, ended, lost."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import NOTHING_YET, log_event, state_event
 from interlock.domain.job import (
@@ -23,7 +25,8 @@ from interlock.domain.job import (
     submitted,
 )
 from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
-from interlock.domain.outcome import Outcome, Stopped
+from interlock.domain.outcome import Outcome
+from interlock.domain.stop import Stopped
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 
@@ -150,7 +153,7 @@ def test_a_cancelled_job_tells_how_it_was_stopped(how: Stopped) -> None:
         Outcome.succeeded({}),
         Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"),
         # It was stopped, but by its limit: the cancel came while it was on its way out.
-        Outcome.timed_out(20, "killed"),
+        Outcome.timed_out(Deadline(math.inf, 20), "killed"),
     ],
 )
 def test_a_tool_that_ended_before_its_cancel_arrived_ends_as_it_ended(outcome: Outcome) -> None:

@@ -139,7 +139,8 @@ def shelf() -> Shelf:
 
 
 def references(*ids: str) -> list[FileReference]:
-    return [FileReference(("files", number), upload_id) for number, upload_id in enumerate(ids)]
+    names = {upload_id: f"upload-{number}" for number, upload_id in enumerate(dict.fromkeys(ids))}
+    return [FileReference(("files", number), upload_id, names[upload_id]) for number, upload_id in enumerate(ids)]
 
 
 def test_a_new_upload_is_put_under_its_tenant_within_a_quarter_of_an_hour(shelf: Shelf) -> None:
@@ -226,7 +227,7 @@ def never() -> bool:
 
 def test_each_upload_is_one_file_that_cannot_be_written(shelf: Shelf, tmp_path: Path) -> None:
     one, another = shelf.put(b"one"), shelf.put(b"another")
-    shelf.uploads.fetch("acme", references(one, another, one), tmp_path, never)
+    shelf.uploads.fetch("acme", references(one, another, one), str(tmp_path), stop=never)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"upload-0": b"one", "upload-1": b"another"}
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o400}
 
@@ -234,7 +235,7 @@ def test_each_upload_is_one_file_that_cannot_be_written(shelf: Shelf, tmp_path: 
 def test_an_upload_of_a_job_that_was_taken_is_not_too_old(shelf: Shelf, tmp_path: Path) -> None:
     upload_id = shelf.put()
     shelf.clock.advance(UPLOAD_LIFETIME.total_seconds() + 60)
-    shelf.uploads.fetch("acme", references(upload_id), tmp_path, never)
+    shelf.uploads.fetch("acme", references(upload_id), str(tmp_path), stop=never)
     assert (tmp_path / "upload-0").read_bytes() == b"hello"
 
 
@@ -242,7 +243,7 @@ def test_one_that_is_gone_by_then_is_named_in_each_of_its_fields(shelf: Shelf, t
     gone = shelf.put()
     shelf.objects.files.clear()
     with pytest.raises(InvalidInput) as caught:
-        shelf.uploads.fetch("acme", references(gone, shelf.put(), gone), tmp_path, never)
+        shelf.uploads.fetch("acme", references(gone, shelf.put(), gone), str(tmp_path), stop=never)
     assert [one["path"] for one in caught.value.details["errors"]] == ["/files/0", "/files/2"]
 
 
@@ -250,21 +251,21 @@ def test_one_that_was_replaced_is_not_written(shelf: Shelf, tmp_path: Path) -> N
     upload = shelf.expected()
     shelf.objects.files[upload.key("acme")] = (b"x" * 1000, "image/png")
     with pytest.raises(InvalidInput, match="1000 bytes"):
-        shelf.uploads.fetch("acme", references(upload.id), tmp_path, never)
+        shelf.uploads.fetch("acme", references(upload.id), str(tmp_path), stop=never)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_tenant_gets_none(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="names no upload"):
-        shelf.uploads.fetch("other", references(shelf.put()), tmp_path, never)
+        shelf.uploads.fetch("other", references(shelf.put()), str(tmp_path), stop=never)
 
 
 def test_a_stop_leaves_the_rest(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.uploads.fetch("acme", references(shelf.put(), shelf.put()), tmp_path, lambda: True)
+    shelf.uploads.fetch("acme", references(shelf.put(), shelf.put()), str(tmp_path), stop=lambda: True)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_without_room_is_unavailable(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(ServiceUnavailable) as caught:
-        shelf.uploads.fetch("acme", references(shelf.put()), tmp_path / "no such folder", never)
+        shelf.uploads.fetch("acme", references(shelf.put()), str(tmp_path / "no such folder"), stop=never)
     assert caught.value.details == {"service": "temporary storage"}

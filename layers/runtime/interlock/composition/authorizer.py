@@ -17,7 +17,7 @@ from interlock.ports import Tokens
 
 
 @dataclass(frozen=True, slots=True)
-class AccessSettings:
+class AuthorizerSettings:
     """What the template tells the authorizer. Without an `oidc_issuer` no tokens are taken."""
 
     key_cache: timedelta
@@ -41,13 +41,13 @@ class AccessSettings:
         )
 
 
-def authorizer(core: Core, settings: AccessSettings) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def authorizer(core: Core, settings: AuthorizerSettings) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Answers the events of the REST API's authorizer."""
     keys = RememberedKeys(core.keys, core.clock, lifetime=settings.key_cache)
     return partial(decision, keys=keys, clock=core.clock, tokens=_tokens(settings), limits=settings.limits)
 
 
-def _tokens(settings: AccessSettings) -> Tokens | None:
+def _tokens(settings: AuthorizerSettings) -> Tokens | None:
     if not settings.oidc_issuer:
         return None
     from interlock.adapters.oidc import OidcTokens, Provider  # noqa: PLC0415 - cryptography, for those that use it

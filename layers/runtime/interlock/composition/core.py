@@ -1,4 +1,4 @@
-"""Composition: settings, then clients, then what stands on them. Each piece is made when first asked for, and once."""
+"""The parts that the functions share: settings, clients, stores and services. Each is created once, on first use."""
 
 import os
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the template tells a function."""
+    """The settings that the template passes to every function."""
 
     table: str
     bucket: str
@@ -38,7 +38,7 @@ class Settings:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Reads `INTERLOCK_*`. Raises KeyError that names the missing one."""
+        """Read `INTERLOCK_*` variables. Raises KeyError that names a missing one."""
         return cls(
             table=os.environ["INTERLOCK_TABLE"],
             bucket=os.environ["INTERLOCK_BUCKET"],
@@ -48,7 +48,7 @@ class Settings:
 
 
 class Core:
-    """The pieces that the functions are composed of. Tests pass a store, a workflow or a clock of their own."""
+    """The parts that the functions share. Tests pass a store, a workflow or a clock of their own."""
 
     def __init__(
         self,
@@ -72,6 +72,11 @@ class Core:
         self._sink = sink
         self._rates = rates
         self._secrets = secrets
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Compose the parts of a deployed function. Raises KeyError that names a missing variable."""
+        return cls(Settings.from_env())
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":

@@ -1,24 +1,30 @@
-"""The composition of the functions that run tools: a JobRunner on a ToolRunner on a sandbox.
+"""The functions that run tools: a JobRunner on a ToolRunner on a sandbox, and the workflow's task on top of it.
 
-Apart from `interlock.composition.core`, so that the functions that run none pay nothing for it.
+Separate from `interlock.composition.core`, so that functions that run no tool do not import a sandbox.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from interlock.composition.core import Core
+from interlock.domain.deadline import Deadline
 from interlock.jobs.runner import JobRunner
 from interlock.sandbox import EXIT_UNFIT, Sandbox
 from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
 
+END_MARGIN_S = 10
+"""What is kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
-def job_runner(core: Core) -> JobRunner:
-    """Starts the sandbox, whose start-up overlaps with the rest of the function's, and puts a JobRunner on it."""
-    sandbox = Sandbox(TARGET, preload=PRELOAD, closed_ports=closed_ports(os.environ))
-    sandbox.start()
+
+def job_runner(core: Core, sandbox: Sandbox | None = None) -> JobRunner:
+    """Compose a JobRunner. Without a sandbox a new one is started, which overlaps with the rest of the start-up."""
+    if sandbox is None:
+        sandbox = Sandbox(TARGET, preload=PRELOAD, closed_ports=closed_ports(os.environ))
+        sandbox.start()
     runner = ToolRunner(core.registry, sandbox)
     return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)
 
@@ -50,3 +56,21 @@ def _is_local(host: str) -> bool:
     except ValueError:
         return host == "localhost"
     return address.is_loopback or address.is_link_local
+
+
+def run_job_task(
+    core: Core, runner: JobRunner | None = None
+) -> Callable[[Mapping[str, str], Any], dict[str, str | None]]:
+    """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. A tool that fails is a normal
+    return."""
+    runner = runner or job_runner(core)
+
+    def run_job(event: Mapping[str, str], context: Any) -> dict[str, str | None]:
+        deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000).earlier(END_MARGIN_S)
+        try:
+            job = runner.run_pending(event["tenant"], event["job_id"], deadline=deadline)
+        finally:
+            leave_if_unfit(runner)
+        return {"job_id": event["job_id"], "status": job.status.value if job else None}
+
+    return run_job

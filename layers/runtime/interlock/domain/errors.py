@@ -110,14 +110,14 @@ class InterlockError(Exception):
     def __init__(self, message: str | None = None, **details: Any) -> None:
         super().__init__(message or type(self).__doc__ or self.code)
         self.details = details
-        self.about: Mapping[str, str] = {}
+        self.about: Mapping[str, Any] = {}
 
     @property
     def info(self) -> ErrorInfo:
         return ErrorInfo(self.code, str(self), self.details)
 
     def of(self, *, plugin: str, tool: str, job_id: str) -> Self:
-        """The same error, which tells what job it is about."""
+        """Return the same error, naming the job that it is about."""
         self.about = {"plugin": plugin, "tool": tool, "job_id": job_id}
         return self
 

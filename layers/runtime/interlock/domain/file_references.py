@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,14 @@ type Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A field of an input that is an upload: its location, and the `upload_id` that it has."""
+    """A field of an input that is an upload.
+
+    `file` is the name of the upload's file in the directory of the run. Fields with the same upload share one file.
+    """
 
     location: Location
     upload_id: str
+    file: str
 
 
 def takes_uploads(schema: Mapping[str, Any]) -> bool:
@@ -30,14 +34,9 @@ def file_references(schema: Mapping[str, Any], value: Any) -> tuple[FileReferenc
     Read are the keywords that pydantic writes: where a field may be one of several, and one is a file, what looks
     like an upload is one.
     """
-    found = _Search(schema).below(schema, value, (), frozenset())
-    return tuple({reference.location: reference for reference in found}.values())
-
-
-def file_names(references: Sequence[FileReference]) -> dict[str, str]:
-    """The name of the file of each upload, by its id: two fields may name one."""
-    ids = dict.fromkeys(one.upload_id for one in references)
-    return {upload_id: f"upload-{number}" for number, upload_id in enumerate(ids)}
+    found = dict(_Search(schema).below(schema, value, (), frozenset()))
+    names = {upload_id: f"upload-{number}" for number, upload_id in enumerate(dict.fromkeys(found.values()))}
+    return tuple(FileReference(location, upload_id, names[upload_id]) for location, upload_id in found.items())
 
 
 def is_upload(schema: Mapping[str, Any]) -> bool:
@@ -50,13 +49,13 @@ class _Search:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
 
-    def below(self, schema: Any, value: Any, at: Location, met: frozenset[str]) -> Iterator[FileReference]:
+    def below(self, schema: Any, value: Any, at: Location, met: frozenset[str]) -> Iterator[tuple[Location, str]]:
         """`met` are the references that were followed to come here, for this very value: none is followed twice."""
         if not isinstance(schema, dict) or not isinstance(value, dict | list):
             return
         if is_upload(schema) and isinstance(value, dict):
             if isinstance(value.get("upload_id"), str):
-                yield FileReference(at, value["upload_id"])
+                yield at, value["upload_id"]
             return
         reference = schema.get("$ref")
         if isinstance(reference, str) and reference not in met:

@@ -27,12 +27,13 @@ class HttpApp:
     """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 429 for a key that calls too
     often, 503 for what is down."""
 
-    def __init__(self, limits: RateLimits) -> None:
+    def __init__(self, limits: RateLimits, *, at_end: Callable[[], None] = lambda: None) -> None:
         self.resolver = APIGatewayRestResolver()
         self._limits = limits
+        self._at_end = at_end
         self.resolver.use(middlewares=[self._limited])
         self._methods: dict[str, list[str]] = defaultdict(list)
-        self.resolver.exception_handler(InterlockError)(refused)
+        self.resolver.exception_handler(InterlockError)(_refused)
         self.resolver.exception_handler(NotFoundError)(_no_route)
         self.resolver.exception_handler(Exception)(_unknown)
 
@@ -47,9 +48,12 @@ class HttpApp:
         return register
 
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """Answers an event of the REST API's proxy integration."""
+        """Answer an event of the REST API's proxy integration, and call `at_end`."""
         _forget_credentials(event)
-        return self.resolver.resolve(event, context)
+        try:
+            return self.resolver.resolve(event, context)
+        finally:
+            self._at_end()
 
     def _limited(self, resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
         # Before any route, so that none is forgotten, and before the body: what is over the rate costs next to nothing.
@@ -81,11 +85,10 @@ def _refuser(allow: str) -> Callable[..., Response[str]]:
     return refuse
 
 
-def refused(error: InterlockError, **about: Any) -> Response[str]:
-    """The envelope of an error; `about` is what `error_object` takes, where the error itself does not tell."""
+def _refused(error: InterlockError) -> Response[str]:
     if error.code is ErrorCode.UNAVAILABLE:
         logger.error("a service is down", exc_info=error)
-    return error_response(error.info, **{**about, **error.about})
+    return error_response(error.info, **error.about)
 
 
 def _no_route(_: NotFoundError) -> Response[str]:

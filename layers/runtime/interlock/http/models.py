@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from interlock.domain.deadline import MIN_TIMEOUT_S
 from interlock.domain.events import Event
 from interlock.domain.job import Job
 from interlock.domain.metrics import COUNTERS, ExecutionMetrics
@@ -16,8 +17,6 @@ from interlock.jobs.uploads import NewUpload
 from interlock.plugins.registry import PluginHealth
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-MIN_TIMEOUT_S = 0.001
-"""No tool could do anything in less; and the table keeps no number under 1e-130."""
 
 
 class _Request(BaseModel):

@@ -2,11 +2,11 @@
 this."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 from aws_lambda_powertools import Logger
@@ -14,6 +14,7 @@ from ulid import ULID
 
 from interlock.domain import job as jobs
 from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyClaim
@@ -76,32 +77,29 @@ class JobRunner:
         job: Job,
         call: ToolCall,
         *,
-        limit_s: float,
+        deadline: Deadline,
         once: IdempotencyClaim | None = None,
-        advice: str | None = None,
     ) -> Finished:
-        """Runs a job that is not written yet. The claim, which is also its first write, overlaps the tool's start.
-        Where it may be refused it comes first: under an idempotency key, by `AlreadyClaimed` when that stands for
-        another job, and for an API key with a limit, by `TooManyJobs`.
+        """Run a job that is not written yet. The deadline holds for the claim and the tool.
 
-        `limit_s` is what is left for the claim and the tool, from now on in seconds. `advice` is for the caller of a
-        tool that runs over its limit.
+        The claim, which is also the job's first write, overlaps the start of the tool. It comes first if it may be
+        refused: with an idempotency key (`AlreadyClaimed`), or for an API key with a job limit (`TooManyJobs`).
 
-        Raises `ServiceUnavailable` when the claim or the end could not be written: the tool is stopped then, and the
-        lease settles what was written.
+        Raises `ServiceUnavailable` if the claim or the end could not be written. The tool is stopped then, and whatever
+        was written is settled when its lease expires.
         """
-        until = time.monotonic() + limit_s
         now = self._clock()
         claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
         first = once is not None or job.key_limit is not None
         if first:
             self._store.create(claimed, starting_delta(claimed, now), once)
-        return self._run(claimed, call, until=until, unwritten=not first, advice=advice)
+        return self._run(claimed, call, deadline, unwritten=not first)
 
-    def run_pending(self, tenant: str, job_id: str, *, limit_s: float) -> Job | None:
-        """Claims a job that was submitted and runs it. Returns the job as it stands; None when there is none. A job
-        that somebody else claimed, cancelled or finished is left alone."""
-        until = time.monotonic() + limit_s
+    def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:
+        """Claim a submitted job and run it. Return the current job, or None if there is none.
+
+        A job that was claimed, cancelled or finished meanwhile is left alone.
+        """
         job = self._store.get(tenant, job_id)
         if job is None or job.status is not JobStatus.PENDING:
             return job
@@ -116,7 +114,7 @@ class JobRunner:
         except InterlockError as error:
             # The plugin was replaced since the job was submitted, or its input expired.
             return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info)).job
-        return self._run(claimed, call, until=until, unwritten=False).job
+        return self._run(claimed, call, deadline, unwritten=False).job
 
     def _call_of(self, job: Job) -> ToolCall:
         if job.input is None:
@@ -124,25 +122,27 @@ class JobRunner:
         manifest, tool = self._registry.find(job.plugin, job.tool)
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
-    def _run(self, job: Job, call: ToolCall, *, until: float, unwritten: bool, advice: str | None = None) -> Finished:
-        """`until` is of `time.monotonic`: what the claim has taken is not the tool's any more."""
+    def _run(self, job: Job, call: ToolCall, deadline: Deadline, *, unwritten: bool) -> Finished:
         said = EventBuffer(job.job_id, self._clock)
         with Lease(self._store, job, said, clock=self._clock, unwritten=unwritten) as lease:
-            limit_s = round(max(0.0, until - time.monotonic()), 3)
             outcome = self._runner.run(
                 call,
                 job_id=job.job_id,
-                timeout_s=min(job.timeout_s, limit_s),
-                budget_s=limit_s,
+                deadline=deadline.limited(job.timeout_s),
                 cancel=lease.cancel,
                 observer=Observer(on_progress=said.progressed, on_log=said.logged),
-                fetch=lambda folder, stop: self._uploads.fetch(job.tenant, call.uploads, folder, stop),
+                fetch=partial(
+                    self._uploads.fetch,
+                    job.tenant,
+                    call.uploads,
+                    stop=lambda: lease.cancel.is_set or deadline.passed,
+                ),
             )
         said.close()
         if lease.lost is not None:
             # Settled without us. Whatever we have to say comes too late.
             return Finished(lease.lost, None)
-        return self._finish(lease.job, outcome.told_by(job.timeout_s, advice), said.take(), said.progress)
+        return self._finish(lease.job, outcome, said.take(), said.progress)
 
     def _finish(
         self, job: Job, outcome: Outcome, news: Sequence[Event] = (), progress: Progress | None = None

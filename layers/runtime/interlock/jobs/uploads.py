@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from interlock.domain.errors import InvalidInput, ServiceUnavailable
-from interlock.domain.file_references import FileReference, file_names
+from interlock.domain.file_references import FileReference
 from interlock.domain.problems import MAX_PROBLEMS, first_of, problem
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, NotAnUpload, Upload
 from interlock.ports import Clock, ObjectStore, PutRequest, StoredObject
@@ -57,19 +57,19 @@ class Uploads:
             return _UNKNOWN
         return _misfit(upload, self._objects.describe(upload.key(tenant)))
 
-    def fetch(self, tenant: str, references: Sequence[FileReference], folder: Path, stop: Callable[[], bool]) -> None:
-        """Writes the uploads into a folder, under the names that `file_names` gives them, until `stop` says so.
+    def fetch(self, tenant: str, references: Sequence[FileReference], folder: str, *, stop: Callable[[], bool]) -> None:
+        """Write the uploads into a folder, until `stop` returns true.
 
-        Raises `InvalidInput` for one that is gone by now. An upload's age does not count any more: the job was taken.
+        Raises `InvalidInput` if an upload is gone. Its age does not count any more: the job was accepted.
         """
-        uploads, names = _uploads(references), file_names(references)
+        uploads, files = _uploads(references), {one.upload_id: Path(folder, one.file) for one in references}
         over = list(_over_the_bounds(references, uploads))
         if over:
             raise _invalid(over)
         for upload_id, upload in uploads.items():
             if stop():
                 return
-            wrong = _UNKNOWN if upload is None else self._fetched(tenant, upload, folder / names[upload_id], stop)
+            wrong = _UNKNOWN if upload is None else self._fetched(tenant, upload, files[upload_id], stop)
             if wrong is not None:
                 raise _invalid([(one, wrong) for one in references if one.upload_id == upload_id])
 

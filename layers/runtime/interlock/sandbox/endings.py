@@ -1,10 +1,8 @@
 """How a run in the sandbox ended: one of these, whatever the code in it did."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-How = Literal["stopped", "killed"]
-"""`stopped`: it ended within the grace after SIGTERM. `killed`: it needed SIGKILL."""
+from interlock.domain.stop import Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Crashed(_Ended):
 class TimedOut(_Ended):
     """It ran over its wall-clock limit, or took too long to load, and is gone."""
 
-    how: How
+    how: Stopped
     while_loading: bool
 
 
@@ -60,7 +58,7 @@ class MemoryExceeded(_Ended):
 class Cancelled(_Ended):
     """It was asked to stop, and is gone."""
 
-    how: How
+    how: Stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
+from interlock.domain.stop import Stopped
 from interlock.sandbox.cancel import CancelToken
 from interlock.sandbox.endings import (
     Cancelled,
     Completed,
     Crashed,
     Ending,
-    How,
     LogLine,
     MemoryExceeded,
     OutputTooLarge,
@@ -262,7 +262,7 @@ class Run:
             return self._stopped(stop, "stopped"), False
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
-    def _stopped(self, stop: Stop | None, how: How) -> Ending:
+    def _stopped(self, stop: Stop | None, how: Stopped) -> Ending:
         if stop is Stop.CANCEL:
             return Cancelled(pid=self._worker.pid, how=how)
         return TimedOut(pid=self._worker.pid, how=how, while_loading=not self._worker.loaded)

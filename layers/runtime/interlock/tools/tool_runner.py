@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.events import TRACEBACK
 from interlock.domain.file_formats import StoredFile
-from interlock.domain.file_references import file_names
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
@@ -47,6 +46,7 @@ from interlock.sandbox import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from interlock.domain.deadline import Deadline
     from interlock.domain.lifecycle import LifecycleState
     from interlock.plugins.registry import PluginRegistry, ToolCall
     from interlock.sandbox import Channel, Ending
@@ -85,12 +85,11 @@ class Observer:
     on_log: Callable[[LogLine], None]
 
 
-type Fetch = Callable[[Path, Callable[[], bool]], None]
-"""Puts the uploads of a call into the run's directory, under the names of `file_names`, and leaves off when the second
-argument says so. Raises `InterlockError`, which becomes the outcome."""
+type Fetch = Callable[[str], None]
+"""Writes the uploads of a call into the run's directory. Raises `InterlockError`, which becomes the outcome."""
 
 
-def no_files(_folder: Path, _stop: Callable[[], bool]) -> None:
+def no_files(_folder: str) -> None:
     """The fetch of a call without uploads."""
 
 
@@ -111,21 +110,20 @@ class ToolRunner:
         call: ToolCall,
         *,
         job_id: str,
-        timeout_s: float,
+        deadline: Deadline,
         cancel: CancelToken,
         observer: Observer,
-        budget_s: float = math.inf,
         fetch: Fetch = no_files,
     ) -> Outcome:
-        """Runs a tool for at most `timeout_s` seconds of wall clock, and with what its files take to come and its
-        plugin to load for at most `budget_s`. Never raises for anything a plugin does."""
+        """Run a tool for at most the deadline's limit. The deadline also bounds loading the plugin and fetching files.
+
+        Never raises for anything a plugin does.
+        """
         previous = self._registry.run_started(call.plugin.name)
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:
-            outcome = self._invoke(
-                call, job_id, _limits(call, timeout_s, budget_s), cancel=cancel, observer=observer, fetch=fetch
-            )
+            outcome = self._invoke(call, job_id, deadline, cancel=cancel, observer=observer, fetch=fetch)
         except InterlockError as error:
             outcome = Outcome(JobStatus.FAILED, error=error.info)
         finally:
@@ -146,21 +144,20 @@ class ToolRunner:
         self,
         call: ToolCall,
         job_id: str,
-        limits: Limits,
+        deadline: Deadline,
         *,
         cancel: CancelToken,
         observer: Observer,
         fetch: Fetch,
     ) -> Outcome:
-        names = file_names(call.uploads)
+        limits = _limits(call, deadline)
         request = {
             "source": asdict(call.plugin.source),
             "tool": call.tool.name,
             "input": call.input,
-            "files": [[one.location, names[one.upload_id]] for one in call.uploads],
+            "files": [[one.location, one.file] for one in call.uploads],
             "job_id": job_id,
         }
-        until = time.monotonic() + limits.total_s
         ending = self._sandbox.run(
             call.plugin.name,
             json.dumps(request).encode(),
@@ -169,11 +166,11 @@ class ToolRunner:
             cancel=cancel,
             on_progress=observer.on_progress,
             on_log=observer.on_log,
-            fill=lambda folder: fetch(Path(folder), lambda: cancel.is_set or time.monotonic() >= until),
+            fill=fetch,
         )
-        return self._outcome(call, ending, limits)
+        return self._outcome(call, ending, limits, deadline)
 
-    def _outcome(self, call: ToolCall, ending: Ending, limits: Limits) -> Outcome:
+    def _outcome(self, call: ToolCall, ending: Ending, limits: Limits, deadline: Deadline) -> Outcome:
         match ending:
             case Completed(payload=payload):
                 outcome = self._completed(call, payload)
@@ -186,7 +183,7 @@ class ToolRunner:
             case Crashed(exit_code=code, signal=signal):
                 outcome = _crashed(call, code, signal)
             case TimedOut(how=how):
-                outcome = Outcome.timed_out(limits.wall_s, how)
+                outcome = Outcome.timed_out(deadline, how)
             case Cancelled(how=how):
                 outcome = Outcome.cancelled(how)
             case MemoryExceeded():
@@ -233,11 +230,12 @@ def _cut(text: str, length: int) -> str:
     return text[:length].encode("utf-8", "replace").decode()
 
 
-def _limits(call: ToolCall, timeout_s: float, budget_s: float) -> Limits:
+def _limits(call: ToolCall, deadline: Deadline) -> Limits:
+    left_s = deadline.left_s
     return Limits(
-        wall_s=timeout_s,
+        wall_s=min(deadline.limit_s, left_s),
         load_s=LOAD_LIMIT_S,
-        total_s=budget_s,
+        total_s=left_s,
         memory_mb=call.tool.memory_mb,
         result_bytes=result_limit(),
     )

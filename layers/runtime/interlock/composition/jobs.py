@@ -1,0 +1,15 @@
+"""The application of the jobs function: jobs, plugins, health and the OpenAPI document. It runs no tool."""
+
+from interlock.composition.core import Core
+from interlock.http.app import HttpApp
+from interlock.http.routes_jobs import add_job_routes
+from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
+
+
+def jobs_app(core: Core) -> HttpApp:
+    """Compose the application."""
+    app = HttpApp(core.limits)
+    add_job_routes(app, core.service, core.registry, core.documents, core.secrets)
+    add_plugin_routes(app, core.registry)
+    add_open_routes(app)
+    return app.close_routes()

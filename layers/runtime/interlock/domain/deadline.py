@@ -1,0 +1,51 @@
+"""The deadline of a run: one value from the HTTP request to the sandbox."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Self
+
+MIN_TIMEOUT_S = 0.001
+"""The shortest limit of a run, in seconds. No tool could do anything in less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a run must be over: `at` on the monotonic clock (`time.monotonic`).
+
+    `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It can be a little more
+    than what is left until the deadline.
+    """
+
+    at: float
+    limit_s: float = math.inf
+    advice: str = ""
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """Return the deadline that many seconds from now."""
+        return cls(time.monotonic() + seconds)
+
+    def earlier(self, seconds: float) -> Self:
+        """Return the deadline moved forward by a margin."""
+        return replace(self, at=self.at - seconds)
+
+    def no_later_than(self, at: float) -> Self:
+        return replace(self, at=min(self.at, at))
+
+    def limited(self, limit_s: float) -> Self:
+        """Return the deadline for a run with this limit."""
+        return replace(self, limit_s=limit_s)
+
+    def advising(self, advice: str) -> Self:
+        """Return the deadline with advice for a caller whose run times out."""
+        return replace(self, advice=advice)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the deadline, 0 when it has passed."""
+        return round(max(0.0, self.at - time.monotonic()), 3)
+
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self.at
