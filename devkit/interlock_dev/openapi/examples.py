@@ -14,7 +14,7 @@ from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import rfc3339
 from interlock.domain.upload_id import Upload
-from interlock.http import models
+from interlock.http import presenters
 from interlock.jobs.uploads import URL_LIFETIME, NewUpload
 from interlock.plugins.registry import PluginHealth
 from interlock.ports import PutRequest
@@ -31,7 +31,7 @@ DOWNLOAD = {
 }
 UPLOAD_BYTES = 31457280
 _UPLOAD = Upload(AT, bytes(range(10)), UPLOAD_BYTES, "image/png")
-UPLOAD = models.upload_document(
+UPLOAD = presenters.upload_document(
     NewUpload(
         _UPLOAD,
         PutRequest(
@@ -91,5 +91,5 @@ _METRICS = ExecutionMetrics(
 )
 GOOD = PluginHealth(OCR, LifecycleState.INITIALIZED, _METRICS, {"analyze": _METRICS})
 BAD = PluginHealth(_BROKEN, LifecycleState.UNAVAILABLE, ExecutionMetrics(), {}, _BROKEN.reason)
-PLUGINS = [models.plugin_document(GOOD), models.plugin_document(BAD)]
+PLUGINS = presenters.plugin_list([GOOD, BAD])["plugins"]
 NO_PLUGIN = "There is no plugin 'orc'. There are: ocr, speech."

@@ -7,7 +7,7 @@ from typing import Any
 
 import interlock
 from interlock.domain.access import Scope
-from interlock.http import models
+from interlock.http import presenters
 from interlock_dev.openapi.examples import (
     BAD,
     CANCELLING,
@@ -125,13 +125,13 @@ _CANCEL: Mapping[int, Answer] = {
     200: Answer(
         "The job is cancelled: it never started, or was cancelled before.",
         "Job",
-        {"prevented": models.job_document(PREVENTED)},
+        {"prevented": presenters.job_document(PREVENTED)},
         links=("getJob", "getResult"),
     ),
     202: Answer(
         "The job is being stopped. It is `cancelling` until its process is gone.",
         "Job",
-        {"cancelling": models.job_document(CANCELLING)},
+        {"cancelling": presenters.job_document(CANCELLING)},
         links=("getJob", "getResult"),
     ),
 }
@@ -152,8 +152,8 @@ OPERATIONS = (
                 "The job has succeeded.",
                 "FinishedJob",
                 {
-                    "inline": models.finished_document(SUCCEEDED, RESULT),
-                    "large": models.finished_document(SUCCEEDED, DOWNLOAD),
+                    "inline": presenters.finished_document(SUCCEEDED, RESULT),
+                    "large": presenters.finished_document(SUCCEEDED, DOWNLOAD),
                 },
                 headers=("Idempotency-Replayed",),
                 links=("getJob", "getResult"),
@@ -161,7 +161,7 @@ OPERATIONS = (
             202: Answer(
                 "The job has not finished yet.",
                 "Job",
-                {"pending": models.job_document(PENDING)},
+                {"pending": presenters.job_document(PENDING)},
                 headers=("Location", "Preference-Applied", "Idempotency-Replayed"),
                 links=("getJob", "getResult", "getEvents", "cancelJob", "deleteJob"),
             ),
@@ -200,9 +200,9 @@ OPERATIONS = (
                 "A page.",
                 "JobList",
                 {
-                    "the last page": {"jobs": [models.job_document(SUCCEEDED)], "count": 1, "next_cursor": None},
+                    "the last page": {"jobs": [presenters.job_document(SUCCEEDED)], "count": 1, "next_cursor": None},
                     "there is more": {
-                        "jobs": [models.job_document(RUNNING)],
+                        "jobs": [presenters.job_document(RUNNING)],
                         "count": 1,
                         "next_cursor": "MDFLWTRRSjNIUzAxMjM0NTY3ODlBQkNERUYuMGYxZTJkM2M0YjVhNjk3OA",
                     },
@@ -224,9 +224,9 @@ OPERATIONS = (
                 "The job.",
                 "Job",
                 {
-                    "running": models.job_document(RUNNING),
-                    "succeeded": models.job_document(SUCCEEDED),
-                    "failed": models.job_document(FAILED),
+                    "running": presenters.job_document(RUNNING),
+                    "succeeded": presenters.job_document(SUCCEEDED),
+                    "failed": presenters.job_document(FAILED),
                 },
                 links=("getResult", "getEvents", "cancelJob", "deleteJob"),
             )
@@ -254,9 +254,9 @@ OPERATIONS = (
                 "The job has finished.",
                 "JobResult",
                 {
-                    "succeeded": models.result_document(SUCCEEDED, RESULT),
-                    "failed": models.result_document(FAILED, None),
-                    "prevented": models.result_document(PREVENTED, None),
+                    "succeeded": presenters.result_document(SUCCEEDED, RESULT),
+                    "failed": presenters.result_document(FAILED, None),
+                    "prevented": presenters.result_document(PREVENTED, None),
                 },
                 links=("getJob",),
             )
@@ -275,9 +275,9 @@ OPERATIONS = (
                 "The events.",
                 "EventList",
                 {
-                    "the whole of a job": models.events_document(SUCCEEDED.events.after(0), 0),
-                    "much was written": models.events_document(TALKATIVE.events.after(0), 0),
-                    "nothing new": models.events_document(SUCCEEDED.events.after(5), 5),
+                    "the whole of a job": presenters.events_document(SUCCEEDED.events.after(0), 0),
+                    "much was written": presenters.events_document(TALKATIVE.events.after(0), 0),
+                    "nothing new": presenters.events_document(SUCCEEDED.events.after(5), 5),
                 },
             )
         },
@@ -329,7 +329,7 @@ OPERATIONS = (
             200: Answer(
                 "The health.",
                 "PluginHealth",
-                {"used": models.health_document(GOOD), "broken": models.health_document(BAD)},
+                {"used": presenters.health_document(GOOD), "broken": presenters.health_document(BAD)},
                 links=("getPlugin",),
             )
         },

@@ -16,7 +16,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import utc_now
-from interlock.http.models import health_document
+from interlock.http.presenters import health_document
 from interlock.plugins.index import open_index
 from interlock.plugins.registry import PluginHealth
 from tests.fakes.plugins import a_plugin, an_index

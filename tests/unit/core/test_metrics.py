@@ -90,14 +90,6 @@ def test_nothing_executed_has_no_percentile_and_no_average() -> None:
     assert ExecutionMetrics().average_ms is None
 
 
-@pytest.mark.parametrize(
-    ("status", "count"),
-    [(JobStatus.SUCCEEDED, 1), (JobStatus.FAILED, 2), (JobStatus.TIMED_OUT, 3), (JobStatus.CANCELLED, 4)],
-)
-def test_the_count_of_an_outcome_is_its_own(status: JobStatus, count: int) -> None:
-    assert ExecutionMetrics(succeeded=1, failed=2, timed_out=3, cancelled=4).count(status) == count
-
-
 def test_the_average_is_over_what_was_executed() -> None:
     # Cancelled before it ran: it counts as a job and not as an execution.
     assert ExecutionMetrics(succeeded=2, cancelled=5, executed=2, total_ms=30.0).average_ms == 15.0

@@ -7,7 +7,7 @@ import pytest
 
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.http.models import result_document
+from interlock.http.presenters import result_document
 from interlock.http.responses import json_response
 from interlock.http.results import MAX_INLINE_BYTES, presented
 from interlock.jobs.documents import Documents

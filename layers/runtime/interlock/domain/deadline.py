@@ -13,8 +13,8 @@ MIN_TIMEOUT_S = 0.001
 class Deadline:
     """When a run must be over: `at` on the monotonic clock (`time.monotonic`).
 
-    `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It can be a little more
-    than what is left until the deadline.
+    `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It may be more than
+    what is left until the deadline.
     """
 
     at: float

@@ -80,11 +80,6 @@ class ExecutionMetrics:
     reason: str | None = None
     buckets: Mapping[int, int] = field(default_factory=dict)
 
-    def count(self, status: JobStatus) -> int:
-        """How many jobs ended in this final status."""
-        ended: int = getattr(self, status.value)
-        return ended
-
     @property
     def average_ms(self) -> float | None:
         return self.total_ms / self.executed if self.executed else None

@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.times import rfc3339, utc_now
+from interlock.http import documents
 
 STATUS_BY_CODE: Mapping[ErrorCode, int] = {
     ErrorCode.UNAUTHORIZED: 401,
@@ -49,11 +50,11 @@ def error_object(
     tool: str | None = None,
     job_id: str | None = None,
     at: datetime | None = None,
-) -> dict[str, Any]:
-    """The inner object of the envelope."""
+) -> documents.Error:
+    """Return the inner object of the error envelope."""
     return {
         "type": error.type,
-        "code": error.code.value,
+        "code": error.code,
         "message": error.message,
         "details": dict(error.details),
         "plugin": plugin,

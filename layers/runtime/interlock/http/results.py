@@ -6,6 +6,7 @@ from typing import Any
 
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.times import rfc3339, utc_now
+from interlock.http.documents import Download
 from interlock.jobs.documents import Documents, as_text
 
 MAX_INLINE_BYTES = 5_000_000
@@ -37,7 +38,7 @@ def _escaped_bytes(text: str) -> int:
     return len(text) + text.count('"') + text.count("\\")
 
 
-def _download(stored: StoredJson, documents: Documents) -> dict[str, Any]:
+def _download(stored: StoredJson, documents: Documents) -> Download:
     expires_at = utc_now() + URL_LIFETIME
     return {
         "download_url": documents.download_url(stored, expires_in_s=int(URL_LIFETIME.total_seconds())),

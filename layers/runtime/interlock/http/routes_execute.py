@@ -13,7 +13,8 @@ from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp
-from interlock.http.models import ExecuteRequest, finished_document, job_document
+from interlock.http.models import ExecuteRequest
+from interlock.http.presenters import finished_document, job_document
 from interlock.http.requests import as_model, authorized, idempotency_key, json_document, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented

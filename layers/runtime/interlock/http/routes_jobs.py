@@ -11,7 +11,8 @@ from interlock.domain.errors import InvalidRequest, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
-from interlock.http.models import CancelRequest, events_document, job_document, result_document
+from interlock.http.models import CancelRequest
+from interlock.http.presenters import events_document, job_document, job_list, result_document
 from interlock.http.requests import authorized, json_body, query, single
 from interlock.http.responses import json_response
 from interlock.http.results import presented
@@ -45,12 +46,7 @@ def add_job_routes(
         jobs, next_id = service.page(
             wanted, limit=_limit(single(values, "limit")), before_id=cursors.read(single(values, "cursor"), listing)
         )
-        body = {
-            "jobs": [job_document(job) for job in jobs],
-            "count": len(jobs),
-            "next_cursor": cursors.write(next_id, listing) if next_id else None,
-        }
-        return json_response(200, body)
+        return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:

@@ -1,7 +1,6 @@
 """Plugins, and the two routes that need no key: health and the OpenAPI document."""
 
 import json
-from collections import Counter
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,9 +10,9 @@ from aws_lambda_powertools.event_handler import Response
 import interlock
 from interlock.domain.access import Scope
 from interlock.domain.errors import NotFound, UnknownPlugin
-from interlock.domain.lifecycle import LifecycleState
 from interlock.http.app import HttpApp
-from interlock.http.models import health_document, plugin_document
+from interlock.http.documents import ServiceHealth
+from interlock.http.presenters import health_document, manifest_document, plugin_list
 from interlock.http.requests import authorized, query
 from interlock.http.responses import json_response
 from interlock.plugins.registry import PluginRegistry
@@ -26,23 +25,14 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
     def list_plugins() -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
         query(app.resolver.current_event)
-        healths = [registry.health(name) for name in registry.names]
-        states = Counter(health.state for health in healths)
-        body = {
-            "plugins": [plugin_document(health) for health in healths],
-            "total": len(healths),
-            "available": sum(health.available for health in healths),
-            "failed": states[LifecycleState.FAILED],
-            "unavailable": states[LifecycleState.UNAVAILABLE],
-        }
-        return json_response(200, body)
+        return json_response(200, plugin_list([registry.health(name) for name in registry.names]))
 
     @app.route("GET", "/v1/plugins/<name>")
     def get_plugin(name: str) -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
         query(app.resolver.current_event)
         try:
-            return json_response(200, registry.manifest(name).public())
+            return json_response(200, manifest_document(registry.manifest(name)))
         except UnknownPlugin as error:
             raise NotFound(str(error)) from None
 
@@ -61,7 +51,7 @@ def add_open_routes(app: HttpApp) -> None:
 
     @app.route("GET", "/v1/health")
     def get_health() -> Response[str]:
-        return json_response(200, {"status": "ok", "version": interlock.__version__})
+        return json_response(200, ServiceHealth(status="ok", version=interlock.__version__))
 
     @app.route("GET", "/v1/openapi.json")
     def get_openapi() -> Response[str]:

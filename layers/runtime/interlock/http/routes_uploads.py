@@ -4,7 +4,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from interlock.domain.access import Scope
 from interlock.http.app import HttpApp
-from interlock.http.models import UploadRequest, upload_document
+from interlock.http.models import UploadRequest
+from interlock.http.presenters import upload_document
 from interlock.http.requests import authorized, json_body
 from interlock.http.responses import json_response
 from interlock.jobs.uploads import Uploads

@@ -1,0 +1,165 @@
+"""Present jobs, events, plugins and uploads as the response documents of the contract."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from interlock.domain.events import Event
+from interlock.domain.job import Cancel, Job, Progress
+from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.manifest import PluginManifest
+from interlock.domain.metrics import ExecutionMetrics
+from interlock.domain.times import rfc3339
+from interlock.http import documents
+from interlock.http.responses import error_object
+from interlock.jobs.uploads import NewUpload
+from interlock.plugins.registry import PluginHealth
+
+
+def job_document(job: Job) -> documents.Job:
+    """Return a job as `GET /v1/jobs/{id}` shows it."""
+    return {
+        "job_id": job.job_id,
+        "plugin": job.plugin,
+        "tool": job.tool,
+        "plugin_version": job.plugin_version,
+        "status": job.status,
+        "attempt": job.attempt,
+        "progress": _progress(job.progress) if job.progress else None,
+        "created_at": rfc3339(job.created_at),
+        "started_at": _time(job.started_at),
+        "completed_at": _time(job.completed_at),
+        "updated_at": rfc3339(job.updated_at),
+        "expires_at": rfc3339(job.expires_at),
+        "execution_time_ms": job.execution_time_ms,
+        "timeout_s": job.timeout_s,
+        "cancel": _cancel(job.cancel) if job.cancel else None,
+        "error": _job_error(job),
+    }
+
+
+def _progress(progress: Progress) -> documents.Progress:
+    return {"fraction": progress.fraction, "message": progress.message, "at": rfc3339(progress.at)}
+
+
+def _cancel(cancel: Cancel) -> documents.Cancel:
+    return {"requested_at": rfc3339(cancel.requested_at), "reason": cancel.reason, "outcome": cancel.outcome}
+
+
+def _job_error(job: Job) -> documents.Error | None:
+    if job.error is None:
+        return None
+    return error_object(job.error, plugin=job.plugin, tool=job.tool, job_id=job.job_id, at=job.completed_at)
+
+
+def job_list(jobs: Iterable[Job], next_cursor: str | None) -> documents.JobList:
+    """Return a page of jobs."""
+    page = [job_document(job) for job in jobs]
+    return {"jobs": page, "count": len(page), "next_cursor": next_cursor}
+
+
+def finished_document(job: Job, result: Any) -> documents.FinishedJob:
+    """Return a job that succeeded with its result, as a synchronous call answers."""
+    return cast("documents.FinishedJob", _finished(job, result))
+
+
+def result_document(job: Job, result: Any) -> documents.JobResult:
+    """Return a finished job with any outcome, as `GET /v1/jobs/{id}/result` shows it."""
+    return cast("documents.JobResult", {**_finished(job, result), "error": _job_error(job)})
+
+
+def _finished(job: Job, result: Any) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "plugin": job.plugin,
+        "tool": job.tool,
+        "status": job.status,
+        "result": result,
+        "execution_time_ms": job.execution_time_ms,
+        "created_at": rfc3339(job.created_at),
+        "started_at": _time(job.started_at),
+        "completed_at": _time(job.completed_at),
+    }
+
+
+def events_document(events: Sequence[Event], after: int) -> documents.EventList:
+    """Return events of a job, and the `after` that continues the list."""
+    shown = [{"seq": event.seq, "at": rfc3339(event.at), "type": event.type, **event.said} for event in events]
+    return {"events": cast("list[documents.Event]", shown), "next": events[-1].seq if events else after}
+
+
+def upload_document(new: NewUpload) -> documents.Upload:
+    """Return an upload with the request that writes it."""
+    return {
+        "upload_id": new.upload.id,
+        "method": "PUT",
+        "url": new.request.url,
+        "headers": dict(new.request.headers),
+        "expires_at": rfc3339(new.expires_at),
+    }
+
+
+def plugin_list(healths: Sequence[PluginHealth]) -> documents.PluginList:
+    """Return the list of plugins, with their number by state."""
+    states = Counter(health.state for health in healths)
+    return {
+        "plugins": [_plugin_summary(health) for health in healths],
+        "total": len(healths),
+        "available": sum(health.available for health in healths),
+        "failed": states[LifecycleState.FAILED],
+        "unavailable": states[LifecycleState.UNAVAILABLE],
+    }
+
+
+def _plugin_summary(health: PluginHealth) -> documents.PluginSummary:
+    manifest = health.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "title": manifest.title,
+        "description": manifest.description,
+        "state": health.state,
+        "reason": health.reason,
+        "tools": [tool.name for tool in manifest.tools],
+    }
+
+
+def manifest_document(manifest: PluginManifest) -> documents.PluginManifest:
+    """Return a plugin with its tools and their schemas."""
+    return cast("documents.PluginManifest", manifest.public())
+
+
+def health_document(health: PluginHealth) -> documents.PluginHealth:
+    """Return a plugin's state with its counters, together and by tool."""
+    return {
+        "name": health.manifest.name,
+        "version": health.manifest.version,
+        "state": health.state,
+        "reason": health.reason,
+        **_counters(health.metrics),
+        "tools": {name: _counters(metrics) for name, metrics in health.tools.items()},
+    }
+
+
+def _counters(metrics: ExecutionMetrics) -> documents.Counters:
+    return {
+        "success_count": metrics.succeeded,
+        "error_count": metrics.failed,
+        "cancelled_count": metrics.cancelled,
+        "timed_out_count": metrics.timed_out,
+        "last_execution_time_ms": metrics.last_ms,
+        "avg_execution_time_ms": _rounded(metrics.average_ms),
+        "p50_ms": _rounded(metrics.percentile_ms(0.50)),
+        "p95_ms": _rounded(metrics.percentile_ms(0.95)),
+        "p99_ms": _rounded(metrics.percentile_ms(0.99)),
+        "last_used": _time(metrics.last_used),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return rfc3339(moment) if moment else None
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
