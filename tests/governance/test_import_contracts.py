@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("layers/runtime/interlock", "layers/plugins/interlock_plugins", "devkit/interlock_dev", "tools")
+PACKAGES = (
+    "functions",
+    "layers/runtime/interlock",
+    "layers/plugins/interlock_plugins",
+    "devkit/interlock_dev",
+    "tools",
+)
 
 # By contract: a file, and an import that must not stand in it.
 PLANTED = {
+    "A function imports the composition of its application and nothing else": (
+        "functions/jobs/handler.py",
+        "interlock.http.app",
+    ),
     "Each floor of the framework imports only floors below it": (
         "interlock/plugins/index.py",
         "interlock.tools.tool_runner",
@@ -26,8 +36,8 @@ PLANTED = {
         "interlock_dev/aws/s3/presigned.py",
         "interlock_dev.aws.iam.calls",
     ),
-    "AWS is spoken in the adapters alone": ("interlock/jobs/service.py", "boto3"),
-    "Nobody imports a plugin: they are loaded in worker processes, by name": (
+    "Only adapters import an AWS SDK": ("interlock/jobs/service.py", "boto3"),
+    "Plugins are loaded by name in worker processes, and never imported": (
         "interlock/tools/tool_runner.py",
         "interlock_plugins.ocr",
     ),
@@ -39,7 +49,7 @@ PLANTED = {
         "interlock/plugins/audit.py",
         "subprocess",
     ),
-    "Plugins know the plugin API and nothing else of the framework": (
+    "Plugins import the plugin API and nothing else of the framework": (
         "interlock_plugins/image.py",
         "interlock.plugins.registry",
     ),
