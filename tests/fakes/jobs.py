@@ -6,7 +6,7 @@ from typing import Any
 from ulid import ULID
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
+from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from tests.fakes.outside import NOON
@@ -49,6 +49,6 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
     return Job(**(given | fields))
 
 
-def a_claim(job: Job, key: str, body: Any) -> IdempotencyClaim:
+def idempotency_record(job: Job, key: str, body: Any) -> IdempotencyRecord:
     """That an idempotency key stands for this job, and for this request body."""
-    return KeyedRequest.of(job.tenant, key, body).claim(job)
+    return KeyedRequest.of(job.tenant, key, body).record_for(job)

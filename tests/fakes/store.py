@@ -10,11 +10,11 @@ from typing import Literal
 
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyClaim
-from interlock.domain.job import Job, Progress, beaten
+from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.job import Job, Progress, after_heartbeat
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
-from interlock.ports import AlreadyClaimed, JobExists, JobFilter, JobStore, StaleJob
+from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob
 
 
 class MemoryJobs:
@@ -22,7 +22,7 @@ class MemoryJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._claims: dict[tuple[str, str], IdempotencyClaim] = {}
+        self._claims: dict[tuple[str, str], IdempotencyRecord] = {}
         self._metrics: dict[tuple[str, str], ExecutionMetrics] = {}
         self.slots: Counter[str | None] = Counter()
         self._lock = threading.RLock()
@@ -39,13 +39,13 @@ class MemoryJobs:
         with self._open():
             del self._jobs[job.tenant, job.job_id]
 
-    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         with self._open():
-            if once is not None and (claim := self._claims.get((once.tenant, once.key_hash))) is not None:
-                if claim == once:
+            if record is not None and (claim := self._claims.get((record.tenant, record.key_hash))) is not None:
+                if claim == record:
                     return
                 if claim.expires_at >= job.created_at:
-                    raise AlreadyClaimed(claim)
+                    raise KeyAlreadyUsed(claim)
             existing = self._jobs.get((job.tenant, job.job_id))
             if existing is not None:
                 if existing == job:
@@ -54,14 +54,14 @@ class MemoryJobs:
             self._take_slot(job)
             self._jobs[job.tenant, job.job_id] = job
             self._count(started)
-            if once is not None:
-                self._claims[once.tenant, once.key_hash] = once
+            if record is not None:
+                self._claims[record.tenant, record.key_hash] = record
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._open():
             return self._jobs.get((tenant, job_id))
 
-    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
         with self._open():
             return self._claims.get((tenant, key_hash))
 
@@ -85,7 +85,7 @@ class MemoryJobs:
                 raise StaleJob(current)
             if news and current.events.last_seq != job.events.last_seq:
                 raise StaleJob(current)
-            after = beaten(current, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
+            after = after_heartbeat(current, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
             self._jobs[job.tenant, job.job_id] = after
             return after
 
@@ -186,17 +186,17 @@ class Interposed:
         self.hook = hook
         self.calls: list[str] = []
 
-    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         with self._around("create"):
-            self._inner.create(job, started, once)
+            self._inner.create(job, started, record)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._around("get"):
             return self._inner.get(tenant, job_id)
 
-    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
-        with self._around("find_claim"):
-            return self._inner.find_claim(tenant, key_hash)
+    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
+        with self._around("find_idempotency_record"):
+            return self._inner.find_idempotency_record(tenant, key_hash)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._around("change"):

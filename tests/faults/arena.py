@@ -9,7 +9,7 @@ from interlock.composition.core import Core
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
 from interlock.domain.deadline import Deadline
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
 from interlock.jobs.runner import LEASE, JobRunner
@@ -41,9 +41,9 @@ class WatchedJobs(MemoryJobs):
         self._watching = threading.Lock()
         self.ledger = Ledger(Path("no plugin runs here"))
 
-    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         with self._watching:
-            super().create(job, started, once)
+            super().create(job, started, record)
             self._look_at(job)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:

@@ -13,7 +13,7 @@ from interlock.domain import job as jobs
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
@@ -57,11 +57,11 @@ def write_claims_apart(plant: Plant) -> None:
     whole = DynamoJobs.create
 
     def create(
-        self: DynamoJobs, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None
+        self: DynamoJobs, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None
     ) -> None:
         whole(self, job, started)
-        if once is not None:
-            self._client.put_item(**self._claim(once, job.created_at))
+        if record is not None:
+            self._client.put_item(**self._idempotency_put(record, job.created_at))
 
     plant(DynamoJobs, "create", create)
 
@@ -145,11 +145,11 @@ def answer_before_the_end(plant: Plant) -> None:
 def start_first(plant: Plant) -> None:
     """An execution is started before its job is written."""
 
-    def submit(self: JobService, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
+    def submit(self: JobService, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
         self._workflow.start(job.tenant, job.job_id)
-        self._store.create(job, once=once)
+        self._store.create(job, record=record)
         return job
 
     plant(JobService, "submit", submit)

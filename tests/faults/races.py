@@ -13,9 +13,9 @@ from interlock.domain.errors import AlreadyFinished
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.jobs.runner import Finished
-from interlock.ports import AlreadyClaimed
+from interlock.ports import KeyAlreadyUsed
 from interlock.sandbox import Cancelled, Ending
-from tests.fakes.jobs import a_claim
+from tests.fakes.jobs import idempotency_record
 from tests.fakes.sandbox import Run, answered
 from tests.faults.arena import INPUT, LIMIT_S, Arena
 
@@ -175,12 +175,12 @@ def one_key(arena: Arena) -> Race:
     wanted = [arena.new_job() for _ in range(3)]
 
     def racer(job: Job) -> Racer:
-        once = a_claim(job, wanted[0].job_id, INPUT)
-        return lambda: arena.worker().run_now(job, arena.call(), deadline=Deadline.after(LIMIT_S), once=once)
+        record = idempotency_record(job, wanted[0].job_id, INPUT)
+        return lambda: arena.worker().run_now(job, arena.call(), deadline=Deadline.after(LIMIT_S), record=record)
 
     def verdict(came: Sequence[Any]) -> bool:
         winners = [one.job for one in came if isinstance(one, Finished)]
-        claimed = {one.claim.job_id for one in came if isinstance(one, AlreadyClaimed)}
+        claimed = {one.record.job_id for one in came if isinstance(one, KeyAlreadyUsed)}
         ran = [job for job in wanted if arena.runs[job.job_id]]
         return len(winners) == len(ran) == 1 and claimed == {winners[0].job_id} == {ran[0].job_id}
 

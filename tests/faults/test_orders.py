@@ -9,8 +9,8 @@ import pytest
 from interlock.domain.deadline import Deadline
 from interlock.domain.job import Job
 from interlock.plugins.index import PluginIndex
-from interlock.ports import AlreadyClaimed
-from tests.fakes.jobs import a_claim
+from interlock.ports import KeyAlreadyUsed
+from tests.fakes.jobs import idempotency_record
 from tests.faults.arena import INPUT, LIMIT_S, Arena, WatchedJobs
 from tests.faults.counts import Report
 from tests.faults.defects import DEFECTS_IN_AN_ORDER, Defect
@@ -78,9 +78,9 @@ def held(*actors: Callable[[Arena, Job], Actor]) -> Cast:
 def under_one_key(arena: Arena) -> Sequence[Actor]:
     """One runs it now, one submits it, and one is late."""
     jobs = [arena.new_job() for _ in range(3)]
-    claims = [a_claim(job, "key", INPUT) for job in jobs]
+    claims = [idempotency_record(job, "key", INPUT) for job in jobs]
     return [
-        lambda: arena.worker().run_now(jobs[0], arena.call(), deadline=Deadline.after(LIMIT_S), once=claims[0]),
+        lambda: arena.worker().run_now(jobs[0], arena.call(), deadline=Deadline.after(LIMIT_S), record=claims[0]),
         lambda: arena.service.submit(jobs[1], INPUT, claims[1]),
         lambda: arena.service.submit(jobs[2], INPUT, claims[2]),
     ]
@@ -155,7 +155,7 @@ class Theatre:
 
 
 def _may_be_told(error: Exception) -> bool:
-    return isinstance(error, AlreadyClaimed) or getattr(error, "code", None) == "already_finished"
+    return isinstance(error, KeyAlreadyUsed) or getattr(error, "code", None) == "already_finished"
 
 
 @pytest.mark.parametrize("name", SELECTED)

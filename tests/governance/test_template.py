@@ -18,7 +18,7 @@ from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
 
 from interlock.adapters import cloudwatch_emf
-from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as dynamo_items
 from interlock.adapters.dynamo.counters import metrics_key
 from interlock.adapters.dynamo.jobs import DynamoJobs
@@ -28,7 +28,7 @@ from interlock.composition.authorizer import AuthorizerSettings
 from interlock.domain import errors, job
 from interlock.domain.access import ApiKey
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job_status import JobStatus
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.http.authorizer import NO_KEY, decision
@@ -478,7 +478,7 @@ def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
         access_items.rate_key("key"),
         access_items.slots_key("key"),
         access_items.secret_key("cursors"),
-        dynamo_items.claim_to_item(IdempotencyClaim("acme", "hash", "hash", a_job().job_id, NOW)),
+        dynamo_items.idempotency_to_item(IdempotencyRecord("acme", "hash", "hash", a_job().job_id, NOW)),
     ]
     for other in others:
         assert {name: set(serialize(other[name])) for name in key_of(TABLE["KeySchema"])} == {"pk": {"S"}, "sk": {"S"}}

@@ -22,7 +22,7 @@ from interlock.composition import job_worker as worker
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
 from interlock.domain.counters import ending_delta, starting_delta
-from interlock.domain.events import NOTHING_YET, state_event
+from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
@@ -110,7 +110,7 @@ class Account:
             created_at=now,
             updated_at=now,
             expires_at=now + timedelta(days=7),
-            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
+            events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=None if key_limit is None else "limited",
             key_limit=key_limit,
         )

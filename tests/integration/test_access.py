@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
 from interlock.adapters.dynamo.rates import DynamoRates
@@ -17,12 +17,12 @@ from interlock.domain import job as steps
 from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.rate import Rate
-from interlock.ports import AlreadyClaimed
+from interlock.ports import KeyAlreadyUsed
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, MemoryRates
 from tests.integration import clients
@@ -239,7 +239,7 @@ def test_a_job_settled_by_many_at_once_gives_its_slot_back_once(storage: Storage
 def test_who_is_refused_leaves_nothing(storage: Storage, tenant: str, plugin: str) -> None:
     storage.store.create(limited(tenant, plugin, 1))
     refused = limited(tenant, plugin, 1, JobStatus.RUNNING)
-    claim = IdempotencyClaim(tenant, "key", "r", refused.job_id, refused.expires_at)
+    claim = IdempotencyRecord(tenant, "key", "r", refused.job_id, refused.expires_at)
     with pytest.raises(TooManyJobs):
         storage.store.create(refused, starting_delta(refused, NOON), claim)
     assert storage.store.get(tenant, refused.job_id) is None
@@ -251,11 +251,11 @@ def test_who_is_refused_leaves_nothing(storage: Storage, tenant: str, plugin: st
 
 def test_a_full_key_still_gets_its_replays(storage: Storage, tenant: str, plugin: str) -> None:
     first = limited(tenant, plugin, 1)
-    claim = IdempotencyClaim(tenant, "key", "r", first.job_id, first.expires_at)
-    storage.store.create(first, once=claim)
+    claim = IdempotencyRecord(tenant, "key", "r", first.job_id, first.expires_at)
+    storage.store.create(first, record=claim)
     again = limited(tenant, plugin, 1)
-    with pytest.raises(AlreadyClaimed):
-        storage.store.create(again, once=replace(claim, job_id=again.job_id))
+    with pytest.raises(KeyAlreadyUsed):
+        storage.store.create(again, record=replace(claim, job_id=again.job_id))
 
 
 def test_a_limit_may_change_while_jobs_are_unfinished(storage: Storage, tenant: str, plugin: str) -> None:

@@ -27,7 +27,7 @@ from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import NotFound, ServiceUnavailable
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
@@ -76,7 +76,7 @@ def test_a_start_whose_answer_was_lost_has_started_the_job_and_counts_once(table
 
 
 def test_an_idempotent_create_whose_answer_was_lost_is_ours(table: Table, job: Job) -> None:
-    claim = IdempotencyClaim(job.tenant, "key", "r", job.job_id, job.expires_at)
+    claim = IdempotencyRecord(job.tenant, "key", "r", job.job_id, job.expires_at)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
         table.store.create(job, starting_delta(job, NOON), claim)
     assert lost.seen == 2
@@ -95,9 +95,9 @@ def test_a_change_whose_answer_was_lost_has_changed_the_job(table: Table, job: J
 def test_a_heartbeat_whose_answer_was_lost_has_extended_the_lease(table: Table, job: Job) -> None:
     table.store.create(job)
     with LosesAnswer(table.client, "UpdateItem") as lost:
-        beaten = table.store.heartbeat(job, now=NOON, lease_expires_at=LEASE, progress=None)
+        after_heartbeat = table.store.heartbeat(job, now=NOON, lease_expires_at=LEASE, progress=None)
     assert lost.seen == 2
-    assert table.store.get(job.tenant, job.job_id) == beaten == replace(job, lease_expires_at=LEASE)
+    assert table.store.get(job.tenant, job.job_id) == after_heartbeat == replace(job, lease_expires_at=LEASE)
 
 
 def test_an_end_whose_answer_was_lost_has_ended_the_job_and_counts_once(table: Table, job: Job) -> None:
@@ -175,9 +175,9 @@ def test_a_single_write_that_meets_a_transaction_is_tried_again(table: Table, jo
         table.store.change(job, cancelling)
     assert met.seen == 4
     with Refuses(table.client, "UpdateItem", 2, CONFLICT) as met:
-        beaten = table.store.heartbeat(cancelling, now=NOON, lease_expires_at=LEASE, progress=None)
+        after_heartbeat = table.store.heartbeat(cancelling, now=NOON, lease_expires_at=LEASE, progress=None)
     assert met.seen == 3
-    assert table.store.get(job.tenant, job.job_id) == beaten
+    assert table.store.get(job.tenant, job.job_id) == after_heartbeat
 
 
 def test_a_single_write_that_always_meets_a_transaction_is_given_up(
@@ -256,7 +256,7 @@ STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "get": lambda store: store.get("t", "j"),
     "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
     "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
-    "find_claim": lambda store: store.find_claim("t", "h"),
+    "find_idempotency_record": lambda store: store.find_idempotency_record("t", "h"),
     "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
     "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
     "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),

@@ -16,14 +16,14 @@ from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService
-from interlock.ports import AlreadyClaimed, JobStore, StaleJob
+from interlock.ports import JobStore, KeyAlreadyUsed, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.integration.conftest import Storage
@@ -136,14 +136,14 @@ def test_of_sixteen_requests_under_one_key_one_makes_the_job(storage: Storage, t
     def create(number: int) -> Job:
         job = jobs[number]
         stores[number].create(
-            job, starting_delta(job, NOON), IdempotencyClaim(tenant, "key", "r", job.job_id, job.expires_at)
+            job, starting_delta(job, NOON), IdempotencyRecord(tenant, "key", "r", job.job_id, job.expires_at)
         )
         return job
 
     results = at_once(THREADS, create)
-    assert won(results, AlreadyClaimed) == 1
+    assert won(results, KeyAlreadyUsed) == 1
     [winner] = [result for result in results if isinstance(result, Job)]
-    assert all(result.claim.job_id == winner.job_id for result in results if isinstance(result, AlreadyClaimed))
+    assert all(result.record.job_id == winner.job_id for result in results if isinstance(result, KeyAlreadyUsed))
     assert [storage.store.get(tenant, job.job_id) for job in jobs].count(None) == THREADS - 1
     assert counted(storage, plugin).in_flight == 1
 

@@ -11,13 +11,13 @@ from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import log_event, progress_event
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.domain.outcome import Outcome
-from interlock.ports import AlreadyClaimed, JobExists, StaleJob
+from interlock.ports import JobExists, KeyAlreadyUsed, StaleJob
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 from tests.integration.conftest import Storage
@@ -134,8 +134,8 @@ def test_a_job_that_starts_at_once_is_in_flight(storage: Storage, job: Job) -> N
 # --- Idempotency keys ---
 
 
-def claim_of(job: Job, request: str = "r") -> IdempotencyClaim:
-    return IdempotencyClaim(job.tenant, "key", request, job.job_id, job.expires_at)
+def claim_of(job: Job, request: str = "r") -> IdempotencyRecord:
+    return IdempotencyRecord(job.tenant, "key", request, job.job_id, job.expires_at)
 
 
 @pytest.mark.parametrize("started", [False, True])
@@ -145,20 +145,20 @@ def test_the_first_request_under_a_key_makes_the_job_and_every_other_finds_it(
     first = claim_of(job)
     storage.store.create(job, starting_delta(job, NOON) if started else None, first)
     other = replace(job, job_id=str(ULID()))
-    with pytest.raises(AlreadyClaimed) as caught:
+    with pytest.raises(KeyAlreadyUsed) as caught:
         storage.another().create(other, starting_delta(other, NOON) if started else None, claim_of(other, "another"))
-    assert caught.value.claim == first
+    assert caught.value.record == first
     assert stored(storage, job) == job
     assert stored(storage, other) is None
     assert counted(storage, job).in_flight == int(started)
 
 
 def test_the_claim_on_a_key_is_found_by_its_tenant_alone(storage: Storage, job: Job) -> None:
-    assert storage.store.find_claim(job.tenant, "key") is None
+    assert storage.store.find_idempotency_record(job.tenant, "key") is None
     storage.store.create(job, None, claim_of(job))
-    assert storage.another().find_claim(job.tenant, "key") == claim_of(job)
-    assert storage.store.find_claim(job.tenant + "-2", "key") is None
-    assert storage.store.find_claim(job.tenant, "another") is None
+    assert storage.another().find_idempotency_record(job.tenant, "key") == claim_of(job)
+    assert storage.store.find_idempotency_record(job.tenant + "-2", "key") is None
+    assert storage.store.find_idempotency_record(job.tenant, "another") is None
 
 
 def test_the_same_claim_once_more_is_no_conflict(storage: Storage, job: Job) -> None:
@@ -267,9 +267,9 @@ def test_a_change_writes_what_it_changes_and_nothing_else(storage: Storage, job:
 def test_a_heartbeat_adds_events_and_the_job_reads_back_with_them(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     news = [log_event("info", "stdout", "hello", LATER), progress_event(0.5, "half", LATER)]
-    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None, news=news)
-    assert beaten.events == held.events.adding(news)
-    assert stored(storage, job) == beaten
+    after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None, news=news)
+    assert after_heartbeat.events == held.events.adding(news)
+    assert stored(storage, job) == after_heartbeat
 
 
 @pytest.mark.parametrize("write", ["change", "settle"])
@@ -307,22 +307,22 @@ def test_events_of_a_worker_that_does_not_know_of_a_cancel_are_not_written(stora
 def test_a_heartbeat_extends_the_lease_and_brings_the_job_back(storage: Storage, job: Job, status: JobStatus) -> None:
     held = written(storage, in_status(job, status))
     progress = Progress(0.25, "a quarter", LATER)
-    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=progress)
-    assert beaten == replace(held, updated_at=LATER, lease_expires_at=LEASE, progress=progress)
-    assert stored(storage, job) == beaten
+    after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=progress)
+    assert after_heartbeat == replace(held, updated_at=LATER, lease_expires_at=LEASE, progress=progress)
+    assert stored(storage, job) == after_heartbeat
 
 
 def test_a_heartbeat_without_progress_keeps_the_last(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), progress=Progress(0.25, "a quarter", NOON)))
-    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
-    assert beaten.progress == held.progress
+    after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
+    assert after_heartbeat.progress == held.progress
 
 
 def test_a_heartbeat_brings_a_cancel_that_was_asked_for_meanwhile(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     storage.another().change(held, steps.cancel_requested(held, reason="why", now=NOON))
-    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
-    assert (beaten.status, beaten.cancel) == (JobStatus.CANCELLING, Cancel(NOON, "why"))
+    after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
+    assert (after_heartbeat.status, after_heartbeat.cancel) == (JobStatus.CANCELLING, Cancel(NOON, "why"))
 
 
 @pytest.mark.parametrize("status", sorted({JobStatus.PENDING, *FINAL}))
@@ -402,14 +402,16 @@ def test_an_end_that_does_not_know_of_the_cancel_is_stale(storage: Storage, job:
 @pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.CANCELLING])
 def test_a_worker_that_extended_its_lease_since_is_not_lost(storage: Storage, job: Job, status: JobStatus) -> None:
     held = written(storage, in_status(job, status))
-    beaten = storage.another().heartbeat(held, now=LATER, lease_expires_at=LEASE + timedelta(seconds=1), progress=None)
+    extended = storage.another().heartbeat(
+        held, now=LATER, lease_expires_at=LEASE + timedelta(seconds=1), progress=None
+    )
     lost = steps.lost(held, now=LATER)
     with pytest.raises(StaleJob) as caught:
         storage.store.settle(held, lost, ending_delta(held, lost))
-    assert stale(caught, beaten)
+    assert stale(caught, extended)
     assert counted(storage, job).failed == 0
-    after = succeeded(beaten)
-    storage.store.settle(beaten, after, ending_delta(beaten, after))
+    after = succeeded(extended)
+    storage.store.settle(extended, after, ending_delta(extended, after))
     assert stored(storage, job) == after
 
 
@@ -540,6 +542,6 @@ def test_a_job_that_has_ended_is_found_no_more(storage: Storage, job: Job) -> No
 
 def test_a_heartbeat_takes_a_job_out_of_the_lapsed(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
-    beaten = storage.store.heartbeat(held, now=LATER, lease_expires_at=after_s(300), progress=None)
+    after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=after_s(300), progress=None)
     assert lapsed(storage, job, 300) == []
-    assert lapsed(storage, job, 301) == [beaten]
+    assert lapsed(storage, job, 301) == [after_heartbeat]

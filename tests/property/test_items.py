@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from interlock.adapters.dynamo import access_values as access_items
 from interlock.adapters.dynamo import counters
+from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
@@ -45,7 +45,7 @@ events = st.lists(
     | st.builds(log_event, st.sampled_from(["info", "error"]), st.sampled_from(["stdout", "log"]), any_text, moments)
     | st.builds(dropped_event, st.integers(1, 10**9), moments),
     max_size=4,
-).map(NOTHING_YET.adding)
+).map(EMPTY_LOG.adding)
 jobs = st.builds(
     Job,
     tenant=names,
@@ -138,13 +138,13 @@ def test_an_api_key_reads_back_as_written(key: ApiKey) -> None:
     assert access_items.api_key_from_item(through_dynamodb(access_items.api_key_to_item(key))) == key
 
 
-claims = st.builds(IdempotencyClaim, names, names, names, ids, moments)
+claims = st.builds(IdempotencyRecord, names, names, names, ids, moments)
 
 
 @given(claims)
-def test_an_idempotency_claim_reads_back_as_written(claim: IdempotencyClaim) -> None:
-    item = through_dynamodb(items.claim_to_item(claim))
-    assert items.claim_from_item(item) == claim
+def test_an_idempotency_claim_reads_back_as_written(claim: IdempotencyRecord) -> None:
+    item = through_dynamodb(items.idempotency_to_item(claim))
+    assert items.idempotency_from_item(item) == claim
     # The listing indexes have job_id for a key: a claim has no place in them.
     assert "job_id" not in item
 

@@ -43,8 +43,8 @@ from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService, NewJob
-from interlock.ports import AlreadyClaimed, JobFilter, JobStore, StaleJob
-from tests.fakes.jobs import a_claim
+from interlock.ports import JobFilter, JobStore, KeyAlreadyUsed, StaleJob
+from tests.fakes.jobs import idempotency_record
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import MemoryJobs, finished_counts
 from tests.integration.clients import create_table
@@ -109,9 +109,9 @@ class Service(RuleBasedStateMachine):
         job = self.new("say")
         stands_for = job.job_id
         try:
-            self.service.submit(job, {"text": "hello"}, a_claim(job, key, {}))
-        except AlreadyClaimed as error:
-            stands_for = error.claim.job_id
+            self.service.submit(job, {"text": "hello"}, idempotency_record(job, key, {}))
+        except KeyAlreadyUsed as error:
+            stands_for = error.record.job_id
         except ServiceUnavailable:
             pass
         assert self.keys.setdefault(key, stands_for) == stands_for

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from interlock.domain import job as jobs
 from interlock.domain.errors import ErrorCode
-from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
+from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -50,9 +50,9 @@ def _later(seconds: float) -> datetime:
 PENDING = Job(
     tenant="acme", job_id=ID, plugin="ocr", tool="analyze", plugin_version="1.0.0", timeout_s=20.0,
     status=JobStatus.PENDING, created_at=AT, updated_at=AT, expires_at=AT + timedelta(days=7),
-    events=NOTHING_YET.adding([state_event(JobStatus.PENDING, AT)]),
+    events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, AT)]),
 )  # fmt: skip
-RUNNING = jobs.beaten(
+RUNNING = jobs.after_heartbeat(
     jobs.claimed(PENDING, worker_id="", now=_later(0.2), lease_expires_at=_later(15)),
     now=_later(1.3),
     lease_expires_at=_later(16.3),
@@ -74,7 +74,7 @@ SUCCEEDED = _ended(Outcome.succeeded(RESULT))
 FAILED = _ended(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no text found", exception="ValueError"))
 TALKATIVE = replace(
     PENDING,
-    events=replace(NOTHING_YET, last_seq=411).adding(
+    events=replace(EMPTY_LOG, last_seq=411).adding(
         [dropped_event(112, _later(0.9)), log_event("warning", "log", "page 2 is upside down", _later(0.9))]
     ),
 )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from interlock.domain.access import Principal
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
@@ -30,12 +30,12 @@ class JobExists(Exception):
     """A job of this id is already there."""
 
 
-class AlreadyClaimed(Exception):
+class KeyAlreadyUsed(Exception):
     """The idempotency key stands for a job already; `claim` is that of the first request."""
 
-    def __init__(self, claim: IdempotencyClaim) -> None:
-        super().__init__(f"the key stands for job {claim.job_id}")
-        self.claim = claim
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__(f"the key stands for job {record.job_id}")
+        self.record = record
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class JobStore(Protocol):
     """Jobs and the counters that go with them. Every write is conditional; a lost condition is `StaleJob`.
     All methods raise `interlock.domain.errors.ServiceUnavailable` when the table is down after the SDK's retries."""
 
-    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         """Writes a new job, with the in-flight counter when it starts at once, with its idempotency key when it has
-        one, and as one of its key's jobs when that has a limit; all or nothing. Raises `JobExists`, `AlreadyClaimed`
+        one, and as one of its key's jobs when that has a limit; all or nothing. Raises `JobExists`, `KeyAlreadyUsed`
         when the idempotency key stands for another job, and `TooManyJobs` when the API key has as many as it may."""
 
     def get(self, tenant: str, job_id: str) -> Job | None:
@@ -64,7 +64,7 @@ class JobStore(Protocol):
         """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt, and no
         event was added to it since."""
 
-    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
         """The claim on an idempotency key, if it has one; it may have expired."""
 
     def heartbeat(

@@ -459,7 +459,7 @@ def test_a_finished_job_is_replayed_after_its_plugin_has_changed(
 def test_the_first_request_under_a_key_is_not_looked_for(watched: World) -> None:
     assert keyed(watched).status == 200
     assert isinstance(watched.store, Interposed)
-    assert "find_claim" not in watched.store.calls
+    assert "find_idempotency_record" not in watched.store.calls
 
 
 def test_a_key_is_its_tenants_alone(world: World) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.sandbox import answered
 from tests.fakes.world import Answer, World
 
 from interlock.domain.deadline import Deadline
-from interlock.domain.events import NOTHING_YET, dropped_event, log_event, progress_event, state_event
+from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.manifest import PluginManifest
@@ -457,7 +457,7 @@ def a_talkative_job() -> Job:
         progress_event(0.5, "half", NOON),
         dropped_event(7, NOON),
     ]
-    return a_job(JobStatus.RUNNING, events=NOTHING_YET.adding(news))
+    return a_job(JobStatus.RUNNING, events=EMPTY_LOG.adding(news))
 
 
 def test_the_events_of_a_job_in_their_order(world: World) -> None:

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.fakes.jobs import a_claim, a_job
+from tests.fakes.jobs import a_job, idempotency_record
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import Hook, Interposed, MemoryJobs, Moment, once
 
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFinished, NotFound, ServiceUnavailable
-from interlock.domain.events import NOTHING_YET, state_event
+from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import FINAL, JobStatus
@@ -22,7 +22,7 @@ from interlock.domain.outcome import Outcome
 from interlock.jobs import service as job_service
 from interlock.jobs.documents import INLINE_LIMIT_BYTES, Documents
 from interlock.jobs.service import START_LEASE, JobService, NewJob
-from interlock.ports import AlreadyClaimed, JobFilter
+from interlock.ports import JobFilter, KeyAlreadyUsed
 
 WANTED = NewJob("acme", "echo", "say", "1.0.0", 20.0)
 UNFINISHED = [status for status in JobStatus if status not in FINAL]
@@ -92,7 +92,7 @@ def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: 
     assert (job.status, job.attempt, job.created_at, job.updated_at) == (JobStatus.PENDING, 0, NOON, NOON)
     assert job.expires_at == NOON + timedelta(days=7)
     assert (job.plugin, job.tool, job.plugin_version, job.timeout_s) == ("echo", "say", "1.0.0", 20.0)
-    assert job.events == NOTHING_YET.adding([state_event(JobStatus.PENDING, NOON)])
+    assert job.events == EMPTY_LOG.adding([state_event(JobStatus.PENDING, NOON)])
     assert at.between.calls == []
 
 
@@ -167,27 +167,27 @@ def test_when_the_start_fails_the_job_waits_and_is_started_by_whoever_reads_it_l
 
 def test_an_idempotency_key_that_stands_for_another_job_starts_nothing(at: Setting) -> None:
     first = at.service.new(WANTED)
-    at.service.submit(first, {"text": "a"}, a_claim(first, "key", {"text": "a"}))
+    at.service.submit(first, {"text": "a"}, idempotency_record(first, "key", {"text": "a"}))
     again = at.service.new(WANTED)
-    with pytest.raises(AlreadyClaimed) as caught:
-        at.service.submit(again, {"text": "a"}, a_claim(again, "key", {"text": "a"}))
-    assert caught.value.claim.job_id == first.job_id
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        at.service.submit(again, {"text": "a"}, idempotency_record(again, "key", {"text": "a"}))
+    assert caught.value.record.job_id == first.job_id
     assert list(at.workflow.running) == [first.job_id]
 
 
 def test_a_claim_is_the_same_for_the_same_json_and_of_its_tenant_alone(at: Setting) -> None:
     job = at.service.new(WANTED)
-    one = a_claim(job, "key", {"a": 1, "b": [1.5, "x"]})
-    assert one.request_hash == a_claim(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
-    assert one.request_hash != a_claim(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
-    assert one.key_hash != a_claim(job, "Key", {}).key_hash
+    one = idempotency_record(job, "key", {"a": 1, "b": [1.5, "x"]})
+    assert one.request_hash == idempotency_record(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
+    assert one.request_hash != idempotency_record(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
+    assert one.key_hash != idempotency_record(job, "Key", {}).key_hash
     assert (one.tenant, one.job_id, one.expires_at) == ("acme", job.job_id, job.expires_at)
     assert "key" not in one.key_hash
 
 
 def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None:
     # It outlives a deployment: another hash would make of every replay a mismatch.
-    claim = a_claim(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+    claim = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
     assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
     assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
@@ -195,17 +195,17 @@ def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None
 
 def test_a_claim_is_found_until_it_has_expired_and_by_its_tenant_alone(at: Setting) -> None:
     job = at.service.new(WANTED)
-    claim = a_claim(job, "key", {})
+    claim = idempotency_record(job, "key", {})
     again = KeyedRequest.of("acme", "key", {"other": "body"})
-    assert at.service.claimed(again) is None
+    assert at.service.first_request(again) is None
     at.service.submit(job, {}, claim)
-    assert at.service.claimed(again) == claim
-    assert at.service.claimed(replace(again, tenant="other")) is None
-    assert at.service.claimed(KeyedRequest.of("acme", "other key", {})) is None
+    assert at.service.first_request(again) == claim
+    assert at.service.first_request(replace(again, tenant="other")) is None
+    assert at.service.first_request(KeyedRequest.of("acme", "other key", {})) is None
     at.clock.advance(timedelta(days=7).total_seconds())
-    assert at.service.claimed(again) == claim
+    assert at.service.first_request(again) == claim
     at.clock.advance(0.001)
-    assert at.service.claimed(again) is None
+    assert at.service.first_request(again) is None
 
 
 # --- Read and list ---

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from interlock.domain.events import (
+    EMPTY_LOG,
     MAX_LOG_BYTES,
     MAX_LOG_LINES,
     MAX_MESSAGE_BYTES,
     MAX_PROGRESS,
-    NOTHING_YET,
     TRACEBACK,
     Event,
     EventLog,
@@ -52,7 +52,7 @@ def marker(log: EventLog) -> Event:
 
 
 def test_events_are_numbered_as_they_come() -> None:
-    log = NOTHING_YET.adding(lines(2)).adding([state_event(JobStatus.RUNNING, NOON)])
+    log = EMPTY_LOG.adding(lines(2)).adding([state_event(JobStatus.RUNNING, NOON)])
     assert [(event.seq, event.type) for event in log.events] == [
         (1, EventType.LOG),
         (2, EventType.LOG),
@@ -62,14 +62,14 @@ def test_events_are_numbered_as_they_come() -> None:
 
 
 def test_what_comes_after_a_number() -> None:
-    log = NOTHING_YET.adding(lines(3))
+    log = EMPTY_LOG.adding(lines(3))
     assert [event.seq for event in log.after(1)] == [2, 3]
     assert log.after(0) == log.events
     assert log.after(3) == log.after(99) == ()
 
 
 def test_the_oldest_lines_go_and_one_event_says_how_many() -> None:
-    log = NOTHING_YET.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
+    log = EMPTY_LOG.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
     assert messages(log) == [f"line {number}" for number in range(5, MAX_LOG_LINES + 5)]
     assert marker(log).said == {"count": 5, "message": "5 earlier events were dropped"}
     assert [event.seq for event in log.events][:4] == [1, 6, 7, 8]
@@ -78,7 +78,7 @@ def test_the_oldest_lines_go_and_one_event_says_how_many() -> None:
 
 
 def test_there_is_one_such_event_however_often_lines_go() -> None:
-    log = NOTHING_YET.adding(lines(MAX_LOG_LINES))
+    log = EMPTY_LOG.adding(lines(MAX_LOG_LINES))
     for _ in range(3):
         log = log.adding(lines(7))
     assert marker(log).said["count"] == 21
@@ -87,7 +87,7 @@ def test_there_is_one_such_event_however_often_lines_go() -> None:
 
 
 def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
-    log = NOTHING_YET.adding([dropped_event(100, NOON), *lines(MAX_LOG_LINES + 1)])
+    log = EMPTY_LOG.adding([dropped_event(100, NOON), *lines(MAX_LOG_LINES + 1)])
     assert marker(log).said["count"] == 101
     log = log.adding([dropped_event(10, NOON)])
     assert marker(log).said["count"] == 111
@@ -95,7 +95,7 @@ def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
 
 
 def test_lines_are_bounded_by_their_bytes_too() -> None:
-    log = NOTHING_YET.adding(lines(200, "{:03}" + "ä" * 498))
+    log = EMPTY_LOG.adding(lines(200, "{:03}" + "ä" * 498))
     kept = MAX_LOG_BYTES // 999
     assert [message[:3] for message in messages(log)] == [f"{number:03}" for number in range(200 - kept, 200)]
     assert marker(log).said["count"] == 200 - kept
@@ -104,7 +104,7 @@ def test_lines_are_bounded_by_their_bytes_too() -> None:
 def test_of_progress_the_last_is_kept_and_no_state_ever_goes() -> None:
     states = [state_event(status, NOON) for status in JobStatus]
     said = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
-    log = NOTHING_YET.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
+    log = EMPTY_LOG.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
     assert [event.said["status"] for event in log.events if event.type is EventType.STATE] == list(JobStatus)
     kept = [event.said["fraction"] for event in log.events if event.type is EventType.PROGRESS]
     assert kept == [number / 1000 for number in range(3, MAX_PROGRESS + 3)]
@@ -121,7 +121,7 @@ def test_a_long_message_is_cut_between_two_characters() -> None:
 
 def test_news_that_arrived_is_told_from_news_that_did_not() -> None:
     news = lines(2, "same") + lines(3)
-    log = NOTHING_YET.adding(lines(1, "same"))
+    log = EMPTY_LOG.adding(lines(1, "same"))
     assert log.adding(news[:2]).lacks(news, log.last_seq) == news[2:]
     assert log.lacks(news, log.last_seq) == news  # what was there before is not what was written
 

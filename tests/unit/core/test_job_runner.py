@@ -22,9 +22,9 @@ from interlock.jobs.documents import INLINE_LIMIT_BYTES
 from interlock.jobs.runner import LEASE, Finished
 from interlock.jobs.service import NewJob
 from interlock.plugins.registry import ToolCall
-from interlock.ports import AlreadyClaimed
+from interlock.ports import KeyAlreadyUsed
 from interlock.sandbox import Cancelled, Completed, Ending, LogLine
-from tests.fakes.jobs import a_claim
+from tests.fakes.jobs import idempotency_record
 from tests.fakes.outside import NOON
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import PATIENCE_S, Run, answered, echoes, succeeds_with, yields_to_cancel
@@ -157,15 +157,17 @@ def test_the_claim_overlaps_the_start_of_the_tool(stage: Stage) -> None:
 
 def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-    claim = a_claim(job, "key", {})
+    claim = idempotency_record(job, "key", {})
     assert (
-        stage.runner.run_now(job, stage.call(), deadline=Deadline.after(25.0), once=claim).job.status
+        stage.runner.run_now(job, stage.call(), deadline=Deadline.after(25.0), record=claim).job.status
         is JobStatus.SUCCEEDED
     )
     again = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-    with pytest.raises(AlreadyClaimed) as caught:
-        stage.runner.run_now(again, stage.call(), deadline=Deadline.after(25.0), once=a_claim(again, "key", {}))
-    assert caught.value.claim == claim
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        stage.runner.run_now(
+            again, stage.call(), deadline=Deadline.after(25.0), record=idempotency_record(again, "key", {})
+        )
+    assert caught.value.record == claim
     assert len(stage.sandbox.runs) == 1
     assert len(stage.jobs.all_jobs) == 1
 
@@ -183,7 +185,7 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
 def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: float, left: float) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     stage.between.hook = once("before", "create", lambda: time.sleep(0.1))
-    stage.runner.run_now(job, stage.call(), deadline=Deadline.after(limit), once=a_claim(job, "key", {}))
+    stage.runner.run_now(job, stage.call(), deadline=Deadline.after(limit), record=idempotency_record(job, "key", {}))
     limits = stage.sandbox.runs[0].limits
     assert 0 <= limits.wall_s <= left
     assert limits.total_s <= left

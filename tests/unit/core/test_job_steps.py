@@ -9,14 +9,14 @@ import pytest
 
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.events import NOTHING_YET, log_event, state_event
+from interlock.domain.events import EMPTY_LOG, log_event, state_event
 from interlock.domain.job import (
     Cancel,
     CancelOutcome,
     Job,
     Progress,
     StoredJson,
-    beaten,
+    after_heartbeat,
     cancel_requested,
     claimed,
     ended,
@@ -65,7 +65,7 @@ def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
     running = a_job(JobStatus.RUNNING)
     first, second = Progress(0.4, "page 2 of 5", NOON), Progress(0.6, "page 3 of 5", LATER)
     line = log_event("info", "stdout", "hello", LATER)
-    job = beaten(running, now=LATER, lease_expires_at=LEASE, progress=first, news=[line])
+    job = after_heartbeat(running, now=LATER, lease_expires_at=LEASE, progress=first, news=[line])
     assert (job.updated_at, job.lease_expires_at, job.progress) == (LATER, LEASE, first)
     assert [event.said for event in job.events.events] == [line.said]
     assert (
@@ -78,9 +78,9 @@ def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
         )
         == running
     )
-    again = beaten(job, now=LATER, lease_expires_at=LEASE, progress=None, news=[])
+    again = after_heartbeat(job, now=LATER, lease_expires_at=LEASE, progress=None, news=[])
     assert (again.progress, again.events) == (first, job.events)
-    assert beaten(again, now=LATER, lease_expires_at=LEASE, progress=second, news=[]).progress == second
+    assert after_heartbeat(again, now=LATER, lease_expires_at=LEASE, progress=second, news=[]).progress == second
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
@@ -213,13 +213,13 @@ def test_a_finished_job_has_no_lease_to_run_out() -> None:
     ],
 )
 def test_every_step_is_an_event_of_its_time(step: Callable[[], Job], status: JobStatus) -> None:
-    assert step().events == NOTHING_YET.adding([state_event(status, LATER)])
+    assert step().events == EMPTY_LOG.adding([state_event(status, LATER)])
 
 
 def test_the_end_of_a_job_is_an_event_after_the_last_of_its_tool() -> None:
     line = log_event("info", "stdout", "bye", NOON)
     job = ended(a_job(JobStatus.RUNNING), Outcome.succeeded({}), result=None, progress=None, now=LATER, news=[line])
-    assert job.events == NOTHING_YET.adding([line, state_event(JobStatus.SUCCEEDED, LATER)])
+    assert job.events == EMPTY_LOG.adding([line, state_event(JobStatus.SUCCEEDED, LATER)])
 
 
 @pytest.mark.parametrize("status", list(JobStatus))

@@ -87,7 +87,7 @@ class EventLog:
         return missing
 
 
-NOTHING_YET = EventLog()
+EMPTY_LOG = EventLog()
 
 
 def _bounded(events: Sequence[Event]) -> tuple[Event, ...]:

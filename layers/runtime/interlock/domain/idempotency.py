@@ -10,7 +10,7 @@ from interlock.domain.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class IdempotencyClaim:
+class IdempotencyRecord:
     """Which job a tenant's key stands for, and of which request body. Hashes are SHA-256 in hex."""
 
     tenant: str
@@ -32,13 +32,13 @@ class KeyedRequest:
     def of(cls, tenant: str, key: str, body: Any) -> Self:
         return cls(tenant, hash_text(key), hash_request(body))
 
-    def claim(self, job: Job) -> IdempotencyClaim:
+    def record_for(self, job: Job) -> IdempotencyRecord:
         """That the key stands for this job, as long as that is kept."""
-        return IdempotencyClaim(self.tenant, self.key_hash, self.request_hash, job.job_id, job.expires_at)
+        return IdempotencyRecord(self.tenant, self.key_hash, self.request_hash, job.job_id, job.expires_at)
 
-    def made(self, claim: IdempotencyClaim) -> bool:
+    def matches(self, record: IdempotencyRecord) -> bool:
         """Whether the claim under this key is of the same request body."""
-        return self.request_hash == claim.request_hash
+        return self.request_hash == record.request_hash
 
 
 def hash_text(text: str) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Self
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.events import NOTHING_YET, Event, EventLog, state_event
+from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
 from interlock.domain.outcome import Outcome
 
@@ -78,7 +78,7 @@ class Job:
     key_limit: int | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
-    events: EventLog = NOTHING_YET
+    events: EventLog = EMPTY_LOG
 
     @property
     def finished(self) -> bool:
@@ -98,7 +98,7 @@ def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job
     return replace(job, input=input, lease_expires_at=lease_expires_at)
 
 
-def beaten(
+def after_heartbeat(
     job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None, news: Iterable[Event]
 ) -> Job:
     """The job after a heartbeat of its worker."""

@@ -9,13 +9,13 @@ from typing import Any
 from interlock.domain.access import Principal
 from interlock.domain.deadline import MIN_TIMEOUT_S, Deadline
 from interlock.domain.errors import IdempotencyMismatch, InterlockError
-from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
+from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
 from interlock.domain.job import Job
 from interlock.jobs.runner import JobRunner
 from interlock.jobs.service import JobService, NewJob
 from interlock.jobs.uploads import Uploads
 from interlock.plugins.registry import PluginRegistry, ToolCall
-from interlock.ports import AlreadyClaimed
+from interlock.ports import KeyAlreadyUsed
 
 SYNC_LIMIT_S = 25.0
 """The longest synchronous run."""
@@ -76,15 +76,15 @@ class Execute:
         try:
             try:
                 return self._execute(command)
-            except AlreadyClaimed as error:
-                return self._join(error.claim, command)
+            except KeyAlreadyUsed as error:
+                return self._join(error.record, command)
         except InterlockError as error:
             error.about = {"plugin": command.plugin, "tool": self._tool_name(command), **error.about}
             raise
 
     def used_before(self, keyed: KeyedRequest) -> bool:
         """Return whether the idempotency key stands for a job already."""
-        return self._service.claimed(keyed) is not None
+        return self._service.first_request(keyed) is not None
 
     def _execute(self, command: ExecuteCommand) -> Execution:
         with self._unless_claimed(command.keyed):
@@ -94,22 +94,22 @@ class Execute:
         if command.wait_s is None:
             return self._run_now(command, call, limit_s)
         job = self._service.new(_new_job(command, call, limit_s))
-        job = self._service.submit(job, command.input, _claim(command, job))
+        job = self._service.submit(job, command.input, _record(command, job))
         return Execution(self._wait(job, command.wait_s, command))
 
     @contextmanager
     def _unless_claimed(self, keyed: KeyedRequest | None) -> Iterator[None]:
-        """Raise `AlreadyClaimed` instead of a refusal if an earlier request with this key was accepted.
+        """Raise `KeyAlreadyUsed` instead of a refusal if an earlier request with this key was accepted.
 
         Its job counts even if the plugin has changed or the uploads have expired since. Only a refusal costs the read.
         """
         try:
             yield
         except InterlockError:
-            first = self._service.claimed(keyed) if keyed else None
+            first = self._service.first_request(keyed) if keyed else None
             if first is None:
                 raise
-            raise AlreadyClaimed(first) from None
+            raise KeyAlreadyUsed(first) from None
 
     def _tool_name(self, command: ExecuteCommand) -> str | None:
         with suppress(InterlockError):
@@ -123,12 +123,12 @@ class Execute:
         if limit_now_s < limit_s:
             deadline = deadline.advising(RUN_LONGER)
         job = self._service.new(_new_job(command, call, limit_now_s))
-        finished = self._runner.run_now(job, call, deadline=deadline, once=_claim(command, job))
+        finished = self._runner.run_now(job, call, deadline=deadline, record=_record(command, job))
         return Execution(finished.job, finished.result)
 
-    def _join(self, first: IdempotencyClaim, command: ExecuteCommand) -> Execution:
+    def _join(self, first: IdempotencyRecord, command: ExecuteCommand) -> Execution:
         """Return the job of the first request with this key, and wait for it while it is unfinished."""
-        if command.keyed is None or not command.keyed.made(first):
+        if command.keyed is None or not command.keyed.matches(first):
             raise IdempotencyMismatch
         job = self._service.get(first.tenant, first.job_id)
         job = self._wait(job, SYNC_LIMIT_S if command.wait_s is None else command.wait_s, command)
@@ -156,5 +156,5 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
     )
 
 
-def _claim(command: ExecuteCommand, job: Job) -> IdempotencyClaim | None:
-    return command.keyed.claim(job) if command.keyed else None
+def _record(command: ExecuteCommand, job: Job) -> IdempotencyRecord | None:
+    return command.keyed.record_for(job) if command.keyed else None

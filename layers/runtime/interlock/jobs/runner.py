@@ -17,7 +17,7 @@ from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
@@ -78,21 +78,21 @@ class JobRunner:
         call: ToolCall,
         *,
         deadline: Deadline,
-        once: IdempotencyClaim | None = None,
+        record: IdempotencyRecord | None = None,
     ) -> Finished:
         """Run a job that is not written yet. The deadline holds for the claim and the tool.
 
         The claim, which is also the job's first write, overlaps the start of the tool. It comes first if it may be
-        refused: with an idempotency key (`AlreadyClaimed`), or for an API key with a job limit (`TooManyJobs`).
+        refused: with an idempotency key (`KeyAlreadyUsed`), or for an API key with a job limit (`TooManyJobs`).
 
         Raises `ServiceUnavailable` if the claim or the end could not be written. The tool is stopped then, and whatever
         was written is settled when its lease expires.
         """
         now = self._clock()
         claimed = jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
-        first = once is not None or job.key_limit is not None
+        first = record is not None or job.key_limit is not None
         if first:
-            self._store.create(claimed, starting_delta(claimed, now), once)
+            self._store.create(claimed, starting_delta(claimed, now), record)
         return self._run(claimed, call, deadline, unwritten=not first)
 
     def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:

@@ -17,8 +17,8 @@ from interlock.domain.errors import (
     NotFound,
     ServiceUnavailable,
 )
-from interlock.domain.events import NOTHING_YET, state_event
-from interlock.domain.idempotency import IdempotencyClaim, KeyedRequest
+from interlock.domain.events import EMPTY_LOG, state_event
+from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.jobs.documents import Documents
@@ -70,19 +70,19 @@ class JobService:
             created_at=now,
             updated_at=now,
             expires_at=now + self._retention,
-            events=NOTHING_YET.adding([state_event(JobStatus.PENDING, now)]),
+            events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=wanted.key_id,
             key_limit=wanted.key_limit,
         )
 
-    def claimed(self, wanted: KeyedRequest) -> IdempotencyClaim | None:
+    def first_request(self, wanted: KeyedRequest) -> IdempotencyRecord | None:
         """The claim of an earlier request under the same idempotency key; None when this is the first, or the claim
         has expired."""
-        found = self._store.find_claim(wanted.tenant, wanted.key_hash)
+        found = self._store.find_idempotency_record(wanted.tenant, wanted.key_hash)
         return None if found is None or found.expires_at < self._clock() else found
 
-    def submit(self, job: Job, input: Any, once: IdempotencyClaim | None = None) -> Job:
-        """Writes a pending job and starts its execution. Raises `AlreadyClaimed` when the idempotency key stands for
+    def submit(self, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
+        """Writes a pending job and starts its execution. Raises `KeyAlreadyUsed` when the idempotency key stands for
         another one, and `TooManyJobs` when the API key has as many as it may.
 
         The job is written first. If the process ends, or the engine fails, between the two, the job's start lease
@@ -90,7 +90,7 @@ class JobService:
         """
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
-        self._store.create(job, once=once)
+        self._store.create(job, record=record)
         self._workflow.start(job.tenant, job.job_id)
         return job
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from interlock.adapters.aws import error_code, reasons, translated
-from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, epoch_ms, serialized
 from interlock.adapters.dynamo.counters import SHARDS, counters_update, read_counters
 from interlock.adapters.dynamo.listing import JobListing
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyClaim
-from interlock.domain.job import Job, Progress, beaten
+from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.job import Job, Progress, after_heartbeat
 from interlock.domain.job_status import CLAIMED
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
 from interlock.domain.times import rfc3339
-from interlock.ports import AlreadyClaimed, JobExists, JobFilter, StaleJob
+from interlock.ports import JobExists, JobFilter, KeyAlreadyUsed, StaleJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -54,26 +54,26 @@ class DynamoJobs:
 
     # --- Writing ---
 
-    def create(self, job: Job, started: MetricsDelta | None = None, once: IdempotencyClaim | None = None) -> None:
+    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         put = self._put(items.job_to_item(job), IS_NEW)
         try:
-            if started is None and once is None and job.key_limit is None:
+            if started is None and record is None and job.key_limit is None:
                 self._conditional(self._client.put_item, put)
             else:
-                claim = None if once is None else self._claim(once, job.created_at)
+                claim = None if record is None else self._idempotency_put(record, job.created_at)
                 self._transact({"Put": put}, started, claim, self._slot_taken(job))
         except StaleJob as error:
             # Our own, when the SDK sent again what had arrived at first.
             if error.current != job:
                 raise JobExists from error
-        except AlreadyClaimed as error:
-            if error.claim != once:
+        except KeyAlreadyUsed as error:
+            if error.record != record:
                 raise
 
-    def _claim(self, once: IdempotencyClaim, now: datetime) -> dict[str, Any]:
+    def _idempotency_put(self, record: IdempotencyRecord, now: datetime) -> dict[str, Any]:
         # Of several requests under one key the first to write makes the job; the others get its claim back in the
         # same call. The table removes expired items late, so that an expired claim counts as none.
-        put = self._put(items.claim_to_item(once), IS_NEW_OR_EXPIRED)
+        put = self._put(items.idempotency_to_item(record), IS_NEW_OR_EXPIRED)
         put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
         put["ExpressionAttributeValues"] = serialized({":now": int(now.timestamp())})
         return put
@@ -129,7 +129,7 @@ class DynamoJobs:
     ) -> Job:
         # A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it.
         # A cancel that came between has numbered its event: what is new gets its numbers after it.
-        after = beaten(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
+        after = after_heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
         sets: dict[str, Any] = {"lease_expires_at": epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
         if progress is not None:
             sets["progress"] = items.progress_to_item(progress)
@@ -246,13 +246,15 @@ class DynamoJobs:
             )
         return _job(answer.get("Item"))
 
-    def find_claim(self, tenant: str, key_hash: str) -> IdempotencyClaim | None:
+    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
         with translated("table"):
             answer = self._client.get_item(
-                TableName=self._table, Key=serialized(items.claim_key(tenant, key_hash)), ConsistentRead=True
+                TableName=self._table,
+                Key=serialized(items.idempotency_record_key(tenant, key_hash)),
+                ConsistentRead=True,
             )
         item = answer.get("Item")
-        return items.claim_from_item(deserialized(item)) if item else None
+        return items.idempotency_from_item(deserialized(item)) if item else None
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         return self._listing.page(wanted, limit=limit, before_id=before_id)
@@ -284,7 +286,7 @@ def _unless_conflict(error: BotoCoreError | ClientError, *, claimed: bool, slott
         of_writes = reasons(error)
         codes = [reason.get("Code", "None") for reason in of_writes]
         if claimed and codes[1] == CONDITION_FAILED:
-            raise AlreadyClaimed(items.claim_from_item(deserialized(of_writes[1]["Item"]))) from error
+            raise KeyAlreadyUsed(items.idempotency_from_item(deserialized(of_writes[1]["Item"]))) from error
         if codes[0] == CONDITION_FAILED:
             raise StaleJob(_job(of_writes[0].get("Item"))) from error
         if slotted and codes[1 + claimed] == CONDITION_FAILED:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
-from interlock.adapters.dynamo import access_values as items
+from interlock.adapters.dynamo import key_values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.domain.access import ApiKey
 from interlock.domain.times import rfc3339

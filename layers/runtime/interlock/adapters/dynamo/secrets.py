@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
-from interlock.adapters.dynamo import access_values as access_items
+from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo.attributes import serialized
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from interlock.adapters.dynamo.attributes import Item, epoch_ms, from_epoch_ms, 
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
-from interlock.domain.idempotency import IdempotencyClaim
+from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
 from interlock.domain.times import from_rfc3339, rfc3339
 
@@ -98,13 +98,13 @@ _SPECIAL = {
 # --- Idempotency keys ------------------------------------------------------------------------------------------------
 
 
-def claim_key(tenant: str, key_hash: str) -> Item:
+def idempotency_record_key(tenant: str, key_hash: str) -> Item:
     return {"pk": f"IDEMPOTENCY#{tenant}#{key_hash}", "sk": "CLAIM"}
 
 
-def claim_to_item(claim: IdempotencyClaim) -> Item:
+def idempotency_to_item(claim: IdempotencyRecord) -> Item:
     return {
-        **claim_key(claim.tenant, claim.key_hash),
+        **idempotency_record_key(claim.tenant, claim.key_hash),
         "tenant": claim.tenant,
         "key_hash": claim.key_hash,
         "request_hash": claim.request_hash,
@@ -114,8 +114,8 @@ def claim_to_item(claim: IdempotencyClaim) -> Item:
     }
 
 
-def claim_from_item(item: Mapping[str, Any]) -> IdempotencyClaim:
-    return IdempotencyClaim(
+def idempotency_from_item(item: Mapping[str, Any]) -> IdempotencyRecord:
+    return IdempotencyRecord(
         tenant=item["tenant"],
         key_hash=item["key_hash"],
         request_hash=item["request_hash"],
