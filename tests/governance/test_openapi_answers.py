@@ -22,6 +22,7 @@ from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
 from interlock.composition import job_worker as worker
+from interlock.composition.core import Core
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
 from interlock.domain.times import utc_now
