@@ -220,7 +220,7 @@ def _text(value: str | bytes) -> str:
 @contextmanager
 def replaying() -> Iterator[Replay]:
     """Replay inside an account. All functions share one sandbox, since a new one for each event takes a second."""
-    with patch.object(worker, "Sandbox", _shared_sandbox):
+    with patch.object(worker, "Sandbox", lambda target, *, preload, **_: _shared_sandbox(target, preload=preload)):
         yield Replay()
     boto3.setup_default_session()
 
