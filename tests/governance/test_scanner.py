@@ -393,7 +393,7 @@ def test_scanning_costs_little_more_than_parsing(root: Path) -> None:
         return time.process_time() - began
 
     scans, parses = lambda: scan_tree(paths, RULES, root, whole=True), lambda: list(map(ast.parse, sources))
-    assert min(cost(scans) / cost(parses) for _ in range(3)) < 6
+    assert any(cost(scans) / cost(parses) < 6 for _ in range(3))
 
 
 def test_repository_has_no_violation_and_few_waivers(capsys: pytest.CaptureFixture[str]) -> None:
