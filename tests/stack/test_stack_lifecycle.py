@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import Running, link_project
 
-from interlock_dev.project.processes import descendants
+from interlock.sandbox.processes import descendants
 from interlock_dev.stack.client import Client, local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -145,7 +145,7 @@ def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[s
         job = client.submit("slow", "sleep", {})
         client.until(job, lambda found: found["status"] == "running")
         client.execute("slow", "answer", {})
-        yield process, descendants(process.pid)
+        yield process, set(descendants(process.pid))
 
 
 def until_gone(pids: set[int]) -> None:
@@ -176,7 +176,7 @@ def test_one_that_was_started_for_a_process_ends_with_it(tmp_path: Path) -> None
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout
         assert starter.stdout.readline() == "ready\n"
-        pids = descendants(starter.pid)
+        pids = set(descendants(starter.pid))
         assert len(pids) > 4
         starter.kill()
     until_gone(pids)
@@ -202,7 +202,7 @@ def test_an_end_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
         [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 30
-    while len(pids := descendants(process.pid)) < 4:
+    while len(pids := set(descendants(process.pid))) < 4:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)

@@ -1,100 +1,146 @@
-"""The `interlock` command."""
+"""The `interlock` command. Each command's module is imported when it is called, because some take seconds."""
 
-import argparse
-import importlib
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NamedTuple
 
+import typer
+
+import interlock
 from interlock_dev.commands import keys_arguments
+from interlock_dev.commands.numbers import integer_between
+from interlock_dev.commands.options import DevOptions, InvokeOptions
 from interlock_dev.project.errors import UsageError
 
 DEFAULT_API_KEY = "dev-key"
 MAX_PORT = 65_535
 
 
+class Parameter(NamedTuple):
+    """A template parameter and its value."""
+
+    name: str
+    value: str
+
+
+def parse_parameter(text: str) -> Parameter:
+    """Parse `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE.")
+    return Parameter(name, value)
+
+
+Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
+InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions without the Lambda runtime.")]
+
+app = typer.Typer(
+    name="interlock",
+    help="Run Interlock on this machine.",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(keys_arguments.app)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and exit."""
+    if wanted:
+        typer.echo(f"interlock {interlock.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def add_global_options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Run Interlock on this machine."""
+
+
+@app.command()
+def dev(
+    *,
+    port: Annotated[
+        int,
+        typer.Option(
+            parser=integer_between(0, MAX_PORT), metavar="PORT", help="Port of the API; 0 selects a free one."
+        ),
+    ] = 3000,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="A .py file or package folder with plugins to add; may be repeated."),
+    ] = None,
+    api_key: Annotated[str, typer.Option(metavar="KEY", help="A key with all scopes for the tenant dev.")] = (
+        DEFAULT_API_KEY
+    ),
+    parameter: Annotated[
+        list[Parameter] | None,
+        typer.Option(
+            parser=parse_parameter,
+            metavar="NAME=VALUE",
+            help="A parameter of the template, such as OidcIssuer=…; may be repeated.",
+        ),
+    ] = None,
+    built: Built = False,
+    in_process: InProcess = False,
+) -> int:
+    """Serve the API with Lambda, DynamoDB, S3 and Step Functions behind it."""
+    from interlock_dev.commands import dev as command
+
+    options = DevOptions(port, tuple(plugin or ()), api_key, dict(parameter or ()), built, in_process)
+    return command.run(options)
+
+
+@app.command()
+def invoke(
+    function: Annotated[
+        str, typer.Argument(metavar="FUNCTION", help="Logical id (ExecuteFunction) or short name (execute).")
+    ],
+    event: Annotated[
+        str, typer.Option("--event", "-e", metavar="FILE", help="The event as JSON; - reads standard input.")
+    ],
+    built: Built = False,
+    in_process: InProcess = False,
+) -> int:
+    """Run one event through a function, on the running stack if there is one."""
+    from interlock_dev.commands import invoke as command
+
+    return command.run(InvokeOptions(function, event, built, in_process))
+
+
+@app.command()
+def demo() -> int:
+    """Run the main job on a real image through a stack of its own."""
+    from interlock_dev.commands import demo as command
+
+    return command.run()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; its exit status. 2: it was asked for something that cannot be done."""
-    options = _parser().parse_args(arguments)
-    # A command's module is imported when it is called for: some take seconds.
-    command = importlib.import_module(f"interlock_dev.commands.{options.module}")
+    """Run a command and return its exit status: 2 if what it was asked for cannot be done."""
+    command = typer.main.get_command(app)
     try:
-        status: int = command.run(options)
+        status: int | None = command.main(
+            None if arguments is None else list(arguments), prog_name="interlock", standalone_mode=False
+        )
     except UsageError as error:
         sys.stderr.write(f"interlock: {error}\n")
         return 2
-    return status
+    except typer.TyperException as error:
+        sys.stderr.write(f"{_describe(error)}\n")
+        return 2
+    return status or 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(prog="interlock", description="Interlock on this machine.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_dev(commands)
-    _add_invoke(commands)
-    keys_arguments.add_actions(_command(commands, "keys", "makes, lists, revokes and rotates API keys"))
-    _command(commands, "demo", "runs the main job on a real image through a stack of its own")
-    return parser
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with an argument, where argparse shows its usage first."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}\n")
-        sys.exit(2)
-
-
-type Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse gives it no other name
-
-
-def _add_dev(commands: Commands) -> None:
-    parser = _command(commands, "dev", "serves the API, with Lambda, DynamoDB, S3 and Step Functions behind it")
-    parser.add_argument("--port", type=_port, default=3000, help="port of the API (3000); 0 takes a free one")
-    parser.add_argument(
-        "--plugin", type=Path, action="append", default=[], metavar="PATH",
-        help="a .py file or a package folder with plugins to add for this run; may be given more than once",
-    )  # fmt: skip
-    parser.add_argument(
-        "--api-key", default=DEFAULT_API_KEY, metavar="KEY", help=f"key with all scopes, tenant dev ({DEFAULT_API_KEY})"
-    )
-    parser.add_argument(
-        "--parameter", type=_parameter, action="append", default=[], metavar="NAME=VALUE",
-        help="a parameter of the template (OidcIssuer=…); may be given more than once",
-    )  # fmt: skip
-    _add_runtime_options(parser)
-
-
-def _add_invoke(commands: Commands) -> None:
-    parser = _command(commands, "invoke", "runs one event through a function, on the running stack if there is one")
-    parser.add_argument("function", metavar="FUNCTION", help="logical id (ExecuteFunction) or short name (execute)")
-    parser.add_argument("-e", "--event", required=True, metavar="FILE", help="the event, JSON; - reads standard input")
-    _add_runtime_options(parser)
-
-
-def _command(commands: Commands, name: str, purpose: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-    parser.set_defaults(module=name)
-    return parser
-
-
-def _add_runtime_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--built", action="store_true", help="run what `make build` made, and nothing else")
-    parser.add_argument("--in-process", action="store_true", help="run functions without the Lambda runtime")
-
-
-def _parameter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    return name, value
-
-
-def _port(text: str) -> int:
-    if not (re.fullmatch("[0-9]{1,5}", text) and int(text) <= MAX_PORT):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is a whole number from 0 to {MAX_PORT}")
-    return int(text)
+def _describe(error: typer.TyperException) -> str:
+    """Return one line for an error in the arguments, with a hint."""
+    context = getattr(error, "ctx", None)
+    program = context.command_path if context else "interlock"
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    return f"{program}: {message}. See `{program} --help`."
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import base64
 import time
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ class DemoFailed(Exception):
     """Something did not go as it should; the message says what."""
 
 
-def run(_: Namespace) -> int:
+def run() -> int:
     """Runs the demo; 0 when all of it went as it should."""
     root = Project.find(Path.cwd()).root
     page = base64.b64encode((root / "tests" / "images" / "page.png").read_bytes()).decode()

@@ -9,12 +9,12 @@ import os
 import socket
 import sys
 import threading
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from interlock.sandbox.processes import hide_memory
+from interlock_dev.commands.options import DevOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, listen, run_folder
 from interlock_dev.project.paths import Project, RunningStack
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 # SAM CLI and moto take seconds to import: that happens below, while other processes build the index.
 
 
-def run(arguments: Namespace) -> int:
+def run(options: DevOptions) -> int:
     """Serves until Ctrl-C or SIGTERM. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
     hide_memory()
-    if arguments.built and arguments.in_process:
+    if options.built and options.in_process:
         raise UsageError("--built shows what the layers lack, which --in-process cannot: choose one of them")
     # Standard output is for the line that says "ready"; functions in this process print, too.
     out, sys.stdout = sys.stdout, sys.stderr
@@ -40,7 +40,7 @@ def run(arguments: Namespace) -> int:
     gc.disable()
     try:
         with stoppable(), contextlib.ExitStack() as cleanup:
-            _serve(arguments, Project.find(Path.cwd()), out, cleanup)
+            _serve(options, Project.find(Path.cwd()), out, cleanup)
             gc.freeze()
             gc.enable()
             threading.Event().wait()
@@ -52,44 +52,41 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _serve(arguments: Namespace, project: Project, out: TextIO, cleanup: contextlib.ExitStack) -> None:
+def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextlib.ExitStack) -> None:
     """Starts everything; `cleanup` ends it in reverse."""
-    template = project.template(built=arguments.built)
-    plugins = [check_path(path) for path in arguments.plugin]
-    listener = cleanup.enter_context(_listener(arguments.port))
+    template = project.template(built=options.built)
+    plugins = [check_path(path) for path in options.plugins]
+    listener = cleanup.enter_context(_listener(options.port))
     port = listener.getsockname()[1]
     folder = cleanup.enter_context(run_folder())
     watch = Watch(plugins)
-    index = None if arguments.built else IndexBuild(folder / "index", plugins)
+    index = None if options.built else IndexBuild(folder / "index", plugins)
     if index is not None:
         cleanup.callback(index.stop)
 
-    from interlock_dev.apigateway.docs import with_docs  # noqa: PLC0415
-    from interlock_dev.apigateway.gateway import Gateway  # noqa: PLC0415
-    from interlock_dev.apigateway.requests import GatewayHandler  # noqa: PLC0415
-    from interlock_dev.aws.events.schedules import Schedules  # noqa: PLC0415
-    from interlock_dev.aws.resources import put_api_key  # noqa: PLC0415
-    from interlock_dev.project.http_server import HttpServer  # noqa: PLC0415
-    from interlock_dev.stack.stack import Options, Stack  # noqa: PLC0415
+    from interlock_dev.apigateway.docs import with_docs
+    from interlock_dev.apigateway.gateway import Gateway
+    from interlock_dev.apigateway.requests import GatewayHandler
+    from interlock_dev.aws.events.schedules import Schedules
+    from interlock_dev.aws.resources import put_api_key
+    from interlock_dev.project.http_server import HttpServer
+    from interlock_dev.stack.stack import Options, Stack
 
-    options = Options(
-        built=arguments.built,
-        in_process=arguments.in_process,
-        plugins=plugins,
-        parameters=dict(arguments.parameter),
+    settings = Options(
+        built=options.built, in_process=options.in_process, plugins=plugins, parameters=options.parameters
     )
-    stack = Stack(template, options, folder, index)
+    stack = Stack(template, settings, folder, index)
     cleanup.callback(stack.close)
-    put_api_key(stack.aws.url, stack.owner, stack.table, arguments.api_key)
+    put_api_key(stack.aws.url, stack.owner, stack.table, options.api_key)
     gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
     cleanup.callback(gateway.close)
     front = HttpServer(with_docs(gateway.wsgi), listener, handler=GatewayHandler)
     cleanup.callback(front.start().close)
     cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
-    if not arguments.in_process:
+    if not options.in_process:
         cleanup.callback(watch.start(lambda: _reload(stack, plugins)).stop)
     stack.wait_until_warm()
-    _announce(project, stack, arguments.api_key, f"http://127.0.0.1:{port}", out)
+    _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}", out)
     cleanup.callback(project.withdraw)
 
 

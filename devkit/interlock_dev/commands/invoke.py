@@ -6,12 +6,12 @@ import contextlib
 import json
 import logging
 import sys
-from argparse import Namespace
 from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock.sandbox.processes import hide_memory
+from interlock_dev.commands.options import InvokeOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, run_folder
 from interlock_dev.project.paths import Project, RunningStack
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from interlock_dev.stack.stack import FunctionSet
 
 
-def run(arguments: Namespace) -> int:
+def run(options: InvokeOptions) -> int:
     """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
     hide_memory()
-    event = _event(arguments.event)
+    event = _event(options.event)
     out, sys.stdout = sys.stdout, sys.stderr
     invocation: Invocation | None = None
     try:
         with stoppable(), contextlib.ExitStack() as cleanup:
-            invocation = _invoke(*_functions(arguments, cleanup), arguments, event)
+            invocation = _invoke(*_functions(options, cleanup), options, event)
     finally:
         sys.stdout = out
     if invocation is None:
@@ -53,26 +53,26 @@ def _event(name: str) -> bytes:
         raise UsageError(f"{name} is not JSON: {error}") from None
 
 
-def _functions(arguments: Namespace, cleanup: contextlib.ExitStack) -> tuple[FunctionSet, Functions]:
+def _functions(options: InvokeOptions, cleanup: contextlib.ExitStack) -> tuple[FunctionSet, Functions]:
     """The functions, on the running stack's AWS or on one for this call alone."""
     project = Project.find(Path.cwd())
-    template = project.template(built=arguments.built)
+    template = project.template(built=options.built)
     folder = cleanup.enter_context(run_folder())
     running = project.running()
-    index = IndexBuild(folder / "index", []) if running is None and not arguments.built else None
+    index = IndexBuild(folder / "index", []) if running is None and not options.built else None
 
-    from interlock_dev.stack.stack import FunctionSet, Options, Stack  # noqa: PLC0415 - SAM CLI takes its time
+    from interlock_dev.stack.stack import FunctionSet, Options, Stack
 
-    options = Options(built=arguments.built, in_process=arguments.in_process)
+    settings = Options(built=options.built, in_process=options.in_process)
     if running is None:
-        stack = Stack(template, options, folder, index, warm=False)
+        stack = Stack(template, settings, folder, index, warm=False)
         cleanup.callback(stack.close)
         return stack.set, stack.functions
-    functions = FunctionSet(template, options, folder)
+    functions = FunctionSet(template, settings, folder)
     started = functions.start(
         aws_endpoint_url=running.aws_endpoint_url,
         owner=running.access_key,
-        plugin_index=_index_of(running, functions, arguments.built),
+        plugin_index=_index_of(running, functions, options.built),
     )
     cleanup.callback(started.close)
     return functions, started
@@ -83,13 +83,13 @@ def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Pat
     return functions.index(None) if built else Path(running.plugin_index)
 
 
-def _invoke(known: FunctionSet, functions: Functions, arguments: Namespace, event: bytes) -> Invocation:
-    from interlock_dev.lambda_.functions import UnknownFunction  # noqa: PLC0415
-    from interlock_dev.lambda_.pool import RequestTooLarge  # noqa: PLC0415
+def _invoke(known: FunctionSet, functions: Functions, options: InvokeOptions, event: bytes) -> Invocation:
+    from interlock_dev.lambda_.functions import UnknownFunction
+    from interlock_dev.lambda_.pool import RequestTooLarge
 
     try:
-        name = functions.resolve(arguments.function)
-        _check_event(arguments.event, json.loads(event), name, known.behind_the_api.get(name, ()))
+        name = functions.resolve(options.function)
+        _check_event(options.event, json.loads(event), name, known.behind_the_api.get(name, ()))
         return functions.invoke(name, event)
     except (UnknownFunction, RequestTooLarge) as error:
         raise UsageError(str(error)) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,9 @@ from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
 from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.key_format import HINT_LENGTH, generate_key
+from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339, utc_now
+from interlock_dev.commands.options import KeyTarget
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project
 
@@ -28,20 +30,18 @@ _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard"
 _COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concurrency", "hint", "note")
 
 
-def run(arguments: Namespace) -> int:
-    """Carries out one of the actions. Raises `UsageError`."""
-    action = {"create": _create, "list": _list, "revoke": _revoke, "rotate": _rotate}[arguments.action]
+# --- Where the keys are ---
+
+
+@contextmanager
+def _table_of(target: KeyTarget) -> Iterator[DynamoKeys]:
+    """Open the table of keys. Raises `UsageError` for what AWS answers in the body."""
     try:
-        keys = _deployed(arguments.stack) if arguments.stack else _local()
-        action(keys, arguments)
+        yield _deployed(target.stack) if target.stack else _local()
     except ServiceUnavailable as error:
         raise UsageError(f"the table cannot be used: {_one_line(error.__cause__)}") from error
     except (BotoCoreError, ClientError) as error:
         raise UsageError(f"AWS refuses: {_one_line(error)}") from error
-    return 0
-
-
-# --- Where the keys are ---
 
 
 def _local() -> DynamoKeys:
@@ -65,55 +65,60 @@ def _deployed(stack: str) -> DynamoKeys:
 # --- The actions ---
 
 
-def _create(keys: DynamoKeys, asked: Namespace) -> None:
+def create(
+    target: KeyTarget,
+    *,
+    tenant: str,
+    scopes: frozenset[str],
+    expires: timedelta | None,
+    rate: Rate | None,
+    concurrency: int | None,
+    note: str | None,
+) -> None:
+    """Create a key and print it. Raises `UsageError`, as all actions do."""
     now = utc_now()
+    ends = None if expires is None else now + expires
     secret, key = _new(
-        now,
-        tenant=asked.tenant,
-        scopes=asked.scopes,
-        expires_at=None if asked.expires is None else now + asked.expires,
-        rate=asked.rate,
-        concurrency=asked.concurrency,
-        note=asked.note,
+        now, tenant=tenant, scopes=scopes, expires_at=ends, rate=rate, concurrency=concurrency, note=note
     )
-    keys.create(key)
-    _show_once(secret, key, asked)
+    with _table_of(target) as keys:
+        keys.create(key)
+    _show_once(secret, key, target)
 
 
-def _list(keys: DynamoKeys, asked: Namespace) -> None:
-    documents = [_document(key) for key in keys.listed(asked.tenant)]
-    if asked.json:
+def show(target: KeyTarget, tenant: str | None) -> None:
+    """Print all keys, or those of a tenant."""
+    with _table_of(target) as keys:
+        documents = [_document(key) for key in keys.listed(tenant)]
+    if target.json:
         _print(json.dumps(documents, indent=2))
     else:
         _print(_table([_COLUMNS, *([_cell(one[name]) for name in _COLUMNS] for one in documents)]))
 
 
-def _revoke(keys: DynamoKeys, asked: Namespace) -> None:
-    key = _found(keys, asked.key_id)
-    key = replace(key, revoked_at=keys.revoke(key, utc_now()))
-    _print(json.dumps(_document(key)) if asked.json else f"{key.key_id} is revoked")
+def revoke(target: KeyTarget, key_id: str) -> None:
+    """Revoke a key."""
+    with _table_of(target) as keys:
+        key = _found(keys, key_id)
+        key = replace(key, revoked_at=keys.revoke(key, utc_now()))
+    _print(json.dumps(_document(key)) if target.json else f"{key.key_id} is revoked")
 
 
-def _rotate(keys: DynamoKeys, asked: Namespace) -> None:
-    old, now = _found(keys, asked.key_id), utc_now()
-    if not old.valid(now):
-        raise UsageError(f"key {old.key_id} is {_state(old, now)}: make a new one with `interlock keys create`")
-    lifetime = asked.expires or _lifetime(old)
-    secret, new = _new(
-        now,
-        tenant=old.tenant,
-        scopes=old.scopes,
-        expires_at=lifetime and now + lifetime,
-        rate=old.rate,
-        concurrency=old.concurrency,
-        note=old.note,
-    )
-    ends = min(now + asked.overlap, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
-    try:
-        keys.rotate(old, new, old_expires_at=ends)
-    except KeyIsOver:
-        raise UsageError(f"key {old.key_id} is revoked: make a new one with `interlock keys create`") from None
-    _show_once(secret, new, asked, replaces={"key_id": old.key_id, "expires_at": rfc3339(ends)})
+def rotate(target: KeyTarget, key_id: str, *, overlap: timedelta, expires: timedelta | None) -> None:
+    """Replace a key by one with the same rights, and print that. The old key works on for `overlap`."""
+    with _table_of(target) as keys:
+        old, now = _found(keys, key_id), utc_now()
+        if not old.valid(now):
+            raise UsageError(f"key {old.key_id} is {_state(old, now)}: create a new one with `interlock keys create`")
+        lifetime = expires or _lifetime(old)
+        rights = {name: getattr(old, name) for name in ("tenant", "scopes", "rate", "concurrency", "note")}
+        secret, new = _new(now, expires_at=lifetime and now + lifetime, **rights)
+        ends = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
+        try:
+            keys.rotate(old, new, old_expires_at=ends)
+        except KeyIsOver:
+            raise UsageError(f"key {old.key_id} is revoked: create a new one with `interlock keys create`") from None
+    _show_once(secret, new, target, replaces={"key_id": old.key_id, "expires_at": rfc3339(ends)})
 
 
 def _new(now: datetime, **fields: Any) -> tuple[str, ApiKey]:
@@ -138,9 +143,9 @@ def _lifetime(key: ApiKey) -> timedelta | None:
 # --- What is shown ---
 
 
-def _show_once(secret: str, key: ApiKey, asked: Namespace, replaces: Mapping[str, str] | None = None) -> None:
+def _show_once(secret: str, key: ApiKey, target: KeyTarget, replaces: Mapping[str, str] | None = None) -> None:
     document = {"key": secret, **_document(key), **({"replaces": replaces} if replaces else {})}
-    if asked.json:
+    if target.json:
         _print(json.dumps(document))
         return
     _print("\n".join(f"{name:<12} {_cell(document[name])}" for name in ("key", "key_id", "tenant", "scopes")))

@@ -1,118 +1,185 @@
-"""The arguments of `interlock keys`: each bad one is told by its flag, before anything is looked up."""
+"""The arguments of `interlock keys`. A bad one is reported by its option before AWS is called."""
 
-import argparse
 import re
 from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
 
 from interlock.domain.access import TENANT_PATTERN, Scope, is_tenant
 from interlock.domain.rate import Rate
+from interlock_dev.commands.numbers import integer_between
+from interlock_dev.commands.options import KeyTarget
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
 MAX_DURATION = timedelta(days=36_500)
 MAX_NOTE = 200
 MAX_CONCURRENCY = 10_000
+DEFAULT_OVERLAP = timedelta(hours=1)
 
 
-def add_actions(parser: argparse.ArgumentParser) -> None:
-    """Adds create, list, revoke and rotate."""
-    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
-
-    def action(name: str, purpose: str) -> argparse.ArgumentParser:
-        added = actions.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
-        added.add_argument("--stack", metavar="NAME", help="a deployed stack; else the local one that runs")
-        added.add_argument("--json", action="store_true", help="prints JSON")
-        return added
-
-    _add_create(action("create", "makes a key and shows it, this once"))
-    _add_list(action("list", "lists keys without showing any"))
-    revoke = action("revoke", "ends a key")
-    revoke.add_argument("key_id", metavar="KEY_ID", help="the id, as `list` shows it")
-    _add_rotate(action("rotate", "replaces a key by a new one with the same rights; both work for a while"))
-
-
-def _add_create(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tenant", type=tenant, required=True, help="whose jobs the key makes and sees")
-    parser.add_argument(
-        "--scopes", type=scopes, nargs="+", required=True, metavar="SCOPE", action=_Scopes,
-        help=f"what it may do: {', '.join(Scope)}",
-    )  # fmt: skip
-    parser.add_argument("--expires", type=lifetime, metavar="DURATION", help="90d, 12h, 30m, 1s; else never")
-    parser.add_argument("--rate", type=rate, metavar="N/s", help="requests per second (s), minute (m) or hour (h)")
-    parser.add_argument("--concurrency", type=concurrency, metavar="N", help="unfinished jobs at a time")
-    parser.add_argument("--note", type=note, help="for whoever lists the keys")
-
-
-def _add_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tenant", type=tenant, help="the keys of this tenant alone")
-
-
-def _add_rotate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("key_id", metavar="KEY_ID", help="the id, as `list` shows it")
-    parser.add_argument(
-        "--overlap", type=duration, default=timedelta(hours=1), metavar="DURATION",
-        help="for how long the old key works on (1h); 0s ends it at once",
-    )  # fmt: skip
-    parser.add_argument(
-        "--expires", type=lifetime, metavar="DURATION", help="of the new key; else for as long as the old one was made"
-    )
-
-
-class _Scopes(argparse.Action):
-    """Several words, and several in each of them."""
-
-    def __call__(self, _parser: object, namespace: argparse.Namespace, values: object, _option: object = None) -> None:
-        groups: list[frozenset[str]] = values if isinstance(values, list) else []
-        namespace.scopes = frozenset().union(*groups)
-
-
-def tenant(text: str) -> str:
+def parse_tenant(text: str) -> str:
+    """Validate the name of a tenant."""
     if not is_tenant(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a tenant, which is {TENANT_PATTERN}")
+        raise typer.BadParameter(f"{text!r} is not the name of a tenant, which matches {TENANT_PATTERN}.")
     return text
 
 
-def scopes(text: str) -> frozenset[str]:
-    """Scopes with commas or spaces between them."""
+def parse_scopes(text: str) -> frozenset[str]:
+    """Parse scopes that are separated by commas or spaces."""
     words = text.replace(",", " ").split()
     unknown = [word for word in words if word not in list(Scope)]
     if unknown or not words:
         given = unknown[0] if unknown else text
-        raise argparse.ArgumentTypeError(f"{given!r} is no scope. There are: {', '.join(Scope)}")
+        raise typer.BadParameter(f"{given!r} is not a scope. Known scopes: {', '.join(Scope)}.")
     return frozenset(words)
 
 
-def duration(text: str) -> timedelta:
-    """`90d`, `12h`, `30m`, `1s`, `2w`."""
+def parse_duration(text: str) -> timedelta:
+    """Parse `90d`, `12h`, `30m`, `1s` or `2w`."""
     found = _DURATION.fullmatch(text)
     seconds = int(found[1]) * _SECONDS[found[2]] if found else MAX_DURATION.total_seconds() + 1
     if seconds > MAX_DURATION.total_seconds():
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration of up to 100 years: write it as 90d, 12h, 30m or 1s")
+        raise typer.BadParameter(f"{text!r} is not a duration of up to 100 years. Write it as 90d, 12h, 30m or 1s.")
     return timedelta(seconds=seconds)
 
 
-def lifetime(text: str) -> timedelta:
-    """A duration that is not empty."""
-    found = duration(text)
+def parse_lifetime(text: str) -> timedelta:
+    """Parse a duration above zero."""
+    found = parse_duration(text)
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} would end the key at once")
+        raise typer.BadParameter(f"{text!r} would end the key at once.")
     return found
 
 
-def rate(text: str) -> Rate:
+def parse_rate(text: str) -> Rate:
+    """Parse a rate, such as `10/s`."""
     try:
         return Rate.parse(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise typer.BadParameter(str(error)) from None
 
 
-def concurrency(text: str) -> int:
-    if not (re.fullmatch("[0-9]{1,5}", text) and 1 <= int(text) <= MAX_CONCURRENCY):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MAX_CONCURRENCY}")
-    return int(text)
-
-
-def note(text: str) -> str:
+def parse_note(text: str) -> str:
+    """Validate a note."""
     if len(text) > MAX_NOTE or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"must be one line of at most {MAX_NOTE} characters")
+        raise typer.BadParameter(f"A note is one line of at most {MAX_NOTE} characters.")
     return text
+
+
+class CommandWithScopes(TyperCommand):
+    """Accept several words after `--scopes`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        joined: list[str] = []
+        scopes = False
+        for word in args:
+            if scopes and joined[-1] != "--scopes" and not word.startswith("-"):
+                joined[-1] += f",{word}"
+                continue
+            scopes = word == "--scopes" or (scopes and joined[-1] == "--scopes")
+            joined.append(word)
+        return super().parse_args(ctx, joined)
+
+
+Stack = Annotated[str | None, typer.Option(metavar="NAME", help="A deployed stack instead of the running local one.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id that `interlock keys list` shows.")]
+
+app = typer.Typer(name="keys", help="Create, list, revoke and rotate API keys.")
+
+
+@app.command(cls=CommandWithScopes)
+def create(
+    *,
+    tenant: Annotated[
+        str,
+        typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant that the key belongs to."),
+    ],
+    scopes: Annotated[
+        frozenset[str],
+        typer.Option(parser=parse_scopes, metavar="SCOPE…", help=f"What the key may do: {', '.join(Scope)}."),
+    ],
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(parser=parse_lifetime, metavar="DURATION", help="90d, 12h, 30m, 1s. Default: never."),
+    ] = None,
+    rate: Annotated[
+        Rate | None,
+        typer.Option(parser=parse_rate, metavar="N/s", help="Requests per second (s), minute (m) or hour (h)."),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(parser=integer_between(1, MAX_CONCURRENCY), metavar="N", help="Unfinished jobs at a time."),
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(parser=parse_note, metavar="TEXT", help="A note for whoever lists the keys.")
+    ] = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> int:
+    """Create a key and show it, this once."""
+    from interlock_dev.commands import keys
+
+    keys.create(
+        KeyTarget(stack, json),
+        tenant=tenant,
+        scopes=scopes,
+        expires=expires,
+        rate=rate,
+        concurrency=concurrency,
+        note=note,
+    )
+    return 0
+
+
+@app.command("list")
+def list_(
+    tenant: Annotated[
+        str | None, typer.Option(parser=parse_tenant, metavar="TENANT", help="Only the keys of this tenant.")
+    ] = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> int:
+    """List keys without showing any."""
+    from interlock_dev.commands import keys
+
+    keys.show(KeyTarget(stack, json), tenant)
+    return 0
+
+
+@app.command()
+def revoke(key_id: KeyId, stack: Stack = None, json: Json = False) -> int:
+    """End a key."""
+    from interlock_dev.commands import keys
+
+    keys.revoke(KeyTarget(stack, json), key_id)
+    return 0
+
+
+@app.command()
+def rotate(
+    key_id: KeyId,
+    overlap: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=parse_duration, metavar="DURATION", help="How long the old key still works (1h); 0s ends it at once."
+        ),
+    ] = None,
+    expires: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=parse_lifetime, metavar="DURATION", help="Lifetime of the new key. Default: that of the old one."
+        ),
+    ] = None,
+    stack: Stack = None,
+    json: Json = False,
+) -> int:
+    """Replace a key by a new one with the same rights; both work for a while."""
+    from interlock_dev.commands import keys
+
+    kept = DEFAULT_OVERLAP if overlap is None else overlap
+    keys.rotate(KeyTarget(stack, json), key_id, overlap=kept, expires=expires)
+    return 0

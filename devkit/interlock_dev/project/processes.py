@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import os
 import select
@@ -17,17 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from interlock.sandbox.processes import adopt_orphans, children, descendants
+
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
-_PR_SET_CHILD_SUBREAPER = 36
-
-
-def _adopt_orphans() -> None:
-    """Has the kernel make this process the parent of descendants that lose theirs: it will have to bury them."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner", initializer=_adopt_orphans)
+_SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner", initializer=adopt_orphans)
 """The kernel's parent-death signal fires when the *thread* that made a process ends. This one lives with the stack."""
 
 _PORTS = itertools.cycle(range(20000, 60000))
@@ -72,7 +65,7 @@ def _spawn(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> subproc
 def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
     """Ends a process with all that descends from it, at once, and returns when all are gone."""
     with _spawned_lock:
-        doomed = descendants(process.pid) | _adopted()
+        doomed = {*descendants(process.pid), *_adopted()}
     with _Handles(doomed) as below:
         # From below: a runtime that sees its emulator vanish complains of it.
         below.kill()
@@ -83,29 +76,10 @@ def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
         _spawned.discard(process.pid)
 
 
-def descendants(pid: int) -> set[int]:
-    """All processes below a process."""
-    found: set[int] = set()
-    front = _children(pid)
-    while front:
-        found |= front
-        front = set[int]().union(*map(_children, front)) - found
-    return found
-
-
-def _children(pid: int | str) -> set[int]:
-    found: set[int] = set()
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        # A process, and each thread of it, may end while we look.
-        with contextlib.suppress(OSError):
-            found.update(map(int, listed.read_bytes().split()))
-    return found
-
-
 def _adopted() -> set[int]:
     """What an environment has left to us: children that we did not start, in other sessions than ours. Such are left
     when the emulator ends a runtime that was out of time."""
-    return {pid for pid in _children("self") - _spawned if _session(pid) not in {None, os.getsid(0)}}
+    return {pid for pid in children(os.getpid()) - _spawned if _session(pid) not in {None, os.getsid(0)}}
 
 
 def _session(pid: int) -> int | None:

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import pytest
 
+import interlock
 from interlock_dev.commands.cli import main
 from interlock_dev.project.paths import Project, RunningStack
 
 HELP = """
 import sys
 from interlock_dev.commands.cli import main
-try:
-    main(["--help"])
-except SystemExit:
-    print(sorted({"samcli", "moto", "boto3", "flask"} & set(sys.modules)))
+assert main(["--help"]) == 0
+print(sorted({"samcli", "moto", "boto3", "flask"} & set(sys.modules)))
 """
 
 
@@ -44,7 +43,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     captured = capsys.readouterr()
     (line,) = captured.err.splitlines()
     assert captured.out == ""
-    assert line.startswith("interlock: ")
+    assert line.startswith("interlock")
     return line
 
 
@@ -92,23 +91,33 @@ def test_an_event_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x", "", "1_0", "8080.0"])
-def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["dev", "--port", port])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == (
-        f"interlock dev: argument --port: {port!r} is no port, which is a whole number from 0 to 65535\n"
-    )
+def test_an_invalid_port_is_reported(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = complaint(capsys, "dev", "--port", port)
+    assert line.startswith("interlock dev: Invalid value for '--port': ")
+    assert line.endswith(". See `interlock dev --help`.")
 
 
 @pytest.mark.parametrize("parameter", ["", "x", "=x"])
-def test_a_parameter_that_is_none(parameter: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["dev", "--parameter", parameter])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == (
-        f"interlock dev: argument --parameter: {parameter!r} is not of the form NAME=VALUE\n"
+def test_an_invalid_parameter_is_reported(parameter: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert complaint(capsys, "dev", "--parameter", parameter) == (
+        f"interlock dev: Invalid value for '--parameter': {parameter!r} is not of the form NAME=VALUE. "
+        "See `interlock dev --help`."
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [(("dve",), "Did you mean 'dev'?"), (("keys", "lst"), "Did you mean 'list'?"), (("dev", "--prot"), "--port")],
+)
+def test_a_misspelled_word_is_answered_with_a_suggestion(
+    arguments: tuple[str, ...], suggestion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert suggestion in complaint(capsys, *arguments)
+
+
+def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"interlock {interlock.__version__}\n"
 
 
 def test_help_imports_nothing_that_takes_long() -> None:

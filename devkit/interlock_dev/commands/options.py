@@ -1,0 +1,35 @@
+"""The options of the commands, as their modules take them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class DevOptions:
+    """The options of `interlock dev`."""
+
+    port: int
+    plugins: tuple[Path, ...]
+    api_key: str
+    parameters: Mapping[str, str]
+    built: bool
+    in_process: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeOptions:
+    """The options of `interlock invoke`. `event` is the name of a file, or `-` for standard input."""
+
+    function: str
+    event: str
+    built: bool
+    in_process: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTarget:
+    """Where `interlock keys` finds the keys, and how it prints. `stack` None: the running local stack."""
+
+    stack: str | None
+    json: bool
