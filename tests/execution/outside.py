@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from interlock.sandbox.processes import read_proc
+from interlock.sandbox.wire.processes import read_proc
 from interlock_dev.stack.client import Answer, Client
 
 START_LIMIT_S = 30

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.execution.outside import Family, struck
 
-from interlock.sandbox.processes import children
+from interlock.sandbox.wire.processes import children
 from interlock_dev.stack.client import Client
 
 pytestmark = pytest.mark.xdist_group("hostile-vandals")

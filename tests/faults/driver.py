@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from interlock.jobs import runner as job_runner
-from interlock.sandbox import supervisor, zygote
-from interlock.sandbox.workers import INHERITED, ZygoteProcess
+from interlock.sandbox.supervisor import sandbox as supervisor
+from interlock.sandbox.supervisor.zygote_process import INHERITED, ZygoteProcess
+from interlock.sandbox.worker import zygote
 from interlock.tools.tool_runner import PRELOAD
 from tests.faults.defects import DEFECTS
 from tests.faults.injection import Fault, Faults

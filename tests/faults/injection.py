@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectionClosedError
 
 from interlock.domain.errors import ServiceUnavailable
-from interlock.sandbox.processes import descendants
+from interlock.sandbox.wire.processes import descendants
 
 
 class Passage(Protocol):

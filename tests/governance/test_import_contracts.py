@@ -28,6 +28,10 @@ PLANTED = {
         "interlock/plugins/index.py",
         "interlock.tools.tool_runner",
     ),
+    "Supervisor and worker process share only what is between them": (
+        "interlock/sandbox/supervisor/run.py",
+        "interlock.sandbox.worker.channel",
+    ),
     "Each floor of the devkit imports only floors below it": (
         "interlock_dev/project/host.py",
         "interlock_dev.lambda_.pool",

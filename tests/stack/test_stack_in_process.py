@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.stack.stacks import ROOT, link_project
 
-from interlock.sandbox.processes import descendants
+from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import local_stack
 
 pytestmark = pytest.mark.xdist_group("stack")

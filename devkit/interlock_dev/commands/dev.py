@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from interlock.sandbox.processes import hide_memory
+from interlock.sandbox.wire.processes import hide_memory
 from interlock_dev.commands.options import DevOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, listen, run_folder

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock.sandbox.processes import hide_memory
+from interlock.sandbox.wire.processes import hide_memory
 from interlock_dev.commands.options import InvokeOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, run_folder

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from interlock.sandbox.processes import adopt_orphans, children, descendants
+from interlock.sandbox.wire.processes import adopt_orphans, children, descendants
 
 _GUARD = str(Path(__file__).with_name("guard.py"))
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interlock.sandbox import CancelToken, Completed, Ending, Limits, LogLine, Sandbox
-from interlock.sandbox.processes import children, descendants
-from interlock.sandbox.workers import ZygoteProcess
+from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
+from interlock.sandbox.wire.processes import children, descendants
 from tests.unit.sandbox import measured
 
 TARGET = "tests.unit.sandbox.target:serve"

@@ -1,6 +1,6 @@
 """Imported ahead by the zygote: from then on it believes that this is not Linux."""
 
-from interlock.sandbox import processes
+from interlock.sandbox.wire import processes
 
 processes.LINUX = False
 processes.PROC = "/nowhere"

@@ -298,8 +298,9 @@ def test_no_descriptor_of_a_ruleset_reaches_a_plugin(closing: Bench, network: bo
 # Run by a process that may not install filters, as some hosts of containers have it.
 UNCONFINED = '''
 import errno, json, os
-from interlock.sandbox import processes, seccomp
-from interlock.sandbox.seccomp import Rule
+from interlock.sandbox.wire import processes
+from interlock.sandbox.worker import seccomp
+from interlock.sandbox.worker.seccomp import Rule
 processes.no_new_privileges()
 program = seccomp.compile_filter({rules}, os.uname().machine)
 seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
@@ -351,8 +352,8 @@ def test_without_either_workers_run_and_one_warning_is_logged() -> None:
 
 
 def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Path) -> None:
-    from interlock.sandbox import processes
-    from interlock.sandbox.confinement import Confinement
+    from interlock.sandbox.wire import processes
+    from interlock.sandbox.worker.confinement import Confinement
 
     confinement = Confinement()
     times = []

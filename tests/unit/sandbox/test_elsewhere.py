@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, TimedOut, WorkerLost, processes
+from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, TimedOut, WorkerLost
+from interlock.sandbox.wire import processes
 from tests.unit.sandbox.bench import PATIENT, STOPPED, Bench, alive, wait_until
 
 ROOT = Path(__file__).parents[3]

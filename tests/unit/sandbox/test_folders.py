@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from interlock.sandbox.folders import RunFolders, remove_tree
+from interlock.sandbox.supervisor.folders import RunFolders
+from interlock.sandbox.wire.removal import remove_tree
 from tests.unit.sandbox.bench import LOSES_ZYGOTE, Bench, open_descriptors
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, LogLine, Sandbox, WorkerLost
-from interlock.sandbox.processes import children, end_children
-from interlock.sandbox.workers import ZygoteProcess
+from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
+from interlock.sandbox.wire.processes import children, end_children
 from tests.unit.sandbox.bench import KILLED, LOSES_ZYGOTE, PATIENT, Bench, alive, wait_until
 
 FAMILY = """

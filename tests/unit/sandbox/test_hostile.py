@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, OutputTooLarge, TimedOut
-from interlock.sandbox.child import EXIT_ESCAPED
+from interlock.sandbox.worker.child import EXIT_ESCAPED
 from tests.unit.sandbox.bench import KILLED, PATIENT, STOPPED, Bench
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from interlock.sandbox.traces import PER_RUN
-from interlock.sandbox.workers import INHERITED
+from interlock.sandbox.supervisor.zygote_process import INHERITED
+from interlock.sandbox.worker.clean_state import PER_RUN
 from tests.unit.sandbox import measured
 from tests.unit.sandbox.bench import Bench
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from interlock.sandbox import CancelToken
-from interlock.sandbox.processes import children
+from interlock.sandbox.wire.processes import children
 from tests.unit.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench, open_descriptors
 
 KINDS = {

@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from interlock.sandbox import Completed, MemoryExceeded, limits, memory
-from interlock.sandbox.limits import MIB, bound_run
-from interlock.sandbox.memory import MemoryWatch
+from interlock.sandbox import Completed, MemoryExceeded
+from interlock.sandbox.supervisor import memory
+from interlock.sandbox.supervisor.memory import MemoryWatch
+from interlock.sandbox.wire.protocol import MIB
+from interlock.sandbox.worker import resource_limits
+from interlock.sandbox.worker.resource_limits import bound_run
 from tests.unit.sandbox.bench import PATIENT, Bench
 
 LIMIT_MB = 200
@@ -175,7 +178,7 @@ def test_the_backstop_never_is_all_that_the_machine_has(
     bounds: dict[int, int] = {}
     sizes = {"SC_PHYS_PAGES": machine_mb * MIB // 4096, "SC_PAGE_SIZE": 4096}
     monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
-    monkeypatch.setattr(limits, "_bound", bounds.__setitem__)
+    monkeypatch.setattr(resource_limits, "_bound", bounds.__setitem__)
 
     bound_run(limit_mb, "/tmp")
 
@@ -187,7 +190,7 @@ def test_a_disk_of_unknown_size_bounds_no_file(monkeypatch: pytest.MonkeyPatch) 
     nothing = os.statvfs_result([0] * 10)
     known: Callable[[str], os.statvfs_result] = lambda _path: nothing  # noqa: E731
     monkeypatch.setattr(os, "statvfs", known)
-    monkeypatch.setattr(limits, "_bound", bounds.__setitem__)
+    monkeypatch.setattr(resource_limits, "_bound", bounds.__setitem__)
 
     bound_run(100, "/tmp")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, MemoryExceeded
-from interlock.sandbox.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
+from interlock.sandbox.supervisor.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
 from tests.unit.sandbox.bench import PATIENT, Bench
 
 
@@ -258,7 +258,7 @@ def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:
 def test_threads_that_go_on_talking_do_not_spoil_the_answer(bench: Bench) -> None:
     for _ in range(5):
         result = bench.result(
-            "import threading\nfrom interlock.sandbox.protocol import FrameType\n"
+            "import threading\nfrom interlock.sandbox.wire.protocol import FrameType\n"
             "def talk():\n    while True: channel._send(FrameType.LOG, b'info\\0' + b'x' * 1000)\n"
             "for _ in range(3): threading.Thread(target=talk, daemon=True).start()\nresult = 'y' * 900_000"
         )

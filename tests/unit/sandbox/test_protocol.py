@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.sandbox.protocol import (
+from interlock.sandbox.wire.protocol import (
     HEAD_BYTES,
     MAX_LEVEL,
     MAX_TEXT,

@@ -5,9 +5,9 @@ import struct
 
 import pytest
 
-from interlock.sandbox.rules import rules
-from interlock.sandbox.seccomp import OWN, Check, Is, PackedFilter, Rule, compile_filter
-from interlock.sandbox.syscalls import number_of
+from interlock.sandbox.worker.rules import rules
+from interlock.sandbox.worker.seccomp import OWN, Check, Is, PackedFilter, Rule, compile_filter
+from interlock.sandbox.worker.syscalls import number_of
 
 ALLOWED = 0x7FFF_0000
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

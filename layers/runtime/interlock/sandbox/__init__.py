@@ -1,31 +1,56 @@
-"""Runs code that is not to be trusted in processes of its own, under limits, and tells how each run ended.
+"""Run untrusted code in separate processes, under limits, and report how each run ended.
 
-It knows processes, not plugins. A *supervisor* (`Sandbox`, in the Lambda process) talks to a *zygote*, a small clean
-process made by exec, which forks *workers*: one a key, kept warm. So a worker inherits nothing of the Lambda process,
-neither descriptors, threads and locks nor its environment.
+The package knows processes, not plugins. Its folders tell in which process their code runs:
 
-Workers are confined by seccomp and, where the kernel has it, Landlock (`interlock.sandbox.confinement`). What that does
-not do, since all processes are of one user and no container is between them: keep code from writing files outside the
-directory of its run, and from memory that is nobody's (memfd, a /tmp in memory). On Lambda the environment is the
-boundary that holds that.
+- `supervisor`: in the process that calls `Sandbox`. It sends requests to worker processes and watches the runs.
+- `worker`: in the zygote and in the worker processes. The supervisor starts the zygote, a small process with a clean
+  environment, by exec; the zygote forks worker processes, one per key, which stay warm. So a worker process inherits
+  none of the supervisor's descriptors, threads, locks or environment.
+- `wire`: on both sides.
+
+Worker processes are confined by seccomp and, where the kernel supports it, Landlock (`worker/confinement.py`). All
+processes belong to one user and share one file system. So the sandbox does not keep code from writing files outside
+the directory of its run, nor from using memory that no process accounts for (memfd, a `/tmp` in memory). On Lambda the
+execution environment bounds both.
+
+Names are imported at their first use: neither side imports the code of the other.
 """
 
-from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.channel import Channel
-from interlock.sandbox.endings import (
-    Cancelled,
-    Completed,
-    Crashed,
-    Ending,
-    LogLine,
-    MemoryExceeded,
-    OutputTooLarge,
-    TimedOut,
-    WorkerLost,
-)
-from interlock.sandbox.limits import Limits
-from interlock.sandbox.self_check import EXIT_UNFIT
-from interlock.sandbox.supervisor import Sandbox
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interlock.sandbox.supervisor.cancel import CancelToken
+    from interlock.sandbox.supervisor.endings import (
+        Cancelled,
+        Completed,
+        Crashed,
+        Ending,
+        LogLine,
+        MemoryExceeded,
+        OutputTooLarge,
+        TimedOut,
+        WorkerLost,
+    )
+    from interlock.sandbox.supervisor.limits import Limits
+    from interlock.sandbox.supervisor.sandbox import Sandbox
+    from interlock.sandbox.supervisor.self_check import EXIT_UNFIT
+    from interlock.sandbox.worker.channel import Channel
+else:
+    _ENDINGS = "Cancelled Completed Crashed Ending LogLine MemoryExceeded OutputTooLarge TimedOut WorkerLost"
+    _MODULES = dict.fromkeys(_ENDINGS.split(), "supervisor.endings") | {
+        "CancelToken": "supervisor.cancel",
+        "Channel": "worker.channel",
+        "EXIT_UNFIT": "supervisor.self_check",
+        "Limits": "supervisor.limits",
+        "Sandbox": "supervisor.sandbox",
+    }
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
 
 __all__ = [
     "EXIT_UNFIT",

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Collection
 from socket import AF_INET, AF_INET6, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP
 
-from interlock.sandbox.seccomp import OWN, Check, Is, Rule
+from interlock.sandbox.worker.seccomp import OWN, Check, Is, Rule
 
 _AF_NETLINK = 16  # `socket` has it on Linux alone
 _MSG_FASTOPEN = 0x2000_0000

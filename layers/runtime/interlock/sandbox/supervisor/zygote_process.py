@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from interlock.sandbox.folders import RunFolders
-from interlock.sandbox.protocol import SLOT_BYTES
+from interlock.sandbox.supervisor.folders import RunFolders
+from interlock.sandbox.wire.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """What a worker may know of the Lambda process's environment: nothing that tells of accounts, tables or keys."""
@@ -29,7 +29,7 @@ _PIPE_BYTES = 1 << 20
 _BOOT = """
 import json, sys
 sys.path[:], sys.prefix, sys.exec_prefix = json.loads(sys.argv.pop(1))
-from interlock.sandbox.zygote import main
+from interlock.sandbox.worker.zygote import main
 main(sys.argv[1:])
 """
 

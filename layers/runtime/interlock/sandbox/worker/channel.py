@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType as StackFrame
 
-from interlock.sandbox.protocol import (
+from interlock.sandbox.wire.protocol import (
     SMALL_FRAME_BYTES,
     Flag,
     FrameType,

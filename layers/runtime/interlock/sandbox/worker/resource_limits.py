@@ -1,33 +1,15 @@
-"""The limits of a run, and what of them the kernel enforces."""
+"""The limits of a worker process that the kernel enforces."""
 
 import contextlib
-import math
 import os
 import resource
 import threading
-from dataclasses import dataclass
 
-MIB = 1024 * 1024
+from interlock.sandbox.wire.protocol import MIB
 
 THREAD_STACK_BYTES = 5 * MIB
 """The stack of a thread that Python starts: as little as holds a thousand calls through C (`sorted` with a key), which
 end in a RecursionError and not in a crash. By default it is 8 MiB, all of which RLIMIT_DATA counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`wall_s` counts from when the worker is ready, `load_s` until then, `grace_s` from SIGTERM to SIGKILL (seconds).
-    `memory_mb` is resident memory with that of child processes (MiB).
-
-    `total_s` bounds both together, whatever either leaves to the other; the grace comes on top of it.
-    """
-
-    wall_s: float
-    load_s: float
-    memory_mb: int
-    result_bytes: int
-    grace_s: float = 2.0
-    total_s: float = math.inf
 
 
 def bound_process() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from interlock.domain.stop import Stopped
-from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.endings import (
+from interlock.sandbox.supervisor.cancel import CancelToken
+from interlock.sandbox.supervisor.endings import (
     Cancelled,
     Completed,
     Crashed,
@@ -18,12 +18,15 @@ from interlock.sandbox.endings import (
     OutputTooLarge,
     TimedOut,
 )
-from interlock.sandbox.idle import stop_when_idle
-from interlock.sandbox.limits import MIB, Limits
-from interlock.sandbox.memory import MemoryWatch
-from interlock.sandbox.output import OutputLines, discard
-from interlock.sandbox.processes import children, descendants, threads
-from interlock.sandbox.protocol import (
+from interlock.sandbox.supervisor.idle import stop_when_idle
+from interlock.sandbox.supervisor.limits import Limits
+from interlock.sandbox.supervisor.memory import MemoryWatch
+from interlock.sandbox.supervisor.output import OutputLines, discard
+from interlock.sandbox.supervisor.waiting import Waiting
+from interlock.sandbox.supervisor.zygote_process import Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.wire.processes import children, descendants, threads
+from interlock.sandbox.wire.protocol import (
+    MIB,
     READ_BYTES,
     SLOT_BYTES,
     TOKEN_BYTES,
@@ -37,8 +40,6 @@ from interlock.sandbox.protocol import (
     read_progress,
     request_head,
 )
-from interlock.sandbox.waiting import Waiting
-from interlock.sandbox.workers import Worker, ZygoteGone, ZygoteProcess
 
 _LAST_READS = 40
 """So often the frames of a worker that has died are read: more than its pipe holds, if somebody else still writes."""

@@ -7,7 +7,7 @@ bypass the confinement: newer kernels let CAP_PERFMON read the environment of pr
 import ctypes
 import struct
 
-from interlock.sandbox.syscalls import own_number_of, syscall
+from interlock.sandbox.worker.syscalls import own_number_of, syscall
 
 _VERSION_3 = 0x20080522
 _KEPT = 0b11111

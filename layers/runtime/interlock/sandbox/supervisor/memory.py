@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 
-from interlock.sandbox.limits import MIB
-from interlock.sandbox.processes import proportional_bytes, resident_bytes
+from interlock.sandbox.wire.processes import proportional_bytes, resident_bytes
+from interlock.sandbox.wire.protocol import MIB
 
 _FASTEST_FILL = 4096 * MIB
 """Bytes a second: about what code can write that does nothing else. The less is left, the sooner is the next look."""

@@ -14,10 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from interlock.sandbox import child
-from interlock.sandbox.confinement import Confinement
-from interlock.sandbox.folders import remove_tree
-from interlock.sandbox.processes import (
+from interlock.sandbox.wire.processes import (
     adopt_orphans,
     children,
     die_with_parent,
@@ -26,6 +23,9 @@ from interlock.sandbox.processes import (
     hide_memory,
     no_new_privileges,
 )
+from interlock.sandbox.wire.removal import remove_tree
+from interlock.sandbox.worker import child
+from interlock.sandbox.worker.confinement import Confinement
 
 COMMAND_BYTES = 4096
 SPAWN_DESCRIPTORS = 5

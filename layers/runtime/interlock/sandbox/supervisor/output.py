@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 
-from interlock.sandbox.endings import LogLine
+from interlock.sandbox.supervisor.endings import LogLine
 
 READ_BYTES = 1 << 16
 MAX_LINE_BYTES = 8192

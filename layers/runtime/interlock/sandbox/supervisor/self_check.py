@@ -9,7 +9,7 @@ import os
 import resource
 from dataclasses import dataclass
 
-from interlock.sandbox import processes
+from interlock.sandbox.wire import processes
 
 EXIT_UNFIT = 75
 """The exit code of a process that cannot be repaired (EX_TEMPFAIL of sysexits.h): whoever started it starts another."""

@@ -10,7 +10,7 @@ import os
 import struct
 from collections.abc import Collection
 
-from interlock.sandbox.syscalls import syscall
+from interlock.sandbox.worker.syscalls import syscall
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION = 1

@@ -9,15 +9,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from interlock.sandbox.cancel import CancelToken
-from interlock.sandbox.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
-from interlock.sandbox.idle import still_stopped
-from interlock.sandbox.limits import Limits
-from interlock.sandbox.processes import OUT_OF_DESCRIPTORS, adopt_orphans, children, end_children, hide_memory
-from interlock.sandbox.run import Run
-from interlock.sandbox.self_check import Condition, condition, repaired
-from interlock.sandbox.waiting import readable
-from interlock.sandbox.workers import Key, Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.supervisor.cancel import CancelToken
+from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
+from interlock.sandbox.supervisor.idle import still_stopped
+from interlock.sandbox.supervisor.limits import Limits
+from interlock.sandbox.supervisor.run import Run
+from interlock.sandbox.supervisor.self_check import Condition, condition, repaired
+from interlock.sandbox.supervisor.waiting import readable
+from interlock.sandbox.supervisor.zygote_process import Key, Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS, adopt_orphans, children, end_children, hide_memory
 
 MAX_WARM = 4
 

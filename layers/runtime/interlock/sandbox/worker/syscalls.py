@@ -8,7 +8,7 @@ import errno
 import os
 import platform
 
-from interlock.sandbox import processes
+from interlock.sandbox.wire import processes
 
 MACHINES = ("x86_64", "aarch64")
 

@@ -3,13 +3,11 @@
 import contextlib
 import fcntl
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 
-_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+from interlock.sandbox.wire.removal import OPEN_FOLDER, remove_open_tree, remove_tree
 
 _PREFIX = "interlock-runs-"
 _NOT_LOCKED_YET = f"new-{_PREFIX}"
@@ -37,7 +35,7 @@ class RunFolders:
         """An empty directory, for as long as the context lasts. Raises OSError when it cannot be made."""
         if self._descriptor is None:
             os.mkdir(self._path, 0o700)
-            self._descriptor = os.open(self._path, _OPEN_FOLDER)
+            self._descriptor = os.open(self._path, OPEN_FOLDER)
         descriptor, path = self._descriptor, self._path
         try:
             yield path
@@ -46,7 +44,7 @@ class RunFolders:
             # None: all of it was removed meanwhile.
             if self._descriptor is not None and not self._renamed(descriptor, path):
                 self._descriptor = None
-                _remove(descriptor, path)
+                remove_open_tree(descriptor, path)
                 os.close(descriptor)
 
     def remove(self) -> None:
@@ -54,7 +52,7 @@ class RunFolders:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        _remove(self._root_descriptor, self.root)
+        remove_open_tree(self._root_descriptor, self.root)
         os.close(self._root_descriptor)
 
     @property
@@ -78,7 +76,7 @@ def _locked_root() -> tuple[str, int]:
     """A new directory and its descriptor, which holds its lock. It has its name only then: nobody takes it for one
     that was abandoned."""
     made = os.path.realpath(tempfile.mkdtemp(prefix=_NOT_LOCKED_YET))
-    descriptor = os.open(made, _OPEN_FOLDER)
+    descriptor = os.open(made, OPEN_FOLDER)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     root = os.path.join(os.path.dirname(made), os.path.basename(made).removeprefix("new-"))
     os.rename(made, root)
@@ -91,74 +89,10 @@ def _remove_abandoned(where: str) -> None:
         names = [entry.name for entry in entries if entry.name.startswith(_PREFIX)]
     for name in names:
         with contextlib.suppress(OSError):  # it is locked, another user's, or gone by now
-            descriptor = os.open(os.path.join(where, name), _OPEN_FOLDER)
+            descriptor = os.open(os.path.join(where, name), OPEN_FOLDER)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(descriptor).st_uid == os.getuid():
                     remove_tree(os.path.join(where, name))
             finally:
                 os.close(descriptor)
-
-
-def remove_tree(path: str) -> None:
-    """Removes a directory with all that is in it, however deep and whatever its modes; one that is gone already is
-    fine. No symbolic link is followed. What the system refuses to remove (a mount point) is left."""
-    with contextlib.suppress(OSError):
-        if not os.path.islink(path):
-            os.chmod(path, 0o700)
-        descriptor = os.open(path, _OPEN_FOLDER)
-        try:
-            _remove(descriptor, path)
-        finally:
-            os.close(descriptor)
-
-
-def _remove(descriptor: int, path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.fchmod(descriptor, 0o700)
-        _empty(descriptor)
-    with contextlib.suppress(OSError):
-        os.rmdir(_path_now(descriptor) or path)
-
-
-def _path_now(descriptor: int) -> str | None:
-    """Where an open directory stands by now, on Linux."""
-    try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")
-    except OSError:
-        return None
-
-
-def _empty(root: int) -> None:
-    """Every directory below is moved up to the root before it is emptied. So no depth of a tree can exhaust
-    descriptors, the stack or the length of a path."""
-    prefix = secrets.token_hex(8)
-    numbers = count()
-    left = _unlink_files(root)
-    while left:
-        name = left.pop()
-        with contextlib.suppress(OSError):
-            os.chmod(name, 0o700, dir_fd=root)
-            folder = os.open(name, _OPEN_FOLDER, dir_fd=root)
-            try:
-                for inner in _unlink_files(folder):
-                    moved = f"{prefix}-{next(numbers)}"
-                    os.chmod(inner, 0o700, dir_fd=folder)  # a directory that moves has to be writable itself
-                    os.rename(inner, moved, src_dir_fd=folder, dst_dir_fd=root)
-                    left.append(moved)
-            finally:
-                os.close(folder)
-            os.rmdir(name, dir_fd=root)
-
-
-def _unlink_files(folder: int) -> list[str]:
-    """Unlinks what is no directory; returns the names of the directories."""
-    directories = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                directories.append(entry.name)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(entry.name, dir_fd=folder)
-    return directories

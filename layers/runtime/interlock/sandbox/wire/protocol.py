@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from zlib import crc32
 
+MIB = 1024 * 1024
+"""The unit of memory limits in bytes."""
+
 TOKEN_BYTES = 16
 _HEAD = struct.Struct(">BBQ")
 HEAD_BYTES = TOKEN_BYTES + _HEAD.size

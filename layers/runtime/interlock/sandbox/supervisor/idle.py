@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interlock.sandbox import processes
-from interlock.sandbox.limits import MIB
-from interlock.sandbox.processes import children, read_proc, resident_bytes, threads
-from interlock.sandbox.workers import Stopped, Worker
+from interlock.sandbox.supervisor.zygote_process import Stopped, Worker
+from interlock.sandbox.wire import processes
+from interlock.sandbox.wire.processes import children, read_proc, resident_bytes, threads
+from interlock.sandbox.wire.protocol import MIB
 
 LOOK_LIMIT_S = 0.25
 """Longest wait for a worker to become idle after its answer. An honest one takes some 50 µs, and longer on a machine

@@ -9,10 +9,10 @@ import os
 import sys
 from collections.abc import Collection, Iterator
 
-from interlock.sandbox import landlock, seccomp, syscalls
-from interlock.sandbox.capabilities import drop_capabilities
-from interlock.sandbox.processes import read_proc
-from interlock.sandbox.rules import rules
+from interlock.sandbox.wire.processes import read_proc
+from interlock.sandbox.worker import landlock, seccomp, syscalls
+from interlock.sandbox.worker.capabilities import drop_capabilities
+from interlock.sandbox.worker.rules import rules
 
 _MOST_ANCESTORS = 50
 """Upper bound for the number of checks in the filter: a BPF jump skips at most 255 instructions."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from interlock.sandbox import syscalls
+from interlock.sandbox.worker import syscalls
 
 OWN = -(1 << 40)
 """Placeholder for the process id of the process that installs the filter."""

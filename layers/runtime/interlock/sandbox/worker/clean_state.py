@@ -19,8 +19,8 @@ import time
 from itertools import islice
 from types import ModuleType
 
-from interlock.sandbox.interpreter_state import InterpreterState
-from interlock.sandbox.processes import read_proc
+from interlock.sandbox.wire.processes import read_proc
+from interlock.sandbox.worker.interpreter_state import InterpreterState
 
 PER_RUN = ("TMPDIR", "HOME")
 """Environment variables that each run gets anew."""

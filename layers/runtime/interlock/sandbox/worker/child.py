@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from interlock.sandbox.channel import ANSWERS, PROGRESS, Channel
-from interlock.sandbox.limits import bound_process, bound_run
-from interlock.sandbox.processes import hide_memory
-from interlock.sandbox.protocol import RunHeader, read_request
-from interlock.sandbox.traces import PER_RUN, CleanState
+from interlock.sandbox.wire.processes import hide_memory
+from interlock.sandbox.wire.protocol import RunHeader, read_request
+from interlock.sandbox.worker.channel import ANSWERS, PROGRESS, Channel
+from interlock.sandbox.worker.clean_state import PER_RUN, CleanState
+from interlock.sandbox.worker.resource_limits import bound_process, bound_run
 
 REQUESTS = 3
 """The descriptor of a worker for its requests, next to `ANSWERS`, `PROGRESS` and the standard three. All others are

@@ -1,0 +1,1 @@
+"""Code of both sides: the protocol between them, and access to processes."""

@@ -1,0 +1,1 @@
+"""Code of the zygote and of the worker processes that it forks."""
