@@ -12,11 +12,11 @@ BIN := $(VENV)/bin
 ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
-# Coverage is collected where tests run in this process or start a worker; a local stack adds nothing to it but time.
-PURE := tests/unit/core tests/unit/plugins tests/execution/core tests/property tests/security
-UNITS := $(PURE) tests/unit/devkit tests/unit/sandbox tests/governance tests/integration
-STACK := tests/contract tests/execution/access $(wildcard tests/execution/test_*.py) tests/faults tests/stack
-EXHAUSTIVE := tests/faults tests/governance tests/integration tests/property tests/security tests/unit/devkit/test_moto_tables.py
+# A local stack adds nothing to the coverage but time: it is collected from the other tests.
+UNITS := tests/pure tests/process tests/service tests/governance
+STACK := tests/stack tests/exhaustive
+# Test files with a sample and a full volume.
+REPEATED = $(shell grep -rl --include='test_*.py' 'from tests.volume import' tests)
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export SAM_CLI_TELEMETRY := 0
@@ -107,7 +107,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 .PHONY: quick
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
 	@$(GATES) lint types contracts scan
-	$(PYTEST) $(PURE) $(PYTEST_ARGS)
+	$(PYTEST) tests/pure $(PYTEST_ARGS)
 
 .PHONY: test
 test: test-gates test-units test-stack ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
@@ -130,15 +130,16 @@ test-exhaustive: faults fuzz soak ## every crash point, order, race and fuzzed c
 
 .PHONY: faults
 faults: setup ## all crash points, orders, races, guesses and mutations of the scanner
-	INTERLOCK_TEST_VOLUME=full $(PYTEST) --require-counts $(EXHAUSTIVE) $(PYTEST_ARGS)
+	INTERLOCK_TEST_VOLUME=full $(PYTEST) --require-counts tests/exhaustive $(REPEATED) \
+	  --deselect tests/exhaustive/test_schemathesis.py --deselect tests/exhaustive/test_soak.py $(PYTEST_ARGS)
 
 .PHONY: fuzz
 fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served document, at least 2,000 cases
-	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/contract/test_fuzz.py
+	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/exhaustive/test_schemathesis.py
 
 .PHONY: soak
 soak: setup ## 2,000 mixed executions at concurrency 16, after which health must equal the jobs
-	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/execution/test_integration_soak.py
+	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/exhaustive/test_soak.py
 
 # The framework below `src` and the tests that need neither stack nor plugins, as mutmut wants to find them.
 MUTATION := build/mutation
@@ -146,12 +147,11 @@ MUTATION := build/mutation
 .PHONY: mutation
 mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the ToolRunner: the tests must kill 85 %
 	rm -rf $(MUTATION)
-	mkdir -p $(MUTATION)/src $(MUTATION)/tests/unit $(MUTATION)/tests/execution
+	mkdir -p $(MUTATION)/src $(MUTATION)/tests/pure
 	cp -R pyproject.toml $(MUTATION)
 	cp -R layers/runtime/interlock $(MUTATION)/src
-	cp -R tests/__init__.py tests/fakes $(MUTATION)/tests
-	cp -R tests/unit/core $(MUTATION)/tests/unit
-	cp -R tests/execution/core $(MUTATION)/tests/execution
+	cp -R tests/__init__.py tests/fakes tests/volume.py $(MUTATION)/tests
+	cp -R tests/pure/__init__.py tests/pure/conftest.py tests/pure/core $(MUTATION)/tests/pure
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut run
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut export-cicd-stats
 	$(BIN)/python scripts/mutation_score.py $(MUTATION)/mutants/mutmut-cicd-stats.json

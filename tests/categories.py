@@ -16,15 +16,25 @@ class Category(NamedTuple):
 
 
 CATEGORIES = {
-    "endpoint": Category(22, ("execution/core/test_endpoint_*.py",)),
-    "job_service": Category(20, ("execution/core/test_job_service.py",)),
-    "tool_runner": Category(13, ("execution/core/test_tool_runner.py",)),
+    "endpoint": Category(22, ("pure/core/test_endpoint_*.py",)),
+    "job_service": Category(20, ("pure/core/test_job_service.py",)),
+    "tool_runner": Category(13, ("pure/core/test_tool_runner.py",)),
     "plugin_execution": Category(
-        11,
-        ("execution/test_plugin_execution*.py", "execution/*/test_plugin_execution*.py", "execution/test_hostile_*.py"),
+        11, ("pure/core/test_plugin_execution_worker.py", "stack/test_plugin_execution*.py", "stack/test_hostile_*.py")
     ),
-    "registry": Category(8, ("execution/core/test_registry*.py",)),
-    "integration": Category(10, ("execution/*/test_*.py", "execution/test_*.py")),
+    "registry": Category(8, ("pure/core/test_registry.py", "process/core/test_registry_audit.py")),
+    "integration": Category(
+        10,
+        (
+            "stack/test_cancel*.py",
+            "stack/test_files.py",
+            "stack/test_integration_*.py",
+            "stack/test_job_events.py",
+            "stack/access/test_*.py",
+            "exhaustive/test_soak.py",
+            "stack/test_heartbeat.py",
+        ),
+    ),
 }
 """The first category whose pattern matches a file is its own."""
 

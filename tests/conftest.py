@@ -3,8 +3,8 @@
 import pytest
 
 from tests.categories import CATEGORIES, category_of
-from tests.faults.counts import missing_counts, write_counts
-from tests.integration.dynamodb_local import missing
+from tests.exhaustive.counts import missing_counts, write_counts
+from tests.service.dynamodb_local import missing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,7 +50,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if needed := missing():
         terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which needs {needed}")
     if any("every_cell_answers" in report.nodeid for report in terminalreporter.getreports("passed")):
-        from tests.execution.access.matrix import MATRIX
+        from tests.stack.access.matrix import MATRIX
 
         routes = len({cell.route.call for cell in MATRIX})
         terminalreporter.write_line(f"access matrix: {len(MATRIX)} cells, {routes} routes")

@@ -1,7 +1,7 @@
 """An AWS to deploy to: ministack, in its own environment and process, on loopback, over TLS, with IAM enforced.
 
 It runs functions under the sessions of their roles and judges action and resource of what they call. It knows no
-`dynamodb:LeadingKeys`; those the local stack and tests/integration/test_permissions.py hold.
+`dynamodb:LeadingKeys`; those the local stack and tests/service/test_permissions.py hold.
 """
 
 import os

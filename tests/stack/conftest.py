@@ -1,23 +1,39 @@
-"""Projects to start stacks in: folders of their own, so that each stack has its own `.interlock/dev.json`."""
+"""The local stacks of the tests that call them over HTTP, and helpers for tests of hostile plugins."""
 
 import json
+import secrets
 import shutil
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+
+from interlock_dev.stack.client import Answer, Client, local_stack
+from tests.stack.hand import PROGRAM, Hand
+from tests.stack.rest import assert_counters_equal_jobs
 from tests.stack.stacks import ROOT, Running, link_project
 
-from interlock_dev.stack.client import local_stack
-
 PROBES = Path(__file__).parent / "project"
+PLUGINS = Path(__file__).parent / "plugins"
+ADDED = (
+    *("files.py", "hostile.py", "talkative.py", "adversaries", "unready", "slow_import.py"),
+    *("import_raises_at_work.py", "import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py"),
+    "import_misses.py",
+    "specimen.py",
+)
+SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
+
+type SlowSetup = Callable[[str], Answer]
 
 
 @pytest.fixture(scope="session")
 def real_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository's own project."""
+    """The repository's own project, to start stacks in that are not ready."""
     return link_project(tmp_path_factory.mktemp("real"))
 
 
@@ -39,11 +55,9 @@ def probe_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real(real_project: Path) -> Iterator[Running]:
-    """A stack of the repository's own project."""
-    log = real_project / "stack.log"
-    with local_stack(real_project, log) as (client, _):
-        yield Running(real_project, client, log)
+def real(project: Path, client: Client) -> Running:
+    """The stack of `client`, with its project."""
+    return Running(project, client, project / "stack.log")
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +66,114 @@ def probes(probe_project: Path) -> Iterator[Running]:
     log = probe_project / "stack.log"
     with local_stack(probe_project, log) as (client, _):
         yield Running(probe_project, client, log)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's project, with a `.interlock` of this process alone."""
+    return link_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def client(project: Path, mark: str) -> Iterator[Client]:
+    """A client of a local stack to which the hostile plugins were added. When all tests have done their worst, its
+    counters equal its jobs and nothing that a plugin has started is left."""
+    options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
+    watched = str(PROGRAM), str(project)
+    with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
+        yield client
+        assert_counters_equal_jobs(client)
+        assert running_as(mark) == set()
+
+
+@pytest.fixture(scope="session")
+def slow_setup(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowSetup]:
+    """The answers of calls to plugins that take up to half a minute to be ready or to be given up. They are under way
+    from when this is first asked for."""
+    with ThreadPoolExecutor(len(SLOW_SETUPS)) as pool:
+        _have_environments(client, pool, tmp_path_factory.mktemp("environments"))
+        answers = {plugin: pool.submit(client.execute, plugin, tool, {}) for plugin, tool in SLOW_SETUPS.items()}
+        yield lambda plugin: answers[plugin].result()
+
+
+def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -> None:
+    """Returns when as many environments are idle as there are slow setups: all the time that the gateway gives them
+    is theirs, and none goes into the start of an environment."""
+    paths = [folder / plugin for plugin in SLOW_SETUPS]
+    calls = [pool.submit(client.execute, "lingering", "until_told", {"path": str(path)}) for path in paths]
+    while not all(path.exists() for path in paths):
+        assert not any(call.done() for call in calls), [call.result().body for call in calls if call.done()]
+        time.sleep(0.02)
+    for path in paths:
+        path.with_name(f"{path.name}.end").touch()
+    assert [call.result().status for call in calls] == [200] * len(paths)
+
+
+@pytest.fixture
+def hand(client: Client, project: Path) -> Hand:
+    """What passes between the services of that stack."""
+    return Hand(project, project)
+
+
+@pytest.fixture(scope="session")
+def mark() -> str:
+    """The name that all processes take which the adversaries start. It is of this session alone: on the same machine
+    others may run."""
+    return f"il-{secrets.token_hex(6)}"
+
+
+def running_as(mark: str) -> set[int]:
+    """What plugins have started and is still running, by its name or its command line."""
+    return {int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs_as(folder, mark.encode())}
+
+
+def _runs_as(folder: Path, mark: bytes) -> bool:
+    try:
+        told = (folder / "stat").read_bytes(), (folder / "cmdline").read_bytes()
+    except OSError:
+        return False
+    ended = told[0].rpartition(b")")[2].split()[0] == b"Z"
+    return not ended and any(mark in one for one in told)
+
+
+@pytest.fixture
+def works(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
+    """Runs a tool of an adversary, which has to succeed and to leave nothing running; returns the result. Then the
+    next call to the same plugin has to work."""
+
+    def call(plugin: str, tool: str, **input: str) -> dict[str, Any]:
+        answer = client.execute(plugin, tool, {"mark": mark, **input})
+        assert (answer.status, answer.body.get("status")) == (200, "succeeded"), answer.body
+        assert running_as(mark) == set()
+        # What the process was left with shows in the next run or, when it ends of it too late, in the one after.
+        _echoes(client, plugin)
+        _echoes(client, plugin)
+        result: dict[str, Any] = answer.body["result"]
+        return result
+
+    return call
+
+
+@pytest.fixture
+def fails(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
+    """The same for a tool that has to fail: 400 with this code, and a job that tells the same; returns the error."""
+
+    def call(plugin: str, tool: str, code: str, **input: str) -> dict[str, Any]:
+        answer = client.execute(plugin, tool, {"mark": mark, **input})
+        assert (answer.status, answer.code) == (400, code), answer.body
+        assert running_as(mark) == set()
+        error: dict[str, Any] = answer.body["error"]
+        assert (error["plugin"], error["tool"]) == (plugin, tool)
+        job = client.job(error["job_id"])
+        assert (job["status"], job["error"]) == ("timed_out" if code == "timeout" else "failed", error)
+        _echoes(client, plugin)
+        return error
+
+    return call
+
+
+def _echoes(client: Client, plugin: str) -> None:
+    text = secrets.token_hex(4)
+    answer = client.execute(plugin, "echo", {"way": text})
+    assert (answer.status, answer.body.get("status")) == (200, "succeeded"), answer.body
+    assert answer.body["result"]["text"] == text

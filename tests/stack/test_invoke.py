@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.stack.stacks import ROOT, Running
 
 HTTP = {"httpMethod": "GET", "path": "/"}

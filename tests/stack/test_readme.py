@@ -10,9 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from tests.stack.stacks import ROOT, Running, link_project
 
 from interlock_dev.stack.client import local_stack
+from tests.stack.stacks import ROOT, Running, link_project
 
 pytestmark = pytest.mark.xdist_group("stack")
 

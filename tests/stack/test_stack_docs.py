@@ -4,6 +4,7 @@ import re
 
 import pytest
 import requests
+
 from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")

@@ -11,6 +11,7 @@ import pytest
 import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+
 from tests.stack.stacks import Running
 
 pytestmark = pytest.mark.xdist_group("stack")

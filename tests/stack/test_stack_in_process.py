@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import pytest
-from tests.stack.stacks import ROOT, link_project
 
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import local_stack
+from tests.stack.stacks import ROOT, link_project
 
 pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_it_serves_and_says_what_it_does_not_enforce(tmp_path: Path) -> None:
     project = link_project(tmp_path)
-    hostile = ROOT / "tests" / "execution" / "plugins" / "hostile.py"
+    hostile = ROOT / "tests" / "stack" / "plugins" / "hostile.py"
     with local_stack(project, project / "stack.log", "--in-process", "--plugin", str(hostile)) as (client, process):
         assert client.execute("hostile", "echo", {"text": "a"}).body["result"]["text"] == "a"
         assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"

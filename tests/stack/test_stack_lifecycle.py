@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.stack.stacks import Running, link_project
 
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import Client, local_stack
+from tests.stack.stacks import Running, link_project
 
 pytestmark = pytest.mark.xdist_group("stack")
 

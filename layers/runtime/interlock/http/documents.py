@@ -224,6 +224,8 @@ class Tool(TypedDict):
     """Limit of one run in seconds of wall-clock time."""
     memory_mb: int
     """Limit of the resident memory in MiB."""
+    network: bool
+    """Whether the tool may open network connections."""
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
 

@@ -1,0 +1,41 @@
+"""What the tests of faults have in common."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from interlock.plugins.index import PluginIndex
+from tests.exhaustive.backend import Backend, running
+from tests.exhaustive.counts import COUNT, Report
+from tests.exhaustive.driver import Driver
+from tests.exhaustive.runs import Laboratory
+from tests.exhaustive.system import new_sandbox, witness_index
+from tests.fakes.plugins import a_plugin, an_index
+
+
+@pytest.fixture(scope="session")
+def backend() -> Iterator[Backend]:
+    with running() as backend:
+        yield backend
+
+
+@pytest.fixture(scope="session")
+def laboratory(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+    driver, sandbox = Driver(backend.url), new_sandbox()
+    index = witness_index(tmp_path_factory.mktemp("index"))
+    yield Laboratory(backend, driver, sandbox, index, tmp_path_factory.mktemp("runs"))
+    driver.close()
+    sandbox.close()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> PluginIndex:
+    """Of one plugin, `echo`, without code."""
+    return an_index(tmp_path / "index", a_plugin())
+
+
+@pytest.fixture
+def report(record_property: Callable[[str, object], None]) -> Report:
+    """Tells in the summary how many of something there were."""
+    return lambda what, where, count: record_property(COUNT, [what, where, count])

@@ -1,0 +1,153 @@
+"""Run each command in a fork that may be killed.
+
+`python -m tests.exhaustive.driver <url>` reads commands from standard input, one JSON document per line, and answers
+each with the exit code of its process, or with the negative number of a signal. Everything else is written to files.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from interlock.jobs import runner as job_runner
+from interlock.sandbox.supervisor import sandbox as supervisor
+from interlock.sandbox.supervisor.zygote_process import INHERITED, ZygoteProcess
+from interlock.sandbox.worker import zygote
+from interlock.tools.tool_runner import PRELOAD
+from tests.exhaustive.defects import DEFECTS
+from tests.exhaustive.injection import Fault, Faults
+from tests.exhaustive.paths import PATHS
+from tests.exhaustive.system import ROOT, Place, System, new_client, new_sandbox
+
+CALLS = "calls"
+LAST_WORDS = "last-words"
+ERROR = "error"
+MAX_DESCRIPTOR = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Drives a path with a fault at its n-th call, and with a defect in the product if it has a name."""
+
+    place: Place
+    path: str
+    fault: Fault
+    at: int
+    defect: str = ""
+
+
+class ForkedZygote(ZygoteProcess):
+    """A zygote forked from this process, which has imported all it needs, instead of started by exec: in a tenth of the
+    time. In all else, its end and that of its workers included, it is as the real one."""
+
+    def _started(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> Any:
+        pid = os.fork()
+        if pid:
+            return _Child(pid)
+        try:
+            os.setsid()
+            os.chdir("/")
+            kept = {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(env)
+            os.environ.clear()
+            os.environ.update(kept)
+            descriptor = theirs.detach()
+            os.closerange(3, descriptor)
+            os.closerange(descriptor + 1, MAX_DESCRIPTOR)
+            zygote.main([str(descriptor), self.folders.root, *arguments])
+        finally:
+            os._exit(0)
+
+
+class _Child:
+    """A child as `subprocess` has it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, _limit_s: float = 0) -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
+class Driver:
+    """The process that forks, as the tests see it."""
+
+    def __init__(self, url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.exhaustive.driver", url],
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def carry_out(self, command: Command) -> int:
+        """How the command's process ended: its exit code, or the negative number of a signal."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asdict(command)) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _carry_out(command: Command) -> None:
+    if command.defect:
+        DEFECTS[command.defect](setattr)
+    path, place = PATHS[command.path], command.place
+    job_runner.HEARTBEAT_S = path.heartbeat_s
+    sandbox = new_sandbox()
+    sandbox.start()  # before there are threads
+    faults = Faults(command.fault, command.at, last_words=place.file(LAST_WORDS))
+    system = System(place, sandbox, faults=faults, engine_retries=path.engine_retries)
+    faults.after = path.after_call(system)
+    path.drive(system)
+    place.file(CALLS).write_text(json.dumps(faults.calls))
+    sandbox.close()
+
+
+def main(url: str) -> None:
+    setattr(supervisor, "ZygoteProcess", ForkedZygote)  # noqa: B010 - what the sandbox starts
+    for module in PRELOAD:
+        importlib.import_module(module)
+    new_client("dynamodb", url), new_client("s3", url)
+    gc.collect()
+    gc.freeze()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the functions log
+    for line in sys.stdin:
+        asked: dict[str, Any] = json.loads(line)
+        command = Command(**asked | {"place": Place(**asked["place"]), "fault": Fault(asked["fault"])})
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                _carry_out(command)
+                code = 0
+            except BaseException:
+                command.place.file(ERROR).write_text(traceback.format_exc())
+            os._exit(code)
+        _, status = os.waitpid(pid, 0)
+        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

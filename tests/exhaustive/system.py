@@ -1,0 +1,190 @@
+"""The functions as their handlers compose them, on the shared table, with faults in their ports."""
+
+import contextlib
+import functools
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.s3_files import S3Files
+from interlock.composition.core import Core, Settings
+from interlock.composition.execute import execute_app
+from interlock.composition.job_worker import job_runner, run_job_task
+from interlock.composition.jobs import jobs_app
+from interlock.composition.settlement import settle_jobs_task
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.manifest import PluginSource
+from interlock.domain.times import utc_now
+from interlock.domain.upload_id import Upload
+from interlock.plugins.describing import describe
+from interlock.plugins.index import PluginIndex
+from interlock.ports import Workflow
+from interlock.sandbox import Sandbox
+from interlock.tools.tool_runner import PRELOAD, TARGET
+from tests.exhaustive.injection import Faults, tap, through
+from tests.exhaustive.workflow import Engine, Executions
+from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
+from tests.fakes.plugins import an_index
+from tests.fakes.world import Answer, LambdaContext, rest_event
+
+ROOT = Path(__file__).parents[2]
+WITNESS = Path(__file__).parent / "plugins" / "witness.py"
+REGION = "us-east-1"
+BUCKET = "documents"
+TENANT = "acme"
+LONGER_THAN_LEASES_S = 61
+HEARTBEAT_S = 0.2
+"""A faster heart than the real one, so that a run of many crash points takes no minutes."""
+
+
+_session = boto3.session.Session("local", "local", region_name=REGION)
+_making = threading.Lock()
+
+
+def new_client(service: str, url: str) -> Any:
+    """What fails on loopback fails for good: nothing is tried again."""
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50, parameter_validation=False)
+    with _making:
+        return _session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by literal
+
+
+client = functools.cache(new_client)
+"""One for this process: they are safe for threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run takes place: what survives all of its processes."""
+
+    url: str
+    table: str
+    index: str
+    folder: str
+
+    def file(self, name: str) -> Path:
+        return Path(self.folder) / name
+
+    @property
+    def record(self) -> Path:
+        """Where the plugin tells of its runs."""
+        return self.file("record")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as a client has it."""
+
+    request: str
+    status: int
+    body: Any
+
+
+class MovableClock:
+    """The real time, and some more."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return utc_now() + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
+def new_sandbox() -> Sandbox:
+    """As `interlock.composition.job_worker` makes it; it starts with its first run."""
+    return Sandbox(TARGET, preload=PRELOAD)
+
+
+def witness_index(folder: Path) -> Path:
+    """An index of the witness alone."""
+    an_index(folder, *describe(PluginSource("witness", "", str(WITNESS))))
+    return folder
+
+
+class System:
+    """Clients, functions and workflow of one process."""
+
+    def __init__(
+        self, place: Place, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
+    ) -> None:
+        self.place = place
+        self.clock = MovableClock()
+        self.executions = Executions(place.file("executions"))
+        make = client if faults is None else new_client
+        table, bucket = make("dynamodb", place.url), make("s3", place.url)
+        workflow: Workflow = self.executions
+        if faults is not None:
+            tap(table, faults)
+            tap(bucket, faults)
+            workflow = through(faults, "workflow", workflow)
+        self.core = core = Core(
+            Settings(place.table, BUCKET, "arn", timedelta(days=7)),
+            store=DynamoJobs(table, place.table),
+            workflow=workflow,
+            objects=S3Files(bucket, BUCKET),
+            index=PluginIndex(Path(place.index)),
+            sink=RecordingSink(),
+            rates=MemoryRates(),
+            secrets=MemorySecrets(),
+            clock=self.clock,
+        )
+        runner = job_runner(core, sandbox)
+        run_job, settle_jobs = run_job_task(core, runner), settle_jobs_task(core)
+        self.engine = Engine(
+            self.executions,
+            run_job=lambda tenant, job_id: run_job({"tenant": tenant, "job_id": job_id}, LambdaContext(70_000)),
+            settle_job=lambda tenant, job_id: settle_jobs({"tenant": tenant, "job_id": job_id}),
+            wait=self.clock.advance,
+            retries=engine_retries,
+        )
+        self._execute = execute_app(core, runner)
+        self._jobs = jobs_app(core)
+
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """One HTTP request. What was answered is on record before anything else happens."""
+        authorizer = {"tenant": TENANT, "key_id": "key", "scopes": "admin"}
+        text = None if body is None else json.dumps(body)
+        event = rest_event(method, path, text=text, headers=headers, authorizer=authorizer)
+        app = self._execute if path == "/v1/execute" else self._jobs
+        raw = app.resolve(event, LambdaContext())
+        answer = Answer(raw["statusCode"], {}, json.loads(raw["body"]))
+        with self.place.file("answers").open("a") as answers:
+            answers.write(json.dumps([f"{method} {path}", answer.status, answer.body]) + "\n")
+        return answer
+
+    def execute(self, tool: str = "work", *, prefer: str = "", key: str = "", **input: Any) -> Answer:
+        """`POST /v1/execute` of the witness."""
+        headers = {"Prefer": prefer, "Idempotency-Key": key}
+        body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.place.record), **input}}
+        return self.call("POST", "/v1/execute", body, {name: value for name, value in headers.items() if value})
+
+    def upload(self, text: str) -> dict[str, str]:
+        """An uploaded file, as an input names it."""
+        content = text.encode()
+        upload = Upload.new("text/plain", len(content), self.clock())
+        bucket = client("s3", self.place.url)
+        bucket.put_object(Bucket=BUCKET, Key=upload.key(TENANT), Body=content, ContentType=upload.content_type)
+        return {"upload_id": upload.id}
+
+    def cancel(self, job_id: str) -> Answer:
+        return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
+
+    def schedule(self) -> None:
+        """The function that settles what nobody reads, as its schedule invokes it: when it fails, it comes again."""
+        with contextlib.suppress(ServiceUnavailable):
+            self.core.service.settle_lapsed()
+
+    def answers(self) -> list[Said]:
+        """All answers so far, of all processes."""
+        file = self.place.file("answers")
+        return [Said(*json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []

@@ -1,0 +1,193 @@
+"""Many mixed executions of five plugins at once: afterwards health tells exactly what the jobs tell.
+
+`make test` runs 100, `make soak` and `make test-exhaustive` 2,000.
+"""
+
+import itertools
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.domain.metrics import PERCENTILE_ERROR
+from interlock_dev.stack.client import FINAL, Answer, Client, local_stack
+from tests.volume import volume
+
+ROOT = Path(__file__).parents[2]
+PLUGINS = [f"soak_{letter}" for letter in "abcde"]
+EXECUTIONS = volume(sample=100, full=2000)
+CONCURRENCY = 16
+PATIENCE_S = 60 + EXECUTIONS / 4
+
+type Json = dict[str, Any]
+type End = tuple[str, str | None]
+"""The status and the error code that a job ends with."""
+
+pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.timeout(PATIENCE_S + EXECUTIONS)]
+
+COUNTS = {
+    "success_count": "succeeded",
+    "error_count": "failed",
+    "timed_out_count": "timed_out",
+    "cancelled_count": "cancelled",
+}
+SHARES = {"p50_ms": "0.50", "p95_ms": "0.95", "p99_ms": "0.99"}
+
+
+class Soak:
+    """Sends executions, and keeps which job came of each and how it has to end."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.expected: dict[str, End] = {}
+
+    def now(self, plugin: str, tool: str, ms: float, end: End) -> None:
+        answer = self._client.execute(plugin, tool, {"ms": ms})
+        assert (answer.status, answer.code) == (200 if end[1] is None else 400, end[1]), answer.body
+        self._expect(answer.body["job_id"] if answer.code is None else answer.body["error"]["job_id"], end)
+
+    def later(self, plugin: str, tool: str, ms: float, end: End) -> None:
+        self._expect(self._client.submit(plugin, tool, {"ms": ms}), end)
+
+    def cancelled(self, plugin: str, *, once_running: bool) -> None:
+        job_id = self._client.submit(plugin, "waits", {"ms": 0})
+        self._expect(job_id, ("cancelled", "cancelled"))
+        if once_running:
+            self._client.until(job_id, lambda job: job["status"] == "running", within_s=PATIENCE_S)
+        answer = self._client.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "soak"})
+        assert answer.status in {200, 202}, answer.body
+
+    def refused(self, plugin: str, prefer: Mapping[str, str]) -> None:
+        """No job comes of it."""
+        body = {"plugin": plugin, "tool": "works", "input": {"ms": "long"}}
+        answer = self._client.call("POST", "/v1/execute", body, prefer)
+        assert (answer.status, answer.code, answer.body["error"]["job_id"]) == (400, "invalid_input", None)
+
+    def _expect(self, job_id: str, end: End) -> None:
+        assert job_id not in self.expected, "two executions have one job"
+        self.expected[job_id] = end
+
+
+SUCCEEDED, RAISED = ("succeeded", None), ("failed", "plugin_exception")
+DIED, OVERRAN, REFUSED = ("failed", "plugin_crashed"), ("timed_out", "timeout"), ("failed", "invalid_input")
+
+# Of a hundred executions so many go each way. Long ones are few: what counts is that they meet the others.
+MIX: Sequence[tuple[int, Callable[[Soak, str, float], None]]] = [
+    (38, lambda soak, plugin, ms: soak.now(plugin, "works", ms, SUCCEEDED)),
+    (14, lambda soak, plugin, ms: soak.later(plugin, "works", ms, SUCCEEDED)),
+    (14, lambda soak, plugin, ms: soak.now(plugin, "raises", ms, RAISED)),
+    (4, lambda soak, plugin, ms: soak.later(plugin, "raises", ms, RAISED)),
+    (6, lambda soak, plugin, ms: soak.now(plugin, "refuses", ms, REFUSED)),
+    (4, lambda soak, plugin, ms: soak.now(plugin, "dies", ms, DIED)),
+    (2, lambda soak, plugin, ms: soak.later(plugin, "dies", ms, DIED)),
+    (3, lambda soak, plugin, ms: soak.now(plugin, "overruns", ms, OVERRAN)),
+    (1, lambda soak, plugin, ms: soak.later(plugin, "overruns", ms, OVERRAN)),
+    (2, lambda soak, plugin, _: soak.cancelled(plugin, once_running=False)),
+    (2, lambda soak, plugin, _: soak.cancelled(plugin, once_running=True)),
+    (6, lambda soak, plugin, _: soak.refused(plugin, {})),
+    (4, lambda soak, plugin, _: soak.refused(plugin, {"Prefer": "respond-async"})),
+]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A stack of its own: all of its jobs are of this test."""
+    log = tmp_path_factory.mktemp("soak") / "stack.log"
+    with local_stack(ROOT, log, "--plugin", str(Path(__file__).parent / "plugins" / "soak.py")) as (client, _):
+        yield client
+
+
+def executions(count: int) -> list[tuple[Callable[[Soak, str, float], None], str, float]]:
+    """The mix in a shuffled order, over all plugins, with times that have a long tail."""
+    chance = random.Random(20)
+    kinds = list(itertools.islice(itertools.cycle([way for share, way in MIX for _ in range(share)]), count))
+    chance.shuffle(kinds)
+    return [(way, PLUGINS[n % len(PLUGINS)], min(200.0, chance.lognormvariate(2, 1))) for n, way in enumerate(kinds)]
+
+
+def all_jobs(client: Client) -> list[Json]:
+    """Every job, page by page."""
+    jobs: list[Json] = []
+    cursor = ""
+    while True:
+        page = listed(client, f"limit=100{cursor}")
+        jobs += page.body["jobs"]
+        if page.body["next_cursor"] is None:
+            return jobs
+        cursor = f"&cursor={page.body['next_cursor']}"
+
+
+def listed(client: Client, query: str) -> Answer:
+    answer = client.call("GET", f"/v1/jobs?{query}")
+    assert answer.status == 200, answer.body
+    return answer
+
+
+def at_rest(client: Client) -> None:
+    """Waits until no job is unfinished."""
+    deadline = time.monotonic() + PATIENCE_S
+    while unfinished := listed(client, "status=pending&status=running&status=cancelling&limit=1").body["jobs"]:
+        assert time.monotonic() < deadline, unfinished
+        time.sleep(0.2)
+
+
+def true_percentile(times: Sequence[float], share: str) -> float:
+    """By nearest rank, in exact numbers."""
+    return sorted(times)[math.ceil(Fraction(share) * len(times)) - 1]
+
+
+def counters_of(jobs: Sequence[Json]) -> Json:
+    """What health has to say of these jobs, as far as it is exact."""
+    statuses = Counter(job["status"] for job in jobs)
+    counts = {name: statuses[status] for name, status in COUNTS.items()}
+    # One that was cancelled before it started has no time.
+    executed = [job for job in jobs if job["execution_time_ms"] is not None]
+    if not executed:
+        return {**counts, **dict.fromkeys((*SHARES, "avg_execution_time_ms", "last_execution_time_ms", "last_used"))}
+    mean = math.fsum(job["execution_time_ms"] for job in executed) / len(executed)
+    last_used = max(job["updated_at"] for job in executed)
+    return {**counts, "avg_execution_time_ms": pytest.approx(mean, abs=0.001), "last_used": last_used}
+
+
+def assert_told(told: Json, jobs: Sequence[Json]) -> None:
+    true = counters_of(jobs)
+    assert {name: told[name] for name in true} == true
+    times = [job["execution_time_ms"] for job in jobs if job["execution_time_ms"] is not None]
+    for name, share in SHARES.items() if times else ():
+        # The two are told in thousandths.
+        assert told[name] == pytest.approx(true_percentile(times, share), rel=PERCENTILE_ERROR, abs=0.001), name
+    latest = [job["execution_time_ms"] for job in jobs if job["updated_at"] == true["last_used"]]
+    assert not times or told["last_execution_time_ms"] in latest
+
+
+def test_after_many_mixed_executions_health_is_what_the_jobs_say(stack: Client) -> None:
+    soak = Soak(stack)
+    began = time.monotonic()
+    with ThreadPoolExecutor(CONCURRENCY) as pool:
+        list(pool.map(lambda one: one[0](soak, *one[1:]), executions(EXECUTIONS)))
+    at_rest(stack)
+    elapsed_s = time.monotonic() - began
+
+    jobs = all_jobs(stack)
+    assert len(jobs) == len({job["job_id"] for job in jobs})
+    assert {job["job_id"] for job in jobs} == set(soak.expected)
+    for job in jobs:
+        assert job["status"] in FINAL
+        assert (job["status"], (job["error"] or {}).get("code")) == soak.expected[job["job_id"]], job
+
+    for plugin in PLUGINS:
+        of_plugin = [job for job in jobs if job["plugin"] == plugin]
+        health = stack.call("GET", f"/v1/plugins/{plugin}/health").body
+        assert health["state"] in {"INITIALIZED", "FAILED"}
+        assert_told(health, of_plugin)
+        for tool in {job["tool"] for job in of_plugin}:
+            assert_told(health["tools"][tool], [job for job in of_plugin if job["tool"] == tool])
+    told = Counter(job["status"] for job in jobs)
+    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {told}")

@@ -1,0 +1,351 @@
+"""A state machine of clients, workers, cancellers, settlers and a clock, over the store in memory and over moto.
+
+It does what may happen, in any order, and after each step the invariants hold:
+no final status ever changes, the counters equal the finished jobs, in flight are exactly the claimed jobs, a key of
+idempotency stands for one job, a limited key has no more unfinished jobs than it may and is refused none before; and
+at rest, once all leases have run out, every job has a final status.
+"""
+
+import math
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import boto3
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from moto import mock_aws
+
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.deadline import Deadline
+from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
+from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
+from interlock.domain.outcome import Outcome
+from interlock.jobs.documents import Documents
+from interlock.jobs.service import JobService, NewJob
+from interlock.ports import JobFilter, JobStore, KeyAlreadyUsed, StaleJob
+from tests.fakes.jobs import idempotency_record
+from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
+from tests.fakes.store import MemoryJobs, finished_counts
+from tests.service.clients import create_table
+from tests.volume import volume
+
+LEASE = timedelta(seconds=15)
+KEY_LIMIT = 2
+OUTCOMES = [
+    Outcome(JobStatus.SUCCEEDED, execution_time_ms=12.5),
+    replace(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck", exception="E"), execution_time_ms=3.0),
+    replace(Outcome.failed(ErrorCode.INVALID_INPUT, "no"), execution_time_ms=1.0),
+    replace(Outcome.timed_out(Deadline(math.inf, 20), "killed"), execution_time_ms=20_000.0),
+    replace(Outcome.cancelled("stopped"), execution_time_ms=700.0),
+]
+REACHABLE: dict[JobStatus, set[JobStatus]] = {}
+"""Which statuses may come after one, in any number of steps."""
+for _status in reversed([JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELLING, *FINAL]):
+    REACHABLE[_status] = {_status, *(far for near in TRANSITIONS[_status] for far in REACHABLE[near])}
+
+
+class Service(RuleBasedStateMachine):
+    """The machine. Its subclasses bring the store."""
+
+    submitted = Bundle("submitted")
+    held = Bundle("held")
+    """Jobs as their workers know them: perhaps long settled by somebody else."""
+
+    def make_store(self) -> JobStore:
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenant = f"t{uuid.uuid4().hex}"
+        self.plugin = f"p{uuid.uuid4().hex}"
+        self.seen: dict[str, Job] = {}
+        self.keys: dict[str, str] = {}
+        self.acknowledged: set[str] = set()
+
+    @initialize()
+    def start(self) -> None:
+        self.clock = ManualClock()
+        self.store = self.make_store()
+        self.workflow = MemoryWorkflow()
+        documents = Documents(MemoryObjects())
+        self.service = JobService(self.store, self.workflow, documents, clock=self.clock, retention=timedelta(days=7))
+
+    # --- Clients ---
+
+    def new(self, tool: str) -> Job:
+        return self.service.new(NewJob(self.tenant, self.plugin, tool, "1.0.0", 20.0))
+
+    @rule(target=submitted, tool=st.sampled_from(["say", "shout"]))
+    def submit(self, tool: str) -> str:
+        job = self.new(tool)
+        with suppress(ServiceUnavailable):
+            self.service.submit(job, {"text": "hello"})
+            self.acknowledged.add(job.job_id)
+        return job.job_id
+
+    @rule(target=submitted, key=st.sampled_from(["k1", "k2"]))
+    def submit_under_a_key(self, key: str) -> str:
+        job = self.new("say")
+        stands_for = job.job_id
+        try:
+            self.service.submit(job, {"text": "hello"}, idempotency_record(job, key, {}))
+        except KeyAlreadyUsed as error:
+            stands_for = error.record.job_id
+        except ServiceUnavailable:
+            pass
+        assert self.keys.setdefault(key, stands_for) == stands_for
+        return stands_for
+
+    @rule(target=held, tool=st.sampled_from(["say", "shout"]), worker=st.uuids())
+    def run_now(self, tool: str, worker: uuid.UUID) -> Job:
+        now = self.clock()
+        job = steps.claimed(self.new(tool), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
+        self.store.create(job, starting_delta(job, now))
+        self.acknowledged.add(job.job_id)
+        return job
+
+    # --- Clients whose key may have so many jobs ---
+
+    def limited(self) -> Job:
+        wanted = NewJob(self.tenant, self.plugin, "say", "1.0.0", 20.0, key_id=self.tenant, key_limit=KEY_LIMIT)
+        return self.service.new(wanted)
+
+    def unfinished(self) -> int:
+        return sum(job.key_limit is not None and not job.finished for job in self.all_jobs())
+
+    @rule(target=submitted)
+    def submit_with_a_limited_key(self) -> Any:
+        job, before = self.limited(), self.unfinished()
+        try:
+            self.service.submit(job, {"text": "hello"})
+            self.acknowledged.add(job.job_id)
+        except TooManyJobs:
+            assert before == KEY_LIMIT
+            return multiple()
+        except ServiceUnavailable:
+            pass
+        assert before < KEY_LIMIT
+        return job.job_id
+
+    @rule(target=held, worker=st.uuids())
+    def run_now_with_a_limited_key(self, worker: uuid.UUID) -> Any:
+        now, before = self.clock(), self.unfinished()
+        job = steps.claimed(self.limited(), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
+        try:
+            self.store.create(job, starting_delta(job, now))
+        except TooManyJobs:
+            assert before == KEY_LIMIT
+            return multiple()
+        assert before < KEY_LIMIT
+        self.acknowledged.add(job.job_id)
+        return job
+
+    @rule(job_id=submitted)
+    def read(self, job_id: str) -> None:
+        with suppress(ServiceUnavailable):
+            self.service.get(self.tenant, job_id)
+
+    # --- Cancellers ---
+
+    @rule(job_id=submitted)
+    def cancel(self, job_id: str) -> None:
+        with suppress(AlreadyFinished, ServiceUnavailable):
+            assert self.service.cancel(self.tenant, job_id, "why").status in {"cancelled", "cancelling"}
+
+    @rule(job=held)
+    def cancel_what_is_held(self, job: Job) -> None:
+        self.cancel(job.job_id)
+
+    # --- Workers ---
+
+    @rule(target=held, job_id=submitted, worker=st.uuids())
+    def claim(self, job_id: str, worker: uuid.UUID) -> Job:
+        job = self.store.get(self.tenant, job_id)
+        assert job is not None
+        if job.status is JobStatus.PENDING:
+            return self._claim(job, str(worker))
+        return job
+
+    def _claim(self, job: Job, worker: str) -> Job:
+        now = self.clock()
+        after = steps.claimed(job, worker_id=worker, now=now, lease_expires_at=now + LEASE)
+        self.store.change(job, after, starting_delta(after, now))
+        return after
+
+    @rule(job_id=submitted, workers=st.lists(st.uuids(), min_size=2, max_size=2, unique=True))
+    def two_claim_at_once(self, job_id: str, workers: list[uuid.UUID]) -> None:
+        job = self.store.get(self.tenant, job_id)
+        assert job is not None
+        if job.status is JobStatus.PENDING:
+            self._claim(job, str(workers[0]))
+            with pytest.raises(StaleJob):
+                self._claim(job, str(workers[1]))
+
+    @rule(target=held, job=consumes(held), fraction=st.integers(0, 100))
+    def heartbeat(self, job: Job, fraction: int) -> Job:
+        now = self.clock()
+        progress = Progress(fraction / 100, "working", now)
+        current = self.store.get(self.tenant, job.job_id)
+        assert current is not None
+        if current.status in CLAIMED and current.attempt == job.attempt:
+            return self.store.heartbeat(job, now=now, lease_expires_at=now + LEASE, progress=progress)
+        with pytest.raises(StaleJob) as caught:
+            self.store.heartbeat(job, now=now, lease_expires_at=now + LEASE, progress=progress)
+        assert caught.value.current == current
+        return job
+
+    @rule(job=held, outcome=st.sampled_from(OUTCOMES))
+    def end(self, job: Job, outcome: Outcome) -> None:
+        """A worker ends its job as it knows it; when it learns better, once more."""
+        before: Job | None = job
+        while before is not None and before.status in CLAIMED and before.attempt == job.attempt:
+            if outcome.status is JobStatus.CANCELLED and before.status is not JobStatus.CANCELLING:
+                return
+            after = steps.ended(before, outcome, result=None, progress=None, now=self.clock())
+            try:
+                self.store.settle(before, after, ending_delta(before, after))
+            except StaleJob as error:
+                before = error.current
+            else:
+                return
+
+    # --- Settlers, the clock, the engine ---
+
+    @rule(seconds=st.sampled_from([0.001, 1, 14, 16, 61]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule()
+    def the_schedule_settles(self) -> None:
+        self.service.settle_lapsed()
+
+    @rule(job_id=submitted)
+    def the_catch_settles(self, job_id: str) -> None:
+        self.workflow.finish(job_id)
+        self.service.settle(self.tenant, job_id, worker_gone=True)
+
+    @rule(job_id=submitted)
+    def an_execution_ends(self, job_id: str) -> None:
+        self.workflow.finish(job_id)
+
+    @precondition(lambda self: not self.workflow.down)
+    @rule()
+    def the_engine_goes_down(self) -> None:
+        self.workflow.down = True
+
+    @precondition(lambda self: self.workflow.down)
+    @rule()
+    def the_engine_comes_back(self) -> None:
+        self.workflow.down = False
+
+    # --- What always holds ---
+
+    def all_jobs(self) -> list[Job]:
+        page, next_id = self.store.page(JobFilter(self.tenant), limit=100, before_id=None)
+        assert next_id is None
+        return list(page)
+
+    @invariant()
+    def no_final_status_changes_and_no_job_is_lost(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        current = {job.job_id: job for job in self.all_jobs()}
+        assert set(self.seen) <= set(current)
+        assert self.acknowledged <= set(current)
+        for job_id, was in self.seen.items():
+            now = current[job_id]
+            assert now.status in REACHABLE[was.status]
+            assert now.attempt >= was.attempt
+            assert not was.finished or now == was
+        self.seen = current
+
+    @invariant()
+    def the_counters_are_the_jobs(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        metrics = self.store.metrics(self.plugin)
+        finished = finished_counts(list(self.seen.values()))
+        for tool in ("say", "shout"):
+            counts = finished.get((self.plugin, tool), {})
+            found: Any = metrics.get(tool)
+            for status in FINAL:
+                assert (getattr(found, status) if found else 0) == counts.get(status, 0)
+            claimed = [job for job in self.seen.values() if job.tool == tool and job.status in CLAIMED]
+            assert (found.in_flight if found else 0) == len(claimed)
+
+    @invariant()
+    def a_job_is_as_its_status_says(self) -> None:
+        for job in self.seen.values():
+            assert (job.completed_at is not None) == job.finished == (job.lease_expires_at is None)
+            assert (job.error is None) == (job.status is JobStatus.SUCCEEDED or not job.finished)
+            assert (job.attempt > 0) == (job.started_at is not None)
+            assert job.cancel is None or (job.cancel.outcome is not None) == job.finished
+            if job.status in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
+                assert job.cancel is not None
+
+    def teardown(self) -> None:
+        """Everybody leaves. What remains to be done is the schedule's alone."""
+        if not hasattr(self, "store"):
+            return
+        self.workflow.down = False
+        for _ in range(2):
+            self.clock.advance(61)
+            for job_id in list(self.workflow.running):
+                self.workflow.finish(job_id)
+            self.service.settle_lapsed()
+        self.no_final_status_changes_and_no_job_is_lost()
+        self.the_counters_are_the_jobs()
+        self.a_job_is_as_its_status_says()
+        assert all(job.finished for job in self.seen.values())
+
+
+class InMemory(Service):
+    def make_store(self) -> JobStore:
+        return MemoryJobs()
+
+
+class OnMoto(Service):
+    def make_store(self) -> JobStore:
+        client = boto3.client("dynamodb")
+        name = f"jobs-{uuid.uuid4().hex}"
+        create_table(client, name)
+        return DynamoJobs(client, name)
+
+
+@contextmanager
+def moto() -> Iterator[None]:
+    credentials = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    with mock.patch.dict(os.environ, credentials), mock_aws():
+        yield
+
+
+def test_in_memory_the_invariants_hold_after_every_step() -> None:
+    many = settings(max_examples=volume(sample=30, full=300), stateful_step_count=40)
+    run_state_machine_as_test(InMemory, settings=many)
+
+
+def test_on_moto_the_invariants_hold_after_every_step() -> None:
+    few = settings(max_examples=volume(sample=3, full=20), stateful_step_count=15)
+    with moto():
+        run_state_machine_as_test(OnMoto, settings=few)

@@ -1,0 +1,118 @@
+"""The import contracts hold the tree, and each one breaks when its own violation is planted."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGES = (
+    "functions",
+    "layers/runtime/interlock",
+    "layers/plugins/interlock_plugins",
+    "devkit/interlock_dev",
+    "tools",
+)
+
+# By contract: a file, and an import that must not stand in it.
+PLANTED = {
+    "A function imports the composition of its application and nothing else": (
+        "functions/jobs/handler.py",
+        "interlock.http.app",
+    ),
+    "Each floor of the framework imports only floors below it": (
+        "interlock/plugins/index.py",
+        "interlock.tools.tool_runner",
+    ),
+    "Supervisor and worker process share only what is between them": (
+        "interlock/sandbox/supervisor/run.py",
+        "interlock.sandbox.worker.channel",
+    ),
+    "Each floor of the devkit imports only floors below it": (
+        "interlock_dev/project/host.py",
+        "interlock_dev.lambda_.pool",
+    ),
+    "The emulated services of the devkit import only what is below them": (
+        "interlock_dev/aws/s3/presigned.py",
+        "interlock_dev.aws.iam.calls",
+    ),
+    "Only adapters import an AWS SDK": ("interlock/jobs/service.py", "boto3"),
+    "Plugins are loaded by name in worker processes, and never imported": (
+        "interlock/tools/tool_runner.py",
+        "interlock_plugins.ocr",
+    ),
+    "Only the worker process and the index's child process load plugin code": (
+        "interlock/plugins/registry.py",
+        "interlock.plugins.loading",
+    ),
+    "Reading the plugin index needs no command line, no subprocess and no threads": (
+        "interlock/plugins/audit.py",
+        "subprocess",
+    ),
+    "Plugins import the plugin API and nothing else of the framework": (
+        "interlock_plugins/image.py",
+        "interlock.plugins.registry",
+    ),
+    "The domain and the sandbox need the standard library alone": ("interlock/domain/job.py", "pydantic"),
+    "Nothing that is deployed imports the devkit": ("interlock/jobs/documents.py", "interlock_dev.project.processes"),
+    "The scanner's rules build on its engine, which knows none of them": (
+        "tools/scanner/engine/scan.py",
+        "tools.scanner.rules",
+    ),
+}
+
+type Lint = Callable[[], subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the packages."""
+    for package in PACKAGES:
+        name = Path(package).name
+        shutil.copytree(ROOT / package, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def lint(tree: Path) -> Lint:
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"],
+            cwd=tree,
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+
+    return run
+
+
+def test_the_tree_keeps_every_contract(lint: Lint) -> None:
+    done = lint()
+    assert done.returncode == 0, done.stdout
+    assert [name for name in PLANTED if f"{name} KEPT" not in done.stdout] == []
+    assert f"Contracts: {len(PLANTED)} kept, 0 broken." in done.stdout
+
+
+@pytest.mark.parametrize("contract", PLANTED)
+def test_a_planted_import_breaks_its_contract(tree: Path, lint: Lint, contract: str) -> None:
+    name, imported = PLANTED[contract]
+    with (tree / name).open("a") as file:
+        file.write(f"\n\ndef lazily() -> None:\n    import {imported}\n")
+    done = lint()
+    assert done.returncode == 1, done.stdout
+    assert f"{contract} BROKEN" in done.stdout
+
+
+def test_a_module_without_a_floor_breaks_the_floors(tree: Path, lint: Lint) -> None:
+    (tree / "interlock" / "shortcut.py").write_text("")
+    done = lint()
+    assert done.returncode == 1, done.stdout
+    assert "interlock.shortcut" in done.stdout

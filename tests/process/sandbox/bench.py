@@ -1,0 +1,149 @@
+"""A sandbox with what it says, and a look at what it leaves behind."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from interlock.sandbox import CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
+from interlock.sandbox.wire.processes import children, descendants
+from tests.process.sandbox import measured
+
+TARGET = "tests.process.sandbox.target:serve"
+PATIENT = Limits(wall_s=60, load_s=60, memory_mb=1000, result_bytes=1 << 20, grace_s=60)
+"""Limits that nothing runs into by accident, however slow the machine is."""
+
+STOPPED = replace(PATIENT, wall_s=0.3)
+"""For what ends when it is told to."""
+
+KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
+"""For what does not."""
+
+
+LOSES_ZYGOTE = """
+import time
+channel.log("info", "now")
+time.sleep(60)
+"""
+"""For `Bench.kill_zygote`."""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[:1] not in ([b"Z"], [b"X"])
+
+
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 30) -> None:
+    until = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < until, f"still not so after {limit_s} s: {what}"
+        time.sleep(0.005)
+
+
+@dataclass
+class Bench:
+    """Runs source in a sandbox. `progress` and `logs` are those of the last run."""
+
+    sandbox: Sandbox
+    progress: list[tuple[float, str]] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
+    bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
+    """What other tests of this process have started before."""
+
+    @classmethod
+    def new(
+        cls,
+        *,
+        preload: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        target: str = TARGET,
+        closed_ports: Sequence[int] = (),
+    ) -> "Bench":
+        measuring = [measured.__name__] if measured.STARTED_BY else []
+        sandbox = Sandbox(
+            target,
+            preload=[*measuring, *preload],
+            env={**(env or {}), **measured.STARTED_BY},
+            closed_ports=closed_ports,
+        )
+        sandbox.start()
+        return cls(sandbox)
+
+    def run(
+        self,
+        source: str | bytes,
+        limits: Limits = PATIENT,
+        *,
+        key: str = "key",
+        cancel: CancelToken | None = None,
+        on_progress: Callable[[float, str], None] | None = None,
+        on_log: Callable[[LogLine], None] | None = None,
+        fill: Callable[[str], None] = lambda _folder: None,
+        network: bool = False,
+    ) -> Ending:
+        self.progress, self.logs = [], []
+        return self.sandbox.run(
+            key,
+            source.encode() if isinstance(source, str) else source,
+            limits,
+            network=network,
+            cancel=cancel,
+            on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
+            on_log=on_log or self.logs.append,
+            fill=fill,
+        )
+
+    def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key", network: bool = False) -> str:
+        """The result of source that completes."""
+        ending = self.run(source, limits, key=key, network=network)
+        assert isinstance(ending, Completed), ending
+        return ending.payload.decode()
+
+    def pid(self, *, key: str = "key") -> int:
+        """The worker that has the next run of the key."""
+        return int(self.result("import os\nresult = os.getpid()", key=key))
+
+    def kill_zygote(self, line: LogLine) -> None:
+        """For `on_log`: kills the zygote as soon as the source logs a line. Its worker is not allowed to."""
+        if line.stream == "log":
+            os.kill(self.zygote.pid, signal.SIGKILL)
+
+    @property
+    def zygote(self) -> ZygoteProcess:
+        zygote = self.sandbox._zygote
+        assert zygote is not None
+        return zygote
+
+    def processes(self) -> set[int]:
+        """All that run below the zygote."""
+        return set(filter(alive, descendants(self.zygote.pid)))
+
+    def messages(self, stream: str) -> list[str]:
+        return [line.message for line in self.logs if line.stream == stream]
+
+    def assert_nothing_left(self) -> None:
+        """Nothing runs but workers that wait, nothing is unreaped, and no directory of a run has anything in it."""
+        assert children(self.zygote.pid) <= self.zygote.workers
+        assert self.processes() <= self.zygote.workers
+        assert {worker.pid for worker in self.sandbox._warm.values()} == self.zygote.workers
+        strays = {pid for pid in children(os.getpid()) - ZygoteProcess.running - self.bystanders if alive(pid)}
+        assert not [pid for pid in strays if os.getsid(pid) != os.getsid(0)]
+        folders = list(Path(self.zygote.folders.root).iterdir())
+        assert len(folders) <= 1
+        assert not [inside for folder in folders for inside in folder.iterdir()]
+
+    def assert_usable(self) -> None:
+        """The next run completes, and the sandbox is as it should be between runs."""
+        assert self.result("result = 'next'") == "next"
+        self.assert_nothing_left()

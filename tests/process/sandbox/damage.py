@@ -1,0 +1,26 @@
+"""Damages a supervisor from another process of the same user, while a run is on, and prints what came of it
+(test_self_check runs it as a user without rights)."""
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.process.sandbox.bench import Bench
+
+
+def main(source: str) -> None:
+    bench = Bench.new()
+    command = [sys.executable, "-c", source, str(os.getpid())]
+
+    def damage(_fraction: float, _message: str) -> None:
+        subprocess.run(command, check=True)
+
+    ending = bench.run("channel.progress(1, '')", on_progress=damage)
+    unfit = bench.sandbox.unfit
+    following = "not run" if unfit else bench.result("result = 'next'")
+    print(json.dumps({"ending": type(ending).__name__, "unfit": unfit, "next": following, "uid": os.getuid()}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,123 @@
+"""A program that tries the sandbox where little is allowed, and prints what it found as JSON (test_elsewhere runs it).
+
+Its argument, when there is one, has an audit hook refuse every write but below the temporary directory, in place of
+a read-only file system: also in the workers, which import this module ahead.
+"""
+
+import json
+import os
+import resource
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+PLACE = tempfile.gettempdir()
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+def refuse_other_places(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "os.mkdir" and (event != "open" or not arguments[2] & WRITES):
+        return
+    path = str(arguments[0])
+    if path.startswith("/") and not path.startswith((PLACE, "/dev/null", "/proc/self")):
+        raise PermissionError(f"only {PLACE} is writable, not {path}")
+
+
+LOOK_AT_OTHERS = """
+import os
+found = []
+for pid in {pids}:
+    for name in ("environ", "mem", "maps", "fd/0"):
+        try:
+            open(f"/proc/{{pid}}/{{name}}", "rb").read(1)
+            found.append([pid, name])
+        except OSError:
+            pass
+result = found
+"""
+FILL = """
+import os
+written, limits = 0, 0
+for name in range(100):
+    try:
+        with open(str(name), "wb", buffering=0) as file:
+            for _ in range(1000): written += file.write(bytes(1 << 20))
+    except OSError as error:
+        if written > {enough} or error.errno == 28: break
+result = "full"
+"""
+CLOSED = """
+import os
+os.makedirs("a/b/c")
+open("a/b/c/file", "w").close()
+for path in ("a/b/c", "a/b", "a", "."): os.chmod(path, 0)
+"""
+BOMB = """
+import os
+while True:
+    try:
+        if os.fork() == 0: os.setsid()
+    except OSError: pass
+"""
+PLACES = """
+import json, os, tempfile
+found = []
+places = {"shared memory": "/dev/shm", "root": "/", "home": os.path.expanduser("~root"), "variable": "/var/tmp",
+           "zygote's": os.path.dirname(os.getcwd()), "run's": tempfile.gettempdir()}
+for name, place in places.items():
+    try:
+        open(os.path.join(place, "file-of-a-test"), "w").close()
+        os.unlink(os.path.join(place, "file-of-a-test"))
+        found.append(f"<{name}>")
+    except OSError: pass
+import multiprocessing
+try:
+    multiprocessing.Lock()
+    found.append("semaphores")
+except OSError: pass
+result = json.dumps(found)
+"""
+
+
+def mounted_for_writing() -> list[str]:
+    """Where file systems are mounted that the kernel lets be written to, besides its own of processes."""
+    mounts = [line.split()[4:6] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    places = [place for place, options in mounts if "rw" in options.split(",") and not place.startswith("/proc")]
+    return ["<all>" if place == PLACE else place for place in places]
+
+
+def main(hooked: bool) -> None:
+    from tests.process.sandbox.bench import KILLED, PATIENT, Bench
+
+    os.environ["AWS_SECRET_ACCESS_KEY"] = "s3cr3t"
+    if hooked:
+        sys.addaudithook(refuse_other_places)
+    bench = Bench.new(preload=["tests.process.sandbox.on_lambda"], env={"REFUSE": "1"} if hooked else {})
+    found: dict[str, Any] = {"uid": os.getuid(), "limits": [*resource.getrlimit(resource.RLIMIT_NOFILE)]}
+    idle = bench.pid(key="another plugin")
+    pids = [os.getpid(), bench.zygote.pid, idle]
+    found["read of others"] = bench.result(LOOK_AT_OTHERS.format(pids=pids))
+    found["writable"] = json.loads(bench.result(PLACES))
+    found["mounted for writing"], found["shared memory"] = mounted_for_writing(), Path("/dev/shm").exists()
+    found["closed folders"] = str(bench.run(CLOSED))
+    disk = os.statvfs(PLACE)
+    if disk.f_blocks * disk.f_frsize < 1 << 30:
+        found["filled"] = str(bench.run(FILL.format(enough=disk.f_bavail * disk.f_frsize)))
+    if os.getuid():
+        resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
+        bench.sandbox.close()
+        bench.sandbox.start()
+        found["fork bomb"] = type(bench.run(BOMB, replace(KILLED, wall_s=0.5))).__name__
+    found["large"] = len(bench.result(f"result = 'x' * {1 << 20}" + " " * 3_000_000, PATIENT))
+    bench.assert_usable()
+    bench.sandbox.close()
+    found["left"] = [path.name for path in Path(PLACE).iterdir() if path.name.startswith("interlock-")]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(len(sys.argv) > 1)
+elif "REFUSE" in os.environ:
+    sys.addaudithook(refuse_other_places)

@@ -1,0 +1,371 @@
+"""Attempts of real workers to get around their confinement."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.process.sandbox.bench import Bench, alive
+
+ROOT = Path(__file__).parents[3]
+
+TRY = """
+import ctypes, errno, json, os, resource, signal, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+def tried(what):
+    try:
+        what()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+"""
+NAMED = {
+    "kill": "os.kill({pid}, 0)",
+    "stop": "os.kill({pid}, signal.SIGSTOP)",
+    "kill its group": "os.killpg(os.getpgid({pid}), 0)",
+    "tgkill": "call('tgkill', {pid}, {pid}, 0)",
+    "queue": "call('sigqueue', {pid}, 0, None)",
+    "pidfd": "os.pidfd_open({pid})",
+    "limits": "resource.prlimit({pid}, resource.RLIMIT_NOFILE, (3, 3))",
+    "affinity": "os.sched_setaffinity({pid}, {{0}})",
+    "scheduling class": "os.sched_setscheduler({pid}, os.SCHED_IDLE, os.sched_param(0))",
+    "scheduling parameters": "os.sched_setparam({pid}, os.sched_param(0))",
+    "niceness": "os.setpriority(os.PRIO_PROCESS, {pid}, 19)",
+    "niceness of its group": "os.setpriority(os.PRIO_PGRP, os.getpgid({pid}), 19)",
+    "signals of a descriptor": "__import__('fcntl').fcntl(1, 8, {pid})",
+    "trace": "call('ptrace', 16, {pid}, None, None)",
+}
+"""Attempts on another process."""
+
+ALONE = {
+    "all processes": "os.kill(-1, 0)",
+    "internet": "socket.socket(socket.AF_INET)",
+    "internet 6": "socket.socket(socket.AF_INET6)",
+    "netlink": "socket.socket(socket.AF_NETLINK)",
+    "host": "socket.socket(socket.AF_VSOCK)",
+    "shared memory": "call('shmget', 0x11, 4096, 0o1600)",
+    "semaphores": "call('semget', 0x11, 1, 0o1600)",
+    "messages": "call('msgget', 0x11, 0o1600)",
+    "POSIX messages": "call('mq_open', b'/interlock', 66, 0o600, None)",
+    "user namespace": "os.unshare(os.CLONE_NEWUSER)",
+    "mount namespace": "os.unshare(os.CLONE_NEWNS)",
+    "another's namespace": "os.setns(os.open('/proc/self/ns/net', os.O_RDONLY))",
+    "keyring": "call('syscall', {add_key}, b'user', b'interlock', b'x', ctypes.c_size_t(1), -3)",
+    "mount": "call('mount', b'none', b'/mnt', b'tmpfs', 0, None)",
+}
+ADD_KEY = 217 if os.uname().machine == "aarch64" else 248
+
+
+def found(bench: Bench, attempts: dict[str, str], *, network: bool = False, key: str = "key") -> dict[str, str]:
+    """How each attempt of a worker ended: `done` or the name of the error."""
+    tried = "\n".join(f"found[{name!r}] = tried(lambda: {code})" for name, code in attempts.items())
+    source = f"{TRY}found = {{}}\n{tried}\nresult = json.dumps(found)"
+    answer: dict[str, str] = json.loads(bench.result(source, network=network, key=key))
+    return answer
+
+
+@pytest.mark.parametrize("whose", ["supervisor", "zygote"])
+def test_supervisor_and_zygote_are_out_of_reach(bench: Bench, whose: str) -> None:
+    pid = os.getpid() if whose == "supervisor" else bench.zygote.pid
+    attempts = {name: code.format(pid=pid) for name, code in NAMED.items()}
+
+    assert found(bench, attempts) == dict.fromkeys(NAMED, "EPERM")
+    assert alive(pid)
+
+
+def test_calls_that_outlive_a_run_or_raise_privileges_are_refused(bench: Bench) -> None:
+    attempts = {name: code.format(add_key=ADD_KEY) for name, code in ALONE.items()}
+
+    assert found(bench, attempts) == dict.fromkeys(ALONE, "EPERM")
+
+
+def test_newer_ways_around_are_as_if_the_kernel_did_not_have_them(bench: Bench) -> None:
+    numbers = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435}
+    attempts = {name: f"call('syscall', {number}, 0, None)" for name, number in numbers.items()}
+
+    assert found(bench, attempts) == dict.fromkeys(numbers, "ENOSYS")
+
+
+def test_child_processes_are_confined_too(bench: Bench) -> None:
+    source = (
+        "import subprocess, sys\n"
+        "tried = 'import socket\\ntry: socket.socket()\\nexcept PermissionError: print(\"refused\")'\n"
+        "result = subprocess.run([sys.executable, '-c', tried], capture_output=True, text=True).stdout.strip()"
+    )
+    assert bench.result(source) == "refused"
+
+
+ORDINARY = {
+    "its own limits": "resource.setrlimit(resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE))",
+    "its own limits by id": "resource.prlimit(os.getpid(), resource.RLIMIT_CORE, (0, 0))",
+    "its own affinity": "os.sched_setaffinity(0, os.sched_getaffinity(0))",
+    "its own niceness": "os.setpriority(os.PRIO_PROCESS, os.getpid(), os.getpriority(os.PRIO_PROCESS, 0))",
+    "a signal to itself": "os.kill(os.getpid(), 0)",
+    "a signal to its group": "os.killpg(0, 0)",
+    "a pair of sockets": "socket.socketpair()",
+    "a Unix socket": "socket.socket(socket.AF_UNIX)",
+}
+
+
+def test_calls_on_its_own_process_are_permitted(fresh: Bench) -> None:
+    assert found(fresh, ORDINARY) == dict.fromkeys(ORDINARY, "done")
+
+
+LIBRARIES = {
+    "threads": "import concurrent.futures as f\nwith f.ThreadPoolExecutor(4) as pool:\n"
+    "    result = sum(pool.map(int, '123'))",
+    "subprocess": "import subprocess\n"
+    "result = len(subprocess.run('echo 12345', shell=True, capture_output=True).stdout)",
+    "ends a child": "import subprocess\nchild = subprocess.Popen(['sleep', '60'])\nchild.kill()\n"
+    "result = child.wait() + 15",
+    "abort of a child": "import os, signal\npid = os.fork()\nif not pid: os.abort()\n"
+    "result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) + 12",
+    "asyncio": "import asyncio\nasync def main():\n"
+    "    child = await asyncio.create_subprocess_exec('echo', '12345', stdout=-1)\n"
+    "    return len((await child.communicate())[0])\n"
+    "result = asyncio.run(main())",
+    "multiprocessing": "import multiprocessing as m\nwith m.get_context('fork').Pool(2) as pool:\n"
+    "    result = sum(pool.map(int, '123'))",
+    "forkserver": "import multiprocessing as m\nwith m.get_context('forkserver').Pool(1) as pool:\n"
+    "    result = sum(pool.map(int, '123'))",
+    "manager": "import multiprocessing as m\nwith m.get_context('fork').Manager() as manager:\n"
+    "    result = len(manager.list('123456'))",
+    "shared memory": "from multiprocessing.shared_memory import SharedMemory\n"
+    "memory = SharedMemory(create=True, size=6)\n"
+    "result = min(memory.size, 6)\nmemory.close()\nmemory.unlink()",
+    "descriptors between processes": "import os, socket\nhere, there = socket.socketpair()\n"
+    "socket.send_fds(here, [b'x'], [0])\nresult = 5 + len(socket.recv_fds(there, 1, 1)[1])",
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_libraries_work_as_before(bench: Bench, library: str) -> None:
+    assert bench.result(LIBRARIES[library]) == "6"
+
+
+@pytest.fixture
+def server() -> Iterator[int]:
+    """The port of a server on this machine that nobody answers at: a connection is all that is wanted."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def connects(port: int) -> str:
+    return f"socket.create_connection(('127.0.0.1', {port}), 5).close()"
+
+
+def test_connections_are_for_tools_that_declare_them(bench: Bench, server: int) -> None:
+    attempt = {"connection": connects(server)}
+
+    assert found(bench, attempt) == {"connection": "EPERM"}
+    assert found(bench, attempt, network=True) == {"connection": "done"}
+    assert found(bench, attempt) == {"connection": "EPERM"}
+
+
+def test_a_key_has_a_process_for_either_kind_of_tool(bench: Bench) -> None:
+    def pid(*, network: bool) -> str:
+        return bench.result("import os\nresult = os.getpid()", network=network)
+
+    without, with_network = pid(network=False), pid(network=True)
+
+    assert without != with_network
+    assert (pid(network=False), pid(network=True)) == (without, with_network)
+
+
+LOOK = {
+    **{name: f"open('/proc/{{pid}}/{name}', 'rb').read(1)" for name in ("environ", "maps", "mem", "auxv")},
+    "descriptors": "os.readlink('/proc/{pid}/fd/0')",
+    "memory map": "os.open('/proc/{pid}/mem', os.O_RDWR)",
+    "signal": "os.kill({pid}, 0)",
+    "signal by a thread's id": "os.kill({tid}, 0)",
+}
+
+
+@pytest.mark.parametrize("whose", ["supervisor", "zygote", "sibling", "bystander"])
+def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: str) -> None:
+    """As root, who otherwise may read all of them."""
+    with subprocess.Popen(["sleep", "60"]) as bystander, contextlib.ExitStack() as ends:
+        ends.callback(bystander.kill)
+        release = threading.Event()
+        ends.callback(release.set)
+        thread = threading.Thread(target=release.wait)
+        thread.start()
+        pids = {"supervisor": os.getpid(), "zygote": bench.zygote.pid, "sibling": bench.pid(key="sibling")}
+        pid = {**pids, "bystander": bystander.pid}[whose]
+        tid = thread.native_id if whose == "supervisor" else pid
+        ends_with = found(bench, {name: code.format(pid=pid, tid=tid) for name, code in LOOK.items()})
+
+    assert set(ends_with.values()) <= {"EPERM", "EACCES"}, ends_with
+
+
+def test_it_has_no_capabilities_but_those_over_files(bench: Bench) -> None:
+    """Nor a program that it starts, although it is root's where the tests are."""
+    source = (
+        "import subprocess\nresult = subprocess.run(['grep', '^Cap[EP]', '/proc/self/status'], capture_output=True)"
+    )
+
+    lines = bench.result(source + ".stdout.decode().split()[1::2]")
+
+    assert all(int(one, 16) & ~0b11111 == 0 for one in json.loads(lines.replace("'", '"')))
+
+
+def test_its_own_children_can_be_read_and_signalled(bench: Bench) -> None:
+    source = """
+import os, signal, time
+pid = os.fork()
+if not pid: time.sleep(60)
+result = len(open(f"/proc/{pid}/environ").read()) > 0
+os.kill(pid, signal.SIGKILL)
+os.waitpid(pid, 0)
+"""
+    assert bench.result(source) == "True"
+
+
+def test_files_are_moved_and_linked_as_before(bench: Bench) -> None:
+    source = """
+import os
+os.makedirs("a"); os.makedirs("b")
+open("a/file", "w").close()
+os.rename("a/file", "b/file")
+os.link("b/file", "a/link")
+os.symlink("/", "root")
+result = sorted(os.listdir("a") + os.listdir("b"))
+"""
+    assert bench.result(source) == "['file', 'link']"
+
+
+@pytest.fixture
+def closing(server: int) -> Iterator[Bench]:
+    """A sandbox that closes the port of the server to everybody."""
+    bench = Bench.new(closed_ports=[server])
+    yield bench
+    bench.sandbox.close()
+
+
+WAYS_TO_CONNECT = {
+    "connection": "socket.create_connection(('127.0.0.1', {port}), 5).close()",
+    "by an address of IPv6": "socket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', {port}))",
+    "many paths": "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', {port}))",
+    "first packet": "socket.socket().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', {port}))",
+    "first message": "socket.socket().sendmsg([b'x'], [], socket.MSG_FASTOPEN, ('127.0.0.1', {port}))",
+}
+
+
+def test_a_closed_port_is_closed_to_tools_with_the_network_as_well(closing: Bench, server: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        attempts = {name: code.format(port=server) for name, code in WAYS_TO_CONNECT.items()}
+        needed = {"connection": connects(port), "server": "socket.create_server(('127.0.0.1', 0))"}
+
+        refused = found(closing, attempts, network=True)
+        allowed = found(closing, needed, network=True)
+
+    assert set(refused.values()) <= {"EACCES", "EPERM"}, refused
+    assert set(allowed.values()) == {"done"}
+
+
+DESCRIPTORS = """
+import os
+paths = [f"/proc/self/fd/{number}" for number in range(100)]
+result = [os.readlink(path) for path in paths if os.path.lexists(path)]
+"""
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_no_descriptor_of_a_ruleset_reaches_a_plugin(closing: Bench, network: bool) -> None:
+    closing.result("result = 1", network=True)  # from now on the zygote has both
+
+    links = closing.result(DESCRIPTORS, network=network, key="another")
+
+    assert "landlock" in str([path.readlink() for path in Path(f"/proc/{closing.zygote.pid}/fd").iterdir()])
+    assert "memfd" in links
+    assert "landlock" not in links
+    assert "socket" not in links
+
+
+# Run by a process that may not install filters, as some hosts of containers have it.
+UNCONFINED = '''
+import errno, json, os
+from interlock.sandbox.wire import processes
+from interlock.sandbox.worker import seccomp
+from interlock.sandbox.worker.seccomp import Rule
+processes.no_new_privileges()
+program = seccomp.compile_filter({rules}, os.uname().machine)
+seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
+from tests.process.sandbox.bench import Bench
+bench = Bench.new()
+source = """
+import socket
+try:
+    socket.socket().close()
+    result = "connected"
+except PermissionError:
+    result = "refused"
+"""
+answers = [bench.result(source, key=key) for key in "ab"]
+bench.sandbox.close()
+print(json.dumps(answers))
+'''
+
+
+def outcome_where(rules: str) -> tuple[Any, list[str]]:
+    """Return the answers of two workers on a host that refuses system calls, and the warnings in the log."""
+    program = [sys.executable, "-c", UNCONFINED.format(rules=rules)]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout), [line for line in done.stderr.splitlines() if line.startswith("WARNING")]
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_without_filters_workers_run_and_one_warning_is_logged(error: str) -> None:
+    answers, warnings = outcome_where(f"[Rule(('seccomp',), error=errno.{error})]")
+
+    assert answers == ["connected", "connected"]
+    assert len(warnings) == 1
+    assert "no seccomp filter" in warnings[0]
+
+
+def test_without_landlock_workers_have_their_filter_and_one_warning_is_logged() -> None:
+    answers, warnings = outcome_where("[Rule(('landlock_create_ruleset',), error=errno.ENOSYS)]")
+
+    assert answers == ["refused", "refused"]
+    assert len(warnings) == 1
+    assert "tools with the network can reach the Lambda Runtime API" in warnings[0]
+
+
+def test_without_either_workers_run_and_one_warning_is_logged() -> None:
+    answers, warnings = outcome_where("[Rule(('seccomp', 'landlock_create_ruleset'), error=errno.EPERM)]")
+
+    assert answers == ["connected", "connected"]
+    assert len(warnings) == 1
+
+
+def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Path) -> None:
+    from interlock.sandbox.wire import processes
+    from interlock.sandbox.worker.confinement import Confinement
+
+    confinement = Confinement()
+    times = []
+    for _ in range(10):
+        pid = os.fork()
+        if pid == 0:
+            processes.no_new_privileges()
+            began = time.perf_counter()
+            confinement.apply(network=False)
+            (tmp_path / "took").write_text(str(time.perf_counter() - began))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        times.append(float((tmp_path / "took").read_text()))
+
+    assert min(times) < 0.001

@@ -1,0 +1,184 @@
+"""Where little is allowed (Lambda: one writable directory, no shared memory, no rights), and where it is not Linux."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, TimedOut, WorkerLost
+from interlock.sandbox.wire import processes
+from tests.process.sandbox.bench import PATIENT, STOPPED, Bench, alive, wait_until
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = [sys.executable, "-m", "tests.process.sandbox.on_lambda"]
+
+NAMESPACE = """
+set -e
+mount -t tmpfs -o size=64m,mode=1777 tmpfs "$TMPDIR"
+mkdir "$TMPDIR/dev"
+mount -t tmpfs -o size=64k,mode=755 tmpfs "$TMPDIR/dev"
+for device in null zero full random urandom; do
+    touch "$TMPDIR/dev/$device"
+    mount --bind "/dev/$device" "$TMPDIR/dev/$device"
+done
+ln -s /proc/self/fd "$TMPDIR/dev/fd"
+umount --lazy --recursive /dev
+mount --move "$TMPDIR/dev" /dev
+rmdir "$TMPDIR/dev"
+awk '{ print $5 }' /proc/self/mountinfo | while read -r place; do
+    case "$place" in "$TMPDIR" | /proc*) ;; *) mount -o remount,bind,ro "$place" ;; esac
+done
+exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search \\
+    prlimit --nofile=1024 --nproc=1024 "$@"
+"""
+"""As root: a mount namespace with one small writable directory and no shared memory, then an unprivileged user, who may
+read (and no more than that) what root has, since that is where the interpreter may be installed."""
+
+
+def like_lambda(tmp_path: Path, *, hooked: bool) -> dict[str, Any]:
+    """What the program has found. Where we are not root, the hook stands in for the namespace, and the user is
+    unprivileged as it is."""
+    tmp_path.chmod(0o777)
+    command = [*PROGRAM, "hooked"]
+    if os.getuid() == 0 and not hooked:
+        command = ["unshare", "-m", "--propagation", "private", "sh", "-c", NAMESPACE, "sh", *PROGRAM]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environ |= {"TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("hooked", [False, True], ids=["refused by the kernel", "refused by a hook"])
+def test_one_writable_directory_is_enough(tmp_path: Path, hooked: bool) -> None:
+    found = like_lambda(tmp_path, hooked=hooked)
+
+    by_kernel = os.getuid() == 0 and not hooked
+    if by_kernel:
+        assert found["mounted for writing"] == ["<all>"]
+        assert not found["shared memory"]
+        assert "b'full'" in found["filled"]  # and is empty again: the run after it had its directory
+    # Its own directory below the one that is writable. Semaphores are made in shared memory, which no hook sees.
+    assert set(found["writable"]) - ({"semaphores"} if not by_kernel else set()) == {"<zygote's>", "<run's>"}
+    assert "Completed" in found["closed folders"]
+    assert found["large"] == 1 << 20
+    assert found["left"] == []
+
+
+def test_an_unprivileged_user_is_enough_and_learns_nothing(tmp_path: Path) -> None:
+    found = like_lambda(tmp_path, hooked=False)
+
+    assert found["uid"] != 0
+    assert found["read of others"] == "[]"
+    assert found["fork bomb"] == "TimedOut"
+    assert found["left"] == []
+
+
+@pytest.fixture
+def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """No prctl, no /proc and no pidfd, in this process and in the zygote."""
+    monkeypatch.setattr(processes, "LINUX", False)
+    monkeypatch.setattr(processes, "PROC", "/nowhere")
+    monkeypatch.setattr(processes, "_LISTS_CHILDREN", False)
+    monkeypatch.delattr(os, "pidfd_open")
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.delattr(signal, "pidfd_send_signal")
+    monkeypatch.delattr(fcntl, "F_SETPIPE_SZ")
+    bench = Bench.new(preload=["tests.process.sandbox.not_linux"])
+    yield bench
+    bench.sandbox.close()
+
+
+def test_elsewhere_it_runs(not_linux: Bench) -> None:
+    pid = not_linux.pid()
+
+    assert not_linux.pid() == pid
+    assert len(not_linux.result("result = 'x' * 1_000_000" + " " * 1_000_000)) == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import os\nos._exit(3)", (3, None)),
+        ("import os\nos.abort()", (None, signal.SIGABRT)),
+        ("raise SystemExit", (70, None)),
+    ],
+)
+def test_elsewhere_a_crash_is_seen(not_linux: Bench, source: str, expected: tuple[int | None, int | None]) -> None:
+    ending = not_linux.run(source)
+
+    assert isinstance(ending, Crashed)
+    assert (ending.exit_code, ending.signal) == expected
+    assert not_linux.result("result = 'next'") == "next"
+
+
+def test_elsewhere_it_times_out(not_linux: Bench) -> None:
+    ending = not_linux.run("import time\ntime.sleep(60)", STOPPED)
+
+    assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
+    assert not_linux.result("result = 'next'") == "next"
+
+
+def test_elsewhere_its_group_is_killed(not_linux: Bench) -> None:
+    source = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = os.fork()
+if child: channel.progress(1, str(child))
+time.sleep(60)
+"""
+    token = CancelToken()
+
+    def cancel(_: float, message: str) -> None:
+        told.append(int(message))
+        token.set("its child is there")
+
+    told: list[int] = []
+    ending = not_linux.run(source, replace(PATIENT, grace_s=0.1), cancel=token, on_progress=cancel)
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="killed")
+    assert not alive(ending.pid)
+    wait_until(lambda: not alive(told[0]), "the child, which is killed at the same time, is gone")
+    assert not_linux.result("result = 'next'") == "next"
+
+
+def test_elsewhere_a_cancel_stops_it(not_linux: Bench) -> None:
+    token = CancelToken()
+
+    ending = not_linux.run(
+        "import time\nchannel.progress(0, '')\ntime.sleep(60)", cancel=token, on_progress=lambda *_: token.set("stop")
+    )
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="stopped")
+
+
+def test_elsewhere_a_zygotes_death_is_survived(not_linux: Bench) -> None:
+    pid = not_linux.pid()
+
+    ending = not_linux.run("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)")
+
+    assert ending == WorkerLost(pid=pid)
+    assert not_linux.result("result = 'next'") == "next"
+
+
+def test_without_lists_of_children_all_processes_are_looked_through(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = processes.children(os.getpid()), processes.children(bench.zygote.pid)
+    monkeypatch.setattr(processes, "_LISTS_CHILDREN", False)
+
+    assert (processes.children(os.getpid()), processes.children(bench.zygote.pid)) == expected
+    ending = bench.run("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)", replace(PATIENT))
+    assert isinstance(ending, Completed)
+    bench.assert_nothing_left()

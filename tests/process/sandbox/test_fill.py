@@ -1,0 +1,86 @@
+"""What is put into the directory of a run before it begins."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from interlock.sandbox import Cancelled, CancelToken, Completed, TimedOut
+from tests.process.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench
+
+
+def writes(text: str) -> Callable[[str], None]:
+    def fill(folder: str) -> None:
+        Path(folder, "file").write_text(text)
+
+    return fill
+
+
+def test_a_run_finds_it_where_it_is_and_nobody_does_afterwards(bench: Bench) -> None:
+    folders: list[str] = []
+
+    def fill(folder: str) -> None:
+        folders.append(folder)
+        writes("hello")(folder)
+
+    ending = bench.run("import os\nresult = open('file').read() + os.getcwd()", fill=fill)
+    assert isinstance(ending, Completed)
+    assert ending.payload.decode() == "hello" + folders[0]
+    assert not Path(folders[0]).exists()
+    assert bench.result("import os\nresult = os.listdir()") == "[]"
+
+
+@pytest.mark.parametrize("source", ["import os\nos._exit(1)", "1/0", LOSES_ZYGOTE])
+def test_it_is_gone_after_a_crash(bench: Bench, source: str) -> None:
+    folders: list[str] = []
+
+    def fill(folder: str) -> None:
+        folders.append(folder)
+        writes("hello")(folder)
+
+    bench.run(source, fill=fill, on_log=bench.kill_zygote)
+    assert not Path(folders[0]).exists()
+
+
+def test_when_it_fails_nothing_runs_and_the_worker_stays(bench: Bench, tmp_path: Path) -> None:
+    before = bench.pid()
+
+    def fails(folder: str) -> None:
+        writes("half of")(folder)
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        bench.run(f"open({str(tmp_path / 'ran')!r}, 'w')", fill=fails)
+    assert not (tmp_path / "ran").exists()
+    assert bench.pid() == before
+    assert bench.result("import os\nresult = os.listdir()") == "[]"
+
+
+def test_a_cancel_meanwhile_is_seen_before_the_run(bench: Bench, tmp_path: Path) -> None:
+    before, cancel = bench.pid(), CancelToken()
+    ending = bench.run(
+        f"open({str(tmp_path / 'ran')!r}, 'w')", cancel=cancel, fill=lambda _folder: cancel.set("not needed")
+    )
+    cancel.close()
+    assert isinstance(ending, Cancelled)
+    assert ending.how == "stopped"
+    assert not (tmp_path / "ran").exists()
+    assert bench.pid() == before
+
+
+def test_its_time_counts(bench: Bench, tmp_path: Path) -> None:
+    limits = replace(PATIENT, total_s=0.05)
+    ending = bench.run(f"open({str(tmp_path / 'ran')!r}, 'w')", limits, fill=lambda _folder: time.sleep(0.1))
+    assert isinstance(ending, TimedOut)
+    assert not ending.while_loading
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_it_leaves_of_the_time_is_the_run_s(bench: Bench) -> None:
+    limits = replace(PATIENT, total_s=1.0)
+    began = time.monotonic()
+    ending = bench.run("import time\ntime.sleep(60)", limits, fill=lambda _folder: time.sleep(0.5))
+    assert isinstance(ending, TimedOut)
+    assert 1.0 <= time.monotonic() - began < 20

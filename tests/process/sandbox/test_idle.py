@@ -1,0 +1,168 @@
+"""Code that forges the end of its run: the run ends as forged, and the code does not run on."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from interlock.sandbox import Completed
+from tests.process.sandbox.bench import PATIENT, Bench, alive, wait_until
+
+FORGED = """
+import os, struct, sys
+frame = sys._getframe()
+while "channel" not in frame.f_locals or not hasattr(frame.f_locals["channel"], "_token"):
+    frame = frame.f_back
+token = frame.f_locals["channel"]._token
+
+def forge(text):
+    os.write(4, token + struct.pack(">BBQ", 3, 0, len(text)) + text.encode())
+
+def count():
+    with open({path!r}, "ab", buffering=0) as file: file.write(b"x")
+"""
+"""It reads the token of its run from the frames of its own thread."""
+
+GOES_ON = {
+    "in a loop": "forge(str(os.getpid()))\nwhile True: count()",
+    "between naps": "import time\nforge(str(os.getpid()))\nwhile True: count(); time.sleep(0.001)",
+    "after a sleep": "import time\nforge(str(os.getpid()))\ntime.sleep(0.4)\nwhile True: count()",
+    "in a thread": """
+import threading, time
+def go_on():
+    while True: count(); time.sleep(0.001)
+threading.Thread(target=go_on).start()
+forge(str(os.getpid()))
+os.read(3, 1)
+""",
+    "in a native thread": """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.pthread_create(ctypes.byref(ctypes.c_ulong()), None, libc.pause, None)
+forge(str(os.getpid()))
+os.read(3, 1)
+""",
+    "in a child": """
+import time
+if (child := os.fork()) == 0:
+    while True: count(); time.sleep(0.001)
+forge(str(child))
+os.read(3, 1)
+""",
+    "in an orphan": """
+import time
+if os.fork() == 0:
+    if (child := os.fork()) == 0:
+        os.setsid()
+        while True: count(); time.sleep(0.001)
+    forge(str(child))
+    os._exit(0)
+os.wait()
+time.sleep(60)
+""",
+}
+
+
+@pytest.mark.parametrize("way", GOES_ON)
+def test_code_that_goes_on_after_a_forged_result_is_ended(bench: Bench, tmp_path: Path, way: str) -> None:
+    ending = bench.run(FORGED.format(path=str(tmp_path / "count")) + GOES_ON[way])
+
+    assert isinstance(ending, Completed)
+    assert not alive(int(ending.payload))
+    assert not alive(ending.pid)
+
+
+IN_HANDLER = """
+import signal
+signal.signal(signal.SIGALRM, lambda *_: count())
+signal.setitimer(signal.ITIMER_REAL, 1, 1)
+forge("")
+while True: os.read(3, 1)
+"""
+
+
+def test_a_timer_of_a_worker_that_seems_idle_does_not_ring(bench: Bench, tmp_path: Path) -> None:
+    """Its main thread is where an idle worker's is, so it is stopped, and what waits for it ends it."""
+    path = tmp_path / "count"
+    ending = bench.run(FORGED.format(path=str(path)) + IN_HANDLER)
+    wait_until(lambda: _status(ending.pid, "State") == "T", "it is stopped")
+    wait_until(lambda: _status(ending.pid, "ShdPnd") != "0" * 16, "the timer is over")
+
+    assert bench.pid() != ending.pid
+    assert not alive(ending.pid)
+    assert not path.exists()
+
+
+def _status(pid: int, name: str) -> str:
+    line = next(one for one in Path(f"/proc/{pid}/status").read_text().splitlines() if one.startswith(name))
+    return line.split()[1]
+
+
+def test_memory_taken_after_a_forged_result_is_noticed(bench: Bench, tmp_path: Path) -> None:
+    source = FORGED.format(path=str(tmp_path / "count")) + "forge('')\nkept = b'x' * 400_000_000\nos.read(3, 1)"
+    ending = bench.run(source, replace(PATIENT, memory_mb=200))
+
+    assert isinstance(ending, Completed)
+    assert not alive(ending.pid)
+
+
+def test_memory_that_grows_after_a_forged_result_is_bounded(bench: Bench, tmp_path: Path) -> None:
+    source = (
+        FORGED.format(path=str(tmp_path / "count")) + "forge('')\nkept = []\nwhile True: kept.append(b'x' * 10_000_000)"
+    )
+    ending = bench.run(source, replace(PATIENT, memory_mb=200))
+
+    assert isinstance(ending, Completed)
+    assert not alive(ending.pid)
+
+
+def test_an_idle_worker_is_stopped(bench: Bench) -> None:
+    pid = bench.pid()
+
+    wait_until(lambda: _status(pid, "State") == "T", "it is stopped")
+    assert bench.pid() == pid
+
+
+def test_an_idle_worker_that_was_continued_is_replaced(bench: Bench) -> None:
+    pid = bench.pid()
+    wait_until(lambda: _status(pid, "State") == "T", "it is stopped")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: _status(pid, "State") == "S", "it runs again")
+
+    assert bench.pid() != pid
+    assert not alive(pid)
+
+
+def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(bench: Bench) -> None:
+    pid = bench.pid()
+    for number, state in (0, "T"), (signal.SIGCONT, "S"), (signal.SIGSTOP, "T"):
+        os.kill(pid, number)
+        wait_until(lambda state=state: _status(pid, "State") == state, "the signal has arrived")  # type: ignore[misc]
+
+    assert bench.pid() != pid
+    assert not alive(pid)
+
+
+def test_a_worker_that_stays_busy_costs_its_process_in_bounded_time(fresh: Bench) -> None:
+    """Here by a thread that was started while loading, and never sleeps."""
+    loading = (
+        "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
+    )
+    began = time.monotonic()
+    pid = int(fresh.result(loading + "#ready\nimport os\nresult = os.getpid()"))
+
+    assert time.monotonic() - began < 30
+    assert not alive(pid)
+
+
+def test_workers_that_are_stopped_end_with_their_zygote(fresh: Bench) -> None:
+    pids = [fresh.pid(key=key) for key in ("one", "other")]
+    for pid in pids:
+        wait_until(lambda pid=pid: _status(pid, "State") == "T", "it is stopped")  # type: ignore[misc]
+    os.kill(fresh.zygote.pid, signal.SIGKILL)
+
+    for pid in pids:
+        wait_until(lambda pid=pid: not alive(pid), "it is gone")  # type: ignore[misc]

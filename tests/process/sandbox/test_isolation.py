@@ -1,0 +1,135 @@
+"""What a worker has of the process that talks to the table: nothing."""
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.sandbox.supervisor.zygote_process import INHERITED
+from interlock.sandbox.worker.clean_state import PER_RUN
+from tests.process.sandbox import measured
+from tests.process.sandbox.bench import Bench
+
+SECRETS = {"AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_SESSION_TOKEN": "s3cr3t", "TABLE_NAME": "jobs", "PYTHONPATH": "/x"}
+
+
+@pytest.fixture
+def among_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    bench = Bench.new(env={"GIVEN": "to workers"})
+    yield bench
+    bench.sandbox.close()
+
+
+def facts(bench: Bench, source: str) -> Any:
+    return json.loads(bench.result(f"import json\n{source}\nresult = json.dumps(found)"))
+
+
+def test_its_environment_is_written_for_it(among_secrets: Bench) -> None:
+    found = facts(
+        among_secrets,
+        "import os\nfound = [dict(os.environ), open('/proc/self/environ').read()]\n"
+        "for pid in (os.getppid(), os.getpid()):\n"
+        "    try: found.append(open(f'/proc/{pid}/environ').read() + open(f'/proc/{pid}/cmdline').read())\n"
+        "    except OSError: pass",
+    )
+
+    assert found[0]["GIVEN"] == "to workers"
+    assert set(found[0]) <= {*INHERITED, *PER_RUN, *measured.STARTED_BY, "GIVEN"}
+    assert "s3cr3t" not in str(found)
+    assert not [name for name in SECRETS if name in str(found)]
+
+
+def test_no_descriptor_of_ours_is_inherited(bench: Bench) -> None:
+    """Also none that is inheritable, and none of the zygote's."""
+    ours = os.open("/dev/zero", os.O_RDONLY)
+    os.set_inheritable(ours, True)
+    number = os.dup2(ours, 77)
+    try:
+        found = facts(
+            bench,
+            "import os\nfound = {n: os.readlink(f'/proc/self/fd/{n}') for n in map(int, os.listdir('/proc/self/fd'))"
+            " if os.path.exists(f'/proc/self/fd/{n}') or n < 6}",
+        )
+    finally:
+        os.close(ours)
+        os.close(number)
+
+    assert set(found) == {"0", "1", "2", "3", "4", "5"}
+    assert found.pop("0") == "/dev/null"
+    assert found.pop("5").startswith("/memfd:interlock-progress")
+    assert all(name.startswith("pipe:") for name in found.values())
+
+
+def test_a_program_it_executes_has_the_standard_streams_alone(bench: Bench) -> None:
+    source = "import subprocess\nfound = subprocess.run(['ls', '/proc/self/fd'], close_fds=False, capture_output=True)"
+    numbers = facts(bench, source + ".stdout.decode().split()\nfound = [n for n in found if n != '']")
+
+    # The last one is that of the listing itself.
+    assert numbers[:3] == ["0", "1", "2"]
+    assert len(numbers) == 4
+
+
+def test_it_has_its_own_session_and_group_and_no_terminal(bench: Bench) -> None:
+    pid, session, group, parent_session = facts(
+        bench, "import os\nfound = [os.getpid(), os.getsid(0), os.getpgrp(), os.getsid(os.getppid())]"
+    )
+
+    assert pid == session == group
+    assert parent_session not in (pid, os.getsid(0))
+
+
+def test_it_has_no_signals_of_ours_blocked_or_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    bench = Bench.new()
+    try:
+        found = facts(bench, "import signal\nfound = [signal.getsignal(signal.SIGINT) == signal.SIG_DFL]")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        bench.sandbox.close()
+
+    assert found == [True]
+
+
+def test_what_the_kernel_holds_it_to(bench: Bench) -> None:
+    found = facts(
+        bench,
+        "import os, resource\nstatus = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "found = [resource.getrlimit(resource.RLIMIT_CORE), open('/proc/self/oom_score_adj').read().strip(),\n"
+        "         status['NoNewPrivs'].strip(), resource.getrlimit(resource.RLIMIT_NPROC)]",
+    )
+
+    assert found[:3] == [[0, 0], "1000", "1"]
+    mine, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    assert found[3][0] == found[3][1]
+    assert found[3][0] < mine or mine == resource.RLIM_INFINITY
+
+
+def test_one_file_cannot_take_more_than_half_of_the_disk(bench: Bench) -> None:
+    found = facts(
+        bench,
+        "import resource, os\ndisk = os.statvfs('.')\n"
+        "found = [resource.getrlimit(resource.RLIMIT_FSIZE)[0], disk.f_bavail * disk.f_frsize]\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, -1))\n"
+        "try: open('large', 'wb', 0).write(bytes(2000)); open('large', 'ab', 0).write(b'x')\n"
+        "except OSError as error: found.append(error.strerror)",
+    )
+
+    assert 0 < found[0] < found[1]
+    assert found[2] == "File too large"
+
+
+def test_zygote_and_workers_that_wait_are_closed_to_others(bench: Bench) -> None:
+    """Their files in /proc are root's; so another process of an unprivileged user cannot read memory or environment
+    (test_elsewhere has one try)."""
+    idle = bench.pid()
+    for pid in (idle, bench.zygote.pid, os.getpid()):
+        assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
+
+    assert facts(bench, "import os\nfound = os.stat('/proc/self/environ').st_uid") == os.getuid()

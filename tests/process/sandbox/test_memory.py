@@ -1,0 +1,197 @@
+"""The limit of resident memory: how often it is looked at, what counts, and what the kernel holds a run to besides."""
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+
+from interlock.sandbox import Completed, MemoryExceeded
+from interlock.sandbox.supervisor import memory
+from interlock.sandbox.supervisor.memory import MemoryWatch
+from interlock.sandbox.wire.protocol import MIB
+from interlock.sandbox.worker import resource_limits
+from interlock.sandbox.worker.resource_limits import bound_run
+from tests.process.sandbox.bench import PATIENT, Bench
+
+LIMIT_MB = 200
+BOUNDED = replace(PATIENT, memory_mb=LIMIT_MB)
+HOLD = "import time\nkept = bytearray(b'x') * {mib} * 1024 * 1024\n"
+
+
+def watch(monkeypatch: pytest.MonkeyPatch, sizes_mb: dict[int, int], exact_mb: dict[int, int]) -> MemoryWatch:
+    """A watch over processes of these sizes, with a limit of 100 MiB."""
+    monkeypatch.setattr(memory, "resident_bytes", lambda pid: sizes_mb[pid] * MIB)
+    monkeypatch.setattr(memory, "proportional_bytes", lambda pid: exact_mb[pid] * MIB)
+    return MemoryWatch(100, lambda: iter(sizes_mb))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "exact", "found"),
+    [
+        ({1: 100}, {}, None),
+        ({1: 101}, {}, 101),
+        ({1: 60, 2: 60}, {1: 50, 2: 50}, None),
+        ({1: 60, 2: 60}, {1: 55, 2: 50}, 105),
+        ({}, {}, None),
+    ],
+)
+def test_what_is_over_the_limit(
+    monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int], exact: dict[int, int], found: int | None
+) -> None:
+    assert watch(monkeypatch, sizes, exact).look() == (found and found * MIB)
+
+
+def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {1: 0}
+    one = watch(monkeypatch, sizes, {})
+    pauses = []
+    for size in (0, 50, 90, 99, 100):
+        sizes[1] = size
+        one.look()
+        pauses.append(round(one.next_look_at - time.monotonic(), 3))
+
+    assert pauses == sorted(pauses, reverse=True)
+    assert 0 < pauses[-1] <= pauses[0] <= 0.1
+
+
+def test_of_too_many_processes_the_exact_size_is_estimated_from_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand that share half of what they have, and it takes long to be told so."""
+    asked = []
+
+    def exact(pid: int) -> int:
+        asked.append(pid)
+        time.sleep(0.005)
+        return sizes[pid] * MIB // 2
+
+    sizes = {pid: 1 + (pid == 500) * 20 for pid in range(1000)}
+    one = watch(monkeypatch, sizes, {})
+    monkeypatch.setattr(memory, "proportional_bytes", exact)
+
+    assert one.look() == pytest.approx(1020 * MIB / 2, rel=0.01)
+    assert asked[0] == 500
+    assert len(asked) < 1000
+
+
+def test_a_look_at_too_many_processes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless() -> Iterable[int]:
+        while True:
+            yield 1
+
+    monkeypatch.setattr(memory, "resident_bytes", lambda pid: 0)
+
+    assert MemoryWatch(1, endless).look() is None
+
+
+def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
+    """In native code, which fills memory as fast as anything can."""
+    ending = bench.run(
+        "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.malloc.restype = ctypes.c_void_p\n"
+        "while True: libc.memset(ctypes.c_void_p(libc.malloc(1 << 20)), 1, 1 << 20)",
+        BOUNDED,
+    )
+
+    assert isinstance(ending, MemoryExceeded)
+    assert LIMIT_MB <= ending.resident_mb < 2 * LIMIT_MB
+
+
+def test_what_forks_share_counts_once(bench: Bench) -> None:
+    """Their resident sizes add up to three times the limit."""
+    ending = bench.run(
+        HOLD.format(mib=100)
+        + "import os\nfor _ in range(6):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(0.5)\nresult = 'within'",
+        BOUNDED,
+    )
+
+    assert ending == Completed(pid=ending.pid, payload=b"within")
+
+
+def test_what_a_program_has_that_it_executes_counts(bench: Bench) -> None:
+    ending = bench.run(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-c', 'import time; kept = b\"x\" * 400_000_000; time.sleep(60)'])",
+        BOUNDED,
+    )
+
+    assert isinstance(ending, MemoryExceeded)
+
+
+def test_an_idle_worker_does_not_count_for_another(bench: Bench) -> None:
+    bench.result("import sys\nsys.kept = b'x' * 150_000_000\n#ready\n", key="idle")
+
+    ending = bench.run(HOLD.format(mib=120) + "time.sleep(0.3)\nresult = 1", BOUNDED, key="lean")
+
+    assert isinstance(ending, Completed)
+
+
+def test_memory_that_is_not_touched_does_not_count(bench: Bench) -> None:
+    ending = bench.run("import mmap, time\nkept = mmap.mmap(-1, 400 * 1024 * 1024)\ntime.sleep(0.3)", BOUNDED)
+
+    assert isinstance(ending, Completed)
+
+
+def test_more_than_the_backstop_is_refused_at_once(bench: Bench) -> None:
+    """Before any of it is resident: so the watch has nothing to see."""
+    source = "try: bytearray((2 * 200 + 1025) << 20)\nexcept MemoryError: result = 'refused'"
+
+    assert bench.result(source, BOUNDED) == "refused"
+
+
+def test_200_threads_at_once_fit_a_small_limit(bench: Bench) -> None:
+    source = """
+import threading
+together = threading.Barrier(200)
+threads = [threading.Thread(target=together.wait) for _ in range(200)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+result = 200
+"""
+
+    assert bench.result(source, replace(PATIENT, memory_mb=256)) == "200"
+
+
+def test_deep_recursion_in_a_thread_is_an_exception(bench: Bench) -> None:
+    source = """
+import threading
+def recurse(_): return sorted([1, 2], key=recurse)
+def run():
+    global result
+    try: recurse(1)
+    except RecursionError: result = 'too deep'
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+    assert bench.result(source) == "too deep"
+
+
+@pytest.mark.parametrize(
+    ("machine_mb", "limit_mb", "bound_mb"),
+    [(100_000, 100, 1224), (1000, 500, 750), (400, 500, 500), (2000, 500, 1500)],
+)
+def test_the_backstop_never_is_all_that_the_machine_has(
+    monkeypatch: pytest.MonkeyPatch, machine_mb: int, limit_mb: int, bound_mb: int
+) -> None:
+    bounds: dict[int, int] = {}
+    sizes = {"SC_PHYS_PAGES": machine_mb * MIB // 4096, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(resource_limits, "_bound", bounds.__setitem__)
+
+    bound_run(limit_mb, "/tmp")
+
+    assert bounds[resource.RLIMIT_DATA] == bound_mb * MIB
+
+
+def test_a_disk_of_unknown_size_bounds_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds: dict[int, int] = {}
+    nothing = os.statvfs_result([0] * 10)
+    known: Callable[[str], os.statvfs_result] = lambda _path: nothing  # noqa: E731
+    monkeypatch.setattr(os, "statvfs", known)
+    monkeypatch.setattr(resource_limits, "_bound", bounds.__setitem__)
+
+    bound_run(100, "/tmp")
+
+    assert set(bounds) == {resource.RLIMIT_DATA}

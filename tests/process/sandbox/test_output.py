@@ -1,0 +1,298 @@
+"""What code writes, as bounded lines: first of the class alone, then through a worker."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, MemoryExceeded
+from interlock.sandbox.supervisor.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
+from tests.process.sandbox.bench import PATIENT, Bench
+
+
+class Pipes:
+    """Two pipes, and the lines that came out of them."""
+
+    def __init__(self) -> None:
+        (self.stdout, self.to_stdout), (self.stderr, self.to_stderr) = os.pipe(), os.pipe()
+        for descriptor in (self.stdout, self.stderr):
+            os.set_blocking(descriptor, False)
+        self.lines: list[LogLine] = []
+        self.output = OutputLines(self.lines.append)
+
+    def write(self, data: bytes) -> None:
+        """Writes to stdout and reads what was written."""
+        for at in range(0, len(data), READ_BYTES):
+            os.write(self.to_stdout, data[at : at + READ_BYTES])
+            assert self.output.read(self.stdout, "stdout")
+
+    def finish(self) -> list[str]:
+        self.output.finish(self.stdout, self.stderr)
+        return [line.message for line in self.lines]
+
+    def close(self) -> None:
+        for descriptor in (self.stdout, self.to_stdout, self.stderr, self.to_stderr):
+            os.close(descriptor)
+
+
+@pytest.fixture
+def pipes() -> Iterator[Pipes]:
+    pipes = Pipes()
+    yield pipes
+    pipes.close()
+
+
+def test_lines_are_put_together_from_parts(pipes: Pipes) -> None:
+    for part in (b"on", b"e\ntw", b"o\n\nfo", b"ur"):
+        pipes.write(part)
+
+    assert pipes.finish() == ["one", "two", "", "four"]
+
+
+def test_streams_are_kept_apart(pipes: Pipes) -> None:
+    os.write(pipes.to_stderr, b"error\n")
+    os.write(pipes.to_stdout, b"output")
+    pipes.finish()
+
+    assert pipes.lines == [LogLine("stderr", "error"), LogLine("stdout", "output")]
+
+
+def test_what_is_no_text_is_shown_as_such(pipes: Pipes) -> None:
+    pipes.write(b"\xff\0a\n")
+
+    assert pipes.finish() == ["\ufffd\0a"]
+
+
+def test_a_long_line_is_cut(pipes: Pipes) -> None:
+    pipes.write(b"x" * (MAX_LINE_BYTES + 5) + b"\nnext\n")
+
+    assert pipes.finish() == ["x" * MAX_LINE_BYTES, "next"]
+
+
+def test_of_a_flood_the_last_lines_of_a_read_come_and_the_others_are_counted(pipes: Pipes) -> None:
+    pipes.write(b"".join(b"%d\n" % number for number in range(10_000)))
+
+    dropped, *lines = pipes.lines
+    assert dropped == LogLine("stdout", "9700 lines were dropped", dropped=10_000 - NEWEST_LINES)
+    assert [line.message for line in lines] == [str(number) for number in range(9_700, 10_000)]
+
+
+def test_no_line_is_lost_where_they_come_in_time(pipes: Pipes) -> None:
+    for number in range(10):
+        pipes.write(f"{number}\n".encode() * NEWEST_LINES)
+
+    assert pipes.finish() == [str(number) for number in range(10) for _ in range(NEWEST_LINES)]
+
+
+def test_whole_lines_are_handed_on(pipes: Pipes) -> None:
+    line = LogLine("log", "first", "info")
+    pipes.output.add(line)
+
+    assert pipes.lines == [line]
+
+
+def test_a_flood_without_lines_is_not_kept(pipes: Pipes) -> None:
+    for _ in range(100):
+        pipes.write(b"x" * READ_BYTES)
+
+    assert sum(map(len, pipes.output._begun.values())) <= MAX_LINE_BYTES
+
+
+def test_the_end_of_a_stream_is_told(pipes: Pipes) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+
+    assert not pipes.output.read(reading, "stdout")
+    os.close(reading)
+
+
+def test_nothing_to_read_is_no_end(pipes: Pipes) -> None:
+    assert pipes.output.read(pipes.stdout, "stdout")
+
+
+def test_what_stands_in_a_pipe_can_be_discarded(pipes: Pipes) -> None:
+    os.write(pipes.to_stdout, b"of an earlier run")
+    discard(pipes.stdout, pipes.stderr)
+
+    assert pipes.finish() == []
+
+
+# --- Through a worker ---
+
+
+def test_lines_of_both_streams_and_the_log_arrive(bench: Bench) -> None:
+    bench.result("import sys\nprint('out')\nprint('err', file=sys.stderr)\nchannel.log('warning', 'logged')")
+
+    assert set(bench.logs) == {
+        LogLine("stdout", "out"),
+        LogLine("stderr", "err"),
+        LogLine("log", "logged", "warning"),
+    }
+
+
+def test_what_was_not_flushed_arrives(bench: Bench) -> None:
+    bench.result("import sys\nsys.stdout.write('without an end')")
+
+    assert bench.logs == [LogLine("stdout", "without an end")]
+
+
+def test_the_traceback_of_a_crash_is_in_the_lines(bench: Bench) -> None:
+    bench.run("1 / 0")
+
+    assert bench.messages("stderr")[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_what_children_write_is_heard_too(bench: Bench) -> None:
+    bench.result("import subprocess\nsubprocess.run(['echo', 'child'], check=True)")
+
+    assert bench.messages("stdout") == ["child"]
+
+
+def test_a_flood_is_counted_to_the_line(bench: Bench) -> None:
+    bench.result("print('line\\n' * 100_000, end='')")
+
+    lines = sum(not line.dropped for line in bench.logs)
+    assert lines >= NEWEST_LINES
+    assert lines + sum(line.dropped for line in bench.logs) == 100_000
+
+
+def test_of_a_flood_of_progress_little_and_the_last_are_told(bench: Bench) -> None:
+    bench.result("for n in range(10_001): channel.progress(n / 10_000, str(n))")
+
+    assert bench.progress[-1] == (1, "10000")
+    assert len(bench.progress) < 1000
+
+
+def test_the_latest_progress_is_told_while_the_code_is_silent(bench: Bench) -> None:
+    token = CancelToken()
+
+    ending = bench.run(
+        "import time\nfor n in range(1_001): channel.progress(n / 1_000, str(n))\ntime.sleep(60)",
+        cancel=token,
+        on_progress=lambda fraction, _: token.set("seen") if fraction == 1 else None,
+    )
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="stopped")
+
+
+def test_the_same_progress_told_twice_is_heard_twice(bench: Bench, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+
+    def hear(fraction: float, message: str) -> None:
+        bench.progress.append((fraction, message))
+        heard.touch()
+
+    ending = bench.run(
+        "import os, time\nchannel.progress(0.5, 'on')\n"
+        f"while not os.path.exists({str(heard)!r}): time.sleep(0.01)\n"
+        "channel.progress(0.5, 'on')",
+        on_progress=hear,
+    )
+
+    assert isinstance(ending, Completed)
+    assert bench.progress == [(0.5, "on")] * 2
+
+
+def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "memfd_create", refused)
+    bench = Bench.new()
+    bench.result("channel.progress(0.5, 'on')")
+    assert bench.progress == [(0.5, "on")]
+    bench.sandbox.close()
+
+
+def test_progress_of_an_earlier_run_of_the_same_process_is_not_heard(bench: Bench) -> None:
+    pid = bench.result("import os\nchannel.progress(0.5, 'on')\nresult = os.getpid()")
+    assert bench.progress == [(0.5, "on")]
+    assert bench.result("import os\nresult = os.getpid()") == pid
+    assert bench.progress == []
+
+
+def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Bench) -> None:
+    refused = bench.result(
+        "import os\n"
+        "os.write(5, os.urandom(4096))\n"
+        "for size in (lambda: os.write(5, b'x'), lambda: os.ftruncate(5, 1 << 30), lambda: os.ftruncate(5, 0)):\n"
+        "    try: size()\n"
+        "    except OSError as error: result += type(error).__name__ + ' '\n"
+        "channel.progress(1, 'after it')"
+    )
+    assert refused == "PermissionError " * 3
+    assert bench.progress == [(1, "after it")]
+
+
+def test_a_finalizer_may_talk_while_its_thread_does(bench: Bench) -> None:
+    """Also between the parts of the answer, which it does not get into."""
+    result = bench.result(
+        "import gc\n"
+        "class Talks:\n"
+        "    def __init__(self): self.me = self\n"
+        "    def __del__(self): channel.log('info', 'gone')\n"
+        "gc.set_threshold(1)\n"
+        "talk = []\n"
+        "def again(*_):\n"
+        "    if len(talk) < 99: talk.append(1); channel.log('info', 'again')\n"
+        "gc.callbacks.append(again)\n"
+        "for n in range(200): Talks(); channel.log('info', str(n))\n"
+        "talk.clear()\n"
+        "result = 'y' * 900_000"
+    )
+    assert result == "y" * 900_000
+    assert {"gone", "again", "199"} <= {line.message for line in bench.logs}
+
+
+def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:
+    bench.result("channel.progress(7, 'over')")
+    assert bench.progress == [(1, "over")]
+
+    bench.result("channel.progress(-7, 'under')")
+    assert bench.progress == [(0, "under")]
+
+
+def test_threads_that_go_on_talking_do_not_spoil_the_answer(bench: Bench) -> None:
+    for _ in range(5):
+        result = bench.result(
+            "import threading\nfrom interlock.sandbox.wire.protocol import FrameType\n"
+            "def talk():\n    while True: channel._send(FrameType.LOG, b'info\\0' + b'x' * 1000)\n"
+            "for _ in range(3): threading.Thread(target=talk, daemon=True).start()\nresult = 'y' * 900_000"
+        )
+        assert result == "y" * 900_000
+
+
+FLOOD = """
+import os, threading
+def flood(number, data):
+    while True: os.write(number, data)
+for number in (1, 2, 4):
+    threading.Thread(target=flood, args=(number, os.urandom(50_000)), daemon=True).start()
+"""
+
+
+def test_a_flood_on_everything_does_not_hide_a_cancel(bench: Bench) -> None:
+    token = CancelToken()
+
+    ending = bench.run(
+        FLOOD + "channel.progress(1, '')\nwhile True: pass", cancel=token, on_progress=lambda *_: token.set("enough")
+    )
+
+    token.close()
+    assert ending == Cancelled(pid=ending.pid, how="stopped")
+
+
+def test_a_flood_on_everything_does_not_hide_memory(bench: Bench) -> None:
+    ending = bench.run(
+        FLOOD + "kept = []\nwhile True: kept.append(bytearray(1_000_000))", replace(PATIENT, memory_mb=200)
+    )
+
+    assert isinstance(ending, MemoryExceeded)
+
+
+def test_what_floods_through_a_retired_process_is_not_waited_for(bench: Bench) -> None:
+    """The answer gets out between the garbage, and reading what is left ends though somebody still writes."""
+    assert bench.result(FLOOD + "result = 'out'") == "out"

@@ -1,0 +1,176 @@
+"""The routes below `/v1/plugins`, and the two that need no key."""
+
+import json
+from typing import Any
+
+import pytest
+
+import interlock
+from interlock.domain.deadline import Deadline
+from interlock.domain.job_status import JobStatus
+from interlock.domain.metrics import MetricsDelta
+from interlock.sandbox import Ending, TimedOut
+from tests.fakes.envelope import refused
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.fakes.sandbox import Run, answered, echoes
+from tests.fakes.world import World
+
+COUNTERS = {
+    "success_count", "error_count", "cancelled_count", "timed_out_count", "last_execution_time_ms",
+    "avg_execution_time_ms", "p50_ms", "p95_ms", "p99_ms", "last_used",
+}  # fmt: skip
+NEVER_USED: dict[str, Any] = {name: 0 if name.endswith("_count") else None for name in COUNTERS}
+
+
+def health(world: World, name: str = "echo") -> dict[str, Any]:
+    answer = world.request("GET", f"/v1/plugins/{name}/health")
+    assert answer.status == 200
+    found: dict[str, Any] = answer.body
+    return found
+
+
+def test_all_plugins_are_listed_and_the_broken_one_with_its_reason(world: World) -> None:
+    answer = world.request("GET", "/v1/plugins")
+    assert answer.status == 200
+    assert {name: answer.body[name] for name in ("total", "available", "failed", "unavailable")} == {
+        "total": 2,
+        "available": 1,
+        "failed": 0,
+        "unavailable": 1,
+    }
+    broken, echo = answer.body["plugins"]
+    assert (broken["name"], broken["state"], broken["reason"], broken["tools"]) == (
+        "broken",
+        "UNAVAILABLE",
+        "needs torch: not installed",
+        [],
+    )
+    assert echo == {
+        "name": "echo",
+        "version": "1.0.0",
+        "title": "Echo",
+        "description": "The plugin echo.",
+        "state": "LOADED",
+        "reason": None,
+        "tools": ["say", "shout"],
+    }
+
+
+def test_a_failed_plugin_counts_as_failed_and_not_as_available(world: World) -> None:
+    world.sandbox.script = lambda _: answered("exception", {"exception": "E", "message": "m"})
+    world.execute()
+    body = world.request("GET", "/v1/plugins").body
+    assert (body["total"], body["available"], body["failed"], body["unavailable"]) == (2, 0, 1, 1)
+
+
+def test_a_manifest_shows_what_the_contract_lists(world: World) -> None:
+    answer = world.request("GET", "/v1/plugins/echo")
+    assert answer.status == 200
+    assert set(answer.body) == {"name", "version", "title", "description", "tools"}
+    assert [tool["name"] for tool in answer.body["tools"]] == ["say", "shout"]
+    for tool in answer.body["tools"]:
+        assert set(tool) == {
+            "name", "title", "description", "timeout_s", "memory_mb", "network", "input_schema", "output_schema",
+        }  # fmt: skip
+
+
+def test_where_a_plugins_code_lies_is_nobodys_business(world: World) -> None:
+    for path in ("/v1/plugins", "/v1/plugins/echo", "/v1/plugins/echo/health", "/v1/plugins/broken"):
+        assert "plugins.echo" not in json.dumps(world.request("GET", path).body)
+
+
+@pytest.mark.parametrize("path", ["/v1/plugins/nope", "/v1/plugins/nope/health", "/v1/plugins/..", "/v1/plugins/ECHO"])
+def test_the_page_of_an_unknown_plugin_is_404(world: World, path: str) -> None:
+    refused(world.request("GET", path), 404, "not_found", "NotFoundError")
+
+
+def test_the_health_of_a_plugin_that_never_ran(world: World) -> None:
+    assert health(world) == {
+        "name": "echo",
+        "version": "1.0.0",
+        "state": "LOADED",
+        "reason": None,
+        **NEVER_USED,
+        "tools": {"say": NEVER_USED, "shout": NEVER_USED},
+    }
+
+
+def test_the_health_of_a_broken_plugin_tells_its_reason(world: World) -> None:
+    found = health(world, "broken")
+    assert (found["state"], found["reason"], found["tools"]) == ("UNAVAILABLE", "needs torch: not installed", {})
+
+
+def test_health_counts_every_outcome_by_plugin_and_by_tool(world: World) -> None:
+    world.execute()
+    world.execute(tool="shout")
+    world.sandbox.script = lambda _: answered("exception", {"exception": "E", "message": "m"})
+    world.execute()
+    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
+    world.execute()
+    world.core.service.cancel("acme", world.submit(), None)
+    found = health(world)
+    assert [found[f"{name}_count"] for name in ("success", "error", "timed_out", "cancelled")] == [2, 1, 1, 1]
+    say, shout = found["tools"]["say"], found["tools"]["shout"]
+    assert [say[f"{name}_count"] for name in ("success", "error", "timed_out", "cancelled")] == [1, 1, 1, 1]
+    assert [shout[f"{name}_count"] for name in ("success", "error", "timed_out", "cancelled")] == [1, 0, 0, 0]
+    assert found["last_used"] == "2026-11-22T12:00:00.000Z"
+
+
+def test_a_callers_bad_input_and_a_cancel_leave_the_state_as_it_was(world: World) -> None:
+    world.execute()
+    assert health(world)["state"] == "INITIALIZED"
+    world.execute(input={})
+    world.sandbox.script = lambda _: answered("invalid_input", {"message": "m", "errors": []})
+    world.execute()
+    assert health(world)["state"] == "INITIALIZED"
+    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
+    world.execute()
+    world.core.service.cancel("acme", world.submit(), None)
+    assert health(world)["state"] == "FAILED"
+
+
+def test_a_plugin_runs_while_a_job_of_it_does(world: World) -> None:
+    states = []
+
+    def looks(run: Run) -> Ending:
+        states.append(health(world)["state"])
+        return echoes(run)
+
+    world.sandbox.script = looks
+    world.runner.run_pending("acme", world.submit(), deadline=Deadline.after(800))
+    assert states == ["RUNNING"]
+    assert health(world)["state"] == "INITIALIZED"
+
+
+def test_times_are_told_as_last_average_and_percentiles(world: World) -> None:
+    for elapsed_ms in [10.0] * 95 + [1000.0] * 5:
+        world.jobs.create(a_job(), MetricsDelta("echo", "say", 0, NOON, JobStatus.SUCCEEDED, None, elapsed_ms))
+    found = health(world)
+    assert (found["last_execution_time_ms"], found["avg_execution_time_ms"]) == (1000.0, 59.5)
+    assert found["p50_ms"] == pytest.approx(10, rel=0.0393)
+    assert found["p95_ms"] == pytest.approx(10, rel=0.0393)
+    assert found["p99_ms"] == pytest.approx(1000, rel=0.0393)
+    assert all(round(found[name], 3) == found[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
+
+
+# --- Without a key ---
+
+
+@pytest.mark.parametrize("tenant", ["", "acme"])
+def test_health_needs_no_key(world: World, tenant: str) -> None:
+    answer = world.request("GET", "/v1/health", tenant=tenant, scopes="")
+    assert (answer.status, answer.body) == (200, {"status": "ok", "version": interlock.__version__})
+
+
+def test_the_openapi_document_needs_no_key(world: World) -> None:
+    answer = world.request("GET", "/v1/openapi.json", tenant="")
+    assert answer.status == 200
+    assert answer.body["openapi"].startswith("3.1")
+    assert answer.body["info"]["title"] == "Interlock"
+
+
+def test_health_stands_while_the_table_is_down(world: World) -> None:
+    world.jobs.down = True
+    assert world.request("GET", "/v1/health").status == 200
+    refused(world.request("GET", "/v1/plugins"), 503, "unavailable", "ServiceError")

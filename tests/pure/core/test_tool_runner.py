@@ -1,0 +1,442 @@
+"""The ToolRunner in the Lambda process: every way in which a run may end, as an outcome, and metrics on every path."""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from interlock.domain.deadline import Deadline
+from interlock.domain.errors import ErrorCode, PluginUnavailable
+from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.outcome import Outcome
+from interlock.plugins.registry import PluginRegistry, ToolCall
+from interlock.sandbox import (
+    Cancelled,
+    CancelToken,
+    Completed,
+    Crashed,
+    Ending,
+    LogLine,
+    MemoryExceeded,
+    OutputTooLarge,
+    TimedOut,
+    WorkerLost,
+)
+from interlock.tools.tool_runner import LOAD_LIMIT_S, MAX_RESULT_BYTES, Observer, ToolRunner
+from tests.fakes.plugins import a_plugin, a_tool
+from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
+from tests.fakes.world import World
+
+
+class Bench:
+    """A ToolRunner on a scripted sandbox."""
+
+    def __init__(self, world: World, cancel: CancelToken) -> None:
+        self.registry: PluginRegistry = world.core.registry
+        self.sandbox: ScriptedSandbox = world.sandbox
+        self.sink = world.sink
+        self.runner = ToolRunner(self.registry, self.sandbox.as_sandbox())
+        self.progress: list[tuple[float, str]] = []
+        self.lines: list[LogLine] = []
+        self.cancel = cancel
+
+    def call(self, tool: str = "say", input: Any = None) -> ToolCall:
+        manifest, found = self.registry.find("echo", tool)
+        return self.registry.checked(manifest, found, {"text": "hello"} if input is None else input)
+
+    def run(self, script: Callable[[Run], Ending] | None = None, *, timeout_s: float = 5.0) -> Outcome:
+        if script is not None:
+            self.sandbox.script = script
+        observer = Observer(lambda fraction, message: self.progress.append((fraction, message)), self.lines.append)
+        deadline = Deadline(math.inf, timeout_s)
+        return self.runner.run(self.call(), job_id="JOB", deadline=deadline, cancel=self.cancel, observer=observer)
+
+    def ends_with(self, ending: Ending) -> Outcome:
+        return self.run(lambda _: ending)
+
+    def state(self) -> LifecycleState:
+        """The lifecycle of the plugin in this environment, as the start of a run finds it."""
+        state = self.registry.run_started("echo")
+        self.registry.record(self.call(), state, Outcome.failed(ErrorCode.INVALID_INPUT, "only looking"))
+        self.sink.executions.pop()
+        return state
+
+
+@pytest.fixture
+def bench(world_of: Callable[..., World]) -> Iterator[Bench]:
+    cancel = CancelToken()
+    yield Bench(world_of(a_plugin("echo", a_tool("say", memory_mb=300))), cancel)
+    cancel.close()
+
+
+def error_of(outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    assert outcome.error is not None
+    assert outcome.result is None
+    return outcome.error.code.value, dict(outcome.error.details)
+
+
+def message_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.message
+
+
+# --- What is asked of the sandbox ---
+
+
+def test_the_worker_is_told_the_source_the_tool_the_input_and_the_job(bench: Bench) -> None:
+    bench.run()
+    [run] = bench.sandbox.runs
+    assert run.key == "echo"
+    assert run.request == {
+        "source": {"module": "plugins.echo", "class_name": "Plugin", "path": None},
+        "tool": "say",
+        "input": {"text": "hello"},
+        "files": [],
+        "job_id": "JOB",
+    }
+
+
+def test_the_limits_are_those_of_the_call_and_of_the_manifest(bench: Bench) -> None:
+    bench.run(timeout_s=2.5)
+    limits = bench.sandbox.runs[0].limits
+    assert (limits.wall_s, limits.memory_mb) == (2.5, 300)
+    assert (limits.load_s, limits.result_bytes) == (LOAD_LIMIT_S, MAX_RESULT_BYTES)
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_the_process_has_the_network_if_the_tool_declares_it(world_of: Callable[..., World], network: bool) -> None:
+    with closing(CancelToken()) as cancel:
+        bench = Bench(world_of(a_plugin("echo", a_tool("say", network=network))), cancel)
+        bench.run()
+    assert bench.sandbox.runs[0].network is network
+
+
+def test_cancel_progress_and_log_lines_pass_through(bench: Bench) -> None:
+    def talks(run: Run) -> Ending:
+        run.on_progress(0.5, "half")
+        run.on_log(LogLine("stdout", "hello"))
+        assert run.cancel is bench.cancel
+        return echoes(run)
+
+    bench.run(talks)
+    assert bench.progress == [(0.5, "half")]
+    assert bench.lines == [LogLine("stdout", "hello")]
+
+
+# --- Endings ---
+
+
+def test_a_result_that_fits_is_a_success(bench: Bench) -> None:
+    outcome = bench.run()
+    assert (outcome.status, outcome.result, outcome.error) == (JobStatus.SUCCEEDED, {"text": "hello"}, None)
+
+
+def test_a_signal_is_a_crash_with_the_signal(bench: Bench) -> None:
+    outcome = bench.ends_with(Crashed(pid=1, exit_code=None, signal=11, while_loading=False))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("plugin_crashed", {"signal": 11})
+    assert outcome.error is not None
+    assert outcome.error.message == "The process of plugin 'echo' was ended by signal 11."
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_an_exit_is_a_crash_with_the_exit_code(bench: Bench, code: int) -> None:
+    outcome = bench.ends_with(Crashed(pid=1, exit_code=code, signal=None, while_loading=False))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("plugin_crashed", {"exit_code": code})
+    assert message_of(outcome) == f"The process of plugin 'echo' exited with code {code}."
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (
+            Crashed(pid=1, exit_code=3, signal=None, while_loading=True),
+            "its process exited with code 3 while it was being loaded",
+        ),
+        (
+            Crashed(pid=1, exit_code=None, signal=11, while_loading=True),
+            "its process was ended by signal 11 while it was being loaded",
+        ),
+        (TimedOut(pid=1, how="killed", while_loading=True), "its import and setup() took over 20 s"),
+    ],
+)
+def test_a_process_that_ends_while_it_loads_makes_the_plugin_unavailable(
+    bench: Bench, ending: Ending, reason: str
+) -> None:
+    outcome = bench.ends_with(ending)
+    assert outcome.status is JobStatus.FAILED
+    code, details = error_of(outcome)
+    assert (code, details["reason"]) == ("plugin_unavailable", reason)
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_run_over_its_limit_timed_out(bench: Bench, how: Any) -> None:
+    outcome = bench.ends_with(TimedOut(pid=1, how=how, while_loading=False))
+    assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, how)
+    assert error_of(outcome) == ("timeout", {"timeout_s": 5.0})
+    assert message_of(outcome) == "The tool ran over its limit of 5 s."
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_a_cancelled_run_tells_how_it_was_stopped(bench: Bench, how: Any) -> None:
+    outcome = bench.ends_with(Cancelled(pid=1, how=how))
+    assert (outcome.status, outcome.stopped) == (JobStatus.CANCELLED, how)
+    assert error_of(outcome) == ("cancelled", {})
+    assert message_of(outcome) == "The job was cancelled."
+
+
+@pytest.mark.parametrize(
+    ("memory_mb", "limit"), [("128", 1_342_177), ("1769", 18_549_309), ("6400", 67_108_864), ("10240", 67_108_864)]
+)
+def test_the_result_limit_follows_the_memory_of_the_function(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, memory_mb: str, limit: int
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
+    outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
+    assert bench.sandbox.runs[0].limits.result_bytes == limit
+    assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": limit})
+
+
+def test_a_run_over_its_memory_tells_the_limit(bench: Bench) -> None:
+    outcome = bench.ends_with(MemoryExceeded(pid=1, resident_mb=301))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("memory_exceeded", {"memory_mb": 300})
+    assert message_of(outcome) == "The tool used more memory than its limit of 300 MiB."
+
+
+def test_a_result_over_the_limit_tells_both_sizes(bench: Bench) -> None:
+    outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": MAX_RESULT_BYTES})
+    assert message_of(outcome) == "The result of echo.say is over the limit of 67108864 bytes."
+
+
+def test_a_worker_that_vanished_is_worker_lost(bench: Bench) -> None:
+    outcome = bench.ends_with(WorkerLost(pid=1))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("worker_lost", {})
+
+
+# --- Verdicts of the worker ---
+
+
+def test_an_exception_is_told_by_its_class_and_its_text(bench: Bench) -> None:
+    outcome = bench.ends_with(answered("exception", {"exception": "KeyError", "message": "'x'"}))
+    assert outcome.status is JobStatus.FAILED
+    assert error_of(outcome) == ("plugin_exception", {"exception": "KeyError"})
+    assert outcome.error is not None
+    assert outcome.error.message == "'x'"
+
+
+def test_input_that_the_tool_refuses_names_the_field(bench: Bench) -> None:
+    errors = [{"path": "/image", "message": "is not an image"}]
+    outcome = bench.ends_with(answered("invalid_input", {"message": "/image: is not an image", "errors": errors}))
+    assert error_of(outcome) == ("invalid_input", {"errors": errors})
+    assert message_of(outcome) == "/image: is not an image"
+
+
+def test_output_that_the_tools_model_refuses_is_invalid_output_and_says_where(bench: Bench) -> None:
+    errors = [{"path": "/text", "message": "is missing"}]
+    assert error_of(bench.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("exception", {"exception": "E" * 100_000, "message": "x" * 100_000}),
+        ("exception", {"exception": "\udfff", "message": "half \ud800 a character"}),
+        ("invalid_input", {"message": "x" * 100_000, "errors": [{"path": "/" + "x" * 10_000, "message": "m"}] * 1000}),
+        ("invalid_input", {"message": "m", "errors": [1, None, {}, {"path": "/x"}, {"path": 3, "message": None}]}),
+        ("invalid_output", [{"path": "", "message": "x" * 100_000}] * 1000),
+        ("unavailable", "x" * 100_000),
+    ],
+)
+def test_what_the_worker_says_is_cut_to_what_the_table_takes(bench: Bench, verdict: str, said: Any) -> None:
+    # An item of the table has room for 400 KB. What a plugin says must not keep its job from its end.
+    outcome = bench.ends_with(answered(verdict, said))
+    assert outcome.error is not None
+    code, details = error_of(outcome)
+    assert code in {"plugin_exception", "invalid_input", "invalid_output", "plugin_unavailable"}
+    assert len(json.dumps([outcome.error.message, details]).encode()) < 40_000
+    (outcome.error.message + json.dumps(details, ensure_ascii=False)).encode()  # it is Unicode text
+
+
+@pytest.mark.parametrize("number", [0.1, -1.5e-300, 1.7976931348623157e308, 12345678901234567890])
+def test_a_number_that_json_has_comes_back_as_it_was(world_of: Callable[..., World], number: float) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
+    world.sandbox.script = lambda _: answered("succeeded", {"n": number})
+    assert world.execute().body["result"] == {"n": number}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_has_no_form_for_is_invalid_output(world_of: Callable[..., World], number: str) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
+    payload = f'{{"verdict": "succeeded", "said": {{"n": [{number}]}}}}'.encode()
+    world.sandbox.script = lambda _: Completed(pid=1, payload=payload)
+    assert world.execute().error["code"] == "invalid_output"
+
+
+@pytest.mark.parametrize(
+    ("result", "path"),
+    [({"text": 3}, "/text"), ({}, "/text"), ({"text": "x", "extra": 1}, "/extra"), (None, ""), ([], ""), ("text", "")],
+)
+def test_output_is_held_to_the_manifests_schema_whatever_the_worker_says(bench: Bench, result: Any, path: str) -> None:
+    code, details = error_of(bench.ends_with(answered("succeeded", result)))
+    assert code == "invalid_output"
+    assert [one["path"] for one in details["errors"]] == [path]
+
+
+def test_a_memory_error_is_memory_exceeded(bench: Bench) -> None:
+    assert error_of(bench.ends_with(answered("memory", None))) == ("memory_exceeded", {"memory_mb": 300})
+
+
+def test_a_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Bench) -> None:
+    outcome = bench.ends_with(answered("unavailable", "ImportError: no torch"))
+    assert error_of(outcome) == ("plugin_unavailable", {"reason": "ImportError: no torch"})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xfe",
+        b"not json",
+        b"[]",
+        b"null",
+        b"3",
+        b"{}",
+        b'{"verdict": "succeeded"}',
+        b'{"verdict": "made up", "said": null}',
+        b'{"verdict": ["a", "list"], "said": null}',
+        b'{"verdict": "exception", "said": null}',
+        b'{"verdict": "exception", "said": {"message": "x"}}',
+        b'{"verdict": "invalid_input", "said": []}',
+        b'{"verdict": "succeeded", "said": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_invalid_output(bench: Bench, payload: bytes) -> None:
+    # The worker's process is the plugin's to tamper with.
+    code, details = error_of(bench.ends_with(Completed(pid=1, payload=payload)))
+    assert code == "invalid_output"
+    assert details["errors"][0]["message"]
+
+
+# --- Metrics and the lifecycle, on every path ---
+
+
+ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
+    (answered("succeeded", {"text": "x"}), LifecycleState.INITIALIZED, JobStatus.SUCCEEDED),
+    (answered("succeeded", {}), LifecycleState.FAILED, JobStatus.FAILED),
+    (answered("exception", {"exception": "E", "message": ""}), LifecycleState.FAILED, JobStatus.FAILED),
+    (answered("invalid_input", {"message": "", "errors": []}), None, JobStatus.FAILED),
+    (answered("unavailable", "x"), LifecycleState.UNAVAILABLE, JobStatus.FAILED),
+    (Crashed(pid=1, exit_code=1, signal=None, while_loading=False), LifecycleState.FAILED, JobStatus.FAILED),
+    (TimedOut(pid=1, how="killed", while_loading=False), LifecycleState.FAILED, JobStatus.TIMED_OUT),
+    (MemoryExceeded(pid=1, resident_mb=1), LifecycleState.FAILED, JobStatus.FAILED),
+    (OutputTooLarge(pid=1, size_bytes=1), LifecycleState.FAILED, JobStatus.FAILED),
+    (Cancelled(pid=1, how="stopped"), None, JobStatus.CANCELLED),
+    (WorkerLost(pid=1), None, JobStatus.FAILED),
+]
+
+
+@pytest.mark.parametrize(("ending", "state", "status"), ENDINGS)
+def test_every_ending_moves_the_lifecycle_and_is_counted_once(
+    bench: Bench, ending: Ending, state: LifecycleState | None, status: JobStatus
+) -> None:
+    outcome = bench.ends_with(ending)
+    assert bench.sink.executions == [("echo", "say", status, outcome.execution_time_ms)]
+    assert bench.state() is (state or LifecycleState.LOADED)
+
+
+def test_what_is_not_the_plugins_fault_leaves_it_as_it_was(bench: Bench) -> None:
+    bench.run()
+    bench.ends_with(Cancelled(pid=1, how="stopped"))
+    assert bench.state() is LifecycleState.INITIALIZED
+    bench.ends_with(MemoryExceeded(pid=1, resident_mb=1))
+    bench.ends_with(answered("invalid_input", {"message": "", "errors": []}))
+    assert bench.state() is LifecycleState.FAILED
+    bench.run(echoes)
+    assert bench.state() is LifecycleState.INITIALIZED
+
+
+def test_the_plugin_is_running_while_it_runs(bench: Bench) -> None:
+    def starts_another(run: Run) -> Ending:
+        with pytest.raises(ValueError, match="RUNNING -> RUNNING"):
+            bench.registry.run_started("echo")
+        return echoes(run)
+
+    assert bench.run(starts_another).status is JobStatus.SUCCEEDED
+
+
+def test_metrics_are_updated_also_when_the_sandbox_itself_fails(bench: Bench) -> None:
+    def breaks(_: Run) -> Ending:
+        raise OSError("no more processes")
+
+    with pytest.raises(OSError, match="no more processes"):
+        bench.run(breaks)
+    [(_, _, status, elapsed_ms)] = bench.sink.executions
+    assert status is JobStatus.FAILED
+    assert elapsed_ms >= 0
+    assert bench.run(echoes).status is JobStatus.SUCCEEDED
+
+
+def test_metrics_are_updated_also_when_the_run_is_interrupted(bench: Bench) -> None:
+    def interrupted(_: Run) -> Ending:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(interrupted)
+    assert len(bench.sink.executions) == 1
+    assert bench.run(echoes).status is JobStatus.SUCCEEDED
+
+
+def test_an_error_of_ours_on_the_way_becomes_the_outcome(bench: Bench) -> None:
+    def refuses(_: Run) -> Ending:
+        raise PluginUnavailable("gone", reason="gone")
+
+    outcome = bench.run(refuses)
+    assert (outcome.status, *error_of(outcome)) == (JobStatus.FAILED, "plugin_unavailable", {"reason": "gone"})
+
+
+def test_a_failure_of_the_metrics_is_logged_and_hides_no_outcome(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.sink.broken = RuntimeError("no metrics today")
+    with caplog.at_level(logging.ERROR):
+        outcome = bench.run()
+    assert (outcome.status, outcome.result) == (JobStatus.SUCCEEDED, {"text": "hello"})
+    [record] = caplog.records
+    assert record.getMessage() == "metrics of echo.say were not updated"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "no metrics today"
+
+
+def test_a_failure_of_the_metrics_hides_no_failure_of_the_sandbox(bench: Bench) -> None:
+    def breaks(_: Run) -> Ending:
+        raise OSError("no more processes")
+
+    bench.sink.broken = RuntimeError("no metrics today")
+    with pytest.raises(OSError, match="no more processes"):
+        bench.run(breaks)
+
+
+def test_after_a_failure_of_the_metrics_the_plugin_runs_again(bench: Bench) -> None:
+    bench.sink.broken = RuntimeError("no metrics today")
+    bench.run()
+    bench.sink.broken = None
+    assert bench.run().status is JobStatus.SUCCEEDED
+    assert bench.state() is LifecycleState.INITIALIZED
+
+
+def test_the_elapsed_time_is_the_runs_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter([100.0, 100.04125, 200.0, 200.5])
+    monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
+    assert bench.run().execution_time_ms == 41.25
+    assert bench.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
+    assert [elapsed for *_, elapsed in bench.sink.executions] == [41.25, 500.0]

@@ -1,0 +1,140 @@
+"""What template.yaml promises an operator: encryption, kept logs, alarms, and what no linter asks for."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+
+type Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE: Json = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES: Json = TEMPLATE["Resources"]
+
+
+def of_type(wanted: str) -> dict[str, Json]:
+    return {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == wanted}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+LOG_GROUPS = of_type("AWS::Logs::LogGroup")
+
+
+# --- Logs ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_function_writes_to_a_log_of_its_own() -> None:
+    named = {name: one["LoggingConfig"]["LogGroup"]["Ref"] for name, one in FUNCTIONS.items()}
+    assert named == {name: name.removesuffix("Function") + "LogGroup" for name in FUNCTIONS}
+    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"] == {"LogFormat": "JSON"}
+
+
+@pytest.mark.parametrize("group", LOG_GROUPS)
+def test_logs_are_kept_as_long_as_the_parameter_says(group: str) -> None:
+    assert LOG_GROUPS[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    # Two stacks of one account do not share a log.
+    assert "${AWS::StackName}" in LOG_GROUPS[group]["LogGroupName"]["Fn::Sub"]
+
+
+def test_the_service_logs_by_the_prefix_that_needs_no_policy_of_its_own() -> None:
+    assert LOG_GROUPS["WorkflowLogGroup"]["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
+
+
+# --- Data ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_is_encrypted_backed_up_and_kept() -> None:
+    table = RESOURCES["Table"]["Properties"]
+    condition, with_key, without = table["SSESpecification"]["Fn::If"]
+    assert condition == "HasKmsKey"
+    assert with_key == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}
+    assert without == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_the_bucket_is_encrypted_and_takes_no_plain_http() -> None:
+    bucket = RESOURCES["Bucket"]["Properties"]
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    algorithms = [one["ServerSideEncryptionByDefault"]["SSEAlgorithm"] for one in rule["Fn::If"][1:]]
+    assert algorithms == ["aws:kms", "AES256"]
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    policy = RESOURCES["BucketPolicy"]["Properties"]
+    assert policy["Bucket"] == {"Ref": "Bucket"}
+    [statement] = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    # It goes with the bucket, which outlives the stack.
+    assert RESOURCES["BucketPolicy"]["DeletionPolicy"] == RESOURCES["Bucket"]["DeletionPolicy"] == "Retain"
+
+
+def test_a_key_of_ones_own_may_be_used_by_every_function_for_the_data_alone() -> None:
+    policy = RESOURCES["KmsKeyPolicy"]
+    assert policy["Condition"] == "HasKmsKey"
+    assert policy["Properties"]["Roles"] == [{"Ref": f"{name}Role"} for name in FUNCTIONS]
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == {"Ref": "KmsKeyArn"}
+    via = statement["Condition"]["StringEquals"]["kms:ViaService"]
+    assert [one["Fn::Sub"].partition(".")[0] for one in via] == ["dynamodb", "s3"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "KmsKeyArn",
+            ["", "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+            ["alias/mine", "arn:aws:kms:eu-west-1:123456789012:alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"],
+        ),
+        ("AlarmTopicArn", ["", "arn:aws-cn:sns:cn-north-1:123456789012:alarms"], ["alarms", "arn:aws:sqs:x:1:alarms"]),
+    ],
+)
+def test_a_parameter_takes_an_arn_or_nothing(parameter: str, good: list[str], bad: list[str]) -> None:
+    declared = TEMPLATE["Parameters"][parameter]
+    pattern = re.compile(declared["AllowedPattern"])
+    assert declared["Default"] == ""
+    assert [text for text in good if not pattern.fullmatch(text)] == []
+    assert [text for text in bad if pattern.fullmatch(text)] == []
+
+
+# --- Alarms ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_tells_the_topic_and_says_what_is_wrong(alarm: str) -> None:
+    found = ALARMS[alarm]
+    assert found["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
+    assert found["AlarmDescription"]
+    # Without traffic there are no data, and nothing is wrong.
+    assert found["TreatMissingData"] == "notBreaching"
+    for dimension in found.get("Dimensions", []):
+        if "Ref" in dimension["Value"]:
+            assert dimension["Value"]["Ref"] in {*RESOURCES, "AWS::StackName"}
+
+
+def test_there_is_an_alarm_for_what_an_operator_must_know() -> None:
+    watched = {
+        (one["MetricName"], value if isinstance(value, str) else value["Ref"])
+        for one in ALARMS.values()
+        for value in [one.get("Dimensions", [{"Value": "*"}])[0]["Value"]]
+    }
+    assert watched == {
+        ("5XXError", "AWS::StackName"),
+        ("Errors", "ExecuteFunction"),
+        ("Errors", "RunJobFunction"),
+        ("Errors", "SettleJobsFunction"),
+        ("ExecutionsFailed", "Workflow"),
+        ("ExecutionsTimedOut", "Workflow"),
+        ("Throttles", "*"),
+    }
+
+
+def test_the_api_has_the_name_and_stage_that_its_alarm_watches() -> None:
+    api = RESOURCES["Api"]["Properties"]
+    dimensions = {one["Name"]: one["Value"] for one in ALARMS["ServerErrorsAlarm"]["Dimensions"]}
+    assert dimensions == {"ApiName": api["Name"], "Stage": api["StageName"]}

@@ -1,0 +1,518 @@
+"""Properties of template.yaml that the code counts on and that no linter knows."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+from botocore.loaders import Loader
+from samcli.lib.translate.sam_template_validator import SamTemplateValidator
+from samcli.yamlhelper import yaml_parse
+
+from interlock.adapters import cloudwatch_emf
+from interlock.adapters.dynamo import key_values as access_items
+from interlock.adapters.dynamo import values as dynamo_items
+from interlock.adapters.dynamo.counters import metrics_key
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.composition import core as bootstrap
+from interlock.composition import job_worker
+from interlock.composition.authorizer import AuthorizerSettings
+from interlock.domain import errors, job
+from interlock.domain.access import ApiKey
+from interlock.domain.errors import ERROR_TYPES, ErrorCode
+from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.job_status import JobStatus
+from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
+from interlock.http.authorizer import NO_KEY, decision
+from interlock.http.responses import CHALLENGE, RETRY_AFTER_S, STATUS_BY_CODE
+from interlock.jobs.execute import END_MARGIN_S, SYNC_LIMIT_S
+from interlock.ports import JobFilter
+
+type Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE: Json = yaml_parse((ROOT / "template.yaml").read_text())
+RESOURCES: Json = TEMPLATE["Resources"]
+OPENAPI: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+FUNCTIONS = sorted(name for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function")
+NOW = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
+
+
+def properties(function: str) -> Json:
+    """A function's properties with the globals."""
+    return {**TEMPLATE["Globals"]["Function"], **RESOURCES[function]["Properties"]}
+
+
+def handler(function: str) -> str:
+    """The text of a function's module."""
+    return ROOT.joinpath(properties(function)["CodeUri"], "handler.py").read_text()
+
+
+def api_events() -> Iterator[tuple[str, Json]]:
+    for function in FUNCTIONS:
+        for event in properties(function).get("Events", {}).values():
+            if event["Type"] == "Api":
+                yield function, event["Properties"]
+
+
+# --- The template as a whole -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def translated() -> Json:
+    """The resources as SAM makes them for CloudFormation."""
+
+    class NoManagedPolicies:
+        """The template names none."""
+
+        def load(self) -> dict[str, str]:
+            return {}
+
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    validator = SamTemplateValidator(template, NoManagedPolicies(), region="us-east-1")
+    found: Json = yaml_parse(validator.get_translated_template_if_valid())["Resources"]
+    return found
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_function_has_its_code() -> None:
+    assert {properties(function)["Handler"] for function in FUNCTIONS} == {"handler.handler"}
+    folders = {Path(properties(function)["CodeUri"]) for function in FUNCTIONS}
+    assert folders == {file.parent.relative_to(ROOT) for file in ROOT.glob("functions/*/handler.py")}
+    assert len(folders) == len(FUNCTIONS)
+    assert all("def handler(" in handler(function) for function in FUNCTIONS)
+
+
+def test_no_address_is_of_one_partition_of_aws_alone() -> None:
+    text = json.dumps([TEMPLATE["Outputs"], RESOURCES["KmsKeyPolicy"]])
+    assert "amazonaws" not in text
+    assert text.count("${AWS::URLSuffix}") == 3
+
+
+def references(value: Any) -> set[str]:
+    """What is referred to in a part of the template."""
+    if isinstance(value, list):
+        return {name for one in value for name in references(one)}
+    if not isinstance(value, dict):
+        return set()
+    match dict(value):
+        case {"Ref": str(name)}:
+            return {name}
+        case {"Fn::GetAtt": [name, *_]}:
+            return {name}
+        case {"Fn::Sub": str(text)}:
+            return set(re.findall(r"\$\{(\w+)", text))
+    return {name for one in value.values() for name in references(one)}
+
+
+def made_before(resource: str, resources: Json) -> set[str]:
+    """The resources that CloudFormation makes before this one."""
+    found: set[str] = set()
+    todo = [resource]
+    while todo:
+        one = resources[todo.pop()]
+        new = (references(one) | set(listed(one.get("DependsOn", [])))) & set(resources) - found
+        found |= new
+        todo += new
+    return found
+
+
+def test_the_stage_that_logs_comes_after_the_role_that_it_logs_by(translated: Json) -> None:
+    """In a new account the stage is refused before the account has its role, and the role before there is an API.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
+    """
+    [stage] = [name for name, one in translated.items() if one["Type"] == "AWS::ApiGateway::Stage"]
+    assert "AccessLogSetting" in translated[stage]["Properties"]
+    assert {"ApiAccount", "ApiLogRole"} <= made_before(stage, translated)
+    assert "Api" in made_before("ApiAccount", translated)
+
+
+def test_no_resource_waits_for_itself(translated: Json) -> None:
+    assert [name for name in translated if name in made_before(name, translated)] == []
+
+
+# --- Permissions -----------------------------------------------------------------------------------------------------
+
+
+def statements(role: Json) -> list[Json]:
+    return [
+        statement
+        for policy in role["Properties"].get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+LOG_DELIVERY = {
+    *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
+    *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
+}
+"""What a state machine that logs needs, and needs on `*`: no resource can be named for these.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+"""
+
+
+def test_every_function_has_a_role_of_its_own(translated: Json) -> None:
+    roles = {name: translated[name]["Properties"]["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS}
+    assert len(set(roles.values())) == len(FUNCTIONS)
+    for role in roles.values():
+        assert translated[role]["Properties"]["ManagedPolicyArns"] == [
+            "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+        ]
+        assert statements(translated[role])
+
+
+def test_no_role_may_do_everything_or_to_everything(translated: Json) -> None:
+    roles = [one for one in translated.values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == len(FUNCTIONS) + 2  # and those of the workflow and of the gateway's log
+    for statement in (statement for role in roles for statement in statements(role)):
+        assert statement["Effect"] == "Allow"
+        assert not {"NotAction", "NotResource"} & set(statement)
+        assert all(re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action) for action in listed(statement["Action"]))
+        if set(listed(statement["Action"])) == LOG_DELIVERY:
+            continue
+        for resource in listed(statement["Resource"]):
+            # Always something of this stack: by reference, or by a name that holds the stack's.
+            text = json.dumps(resource)
+            assert "Ref" in text or "Fn::GetAtt" in text or re.search(r"\$\{(\w+\.Arn|AWS::StackName)", text), text
+
+
+def test_no_function_may_delete_or_read_everything() -> None:
+    text = json.dumps([properties(function)["Policies"] for function in FUNCTIONS])
+    assert not re.findall(r"Delete\w*|Scan|CreateTable|UpdateTable|PutBucket\w*", text)
+
+
+def test_who_reads_an_object_can_tell_that_it_is_gone() -> None:
+    """Without `s3:ListBucket` S3 answers 403 for an object that is not there, and the adapter waits for NoSuchKey.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions.
+    """
+    for function in FUNCTIONS:
+        given = [one for policy in properties(function)["Policies"] for one in policy["Statement"]]
+        actions = {action for one in given for action in listed(one["Action"])}
+        if "s3:GetObject" in actions:
+            on = [one["Resource"] for one in given if "s3:ListBucket" in listed(one["Action"])]
+            assert on == [{"Fn::GetAtt": ["Bucket", "Arn"]}], function
+
+
+def granted(function: str, action: str) -> set[str]:
+    """The resources on which a function may do this."""
+    given = [one for policy in properties(function)["Policies"] for one in policy["Statement"]]
+    named = [one["Resource"] for one in given if action in listed(one["Action"])]
+    return {one if isinstance(one, str) else next(iter(one.values())) for each in named for one in listed(each)}
+
+
+def test_uploads_are_put_and_got_by_those_who_do() -> None:
+    uploads = "${Bucket.Arn}/uploads/*"
+    assert {name for name in FUNCTIONS if uploads in granted(name, "s3:PutObject")} == {"ExecuteFunction"}
+    assert {name for name in FUNCTIONS if uploads in granted(name, "s3:GetObject")} == {
+        "ExecuteFunction",
+        "RunJobFunction",
+    }
+
+
+# --- Environment, layers, limits -------------------------------------------------------------------------------------
+
+
+def test_every_function_is_told_all_that_settings_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Recorder(dict[str, str]):
+        """An environment in which everything is set."""
+
+        def __missing__(self, name: str) -> str:
+            self[name] = "1"
+            return "1"
+
+    asked, of_access = Recorder(), Recorder(INTERLOCK_DEFAULT_RATE="none")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "environ", asked)
+        bootstrap.Settings.from_env()
+        patched.setattr(os, "environ", of_access)
+        AuthorizerSettings.from_env()
+    assert {"INTERLOCK_TABLE", "INTERLOCK_BUCKET"} <= set(asked)
+    assert {"INTERLOCK_KEY_CACHE_S", "INTERLOCK_OIDC_ISSUER"} <= set(of_access)
+    for function in FUNCTIONS:
+        told = {
+            **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
+            **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
+        }
+        # All that is read is told, and nothing is told that nobody reads.
+        read = {*asked, *of_access} if function == "AuthorizeFunction" else set(asked)
+        assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
+
+
+def test_metrics_are_told_apart_by_the_name_of_their_stack() -> None:
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables[cloudwatch_emf.STACK_VARIABLE] == {"Ref": "AWS::StackName"}
+
+
+def test_who_asks_the_registry_has_the_plugins_layer() -> None:
+    asking = {name for name in FUNCTIONS if re.search("execute_app|jobs_app|run_job_task", handler(name))}
+    layers = {name for name in FUNCTIONS if {"Ref": "PluginLayer"} in RESOURCES[name]["Properties"].get("Layers", [])}
+    assert asking == layers == {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
+    assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "RuntimeLayer"}]
+
+
+def test_functions_last_as_long_as_the_runs_that_they_hold() -> None:
+    gateway_s = 29
+    assert SYNC_LIMIT_S + END_MARGIN_S <= properties("ExecuteFunction")["Timeout"] <= gateway_s
+    longest_s = OPENAPI["components"]["schemas"]["ExecuteRequest"]["properties"]["timeout_s"]["anyOf"][0]["maximum"]
+    assert longest_s + job_worker.END_MARGIN_S < properties("RunJobFunction")["Timeout"] <= 900
+
+
+def test_who_runs_tools_has_room_for_their_uploads() -> None:
+    for function in ("ExecuteFunction", "RunJobFunction"):
+        room_bytes = properties(function)["EphemeralStorage"]["Size"] * 1024 * 1024
+        assert room_bytes >= 2 * MAX_UPLOADED_BYTES
+
+
+def test_an_upload_outlives_the_time_in_which_it_may_be_used() -> None:
+    rules = {rule["Id"]: rule for rule in RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]}
+    rule = rules["expire-uploads"]
+    assert Upload.new("image/png", 1, NOW).key("acme").startswith(rule["Prefix"])
+    assert (rule["Status"], rule["Prefix"]) == ("Enabled", "uploads/")
+    assert timedelta(days=rule["ExpirationInDays"]) >= UPLOAD_LIFETIME
+
+
+# --- The API ---------------------------------------------------------------------------------------------------------
+
+
+def test_paths_are_those_of_the_document_and_each_is_once() -> None:
+    paths = [event["Path"] for _, event in api_events()]
+    assert len(paths) == len(set(paths))
+    assert set(paths) == set(OPENAPI["paths"])
+    assert all(event["RestApiId"] == {"Ref": "Api"} for _, event in api_events())
+
+
+def test_keys_are_asked_for_everywhere_but_where_the_document_says_so() -> None:
+    auth = RESOURCES["Api"]["Properties"]["Auth"]
+    authorizer = auth["Authorizers"][auth["DefaultAuthorizer"]]
+    assert authorizer["FunctionPayloadType"] == "REQUEST"
+    assert authorizer["FunctionArn"] == {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]}
+    # With an identity source the gateway would refuse whoever sends a token and no key, before anybody is asked; and
+    # without one it cannot cache.
+    assert authorizer["Identity"] == {"ReauthorizeEvery": 0}
+    open_paths = {event["Path"] for _, event in api_events() if event.get("Auth", {}).get("Authorizer") == "NONE"}
+    without_key = {
+        path for path, item in OPENAPI["paths"].items() if all(one["security"] == [] for one in item.values())
+    }
+    assert open_paths == without_key == {"/v1/health", "/v1/openapi.json"}
+
+
+# --- What the gateway answers by itself ------------------------------------------------------------------------------
+
+GATEWAY_RESPONSES: Json = RESOURCES["Api"]["Properties"]["GatewayResponses"]
+SAMPLES: Mapping[str, str] = {
+    # As AWS writes them: the time in the Common Log Format, the message with its quotes.
+    "$context.requestTime": "22/Nov/2026:10:11:12 +0000",
+    "$context.error.messageString": json.dumps('Invalid "request" body'),
+    "$context.authorizer.timestamp": "2026-11-22T10:11:12.345Z",
+    "$context.authorizer.message": NO_KEY,
+}
+_VARIABLE = re.compile(r"\$context(?:\.\w+)+")
+
+
+def rendered(kind: str) -> Json:
+    """The body of a gateway response, its variables replaced. That is all that AWS does: no VTL runs here."""
+    [(media_type, template)] = GATEWAY_RESPONSES[kind]["ResponseTemplates"].items()
+    assert media_type == "application/json"
+    text = _VARIABLE.sub(lambda match: SAMPLES[match[0]], template)
+    assert "$" not in text
+    envelope: Json = json.loads(text)
+    return envelope
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_the_gateway_answers_with_the_envelope(kind: str) -> None:
+    envelope = rendered(kind)
+    schema = {"$ref": "#/components/schemas/ErrorEnvelope", "components": OPENAPI["components"]}
+    validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+    assert [error.message for error in validator.iter_errors(envelope)] == []
+    error = envelope["error"]
+    code = ErrorCode(error["code"])
+    assert error["type"] == ERROR_TYPES[code]
+    assert error["retryable"] is (code in errors.RETRYABLE)
+    # DEFAULT_4XX keeps the status of whatever it stands in for.
+    status = GATEWAY_RESPONSES[kind].get("StatusCode")
+    assert status == (None if kind == "DEFAULT_4XX" else STATUS_BY_CODE[code])
+    headers = GATEWAY_RESPONSES[kind].get("ResponseParameters", {}).get("Headers", {})
+    if code is ErrorCode.UNAUTHORIZED:
+        assert headers == {"WWW-Authenticate": f"'{CHALLENGE}'"}
+        return
+    assert set(headers) == ({"Retry-After"} if code in RETRY_AFTER_S else set())
+    assert all(re.fullmatch(r"'[1-9]\d*'", value) for value in headers.values())
+
+
+def test_the_gateway_has_an_answer_for_everything_that_it_refuses() -> None:
+    shapes = Loader().load_service_model("apigateway", "service-2")["shapes"]
+    assert set(GATEWAY_RESPONSES) <= set(shapes["GatewayResponseType"]["enum"])
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(GATEWAY_RESPONSES)
+    # The contract's own statuses for what never comes as far as a function.
+    statuses = {kind: response.get("StatusCode") for kind, response in GATEWAY_RESPONSES.items()}
+    assert (statuses["UNAUTHORIZED"], statuses["ACCESS_DENIED"]) == (401, 401)
+    assert (statuses["MISSING_AUTHENTICATION_TOKEN"], statuses["RESOURCE_NOT_FOUND"]) == (404, 404)
+    assert (statuses["REQUEST_TOO_LARGE"], statuses["THROTTLED"], statuses["DEFAULT_5XX"]) == (413, 429, 503)
+
+
+def test_the_authorizer_says_what_its_refusal_is_rendered_with() -> None:
+    class NoKeys:
+        """No key is known."""
+
+        def get(self, key_hash: str) -> ApiKey | None:
+            return None
+
+    event = {"methodArn": "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/GET/v1/jobs", "headers": {}}
+    denied = decision(event, NoKeys(), lambda: NOW)
+    [template] = GATEWAY_RESPONSES["ACCESS_DENIED"]["ResponseTemplates"].values()
+    wanted = {name.removeprefix("$context.authorizer.") for name in _VARIABLE.findall(template)}
+    assert wanted <= set(denied["context"])
+    for name in wanted:
+        assert denied["context"][name] == SAMPLES[f"$context.authorizer.{name}"]
+
+
+def test_the_access_log_holds_no_key_body_or_query() -> None:
+    log = RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Format"]
+    entry: Json = json.loads(log)
+    assert {"request_id", "status", "route"} <= set(entry)
+    assert not re.findall(r"apiKey|header|query|body|\$context\.path\b|\$input", log, re.IGNORECASE)
+
+
+# --- The table -------------------------------------------------------------------------------------------------------
+
+TABLE: Json = RESOURCES["Table"]["Properties"]
+TYPES = {one["AttributeName"]: one["AttributeType"] for one in TABLE["AttributeDefinitions"]}
+INDEXES = {one["IndexName"]: one for one in TABLE["GlobalSecondaryIndexes"]}
+
+
+def key_of(schema: list[Json]) -> tuple[str, ...]:
+    """The attributes of a key, the partition's first."""
+    return tuple(one["AttributeName"] for one in sorted(schema, key=lambda one: one["KeyType"] != "HASH"))
+
+
+class Table:
+    """Stands in for the DynamoDB client, and keeps what is asked of it."""
+
+    def __init__(self) -> None:
+        self.queries: list[Json] = []
+
+    def query(self, **asked: Any) -> Json:
+        self.queries.append(asked)
+        return {"Items": []}
+
+    def get_paginator(self, operation: str) -> "Table":
+        assert operation == "query"
+        return self
+
+    def paginate(self, **asked: Any) -> list[Json]:
+        return [self.query(**asked)]
+
+
+def queries() -> list[Json]:
+    """Every kind of query that the adapter makes."""
+    client: Any = Table()
+    store = DynamoJobs(client, "table")
+    statuses: tuple[tuple[JobStatus, ...], ...] = ((), (JobStatus.RUNNING,))
+    for plugin, tools, some in product((None, "ocr"), (None, [("ocr", "analyze")]), statuses):
+        store.page(JobFilter("acme", plugin, tools, some), limit=2, before_id="01KY4QJ3HS0123456789ABCDEF")
+    list(store.with_lapsed_lease(NOW))
+    store.metrics("ocr")
+    found: list[Json] = client.queries
+    return found
+
+
+def test_the_indexes_are_those_that_the_adapter_queries() -> None:
+    assert {query["IndexName"] for query in queries() if "IndexName" in query} == set(INDEXES)
+
+
+def test_queries_name_the_keys_of_their_index() -> None:
+    for query in queries():
+        key = key_of(INDEXES[query["IndexName"]]["KeySchema"] if "IndexName" in query else TABLE["KeySchema"])
+        names = query.get("ExpressionAttributeNames", {})
+        condition = query["KeyConditionExpression"]
+        used = [names.get(word, word) for word in re.findall(r"(#?\w+) [=<]", condition)]
+        assert tuple(used) == key[: len(used)], query
+        for word, value in zip(used, re.findall(r"[=<] (:\w+)", condition), strict=True):
+            assert set(query["ExpressionAttributeValues"][value]) == {TYPES[word]}
+
+
+def a_job() -> job.Job:
+    pending = job.Job(
+        tenant="acme",
+        job_id="01KY4QJ3HS0123456789ABCDEF",
+        plugin="ocr",
+        tool="analyze",
+        plugin_version="1.0.0",
+        timeout_s=20.0,
+        status=JobStatus.PENDING,
+        created_at=NOW,
+        updated_at=NOW,
+        expires_at=NOW + timedelta(days=7),
+    )
+    return job.submitted(pending, input=job.StoredJson(2, "{}"), lease_expires_at=NOW + timedelta(minutes=1))
+
+
+def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
+    item = dynamo_items.job_to_item(a_job())
+    keys = {name for index in INDEXES.values() for name in key_of(index["KeySchema"])}
+    keys |= set(key_of(TABLE["KeySchema"]))
+    # CloudFormation refuses a declared attribute that is no key, and DynamoDB an item whose key is of another type.
+    assert set(TYPES) == keys
+    serialize = TypeSerializer().serialize
+    assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
+    key = ApiKey("hash", "key", "acme", frozenset({"admin"}), expires_at=NOW, created_at=NOW, revoked_at=NOW)
+    others = [
+        metrics_key("ocr", "analyze", 7),
+        access_items.api_key_to_item(key),
+        access_items.listed_key_to_item(key),
+        access_items.rate_key("key"),
+        access_items.slots_key("key"),
+        access_items.secret_key("cursors"),
+        dynamo_items.idempotency_to_item(IdempotencyRecord("acme", "hash", "hash", a_job().job_id, NOW)),
+    ]
+    for other in others:
+        assert {name: set(serialize(other[name])) for name in key_of(TABLE["KeySchema"])} == {"pk": {"S"}, "sk": {"S"}}
+        # No other item strays into a listing.
+        assert not (keys - set(key_of(TABLE["KeySchema"]))) & set(other)
+
+
+def test_only_unfinished_jobs_are_in_the_lease_index() -> None:
+    [lease_key, *_] = key_of(INDEXES["by_lease"]["KeySchema"])
+    assert lease_key in dynamo_items.job_to_item(a_job())
+    over = job.cancel_requested(a_job(), reason=None, now=NOW)
+    assert over.finished
+    assert lease_key not in dynamo_items.job_to_item(over)
+
+
+def test_an_index_carries_the_keys_that_its_readers_take() -> None:
+    """`job_id` from the listings, `pk` from the leases: KEYS_ONLY has the index's key and the table's."""
+    for name, index in INDEXES.items():
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+        assert name == "by_lease" or key_of(index["KeySchema"]) == (name, "job_id")
+
+
+def test_expiry_is_by_the_attribute_that_items_have() -> None:
+    expiry = TABLE["TimeToLiveSpecification"]
+    assert expiry["Enabled"] is True
+    assert dynamo_items.job_to_item(a_job())[expiry["AttributeName"]] == int((NOW + timedelta(days=7)).timestamp())
+
+
+def test_what_holds_data_outlives_the_stack() -> None:
+    for name in ("Table", "Bucket"):
+        assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert all(RESOURCES["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values())
+
+
+def test_nothing_else_does_but_the_accounts_role_for_logs(translated: Json) -> None:
+    kept = {name for name, one in translated.items() if one.get("DeletionPolicy", "Delete") != "Delete"}
+    assert kept == {"Table", "Bucket", "BucketPolicy", "ApiAccount", "ApiLogRole"}

@@ -1,0 +1,13 @@
+"""A world in memory that all examples of a module share: an example must not help the next."""
+
+import pytest
+
+from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
+from tests.fakes.world import World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    anything = {"type": "object"}
+    tools = (a_tool("say"), a_tool("take", input_schema=anything, output_schema=anything))
+    return World(tmp_path_factory.mktemp("world"), a_plugin("echo", *tools), a_broken_plugin())

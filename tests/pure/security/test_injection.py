@@ -1,0 +1,160 @@
+"""Names, ids and cursors that mean more than they are: paths, keys of the table, log lines."""
+
+import base64
+import io
+import json
+import logging
+
+import pytest
+from aws_lambda_powertools import Logger
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlock.adapters.dynamo import values as items
+from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.jobs import event_buffer as job_events
+from interlock.jobs.event_buffer import EventBuffer
+from interlock.sandbox import LogLine
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import ManualClock
+from tests.fakes.world import World
+from tests.pure.security.answers import check, check_hidden
+from tests.volume import volume
+
+NAMES = [
+    "../index",
+    "..",
+    ".",
+    "/etc/passwd",
+    "plugins/echo",
+    "echo/../echo",
+    "echo.json",
+    "echo\0",
+    "echo%00",
+    "echo%2f..",
+    "echo#say",
+    "METRICS#echo",
+    "JOB#acme#01J00000000000000000000000",
+    "${jndi:ldap://x}",
+    "{{7*7}}",
+    "__class__",
+    "echo'; --",
+    "\uff45cho",
+    "echo\u202e",
+    "a" * 64,
+    "echo\r\nSet-Cookie: a=b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_a_name_and_no_path(world: World, name: str) -> None:
+    answer = check(world.request("POST", "/v1/execute", {"plugin": name, "input": {}}))
+    assert (answer.status, answer.error["code"]) == (400, "unknown_plugin")
+    answer = check(world.request("POST", "/v1/execute", {"plugin": "echo", "tool": name, "input": {"text": ""}}))
+    assert (answer.status, answer.error["code"]) == (400, "unknown_tool")
+    assert check(world.request("GET", f"/v1/plugins/{name}")).status == 404
+    assert check(world.request("GET", f"/v1/plugins/{name}/health")).status == 404
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("parameter", ["plugin", "tool"])
+def test_a_filter_finds_jobs_of_that_name_and_no_others(world: World, name: str, parameter: str) -> None:
+    world.jobs.create(a_job(JobStatus.SUCCEEDED, job_id=new_id(world)))
+    answer = check(world.request("GET", "/v1/jobs", query={parameter: [name]}))
+    assert (answer.status, answer.body["jobs"]) == (200, [])
+
+
+def new_id(world: World) -> str:
+    return f"01J{len(world.jobs.all_jobs):023}"
+
+
+def test_no_name_of_the_index_can_part_a_key_of_the_table() -> None:
+    # A key's parts are joined by `#`: it stands in no tenant, no name, no tool and no status.
+    joined = [*JobStatus, *LifecycleState]
+    assert not any("#" in word for word in joined)
+    assert items.job_key("acme", "X")["pk"].count("#") == 2
+
+
+tenants = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
+
+
+@settings(max_examples=volume(sample=100, full=500))
+@given(
+    tenant=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),
+    other=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),
+)
+def test_two_tenants_share_no_key(tenant: str, other: str) -> None:
+    if tenant != other:
+        job_id = "01J00000000000000000000000"
+        mine, theirs = a_job(tenant=tenant, job_id=job_id), a_job(tenant=other, job_id=job_id)
+        first, second = items.job_to_item(mine), items.job_to_item(theirs)
+        for name in ("pk", "by_tenant", "by_plugin", "by_tool", "by_status", "by_plugin_status", "by_tool_status"):
+            assert first[name] != second[name]
+
+
+CURSORS = [
+    "x",
+    "=",
+    "....",
+    base64.urlsafe_b64encode(b"01J00000000000000000000000").decode(),
+    base64.urlsafe_b64encode(b"01J00000000000000000000000.0000000000000000").decode(),
+    base64.urlsafe_b64encode(b'{"pk": {"S": "JOB#rival#01J00000000000000000000000"}}').decode(),
+    base64.urlsafe_b64encode(b"\xff" * 40).decode(),
+    "A" * 5000,
+    "../../x",
+    "%00",
+]
+
+
+@pytest.mark.parametrize("cursor", CURSORS)
+def test_a_cursor_that_was_not_given_out_is_refused(world: World, cursor: str) -> None:
+    answer = check_hidden(world.request("GET", "/v1/jobs", query={"cursor": [cursor]}))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_request")
+    assert "cursor" in answer.error["message"]
+
+
+# --- Log lines ---
+
+
+@pytest.fixture
+def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the functions' log takes, in its real form."""
+    stream = io.StringIO()
+    name = request.node.name  # Powertools keeps one logger a service
+    monkeypatch.setattr(job_events, "logger", Logger(service=name, stream=stream, level="INFO"))
+    return stream
+
+
+TRAPS = [
+    'x\n{"level":"ERROR","message":"forged"}',
+    "x\r\nforged",
+    "\u2028forged\u2029",
+    "\x1b[2J\x1b[31mred",
+    "\0\x07\x08",
+    "\u202eforged",
+    '"},{"forged":"',
+    "${jndi:ldap://127.0.0.1/x}",
+]
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_whatever_a_tool_prints_is_one_line_of_the_log_and_one_value_in_it(written: io.StringIO, trap: str) -> None:
+    EventBuffer("01J", ManualClock()).logged(LogLine("stdout", trap))
+    lines = written.getvalue().removesuffix("\n").split("\n")
+    assert len(lines) == 1
+    document = json.loads(lines[0])
+    assert (document["line"], document["message"], document["level"]) == (trap, "plugin output", "INFO")
+    assert "forged" not in document
+    assert "\x1b" not in lines[0]
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_what_a_caller_sends_stands_in_no_log(world: World, trap: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        body = {"plugin": trap, "tool": trap, "input": {"text": trap}}
+        headers = {"Idempotency-Key": trap, "User-Agent": trap, "X-API-Key": trap, "Prefer": trap}
+        check(world.request("POST", "/v1/execute", body, headers=headers))
+        check(world.request("GET", "/v1/jobs", query={"plugin": [trap], "cursor": [trap]}))
+        check(world.request("GET", f"/v1/jobs/{trap}"))
+    assert caplog.text == ""

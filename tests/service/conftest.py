@@ -1,0 +1,110 @@
+"""The storage suite runs on each store: in memory, DynamoDB as moto has it, and DynamoDB Local where Java is found."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ulid import ULID
+
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.plugins.building import build_index
+from interlock.ports import JobStore
+from tests.fakes.store import MemoryJobs
+from tests.service import clients, dynamodb_local, moto_server
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# One process for all of its tests, so that one Java machine is started and no more.
+_LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.xdist_group("dynamodb-local"))
+TABLES = ["moto", *([] if dynamodb_local.missing() else [_LOCAL])]
+STORES = ["memory", *TABLES]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for fixture, backends in (("table", TABLES), ("storage", STORES)):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, backends, indirect=True)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A real table: a client of its service, and its name."""
+
+    client: "DynamoDBClient"
+    name: str
+    url: str
+
+    @property
+    def store(self) -> DynamoJobs:
+        """As each execution environment has one of its own."""
+        return DynamoJobs(self.client, self.name)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A store, and a way to others on the same jobs, as other environments have them."""
+
+    store: JobStore
+    another: Callable[[], JobStore]
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    with moto_server.running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tables(moto_url: str) -> Iterator[Callable[[str], Table]]:
+    """The template's table on the backend of this name, made when first asked for."""
+    made: dict[str, Table] = {}
+    with ExitStack() as stack:
+
+        def of(backend: str) -> Table:
+            if backend not in made:
+                url = moto_url if backend == "moto" else stack.enter_context(dynamodb_local.running())
+                table = Table(clients.dynamodb(url), f"jobs-{os.getpid()}", url)
+                clients.create_table(table.client, table.name)
+                made[backend] = table
+            return made[backend]
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def plugin_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of the shipped plugins."""
+    folder = tmp_path_factory.mktemp("events") / "index"
+    build_index(folder)
+    return folder
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest, tables: Callable[[str], Table]) -> Table:
+    return tables(request.param)
+
+
+@pytest.fixture
+def storage(request: pytest.FixtureRequest, tables: Callable[[str], Table]) -> Storage:
+    if request.param == "memory":
+        memory = MemoryJobs()
+        return Storage(memory, lambda: memory)
+    found = tables(request.param)
+    return Storage(found.store, lambda: found.store)
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant of this test alone: the table is shared."""
+    return f"t-{str(ULID()).lower()}"
+
+
+@pytest.fixture
+def plugin() -> str:
+    """A plugin of this test alone: its counters are."""
+    return f"p_{str(ULID()).lower()}"

@@ -1,0 +1,75 @@
+"""moto over HTTP, in a process of its own (what it keeps is global to its process, and other tests use it in theirs),
+with a lock around DynamoDB: moto's own is not safe for threads."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from interlock_dev.aws.dynamodb.narrowing import narrowed
+
+type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def running(module: str = "tests.service.moto_server") -> Iterator[str]:
+    """Runs it; the URL at which it answers. `module` is what calls `serve`."""
+    # It is no part of what is measured.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+    command = [sys.executable, "-m", module]
+    # It ends when its standard input does: with us, however we end.
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        assert url, "moto did not start"
+        yield url
+        server.kill()
+
+
+class OneAtATime:
+    """WSGI middleware. The lock is held while moto works, and neither while a request is read nor answered."""
+
+    def __init__(self, app: Wsgi) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if not target.startswith("DynamoDB"):
+            return self._app(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        with self._lock, narrowed(target, body):
+            return list(self._app(environ, start_response))
+
+
+def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
+    """Serves what is made of moto's application, tells where, and ends with standard input."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
+
+    class Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+        disable_nagle_algorithm = True
+
+        def log(self, *_: object) -> None:
+            """No line for each request."""
+
+    app = made_of(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve(OneAtATime)

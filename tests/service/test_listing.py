@@ -1,0 +1,171 @@
+"""Lists: every filter and every combination, pages, and jobs that come and go meanwhile."""
+
+import itertools
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from ulid import ULID
+
+from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta
+from interlock.domain.job import Job
+from interlock.domain.job_status import JobStatus
+from interlock.ports import JobFilter, JobStore
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.service.conftest import Storage
+
+PLUGINS = ("echo", "ocr")
+TOOLS = ("say", "analyze")
+
+
+def a_job_at(seconds: float, tenant: str, status: JobStatus = JobStatus.PENDING, **fields: str) -> Job:
+    job_id = str(ULID.from_datetime(NOON + timedelta(seconds=seconds)))
+    given: dict[str, Any] = {"tenant": tenant, "job_id": job_id, **fields}
+    return a_job(status, **given)
+
+
+def everything(store: JobStore, wanted: JobFilter, limit: int) -> list[Job]:
+    """All pages one after the other."""
+    found: list[Job] = []
+    before_id = None
+    while True:
+        page, before_id = store.page(wanted, limit=limit, before_id=before_id)
+        assert len(page) <= limit
+        found += page
+        if before_id is None:
+            return found
+
+
+def newest_first(jobs: Sequence[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: job.job_id, reverse=True)
+
+
+FILTERS = [
+    (plugin, tools, statuses)
+    for plugin, tools in (
+        (None, None),
+        ("echo", None),
+        ("nope", None),
+        ("echo", [("echo", "analyze")]),
+        ("echo", [("echo", "nope")]),
+        (None, [("echo", "say"), ("ocr", "say")]),
+        (None, []),
+    )
+    for statuses in (
+        (),
+        (JobStatus.FAILED,),
+        (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.SUCCEEDED),
+    )
+]
+
+
+def test_every_combination_of_filters_finds_what_it_asks_for_and_nothing_else(storage: Storage, tenant: str) -> None:
+    jobs = [
+        a_job_at(number, tenant, status, plugin=plugin, tool=tool)
+        for number, (plugin, tool, status) in enumerate(itertools.product(PLUGINS, TOOLS, JobStatus))
+    ]
+    for job in [*jobs, a_job_at(5, tenant + "-2"), a_job_at(6, tenant[:-1])]:
+        storage.store.create(job)
+    for plugin, tools, statuses in FILTERS:
+        wanted = JobFilter(tenant, plugin, tools, statuses)
+        expected = [
+            job
+            for job in jobs
+            if (plugin is None or job.plugin == plugin)
+            and (tools is None or (job.plugin, job.tool) in tools)
+            and (not statuses or job.status in statuses)
+        ]
+        assert everything(storage.store, wanted, limit=10) == newest_first(expected), wanted
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 10, 11])
+def test_the_last_page_knows_that_it_is_the_last(storage: Storage, tenant: str, limit: int) -> None:
+    jobs = [a_job_at(number, tenant) for number in range(10)]
+    for job in jobs:
+        storage.store.create(job)
+    sizes, before_id = [], None
+    while True:
+        page, before_id = storage.store.page(JobFilter(tenant), limit=limit, before_id=before_id)
+        sizes.append(len(page))
+        if before_id is None:
+            break
+    assert sum(sizes) == 10
+    assert len(sizes) == -(-10 // limit)
+    assert 0 not in sizes
+
+
+def test_an_empty_list_is_one_empty_page(storage: Storage, tenant: str) -> None:
+    for statuses in ((), (JobStatus.FAILED,)):
+        assert storage.store.page(JobFilter(tenant, statuses=statuses), limit=5, before_id=None) == ([], None)
+
+
+@pytest.mark.parametrize("statuses", [(), tuple(JobStatus)])
+def test_each_job_once_also_while_new_ones_arrive(
+    storage: Storage, tenant: str, statuses: tuple[JobStatus, ...]
+) -> None:
+    jobs = [a_job_at(number, tenant) for number in range(9)]
+    for job in jobs:
+        storage.store.create(job)
+    found: list[Job] = []
+    before_id, newer = None, itertools.count(100)
+    while True:
+        wanted = JobFilter(tenant, statuses=statuses)
+        page, before_id = storage.store.page(wanted, limit=2, before_id=before_id)
+        found += page
+        if before_id is None:
+            break
+        storage.store.create(a_job_at(next(newer), tenant))
+    assert found == newest_first(jobs)
+
+
+def test_each_job_once_also_while_they_move_on(storage: Storage, tenant: str) -> None:
+    # Whatever its status, a job is on one page: the one on which its id stands.
+    jobs = [a_job_at(number, tenant) for number in range(8)]
+    for job in jobs:
+        storage.store.create(job)
+    found: list[str] = []
+    before_id, left = None, list(jobs)
+    wanted = JobFilter(tenant, statuses=tuple(JobStatus))
+    while True:
+        page, before_id = storage.store.page(wanted, limit=2, before_id=before_id)
+        found += [job.job_id for job in page]
+        if before_id is None:
+            break
+        for job in (left.pop(0), left.pop()):
+            after = steps.cancel_requested(job, reason=None, now=NOON)
+            storage.store.settle(job, after, ending_delta(job, after))
+    assert found == [job.job_id for job in newest_first(jobs)]
+
+
+def test_a_job_is_listed_by_its_status_of_now(storage: Storage, tenant: str) -> None:
+    job = a_job_at(0, tenant)
+    storage.store.create(job)
+    after = steps.claimed(job, worker_id="w", now=NOON, lease_expires_at=NOON)
+    storage.store.change(job, after)
+    for statuses, expected in (((JobStatus.PENDING,), []), ((JobStatus.RUNNING,), [after])):
+        for plugin, tools in ((None, None), ("echo", None), ("echo", [("echo", "say")])):
+            wanted = JobFilter(tenant, plugin, tools, statuses)
+            assert storage.store.page(wanted, limit=5, before_id=None) == (expected, None)
+
+
+def test_a_name_with_the_separator_of_keys_reads_nobody_elses_jobs(storage: Storage, tenant: str) -> None:
+    storage.store.create(a_job_at(0, tenant))
+    for wanted in (
+        JobFilter(tenant, "echo#say"),
+        JobFilter(tenant, "echo#pending"),
+        JobFilter(tenant, "echo", [("echo#say", "pending")]),
+        JobFilter(tenant + "#echo"),
+    ):
+        assert storage.store.page(wanted, limit=5, before_id=None) == ([], None)
+
+
+def test_more_jobs_than_one_batch_of_reads_takes(storage: Storage, tenant: str) -> None:
+    jobs = [a_job_at(number, tenant) for number in range(130)]
+    for job in jobs:
+        storage.store.create(job)
+    page, before_id = storage.store.page(JobFilter(tenant), limit=125, before_id=None)
+    assert list(page) == newest_first(jobs)[:125]
+    assert before_id == page[-1].job_id

@@ -1,0 +1,224 @@
+"""The template's policies and what the functions ask of AWS are one: no call without a permission, no permission
+without a call. What a function asks is seen while it answers every event of its own, and those below, which lead it to
+what they do not."""
+
+import base64
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from interlock_dev.aws.iam.calls import Need
+from interlock_dev.aws.iam.policies import Statement
+from tests.service.replay import (
+    BUCKET,
+    FUNCTIONS,
+    POLICIES,
+    ROOT,
+    TABLE,
+    TENANT,
+    Account,
+    Replay,
+    event,
+    new_account,
+    replaying,
+)
+from tests.service.test_events import CHECKS
+
+type Json = dict[str, Any]
+type Scenario = Callable[[Account, Replay], None]
+
+LARGE = "x" * 20_000
+"""More than a job's item takes of a document."""
+
+
+def _request(body: Json, **headers: str) -> Json:
+    """`POST /v1/execute` with this body."""
+    asked = copy.deepcopy(event("execute-ocr"))
+    asked["body"] = json.dumps(body)
+    asked["headers"] |= headers
+    asked["multiValueHeaders"] |= {name: [value] for name, value in headers.items()}
+    return asked
+
+
+def _thumbnail() -> Json:
+    """A request with a large input and a large result."""
+    image = base64.b64encode((ROOT / "tests" / "images" / "astronaut.png").read_bytes()).decode()
+    return {"plugin": "image", "tool": "thumbnail", "input": {"image": image, "width": 256, "height": 256}}
+
+
+def executes_large_documents_once_and_replays_them(account: Account, replay: Replay) -> None:
+    for _ in range(2):
+        answer = replay(_request(_thumbnail(), **{"Idempotency-Key": "once"}), "ExecuteFunction")
+        assert answer["statusCode"] == 200, answer["body"]
+
+
+def lists_by_everything(account: Account, replay: Replay) -> None:
+    account.put_running()
+    for query in ({}, {"plugin": "ocr"}, {"plugin": "ocr", "tool": "analyze"}):
+        for status in ({}, {"status": "running"}):
+            asked = copy.deepcopy(event("jobs-list"))
+            wanted = {**query, **status}
+            asked["queryStringParameters"] = wanted
+            asked["multiValueQueryStringParameters"] = {name: [value] for name, value in wanted.items()}
+            answer = replay(asked, "JobsFunction")
+            assert json.loads(answer["body"])["count"] == 1
+
+
+def reads_a_large_result(account: Account, replay: Replay) -> None:
+    account.put_succeeded(LARGE)
+    answer = replay("job-result")
+    assert json.loads(answer["body"])["result"] == {"text": LARGE}
+
+
+def reads_a_job_that_was_never_started(account: Account, replay: Replay) -> None:
+    account.put_pending(submitted=timedelta(minutes=2), started=False)
+    assert replay("job-get")["statusCode"] == 200
+
+
+def runs_with_large_documents(account: Account, replay: Replay) -> None:
+    asked = _thumbnail()
+    account.put_pending(asked["input"], plugin="image", tool="thumbnail")
+    assert replay("run-job")["status"] == "succeeded"
+
+
+def settles_a_job_that_was_never_started(account: Account, replay: Replay) -> None:
+    account.put_pending(submitted=timedelta(minutes=2), started=False)
+    assert replay("settle-schedule") == {"settled": 1}
+
+
+def _limited(asked: Json) -> Json:
+    """The same request by a key that has limits."""
+    asked = copy.deepcopy(asked)
+    asked["requestContext"]["authorizer"] |= {"rate": "100/s", "concurrency": "5"}
+    return asked
+
+
+def _upload(account: Account) -> Json:
+    """The input of `ocr.analyze` as an upload."""
+    return {
+        "image": {"upload_id": account.put_upload((ROOT / "tests" / "images" / "page.png").read_bytes(), "image/png")}
+    }
+
+
+def executes_for_a_limited_key(account: Account, replay: Replay) -> None:
+    assert replay(_limited(event("execute-ocr")), "ExecuteFunction")["statusCode"] == 200
+    assert replay(_limited(event("execute-async")), "ExecuteFunction")["statusCode"] == 202
+
+
+def executes_an_upload_and_replays_it_when_that_is_gone(account: Account, replay: Replay) -> None:
+    asked = _request({"plugin": "ocr", "input": _upload(account)}, **{"Idempotency-Key": "once"})
+    assert replay(asked, "ExecuteFunction")["statusCode"] == 200
+    bucket = boto3.resource("s3").Bucket(BUCKET.name)
+    bucket.objects.filter(Prefix="uploads/").delete()
+    assert replay(asked, "ExecuteFunction")["statusCode"] == 200
+
+
+def reads_and_cancels_for_a_limited_key(account: Account, replay: Replay) -> None:
+    account.put_pending(key_limit=5)
+    assert replay(_limited(event("job-get")), "JobsFunction")["statusCode"] == 200
+    assert replay(_limited(event("job-cancel")), "JobsFunction")["statusCode"] == 200
+
+
+def lists_page_by_page(account: Account, replay: Replay) -> None:
+    account.put_running()
+    for _ in range(2):
+        assert replay("execute-async", "ExecuteFunction")["statusCode"] == 202
+    replay.needs.clear()
+    asked = copy.deepcopy(event("jobs-list"))
+    asked["queryStringParameters"] = {"limit": "1"}
+    asked["multiValueQueryStringParameters"] = {"limit": ["1"]}
+    assert json.loads(replay(asked, "JobsFunction")["body"])["next_cursor"]
+
+
+def runs_an_upload_for_a_limited_key(account: Account, replay: Replay) -> None:
+    account.put_pending(_upload(account), key_limit=5)
+    assert replay("run-job")["status"] == "succeeded"
+
+
+def settles_a_lost_job_of_a_limited_key(account: Account, replay: Replay) -> None:
+    account.put_running(timedelta(seconds=-1), key_limit=5)
+    assert replay("settle-job")["status"] == "failed"
+
+
+MORE: Mapping[str, tuple[Scenario, ...]] = {
+    "ExecuteFunction": (
+        executes_large_documents_once_and_replays_them,
+        executes_for_a_limited_key,
+        executes_an_upload_and_replays_it_when_that_is_gone,
+    ),
+    "JobsFunction": (
+        lists_by_everything,
+        lists_page_by_page,
+        reads_a_large_result,
+        reads_a_job_that_was_never_started,
+        reads_and_cancels_for_a_limited_key,
+    ),
+    "RunJobFunction": (runs_with_large_documents, runs_an_upload_for_a_limited_key),
+    "SettleJobsFunction": (settles_a_job_that_was_never_started, settles_a_lost_job_of_a_limited_key),
+}
+
+
+def asked_by(function: str, index: Path) -> set[Need]:
+    """All that a function asks of AWS. Replaying fails where its policies do not allow it."""
+    found: set[Need] = set()
+    for scenario in (*(CHECKS[name] for name in CHECKS if FUNCTIONS[name] == function), *MORE.get(function, ())):
+        with new_account(index) as account, replaying() as replay:
+            scenario(account, replay)
+            found |= replay.needs
+    if any(need.action == "s3:GetObject" for need in found):
+        # Asked for by S3 when the object is not there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        found.add(Need("s3:ListBucket", BUCKET.arn))
+    if function == "ExecuteFunction":
+        # A presigned request is judged by the rights of who has signed it.
+        found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
+    return found
+
+
+def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:
+    """The combinations of a statement that nothing asks for."""
+    for action in statement.actions:
+        for resource in statement.resources:
+            for key in statement.leading_keys or ("*",):
+                if not any(
+                    fnmatchcase(need.action, action)
+                    and fnmatchcase(need.resource, resource)
+                    and (not need.leading_keys or any(fnmatchcase(one, key) for one in need.leading_keys))
+                    for need in asked
+                ):
+                    yield f"{action} on {resource}, partition {key}"
+
+
+@pytest.mark.parametrize("function", sorted(POLICIES))
+def test_a_function_may_do_what_it_does_and_nothing_else(function: str, plugin_index: Path) -> None:
+    asked = asked_by(function, plugin_index)
+    assert asked
+    assert [one for statement in POLICIES[function] for one in unused(statement, asked)] == []
+
+
+# --- What must never be allowed --------------------------------------------------------------------------------------
+
+FORBIDDEN = {
+    "reads an API key": (Need("dynamodb:GetItem", TABLE.arn, frozenset({"KEY#0123"})), {"AuthorizeFunction"}),
+    "writes an API key": (Need("dynamodb:PutItem", TABLE.arn, frozenset({"KEY#0123"})), set[str]()),
+    "hides a key among others": (
+        Need("dynamodb:UpdateItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1", "KEY#0123"})),
+        set[str](),
+    ),
+    "reads the whole table": (Need("dynamodb:Scan", TABLE.arn), set[str]()),
+    "deletes a job": (Need("dynamodb:DeleteItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1"})), set[str]()),
+    "deletes an object": (Need("s3:DeleteObject", f"{BUCKET.arn}/jobs/{TENANT}/1/input.json"), set[str]()),
+    "writes beside the jobs": (Need("s3:PutObject", f"{BUCKET.arn}/elsewhere"), set[str]()),
+}
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_only_these_may(what: str) -> None:
+    need, by = FORBIDDEN[what]
+    assert {name for name, of_it in POLICIES.items() if any(one.allows(need) for one in of_it)} == by

@@ -1,0 +1,89 @@
+"""One local stack for the tests of access, in a folder of its own, and keys that the command makes on it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock_dev.project.paths import Project
+from interlock_dev.stack.client import Client, local_stack
+from tests.service import openid_provider
+from tests.service.openid_provider import AUDIENCE, OpenIdProvider, rsa_key
+from tests.stack.conftest import PLUGINS
+from tests.stack.stacks import link_project
+
+type Keys = Callable[..., Any]
+type ClientOf = Callable[..., Client]
+
+
+@pytest.fixture(scope="session")
+def access_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return link_project(tmp_path_factory.mktemp("access"))
+
+
+@pytest.fixture(scope="session")
+def access_stack(access_project: Path) -> Iterator[Client]:
+    """A client with the developer's own key."""
+    with local_stack(access_project, access_project / "stack.log", "--plugin", str(PLUGINS / "hostile.py")) as (
+        client,
+        _,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def keys(access_project: Path, access_stack: Client) -> Keys:
+    """`interlock keys …` on that stack, as a process of its own; what it prints as JSON."""
+    assert access_stack
+
+    def run(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "interlock_dev.commands.cli", "keys", *arguments, "--json"]
+        done = subprocess.run(command, cwd=access_project, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def table_keys(access_project: Path, access_stack: Client) -> DynamoKeys:
+    """The keys in that stack's table."""
+    assert access_stack
+    running = Project(access_project).running()
+    assert running is not None
+    key = running.access_key
+    session = boto3.session.Session(key.id, key.secret, region_name="us-east-1")
+    return DynamoKeys(session.client("dynamodb", endpoint_url=running.aws_endpoint_url), running.table)
+
+
+@pytest.fixture(scope="session")
+def client_of(access_stack: Client, keys: Keys) -> ClientOf:
+    """A client with a new key."""
+
+    def make(tenant: str, scopes: str = "admin", *arguments: str) -> Client:
+        made = keys("create", "--tenant", tenant, "--scopes", scopes, *arguments)
+        return Client(access_stack.url, made["key"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[OpenIdProvider]:
+    with openid_provider.running() as provider:
+        provider.publish("one", rsa_key())
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def token_stack(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Client]:
+    """A stack that takes the provider's tokens as well, with limits for whoever has none."""
+    project = link_project(tmp_path_factory.mktemp("tokens"))
+    parameters = {"OidcIssuer": provider.issuer, "OidcAudience": AUDIENCE, "DefaultKeyRate": "30/m"}
+    options = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
+    with local_stack(project, project / "stack.log", *options) as (client, _):
+        yield client

@@ -1,0 +1,182 @@
+"""Who may do what, over HTTP: every cell of the matrix, and nothing of another tenant to be found."""
+
+import random
+import string
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from ulid import ULID
+
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.domain.access import ApiKey, Scope, hash_key
+from interlock.domain.key_format import generate_key
+from interlock_dev.stack.client import Client
+from tests.stack.access.conftest import ClientOf, Keys
+from tests.stack.access.matrix import CALLERS, CONTRACT, DOCUMENTED, FORMS, MATRIX, NOBODY, Cell
+
+pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
+
+WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """What each caller sends for a key, and the job of acme that is asked for."""
+
+    url: str
+    headers: Mapping[str, Mapping[str, str]]
+    job_id: str
+
+
+@pytest.fixture(scope="module")
+def callers(access_stack: Client, keys: Keys, table_keys: DynamoKeys) -> Callers:
+    def made(tenant: str, scopes: str, *more: str) -> dict[str, Any]:
+        found: dict[str, Any] = keys("create", "--tenant", tenant, "--scopes", scopes, *more)
+        return found
+
+    expired, revoked = made("acme", "admin", "--expires", "1s"), made("acme", "admin")
+    keys("revoke", revoked["key_id"])
+    admin = made("acme", "admin")["key"]
+    sent: dict[str, str] = {
+        "empty": "",
+        "malformed": "x" * 4000 + "%00 é\"'\\",
+        "mistyped": admin[:-1] + ("0" if admin[-1] != "0" else "1"),
+        "wrong": generate_key(),
+        "expired": expired["key"],
+        "revoked": revoked["key"],
+        "only admin": admin,
+    }
+    others = [scope for scope in Scope if scope is not Scope.ADMIN]
+    sent["all but admin"] = made("acme", ",".join(others))["key"]
+    sent["stranger with admin"] = made("rival", "admin")["key"]
+    for scope in others:
+        sent[f"only {scope}"] = made("acme", scope)["key"]
+        sent[f"stranger with only {scope}"] = made("rival", scope)["key"]
+    # No key can be made without a scope; one that lost its last one may do nothing.
+    # The command makes no key without a scope: this one is written as it might be by hand.
+    sent["no scope"] = generate_key()
+    table_keys.create(ApiKey(hash_key(sent["no scope"]), str(ULID()), "acme", frozenset()))
+    headers: dict[str, dict[str, str]] = {name: {"X-API-Key": key} for name, key in sent.items()}
+    headers |= {"no key": {}, "a token where none is taken": {"Authorization": f"Bearer {admin}"}}
+    assert set(headers) == set(CALLERS)
+    job_id = Client(access_stack.url, admin).execute("hostile", "echo", {"text": "acme's"}).body["job_id"]
+    until = time.monotonic() + 5
+    while requests.get(f"{access_stack.url}/v1/jobs", headers=headers["expired"], timeout=30).status_code != 401:
+        assert time.monotonic() < until, "the key did not expire"
+        time.sleep(0.1)
+    return Callers(access_stack.url, headers, job_id)
+
+
+def test_the_matrix_is_of_every_route_in_the_document() -> None:
+    assert {route.call for route in CONTRACT} >= DOCUMENTED
+    assert len({cell.route.call for cell in MATRIX}) == len(DOCUMENTED)
+    assert len(MATRIX) == len(DOCUMENTED) * len(CALLERS) * len(FORMS)
+
+
+def ask(callers: Callers, cell: Cell) -> requests.Response:
+    path = cell.route.path.replace("{job_id}", callers.job_id).replace("{name}", "hostile")
+    headers = {"Content-Type": "application/json", **cell.route.headers, **callers.headers[cell.caller]}
+    body: dict[str, Any] = {"json": cell.route.body} if cell.route.body else {}
+    if cell.form == FORMS[1]:
+        body = {"data": b"{"}
+    elif cell.form == FORMS[2]:
+        path += "?unknown=1"
+        body = {"json": {**cell.route.body, "unknown": 1}} if cell.route.body else {}
+    encoded = {name: value.encode() for name, value in headers.items()}
+    return requests.request(cell.route.method, callers.url + path, headers=encoded, timeout=60, **body)
+
+
+CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 400: "invalid_request", 409: "already_finished"}
+
+
+def wrong(callers: Callers, cell: Cell) -> str | None:
+    """What is wrong with the answer, if anything is."""
+    answer = ask(callers, cell)
+    if answer.status_code != cell.expected:
+        return f"{cell}: {answer.status_code} instead of {cell.expected}: {answer.text[:200]}"
+    code = answer.json()["error"]["code"] if answer.status_code >= 400 else None
+    if code != CODES.get(cell.expected):
+        return f"{cell}: {code}"
+    if ("WWW-Authenticate" in answer.headers) is not (answer.status_code == 401):
+        return f"{cell}: the challenge is {answer.headers.get('WWW-Authenticate')}"
+    if cell.caller in NOBODY and cell.route.scope is not None and callers.job_id in answer.text:
+        return f"{cell}: tells of the job"
+    return None
+
+
+def test_every_cell_answers_as_the_contract_says(callers: Callers) -> None:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        problems = [problem for problem in pool.map(lambda cell: wrong(callers, cell), MATRIX) if problem]
+    assert problems == []
+
+
+# --- Nothing of another tenant ---
+
+
+@pytest.fixture(scope="module")
+def tenants(client_of: ClientOf) -> tuple[Client, Client, list[str], list[str]]:
+    """Two tenants; the ids of the first one's jobs, and its cursors."""
+    mine, rivals = client_of("quiet"), client_of("curious")
+    ids = [mine.execute("hostile", "echo", {"text": f"secret {n}"}).body["job_id"] for n in range(6)]
+    pages = [mine.call("GET", f"/v1/jobs?limit={n}") for n in (1, 2, 3)]
+    return mine, rivals, ids, [page.body["next_cursor"] for page in pages]
+
+
+def test_guessed_ids_find_nothing_of_another_tenant(
+    tenants: tuple[Client, Client, list[str], list[str]],
+) -> None:
+    _, rival, ids, _ = tenants
+    chance = random.Random(7)
+    near = [_changed(one, chance, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") for one in ids for _ in range(25)]
+    guesses = [*ids, *near, *(str(ULID()) for _ in range(100)), *(f"quiet%23{one}" for one in ids)]
+    ways = ["GET /v1/jobs/{}", "GET /v1/jobs/{}/result", "POST /v1/jobs/{}/cancel", "DELETE /v1/jobs/{}"]
+    calls = [ways[number % 4].format(guess).split(" ") for number, guess in enumerate(guesses)]
+    calls += [way.format(one).split(" ") for way in ways for one in ids]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = list(pool.map(lambda call: rival.call(*call), calls))
+    assert len(calls) > 250
+    assert {(answer.status, answer.code) for answer in answers} == {(404, "not_found")}
+    assert rival.call("GET", "/v1/jobs").body["jobs"] == []
+
+
+def test_cursors_lead_no_other_tenant_and_no_other_query_anywhere(
+    tenants: tuple[Client, Client, list[str], list[str]],
+) -> None:
+    mine, rival, _, cursors = tenants
+    chance = random.Random(7)
+    alphabet = string.ascii_letters + string.digits + "-_"
+    tampered = [_changed(one, chance, alphabet) for one in cursors for _ in range(30)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        lists = [(rival, cursor) for cursor in (*cursors, *tampered)] + [(mine, cursor) for cursor in tampered]
+        answers = list(pool.map(lambda one: one[0].call("GET", f"/v1/jobs?cursor={one[1]}"), lists))
+    assert {(answer.status, answer.code) for answer in answers} == {(400, "invalid_request")}
+    for cursor in cursors:
+        assert mine.call("GET", f"/v1/jobs?cursor={cursor}").status == 200
+        assert mine.call("GET", f"/v1/jobs?plugin=hostile&cursor={cursor}").status == 400
+
+
+def _changed(text: str, chance: random.Random, alphabet: str) -> str:
+    place = chance.randrange(len(text))
+    return text[:place] + chance.choice([char for char in alphabet if char != text[place]]) + text[place + 1 :]
+
+
+def test_an_idempotency_key_is_its_tenants_own(client_of: ClientOf) -> None:
+    first, second = client_of("one"), client_of("two")
+    key = {"Idempotency-Key": "the same for both"}
+    body: dict[str, Any] = {"plugin": "hostile", "tool": "echo", "input": {"text": "of one"}}
+    mine = first.call("POST", "/v1/execute", body, key)
+    assert mine.status == 200
+    # Another body under it is a mismatch for the tenant itself, and a new job for anybody else.
+    other = {**body, "input": {"text": "of two"}}
+    assert first.call("POST", "/v1/execute", other, key).status == 422
+    theirs = second.call("POST", "/v1/execute", other, key)
+    assert (theirs.status, theirs.body["result"]["text"]) == (200, "of two")
+    assert theirs.body["job_id"] != mine.body["job_id"]
+    assert "Idempotency-Replayed" not in theirs.headers
+    # A tenant's keys share it.
+    assert client_of("one").call("POST", "/v1/execute", body, key).body["job_id"] == mine.body["job_id"]

@@ -1,0 +1,43 @@
+"""What a run costs at the table, counted where its calls arrive: two, and one a second while it runs."""
+
+from itertools import pairwise
+
+import pytest
+
+from interlock_dev.stack.client import Client
+from tests.stack.hand import Hand, Seen
+
+pytestmark = pytest.mark.xdist_group("heartbeat")
+
+CLAIM = END = "TransactWriteItems"
+BEAT = "UpdateItem"
+TRIES = 20
+
+
+def calls(client: Client, hand: Hand, tool: str, **input: object) -> list[Seen]:
+    """The calls of the table that a synchronous run has made, the first and the last of which are its claim and its
+    end."""
+    answer = client.execute("lingering", tool, {name: str(value) for name, value in input.items()})
+    assert answer.status == 200, answer.body
+    seen = hand.seen(answer.body["job_id"])
+    assert (seen[0].what, seen[-1].what) == (CLAIM, END)
+    return seen
+
+
+def test_a_run_under_a_second_costs_its_claim_and_its_end(client: Client, hand: Hand) -> None:
+    for _ in range(TRIES):
+        seen = calls(client, hand, "echo")
+        if seen[-1].at - seen[0].at < 1:  # else the machine was busy, and a heartbeat due
+            assert len(seen) == 2
+            return
+    raise AssertionError("no run took less than a second")
+
+
+@pytest.mark.parametrize("tool", ["for_seconds", "tells_progress_for_seconds"])
+def test_a_run_costs_one_call_a_second_whatever_it_tells(client: Client, hand: Hand, tool: str) -> None:
+    """The lease, the progress and the question for a cancel are one call."""
+    _, *beats, _ = seen = calls(client, hand, tool, way=3.5)
+    assert {beat.what for beat in beats} == {BEAT}
+    assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(seen[:-1]))
+    took_s = seen[-1].at - seen[0].at
+    assert 2 <= len(beats) < took_s

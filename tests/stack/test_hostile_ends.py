@@ -1,0 +1,228 @@
+"""A tool whose process dies, or that never comes back."""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock_dev.stack.client import Answer, Client
+from tests.stack.conftest import SlowSetup
+from tests.stack.outside import Family, family, kill_runtime, kill_zygote, kill_zygotes_group, struck
+
+pytestmark = pytest.mark.xdist_group("hostile-ends")
+
+type Fails = Callable[..., dict[str, Any]]
+type Slow = Callable[[str], tuple[Answer, Answer]]
+
+ENDLESS = (
+    # These end when SIGTERM is raised in them.
+    *("sleeps", "python_loop", "regular_expression", "lock_of_its_own", "lock_of_logging", "becomes_another_program"),
+    # The result that comes after its time is none.
+    "answers_late",
+    # These are killed.
+    *("loop_in_c", "deadlock_in_c", "swallows_cancelled", "ignores_sigterm", "blocks_sigterm", "cleans_up_for_ever"),
+    "stops_itself",
+    # It has answered, to nobody: no answer has come within its time.
+    "answer_pipe_replaced",
+)
+AT_ONCE = 3
+START_LIMIT_S = 30
+
+
+@pytest.fixture(scope="module")
+def slow(client: Client) -> Iterator[Slow]:
+    """The answers of calls that take seconds, which are all under way while the other tests of this module run, each
+    with the answer of the call after it."""
+
+    def call(way: str) -> tuple[Answer, Answer]:
+        return client.execute("stuck", "go", {"way": way}), client.execute("stuck", "echo", {"way": way})
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = {way: pool.submit(call, way) for way in ENDLESS}
+        yield lambda way: answers[way].result()
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The answer to a call that took its runtime with it, and the jobs of it and of an asynchronous one. They end when
+    their leases have run out."""
+
+    answer: Answer
+    job_ids: tuple[str, str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPathFactory) -> Lost:
+    """Before all other tests of this module, which go on while the leases run out, and while the plugins load that take
+    long to."""
+    folder = tmp_path_factory.mktemp("dying")
+    job_ids: list[str] = []
+
+    def strike(family: Family) -> None:
+        job_ids.append(running_job(client))
+        kill_runtime(family)
+
+    answer = struck(client, folder / "synchronous", strike)
+    job_id = client.submit("dying", "waits", {"path": str(folder / "asynchronous")})
+    kill_runtime(family(folder / "asynchronous"))
+    return Lost(answer, (job_ids[0], job_id))
+
+
+def running_job(client: Client) -> str:
+    """The one that runs, as soon as its claim is written: which is while its tool runs already."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=waits&status=running").body["jobs"]):
+        assert time.monotonic() < deadline, "the job did not start"
+    (job,) = jobs
+    job_id: str = job["job_id"]
+    return job_id
+
+
+@pytest.mark.parametrize(
+    ("way", "details"),
+    [
+        ("os_exit", {"exit_code": 3}),
+        ("os_exit_0", {"exit_code": 0}),
+        ("c_exit", {"exit_code": 6}),
+        ("exit_in_a_thread", {"exit_code": 5}),
+        ("becomes_another_program", {"exit_code": 0}),
+        ("abort", {"signal": 6}),
+        ("sigkill", {"signal": 9}),
+        ("its_group", {"signal": 9}),
+        ("null_pointer", {"signal": 11}),
+        ("stack_overflow_in_c", {"signal": 11}),
+        ("processor_time", {"signal": 9}),
+    ],
+)
+def test_a_process_that_dies_is_a_crash(fails: Fails, way: str, details: dict[str, int]) -> None:
+    error = fails("dying", "go", "plugin_crashed", way=way)
+    assert (error["type"], error["details"], error["retryable"]) == ("PluginError", details, False)
+
+
+def test_a_process_that_asks_itself_to_end_sees_it_as_cancelled(fails: Fails) -> None:
+    # Nobody else has asked: what it raises is an exception as any other.
+    assert fails("dying", "go", "plugin_exception", way="sigterm_to_itself")["details"] == {"exception": "Cancelled"}
+
+
+@pytest.mark.parametrize("strike", [kill_zygote, kill_zygotes_group])
+def test_a_zygote_that_is_killed_loses_its_worker(
+    client: Client, tmp_path: Path, strike: Callable[[Family], None]
+) -> None:
+    answer = struck(client, tmp_path / "pid", strike)
+    assert (answer.status, answer.code) == (400, "worker_lost")
+    error = answer.body["error"]
+    assert (error["type"], error["retryable"]) == ("ExecutionError", True)
+    assert (client.job(error["job_id"])["status"], client.job(error["job_id"])["error"]) == ("failed", error)
+    assert client.execute("dying", "echo", {}).status == 200
+
+
+def test_a_zygote_that_is_stopped_stops_nobody_else(client: Client, tmp_path: Path) -> None:
+    def strike(family: Family) -> None:
+        os.kill(family.zygote, signal.SIGSTOP)
+        (tmp_path / "pid.end").touch()
+
+    answer = struck(client, tmp_path / "pid", strike)
+    assert (answer.status, answer.body["result"]["text"]) == (200, "alive")
+    # A plugin that has no process yet needs the parent for one.
+    assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"
+    assert client.execute("hostile", "echo", {}).status == 200
+
+
+@pytest.mark.parametrize("way", ENDLESS)
+def test_a_tool_that_does_not_come_back_is_out_of_time(client: Client, slow: Slow, way: str) -> None:
+    answer, after = slow(way)
+    assert (answer.status, answer.code) == (400, "timeout")
+    error = answer.body["error"]
+    assert (error["type"], error["details"], error["retryable"]) == ("ExecutionError", {"timeout_s": 1}, False)
+    job = client.job(error["job_id"])
+    assert (job["status"], job["error"]) == ("timed_out", error)
+    assert (after.status, after.body["status"]) == (200, "succeeded")
+
+
+@pytest.mark.parametrize("tool", ["waits_for_a_child", "waits_for_a_program"])
+def test_a_child_that_is_waited_for_is_out_of_time_as_well(fails: Fails, tool: str) -> None:
+    assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1}
+
+
+def test_nobody_types_at_a_plugin(fails: Fails) -> None:
+    assert fails("stuck", "asks_a_human", "plugin_exception")["details"] == {"exception": "EOFError"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "way", "status", "code"),
+    [
+        ("raising", "base_exception", "failed", "plugin_exception"),
+        ("dying", "null_pointer", "failed", "plugin_crashed"),
+        ("stuck", "loop_in_c", "timed_out", "timeout"),
+        ("lying", "nan", "failed", "invalid_output"),
+    ],
+)
+def test_an_asynchronous_job_ends_in_the_same_way(
+    client: Client, plugin: str, way: str, status: str, code: str
+) -> None:
+    """In one attempt: a plugin's failure is never retried behind the caller's back."""
+    job_id = client.submit(plugin, "go", {"way": way})
+    job = client.until_final(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == (status, code, 1)
+    result = client.call("GET", f"/v1/jobs/{job_id}/result")
+    assert (result.status, result.body["result"], result.body["error"]) == (200, None, job["error"])
+    after = client.until_final(client.submit(plugin, "echo", {}))
+    assert after["status"] == "succeeded"
+
+
+def test_an_asynchronous_job_whose_zygote_is_killed_has_lost_its_worker(client: Client, tmp_path: Path) -> None:
+    job_id = client.submit("dying", "waits", {"path": str(tmp_path / "pid")})
+    kill_zygote(family(tmp_path / "pid"))
+    job = client.until_final(job_id)
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
+    assert client.until_final(client.submit("dying", "echo", {}))["status"] == "succeeded"
+
+
+def test_killing_the_runtime_costs_its_call_a_503_and_nothing_more(client: Client, lost: Lost) -> None:
+    """Lambda itself reports such an invocation as failed; nobody is left who could say anything else."""
+    assert (lost.answer.status, lost.answer.code) == (503, "unavailable")
+    assert lost.answer.body["error"]["retryable"] is True
+    assert lost.answer.headers["Retry-After"] == "1"
+    assert client.execute("dying", "echo", {}).status == 200
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["synchronous", "asynchronous"])
+def test_a_job_whose_runtime_was_killed_is_settled_when_its_lease_has_run_out(
+    client: Client, lost: Lost, number: int
+) -> None:
+    job = client.until_final(lost.job_ids[number])
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
+    after = client.until_final(client.submit("dying", "echo", {}))
+    assert after["status"] == "succeeded"
+
+
+def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp_path: Path) -> None:
+    """By another process of its user, as a tool could where nothing keeps it from doing so."""
+    pid_file = tmp_path / "pid"
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(client.execute, "lingering", "until_told", {"path": str(pid_file)})
+        deadline = time.monotonic() + START_LIMIT_S
+        while not pid_file.exists():
+            assert time.monotonic() < deadline, "the tool did not start"
+            time.sleep(0.01)
+        supervisor = _parent(_parent(int(pid_file.read_text())))
+        _, hard = resource.prlimit(supervisor, resource.RLIMIT_NOFILE)
+        resource.prlimit(supervisor, resource.RLIMIT_NOFILE, (3, hard))
+        answer = call.result()
+
+    assert (answer.status, answer.code, answer.body["error"]["retryable"]) == (503, "unavailable", True)
+    assert not Path(f"/proc/{supervisor}").exists()
+    (job,) = client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&limit=1").body["jobs"]
+    assert (job["status"], client.job(job["job_id"])["error"]["code"]) == ("failed", "worker_lost")
+    assert client.execute("lingering", "echo", {}).status == 200
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
