@@ -1,4 +1,4 @@
-# Everything that a clone needs: make, git and a Python 3.11 or later. `make demo` and `make test` set up by themselves.
+# A clone needs only make, git and Python 3.11 or later. Every target sets up what it needs.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +22,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help
-help: ## what there is
+help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(UV):
@@ -30,7 +30,7 @@ $(UV):
 	$(BOOTSTRAP_PYTHON) -m venv .uv
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
-# uv finds a Python 3.13 or, where there is none, brings one.
+# uv finds Python 3.13 or downloads it.
 $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml devkit/pyproject.toml
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
@@ -40,7 +40,7 @@ $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml lay
 .PHONY: setup
 setup: $(VENV)/.installed ## sets up the environment in .venv; the command is .venv/bin/interlock
 
-# A tool with dependencies of its own stands in an environment of its own: requirements/tools/NAME.in says which.
+# Tools with conflicting dependencies have separate environments, described by requirements/tools/NAME.in.
 .tools/%/.installed: requirements/tools/%.txt $(VENV)/.installed
 	$(UV) venv --quiet --clear --python $(BIN)/python .tools/$*
 	VIRTUAL_ENV=.tools/$* $(UV) pip sync --quiet --require-hashes $<
