@@ -117,7 +117,7 @@ def _event_violations(history: list[Job]) -> list[str]:
     """Where the events that clients read are not what happened, once each, in order."""
     found = []
     events = history[-1].events.events
-    told = [event.said["status"] for event in events if event.type is EventType.STATE]
+    told = [event.fields["status"] for event in events if event.type is EventType.STATE]
     lived = [status for status, _ in groupby([JobStatus.PENDING, *(job.status for job in history)])]
     if told != lived:
         found.append(f"tells that it was {told}, and was {lived}")

@@ -100,7 +100,7 @@ _NOT_EXECUTED = (
     _of_job(ErrorCode.TIMEOUT, "The tool ran over its limit of 20 s.", timeout_s=20.0),
     _of_job(ErrorCode.MEMORY_EXCEEDED, "The tool used more memory than its limit of 512 MiB.", memory_mb=512),
     _of_job(ErrorCode.CANCELLED, "The job was cancelled."),
-    _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could tell how it ended."),
+    _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome."),
 )
 
 REFUSALS: Mapping[str, Refusal] = {

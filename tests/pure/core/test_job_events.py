@@ -40,7 +40,7 @@ def lines(count: int, message: str = "{}") -> list[Event]:
 
 
 def messages(log: EventLog) -> list[str]:
-    return [event.said["message"] for event in log.events if event.type is EventType.LOG]
+    return [event.fields["message"] for event in log.events if event.type is EventType.LOG]
 
 
 def marker(log: EventLog) -> Event:
@@ -71,7 +71,7 @@ def test_what_comes_after_a_number() -> None:
 def test_the_oldest_lines_go_and_one_event_says_how_many() -> None:
     log = EMPTY_LOG.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
     assert messages(log) == [f"line {number}" for number in range(5, MAX_LOG_LINES + 5)]
-    assert marker(log).said == {"count": 5, "message": "5 earlier events were dropped"}
+    assert marker(log).fields == {"count": 5, "message": "5 earlier events were dropped"}
     assert [event.seq for event in log.events][:4] == [1, 6, 7, 8]
     assert marker(log).seq == 6  # where the last of them stood
     assert log.last_seq == MAX_LOG_LINES + 6
@@ -81,16 +81,16 @@ def test_there_is_one_such_event_however_often_lines_go() -> None:
     log = EMPTY_LOG.adding(lines(MAX_LOG_LINES))
     for _ in range(3):
         log = log.adding(lines(7))
-    assert marker(log).said["count"] == 21
+    assert marker(log).fields["count"] == 21
     assert len(log.events) == MAX_LOG_LINES + 1
     assert [event.seq for event in log.events] == list(range(21, MAX_LOG_LINES + 22))
 
 
 def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
     log = EMPTY_LOG.adding([dropped_event(100, NOON), *lines(MAX_LOG_LINES + 1)])
-    assert marker(log).said["count"] == 101
+    assert marker(log).fields["count"] == 101
     log = log.adding([dropped_event(10, NOON)])
-    assert marker(log).said["count"] == 111
+    assert marker(log).fields["count"] == 111
     assert marker(log).seq == log.last_seq
 
 
@@ -98,25 +98,25 @@ def test_lines_are_bounded_by_their_bytes_too() -> None:
     log = EMPTY_LOG.adding(lines(200, "{:03}" + "ä" * 498))
     kept = MAX_LOG_BYTES // 999
     assert [message[:3] for message in messages(log)] == [f"{number:03}" for number in range(200 - kept, 200)]
-    assert marker(log).said["count"] == 200 - kept
+    assert marker(log).fields["count"] == 200 - kept
 
 
 def test_of_progress_the_last_is_kept_and_no_state_ever_goes() -> None:
     states = [state_event(status, NOON) for status in JobStatus]
     said = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
     log = EMPTY_LOG.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
-    assert [event.said["status"] for event in log.events if event.type is EventType.STATE] == list(JobStatus)
-    kept = [event.said["fraction"] for event in log.events if event.type is EventType.PROGRESS]
+    assert [event.fields["status"] for event in log.events if event.type is EventType.STATE] == list(JobStatus)
+    kept = [event.fields["fraction"] for event in log.events if event.type is EventType.PROGRESS]
     assert kept == [number / 1000 for number in range(3, MAX_PROGRESS + 3)]
-    assert marker(log).said["count"] == 3 + MAX_LOG_LINES
+    assert marker(log).fields["count"] == 3 + MAX_LOG_LINES
     seqs = [event.seq for event in log.events]
     assert seqs == sorted(set(seqs))
 
 
 def test_a_long_message_is_cut_between_two_characters() -> None:
-    cut = log_event("info", "stdout", "x" + "ä" * MAX_MESSAGE_BYTES, NOON).said["message"]
+    cut = log_event("info", "stdout", "x" + "ä" * MAX_MESSAGE_BYTES, NOON).fields["message"]
     assert cut == "x" + "ä" * ((MAX_MESSAGE_BYTES - 1) // 2)
-    assert log_event("info", "stdout", "half \ud800", NOON).said["message"] == "half ?"
+    assert log_event("info", "stdout", "half \ud800", NOON).fields["message"] == "half ?"
 
 
 def test_news_that_arrived_is_told_from_news_that_did_not() -> None:
@@ -160,8 +160,8 @@ def test_no_more_is_held_than_a_job_keeps(buffer: EventBuffer) -> None:
         buffer.logged(LogLine("stdout", str(number)))
     buffer.logged(LogLine("stdout", "2 lines were dropped", dropped=2))
     first, *rest = buffer.take()
-    assert (first.type, first.said["count"]) == (EventType.DROPPED, 5)
-    assert [event.said["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
+    assert (first.type, first.fields["count"]) == (EventType.DROPPED, 5)
+    assert [event.fields["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
 
 
 def test_what_could_not_be_written_comes_first_the_next_time(buffer: EventBuffer, clock: ManualClock) -> None:
@@ -172,7 +172,7 @@ def test_what_could_not_be_written_comes_first_the_next_time(buffer: EventBuffer
     clock.advance(1)
     buffer.logged(LogLine("stdout", "two"))
     buffer.put_back(failed)
-    assert [(event.type, event.said.get("message")) for event in buffer.take()] == [
+    assert [(event.type, event.fields.get("message")) for event in buffer.take()] == [
         (EventType.DROPPED, "3 earlier events were dropped"),
         (EventType.LOG, "one"),
         (EventType.PROGRESS, ""),
@@ -189,9 +189,9 @@ def test_put_back_is_bounded_and_newer_progress_stays(buffer: EventBuffer) -> No
     buffer.logged(LogLine("stdout", "new"))
     buffer.put_back(failed)
     taken = buffer.take()
-    assert taken[0].said["count"] == 1
+    assert taken[0].fields["count"] == 1
     assert len(taken) == MAX_LOG_LINES + 2
-    assert [event.said["message"] for event in taken if event.type is EventType.PROGRESS] == ["new"]
+    assert [event.fields["message"] for event in taken if event.type is EventType.PROGRESS] == ["new"]
 
 
 def test_progress_is_cut(buffer: EventBuffer) -> None:

@@ -298,7 +298,7 @@ def test_what_the_tool_says_is_among_the_events_of_the_job(stage: Stage) -> None
     stage.sandbox.script = talks
     events = stage.run_now().job.events.events
     assert [event.seq for event in events] == list(range(1, 8))
-    assert [(event.type.value, *event.said.values()) for event in events] == [
+    assert [(event.type.value, *event.fields.values()) for event in events] == [
         ("state", "pending"),
         ("state", "running"),
         ("log", "info", "stdout", "hello"),
@@ -319,7 +319,7 @@ def test_events_are_there_while_the_tool_runs_and_once_each(stage: Stage) -> Non
         for number in range(3):
             run.on_log(LogLine("stdout", f"line {number}"))
             stage.wait_for_beats(2)
-            seen.append([event.said["message"] for event in stage.only_job().events.events[2:]])
+            seen.append([event.fields["message"] for event in stage.only_job().events.events[2:]])
         return echoes(run)
 
     stage.counts_beats()
@@ -327,7 +327,7 @@ def test_events_are_there_while_the_tool_runs_and_once_each(stage: Stage) -> Non
     ended = stage.run_now().job
     lines = [f"line {number}" for number in range(3)]
     assert seen == [lines[:1], lines[:2], lines]
-    assert [event.said["message"] for event in ended.events.events[2:-1]] == lines
+    assert [event.fields["message"] for event in ended.events.events[2:-1]] == lines
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
@@ -352,7 +352,7 @@ def test_a_cancel_between_two_heartbeats_has_its_number_and_costs_no_line(stage:
     stage.sandbox.script = talks
     events = stage.run_now().job.events.events
     assert [event.seq for event in events] == list(range(1, 7))
-    said = [event.said.get("status") or event.said["message"] for event in events]
+    said = [event.fields.get("status") or event.fields["message"] for event in events]
     assert said[:3] == ["pending", "running", "cancelling"]
     assert said[-1] == "cancelled"
     assert said[3:-1] == ["before", "after"]
@@ -376,7 +376,7 @@ def test_lines_of_a_heartbeat_that_failed_come_with_the_next(stage: Stage) -> No
     stage.counts_beats(fails)
     stage.sandbox.script = talks
     events = stage.run_now().job.events.events
-    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
+    assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
@@ -398,7 +398,7 @@ def test_lines_of_a_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> N
     stage.counts_beats(loses)
     stage.sandbox.script = talks
     events = stage.run_now().job.events.events
-    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
+    assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
@@ -419,7 +419,7 @@ def test_lines_of_the_last_heartbeat_whose_answer_was_lost_come_once(stage: Stag
     stage.between.hook = loses
     stage.sandbox.script = talks
     events = stage.run_now().job.events.events
-    assert [event.said["message"] for event in events[2:-1]] == ["once", "twice"]
+    assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 # --- Pending ---

@@ -67,7 +67,7 @@ def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
     line = log_event("info", "stdout", "hello", LATER)
     job = after_heartbeat(running, now=LATER, lease_expires_at=LEASE, progress=first, news=[line])
     assert (job.updated_at, job.lease_expires_at, job.progress) == (LATER, LEASE, first)
-    assert [event.said for event in job.events.events] == [line.said]
+    assert [event.fields for event in job.events.events] == [line.fields]
     assert (
         replace(
             job,
@@ -183,7 +183,7 @@ def test_a_job_without_a_worker_fails_as_worker_lost(status: JobStatus) -> None:
     assert job.status is JobStatus.FAILED
     assert job.error is not None
     assert job.error.code is ErrorCode.WORKER_LOST
-    assert job.error.message == "The worker of this job vanished before it could tell how it ended."
+    assert job.error.message == "The worker of this job vanished before it could report an outcome."
     assert job.error.retryable
     assert (job.completed_at, job.worker_id, job.lease_expires_at) == (LATER, None, None)
     assert job.execution_time_ms is None

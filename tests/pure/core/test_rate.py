@@ -20,7 +20,7 @@ def test_a_rate_reads_back_as_written(text: str, rate: Rate) -> None:
     "text", ["", "1", "0/s", "-1/s", "1.5/s", "1/d", "01/s", "1/s ", "1000000/s", "1 /s", "\u0661/s"]
 )
 def test_anything_else_is_no_rate(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a valid rate"):
         Rate.parse(text)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: scopes, and the API key that carries them."""
+"""Access: scopes, API keys, and the principal of a request."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from interlock.domain.rate import Rate
 
 
 class Scope(StrEnum):
-    """What a key allows. `admin` is all of them."""
+    """A permission of a key or token. `admin` includes all others."""
 
     EXECUTE = "execute"
     JOBS_READ = "jobs:read"
@@ -20,7 +20,7 @@ class Scope(StrEnum):
 
 
 TENANT_PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-"""What a tenant may be called: it stands in keys of the table and of objects, where `#` and `/` part the names."""
+"""Valid names of a tenant. They are part of the table's and the objects' keys, which `#` and `/` separate."""
 
 
 def is_tenant(text: object) -> bool:
@@ -29,8 +29,11 @@ def is_tenant(text: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key as kept: the SHA-256 of the key, never the key. `hint` is its last characters, to know it by. `rate`
-    and `concurrency` (jobs that have not finished) are its own limits; None: the stack's."""
+    """An API key as it is stored: the SHA-256 of the key, never the key itself.
+
+    `hint` is the last characters of the key, to recognize it. `rate` and `concurrency` (unfinished jobs) are limits of
+    this key; None means the stack's default.
+    """
 
     key_hash: str
     key_id: str
@@ -53,7 +56,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, as the authorizer found it. `concurrency`: how many unfinished jobs the key may have."""
+    """The authenticated caller of a request. `concurrency` limits the unfinished jobs of the key."""
 
     tenant: str
     key_id: str
@@ -65,5 +68,5 @@ class Principal:
 
 
 def hash_key(key: str) -> str:
-    """SHA-256 in hex. A key is 256 random bits, so neither salt nor stretching adds anything."""
+    """Return the SHA-256 of a key in hex. A key is 256 random bits, so a salt or stretching would add nothing."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""What can go wrong, as types with a stable code. HTTP statuses live in `interlock.http.responses` alone."""
+"""The errors of the framework, as types with a stable code. `interlock.http.responses` maps codes to HTTP statuses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 
 class ErrorCode(StrEnum):
-    """The exact code of an envelope. Clients switch on it, so a code is never renamed."""
+    """The exact code of an error. Clients switch on it, so a code is never renamed."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_INPUT = "invalid_input"
@@ -70,7 +70,7 @@ ERROR_TYPES: Mapping[ErrorCode, str] = MappingProxyType(
 """The coarse `type` of each code."""
 
 RETRYABLE = frozenset({ErrorCode.WORKER_LOST, ErrorCode.RATE_LIMITED, ErrorCode.UNAVAILABLE})
-"""Codes after which the same request, sent again, may well succeed."""
+"""Codes after which the same request may succeed when it is sent again."""
 
 PLUGIN_FAULTS = frozenset(
     {
@@ -82,12 +82,12 @@ PLUGIN_FAULTS = frozenset(
         ErrorCode.MEMORY_EXCEEDED,
     }
 )
-"""Ends that are the plugin's own doing: they move its lifecycle to FAILED."""
+"""Codes of failures that the plugin caused. They move its lifecycle to FAILED."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
-    """An error as a value: what a job keeps and an envelope shows."""
+    """An error as a value, stored with a job and shown in an envelope."""
 
     code: ErrorCode
     message: str
@@ -103,7 +103,7 @@ class ErrorInfo:
 
 
 class InterlockError(Exception):
-    """Something went wrong."""
+    """Base of the errors that become an envelope. A subclass's docstring is its default message."""
 
     code: ClassVar[ErrorCode]
 
@@ -183,7 +183,7 @@ class AlreadyFinished(InterlockError):
 
 
 class PayloadTooLarge(InterlockError):
-    """The request body is larger than the service takes."""
+    """The request body exceeds the size limit of the service."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
 
@@ -195,19 +195,19 @@ class IdempotencyMismatch(InterlockError):
 
 
 class RateLimited(InterlockError):
-    """Too many requests. Try again shortly. `retry_after_s` in the details says when."""
+    """Too many requests. Try again after `details.retry_after_s` seconds."""
 
     code = ErrorCode.RATE_LIMITED
 
 
 class TooManyJobs(RateLimited):
-    """The key has as many unfinished jobs as it may. Try again when one has finished."""
+    """The API key has reached its limit of unfinished jobs. Try again when one has finished."""
 
     def __init__(self) -> None:
         super().__init__(limit="concurrency", retry_after_s=1)
 
 
 class ServiceUnavailable(InterlockError):
-    """A service that Interlock stands on is down. Try again shortly."""
+    """A service that Interlock depends on is down. Try again shortly."""
 
     code = ErrorCode.UNAVAILABLE

@@ -1,4 +1,4 @@
-"""What happened to a job, in order: its states, its progress, and what its tool wrote. Bounded, as part of the job."""
+"""The events of a job, in order: statuses, progress, and log lines. Bounded, since the job's item holds them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,18 +10,18 @@ from interlock.domain.job_status import JobStatus
 
 MAX_LOG_LINES = 300
 MAX_LOG_BYTES = 24 * 1024
-"""Of what the log lines say, in UTF-8: a job's item holds its input, its result and its events, of 400 KB in all."""
+"""Limit of all log messages together, in UTF-8. The item also holds input and result; DynamoDB allows 400 KB."""
 
 MAX_PROGRESS = 100
 MAX_MESSAGE_BYTES = 1000
 
 TRACEBACK = "traceback"
-"""The level of lines that are for the function's log alone: a traceback names files of the service."""
+"""The level of lines that only the function's log gets, since a traceback names files of the service."""
 
 
 class EventType(StrEnum):
-    """STATE: the job took a step. PROGRESS: its tool said how far it is. LOG: its tool wrote a line. DROPPED: earlier
-    events were more than are kept."""
+    """STATE: the status changed. PROGRESS: the tool reported progress. LOG: the tool wrote a line. DROPPED: older
+    events were removed."""
 
     STATE = "state"
     PROGRESS = "progress"
@@ -31,12 +31,11 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event. `seq` counts from 1 within its job, and 0 is one that has no number yet; `said` is what its type
-    has to say."""
+    """One event. `seq` counts from 1 within its job; 0 means that it has no number yet. `fields` depend on the type."""
 
     at: datetime
     type: EventType
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
     seq: int = 0
 
 
@@ -49,7 +48,7 @@ def progress_event(fraction: float, message: str, at: datetime) -> Event:
 
 
 def log_event(level: str, stream: str, message: str, at: datetime) -> Event:
-    """The message is cut to `MAX_MESSAGE_BYTES`, between two characters."""
+    """Return the event of a log line. The message is cut to `MAX_MESSAGE_BYTES`, at a character boundary."""
     cut = message.encode("utf-8", "replace")[:MAX_MESSAGE_BYTES].decode("utf-8", "ignore")
     return Event(at, EventType.LOG, {"level": level, "stream": stream, "message": cut})
 
@@ -60,14 +59,16 @@ def dropped_event(count: int, at: datetime) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class EventLog:
-    """The events of a job that are kept, by their numbers. `last_seq` is that of the latest: who writes the job makes
-    sure that it still is, so that no number is given twice and none changes."""
+    """The events of a job, in the order of their numbers. `last_seq` is the latest number.
+
+    Every write that adds events is conditional on `last_seq`, so a number is never used twice and never changes.
+    """
 
     events: tuple[Event, ...] = ()
     last_seq: int = 0
 
     def adding(self, news: Iterable[Event]) -> Self:
-        """With further events, numbered as they come. The oldest log lines go first, and one event says how many."""
+        """Return the log with more events, numbered in order. One event counts the oldest lines that are dropped."""
         numbered = [replace(event, seq=seq) for seq, event in enumerate(news, self.last_seq + 1)]
         return type(self)(_bounded([*self.events, *numbered]), self.last_seq + len(numbered))
 
@@ -75,8 +76,7 @@ class EventLog:
         return tuple(event for event in self.events if event.seq > seq)
 
     def lacks(self, news: Iterable[Event], since: int) -> list[Event]:
-        """Those of `news` that are not among what came after `since`: a write of which no answer came may have
-        arrived."""
+        """Return the events of `news` that are missing after `since`: a write without a response may have arrived."""
         arrived = [replace(event, seq=0) for event in self.after(since)]
         missing = []
         for event in news:
@@ -98,8 +98,8 @@ def _bounded(events: Sequence[Event]) -> tuple[Event, ...]:
     if not over and len(dropped) <= 1:
         return tuple(events)
     gone = {event.seq for event in (*over, *dropped)}
-    count = len(over) + sum(event.said["count"] for event in dropped)
-    # It stands where the latest of those stood that it speaks for.
+    count = len(over) + sum(event.fields["count"] for event in dropped)
+    # The marker takes the place of the latest event that it counts.
     latest = max((*over, *dropped), key=lambda event: event.seq)
     marker = replace(dropped_event(count, latest.at), seq=latest.seq)
     kept = [event for event in events if event.seq not in gone]
@@ -107,10 +107,10 @@ def _bounded(events: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def _too_many(lines: Sequence[Event]) -> int:
-    """How many of the oldest have to go."""
+    """Return how many of the oldest lines must be dropped."""
     kept, size = 0, 0
     for event in reversed(lines):
-        size += len(event.said["message"].encode())
+        size += len(event.fields["message"].encode())
         if kept == MAX_LOG_LINES or size > MAX_LOG_BYTES:
             break
         kept += 1

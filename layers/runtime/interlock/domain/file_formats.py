@@ -1,4 +1,4 @@
-"""The forms of a file in JSON: base64 (RFC 4648), a `data:` URL (RFC 2397), or `{"upload_id": "..."}`."""
+"""Formats of a file in JSON: base64 (RFC 4648), a `data:` URL (RFC 2397), or `{"upload_id": "..."}`."""
 
 import base64
 import binascii
@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 FILE_FORMAT = "interlock-file"
-"""The JSON Schema `format` of the text forms of a file."""
+"""The JSON Schema `format` of a file as text."""
 
 UPLOAD_FORMAT = "interlock-upload"
-"""The JSON Schema `format` of an `upload_id`: by it an upload is told from any other object of the same look."""
+"""The JSON Schema `format` of an `upload_id`. It distinguishes an upload from other objects with the same fields."""
 
 TEXT_SCHEMA: dict[str, Any] = {"type": "string", "format": FILE_FORMAT, "contentEncoding": "base64"}
 
@@ -24,21 +24,23 @@ UPLOAD_SCHEMA: dict[str, Any] = {
 }
 
 FILE_SCHEMA: dict[str, Any] = {"anyOf": [{**TEXT_SCHEMA, "minLength": 1}, UPLOAD_SCHEMA]}
-"""The JSON Schema of an input field that is a file."""
+"""The JSON Schema of an input field that takes a file."""
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of an input that lies on this machine. No JSON value is one, so none names a path of its choice."""
+    """A file of an input on this machine. No JSON value can be one, so a caller cannot name a path."""
 
     path: Path
 
 
 def decode_file(text: str) -> bytes:
-    """The bytes of a file given as base64 text (line breaks allowed) or as a `data:` URL, of base64 or percent-encoded.
-    Raises ValueError with a text for the caller."""
+    """Decode a file from base64 text (line breaks allowed), or from a `data:` URL with base64 or percent-encoding.
+
+    Raises ValueError with a message for the caller.
+    """
     if text[:5].lower() != "data:":
         return _from_base64(text)
     about, comma, data = text.partition(",")
@@ -58,7 +60,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def check_file(text: str) -> bool:
-    """True when the text is a file in one of its forms."""
+    """Return whether the text is a file in one of the formats."""
     try:
         decode_file(text)
     except ValueError:

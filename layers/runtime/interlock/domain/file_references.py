@@ -1,4 +1,4 @@
-"""Where in an input its uploads are: by the tool's schema, since an object of the same look may be no file."""
+"""Find the uploads in an input by the tool's schema, since other objects may have the same fields."""
 
 import json
 import re
@@ -24,15 +24,15 @@ class FileReference:
 
 
 def takes_uploads(schema: Mapping[str, Any]) -> bool:
-    """Whether there is any place for an upload in what the schema describes."""
+    """Return whether the schema has a field that takes an upload."""
     return f'"format": "{UPLOAD_FORMAT}"' in json.dumps(schema)
 
 
 def file_references(schema: Mapping[str, Any], value: Any) -> tuple[FileReference, ...]:
-    """The uploads in a value that fits the schema, each location once, in the value's order.
+    """Return the uploads in a valid value, each location once, in the value's order.
 
-    Read are the keywords that pydantic writes: where a field may be one of several, and one is a file, what looks
-    like an upload is one.
+    The keywords that pydantic writes are supported. If one of a field's alternatives is a file, a value with the fields
+    of an upload is an upload.
     """
     found = dict(_Search(schema).below(schema, value, (), frozenset()))
     names = {upload_id: f"upload-{number}" for number, upload_id in enumerate(dict.fromkeys(found.values()))}
@@ -40,7 +40,7 @@ def file_references(schema: Mapping[str, Any], value: Any) -> tuple[FileReferenc
 
 
 def is_upload(schema: Mapping[str, Any]) -> bool:
-    """Whether the schema is that of `{"upload_id": "..."}`."""
+    """Return whether the schema describes `{"upload_id": "..."}`."""
     properties = schema.get("properties")
     return isinstance(properties, dict) and properties.get("upload_id", {}).get("format") == UPLOAD_FORMAT
 
@@ -50,7 +50,7 @@ class _Search:
         self._root = root
 
     def below(self, schema: Any, value: Any, at: Location, met: frozenset[str]) -> Iterator[tuple[Location, str]]:
-        """`met` are the references that were followed to come here, for this very value: none is followed twice."""
+        """Yield location and id of each upload. `met` are the `$ref`s followed for this value, against cycles."""
         if not isinstance(schema, dict) or not isinstance(value, dict | list):
             return
         if is_upload(schema) and isinstance(value, dict):
@@ -67,7 +67,7 @@ class _Search:
             yield from self.below(_schema_of(schema, part), inner, (*at, part), frozenset())
 
     def _resolved(self, reference: str) -> Any:
-        """What `#/$defs/Name` stands for."""
+        """Return the schema that `#/$defs/Name` refers to."""
         node: Any = self._root
         for part in reference.removeprefix("#/").split("/"):
             node = node.get(part.replace("~1", "/").replace("~0", "~"), {}) if isinstance(node, dict) else {}
@@ -75,7 +75,7 @@ class _Search:
 
 
 def _schema_of(schema: Mapping[str, Any], part: str | int) -> Any:
-    """The schema of a field, or of an item."""
+    """Return the schema of a field or an item."""
     if isinstance(part, int):
         first = schema.get("prefixItems", ())
         return first[part] if part < len(first) else schema.get("items")

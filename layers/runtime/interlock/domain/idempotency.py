@@ -1,4 +1,4 @@
-"""Idempotency keys: the first request under a key makes the job, every other joins it."""
+"""Idempotency keys: the first request with a key creates the job, every other one joins it."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from interlock.domain.job import Job
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """Which job a tenant's key stands for, and of which request body. Hashes are SHA-256 in hex."""
+    """The job and the request body that a tenant's idempotency key stands for. Hashes are SHA-256 in hex."""
 
     tenant: str
     key_hash: str
@@ -22,7 +22,7 @@ class IdempotencyRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A request body under a tenant's idempotency key, whether or not a job comes of it. Hashes are SHA-256 in hex."""
+    """A request body with a tenant's idempotency key, before there is a job. Hashes are SHA-256 in hex."""
 
     tenant: str
     key_hash: str
@@ -33,11 +33,11 @@ class KeyedRequest:
         return cls(tenant, hash_text(key), hash_request(body))
 
     def record_for(self, job: Job) -> IdempotencyRecord:
-        """That the key stands for this job, as long as that is kept."""
+        """Return the record that connects the key with this job, until the job expires."""
         return IdempotencyRecord(self.tenant, self.key_hash, self.request_hash, job.job_id, job.expires_at)
 
     def matches(self, record: IdempotencyRecord) -> bool:
-        """Whether the claim under this key is of the same request body."""
+        """Return whether the record is about the same request body."""
         return self.request_hash == record.request_hash
 
 
@@ -46,5 +46,5 @@ def hash_text(text: str) -> str:
 
 
 def hash_request(document: Any) -> str:
-    """The same for the same JSON value, whatever its white space and the order of its fields."""
+    """Return a hash that does not depend on white space or the order of fields."""
     return hash_text(json.dumps(document, sort_keys=True, separators=(",", ":")))

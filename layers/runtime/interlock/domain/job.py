@@ -1,4 +1,4 @@
-"""A job, and the steps of its life as pure functions."""
+"""A job, and the steps of its life cycle as pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,8 +13,11 @@ from interlock.domain.outcome import Outcome
 
 
 class CancelOutcome(StrEnum):
-    """What a cancel came to. PREVENTED: never started. STOPPED: yielded to SIGTERM. KILLED: needed SIGKILL.
-    TOO_LATE: the tool finished first."""
+    """The outcome of a cancel.
+
+    PREVENTED: the tool never started. STOPPED: it yielded to SIGTERM. KILLED: it needed SIGKILL. TOO_LATE: it finished
+    first.
+    """
 
     PREVENTED = "prevented"
     STOPPED = "stopped"
@@ -31,7 +34,7 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a running tool says it is: `fraction` from 0 to 1."""
+    """The latest progress that a running tool reported: `fraction` from 0 to 1."""
 
     fraction: float
     message: str
@@ -40,7 +43,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StoredJson:
-    """JSON text: small ones inline (`text`), others under an object `key`. `size_bytes` is that of the text."""
+    """Stored JSON: inline (`text`) if it is small, otherwise an object (`key`). `size_bytes` is the size of the text."""
 
     size_bytes: int
     text: str | None = None
@@ -49,10 +52,9 @@ class StoredJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job. `attempt` counts claims and fences late workers; the lease is who may finish it, and until when.
+    """One job. `attempt` counts claims and fences late workers. The lease bounds its worker's time.
 
-    `key_id` is the key that made it. With a `key_limit` it counts, until it has finished, as one of the jobs that this
-    key may have at a time.
+    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it has finished.
     """
 
     tenant: str
@@ -85,23 +87,23 @@ class Job:
         return self.status in FINAL
 
     def held_as(self, held: Self) -> bool:
-        """Whether the attempt that a worker holds goes on, whatever else came to the job."""
+        """Return whether the attempt of a worker continues, even if the job was changed otherwise."""
         return self.attempt == held.attempt and self.status in CLAIMED
 
     def lease_ran_out(self, now: datetime) -> bool:
-        """True when nobody who holds the job has been heard of in time."""
+        """Return whether the lease has expired: the owner has sent no heartbeat in time."""
         return self.lease_expires_at is not None and self.lease_expires_at < now
 
 
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job:
-    """The job as it waits for its execution: the lease says until when, before somebody looks after it."""
+    """Return the submitted job. It must be claimed before its start lease expires."""
     return replace(job, input=input, lease_expires_at=lease_expires_at)
 
 
 def after_heartbeat(
     job: Job, *, now: datetime, lease_expires_at: datetime, progress: Progress | None, news: Iterable[Event]
 ) -> Job:
-    """The job after a heartbeat of its worker."""
+    """Return the job after a heartbeat of its worker."""
     return replace(
         job,
         updated_at=now,
@@ -112,12 +114,12 @@ def after_heartbeat(
 
 
 def lease_extended(job: Job, lease_expires_at: datetime) -> Job:
-    """The same job with a later end of its lease."""
+    """Return the job with another end of its lease."""
     return replace(job, lease_expires_at=lease_expires_at)
 
 
 def claimed(job: Job, *, worker_id: str, now: datetime, lease_expires_at: datetime) -> Job:
-    """The job as taken by a worker for its next attempt."""
+    """Return the job claimed by a worker for its next attempt."""
     return replace(
         job,
         status=advance(job.status, JobStatus.RUNNING),
@@ -131,7 +133,7 @@ def claimed(job: Job, *, worker_id: str, now: datetime, lease_expires_at: dateti
 
 
 def cancel_requested(job: Job, *, reason: str | None, now: datetime) -> Job:
-    """A pending job is over at once, prevented; a running one is asked to stop."""
+    """Return the cancelled job if it was pending (`prevented`), or the job that is to be stopped if it was running."""
     if job.status is JobStatus.PENDING:
         cancel = Cancel(now, reason, CancelOutcome.PREVENTED)
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
@@ -150,8 +152,10 @@ def ended(
     progress: Progress | None,
     news: Iterable[Event] = (),
 ) -> Job:
-    """The job with its outcome, and with what its tool said last. A tool that finished before its cancel arrived ends
-    as it ended, `too_late`."""
+    """Return the job with its outcome and the last news of its tool.
+
+    If the tool finished before a cancel arrived, the outcome stands and the cancel was `too_late`.
+    """
     cancel = job.cancel
     if cancel is not None:
         stopped = outcome.stopped if outcome.status is JobStatus.CANCELLED else None
@@ -168,9 +172,9 @@ def ended(
 
 
 def lost(job: Job, *, now: datetime) -> Job:
-    """The job whose worker is gone: `failed`, code `worker_lost`."""
+    """Return the job failed with `worker_lost`."""
     cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.TOO_LATE)
-    error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could tell how it ended.")
+    error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
     return _over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
 
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class JobStatus(StrEnum):
-    """Where a job stands, as clients see it. Plugin lifecycles are another enum (`interlock.domain.lifecycle`)."""
+    """The status of a job, as clients see it. Plugins have another enum (`interlock.domain.lifecycle`)."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -34,7 +34,7 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 )
 
 FINAL = frozenset(status for status, following in TRANSITIONS.items() if not following)
-"""Statuses that nothing ever changes."""
+"""Statuses that never change."""
 
 CLAIMED = frozenset({JobStatus.RUNNING, JobStatus.CANCELLING})
 """Statuses in which a worker holds the job under a lease."""
@@ -47,15 +47,15 @@ STATUS_ALIASES: Mapping[str, JobStatus] = MappingProxyType(
         "error": JobStatus.FAILED,
     }
 )
-"""Other words that a filter may use."""
+"""Other names that a filter accepts."""
 
 
 class IllegalTransition(ValueError):
-    """The transition table does not allow this step."""
+    """The transition table does not allow this transition."""
 
 
 def advance(current: JobStatus, to: JobStatus) -> JobStatus:
-    """Returns `to`, or raises `IllegalTransition` when the table does not allow it from `current`."""
+    """Return `to`. Raises `IllegalTransition` if the table does not allow it from `current`."""
     if to not in TRANSITIONS[current]:
         raise IllegalTransition(f"{current} -> {to}")
     return to

@@ -1,5 +1,5 @@
-"""What an API key looks like: `interlock_`, 256 random bits, and a checksum, so that a secret scanner finds one that
-was published and a typo is told without a look at the table.
+"""The format of API keys: `interlock_`, 256 random bits, and a checksum. A secret scanner can find a published key, and
+a typo is detected without a table read.
 
 A key is `interlock_` and 49 letters and digits: 43 of the random bits in base 62, and 6 of the CRC-32 of those 43.
 """
@@ -10,7 +10,7 @@ import zlib
 
 PREFIX = "interlock_"
 KEY_PATTERN = PREFIX + "[0-9A-Za-z]{49}"
-"""For secret scanners."""
+"""A pattern for secret scanners."""
 
 HINT_LENGTH = 4
 
@@ -20,13 +20,13 @@ _RANDOM_LENGTH, _CHECKSUM_LENGTH = 43, 6
 
 
 def generate_key() -> str:
-    """A new key."""
+    """Return a new key."""
     body = _base62(int.from_bytes(secrets.token_bytes(_RANDOM_BYTES)), _RANDOM_LENGTH)
     return PREFIX + body + _checksum(body)
 
 
 def is_mistyped(key: str) -> bool:
-    """True for what looks like one of our keys and was never one. A key of another form is not judged."""
+    """Return whether the text has the prefix of our keys but cannot be one. Texts without the prefix are not judged."""
     if not key.startswith(PREFIX):
         return False
     if not re.fullmatch(KEY_PATTERN, key):

@@ -8,8 +8,11 @@ from interlock.domain.errors import PLUGIN_FAULTS, ErrorCode
 
 
 class LifecycleState(StrEnum):
-    """LOADED: known, not run yet. INITIALIZED: its last run was good. RUNNING: a run is on.
-    FAILED: its last run ended by its own fault. UNAVAILABLE: it cannot be loaded, or could not be for its last run."""
+    """The state of a plugin.
+
+    LOADED: not run yet. INITIALIZED: the last run succeeded. RUNNING: a run is in progress. FAILED: the last run failed
+    by the plugin's fault. UNAVAILABLE: the plugin cannot be loaded, or could not be loaded for the last run.
+    """
 
     LOADED = "LOADED"
     INITIALIZED = "INITIALIZED"
@@ -24,32 +27,34 @@ TRANSITIONS: Mapping[LifecycleState, frozenset[LifecycleState]] = MappingProxyTy
     {
         LifecycleState.LOADED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
         LifecycleState.INITIALIZED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
-        # A caller's bad input or a cancel leaves the state as it was before the run, whichever that was.
+        # A caller's invalid input or a cancel restores the state before the run.
         LifecycleState.RUNNING: _REST | {LifecycleState.UNAVAILABLE},
         LifecycleState.FAILED: frozenset({LifecycleState.RUNNING, LifecycleState.UNAVAILABLE}),
-        # What failed to load for one run (a model that was not there) is loaded anew for the next.
+        # A plugin that failed to load for one run (a missing model) is loaded again for the next.
         LifecycleState.UNAVAILABLE: frozenset({LifecycleState.LOADED, LifecycleState.RUNNING}),
     }
 )
 
 AVAILABLE = frozenset({LifecycleState.LOADED, LifecycleState.INITIALIZED, LifecycleState.RUNNING})
-"""The states that the plugin list counts as available."""
+"""States that the plugin list counts as available."""
 
 
 class IllegalLifecycleTransition(ValueError):
-    """The transition table does not allow this step."""
+    """The transition table does not allow this transition."""
 
 
 def advance(current: LifecycleState, to: LifecycleState) -> LifecycleState:
-    """Returns `to`, or raises `IllegalLifecycleTransition` when the table does not allow it from `current`."""
+    """Return `to`. Raises `IllegalLifecycleTransition` if the table does not allow it from `current`."""
     if to not in TRANSITIONS[current]:
         raise IllegalLifecycleTransition(f"{current} -> {to}")
     return to
 
 
 def verdict(error: ErrorCode | None) -> LifecycleState | None:
-    """Where a finished run leaves the plugin: INITIALIZED on success, FAILED by its own fault, UNAVAILABLE when it was
-    not to be loaded, None: as it was."""
+    """Return the state after a finished run, None if it does not change.
+
+    INITIALIZED on success, FAILED by the plugin's fault, UNAVAILABLE if it could not be loaded.
+    """
     if error is None:
         return LifecycleState.INITIALIZED
     if error is ErrorCode.PLUGIN_UNAVAILABLE:

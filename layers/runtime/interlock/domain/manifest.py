@@ -1,4 +1,4 @@
-"""What is known of a plugin without importing it: its manifest, or why there is none."""
+"""The manifest of a plugin: what is known without importing it, or why it could not be loaded."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,8 +24,10 @@ class ToolManifest:
 
 @dataclass(frozen=True, slots=True)
 class PluginSource:
-    """Where the worker process finds the plugin's class: `module:class_name`, `path` (a file or a package folder
-    outside the installed packages) only for a plugin added for one development run."""
+    """Where the worker process finds the plugin's class: `module:class_name`.
+
+    `path` is a file or a package folder outside the installed packages, for a plugin added for one development run.
+    """
 
     module: str
     class_name: str
@@ -34,7 +36,7 @@ class PluginSource:
 
 @dataclass(frozen=True, slots=True)
 class PluginManifest:
-    """A plugin: its tools when it could be loaded, else `reason` and no tools."""
+    """A plugin with its tools, or with a `reason` and no tools if it could not be loaded."""
 
     name: str
     version: str
@@ -54,7 +56,7 @@ class PluginManifest:
         return self.reason is None
 
     def tool(self, name: str | None) -> ToolManifest:
-        """The tool of that name; None asks for the first of the manifest. Raises `UnknownTool`."""
+        """Return the tool with this name, or the first one for None. Raises `UnknownTool`."""
         if name is None and self.tools:
             return self.tools[0]
         for tool in self.tools:
@@ -64,7 +66,7 @@ class PluginManifest:
         raise UnknownTool(f"Plugin {self.name!r} has no tool {name!r}. It has: {known}.")
 
     def public(self) -> dict[str, Any]:
-        """The manifest as the API shows it: all but where the code lies and why it failed."""
+        """Return the manifest as the API shows it, without the location of the code and the reason."""
         document = asdict(self)
         del document["source"], document["reason"]
         return document

@@ -1,7 +1,7 @@
-"""Execution metrics: what one finished job adds, and what the sums tell.
+"""Execution metrics: the change that one job makes to the counters, and the sums.
 
-Durations are kept as a histogram of exponential buckets, so that percentiles of the whole fleet come from sums.
-A bucket spans 8 %, and a percentile is given as its geometric middle: at most `PERCENTILE_ERROR` off the true value.
+Durations are counted in a histogram with exponential buckets, so percentiles of the whole fleet follow from sums. A
+bucket spans 8 %. A percentile is reported as the bucket's geometric middle, at most `PERCENTILE_ERROR` off.
 """
 
 import math
@@ -18,7 +18,7 @@ from interlock.domain.lifecycle import LifecycleState, verdict
 GROWTH = 1.08
 SMALLEST_MS = 0.01
 PERCENTILE_ERROR = math.sqrt(GROWTH) - 1
-"""The stated error of p50, p95 and p99: 3.93 % of the true value. (Below `SMALLEST_MS` all durations are one.)"""
+"""The documented error of p50, p95 and p99: 3.93 % of the true value. Durations below `SMALLEST_MS` are equal."""
 
 COUNTERS: Mapping[JobStatus, str] = MappingProxyType(
     {
@@ -28,22 +28,22 @@ COUNTERS: Mapping[JobStatus, str] = MappingProxyType(
         JobStatus.TIMED_OUT: "timed_out_count",
     }
 )
-"""What a finished job counts as: by these names in the API and in CloudWatch."""
+"""Names of the counters by final status, in the API and in CloudWatch."""
 
 
 def bucket_of(elapsed_ms: float) -> int:
-    """The bucket that holds a duration: bucket n spans `SMALLEST_MS * GROWTH**n` up to `GROWTH` times that."""
+    """Return the bucket of a duration: bucket n spans `SMALLEST_MS * GROWTH**n` up to `GROWTH` times that."""
     return max(0, math.floor(math.log(max(elapsed_ms, SMALLEST_MS) / SMALLEST_MS, GROWTH)))
 
 
 def middle_of(bucket: int) -> float:
-    """The geometric middle of a bucket in milliseconds."""
+    """Return the geometric middle of a bucket in milliseconds."""
     return SMALLEST_MS * math.pow(GROWTH, bucket + 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsDelta:
-    """What one change of a job adds to the counters of its tool. `status` is None where a job merely started."""
+    """The change that a job's start or end makes to the counters of its tool. `status` is None for a start."""
 
     plugin: str
     tool: str
@@ -57,7 +57,7 @@ class MetricsDelta:
 
     @property
     def lifecycle(self) -> LifecycleState | None:
-        """Where the plugin stands after this end; None leaves it as it was."""
+        """The plugin's state after this end, None if it does not change."""
         executed = self.status is not None and self.elapsed_ms is not None
         return verdict(self.error) if executed else None
 
@@ -85,7 +85,7 @@ class ExecutionMetrics:
         return self.total_ms / self.executed if self.executed else None
 
     def percentile_ms(self, share: float) -> float | None:
-        """The nearest-rank percentile: the duration that a `share` (0 to 1) of the executions did not exceed."""
+        """Return the nearest-rank percentile: the duration that a `share` (0 to 1) of the executions did not exceed."""
         rank = max(1, math.ceil(share * sum(self.buckets.values())))
         seen = 0
         for bucket in sorted(self.buckets):
@@ -96,7 +96,7 @@ class ExecutionMetrics:
 
     @classmethod
     def sum(cls, parts: Iterable[Self]) -> Self:
-        """Adds shards, or tools; of last values the latest is kept."""
+        """Add the counters of shards or tools. For values that are not summed, the latest is kept."""
         parts = list(parts)
         buckets: dict[int, int] = {}
         for part in parts:

@@ -1,4 +1,4 @@
-"""How often a key may call: so many requests per second, minute or hour."""
+"""Request rates: a number of requests per second, minute or hour."""
 
 import re
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ _RATE = re.compile("([1-9][0-9]{0,5})/([smh])")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`count` requests per `unit`, as `10/s`: that many at once, and then as many evenly over each period.
+    """`count` requests per `unit`, `10/s` for example: a burst of that many, then evenly over each period.
 
-    It is the generic cell rate algorithm (ITU-T I.371, annex A): each request moves the time at which the next one
-    would conform on by one interval, and may come early by what the others of the burst take.
+    This is the generic cell rate algorithm (ITU-T I.371, annex A): each request moves the conforming time of the next
+    one by an interval, and a request may come early by the length of the burst.
     """
 
     count: int
@@ -22,10 +22,10 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `10/s`. Raises ValueError."""
+        """Parse a rate such as `10/s`. Raises ValueError."""
         found = _RATE.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text!r} is no rate: write a whole number from 1 to 999999 per s, m or h, as in 10/s")
+            raise ValueError(f"{text!r} is not a valid rate: write 1 to 999999 per s, m or h, such as 10/s")
         return cls(int(found[1]), found[2])
 
     def __str__(self) -> str:
@@ -33,10 +33,10 @@ class Rate:
 
     @property
     def interval(self) -> timedelta:
-        """The time between two requests that come evenly, never shorter than the rate allows."""
+        """The time between two evenly spaced requests, rounded up."""
         return timedelta(microseconds=-(-_PERIODS_S[self.unit] * 1_000_000 // self.count))
 
     @property
     def tolerance(self) -> timedelta:
-        """By how much a request may be early."""
+        """The time by which a request may come early."""
         return self.interval * (self.count - 1)

@@ -1,10 +1,10 @@
-"""Times: aware UTC datetimes inside, RFC 3339 with milliseconds outside."""
+"""Times: aware UTC datetimes in the code, RFC 3339 with milliseconds outside."""
 
 from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The current time, cut to the millisecond that the contract and the table keep."""
+    """Return the current time, truncated to milliseconds as in the contract and the table."""
     return to_millisecond(datetime.now(UTC))
 
 
@@ -13,7 +13,7 @@ def to_millisecond(moment: datetime) -> datetime:
 
 
 def rfc3339(moment: datetime) -> str:
-    """RFC 3339, section 5.6, in UTC with milliseconds: `2026-11-22T10:11:12.345Z`."""
+    """Format a time (RFC 3339, section 5.6) in UTC with milliseconds: `2026-11-22T10:11:12.345Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,7 +1,7 @@
-"""Uploads: files that a caller put into the object store ahead of the call that names them.
+"""Upload ids. An upload is a file that a caller puts into the object store before the call that names it.
 
-An upload has no record but its object. What the caller declared of it stands in its id, the id stands in the object's
-key, and the presigned request allows that one key alone: so an id that was changed names an object that is not there.
+Only its object is stored. The id contains what the caller declared, and the object's key contains the id. The presigned
+request is valid for this key alone, so a modified id names an object that does not exist.
 """
 
 import base64
@@ -16,13 +16,13 @@ from typing import Self
 MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 100 * MIB
 MAX_UPLOADS = 16
-"""Uploads that one input may name: each is asked for before anything is started."""
+"""Maximum number of uploads in one input. Each costs a read before the job is created."""
 
 MAX_UPLOADED_BYTES = 3 * MAX_UPLOAD_BYTES
-"""Bytes of one input's uploads together: they lie in the function's temporary storage while the tool runs."""
+"""Maximum size of all uploads in one input. They are in the function's temporary storage while the tool runs."""
 
 UPLOAD_LIFETIME = timedelta(hours=24)
-"""How long an upload may be used for new jobs. The bucket's lifecycle rule removes it after that."""
+"""How long an upload can be used for new jobs. The bucket's lifecycle rule removes it later."""
 
 MAX_CONTENT_TYPE = 127
 
@@ -32,19 +32,19 @@ CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}={_VALUE})*")
 """A media type with its parameters (RFC 9110, section 8.3.1), in printable ASCII."""
 
 _UNSIGNED = "application/x-www-form-urlencoded; charset=utf-8"
-"""The one type that the SDK leaves out of a signature, which would then pin none."""
+"""The one type that the SDK leaves out of a signature, so it cannot be enforced."""
 
 _HEAD = struct.Struct(">6s10sI")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class NotAnUpload(ValueError):
-    """The text is no id of an upload."""
+    """The text is not an upload id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an upload was declared to be. `nonce` is 80 random bits: ids are not to be guessed."""
+    """An upload as its caller declared it. `nonce` is 80 random bits, so that ids cannot be guessed."""
 
     created_at: datetime
     nonce: bytes
@@ -57,7 +57,7 @@ class Upload:
 
     @classmethod
     def of_id(cls, text: str) -> Self:
-        """What an id says. Raises `NotAnUpload`."""
+        """Decode an id. Raises `NotAnUpload`."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             created_ms, nonce, size_bytes = _HEAD.unpack_from(raw)
@@ -65,7 +65,7 @@ class Upload:
             upload = cls(created_at, nonce, size_bytes, raw[_HEAD.size :].decode("ascii"))
         except (binascii.Error, struct.error, ValueError, OverflowError, OSError):
             raise NotAnUpload(text[:40]) from None
-        # Each upload has one id: another text for the same bytes is none, nor is what was never handed out.
+        # Only the canonical encoding of an id that could have been issued is valid.
         if not _ID.fullmatch(text) or upload.id != text or not is_content_type(upload.content_type):
             raise NotAnUpload(text[:40])
         return upload
@@ -80,10 +80,10 @@ class Upload:
         return now - self.created_at >= UPLOAD_LIFETIME
 
     def key(self, tenant: str) -> str:
-        """Where the object lies. Under its tenant: an id is worth nothing to another."""
+        """Return the object's key. It contains the tenant, so an id is useless to other tenants."""
         return f"uploads/{tenant}/{self.id}"
 
 
 def is_content_type(text: str) -> bool:
-    """Whether a text is a media type that an upload may have."""
+    """Return whether the text is a media type that an upload can have."""
     return len(text) <= MAX_CONTENT_TYPE and CONTENT_TYPE.fullmatch(text) is not None and text.lower() != _UNSIGNED

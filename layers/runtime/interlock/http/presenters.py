@@ -85,7 +85,7 @@ def _finished(job: Job, result: Any) -> dict[str, Any]:
 
 def events_document(events: Sequence[Event], after: int) -> documents.EventList:
     """Return events of a job, and the `after` that continues the list."""
-    shown = [{"seq": event.seq, "at": rfc3339(event.at), "type": event.type, **event.said} for event in events]
+    shown = [{"seq": event.seq, "at": rfc3339(event.at), "type": event.type, **event.fields} for event in events]
     return {"events": cast("list[documents.Event]", shown), "next": events[-1].seq if events else after}
 
 

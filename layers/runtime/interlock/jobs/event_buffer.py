@@ -73,7 +73,7 @@ class EventBuffer:
         """Takes back what could not be written."""
         with self._lock:
             self._lines.extendleft(event for event in reversed(events) if event.type is EventType.LOG)
-            self._dropped += sum(event.said["count"] for event in events if event.type is EventType.DROPPED)
+            self._dropped += sum(event.fields["count"] for event in events if event.type is EventType.DROPPED)
             said = next((event for event in events if event.type is EventType.PROGRESS), None)
             self._said = self._said or said
             self._bound()

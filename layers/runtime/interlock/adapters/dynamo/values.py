@@ -68,7 +68,7 @@ def job_from_item(item: Mapping[str, Any]) -> Job:
 
 def events_to_text(log: EventLog) -> str | None:
     """The events as one attribute. As JSON text they take a third of what DynamoDB's own lists and maps would."""
-    rows = [[event.seq, rfc3339(event.at), event.type, event.said] for event in log.events]
+    rows = [[event.seq, rfc3339(event.at), event.type, event.fields] for event in log.events]
     return json.dumps(rows, separators=(",", ":"), ensure_ascii=False) if rows else None
 
 
