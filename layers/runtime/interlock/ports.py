@@ -1,4 +1,4 @@
-"""What the core asks of the outside world. `interlock.adapters` answers with AWS; tests may answer otherwise."""
+"""The interfaces that the framework calls. `interlock.adapters` implements them with AWS, tests in memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,7 @@ Clock = Callable[[], datetime]
 
 
 class StaleJob(Exception):
-    """The job has moved on since it was read: another attempt, or another status. `current` is the job as it stands,
-    None when it is gone."""
+    """The job has changed since it was read. `current` is the job now, None if it is gone."""
 
     def __init__(self, current: Job | None) -> None:
         super().__init__(f"the job is {current.status if current else 'gone'}")
@@ -27,11 +26,11 @@ class StaleJob(Exception):
 
 
 class JobExists(Exception):
-    """A job of this id is already there."""
+    """A job with this id exists already."""
 
 
 class KeyAlreadyUsed(Exception):
-    """The idempotency key stands for a job already; `claim` is that of the first request."""
+    """The idempotency key stands for a job already. `record` is that of the first request."""
 
     def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__(f"the key stands for job {record.job_id}")
@@ -40,7 +39,7 @@ class KeyAlreadyUsed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs of a tenant to list. `tools` are pairs of plugin and tool; empty fields do not restrict."""
+    """The jobs of a tenant to list. `tools` are pairs of plugin and tool. Empty fields do not filter."""
 
     tenant: str
     plugin: str | None = None
@@ -49,23 +48,26 @@ class JobFilter:
 
 
 class JobStore(Protocol):
-    """Jobs and the counters that go with them. Every write is conditional; a lost condition is `StaleJob`.
-    All methods raise `interlock.domain.errors.ServiceUnavailable` when the table is down after the SDK's retries."""
+    """Jobs and their counters. Every write is conditional and raises `StaleJob` if its condition fails.
+
+    All methods raise `interlock.domain.errors.ServiceUnavailable` if the table is down after the SDK's retries.
+    """
 
     def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
-        """Writes a new job, with the in-flight counter when it starts at once, with its idempotency key when it has
-        one, and as one of its key's jobs when that has a limit; all or nothing. Raises `JobExists`, `KeyAlreadyUsed`
-        when the idempotency key stands for another job, and `TooManyJobs` when the API key has as many as it may."""
+        """Write a new job, with its counters if it starts now, its idempotency record, and its slot of the API key.
+
+        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key stands for another job, and
+        `TooManyJobs` if the API key has reached its limit.
+        """
 
     def get(self, tenant: str, job_id: str) -> Job | None:
-        """Reads a job consistently."""
+        """Read a job consistently."""
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
-        """Moves an unfinished job on. Raises `StaleJob` unless it is still in `before`'s status and attempt, and no
-        event was added to it since."""
+        """Update an unfinished job. Raises `StaleJob` unless it still has `before`'s status, attempt and events."""
 
     def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
-        """The claim on an idempotency key, if it has one; it may have expired."""
+        """Return the record of an idempotency key, if there is one. It may have expired."""
 
     def heartbeat(
         self,
@@ -76,64 +78,67 @@ class JobStore(Protocol):
         progress: Progress | None,
         news: Sequence[Event] = (),
     ) -> Job:
-        """Extends the lease of an attempt, adds to its events, and brings back the job as it stands, a cancel that was
-        asked for included. Raises `StaleJob` when the attempt is over, or when there is news and an event was added by
-        somebody else since `job` was read."""
+        """Extend the lease of an attempt, add events, and return the current job, which shows a requested cancel.
+
+        Raises `StaleJob` if the attempt is over, or if there is news and another event was added since `job` was read.
+        """
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
-        """Writes a final status and its counters in one transaction; a job with a `key_limit` counts no longer as one
-        of its key's. Raises `StaleJob` unless the job is still in `before`'s status and attempt, its lease is the same,
-        and no event was added to it since: a job is settled once, and none whose worker goes on."""
+        """Write a final status and its counters in one transaction, and release the slot of the API key.
+
+        Raises `StaleJob` unless the job still has `before`'s status, attempt, lease and events. So a job is settled
+        once, and not while its worker continues.
+        """
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
-        """A page of jobs, newest first, older than `before_id`, and the id to go on from (None: no more)."""
+        """Return a page of jobs older than `before_id`, newest first, and the id to continue after (None: no more)."""
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
-        """Unfinished jobs whose lease ran out."""
+        """Yield the unfinished jobs whose lease has expired."""
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
-        """The counters of a plugin by tool, over the whole fleet."""
+        """Return the counters of a plugin by tool, for the whole fleet."""
 
 
 class InvalidToken(Exception):
-    """Who calls is not known. The message is for the caller: it quotes nothing of what was sent."""
+    """The caller is not authenticated. The message is for the caller and quotes nothing of the request."""
 
 
 class Tokens(Protocol):
     """Bearer tokens of an identity provider."""
 
     def principal(self, token: str) -> Principal:
-        """Who holds the token. Raises `InvalidToken`, and `ServiceUnavailable` when the provider cannot be asked."""
+        """Return the token's principal. Raises `InvalidToken`, or `ServiceUnavailable` if the provider is down."""
 
 
 class RateStore(Protocol):
-    """How often keys have called, over all execution environments. Raises `ServiceUnavailable` as the jobs do."""
+    """The used rates of keys, for all execution environments. Raises `ServiceUnavailable` like `JobStore`."""
 
     def take(self, key_id: str, rate: Rate, now: datetime) -> float:
-        """Counts a request. 0: it is within the rate. Else it is not counted, and may come in that many seconds."""
+        """Count a request. Return 0, or the seconds until it may be repeated if it is over the rate and not counted."""
 
 
 class Secrets(Protocol):
-    """Secrets of the service's own. Raises `ServiceUnavailable` as the jobs do."""
+    """The service's own secrets. Raises `ServiceUnavailable` like `JobStore`."""
 
     def secret(self, name: str) -> bytes:
-        """256 random bits, made when first asked for, and the same for all execution environments from then on."""
+        """Return 256 random bits, created on first use and the same in all execution environments."""
 
 
 class Workflow(Protocol):
-    """The engine of asynchronous jobs. Methods raise `ServiceUnavailable` when it is down after the SDK's retries."""
+    """The workflow of asynchronous jobs. Methods raise `ServiceUnavailable` if it is down after the SDK's retries."""
 
     def start(self, tenant: str, job_id: str) -> bool:
-        """Starts the execution named after the job. False when that execution is already over; a running one is left
+        """Start the workflow execution named after the job. Return false if it has already ended. A running one is left
         alone."""
 
     def stop(self, job_id: str, cause: str) -> None:
-        """Stops the execution, so that no retry or wait goes on. One that is over or unknown is left alone."""
+        """Stop the workflow execution. One that has ended or is unknown is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What an object store says of an object."""
+    """The size and type of an object."""
 
     size_bytes: int
     content_type: str
@@ -141,39 +146,41 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class PutRequest:
-    """A presigned request that writes one object: `headers` have to be sent as they are."""
+    """A presigned request that writes one object. `headers` must be sent unchanged."""
 
     url: str
     headers: Mapping[str, str]
 
 
 class ObjectStore(Protocol):
-    """JSON documents too large for the table, and the files that callers upload. Methods raise `ServiceUnavailable`
-    when the store is down after the SDK's retries."""
+    """Documents that are too large for the table, and uploads. Methods raise `ServiceUnavailable` if the store is down
+    after the SDK's retries."""
 
     def put(self, key: str, text: str) -> None:
-        """Writes a document."""
+        """Write a document."""
 
     def get(self, key: str) -> str:
-        """Reads a document. Raises `NotFound` when it is gone."""
+        """Read a document. Raises `NotFound` if it is gone."""
 
     def download_url(self, key: str, *, expires_in_s: int) -> str:
-        """A presigned URL from which the document can be read for that long."""
+        """Return a presigned URL that reads the document."""
 
     def upload_request(self, key: str, content_type: str, size_bytes: int, *, expires_in_s: int) -> PutRequest:
-        """Lets its holder write an object of exactly this size and type, once, begun within that long."""
+        """Return a presigned request that writes one object of exactly this size and type, once."""
 
     def describe(self, key: str) -> StoredObject | None:
-        """An object's size and type; None when there is no such object."""
+        """Return an object's size and type, None if there is no such object."""
 
     def fetch(self, key: str, path: Path, expected: StoredObject, stop: Callable[[], bool]) -> StoredObject | None:
-        """Writes an object to a file, piece by piece, and tells its size and type; None when there is no such object.
-        One that is not as expected is not written. When `stop` says so, it leaves off, and the file is cut short.
-        Raises OSError when the file cannot be written."""
+        """Write an object to a file in chunks, and return its size and type, None if there is no such object.
+
+        An object that is not as expected is not written. Writing ends early once `stop` returns true. Raises OSError if
+        the file cannot be written.
+        """
 
 
 class MetricsSink(Protocol):
-    """Where the metrics of single executions go as they happen: dashboards and alarms, not the fleet's counters."""
+    """Publishes metrics of single executions for dashboards and alarms. The fleet's counters are elsewhere."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
-        """Publishes one execution."""
+        """Publish one execution."""

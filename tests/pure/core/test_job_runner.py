@@ -765,4 +765,4 @@ def test_that_an_attempt_was_settled_by_somebody_else_is_logged(stage: Stage, mo
     monkeypatch.setattr(job_runner.logger, "warning", lambda message, **_: warned.append(message))
     stage.between.hook = once("before", "settle", lambda: lose(stage))
     stage.run_now()
-    assert warned == ["the attempt was settled by somebody else"]
+    assert warned == ["the attempt was settled by another process"]

@@ -190,8 +190,8 @@ def test_an_upload_that_is_not_as_declared_is_refused(shelf: Shelf) -> None:
     shelf.objects.files[short.key("acme")] = (b"hell", "image/png")
     shelf.objects.files[other.key("acme")] = (b"hello", "text/html")
     assert shelf.problems(short.id, other.id) == [
-        "/files/0 was uploaded with 4 bytes, and declared with 5",
-        "/files/1 was uploaded as 'text/html', and declared as 'image/png'",
+        "/files/0 was uploaded with 4 bytes, but declared with 5",
+        "/files/1 was uploaded as 'text/html', but declared as 'image/png'",
     ]
 
 
@@ -199,16 +199,16 @@ def test_an_input_may_name_so_many_uploads_and_no_more(shelf: Shelf) -> None:
     ids = [shelf.put(str(number).encode()) for number in range(MAX_UPLOADS + 1)]
     shelf.uploads.check("acme", references(*ids[:-1], *ids[:-1]))
     shelf.objects.described.clear()
-    assert shelf.problems(*ids) == ["/files/16 is one upload too many: an input may name 16"]
+    assert shelf.problems(*ids) == ["/files/16 is one upload too many: an input may have at most 16"]
     assert shelf.objects.described == []
 
 
 def test_the_uploads_of_an_input_are_bounded_together(shelf: Shelf) -> None:
     ids = [shelf.expected(MAX_UPLOAD_BYTES).id for _ in range(3)]
     assert shelf.problems(*ids, shelf.expected(1).id) == [
-        "/files/3 is too much: the uploads of an input may have 300 MiB together"
+        "/files/3 is too large: the uploads of an input may have at most 300 MiB together"
     ]
-    assert "too much" not in shelf.problems(*ids)[0]
+    assert "too large" not in shelf.problems(*ids)[0]
 
 
 def test_a_bucket_that_is_down_is_unavailable_and_no_bad_input(shelf: Shelf) -> None:

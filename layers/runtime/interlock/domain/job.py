@@ -43,7 +43,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class StoredJson:
-    """Stored JSON: inline (`text`) if it is small, otherwise an object (`key`). `size_bytes` is the size of the text."""
+    """Stored JSON: inline (`text`) if it is small, or else an object (`key`). `size_bytes` is the size of its text."""
 
     size_bytes: int
     text: str | None = None
@@ -52,9 +52,9 @@ class StoredJson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job. `attempt` counts claims and fences late workers. The lease bounds its worker's time.
+    """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
-    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it has finished.
+    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends.
     """
 
     tenant: str

@@ -1,4 +1,4 @@
-"""Inputs and results of jobs: small ones ride in the job's item, large ones go to the object store."""
+"""The documents of jobs, inputs and results: inline in the job's item if they are small, or in the object store."""
 
 import json
 from typing import Any
@@ -7,22 +7,22 @@ from interlock.domain.job import Job, StoredJson
 from interlock.ports import ObjectStore
 
 INLINE_LIMIT_BYTES = 16 * 1024
-"""Up to here a document costs less, and is sooner there, as part of the job's item (DynamoDB takes 400 KB in all)."""
+"""Up to this size a document is cheaper and faster in the job's item (DynamoDB allows 400 KB in all)."""
 
 
 def as_text(value: Any) -> str:
-    """A value as its document has it: compact, and in ASCII."""
+    """Return a value as JSON text, compact and in ASCII."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 class Documents:
-    """Writes and reads the JSON documents of jobs."""
+    """Writes and reads the documents of jobs."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
     def write(self, job: Job, name: str, value: Any) -> StoredJson:
-        """Stores a document; `name` tells the job's documents apart."""
+        """Store a document. `name` distinguishes the documents of one job."""
         text = as_text(value)
         if len(text) <= INLINE_LIMIT_BYTES:
             return StoredJson(len(text), text=text)
@@ -31,13 +31,13 @@ class Documents:
         return StoredJson(len(text), key=key)
 
     def read(self, stored: StoredJson) -> Any:
-        """The document. Raises `NotFound` when it has expired."""
+        """Read a document. Raises `NotFound` if it has expired."""
         return json.loads(self.text(stored))
 
     def text(self, stored: StoredJson) -> str:
-        """The document as JSON text. Raises `NotFound` when it has expired."""
+        """Read a document as JSON text. Raises `NotFound` if it has expired."""
         return stored.text if stored.text is not None else self._objects.get(str(stored.key))
 
     def download_url(self, stored: StoredJson, *, expires_in_s: int) -> str:
-        """Where a document of the object store can be read for that long."""
+        """Return a presigned URL of a document in the object store."""
         return self._objects.download_url(str(stored.key), expires_in_s=expires_in_s)

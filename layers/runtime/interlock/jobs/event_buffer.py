@@ -1,4 +1,4 @@
-"""What a running tool says, gathered between two writes of its job, and passed on to the function's log."""
+"""Collect the events of a running tool between two writes of its job, and pass its output to the function's log."""
 
 import threading
 from collections import deque
@@ -16,14 +16,16 @@ logger = Logger(service="interlock", child=True)
 MAX_PROGRESS_MESSAGE = 200
 LOGGED_LINES = 1000
 LOGGED_BYTES = 64 * 1024
-"""The first of a run's output that the function's log takes. Of the job's events the last are kept."""
+"""Limit of a run's output in the function's log, which takes the first lines. The job's events keep the last ones."""
 
 _LEVELS = {"stdout": "info", "stderr": "warning"}
 
 
 class EventBuffer:
-    """Takes lines and progress in one thread, for another to write them. It holds no more than a job keeps: of many
-    lines the last, of much progress the last word."""
+    """A bounded buffer between the thread that receives lines and progress and the thread that writes them.
+
+    It holds no more than a job keeps: the last lines, and the latest progress.
+    """
 
     def __init__(self, job_id: str, clock: Clock) -> None:
         self._job_id = job_id
@@ -31,22 +33,22 @@ class EventBuffer:
         self._lock = threading.Lock()
         self._lines: deque[Event] = deque()
         self._dropped = 0
-        self._said: Event | None = None
+        self._progress_event: Event | None = None
         self._lines_left, self._bytes_left, self._unlogged = LOGGED_LINES, LOGGED_BYTES, 0
         self.progress: Progress | None = None
-        """The latest, written or not."""
+        """The latest progress, written or not."""
 
     def progressed(self, fraction: float, message: str) -> None:
-        """Takes progress, cut to what the table takes: it comes from the plugin's process."""
+        """Add progress. It comes from the worker process, so it is cut to valid values."""
         fraction = round(min(1.0, max(0.0, fraction)), 6)
         message = message[:MAX_PROGRESS_MESSAGE].encode("utf-8", "replace").decode()
         now = self._clock()
         with self._lock:
             self.progress = Progress(fraction, message, now)
-            self._said = progress_event(fraction, message, now)
+            self._progress_event = progress_event(fraction, message, now)
 
     def logged(self, line: LogLine) -> None:
-        """Takes a line, or the word of how many were dropped. A traceback is no event: no caller is to see it."""
+        """Add a log line, or a number of dropped lines. Tracebacks only go to the function's log, not to callers."""
         self._pass_on(line)
         if line.level == TRACEBACK:
             return
@@ -59,27 +61,27 @@ class EventBuffer:
             self._bound()
 
     def take(self) -> list[Event]:
-        """Hands over what is to be written, by its time."""
+        """Remove and return the events to write, in order of time."""
         with self._lock:
-            events = [*self._lines, *([self._said] if self._said else [])]
+            events = [*self._lines, *([self._progress_event] if self._progress_event else [])]
             events.sort(key=lambda event: event.at)
             if self._dropped:
                 events.insert(0, dropped_event(self._dropped, events[0].at if events else self._clock()))
             self._lines.clear()
-            self._dropped, self._said = 0, None
+            self._dropped, self._progress_event = 0, None
             return events
 
     def put_back(self, events: Sequence[Event]) -> None:
-        """Takes back what could not be written."""
+        """Return events that could not be written to the buffer."""
         with self._lock:
             self._lines.extendleft(event for event in reversed(events) if event.type is EventType.LOG)
             self._dropped += sum(event.fields["count"] for event in events if event.type is EventType.DROPPED)
-            said = next((event for event in events if event.type is EventType.PROGRESS), None)
-            self._said = self._said or said
+            progress = next((event for event in events if event.type is EventType.PROGRESS), None)
+            self._progress_event = self._progress_event or progress
             self._bound()
 
     def close(self) -> None:
-        """Says in the function's log how much it has not taken."""
+        """Log how many lines the function's log left out."""
         if self._unlogged:
             logger.warning("plugin output was left out", extra={"job_id": self._job_id, "lines": self._unlogged})
 

@@ -1,5 +1,4 @@
-"""One job through one attempt: claim, heartbeat, run, finish. The synchronous call and the workflow's task are both
-this."""
+"""Take one job through one attempt: claim, heartbeat, run, finish. For synchronous calls and the workflow's task."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -33,21 +32,21 @@ logger = Logger(service="interlock", child=True)
 
 LEASE = timedelta(seconds=15)
 LEASE_MARGIN = timedelta(seconds=5)
-"""What must be left of the lease to stop the tool in good time."""
+"""The part of the lease that is kept to stop the tool in time."""
 
 HEARTBEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A job that this worker brought to its end, with the result as a value."""
+    """A job that this worker finished, with the result as a value."""
 
     job: Job
     result: Any
 
 
 class JobRunner:
-    """Takes jobs under a lease and brings them to their end. Raises nothing for what a plugin does."""
+    """Runs jobs under a lease until they have finished. Never raises for anything that a plugin does."""
 
     def __init__(
         self,
@@ -112,7 +111,7 @@ class JobRunner:
         try:
             call = self._call_of(claimed)
         except InterlockError as error:
-            # The plugin was replaced since the job was submitted, or its input expired.
+            # The plugin was replaced after the job was submitted, or the input has expired.
             return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info)).job
         return self._run(claimed, call, deadline, unwritten=False).job
 
@@ -140,15 +139,17 @@ class JobRunner:
             )
         said.close()
         if lease.lost is not None:
-            # Settled without us. Whatever we have to say comes too late.
+            # The job was settled without this worker, so its outcome is too late.
             return Finished(lease.lost, None)
         return self._finish(lease.job, outcome, said.take(), said.progress)
 
     def _finish(
         self, job: Job, outcome: Outcome, news: Sequence[Event] = (), progress: Progress | None = None
     ) -> Finished:
-        """Writes the end, with the last that the tool said. A cancel that came after the last heartbeat is met here:
-        the job is then `cancelling`, and ends as its tool ended."""
+        """Write the end of the job with the last events of its tool.
+
+        A cancel after the last heartbeat is found here: the job is `cancelling`, and ends with the tool's outcome.
+        """
         stored = None
         if outcome.status is JobStatus.SUCCEEDED:
             stored = self._documents.write(job, f"result-{job.attempt}", outcome.result)
@@ -160,7 +161,7 @@ class JobRunner:
             except StaleJob as error:
                 current = error.current
                 if current is None or not current.held_as(job):
-                    logger.warning("the attempt was settled by somebody else", extra={"job_id": job.job_id})
+                    logger.warning("the attempt was settled by another process", extra={"job_id": job.job_id})
                     return Finished(current or before, None)
                 news = current.events.lacks(news, before.events.last_seq)
                 before = current
@@ -169,12 +170,13 @@ class JobRunner:
 
 
 class Lease:
-    """Holds a claimed job while its tool runs: a heartbeat every second, the first after one second, so that a short
-    run costs none. The heartbeat extends the lease, stores what the tool has said, and brings a cancel back; when the
-    lease is lost, or cannot be kept, the tool is stopped.
+    """Keeps the lease of a claimed job while its tool runs, with a heartbeat every second.
 
-    `lost` is the job as somebody else settled it, when so. Leaving the context raises what kept it from holding the
-    job: `ServiceUnavailable` when the table was down for too long.
+    The first heartbeat is after one second, so a short run costs none. It extends the lease, stores the tool's events,
+    and returns a requested cancel. If the lease is lost or cannot be kept, the tool is stopped.
+
+    `lost` is the job if another process settled it. Leaving the context raises the error that kept the lease from being
+    extended: `ServiceUnavailable` if the table was down for too long.
     """
 
     def __init__(self, store: JobStore, job: Job, said: EventBuffer, *, clock: Clock, unwritten: bool) -> None:
@@ -209,7 +211,7 @@ class Lease:
         except StaleJob as error:
             self.lost = error.current or self.job
             self.cancel.set("the lease was lost")
-        except Exception as error:  # raised on leaving: whatever it is, a tool must not go on without its lease
+        except Exception as error:  # raised on leaving the context: a tool must not continue without its lease
             self._failure = error
             self.cancel.set("the lease cannot be kept")
 
@@ -218,19 +220,19 @@ class Lease:
         news = self._said.take()
         try:
             with self._guard(now):
-                self.job = self._beaten(now, news)
+                self.job = self._heartbeat(now, news)
         except ServiceUnavailable:
             self._said.put_back(news)
-            # The lease lasts for several beats: only when it is about to run out has the table been down too long.
+            # The lease outlasts several heartbeats. It is given up only shortly before it expires.
             if self.job.lease_ran_out(self._clock() + LEASE_MARGIN):
                 raise
             return
         if self.job.status is JobStatus.CANCELLING:
             self.cancel.set("cancelled by the caller")
 
-    def _beaten(self, now: datetime, news: Sequence[Event]) -> Job:
-        """One call; a second one when a cancel came since the last, or when the last had arrived though no answer came:
-        what is new is numbered after it."""
+    def _heartbeat(self, now: datetime, news: Sequence[Event]) -> Job:
+        """Send a heartbeat. It is repeated if the job's events have changed since the last one: by a cancel, or by a
+        heartbeat that arrived without a response. New events are numbered after those."""
         held = self.job
         while True:
             try:
@@ -245,7 +247,7 @@ class Lease:
 
     @contextmanager
     def _guard(self, now: datetime) -> Iterator[None]:
-        """Stops the tool should the table take longer to answer than the lease lasts."""
+        """Stop the tool if the table takes longer to respond than the lease lasts."""
         held_until = (self.job.lease_expires_at or now) - LEASE_MARGIN
         guard = threading.Timer(max(HEARTBEAT_S, (held_until - now).total_seconds()), self._give_up)
         guard.daemon = True

@@ -1,4 +1,4 @@
-"""The life of jobs outside a worker: submit, read, list, cancel, settle. It knows no plugin."""
+"""Submit, read, list, cancel and settle jobs. Nothing here knows a plugin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 logger = Logger(service="interlock", child=True)
 
 START_LEASE = timedelta(seconds=60)
-"""How long a pending job may wait for its execution to claim it before somebody looks after it."""
+"""The start lease: how long a pending job may wait for its claim before it is settled."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What a job is made of. `timeout_s` is the limit of one execution in seconds; `key_id` is the key that makes it,
-    and `key_limit` how many unfinished jobs that may have."""
+    """A job to create. `timeout_s` is the limit of its run in seconds, `key_limit` the API key's limit of unfinished
+    jobs."""
 
     tenant: str
     plugin: str
@@ -45,7 +45,7 @@ class NewJob:
 
 
 class JobService:
-    """Moves jobs by the transition table. Every write is conditional, so each of these may race with any other."""
+    """Moves jobs through the transition table. Every write is conditional, so all methods may race with each other."""
 
     def __init__(
         self, store: JobStore, workflow: Workflow, documents: Documents, *, clock: Clock, retention: timedelta
@@ -57,7 +57,7 @@ class JobService:
         self._retention = retention
 
     def new(self, wanted: NewJob) -> Job:
-        """A pending job, not written yet."""
+        """Return a pending job that is not written yet."""
         now = self._clock()
         return Job(
             tenant=wanted.tenant,
@@ -76,17 +76,16 @@ class JobService:
         )
 
     def first_request(self, wanted: KeyedRequest) -> IdempotencyRecord | None:
-        """The claim of an earlier request under the same idempotency key; None when this is the first, or the claim
-        has expired."""
+        """Return the record of an earlier request with the same key, None if this is the first or it has expired."""
         found = self._store.find_idempotency_record(wanted.tenant, wanted.key_hash)
         return None if found is None or found.expires_at < self._clock() else found
 
     def submit(self, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
-        """Writes a pending job and starts its execution. Raises `KeyAlreadyUsed` when the idempotency key stands for
-        another one, and `TooManyJobs` when the API key has as many as it may.
+        """Write a pending job and start its workflow execution.
 
-        The job is written first. If the process ends, or the engine fails, between the two, the job's start lease
-        runs out and whoever meets it then starts it: what was written is never lost.
+        Raises `KeyAlreadyUsed` if the idempotency key stands for another job, and `TooManyJobs` if the API key has
+        reached its limit. The job is written first. If this process ends or the workflow fails between the two, the
+        start lease expires and the job is started when it is settled, so an accepted job is never lost.
         """
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
@@ -95,25 +94,25 @@ class JobService:
         return job
 
     def get(self, tenant: str, job_id: str) -> Job:
-        """Reads a job, and settles it first when its worker is gone. Raises `NotFound`."""
+        """Read a job. It is settled first if its lease has expired. Raises `NotFound`."""
         job = self._store.get(tenant, job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id!r}.")
         return self._settled(job)
 
     def result(self, tenant: str, job_id: str) -> Job:
-        """A finished job. Raises `NotFound` and `NotFinished`."""
+        """Return a finished job. Raises `NotFound` and `NotFinished`."""
         job = self.get(tenant, job_id)
         if not job.finished:
             raise _of(job, NotFinished(f"The job is {job.status}.", status=job.status.value))
         return job
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
-        """A page of jobs, newest first, and the id to go on from."""
+        """Return a page of jobs, newest first, and the id to continue after."""
         return self._store.page(wanted, limit=limit, before_id=before_id)
 
     def cancel(self, tenant: str, job_id: str, reason: str | None) -> Job:
-        """Asks a job to stop. Raises `NotFound`, and `AlreadyFinished` when it ended in another way than cancelled."""
+        """Cancel a job. Raises `NotFound`, and `AlreadyFinished` if it ended with another status than cancelled."""
         job = self.get(tenant, job_id)
         while job.status not in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
             if job.finished:
@@ -123,29 +122,32 @@ class JobService:
             try:
                 self._write(job, after)
             except StaleJob as stale:
-                # It was claimed, finished or cancelled meanwhile: look at it again. Statuses only go forward, so
-                # this ends.
+                # The job was claimed, finished or cancelled meanwhile. Statuses only move forward, so the loop ends.
                 if stale.current is None:
                     raise NotFound(f"There is no job {job_id!r}.") from stale
                 job = stale.current
                 continue
             job = after
-        # The flag first, then the execution: no retry or wait goes on, and the worker sees the flag by its heartbeat.
-        # Done for a repeated cancel as well, should an earlier one have ended between the two.
+        # The flag is written before the workflow is stopped: the worker finds it with its next heartbeat. A repeated
+        # cancel stops the workflow again, in case an earlier one ended between the two.
         self._workflow.stop(job_id, "cancelled by the caller")
         return job
 
     def settle(self, tenant: str, job_id: str, *, worker_gone: bool) -> Job | None:
-        """Looks after a job whose worker may be gone. `worker_gone` is the word of the workflow's Catch that no
-        execution goes on. None: there is no such job."""
+        """Settle a job whose worker may be gone, and return it, None if there is no such job.
+
+        `worker_gone` is set by the workflow's Catch: its execution has ended.
+        """
         job = self._store.get(tenant, job_id)
         if job is None or job.finished:
             return job
         return self._lost(job) if worker_gone and job.status is JobStatus.PENDING else self._settled(job)
 
     def settle_lapsed(self) -> int:
-        """Settles every job whose lease ran out; returns how many it looked at. One that cannot be settled, since its
-        execution cannot be started, is left to the next time and keeps no other from it."""
+        """Settle all jobs whose lease has expired, and return their number.
+
+        A job whose workflow execution cannot be started is left for the next time, and does not delay the others.
+        """
         looked_at = 0
         for job in self._store.with_lapsed_lease(self._clock()):
             looked_at += 1
@@ -161,7 +163,7 @@ class JobService:
         return self._lost(job) if job.status in CLAIMED else self._restarted(job)
 
     def _restarted(self, job: Job) -> Job:
-        """A pending job that nobody claimed: its execution is started (again), or it is lost when that is over."""
+        """Start the workflow execution of a pending job again, or fail the job if that execution has ended."""
         if not self._workflow.start(job.tenant, job.job_id):
             return self._lost(job)
         after = jobs.lease_extended(job, self._clock() + START_LEASE)
@@ -176,7 +178,7 @@ class JobService:
         try:
             self._write(job, after)
         except StaleJob as error:
-            # It was settled or claimed meanwhile, or asked to stop: the last leaves its worker as gone as before.
+            # The job was settled, claimed or cancelled meanwhile. After a cancel its worker is still gone.
             return self._settled(error.current) if error.current else job
         return after
 

@@ -1,4 +1,4 @@
-"""Uploads: handed out, looked at before a job is made, and fetched for its run."""
+"""Create uploads, check them before a job is created, and fetch them for its run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from interlock.domain.upload_id import MAX_UPLOADED_BYTES, MAX_UPLOADS, MIB, Not
 from interlock.ports import Clock, ObjectStore, PutRequest, StoredObject
 
 URL_LIFETIME = timedelta(minutes=15)
-"""Within this a PUT has to begin. Not longer: a URL is signed by the function's own credentials, and dies with them."""
+"""Time within which the PUT must begin. A URL is valid only as long as the function's credentials that signed it."""
 
-_UNKNOWN = "names no upload that is there: ask for one with POST /v1/uploads, PUT the file, then name it within 24 h"
+_UNKNOWN = "names no upload that exists: create one with POST /v1/uploads, PUT the file, then use it within 24 h"
 
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """An upload that is expected, and the request that brings it."""
+    """A created upload, and the request that writes it."""
 
     upload: Upload
     request: PutRequest
@@ -27,14 +27,14 @@ class NewUpload:
 
 
 class Uploads:
-    """The uploads of all tenants. Of another tenant's there is nothing to see: it is as if it were not there."""
+    """The uploads of all tenants. An upload of another tenant is treated as if it did not exist."""
 
     def __init__(self, objects: ObjectStore, *, clock: Clock) -> None:
         self._objects = objects
         self._clock = clock
 
     def new(self, tenant: str, content_type: str, size_bytes: int) -> NewUpload:
-        """Hands out an upload. Nothing is kept of it: its object will be its record."""
+        """Create an upload. Nothing is stored until its object is written."""
         now = self._clock()
         upload = Upload.new(content_type, size_bytes, now)
         lifetime_s = int(URL_LIFETIME.total_seconds())
@@ -42,7 +42,7 @@ class Uploads:
         return NewUpload(upload, request, now + URL_LIFETIME)
 
     def check(self, tenant: str, references: Sequence[FileReference]) -> None:
-        """Raises `InvalidInput`, naming each field, unless all of these uploads are there, and in bounds together."""
+        """Check that all uploads exist and are within the limits. Raises `InvalidInput`, naming each field."""
         uploads = _uploads(references)
         now = self._clock()
         problems = list(_over_the_bounds(references, uploads))
@@ -77,14 +77,14 @@ class Uploads:
         try:
             problem = _misfit(upload, self._objects.fetch(upload.key(tenant), path, _declared(upload), stop))
             if problem is None:
-                path.chmod(0o400)  # one file may stand for several fields
+                path.chmod(0o400)  # several fields may share the file
         except OSError as error:
             raise ServiceUnavailable("There is no room for the uploaded files.", service="temporary storage") from error
         return problem
 
 
 def _uploads(references: Sequence[FileReference]) -> dict[str, Upload | None]:
-    """What the ids say, each once; None: it is none of ours."""
+    """Decode the ids, each once. None stands for an invalid id."""
     found: dict[str, Upload | None] = {}
     for one in references:
         if one.upload_id not in found:
@@ -98,7 +98,7 @@ def _uploads(references: Sequence[FileReference]) -> dict[str, Upload | None]:
 def _over_the_bounds(
     references: Sequence[FileReference], uploads: dict[str, Upload | None]
 ) -> Iterator[tuple[FileReference, str]]:
-    """The first field that is too much, if there is one."""
+    """Yield the first field that exceeds a limit, if there is one."""
     seen: set[str] = set()
     size_bytes = 0
     for one in references:
@@ -108,10 +108,13 @@ def _over_the_bounds(
         upload = uploads[one.upload_id]
         size_bytes += upload.size_bytes if upload else 0
         if len(seen) > MAX_UPLOADS:
-            yield one, f"is one upload too many: an input may name {MAX_UPLOADS}"
+            yield one, f"is one upload too many: an input may have at most {MAX_UPLOADS}"
             return
         if size_bytes > MAX_UPLOADED_BYTES:
-            yield one, f"is too much: the uploads of an input may have {MAX_UPLOADED_BYTES // MIB} MiB together"
+            yield (
+                one,
+                f"is too large: the uploads of an input may have at most {MAX_UPLOADED_BYTES // MIB} MiB together",
+            )
             return
 
 
@@ -120,14 +123,13 @@ def _declared(upload: Upload) -> StoredObject:
 
 
 def _misfit(upload: Upload, found: StoredObject | None) -> str | None:
-    """What is wrong with an upload as it was found. S3 itself refuses what was not declared: this is for stores that
-    do not check a signature."""
+    """Return how an object differs from its declaration. S3 enforces the declaration; other stores may not."""
     if found is None:
         return _UNKNOWN
     if found.size_bytes != upload.size_bytes:
-        return f"was uploaded with {found.size_bytes} bytes, and declared with {upload.size_bytes}"
+        return f"was uploaded with {found.size_bytes} bytes, but declared with {upload.size_bytes}"
     if found.content_type != upload.content_type:
-        return f"was uploaded as {found.content_type[:100]!r}, and declared as {upload.content_type!r}"
+        return f"was uploaded as {found.content_type[:100]!r}, but declared as {upload.content_type!r}"
     return None
 
 
