@@ -29,6 +29,9 @@ _STATUS = re.compile(
 _READS_REQUESTS = re.compile(rb"(?:0|63) 0x3 ")
 """/proc/PID/syscall during read(3, ...): the number of read() is 0 on x86-64, and 63 on arm64."""
 
+_ANOTHER_STOP = 1 << (signal.SIGSTOP - 1)
+"""A SIGSTOP sent to a stopped process stays pending. It runs no handler, and SIGCONT discards it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -114,5 +117,5 @@ def _look(pid: int) -> _Look:
     return _Look(
         frozenset(match[1] for match in seen.values()),
         {thread: int(match[5]) for thread, match in seen.items()},
-        any(int(match[3], 16) or int(match[4], 16) for match in seen.values()),
+        any((int(match[3], 16) | int(match[4], 16)) & ~_ANOTHER_STOP for match in seen.values()),
     )
