@@ -1,4 +1,4 @@
-"""`/docs` of the local stack: Swagger UI on the document that the service serves, all of it from this machine."""
+"""`/docs` of the local stack: Swagger UI for the OpenAPI document that the service serves, without a CDN."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ from werkzeug.middleware.shared_data import SharedDataMiddleware
 
 PAGE = Path(__file__).with_name("docs.html")
 ASSETS = ("flask_openapi_swagger", "templates/swagger")
-"""Package and folder of Swagger UI's own build."""
+"""Package and folder that contain the build of Swagger UI."""
 
 
 def with_docs(app: Any) -> SharedDataMiddleware:
-    """The gateway's application with the page in front, where the deployed gateway has no route."""
-    # In this order: the page would answer for everything below it.
+    """Serve the documentation page in front of the gateway, which has no route there."""
+    # The page would otherwise be served for every path below `/docs`.
     return SharedDataMiddleware(app, [("/docs/assets", ASSETS), ("/docs", str(PAGE))], cache=False)

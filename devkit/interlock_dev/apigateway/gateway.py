@@ -1,13 +1,13 @@
 """API Gateway: SAM CLI's own front, with the refusals and limits of the real one.
 
-Routing, the shape of events and the reading of authorizers' and functions' answers are SAM CLI's. Its request handler
-is replaced: it keeps no record of who made a response, guesses function errors from the body's text, reports its use
-to AWS, gives every request the same id and time, and knows neither the template's gateway responses nor the 10 MB and
-29 s limits.
+SAM CLI routes requests, builds events and parses the responses of authorizers and functions. Its request handler is
+replaced, because it does not record who made a response, guesses function errors from the body's text, sends telemetry
+to AWS, gives every request the same id and time, and ignores the template's gateway responses and the limits of 10 MB
+and 29 s.
 
-Different from AWS: authorizers' decisions are not cached (`ReauthorizeEvery`), the stage does not throttle, response
-headers are not remapped (`WWW-Authenticate` and the like), and a route of any method takes TRACE and QUERY as well, so
-that its function answers 405: AWS knows neither, and answers as to an unknown path.
+Differences from AWS: authorizer decisions are not cached (`ReauthorizeEvery`), the stage does not throttle, response
+headers are not remapped (`WWW-Authenticate` and others), and a route for any method accepts TRACE and QUERY too, so
+that its function answers 405. AWS supports neither and answers as for an unknown path.
 """
 
 import json
@@ -36,18 +36,18 @@ logger = logging.getLogger(__name__)
 
 INTEGRATION_TIMEOUT_S = 29.0
 NOT_ON_AWS = ("TRACE", "QUERY")
-"""Methods that a route of any method takes here alone."""
+"""Methods that a route for any method accepts locally but not on AWS."""
 
 
 class _NoRunner:
-    """SAM CLI's front asks its runner this one thing; invocations go another way."""
+    """The one method of a Lambda runner that SAM CLI's front end calls; invocations do not go through it."""
 
     def is_debugging(self) -> bool:
         return False
 
 
 class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
-    """One REST API. `wsgi` is the application that serves it."""
+    """A REST API. `wsgi` is the application that serves it."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         self._responses = GatewayResponses(properties.get("GatewayResponses") or {})
         self._access_log = (properties.get("AccessLogSetting") or {}).get("Format")
         self._timeout_s = timeout_s
-        # An invocation outlives the request that gave up waiting for it.
+        # Invocations continue after their request has timed out.
         self._invocations = ThreadPoolExecutor(max_workers=128, thread_name_prefix="integration")
         self.create()
-        # SAM CLI's front would answer `//v1/jobs` with a redirect. The gateway has no such route.
+        # SAM CLI's front end would redirect a path with doubled slashes. API Gateway has no such route.
         self._app.url_map.merge_slashes = False
         self._app.before_request(self._before)
         self._app.after_request(self._after)
@@ -78,7 +78,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
     def close(self) -> None:
         self._invocations.shutdown(wait=False, cancel_futures=True)
 
-    # --- Of SAM CLI's front, replaced ---
+    # --- Overrides of SAM CLI's front end ---
 
     def _construct_error_handling(self) -> None:
         self._app.register_error_handler(GatewayError, self._refuse)
@@ -100,11 +100,11 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
             self._authorize(route, event)
         return self._integrate(route, event)
 
-    # --- The stations of a request ---
+    # --- Handling a request, in order ---
 
     @property
     def _context(self) -> dict[str, Any]:
-        """The `$context` of the request that this thread serves."""
+        """Return the `$context` of the current request."""
         context: dict[str, Any] = request.environ["interlock.context"]
         return context
 
@@ -124,25 +124,25 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         refusal: GatewayError | None = request.environ[REFUSAL]
         if refusal is not None:
             raise refusal
-        # An encoded slash or line end is part of a name, and no name that we know has one. Here the one would be read
-        # as a slash, and the other as the end of what a policy allows.
+        # An encoded slash or line end is part of a path segment, and no segment of ours has one. Here a slash would
+        # separate segments, and a line end would end the pattern of a policy.
         path = request.environ.get("RAW_URI", "").partition("?")[0].lower()
         if path.startswith("//") or any(odd in path for odd in ("%2f", "%0a", "%0d")):
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
 
     def _authorize(self, route: Any, event: dict[str, Any]) -> None:
-        """Asks the route's authorizer. Raises `GatewayError` unless it allows the call."""
+        """Call the route's authorizer. Raise `GatewayError` unless it allows the request."""
         authorizer = route.authorizer_object
         if not self._valid_identity_sources(request, route):
             raise GatewayError("UNAUTHORIZED", "Unauthorized")
         asked = self._generate_lambda_authorizer_event(request, route, authorizer)
         if "requestContext" in asked:
             asked["requestContext"] = event["requestContext"]
-            # A request authorizer is shown everything but the body.
+            # A REQUEST authorizer receives everything except the body.
             del asked["body"], asked["isBase64Encoded"]
         answer = self._invoke(authorizer.lambda_name, asked, "AUTHORIZER_FAILURE")
         if answer.error:
-            # The one message that has a meaning to the gateway.
+            # API Gateway maps this message, and no other, to 401.
             if answer.error_message == "Unauthorized":
                 raise GatewayError("UNAUTHORIZED", "Unauthorized")
             raise GatewayError("AUTHORIZER_FAILURE", "Internal server error")
@@ -181,14 +181,14 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         except Throttled:
             raise GatewayError(failure, "Internal server error") from None
 
-    # --- Answers ---
+    # --- Responses ---
 
     def _refuse(self, error: GatewayError) -> Response:
         rendered = self._responses.render(error, self._context)
         return Response(rendered.body, rendered.status, rendered.headers)
 
     def _no_route(self, error: HTTPException) -> Response:
-        # Neither an unknown path nor an unknown method of a known one is told apart from a missing signature.
+        # API Gateway answers unknown paths and unknown methods as a missing signature.
         if error.code in {404, 405}:
             return self._refuse(GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token"))
         return self._refuse(GatewayError("BAD_REQUEST_PARAMETERS", error.name))
@@ -218,7 +218,7 @@ def _separate_repeated_headers(event: dict[str, Any], sent: Iterable[tuple[str, 
 
 
 def _authorizer_context(context: Mapping[str, Any]) -> dict[str, str]:
-    """The authorizer's context as the integration gets it: all of it text, and nothing but scalars is accepted."""
+    """Return the authorizer's context as text, as the integration receives it. Only scalars are valid."""
     if any(isinstance(value, (dict, list)) for value in context.values()):
         raise InvalidLambdaAuthorizerResponse("the context of an authorizer holds scalars alone")
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in context.items()}

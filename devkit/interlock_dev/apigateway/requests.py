@@ -1,4 +1,4 @@
-"""Requests as API Gateway reads them: their limits, and what cannot be read at all."""
+"""Reading of requests as API Gateway does it: limits, and requests that cannot be parsed."""
 
 import io
 import re
@@ -24,7 +24,7 @@ _UNREADABLE = {414: ("URI_TOO_LONG", "URI Too Long"), 431: ("HEADERS_TOO_LARGE",
 
 
 class GatewayHandler(QuietHandler):
-    """Lets the gateway answer what cannot be read as a request, too."""
+    """A handler that also lets the gateway answer requests that cannot be parsed."""
 
     def make_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().make_environ()
@@ -38,7 +38,7 @@ class GatewayHandler(QuietHandler):
         host, _ = self.client_address
         environ = {**create_environ(), "REMOTE_ADDR": host, REFUSAL: GatewayError(kind, text)}
         body, status, headers = run_wsgi_app(self.server.app, environ)
-        # As long as the line has not been read, it counts as HTTP/0.9, which has no headers.
+        # Until the request line is parsed, `http.server` assumes HTTP/0.9, which has no headers.
         self.request_version, self.close_connection = "HTTP/1.1", True
         self.send_response_only(int(status.split()[0]))
         for name, value in headers.items():
@@ -50,9 +50,9 @@ class GatewayHandler(QuietHandler):
 
 
 class WholeBody:
-    """Reads the body before anybody else, for its limit counts whether it was announced or comes in chunks.
+    """WSGI middleware that reads the whole body first, since the limit applies to chunked bodies, too.
 
-    A body that is not UTF-8 gets the replacement character for what is not, as on AWS.
+    Bytes that are not UTF-8 become the replacement character, as on AWS.
     """
 
     def __init__(self, app: Wsgi) -> None:
@@ -71,7 +71,7 @@ class WholeBody:
 
 
 def _read(environ: Mapping[str, Any]) -> bytes:
-    """The body. Raises `GatewayError`; what is left of one that is too large is for the server to read off."""
+    """Return the body. Raise `GatewayError` if it is too large; the server discards the rest of it."""
     stream, announced = environ["wsgi.input"], content_length(environ)
     if environ.get("wsgi.input_terminated"):
         try:

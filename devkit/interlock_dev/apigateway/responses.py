@@ -1,10 +1,10 @@
-"""What API Gateway answers by itself, as the template words it.
+"""Responses that API Gateway generates itself, with the bodies that the template defines.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
-A response type that the template does not name falls to its DEFAULT_4XX or DEFAULT_5XX, and without one to AWS's own
-body. Templates know `$context` variables and no other of VTL.
+A response type that the template does not define uses its DEFAULT_4XX or DEFAULT_5XX, or else AWS's default body.
+Templates support `$context` variables and nothing else of VTL.
 
-One difference from AWS: `$context.requestTime` is RFC 3339 here, as the envelope has it; AWS writes it in the Common
+One difference from AWS: `$context.requestTime` is RFC 3339 here, like the envelope's times; AWS uses the Common
 Log Format.
 """
 
@@ -39,12 +39,12 @@ STATUS = {
     "URI_TOO_LONG": 414,
     "WAF_FILTERED": 403,
 }
-"""AWS's response types with the status that they have when the template gives none.
+"""Response types of AWS with their default status codes.
 
-MALFORMED_RESPONSE is none of them: it names the 502 for a function that failed or answered nonsense, which only
-DEFAULT_5XX can change. Nor are BAD_REQUEST_LINE, URI_TOO_LONG and HEADERS_TOO_LARGE: on AWS such requests do not get as
-far as a gateway response. AUTHORIZER_* and API_CONFIGURATION_ERROR have another on AWS, one that nothing of Interlock
-answers; its template's DEFAULT_5XX changes it there, too.
+MALFORMED_RESPONSE is our name for the 502 after a function failed or returned an invalid response, which only
+DEFAULT_5XX can change. BAD_REQUEST_LINE, URI_TOO_LONG and HEADERS_TOO_LARGE are ours, too: AWS rejects such requests
+before gateway responses apply. AUTHORIZER_* and API_CONFIGURATION_ERROR have another status on AWS, which the
+template's DEFAULT_5XX changes as well.
 """
 
 _VARIABLE = re.compile(r"\$context\.([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
@@ -52,7 +52,7 @@ _AWS_BODY = '{"message":$context.error.messageString}'
 
 
 class GatewayError(Exception):
-    """The gateway itself ends the request: `kind` is one of `STATUS`, the message AWS's own."""
+    """The gateway rejects a request. `kind` is a key of `STATUS`, the message is AWS's."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class GatewayError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A response that is ready to be sent."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
@@ -70,13 +70,13 @@ class Rendered:
 
 
 class GatewayResponses:
-    """The gateway responses of one API (the `GatewayResponses` of its properties)."""
+    """The gateway responses of an API (`GatewayResponses` in its properties)."""
 
     def __init__(self, responses: Mapping[str, Mapping[str, Any]]) -> None:
         self._responses = responses
 
     def render(self, error: GatewayError, context: Mapping[str, Any]) -> Rendered:
-        """The response for a refusal. `context`: the variables that are known of the request, nested."""
+        """Return the response to a rejected request. `context` holds the request's variables, nested."""
         status = STATUS[error.kind]
         response = self._responses.get(error.kind) or self._responses.get(f"DEFAULT_{status // 100}XX") or {}
         full = {
@@ -96,12 +96,12 @@ class GatewayResponses:
 
 
 def substitute(template: str, context: Mapping[str, Any], *, missing: str = "") -> str:
-    """Replaces the `$context` variables; one that has no value becomes `missing`."""
+    """Replace the `$context` variables; those without a value become `missing`."""
     return _VARIABLE.sub(lambda match: lookup(context, match[1], missing), template)
 
 
 def lookup(context: Mapping[str, Any], path: str, missing: str = "") -> str:
-    """The value of a context variable as text."""
+    """Return the value of a context variable as text."""
     value: Any = context
     for name in path.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -120,7 +120,7 @@ def _header_parameters(response: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _parameter(value: str, context: Mapping[str, Any]) -> str:
-    """A header parameter: a text in single quotes, or a context variable without its `$`."""
+    """Return a header's value: text in single quotes, or a context variable without its `$`."""
     if value.startswith("'") and value.endswith("'"):
         return value[1:-1]
     return lookup(context, value.removeprefix("context."))

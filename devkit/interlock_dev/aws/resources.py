@@ -1,4 +1,4 @@
-"""Creates what the template names: tables with their indexes, buckets, state machines. And the developer's API key."""
+"""Create the template's tables, buckets and state machines, and the developer's API key."""
 
 import json
 from functools import cache
@@ -24,11 +24,11 @@ _OF_A_TABLE = (
     "LocalSecondaryIndexes",
     "ProvisionedThroughput",
 )
-"""The properties of a CloudFormation table that CreateTable takes by the same name and form."""
+"""Properties of a CloudFormation table that are parameters of CreateTable, too."""
 
 
 def create_resources(template: Template, endpoint_url: str, owner: AccessKey) -> None:
-    """Creates all of them at the local endpoint."""
+    """Create all resources at the local endpoint."""
     dynamodb = _client("dynamodb", endpoint_url, owner)
     for table in template.of_type(AwsType.TABLE):
         _create_table(dynamodb, table)
@@ -51,7 +51,7 @@ def _create_table(dynamodb: Any, table: Resource) -> None:
 
 
 def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> None:
-    """Lets `key` do everything, for the tenant `dev`."""
+    """Store an API key with all scopes for the tenant `dev`."""
     scopes = frozenset(scope.value for scope in Scope)
     developers = ApiKey(
         hash_key(key), "dev", TENANT, scopes, created_at=utc_now(), note="interlock dev", hint=key[-HINT_LENGTH:]
@@ -62,7 +62,7 @@ def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> No
 @cache
 def _client(service: str, endpoint_url: str, owner: AccessKey) -> Any:
     session = boto3.session.Session(owner.id, owner.secret, region_name=REGION)
-    # What fails on loopback fails for good.
+    # Retries do not help on loopback.
     return session.client(  # type: ignore[call-overload]  # its overloads are by literal
         service, endpoint_url=endpoint_url, config=Config(retries={"total_max_attempts": 1})
     )

@@ -1,9 +1,8 @@
 """AWS on a loopback port: moto's server for DynamoDB, S3 and Step Functions, with Lambda's Invoke, IAM and the
 verification of signatures in front of it.
 
-moto's DynamoDB is not safe for threads (lost updates, two winners of one condition), nor is the start of an execution
-(two of one name): each of the two services answers one request at a time. What a function asks of them is held to its
-policies first.
+moto's DynamoDB is not thread-safe (lost updates, two winners of one condition), and neither is StartExecution (two
+executions with one name), so each of the two services handles one request at a time.
 """
 
 import io
@@ -29,7 +28,7 @@ _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 
 
 class LocalAws:
-    """The server. `listener` is a bound loopback socket: requests wait in it until `start`."""
+    """The server. `listener` is a bound loopback socket; requests wait in it until `start`."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class LocalAws:
         """`policies` are those of the functions, by name. `owner` may do everything."""
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        # moto's workflows call back to http://localhost:$MOTO_PORT, and run at all only when told to.
+        # moto's workflows call http://localhost:$MOTO_PORT, and run only with this setting.
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
@@ -61,12 +60,12 @@ class LocalAws:
 
 
 class _MotoHandler(QuietHandler, MotoRequestHandler):  # type: ignore[misc]  # moto has no types
-    """moto's own, which keeps the spelling of S3's metadata."""
+    """moto's request handler, which preserves the case of S3 metadata."""
 
 
 class OneAtATime:
-    """WSGI middleware: a lock for each service that needs one. It is held neither while a request is read nor while
-    its answer is written. All other services answer side by side."""
+    """WSGI middleware with one lock for each service that needs one. A lock is not held while a request is read or its
+    response is written. Other services handle requests concurrently."""
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app

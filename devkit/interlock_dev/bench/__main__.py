@@ -1,4 +1,4 @@
-"""`python -m interlock_dev.bench`: latencies through the local stack, in one run, as ratios to the lightest route."""
+"""`python -m interlock_dev.bench` measures latencies through the local stack, as ratios to the lightest route."""
 
 import argparse
 import base64
@@ -25,7 +25,7 @@ console = Console(highlight=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prints the tables; 0."""
+    """Measure, print the tables, and return 0."""
     options = _parser().parse_args(arguments)
     root = Project.find(Path.cwd()).root
     image = base64.b64encode((root / "tests" / "images" / "page.png").read_bytes()).decode()
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             program=("-m", "interlock_dev.bench.watched_stack", folder),
         ) as (client, _),
     ):
-        # Interleaved, round by round: what else the machine does meets all rows alike.
+        # Rows are interleaved, so that other load on the machine affects all alike.
         rows: dict[str, Callable[[], object]] = {
             "GET /v1/health (gateway and runtime alone)": lambda: client.call("GET", "/v1/health"),
             "GET /v1/plugins/image (with the authorizer)": lambda: client.call("GET", "/v1/plugins/image"),

@@ -1,4 +1,4 @@
-"""Rows of the bench: how long it takes from the request to cancel a job until its process is gone, under load."""
+"""Rows of the bench: time from the cancel request until the job's process is gone, under load."""
 
 import os
 import random
@@ -19,16 +19,16 @@ from interlock_dev.stack.client import FINAL, Client
 
 PLUGIN = Path(__file__).with_name("plugin.py")
 LOAD = 8
-"""Other jobs that run all the time."""
+"""Number of other jobs that run meanwhile."""
 
 LIMITS_S = {"yields": 2.0, "stubborn": 4.0}
-"""The contract's time for each tool of the plugin."""
+"""The contract's time limit for each tool of the plugin."""
 
 POLL_S = 1.0
-"""Asked more often, the API would be the load. No time that is measured depends on it."""
+"""More frequent polling would itself be the load. No measured time depends on it."""
 
 AT_ONCE = 4
-"""Jobs that are being cancelled, besides."""
+"""Number of jobs that are cancelled concurrently."""
 
 HEARTBEAT_S = 1.0
 START_LIMIT_S = GONE_LIMIT_S = 60.0
@@ -36,15 +36,16 @@ START_LIMIT_S = GONE_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """`gone_s` after the request the process was gone. `told_early`: `cancelled` was written before that."""
+    """A measured cancel: `gone_s` is the time from the request until the process was gone; `told_early` says that
+    `cancelled` was written before that."""
 
     gone_s: float
     told_early: bool
 
 
 def measure(client: Client, folder: Path, count: int) -> dict[str, list[Cancel]]:
-    """Cancels `count` jobs of each tool, some at a time, while `LOAD` other jobs run, on a stack that was started as
-    `watched_stack` for this folder."""
+    """Cancel `count` jobs of each tool, `AT_ONCE` concurrently, while `LOAD` other jobs run. The stack must have been
+    started by `watched_stack` for this folder."""
     with _load(client), ThreadPoolExecutor(AT_ONCE) as pool:
         asked = [(tool, pool.submit(_cancel, client, tool, folder)) for _ in range(count) for tool in LIMITS_S]
         return {tool: [cancel.result() for name, cancel in asked if name == tool] for tool in LIMITS_S}
@@ -71,7 +72,7 @@ def _load(client: Client) -> Iterator[None]:
 
 
 def _loading_job(client: Client) -> str:
-    """Starts a job of the load; returns when it runs."""
+    """Start a job of the load, and return when it runs."""
     job_id = client.submit("cancellable", "works", {})
     while client.job(job_id)["status"] == "pending":
         time.sleep(POLL_S)
@@ -81,7 +82,7 @@ def _loading_job(client: Client) -> str:
 def _cancel(client: Client, tool: str, folder: Path) -> Cancel:
     job_id = client.submit("cancellable", tool, {"folder": str(folder)})
     process = os.pidfd_open(_pid(folder / job_id))
-    # The cancel comes anywhere between two heartbeats; the second one brings it to the worker.
+    # A heartbeat brings the cancel to the worker, so cancel at a random time between two.
     time.sleep(random.uniform(0, HEARTBEAT_S))  # noqa: S311 - protects nothing
     try:
         with ThreadPoolExecutor(1) as pool:
@@ -110,7 +111,7 @@ def _pid(file: Path) -> int:
 
 
 def _gone_at(process: int) -> float:
-    """Waits until the process is gone; the time at which that was seen."""
+    """Wait until the process is gone, and return the time."""
     poll = select.poll()
     poll.register(process, select.POLLIN)
     if not poll.poll(GONE_LIMIT_S * 1000):
@@ -119,7 +120,7 @@ def _gone_at(process: int) -> float:
 
 
 def table(measured: dict[str, list[Cancel]]) -> Table:
-    """Both distributions."""
+    """Return the distributions as a table."""
     found = Table(box=None, padding=(0, 3, 0, 0))
     for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "max ms", "in time", "told early"):
         found.add_column(column, justify="right", no_wrap=True)

@@ -15,7 +15,7 @@ WORK_STEPS, WORK_S = 100, 0.01
 
 
 class Where(BaseModel):
-    """A folder. The tool writes its process id to a file there that is named after the job."""
+    """A folder in which the tool writes its process id to a file named after the job."""
 
     folder: Path
 
@@ -31,7 +31,7 @@ class Cancellable(Plugin):
 
     @tool(timeout_s=300)
     def works(self, _: Nothing, context: ToolContext) -> Nothing:
-        """The load: for ten seconds it works a tenth of the time, and tells how far it is."""
+        """Work a tenth of the time for ten seconds, and report progress: the load."""
         for step in range(WORK_STEPS):
             until = time.process_time() + WORK_S
             while time.process_time() < until:
@@ -42,14 +42,14 @@ class Cancellable(Plugin):
 
     @tool(timeout_s=300)
     def yields(self, input: Where, context: ToolContext) -> Nothing:
-        """Ends when it is asked to."""
+        """Wait in Python code, which a cancel interrupts."""
         _tell_pid(input.folder / context.job_id)
         while True:
             time.sleep(0.1)
 
     @tool(timeout_s=300)
     def stubborn(self, input: Where, context: ToolContext) -> Nothing:
-        """In native code that never returns to the interpreter."""
+        """Run native code that never returns to the interpreter."""
         _tell_pid(input.folder / context.job_id)
         collections.deque(itertools.repeat(0), maxlen=0)
         return Nothing()

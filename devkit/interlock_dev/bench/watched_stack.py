@@ -1,4 +1,4 @@
-"""`interlock dev` for the bench: whenever a job is written as `cancelled`, it looks whether its process is gone.
+"""`interlock dev` for the bench: whenever a job is written as `cancelled`, look whether its process is gone.
 
 `python -m interlock_dev.bench.watched_stack FOLDER dev ...`. The folder holds files with the process ids of jobs, named
 after the jobs. The process is looked for before the table takes the write, so no clocks have to be compared.
@@ -16,7 +16,8 @@ _JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{26})")
 
 
 def ran_when_cancelled(folder: Path, job_id: str) -> bool:
-    """Whether the process of a job was running when that was `cancelled`. Raises FileNotFoundError when it was not."""
+    """Return whether a job's process ran when the job was written as `cancelled`. Raise FileNotFoundError if the job
+    was not cancelled."""
     return _found(folder, job_id).read_text() == "running"
 
 
@@ -39,7 +40,7 @@ def _runs(pid: str) -> bool:
 
 
 def main(folder: Path, arguments: list[str]) -> int:
-    """Runs the command of `interlock` with these arguments."""
+    """Run `interlock` with these arguments."""
     from interlock_dev.aws import server  # noqa: PLC0415 - the client of this module needs no moto
     from interlock_dev.commands import cli  # noqa: PLC0415
 

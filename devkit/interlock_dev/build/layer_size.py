@@ -1,21 +1,21 @@
-"""`python -m interlock_dev.build.layer_size BUILD`: the unzipped size of the built layers against Lambda's limit."""
+"""`python -m interlock_dev.build.layer_size BUILD` compares the unzipped size of the layers with Lambda's limit."""
 
 import sys
 from pathlib import Path
 
 LIMIT_MB = 250
-"""AWS Lambda quotas: the function with all its layers, unzipped."""
+"""AWS Lambda quota for a function with all its layers, unzipped."""
 
 LAYERS = ("RuntimeLayer", "PluginLayer")
 
 
 def size_mb(folder: Path) -> float:
-    """The size of all files below a folder in MB (10^6 bytes)."""
+    """Return the size of all files below a folder in MB (10^6 bytes)."""
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / 1e6
 
 
 def main(build: Path) -> int:
-    """Prints a line a layer and the sum; 1 when that is over the limit."""
+    """Print the size of each layer and the sum; return 1 if that is over the limit."""
     sizes = {name: size_mb(build / name) for name in LAYERS}
     for name, size in sizes.items():
         print(f"{name:14}{size:8.1f} MB unzipped")  # noqa: T201

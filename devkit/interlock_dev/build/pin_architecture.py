@@ -10,7 +10,7 @@ PARAMETER = "Architecture"
 
 
 def main(build: Path, architecture: str) -> None:
-    """Rewrites `template.yaml` in the folder. `sam deploy` offers the value, and CloudFormation refuses others."""
+    """Rewrite `template.yaml` in the folder, so that CloudFormation rejects other architectures."""
     file = build / "template.yaml"
     template = yaml_parse(file.read_text())
     template["Parameters"][PARAMETER] |= {"Default": architecture, "AllowedValues": [architecture]}

@@ -113,7 +113,7 @@ def invoke(
 
 @app.command()
 def demo() -> int:
-    """Run the main job on a real image through a stack of its own."""
+    """Run the main job on a real image through a new local stack."""
     from interlock_dev.commands import demo as command
 
     return command.run()

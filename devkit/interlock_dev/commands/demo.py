@@ -17,11 +17,11 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 class DemoFailed(Exception):
-    """Something did not go as it should; the message says what."""
+    """The demo failed; the message is the reason."""
 
 
 def run() -> int:
-    """Runs the demo; 0 when all of it went as it should."""
+    """Run the demo and return 0, or 1 if it failed."""
     root = Project.find(Path.cwd()).root
     page = base64.b64encode((root / "tests" / "images" / "page.png").read_bytes()).decode()
     console.print("[bold]Starting the local stack[/bold]: real handlers in Lambda runtimes, no container, no account")
@@ -44,7 +44,7 @@ def run() -> int:
 
 
 def _call(client: Client, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
-    """Sends a request and shows it as a line. Raises `DemoFailed` when the answer is not a 2xx."""
+    """Send a request and print a line about it. Raise `DemoFailed` unless the response is 2xx."""
     answer = client.call(method, path, body, headers)
     if answer.status >= 300:
         raise DemoFailed(f"{method} {path} answered {answer.status}: {answer.body['error']['message']}")

@@ -1,4 +1,4 @@
-"""`interlock dev`: serves the stack until it is stopped."""
+"""`interlock dev`: serve the local stack until it is stopped."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from interlock_dev.stack.plugins import IndexBuild, Watch, check_path
 if TYPE_CHECKING:
     from interlock_dev.stack.stack import Stack
 
-# SAM CLI and moto take seconds to import: that happens below, while other processes build the index.
+# SAM CLI and moto take seconds to import, so they are imported below, while another process builds the index.
 
 
 def run(options: DevOptions) -> int:
-    """Serves until Ctrl-C or SIGTERM. Raises `UsageError`."""
+    """Serve until Ctrl-C or SIGTERM. Raise `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
     hide_memory()
     if options.built and options.in_process:
         raise UsageError("--built shows what the layers lack, which --in-process cannot: choose one of them")
-    # Standard output is for the line that says "ready"; functions in this process print, too.
+    # Standard output is reserved for the "ready" line; functions in this process may print as well.
     out, sys.stdout = sys.stdout, sys.stderr
-    # What is made until it serves stays: looking through it for garbage would cost every request.
+    # Objects created during the start live until the end: scanning them for garbage would cost every request.
     gc.disable()
     try:
         with stoppable(), contextlib.ExitStack() as cleanup:
@@ -46,14 +46,14 @@ def run(options: DevOptions) -> int:
             threading.Event().wait()
     finally:
         sys.stdout = out
-        # The process ends: nothing is worth being taken apart.
+        # The process ends: no garbage needs to be collected.
         gc.freeze()
         gc.enable()
     return 0
 
 
 def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextlib.ExitStack) -> None:
-    """Starts everything; `cleanup` ends it in reverse."""
+    """Start everything; `cleanup` stops it in reverse order."""
     template = project.template(built=options.built)
     plugins = [check_path(path) for path in options.plugins]
     listener = cleanup.enter_context(_listener(options.port))
@@ -117,7 +117,7 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextI
 
 
 def _reload(stack: Stack, plugins: Sequence[Path]) -> None:
-    """Describes the added plugins anew and lets new environments serve them."""
+    """Rebuild the index of the added plugins, and replace the environments that serve them."""
     try:
         stack.rebuild_index()
     except UsageError as error:

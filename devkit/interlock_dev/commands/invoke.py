@@ -1,4 +1,4 @@
-"""`interlock invoke`: runs one event through a function."""
+"""`interlock invoke`: run one event through a function."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def run(options: InvokeOptions) -> int:
-    """Prints what the function answers. 0 when it returned, 1 when it failed. Raises `UsageError`."""
+    """Print the function's response, and return 0, or 1 if the function failed. Raise `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     forget_aws_settings()
     hide_memory()
@@ -54,7 +54,7 @@ def _event(name: str) -> bytes:
 
 
 def _functions(options: InvokeOptions, cleanup: contextlib.ExitStack) -> tuple[FunctionSet, Functions]:
-    """The functions, on the running stack's AWS or on one for this call alone."""
+    """Start the functions on the running stack's AWS, or on a new one for this call."""
     project = Project.find(Path.cwd())
     template = project.template(built=options.built)
     folder = cleanup.enter_context(run_folder())
@@ -79,7 +79,7 @@ def _functions(options: InvokeOptions, cleanup: contextlib.ExitStack) -> tuple[F
 
 
 def _index_of(running: RunningStack, functions: FunctionSet, built: bool) -> Path:
-    # What is built must not be shown a plugin of the sources.
+    # Built functions must not see a plugin from the sources.
     return functions.index(None) if built else Path(running.plugin_index)
 
 
@@ -96,7 +96,7 @@ def _invoke(known: FunctionSet, functions: Functions, options: InvokeOptions, ev
 
 
 def _check_event(file: str, event: object, function: str, needed: Sequence[str]) -> None:
-    """Raises `UsageError` for what API Gateway would not send: the function's own error would not tell so."""
+    """Raise `UsageError` for an event that API Gateway would not send: the function's error would not explain it."""
     has: Container[object] = event if isinstance(event, dict) else ()
     missing = next((name for name in needed if name not in has), None)
     if missing is not None:

@@ -1,4 +1,4 @@
-"""`interlock keys`: makes, lists, revokes and rotates the API keys of the running local stack or of a deployed one."""
+"""`interlock keys`: create, list, revoke and rotate API keys of the running local stack or of a deployed one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _local() -> DynamoKeys:
 
 
 def _deployed(stack: str) -> DynamoKeys:
-    """With whatever credentials and region the AWS SDK finds."""
+    """Open the table of a deployed stack with the credentials and region that the AWS SDK finds."""
     described = boto3.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)
     outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Stacks"][0].get("Outputs", [])}
     if "TableName" not in outputs:
@@ -122,7 +122,7 @@ def rotate(target: KeyTarget, key_id: str, *, overlap: timedelta, expires: timed
 
 
 def _new(now: datetime, **fields: Any) -> tuple[str, ApiKey]:
-    """A key that is not written yet, and its secret, which never is."""
+    """Return a new key, not stored yet, and its secret, which is never stored."""
     secret = generate_key()
     key = ApiKey(key_hash=hash_key(secret), key_id=str(ULID()), created_at=now, hint=secret[-HINT_LENGTH:], **fields)
     return secret, key
@@ -136,11 +136,11 @@ def _found(keys: DynamoKeys, key_id: str) -> ApiKey:
 
 
 def _lifetime(key: ApiKey) -> timedelta | None:
-    """How long a key was made for."""
+    """Return the lifetime that a key was created with."""
     return None if key.expires_at is None or key.created_at is None else key.expires_at - key.created_at
 
 
-# --- What is shown ---
+# --- Output ---
 
 
 def _show_once(secret: str, key: ApiKey, target: KeyTarget, replaces: Mapping[str, str] | None = None) -> None:

@@ -1,10 +1,10 @@
-"""An execution environment: one process pair that serves one function, one request at a time.
+"""An execution environment: two processes that serve one function, one request at a time.
 
-The pair is AWS's Runtime Interface Emulator, which aws-sam-cli ships, and AWS's runtime client for Python under it.
-The emulator keeps time and reports crashes. What it does not do is done here: it has no notion of "failed" besides
-the body's shape, and it starts the runtime, and so imports the handler, with the first invocation only.
+The first is AWS's Runtime Interface Emulator, which aws-sam-cli ships; the second is AWS's runtime client for Python.
+The emulator enforces the time limit and reports crashes. It has two shortcomings that this module makes up for: it
+reports a failed function only through the shape of the body, and it imports the handler with the first invocation.
 
-Not enforced: memory (`MemorySize` is only told to the function) and CPU.
+Memory (`MemorySize`) and CPU are not limited.
 """
 
 import contextlib
@@ -27,18 +27,18 @@ from interlock_dev.lambda_ import runtime
 from interlock_dev.project.processes import end_tree, guarded, loopback_address, next_port, spawn
 
 _ERROR_KEYS = {"errorMessage", "errorType", "requestId", "stackTrace"}
-"""Exactly the keys of what AWS's Python runtime reports for an exception."""
+"""The keys of an exception that AWS's Python runtime reports."""
 
 _TIMED_OUT = re.compile(rb"Task timed out after [\d.]+ seconds")
-"""The emulator's answer then. It is no JSON, so no function can have answered it."""
+"""The emulator's response after a timeout. It is not JSON, so it cannot come from a function."""
 
 _START_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """How an invocation ended: `error` is `X-Amz-Function-Error`, None when the function returned. `broken`: the
-    environment must not be used again."""
+    """The result of an invocation. `error` is `X-Amz-Function-Error`, or None if the function returned. `broken` means
+    that the environment must not be used again."""
 
     payload: bytes
     error: str | None = None
@@ -46,7 +46,7 @@ class Invocation:
 
     @property
     def error_message(self) -> str | None:
-        """What the function's error says, where it failed."""
+        """The message of the function's error, or None if it returned."""
         if self.error is None:
             return None
         with contextlib.suppress(ValueError, AttributeError):
@@ -60,12 +60,12 @@ class Invocation:
 
 
 def failure(kind: str, message: str) -> Invocation:
-    """A function error as AWS words it, after which the environment is not used again."""
+    """Return a function error in AWS's format, after which the environment is not used again."""
     return Invocation(json.dumps({"errorType": kind, "errorMessage": message}).encode(), "Unhandled", broken=True)
 
 
 class InitFailed(Exception):
-    """The function could not be started: its module does not import, or took too long to."""
+    """The function could not be started: its module cannot be imported, or takes too long."""
 
     def __init__(self, invocation: Invocation) -> None:
         super().__init__(invocation.error_message)
@@ -73,21 +73,21 @@ class InitFailed(Exception):
 
 
 class Environment(Protocol):
-    """What a pool needs of an execution environment."""
+    """The interface of an execution environment."""
 
     def start(self) -> None:
-        """Loads the function. Raises `InitFailed`."""
+        """Load the function. Raise `InitFailed`."""
 
     def invoke(self, payload: bytes) -> Invocation:
-        """Runs one event (JSON). Never called by two at once."""
+        """Run one event (JSON). Callers take turns."""
 
     def close(self) -> None:
-        """Ends it and all its processes."""
+        """End all its processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a function's processes are started. `interpreter`: the command that runs Python, with its flags."""
+    """The parameters of a function's processes. `interpreter` is the command that runs Python, with its flags."""
 
     name: str
     handler: str
@@ -98,7 +98,7 @@ class Launch:
 
 
 class EmulatorEnvironment:
-    """One emulator with its runtime."""
+    """An emulator with its runtime."""
 
     def __init__(self, launch: Launch, *, temp_root: Path) -> None:
         self._launch = launch
@@ -120,8 +120,8 @@ class EmulatorEnvironment:
             warm_up = self.invoke(runtime.WARM_UP)
             if warm_up.error is None:
                 return
-            # The function's own time limit counts for its start as well, here and not on AWS: on a busy machine
-            # a slow start is given more tries.
+            # The emulator applies the function's time limit to its start, which AWS does not: retry a slow start on
+            # a busy machine.
             if not warm_up.timed_out:
                 break
         raise InitFailed(warm_up)
@@ -155,7 +155,7 @@ class EmulatorEnvironment:
         return False
 
     def invoke(self, payload: bytes) -> Invocation:
-        # The emulator keeps the function's time; ours only ends the wait for an emulator that hangs.
+        # The emulator enforces the function's time limit. This timeout is for an emulator that hangs.
         connection = http.client.HTTPConnection(loopback_address(), self._port, timeout=self._launch.timeout_s + 30)
         try:
             connection.request("POST", "/2015-03-31/functions/function/invocations", payload)
@@ -175,7 +175,7 @@ class EmulatorEnvironment:
 
 
 def read_answer(status: int, body: bytes) -> Invocation:
-    """What the emulator's answer says."""
+    """Parse the emulator's response."""
     if status != http.client.OK:
         return Invocation(body, "Unhandled", broken=True)
     if _TIMED_OUT.fullmatch(body):
@@ -189,7 +189,7 @@ def read_answer(status: int, body: bytes) -> Invocation:
 
 
 def emulator_path() -> Path:
-    """The Runtime Interface Emulator of this machine's architecture, out of aws-sam-cli."""
+    """Return the path of aws-sam-cli's Runtime Interface Emulator for this machine's architecture."""
     spec = find_spec("samcli.local.rapid")
     folder = Path(next(iter(spec.submodule_search_locations))) if spec and spec.submodule_search_locations else Path()
     architecture = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
@@ -197,5 +197,5 @@ def emulator_path() -> Path:
 
 
 def emulator_runs_here() -> bool:
-    """The emulator is a Linux program."""
+    """Return whether this machine can run the emulator, which is a Linux program."""
     return platform.system() == "Linux" and emulator_path().is_file()

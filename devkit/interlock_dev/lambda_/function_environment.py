@@ -1,9 +1,9 @@
-"""What a function's processes are started with: their interpreter, their import path and their environment.
+"""The interpreter, import path and environment variables of a function's processes.
 
-From source, a function runs on the development environment's interpreter, whose packages are the members of the
-workspace. Built, it sees what Lambda would show it: its task root, its layers, AWS's runtime client and the standard
-library, so that a dependency which is missing from a layer is missing here. Layers are put on the path one by one, the
-later first; AWS merges them into /opt, where a package that two layers hold in parts would be whole.
+From source, a function runs with the development environment's interpreter and packages. Built, it can import what it
+could on Lambda: its task root, its layers, AWS's runtime client and the standard library, so that a dependency missing
+from a layer is missing here as well. Each layer is an entry of the path, later layers first. AWS merges them into /opt
+instead, where a package split between two layers would be complete.
 """
 
 import shutil
@@ -17,11 +17,11 @@ from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.template import ACCOUNT, REGION, Function
 
 _RUNTIME_DISTRIBUTIONS = ("awslambdaric", "simplejson", "snapshot-restore-py")
-"""What AWS's managed runtime has to serve a handler. It has boto3, too, which our layer brings itself."""
+"""Packages of AWS's managed runtime that serve a handler. boto3 is not listed: our layer contains it."""
 
 
 class SourceRuntime:
-    """Runs functions from their sources, with the development environment's packages."""
+    """Run functions from their sources, with the development environment's packages."""
 
     interpreter = (sys.executable, "-P")
 
@@ -32,12 +32,12 @@ class SourceRuntime:
 
 
 class BuiltRuntime:
-    """Runs what `sam build` made, and shows it nothing else. `folder` receives the runtime client."""
+    """Run the output of `sam build` with nothing else on the path. `folder` receives the runtime client."""
 
-    # No site-packages. The interpreter is the one that the development environment was made from.
+    # The interpreter that the virtual environment was created from, without site-packages.
     interpreter = (str(getattr(sys, "_base_executable", sys.executable)), "-S", "-P")
 
-    # A task root is read-only on Lambda.
+    # The task root is read-only on Lambda.
     variables: Mapping[str, str] = {"PYTHONDONTWRITEBYTECODE": "1"}
 
     def __init__(self, folder: Path) -> None:
@@ -83,8 +83,8 @@ def launch(function: Function, runtime: Runtime, key: AccessKey, overrides: Mapp
 
 
 def _lambda_variables(function: Function, key: AccessKey) -> dict[str, str]:
-    """What Lambda sets (Lambda developer guide, "Defined runtime environment variables"), credentials of the local
-    stack included. Nothing of the developer's own environment is passed on."""
+    """Return the variables that Lambda sets (Lambda developer guide, "Defined runtime environment variables"), with
+    credentials of the local stack. The developer's environment is not passed on."""
     variables = {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "en_US.UTF-8",

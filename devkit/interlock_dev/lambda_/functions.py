@@ -1,4 +1,4 @@
-"""The functions of the stack, each with its pool: Lambda, as the gateway, the data plane and the schedule see it."""
+"""The functions of the stack, each with its pool of execution environments."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,24 +14,24 @@ ENVIRONMENTS_PER_FUNCTION = 24
 
 
 class UnknownFunction(Exception):
-    """There is no function of that name."""
+    """There is no function with this name."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"there is no function {name!r}. There are: {', '.join(known)}")
 
 
 class Invoker(Protocol):
-    """What the gateway and the data plane need of functions."""
+    """The interface through which the gateway and the Lambda API invoke functions."""
 
     def resolve(self, name: str) -> str:
-        """The logical id for a name or an ARN, with or without a qualifier. Raises `UnknownFunction`."""
+        """Return the logical id for a name or an ARN, with or without a qualifier. Raise `UnknownFunction`."""
 
     def invoke(self, name: str, payload: bytes, *, wait_s: float | None = None) -> Invocation:
-        """Runs one event. Raises `UnknownFunction`, `RequestTooLarge` and `Throttled`."""
+        """Run one event. Raise `UnknownFunction`, `RequestTooLarge` and `Throttled`."""
 
 
 class Functions:
-    """Invokes functions by logical id, by short name (`run_job` for `RunJobFunction`) or by ARN."""
+    """Functions by logical id, by short name (`run_job` for `RunJobFunction`) or by ARN."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Functions:
         *,
         limit: int = ENVIRONMENTS_PER_FUNCTION,
     ) -> None:
-        # More starts at a time than there are processors would only slow each other down.
+        # More concurrent starts than processors would only slow each other down.
         self._starter = ThreadPoolExecutor(max(2, os.cpu_count() or 1), thread_name_prefix="environment-start")
         self._pools = {
             name: Pool(partial(create, launch), self._starter, limit=limit) for name, launch in launches.items()
@@ -61,16 +61,16 @@ class Functions:
         return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
 
     def warm(self, names: Iterable[str]) -> dict[str, Future[InitFailed | None]]:
-        """Starts one environment of each. The futures have why one could not be started."""
+        """Start one environment of each. The futures hold why one could not be started."""
         return {name: self._pools[name].warm() for name in names}
 
     def recycle(self) -> None:
-        """Replaces the environments that are in use."""
+        """Replace the environments in use."""
         for pool in self._pools.values():
             pool.recycle()
 
     def close(self) -> None:
         with ThreadPoolExecutor(len(self._pools)) as closers:
             list(closers.map(Pool.close, self._pools.values()))
-        # An environment that was just being started ends itself when it sees that its pool is closed.
+        # An environment that is being started ends itself when its pool is closed.
         self._starter.shutdown(cancel_futures=True)

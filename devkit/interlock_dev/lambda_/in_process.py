@@ -1,8 +1,8 @@
-"""Functions in this very process, for machines on which the emulator does not run (macOS, Windows).
+"""Functions inside this process, for machines on which the emulator does not run (macOS, Windows).
 
-Powertools keeps the request of a resolver in its class, so functions behind the API are served one at a time, all of
-them together; the others one at a time each. Environment variables are shared: the names of one function are seen by
-all. `NOT_ENFORCED` is told on standard error.
+A Powertools resolver stores the current request in its class, so the functions behind the API take turns; each other
+function handles one event at a time. Functions share their environment variables. `NOT_ENFORCED` is written to standard
+error.
 """
 
 import importlib.util
@@ -27,11 +27,11 @@ NOT_ENFORCED = (
 )
 
 _OURS = ("LANG", "PATH", "PYTHONPATH", "TZ")
-"""Variables of a function that this process keeps as they are."""
+"""Variables that keep this process's values."""
 
 
 class InProcess:
-    """Makes the environments. `together`: the functions that must not run at the same time as one another."""
+    """Creates environments. `together` are the functions that must not run concurrently."""
 
     def __init__(self, together: Collection[str]) -> None:
         self._together = together
@@ -39,7 +39,7 @@ class InProcess:
         self._import = threading.Lock()
 
     def create(self, launch: Launch) -> Environment:
-        """An environment; a pool of these must have no more than one."""
+        """Create an environment. A pool may hold only one of a function."""
         lock = self._shared if launch.name in self._together else threading.Lock()
         return _InProcessEnvironment(launch, lock, self._import)
 
@@ -62,7 +62,7 @@ class _InProcessEnvironment:
                 raise InitFailed(failure("Runtime.ImportModuleError", str(error))) from error
 
     def _load(self, module: str) -> ModuleType:
-        # Every function's module is called `handler`: each gets a name of its own.
+        # The modules of all functions are called `handler` and need distinct names.
         file = self._launch.task_root / f"{module.replace('.', '/')}.py"
         spec = importlib.util.spec_from_file_location(f"{self._launch.name}_{module}", file)
         if spec is None or spec.loader is None:
@@ -92,7 +92,7 @@ class _InProcessEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """What a handler is told of its invocation, by the names that Lambda gives it."""
+    """Lambda's context object of an invocation."""
 
     launch: Launch
     until: float
@@ -122,7 +122,7 @@ class LambdaContext:
 
 
 def _failed(error: BaseException, request_id: str) -> Invocation:
-    """The function error that AWS's runtime makes of an exception, but for the stack trace, which is in the log."""
+    """Return the function error that AWS's runtime reports for an exception, without its logged stack trace."""
     document = {
         "errorMessage": str(error),
         "errorType": type(error).__name__,

@@ -1,4 +1,4 @@
-"""The execution environments of one function: as many as its load needs, up to a limit."""
+"""The execution environments of a function: as many as its load requires, up to a limit."""
 
 import contextlib
 import math
@@ -13,20 +13,20 @@ from interlock_dev.lambda_.environments import Environment, InitFailed, Invocati
 
 MAX_REQUEST_BYTES = 6 * 1024 * 1024
 MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
-"""Lambda's limits of a synchronous invocation (Lambda quotas). The emulator cuts a larger request off in silence."""
+"""Lambda's quotas for a synchronous invocation. The emulator truncates a larger request silently."""
 
 STALL_S = 0.2
-"""A pool in which requests wait and for this long none has ended gets one environment more."""
+"""A pool with waiting requests grows by one environment if none has ended for this long."""
 
 LONGEST_STALL_S = 1.0
-"""The same where requests take long themselves: on a busy machine all do, and each start makes it busier."""
+"""Maximum of that time for long requests: on a busy machine all are long, and each start adds load."""
 
 START_S = 2.0
-"""About what a start takes when processors are busy: requests that would wait longer than this are worth one."""
+"""Typical time of a start on busy processors. Requests that would wait longer justify one."""
 
 _BUSY_PROCESSORS = 4 * (os.cpu_count() or 1)
-"""With more environments than this at work, it is the processors that requests wait for: no more are started but for
-requests that hang."""
+"""With more environments than this, requests wait for processors, and more environments are started only when requests
+hang."""
 
 
 class RequestTooLarge(Exception):
@@ -37,7 +37,7 @@ class RequestTooLarge(Exception):
 
 
 def check_size(payload: bytes) -> None:
-    """Raises `RequestTooLarge`."""
+    """Raise `RequestTooLarge` for an event over the limit."""
     if len(payload) > MAX_REQUEST_BYTES:
         raise RequestTooLarge
 
@@ -50,12 +50,11 @@ class Throttled(Exception):
 
 
 class Pool:
-    """Hands each request to the environment that was used last; when all are in use, to the first that is free or
-    newly started.
+    """A pool that gives each request the environment used last, or the first that becomes free or has started.
 
-    A start takes most of a second of processor time, so a burst of short requests is served sooner by few environments
-    than by many. An environment that crashed or timed out is not used again; a start that fails is the answer to one
-    waiting request. `starter` starts environments, as many at a time as it has threads.
+    A start takes most of a second of processor time, so a few environments serve a burst of short requests sooner than
+    many. Environments that crashed or timed out are not used again. A failed start is the response to one waiting
+    request. `starter` starts environments, as many concurrently as it has threads.
     """
 
     def __init__(self, create: Callable[[], Environment], starter: ThreadPoolExecutor, *, limit: int) -> None:
@@ -65,7 +64,7 @@ class Pool:
         self._idle: list[Environment] = []
         self._all: set[Environment] = set()
         self._waiting: deque[Future[Environment]] = deque()
-        self._starting = 0  # those whose turn has not come included
+        self._starting = 0  # includes those that wait for the starter
         self._loading = 0
         self._changed_at = 0.0
         self._run_s = 0.0
@@ -74,9 +73,9 @@ class Pool:
         self._starter = starter
 
     def invoke(self, payload: bytes, *, wait_s: float | None = None) -> Invocation:
-        """Runs one event (JSON). `wait_s` bounds the wait for an environment, not the run.
+        """Run one event (JSON). `wait_s` limits the wait for an environment, not the run.
 
-        Raises `RequestTooLarge` and `Throttled`; whatever the function does is in the `Invocation`.
+        Raise `RequestTooLarge` and `Throttled`. Function errors are in the returned `Invocation`.
         """
         check_size(payload)
         try:
@@ -90,12 +89,12 @@ class Pool:
         return invocation
 
     def warm(self) -> Future[InitFailed | None]:
-        """Starts one environment ahead of the first request. The future has why it could not be started, if so."""
+        """Start one environment before the first request. The future holds why it could not be started, or None."""
         with self._lock:
             return self._begin(ahead=True)
 
     def recycle(self) -> None:
-        """Replaces all environments: idle ones now, busy ones when their request is done."""
+        """Replace all environments: idle ones now, busy ones after their request."""
         with self._lock:
             idle, self._idle = self._idle, []
             self._stale = self._all - set(idle)
@@ -105,7 +104,7 @@ class Pool:
             self._discard(environment)
 
     def close(self) -> None:
-        """Ends all environments, busy ones included. Requests under way fail."""
+        """End all environments, also busy ones, whose requests fail."""
         with self._lock:
             self._closed = True
             waiting, everything = list(self._waiting), list(self._all)
@@ -134,10 +133,10 @@ class Pool:
                 self._waited(future, over=time.monotonic() >= until)
 
     def _waited(self, future: Future[Environment], *, over: bool) -> None:
-        """A request has waited for a while, or for as long as it may. Raises `Throttled`."""
+        """Grow the pool for a request that has waited. Raise `Throttled` if its time is over."""
         with self._lock:
             if future.done():
-                # It was given an environment in this very moment.
+                # It has just received an environment.
                 return
             if over:
                 self._waiting.remove(future)
@@ -153,7 +152,7 @@ class Pool:
         if not usable:
             self._discard(environment)
             with self._lock:
-                # One is kept warm, so that the request after a crash does not wait for a start.
+                # Keep one warm, so that the request after a crash need not wait for a start.
                 if not (self._all or self._closed):
                     self._begin(ahead=True)
 
@@ -181,7 +180,7 @@ class Pool:
 
     def _start(self, environment: Environment, *, ahead: bool) -> InitFailed | None:
         with self._lock:
-            # Those who waited for it may have been served by others by now.
+            # The waiting requests may have been served by other environments.
             if not ahead and self._loading >= len(self._waiting):
                 self._starting -= 1
                 self._all.discard(environment)

@@ -38,7 +38,7 @@ def _json_content(schema: str, examples: Mapping[str, Any]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation answers when all is well."""
+    """A successful response of an operation."""
 
     description: str
     schema: str
@@ -57,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an operation takes."""
+    """The request body of an operation."""
 
     schema: str
     examples: Mapping[str, Any]

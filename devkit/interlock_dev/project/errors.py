@@ -1,5 +1,5 @@
-"""What goes wrong before or around a function, as the developer is told of it."""
+"""Errors that are reported to the developer in one line."""
 
 
 class UsageError(Exception):
-    """Something the developer asked for cannot be done. The message is the one line that is printed; exit status 2."""
+    """A command cannot do what it was asked for. The message is printed as one line; the exit status is 2."""

@@ -1,4 +1,4 @@
-"""What a run takes of this machine: a port, and a folder for what it writes."""
+"""Resources of the machine that a run uses: a port, environment variables and a temporary folder."""
 
 import contextlib
 import os
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 def listen(port: int) -> socket.socket:
-    """A listening loopback socket. Raises OSError when the port is taken."""
+    """Return a listening loopback socket. Raise OSError if the port is taken."""
     listener = socket.socket()
     try:
         if os.name == "posix":
-            # On Windows it would let two stacks have the same port.
+            # On Windows this option would let two stacks share a port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(256)
@@ -25,8 +25,8 @@ def listen(port: int) -> socket.socket:
 
 
 def forget_aws_settings() -> None:
-    """Lets this process know of no AWS account and no proxy. A profile, an endpoint or a proxy of the developer's must
-    neither break a stack that is all on loopback nor ever be called by it."""
+    """Remove AWS and proxy settings from this process's environment. The developer's profile, endpoint or proxy must
+    neither break a stack on loopback nor be called by it."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             del os.environ[name]
@@ -36,10 +36,10 @@ def forget_aws_settings() -> None:
 
 @contextlib.contextmanager
 def run_folder() -> Iterator[Path]:
-    """A folder for what a run writes. Those of runs that were ended by SIGKILL are removed with the next."""
+    """Create a temporary folder for a run. The next run removes folders of runs that were ended by SIGKILL."""
     for left in Path(tempfile.gettempdir()).glob("interlock-dev-*-*"):
         pid = left.name.split("-")[2]
-        # Elsewhere os.kill would not ask, but end it.
+        # On other systems `os.kill` with 0 would end the process.
         if os.name == "posix" and pid.isdecimal() and not _alive(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"interlock-dev-{os.getpid()}-"))

@@ -17,7 +17,7 @@ type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class QuietHandler(WSGIRequestHandler):
-    """A request handler without a line for each request, and without waiting to fill packets."""
+    """A request handler that does not log requests and does not wait to fill packets."""
 
     disable_nagle_algorithm = True
 
@@ -26,7 +26,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class HttpServer:
-    """Serves a WSGI application, a thread for each connection. Requests wait in the socket until `start`."""
+    """A server of a WSGI application with a thread for each connection. Requests wait in the socket until `start`."""
 
     def __init__(self, app: Wsgi, listener: socket.socket, *, handler: type[WSGIRequestHandler] = QuietHandler) -> None:
         host, port = listener.getsockname()

@@ -1,4 +1,4 @@
-"""The values of the template's parameters, held to what the template declares of them, as CloudFormation does."""
+"""Validation of parameter values by the template's declarations, as CloudFormation does it."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
 def check(given: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises `UsageError` for the first value that the template does not allow."""
+    """Raise `UsageError` for the first value that the template does not allow."""
     for name, value in given.items():
         if name not in declared:
             raise UsageError(f"--parameter: the template has no parameter {name}")
@@ -23,12 +23,12 @@ def check(given: Mapping[str, str], declared: Mapping[str, Mapping[str, Any]]) -
 
 
 def _violations(value: str, rules: Mapping[str, Any]) -> Iterator[str]:
-    """What the value would have to be and is not."""
+    """Yield the constraints that a value violates."""
     kind = rules.get("Type", "String")
     if kind == "Number" and not _NUMBER.fullmatch(value):
         yield "a number"
         return
-    # The constraints of a list are those of its items; an empty one is one empty item.
+    # The constraints of a list apply to its items; an empty list has one empty item.
     for one in value.split(",") if kind == "CommaDelimitedList" else [value]:
         allowed = [str(each) for each in rules.get("AllowedValues", [one])]
         if one not in allowed:
@@ -50,7 +50,7 @@ def _beyond(size: float, rules: Mapping[str, Any], least: str, most: str, unit: 
 
 
 def _as_deployed(value: str) -> str:
-    """A server on this machine has no certificate: where the template demands https, it may be reached by http."""
+    """Return a local http URL with https, which the template may require: local servers have no certificate."""
     return f"https{value.removeprefix('http')}" if value.startswith("http://") and _is_local(value) else value
 
 

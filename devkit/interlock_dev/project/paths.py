@@ -1,4 +1,4 @@
-"""The project that the command was called in, and what it knows of its running stack (`.interlock/dev.json`)."""
+"""The project in which the command was called, and its running stack (`.interlock/dev.json`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONNECT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A stack that serves: where, with which key, and what its resources are called."""
+    """Addresses, keys and resource names of a running stack."""
 
     url: str
     aws_endpoint_url: str
@@ -47,14 +47,14 @@ class Project:
 
     @classmethod
     def find(cls, start: Path) -> Project:
-        """The project that holds `start`. Raises `UsageError`."""
+        """Return the project that contains `start`. Raise `UsageError`."""
         for folder in (start, *start.parents):
             if (folder / "template.yaml").is_file():
                 return cls(folder)
         raise UsageError(f"there is no template.yaml in {start} or above it")
 
     def template(self, *, built: bool) -> Path:
-        """The template to serve. Raises `UsageError` when it is not built."""
+        """Return the path of the template. Raise `UsageError` if it is not built."""
         if not built:
             return self.root / "template.yaml"
         path = self.root / ".aws-sam" / "build" / "template.yaml"
@@ -63,7 +63,7 @@ class Project:
         return path
 
     def running(self) -> RunningStack | None:
-        """The project's stack, if one is up."""
+        """Return the project's stack if it accepts connections."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             stack = self._published()
             address = urlsplit(stack.aws_endpoint_url)
@@ -75,7 +75,7 @@ class Project:
         return RunningStack(**json.loads(self._state.read_text()))
 
     def publish(self, stack: RunningStack) -> None:
-        """Tells the stack to who looks for it; readable for the developer alone, since it holds the key."""
+        """Write `.interlock/dev.json`, readable by the developer only, since it contains keys."""
         self._state.parent.mkdir(exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._state.parent, prefix="dev-")
         with os.fdopen(descriptor, "w") as stream:
@@ -83,7 +83,7 @@ class Project:
         Path(name).replace(self._state)
 
     def withdraw(self) -> None:
-        """Removes what this process published; what another stack has published since stays."""
+        """Remove the file if this process wrote it; another stack may have replaced it."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             if self._published().pid == os.getpid():
                 self._state.unlink()

@@ -1,4 +1,4 @@
-"""Starting and ending the processes of execution environments, without leaving any behind. Linux alone."""
+"""Start and end the processes of execution environments without leaving any behind. Linux only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from interlock.sandbox.wire.processes import adopt_orphans, children, descendant
 _GUARD = str(Path(__file__).with_name("guard.py"))
 
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner", initializer=adopt_orphans)
-"""The kernel's parent-death signal fires when the *thread* that made a process ends. This one lives with the stack."""
+"""The kernel sends the parent-death signal when the *thread* that started a process ends. This one never ends."""
 
 _PORTS = itertools.cycle(range(20000, 60000))
 
@@ -30,26 +30,26 @@ _spawned_lock = threading.Lock()
 
 
 def loopback_address() -> str:
-    """A loopback address of this process alone, from its id: 127.0.0.0/8 is all ours on Linux.
+    """Return a loopback address that is derived from this process's id (127.0.0.0/8 is loopback on Linux).
 
-    So no two stacks, and no outgoing connection, compete with the emulators for their ports.
+    It prevents conflicts over the emulators' ports with other stacks and outgoing connections.
     """
     pid = os.getpid()
     return f"127.{pid >> 16 & 0xFF}.{pid >> 8 & 0xFF}.{pid & 0xFF}"
 
 
 def next_port() -> int:
-    """A port on `loopback_address()` that was not given out lately."""
+    """Return a port on `loopback_address()` that was not returned recently."""
     return next(_PORTS)
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """The command, so that it ends when the thread that starts it does: with this process at the latest."""
+    """Return a command line that ends with the thread that starts it, and so with this process at the latest."""
     return [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), *command]
 
 
 def spawn(command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
-    """Starts a process in a session of its own, out of reach of the terminal's Ctrl-C. It writes to standard error."""
+    """Start a process in a new session, so that Ctrl-C in the terminal does not reach it. It logs to standard error."""
     return _SPAWNER.submit(_spawn, command, env, cwd).result()
 
 
@@ -63,11 +63,11 @@ def _spawn(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> subproc
 
 
 def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
-    """Ends a process with all that descends from it, at once, and returns when all are gone."""
+    """Kill a process and its descendants, and return when all are gone."""
     with _spawned_lock:
         doomed = {*descendants(process.pid), *_adopted()}
     with _Handles(doomed) as below:
-        # From below: a runtime that sees its emulator vanish complains of it.
+        # Descendants first: a runtime logs an error when its emulator vanishes.
         below.kill()
         process.kill()
         process.wait()
@@ -77,8 +77,8 @@ def end_tree(process: subprocess.Popen[Any], wait_s: float = 5.0) -> None:
 
 
 def _adopted() -> set[int]:
-    """What an environment has left to us: children that we did not start, in other sessions than ours. Such are left
-    when the emulator ends a runtime that was out of time."""
+    """Return orphans of an environment: children in other sessions that this process did not start. The emulator leaves
+    them when it ends a runtime after a timeout."""
     return {pid for pid in children(os.getpid()) - _spawned if _session(pid) not in {None, os.getsid(0)}}
 
 
@@ -89,7 +89,7 @@ def _session(pid: int) -> int | None:
 
 
 class _Handles:
-    """Process handles: a number may be given to another process meanwhile, a handle not."""
+    """Pidfds of processes: unlike process ids, they are not reused."""
 
     def __init__(self, pids: set[int]) -> None:
         self._handles: list[int] = []
@@ -110,7 +110,7 @@ class _Handles:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
 
     def bury(self, wait_s: float) -> None:
-        """Waits until all have ended, and takes those that were left to us out of the process table."""
+        """Wait until all have ended, and reap those that are children of this process."""
         poll = select.poll()
         for handle in self._handles:
             poll.register(handle, select.POLLIN)

@@ -1,4 +1,4 @@
-"""Ends a command on Ctrl-C, SIGTERM and a closed terminal, so that it cleans up whatever it was just doing."""
+"""End a command on Ctrl-C, SIGTERM and a closed terminal, so that it cleans up at any point."""
 
 import contextlib
 import signal
@@ -14,12 +14,12 @@ _SIGNALS = [
 
 
 class Stopped(BaseException):
-    """A signal asked for the end. Raised wherever the main thread is."""
+    """A signal requested the end. Raised in the main thread."""
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Runs its body until it ends or a signal ends it. While it cleans up, further signals are ignored."""
+    """Run the body until it returns or a signal ends it. During the clean-up, further signals are ignored."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in _SIGNALS:

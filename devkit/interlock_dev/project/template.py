@@ -1,8 +1,7 @@
-"""The SAM template as the local stack needs it: read by SAM CLI's own providers, so routes, functions, layers and their
-environment are what `sam` makes of them. Nothing of it is written down a second time here.
+"""The SAM template, parsed by SAM CLI's providers, so that routes, functions, layers and variables are those of `sam`.
 
-SAM CLI resolves a resource to its logical id, and every `Arn` to one of a Lambda function. So the template is read
-twice: once to see which resources there are, then with the names and ARNs that they get in the local stack.
+SAM CLI resolves a resource to its logical id, and every `Arn` to that of a Lambda function. The template is therefore
+read twice: first to find the resources, then with the names and ARNs that they have in the local stack.
 """
 
 import logging
@@ -14,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-# SAM CLI reports its use to AWS. Nothing here may leave this machine; read before its modules are imported.
+# SAM CLI sends telemetry to AWS unless this is set before its modules are imported.
 os.environ["SAM_CLI_TELEMETRY"] = "0"
 
 import yaml
@@ -24,7 +23,7 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 from interlock_dev.project.parameters import check as check_parameters
 
-# It warns at every start that a local authorizer is not AWS's own.
+# Suppresses a warning about local authorizers at every start.
 logging.getLogger("samcli.lib.providers.api_collector").setLevel(logging.ERROR)
 
 STACK_NAME = "interlock-dev"
@@ -33,7 +32,7 @@ ACCOUNT = "123456789012"
 
 
 class AwsType(StrEnum):
-    """The resource types that the local stack knows, besides functions and layers."""
+    """Resource types that the local stack supports, besides functions and layers."""
 
     API = "AWS::Serverless::Api"
     BUCKET = "AWS::S3::Bucket"
@@ -43,8 +42,7 @@ class AwsType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: `layers` are the folders that AWS unpacks into /opt, in their order. `variables` are the template's
-    alone."""
+    """A function. `layers` are the folders that AWS unpacks into /opt, in order; `variables` are the template's."""
 
     name: str
     handler: str
@@ -60,7 +58,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A table, bucket or state machine, by the name that it has in the local stack."""
+    """A table, bucket or state machine with its name in the local stack."""
 
     logical_id: str
     type: str
@@ -71,7 +69,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule event: the function, the rule's name and its expression (`rate(1 minute)`)."""
+    """A schedule event with its function, rule name and expression (`rate(1 minute)`)."""
 
     function: str
     rule: str
@@ -79,17 +77,17 @@ class Schedule:
 
 
 class Template:
-    """A template file, or the one that `sam build` made of it."""
+    """A template file, from source or from `sam build`."""
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
-        """`parameters` override the template's defaults. Raises `UsageError` for one that it does not allow."""
+        """Read a template. `parameters` override its defaults. Raise `UsageError` for values that it does not allow."""
         self._path = path
         parameters = parameters or {}
         read = _stacks(path, parameters)
         check_parameters(parameters, read[0].template_dict.get("Parameters", {}))
         translations = {
             resource.logical_id: {
-                # What `!Ref` gives of a state machine is its ARN.
+                # `!Ref` of a state machine is its ARN.
                 "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
                 "Arn": resource.arn,
             }
@@ -102,7 +100,7 @@ class Template:
         return [resource for resource in self.resources if resource.type == wanted]
 
     def functions(self) -> dict[str, Function]:
-        """The functions by logical id."""
+        """Return the functions by logical id."""
         return {found.name: self._function(found) for found in SamFunctionProvider(self._stacks).get_all()}
 
     def _function(self, found: Any) -> Function:
@@ -124,11 +122,11 @@ class Template:
         return (self._path.parent / uri).resolve()
 
     def api(self) -> Any:
-        """The REST API with its routes, as SAM CLI's front takes it."""
+        """Return the REST API with its routes, in the form that SAM CLI's front end expects."""
         return ApiProvider(self._stacks, cwd=str(self._path.parent)).api
 
     def api_properties(self) -> Mapping[str, Any]:
-        """The properties of the REST API: its gateway responses, its access log."""
+        """Return the properties of the REST API, such as its gateway responses and access log."""
         for resource in self._stacks[0].resources.values():
             if resource["Type"] == AwsType.API:
                 properties: Mapping[str, Any] = resource["Properties"]
@@ -136,7 +134,7 @@ class Template:
         return {}
 
     def definition(self, state_machine: Resource) -> Mapping[str, Any]:
-        """The state machine's definition with its substitutions."""
+        """Return a state machine's definition with its substitutions applied."""
         substitutions = state_machine.properties.get("DefinitionSubstitutions", {})
         text = self._folder(state_machine.properties["DefinitionUri"]).read_text()
         for name, value in substitutions.items():
@@ -145,7 +143,7 @@ class Template:
         return definition
 
     def schedules(self) -> list[Schedule]:
-        """The schedule events of the functions."""
+        """Return the schedule events of all functions."""
         return [
             Schedule(function.name, f"{STACK_NAME}-{function.name}{name}", event["Properties"]["Schedule"])
             for function in SamFunctionProvider(self._stacks).get_all()
@@ -155,14 +153,14 @@ class Template:
 
 
 def _stacks(path: Path, known: Mapping[str, object]) -> Any:
-    """`known`: the values of parameters, and what resources are referred to by."""
+    """Parse the template. `known` maps parameters to values, and resources to their references."""
     parameters = {"AWS::StackName": STACK_NAME, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, **known}
     return SamLocalStackProvider.get_stacks(str(path), parameter_overrides=parameters)[0]
 
 
 def _resources(stacks: Any) -> Iterator[Resource]:
     for key, resource in stacks[0].resources.items():
-        # SAM CLI renames a resource for which it is told a name; the template's own id stays here.
+        # SAM CLI renames resources with an overridden name, and keeps the logical id in the metadata.
         logical_id = resource.get("Metadata", {}).get("SamResourceId", key)
         properties = resource.get("Properties", {})
         default = f"{STACK_NAME}-{logical_id}"

@@ -1,4 +1,4 @@
-"""A client of the HTTP API, and a local stack of its own for it: what the demo, the bench and the tests call with."""
+"""A client of the HTTP API and a local stack to call, for the demo, the bench and the tests."""
 
 import secrets
 import signal
@@ -22,12 +22,12 @@ STOP_LIMIT_S = 30
 
 
 class StackFailed(Exception):
-    """The local stack did not start; the message says why."""
+    """The local stack did not start. The message contains the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer with its JSON body."""
+    """An HTTP response with its JSON body."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,20 +35,20 @@ class Answer:
 
     @property
     def code(self) -> str | None:
-        """The code of an error envelope."""
+        """The code of an error envelope, or None."""
         error = self.body.get("error")
         return error["code"] if isinstance(error, dict) else None
 
 
 class Client:
-    """The HTTP API with a key. Safe to share between threads."""
+    """A client with an API key. It is thread-safe."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self.url = url
         self.api_key = api_key
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """Sends a request and returns the answer, whatever its status."""
+        """Send a request and return the response, whatever its status."""
         answer = requests.request(
             method,
             self.url + path,
@@ -59,11 +59,11 @@ class Client:
         return Answer(answer.status_code, answer.headers, answer.json())
 
     def execute(self, plugin: str, tool: str | None, input: Mapping[str, Any], **more: Any) -> Answer:
-        """Runs a tool now."""
+        """Run a tool synchronously."""
         return self.call("POST", "/v1/execute", _request(plugin, tool, input, more))
 
     def submit(self, plugin: str, tool: str | None, input: Mapping[str, Any], **more: Any) -> str:
-        """Submits an asynchronous job and returns its id. Raises AssertionError unless it was accepted."""
+        """Submit an asynchronous job and return its id. Raise AssertionError unless it was accepted."""
         answer = self.call("POST", "/v1/execute", _request(plugin, tool, input, more), {"Prefer": "respond-async"})
         if answer.status != 202:
             raise AssertionError(f"{answer.status}: {answer.body}")
@@ -71,7 +71,7 @@ class Client:
         return job_id
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """Reads a job. Raises AssertionError unless it is there."""
+        """Read a job. Raise AssertionError unless it exists."""
         answer = self.call("GET", f"/v1/jobs/{job_id}")
         if answer.status != 200:
             raise AssertionError(f"{answer.status}: {answer.body}")
@@ -80,7 +80,7 @@ class Client:
     def until(
         self, job_id: str, condition: Callable[[dict[str, Any]], bool], *, within_s: float = 60
     ) -> dict[str, Any]:
-        """Polls a job until the condition holds. Raises TimeoutError that tells how it stood."""
+        """Poll a job until the condition holds. Raise TimeoutError with the job's last state."""
         deadline = time.monotonic() + within_s
         while not condition(job := self.job(job_id)):
             if time.monotonic() > deadline:
@@ -89,7 +89,7 @@ class Client:
         return job
 
     def until_final(self, job_id: str, *, within_s: float = 60) -> dict[str, Any]:
-        """Polls a job until it has ended."""
+        """Poll a job until it has finished."""
         return self.until(job_id, lambda job: job["status"] in FINAL, within_s=within_s)
 
 
@@ -102,14 +102,14 @@ def _request(plugin: str, tool: str | None, input: Mapping[str, Any], more: Mapp
 def local_stack(
     root: Path, log: Path, *options: str, program: Sequence[str] = ("-m", "interlock_dev.commands.cli")
 ) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
-    """`interlock dev` as a process of its own on a free port, with a key of its own; stopped at the end, and by the end
-    of the thread that calls this. Its log goes to a file. `program`: what Python is to run as `interlock`. Raises
+    """Run `interlock dev` in a child process on a free port with a random key, and stop it at the end. It also ends
+    with the calling thread. Its log goes to a file. `program` are Python's arguments that run `interlock`. Raise
     `StackFailed`."""
     key = secrets.token_hex(16)
     command = [sys.executable, *program, "dev", "--port", "0", "--api-key", key, *options]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as errors:
-        # A session of its own: by these Linux shares out the processor, and each execution environment has one.
+        # Linux distributes processor time by session, and each execution environment has one.
         process = subprocess.Popen(
             guarded(command) if sys.platform == "linux" else command,
             cwd=root,

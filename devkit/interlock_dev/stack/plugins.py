@@ -1,4 +1,4 @@
-"""The plugin index of a run: built at the start, and again when an added plugin changes."""
+"""The plugin index of a run, built at the start and again when an added plugin changes."""
 
 import contextlib
 import os
@@ -15,17 +15,17 @@ from interlock_dev.project.errors import UsageError
 from interlock_dev.project.processes import end_tree, guarded
 
 NO_PLUGIN = "holds no class derived from interlock.plugin.Plugin"
-"""How the index says that a file was imported and has no plugin (held by a test)."""
+"""The index's message for a file without a plugin class (verified by a test)."""
 
 _WATCH_INTERVAL_S = 0.5
 _WATCHED_FILES = 2_000
-"""Of an added folder so many are looked at: a look at all of a data set would never end."""
+"""Maximum number of watched files per folder, which may contain a data set."""
 
 _PASSED_ON = ("LANG", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 
 
 def check_path(path: Path) -> Path:
-    """The absolute path of a plugin to add. Raises `UsageError` unless it is a .py file or a package folder."""
+    """Return the absolute path of an added plugin. Raise `UsageError` unless it is a .py file or a package folder."""
     if not path.exists():
         raise UsageError(f"--plugin {path}: there is no such file or folder")
     if path.is_dir() and not (path / "__init__.py").is_file():
@@ -36,7 +36,7 @@ def check_path(path: Path) -> Path:
 
 
 class IndexBuild:
-    """A run of the index's builder. `interpreter` and `import_path` are those of functions."""
+    """A process that builds the index with the interpreter and import path of functions."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class IndexBuild:
         command = [*interpreter, "-m", "interlock.plugins.building", "--out", str(out), *added]
         self._builder = subprocess.Popen(
             guarded(command) if sys.platform == "linux" else command,
-            # It imports plugins, which have no business with what else the developer's environment holds.
+            # It imports plugins, which must not see the developer's environment.
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             | {"PYTHONPATH": os.pathsep.join(map(str, import_path))},
             stdin=subprocess.DEVNULL,
@@ -62,16 +62,16 @@ class IndexBuild:
         )
 
     def stop(self) -> None:
-        """Ends a build that nobody waits for any more."""
+        """End a build whose result is no longer needed."""
         if self._builder.poll() is None:
-            # Each plugin is imported in a process of its own.
+            # The builder imports each plugin in a child process.
             end_tree(self._builder) if sys.platform == "linux" else self._builder.kill()
             self._builder.communicate()
 
     def result(self) -> Path:
-        """Waits for the index and tells on standard error which plugins are unavailable.
+        """Wait for the index and report unavailable plugins on standard error.
 
-        Raises `UsageError` for an added path that holds no plugin, or when there is no index at all.
+        Raise `UsageError` for an added path without a plugin, or if the index cannot be built.
         """
         _, told = self._builder.communicate()
         if self._builder.returncode:
@@ -94,7 +94,7 @@ def _without_plugin(index: PluginIndex, paths: Sequence[Path]) -> str | None:
 
 
 def built_index(layers: Sequence[Path]) -> Path:
-    """The index that was built into a layer. Raises `UsageError`."""
+    """Return the index that was built into a layer. Raise `UsageError` if there is none."""
     inside = Path(DEFAULT_DIRECTORY).relative_to("/opt")
     for layer in layers:
         if (layer / inside / "index.json").is_file():
@@ -103,8 +103,7 @@ def built_index(layers: Sequence[Path]) -> Path:
 
 
 class Watch:
-    """Sees when a file of the added plugins changes, so that the next call runs what its author has saved. It looks
-    back to when it was made."""
+    """Watches the files of added plugins, so that the next call runs the saved code. Changes count from here on."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
@@ -112,7 +111,7 @@ class Watch:
         self._stopped = threading.Event()
 
     def start(self, changed: Callable[[], None]) -> Self:
-        """Calls `changed`, in a thread of its own, after every change."""
+        """Call `changed` in a background thread after every change."""
         if self._paths:
             threading.Thread(target=self._run, args=(changed,), name="plugin-watch", daemon=True).start()
         return self
@@ -131,15 +130,14 @@ class Watch:
         stamps: dict[Path, int] = {}
         for path in self._paths:
             for file in islice(_files(path), _WATCHED_FILES):
-                # An editor may just be putting a new file in place of the old one.
+                # An editor may be replacing the file.
                 with contextlib.suppress(OSError):
                     stamps[file] = file.stat().st_mtime_ns
         return stamps
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """An added file, or those of a package folder: its data, too, is read when the plugin is loaded. Not what Python
-    and editors put there."""
+    """Yield an added file, or all files of a package folder, data included, except those of Python and editors."""
     if not path.is_dir():
         yield path
     for folder, folders, files in path.walk():

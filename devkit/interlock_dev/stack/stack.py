@@ -1,4 +1,4 @@
-"""The local stack: the template's functions, and the AWS that they stand on. The gateway is put in front by `dev`."""
+"""The local stack: the template's functions and the local AWS. `dev` adds the gateway."""
 
 import contextlib
 import sys
@@ -24,7 +24,7 @@ WARM_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What of the command line concerns the functions."""
+    """Options of the command line that concern functions."""
 
     built: bool = False
     in_process: bool = False
@@ -33,7 +33,7 @@ class Options:
 
 
 class FunctionSet:
-    """The template's functions, ready to be started."""
+    """The template's functions before their start."""
 
     def __init__(self, template: Path, options: Options, folder: Path) -> None:
         self.template = Template(template, options.parameters)
@@ -45,8 +45,7 @@ class FunctionSet:
 
     @property
     def behind_the_api(self) -> dict[str, tuple[str, ...]]:
-        """The functions that requests wait for, authorizers and those of the routes, each with names that every event
-        of API Gateway has for them."""
+        """The functions that API Gateway calls, authorizers and routes, with fields that every event for them has."""
         found: dict[str, tuple[str, ...]] = {}
         for route in self.api.routes:
             if route.authorizer_object is not None:
@@ -59,7 +58,7 @@ class FunctionSet:
         overrides = {
             "AWS_ENDPOINT_URL": aws_endpoint_url,
             "INTERLOCK_PLUGIN_INDEX": str(plugin_index),
-            # What is done to a key is seen at once.
+            # Changes to a key apply at once.
             "INTERLOCK_KEY_CACHE_S": "0",
         }
         in_process = self._options.in_process or not emulator_runs_here()
@@ -78,17 +77,17 @@ class FunctionSet:
         )
 
     def policies(self) -> dict[str, Sequence[Statement]]:
-        """What each function may do. Raises `UsageError` for a policy that the local stack does not know."""
+        """Return each function's policies. Raise `UsageError` for unsupported ones."""
         return {name: statements(name, function.policies) for name, function in self._found.items()}
 
     def index(self, build: IndexBuild | None) -> Path:
-        """The plugin index: that of `build`, else the one in the built layers, else one built with these."""
+        """Return the plugin index: the result of `build`, the one in the built layers, or a new one."""
         if build is None and not self._options.plugins:
             return built_index(self._layers())
         return (build or self.build_index()).result()
 
     def build_index(self) -> IndexBuild:
-        """Starts to build an index with what functions can import."""
+        """Start to build an index with the packages that functions can import."""
         widest = max(self._found.values(), key=lambda one: len(one.layers))
         return IndexBuild(
             self._folder / "index",
@@ -102,13 +101,13 @@ class FunctionSet:
 
 
 class Stack:
-    """Functions and AWS, running. `plugin_index` is where the functions read what plugins there are."""
+    """Running functions and local AWS. `plugin_index` is the folder in which functions find the plugin index."""
 
     def __init__(
         self, template: Path, options: Options, folder: Path, index: IndexBuild | None, *, warm: bool = True
     ) -> None:
-        """Starts it. `index` is the build of the plugin index, where it is under way. `warm`: do not wait for the
-        first request to start a function."""
+        """Start the stack. `index` is a running build of the plugin index, if there is one. `warm` starts functions
+        before their first request."""
         self._cleanup = contextlib.ExitStack()
         self._warming: dict[str, Future[InitFailed | None]] = {}
         try:
@@ -126,7 +125,7 @@ class Stack:
         self.functions = self.set.start(aws_endpoint_url=url, owner=self.owner, plugin_index=self.plugin_index)
         self._cleanup.callback(self.functions.close)
         if warm:
-            # They start in processes of their own while this one imports moto.
+            # They start in child processes while this one imports moto.
             self._warming = self.functions.warm(self.set.behind_the_api)
 
         from interlock_dev.aws.resources import create_resources  # noqa: PLC0415
@@ -138,17 +137,17 @@ class Stack:
         create_resources(self.set.template, self.aws.url, self.owner)
 
     def wait_until_warm(self) -> None:
-        """Returns when every function behind the API has an environment. Those that no request waits for are started
-        then. Raises `UsageError` when one cannot be started."""
+        """Wait until every function behind the API has an environment, then start the others. Raise `UsageError` if one
+        cannot be started."""
         wait(self._warming.values(), WARM_WITHIN_S)
         for name, start in self._warming.items():
-            # One that only takes long on a busy machine may yet start, for the first request.
+            # A start that is only slow on a busy machine may still succeed for the first request.
             if start.done() and (failed := start.result()) and not failed.invocation.timed_out:
                 raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
         self.functions.warm(set(self.functions.names) - set(self.set.behind_the_api))
 
     def rebuild_index(self) -> None:
-        """Describes the plugins anew, in the folder that the functions read. Raises `UsageError`."""
+        """Rebuild the index in the folder that the functions read. Raise `UsageError`."""
         self.set.build_index().result()
 
     @property

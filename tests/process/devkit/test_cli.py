@@ -1,4 +1,4 @@
-"""What the command says when it is asked for something that cannot be done: one line, status 2."""
+"""A command that cannot do what it is asked for prints one line and exits with status 2."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a function is started with: what Lambda sets and the template gives, and nothing of the developer's own."""
+"""A function gets the variables of Lambda and the template, and none of the developer's."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def test_nothing_of_the_developers_environment_is_passed_on(
     assert not {"GITHUB_TOKEN", "HOME", "USER", "VIRTUAL_ENV"} & variables.keys()
 
 
-def test_what_the_local_stack_sets_goes_before_the_template(function: Function) -> None:
+def test_variables_of_the_local_stack_override_the_template(function: Function) -> None:
     variables = launch(function, SourceRuntime(), KEY, {"AWS_ENDPOINT_URL": "local"}).variables
     assert variables["AWS_ENDPOINT_URL"] == "local"
 

@@ -1,4 +1,4 @@
-"""What the emulator answers, and what of it is a failure."""
+"""Responses of the emulator, and which of them are failures."""
 
 import json
 
@@ -12,7 +12,7 @@ RAISED = {"errorMessage": "boo", "errorType": "ValueError", "requestId": "1", "s
 @pytest.mark.parametrize(
     "document", ["text", None, 1, {"errorMessage": "mine"}, {"errorType": "a", "errorMessage": "b"}, {**RAISED, "a": 1}]
 )
-def test_what_a_function_returns_is_no_error_whatever_it_looks_like(document: object) -> None:
+def test_results_that_resemble_errors_are_not_errors(document: object) -> None:
     answer = read_answer(200, json.dumps(document).encode())
     assert (answer.error, answer.broken, json.loads(answer.payload)) == (None, False, document)
 

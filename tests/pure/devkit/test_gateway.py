@@ -45,7 +45,7 @@ def test_a_route_of_any_method_takes_all_that_the_gateway_knows(serve: Serve) ->
     assert {client.open("/v1/open", method=method).status_code for method in methods} == {200}
 
 
-def test_and_those_that_only_openapi_knows(serve: Serve) -> None:
+def test_a_route_of_any_method_takes_trace_and_query(serve: Serve) -> None:
     client, functions = serve()
     assert {client.open("/v1/open", method=method).status_code for method in ("TRACE", "QUERY")} == {200}
     assert [event["httpMethod"] for _, event in functions.events] == ["TRACE", "QUERY"]
@@ -114,7 +114,7 @@ def test_an_authorizer_that_fails_is_a_server_error(serve: Serve, answer: object
     assert len(functions.events) == 1
 
 
-def test_so_is_one_whose_context_is_not_flat(serve: Serve) -> None:
+def test_an_authorizer_with_a_nested_context_is_a_server_error(serve: Serve) -> None:
     client, _ = serve(authorize=lambda event: policy("Allow", event, {"scopes": ["a"]}))
     assert client.get("/v1/things/1", headers=KEY).status_code == 503
 
@@ -152,7 +152,7 @@ def test_an_event_over_lambdas_own_limit_is_too_large_as_well(serve: Serve) -> N
     assert client.post("/v1/open", data=b"x").status_code == 413
 
 
-def test_what_is_not_utf_8_in_a_body_is_replaced(serve: Serve) -> None:
+def test_bytes_that_are_not_utf_8_are_replaced_in_a_body(serve: Serve) -> None:
     client, functions = serve()
     assert client.post("/v1/open", data=b"a\xffb\xc3\xa9").status_code == 200
     assert functions.events[0][1]["body"] == "a\ufffdbé"

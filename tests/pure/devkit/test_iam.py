@@ -1,4 +1,4 @@
-"""What a call needs, what a policy allows, and how the local stack refuses."""
+"""Permissions of calls, policies, and how the local stack rejects calls."""
 
 import io
 import json
@@ -156,12 +156,12 @@ GET = json.dumps({"TableName": "jobs", "Key": key("JOB#a#1")}).encode()
 TARGET = "DynamoDB_20120810.GetItem"
 
 
-def test_what_is_allowed_goes_on_whole() -> None:
+def test_allowed_requests_pass_with_their_body() -> None:
     allowed = Statement(("dynamodb:GetItem",), (TABLE,), ("JOB#*",))
     assert answered(request("WorkFunction", target=TARGET, body=GET), allowed) == ("200 OK", b"done", [GET])
 
 
-def test_what_is_not_allowed_is_refused_as_aws_does_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_requests_without_permission_get_the_error_of_aws_and_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
     status, body, reached = answered(request("WorkFunction", target=TARGET, body=GET))
     assert (status, reached) == ("400 Bad Request", [])
     assert json.loads(body)["__type"].endswith("#AccessDeniedException")

@@ -64,7 +64,7 @@ def test_the_handler_gets_event_and_context(started: Environment) -> None:
     ("event", "kind", "message"),
     [({"raise": "boo"}, "ValueError", "boo"), ({"exit": 3}, "SystemExit", "3"), ({"object": 1}, "TypeError", None)],
 )
-def test_what_it_raises_is_its_error(started: Environment, event: object, kind: str, message: str | None) -> None:
+def test_an_exception_is_a_function_error(started: Environment, event: object, kind: str, message: str | None) -> None:
     answer = started.invoke(json.dumps(event).encode())
     document = json.loads(answer.payload)
     assert (answer.error, answer.broken, document["errorType"]) == ("Unhandled", False, kind)

@@ -60,7 +60,7 @@ def test_a_function_error_is_a_success_with_a_header(client: Client) -> None:
     ("name", "status", "kind"),
     [("Nobody", 404, "ResourceNotFoundException"), ("Throttled", 429, "TooManyRequestsException")],
 )
-def test_what_lambda_refuses(client: Client, name: str, status: int, kind: str) -> None:
+def test_invalid_invocations_get_the_error_of_lambda(client: Client, name: str, status: int, kind: str) -> None:
     answer = client.post(path(name), data=b"{}")
     assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (status, kind)
 

@@ -14,7 +14,7 @@ OWN: dict[str, dict[str, Any]] = yaml_parse((ROOT / "template.yaml").read_text()
 
 
 def complaint(value: str, **rules: object) -> str | None:
-    """What is said of the value of a parameter that is declared like this."""
+    """Return the error message for a value of a parameter with these rules."""
     try:
         check({"X": value}, {"X": rules})
     except UsageError as error:
@@ -87,6 +87,6 @@ def test_the_defaults_of_the_project_are_allowed() -> None:
     ("name", "value"),
     [("RetentionDays", "abc"), ("RetentionDays", "0"), ("LogLevel", "info"), ("DefaultKeyRate", "fast")],
 )
-def test_what_no_stack_would_take_is_told(name: str, value: str) -> None:
+def test_invalid_parameters_are_reported(name: str, value: str) -> None:
     with pytest.raises(UsageError, match=f"^--parameter {name}={value}: must be "):
         check({name: value}, OWN)

@@ -62,7 +62,7 @@ def _app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterabl
     return [b"passed"]
 
 
-def test_what_was_signed_passes(put: str) -> None:
+def test_signed_requests_pass(put: str) -> None:
     assert send(put) == ("200 OK", b"passed")
     assert send(put, headers={**HEADERS, "User-Agent": "curl", "Accept": "*/*"})[0] == "200 OK"
     assert send(presigned("get_object"), "GET", {})[0] == "200 OK"

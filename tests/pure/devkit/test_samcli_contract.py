@@ -47,7 +47,7 @@ def test_the_pinned_release_is_the_one_that_is_installed() -> None:
         (LambdaAuthorizer.get_context, ["self", "response"]),
     ],
 )
-def test_what_is_called_takes_what_it_is_given(function: Callable[..., Any], parameters: list[str]) -> None:
+def test_called_functions_accept_our_arguments(function: Callable[..., Any], parameters: list[str]) -> None:
     assert set(parameters) <= set(inspect.signature(function).parameters)
 
 

@@ -1,8 +1,8 @@
-"""Keeps moto's DynamoDB quick when a table holds thousands of items.
+"""Keep moto's DynamoDB fast when a table holds thousands of items.
 
-moto 5.2 copies the whole table before each transaction, to be able to take it back, and sorts the whole table for each
-query: at a few hundred jobs that was nine tenths of what the local stack spent its time with. A transaction touches
-the items of its keys alone, and a query those with its key: while moto works on one, its table holds nothing else.
+moto 5.2 copies the whole table before each transaction, for the rollback, and sorts the whole table for each query.
+With a few hundred jobs that took nine tenths of the local stack's time. A transaction uses only the items with its
+keys, and a query only those with its partition key, so while moto handles a request, its table holds just those items.
 """
 
 import json
@@ -20,13 +20,13 @@ type Key = tuple[DynamoType, DynamoType]
 
 
 type Choice = Callable[[Any], Iterable[Key]]
-"""Of a table the keys of what a request is about."""
+"""Selects the keys of a table that a request uses."""
 
 
 @contextmanager
 def narrowed(target: str, body: bytes) -> Iterator[None]:
-    """Narrows the tables of a request, by its `X-Amz-Target` and its body, to what it is about. Nobody else may use
-    moto's DynamoDB meanwhile."""
+    """Reduce tables to the items that a request uses, found by its `X-Amz-Target` and body. The caller must hold the
+    lock on moto's DynamoDB."""
     about = _OPERATIONS.get(target.rpartition(".")[2])
     with ExitStack() as restored:
         for name, choice in about(json.loads(body)).items() if about else ():
@@ -38,7 +38,7 @@ def narrowed(target: str, body: bytes) -> Iterator[None]:
 
 @contextmanager
 def _only(tables: Json, name: str, keys: set[Key]) -> Iterator[None]:
-    """Leaves a table with no other items than these, and takes over what becomes of them."""
+    """Reduce a table to these items, and copy their changes back at the end."""
     whole: Items = tables[name].items
     few: Items = defaultdict(dict)
     for partition, sort in keys:
@@ -48,7 +48,7 @@ def _only(tables: Json, name: str, keys: set[Key]) -> Iterator[None]:
     try:
         yield
     finally:
-        # To take a transaction back, moto puts a copy of the table in its place.
+        # To roll a transaction back, moto replaces the table with a copy.
         left: Items = tables[name].items
         for partition, sort in keys:
             if sort in left.get(partition, {}):
@@ -65,7 +65,7 @@ def _transaction(request: Json) -> dict[str, Choice]:
             asked[operation["TableName"]].append(operation.get("Key") or operation["Item"])
 
     def those(keys: list[Json]) -> Choice:
-        # What lacks its key, or has another, is refused by moto.
+        # moto rejects items whose key is missing or invalid.
         return lambda table: [
             (DynamoType(key[table.hash_key_attr]), DynamoType(key[table.range_key_attr]))
             for key in keys
@@ -78,7 +78,7 @@ def _transaction(request: Json) -> dict[str, Choice]:
 def _query(request: Json) -> dict[str, Choice]:
     if "KeyConditionExpression" not in request:
         return {}
-    # Which of the values is that of the key, moto finds out.
+    # One of the values is the partition key; moto determines which.
     values = [DynamoType(value) for value in request.get("ExpressionAttributeValues", {}).values()]
 
     def those(table: Any) -> Iterable[Key]:

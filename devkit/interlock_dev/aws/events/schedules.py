@@ -1,4 +1,4 @@
-"""EventBridge: fires the template's schedule events (`rate(1 minute)`) at their functions."""
+"""EventBridge: invoke functions by the template's schedule events (`rate(1 minute)`)."""
 
 import json
 import re
@@ -16,13 +16,13 @@ _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def rate_s(expression: str) -> float | None:
-    """The seconds of a rate expression; None for a cron expression."""
+    """Return the seconds of a rate expression, or None for a cron expression."""
     match = _RATE.fullmatch(expression)
     return int(match[1]) * _SECONDS[match[2]] if match else None
 
 
 class Schedules:
-    """The schedules, a thread for each. `send` invokes a function asynchronously."""
+    """Running schedules, with one thread each. `send` invokes a function asynchronously."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Schedules:
 
 
 def scheduled_event(rule: str) -> dict[str, Any]:
-    """The event that EventBridge sends for a rule on a schedule."""
+    """Return the event that EventBridge sends for a rule with a schedule."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

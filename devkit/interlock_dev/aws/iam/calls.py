@@ -1,8 +1,8 @@
-"""What a call to AWS needs to be allowed: its IAM actions, each on a resource, as the service authorization reference
-has them.
+"""The permissions that a call to AWS needs: IAM actions on resources, by the service authorization reference.
 
-A transaction is no action of its own: each of its writes needs that of the single write. Whether `dynamodb:LeadingKeys`
-are then those of the one write or of all is not documented: here they are all, so what passes here passes either way.
+Transactions have no action; each write in one needs the action of the single write. AWS does not document whether
+`dynamodb:LeadingKeys` then holds the key of that write or the keys of all. Here it holds all of them, which passes in
+either case.
 """
 
 import json
@@ -21,7 +21,7 @@ _INVOKE = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An action on a resource (ARN). `leading_keys`: the partitions that a call to a table names."""
+    """A permission for an action on a resource (ARN). `leading_keys` are the partition keys that a table call names."""
 
     action: str
     resource: str
@@ -29,7 +29,7 @@ class Need:
 
 
 def needs(method: str, path: str, query: str, target: str, body: bytes) -> list[Need]:
-    """What a request needs. `target`: its header `X-Amz-Target`; `path` as it was sent, quoted."""
+    """Return the permissions that a request needs. `target` is the header `X-Amz-Target`; `path` is still quoted."""
     service, _, operation = target.partition(".")
     if service.startswith("DynamoDB"):
         return list(_of_dynamodb(operation, json.loads(body)))
@@ -73,7 +73,7 @@ def _partition(one: Json) -> str:
 
 
 def _value(item: Json) -> str:
-    # Of every table of the template.
+    # Every table of the template has this partition key.
     return str(item["pk"]["S"])
 
 
@@ -84,7 +84,7 @@ def _written(requests: Sequence[Json]) -> Iterator[Json]:
 
 
 def _queried(body: Json) -> str:
-    """The partition of a query: DynamoDB takes it in a key condition alone, as an equality, which here comes first."""
+    """Return the partition key of a query: the equality in its key condition, which comes first in our queries."""
     found = re.match(r"\s*#?\w+\s*=\s*(:\w+)", body["KeyConditionExpression"])
     if found is None:
         raise ValueError(f"no partition in {body['KeyConditionExpression']!r}")
@@ -103,7 +103,7 @@ def _of_s3(method: str, path: str, query: Mapping[str, Sequence[str]]) -> Need:
     bucket, _, key = path.lstrip("/").partition("/")
     other = sorted(name for name in query if not _NO_SUBRESOURCE.match(name) and name not in _OF_OBJECTS_THEMSELVES)
     if other:
-        # Tags, ACLs, locks: an action each. None of them is mistaken for that of the object.
+        # Tags, ACLs and locks have their own actions, which must not be taken for those of the object.
         action = f"{method.title()}{'Object' if key else 'Bucket'}:{other[0]}"
     elif key:
         action = _OBJECT_ACTIONS[method]

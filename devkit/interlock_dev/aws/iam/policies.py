@@ -1,8 +1,8 @@
-"""IAM in the local stack: a function's call to AWS is refused unless the template's policies for it allow the call.
+"""IAM of the local stack: reject a function's calls to AWS unless the template's policies allow them.
 
-moto's own enforcement cannot be used: it knows no conditions, takes `TransactWriteItems` for an action, and lets
-presigned requests fail. Known here is what the template uses: `Allow` with actions, resources and leading keys. Any
-other statement is refused at the start, so that none is taken for more, or less, than it says.
+moto's enforcement cannot be used: it ignores conditions, treats `TransactWriteItems` as an action, and rejects
+presigned requests. Supported are the statements of the template: `Allow` with actions, resources and leading keys.
+Any other statement is an error at the start, since it could be applied wrongly.
 """
 
 import io
@@ -23,7 +23,7 @@ _LEADING_KEYS = {"ForAllValues:StringLike": "dynamodb:LeadingKeys"}
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a policy allows. Patterns with `*` and `?`; `leading_keys` None: any."""
+    """A policy statement with patterns of `*` and `?`. `leading_keys` None allows any keys."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
@@ -42,7 +42,7 @@ def _matches(text: str, patterns: Iterable[str]) -> bool:
 
 
 def statements(function: str, policies: Sequence[Any]) -> tuple[Statement, ...]:
-    """The statements of a function's `Policies`. Raises `UsageError` for one that is not known here."""
+    """Parse a function's `Policies`. Raise `UsageError` for unsupported ones."""
     found: list[Statement] = []
     for policy in policies:
         if not isinstance(policy, Mapping) or set(policy) - {"Version"} != {"Statement"}:
@@ -100,7 +100,7 @@ def _needs(environ: Mapping[str, Any], body: bytes) -> list[Need]:
 def _refuse(
     function: str, need: Need, environ: Mapping[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    """As AWS words it; and a line for who develops, whom a function's 503 would tell nothing."""
+    """Answer with AWS's error, and log it: the function's 503 would not tell the developer why."""
     on = f"{need.resource} {sorted(need.leading_keys)}" if need.leading_keys else need.resource
     message = f"User: {function} is not authorized to perform: {need.action} on resource: {on}"
     sys.stderr.write(f"interlock: {message}. Its Policies in the template say what it may do\n")

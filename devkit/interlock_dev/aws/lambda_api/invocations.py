@@ -1,7 +1,7 @@
-"""The data plane of Lambda: `Invoke`, answered from the stack's functions. All else goes on to the next application.
+"""Lambda's `Invoke`, answered from the stack's functions. Other requests are passed to the next application.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-An event that is invoked asynchronously is tried once; AWS tries a failing one three times.
+An asynchronous invocation is tried once; AWS tries a failing one three times.
 """
 
 import json
@@ -40,7 +40,7 @@ class LambdaApi:
         status, headers, body = self._answer(unquote(match[1]), environ)
         start_response(
             f"{status} {_REASONS[status]}",
-            # moto's interpreter of workflows fails without a request id.
+            # moto's workflow interpreter fails without a request id.
             [("x-amzn-RequestId", str(uuid.uuid4())), ("Content-Length", str(len(body))), *headers.items()],
         )
         return [body]
@@ -49,7 +49,7 @@ class LambdaApi:
         self._events.shutdown(wait=False, cancel_futures=True)
 
     def send(self, function: str, payload: bytes) -> None:
-        """Invokes asynchronously (`InvocationType: Event`)."""
+        """Invoke a function asynchronously (`InvocationType: Event`)."""
         self._events.submit(self._functions.invoke, function, payload).add_done_callback(_log_failure)
 
     def _answer(self, name: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:

@@ -1,8 +1,8 @@
-"""StopExecution as AWS has it: at once, and nothing of the execution runs after it.
+"""StopExecution with the semantics of AWS: the execution is aborted at once and enters no further state.
 
-moto's interpreter sets a flag that it looks at between states: the execution goes on to be RUNNING while a task is
-under way, and then ends FAILED, since the next state cannot be entered. Here it is ABORTED from the request on, with
-the error and cause of the request. The task's function runs on, as it does on AWS.
+moto's interpreter sets a flag that it reads between states: the execution stays RUNNING while a task runs, and then
+ends FAILED, since the next state cannot be entered. Here it is ABORTED from the request on, with the request's error
+and cause. The task's function continues, as it does on AWS.
 """
 
 import json
@@ -25,7 +25,7 @@ _SETTLE_S = 5.0
 
 
 class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has no types
-    """Where the interpreter of an aborted execution reports its end: too late to count."""
+    """Ignores the end that the interpreter of an aborted execution reports."""
 
     def terminated(self) -> None:
         return
@@ -42,13 +42,13 @@ def sign_calls(key: AccessKey) -> None:
 
 
 def warm_up() -> None:
-    """Makes a first client, as the interpreter makes one for each task: boto3's default session, which they share, is
-    not safe to be used for the first time by several threads."""
+    """Create a client, as the interpreter does for each task: the first use of boto3's default session, which they
+    share, is not thread-safe."""
     boto_client.boto_client_for(REGION, "lambda")
 
 
 def abort(request: bytes) -> None:
-    """Aborts the execution that a `StopExecution` names, if it runs. Errors are left for moto to answer."""
+    """Abort the execution that a `StopExecution` request names, if it runs. moto answers errors."""
     asked: Mapping[str, Any] = json.loads(request)
     execution = _execution(asked.get("executionArn", ""))
     if execution is None or execution.exec_status is not ExecutionStatus.RUNNING:
@@ -73,7 +73,7 @@ def _execution(arn: str) -> Any:
 
 
 def _wait_for_start(worker: Any) -> None:
-    """An execution takes some milliseconds to its first state. A stop before that would be lost."""
+    """Wait until the execution has entered its first state: an earlier stop would be lost."""
     until = time.monotonic() + _SETTLE_S
     while time.monotonic() < until and not (worker.env is not None and worker.env.is_running()):
         if worker.env is not None and worker.env.program_state() is not None:
