@@ -148,7 +148,7 @@ REFUSALS: Mapping[str, Refusal] = {
         (
             Example(
                 ErrorCode.RATE_LIMITED,
-                "The key may call 10/s and has. Try again shortly.",
+                "The key has reached its rate limit of 10/s. Try again shortly.",
                 {"limit": "rate", "rate": "10/s", "retry_after_s": 1},
             ),
         ),

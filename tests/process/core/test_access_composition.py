@@ -10,7 +10,7 @@ from interlock.adapters.oidc import OidcTokens
 from interlock.composition.authorizer import AuthorizerSettings, _tokens, authorizer
 from interlock.composition.core import Core
 from interlock.domain.rate import Rate
-from interlock.http.authorizer import Limits, RememberedKeys
+from interlock.http.authorizer import KeyLimits, RememberedKeys
 from tests.fakes.world import SETTINGS
 
 ENVIRONMENT = {
@@ -33,13 +33,13 @@ def read(monkeypatch: pytest.MonkeyPatch, **changed: str) -> AuthorizerSettings:
 
 def test_by_default_there_are_no_limits_and_no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch)
-    assert (settings.limits, settings.key_cache) == (Limits(None, None), timedelta(seconds=10))
+    assert (settings.limits, settings.key_cache) == (KeyLimits(None, None), timedelta(seconds=10))
     assert _tokens(settings) is None
 
 
 def test_limits_are_what_the_template_says(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, INTERLOCK_DEFAULT_RATE="10/s", INTERLOCK_DEFAULT_CONCURRENCY="4")
-    assert settings.limits == Limits(Rate(10, "s"), 4)
+    assert settings.limits == KeyLimits(Rate(10, "s"), 4)
 
 
 def test_with_an_issuer_tokens_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from interlock.domain.access import ApiKey, Principal, hash_key
 from interlock.domain.key_format import generate_key
 from interlock.domain.rate import Rate
-from interlock.http.authorizer import MISTYPED, NO_KEY, REMEMBERED_KEYS, Limits, RememberedKeys, decision
+from interlock.http.authorizer import MISTYPED, NO_KEY, REMEMBERED_KEYS, KeyLimits, RememberedKeys, decision
 from interlock.ports import InvalidToken
 from tests.fakes.outside import NOON, ManualClock
 
@@ -117,14 +117,14 @@ def test_a_typo_is_told_from_an_unknown_key_and_looked_up_nowhere() -> None:
 @pytest.mark.parametrize(
     ("own", "default", "expected"),
     [
-        ({}, Limits(), {}),
-        ({"rate": Rate(3, "s"), "concurrency": 2}, Limits(), {"rate": "3/s", "concurrency": "2"}),
-        ({}, Limits(Rate(9, "m"), 7), {"rate": "9/m", "concurrency": "7"}),
-        ({"rate": Rate(3, "s")}, Limits(Rate(9, "m"), 7), {"rate": "3/s", "concurrency": "7"}),
+        ({}, KeyLimits(), {}),
+        ({"rate": Rate(3, "s"), "concurrency": 2}, KeyLimits(), {"rate": "3/s", "concurrency": "2"}),
+        ({}, KeyLimits(Rate(9, "m"), 7), {"rate": "9/m", "concurrency": "7"}),
+        ({"rate": Rate(3, "s")}, KeyLimits(Rate(9, "m"), 7), {"rate": "3/s", "concurrency": "7"}),
     ],
 )
 def test_a_keys_own_limits_come_before_the_stacks(
-    own: dict[str, Any], default: Limits, expected: dict[str, str]
+    own: dict[str, Any], default: KeyLimits, expected: dict[str, str]
 ) -> None:
     event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
     context = decision(event, KeyRing(a_key(**own)), ManualClock(), limits=default)["context"]
@@ -208,7 +208,7 @@ class OneToken:
 
 def decide_with_tokens(headers: dict[str, str]) -> dict[str, Any]:
     event = {"methodArn": ARN, "headers": headers}
-    return decision(event, KeyRing(a_key()), ManualClock(), tokens=OneToken(), limits=Limits(Rate(5, "s")))
+    return decision(event, KeyRing(a_key()), ManualClock(), tokens=OneToken(), limits=KeyLimits(Rate(5, "s")))
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

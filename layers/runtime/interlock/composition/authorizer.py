@@ -1,6 +1,6 @@
-"""The composition of the authorizer: which keys and tokens are taken, and the limits of those that have none.
+"""The composition of the authorizer: accepted keys and tokens, and the default limits.
 
-Apart from `interlock.composition.core`, so that the other functions pay nothing for it.
+Separate from `interlock.composition.core`, so that the other functions do not import it.
 """
 
 import os
@@ -12,16 +12,16 @@ from typing import Any, Self
 
 from interlock.composition.core import Core
 from interlock.domain.rate import Rate
-from interlock.http.authorizer import Limits, RememberedKeys, decision
+from interlock.http.authorizer import KeyLimits, RememberedKeys, decision
 from interlock.ports import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizerSettings:
-    """What the template tells the authorizer. Without an `oidc_issuer` no tokens are taken."""
+    """The settings that the template passes to the authorizer. Without an `oidc_issuer` no tokens are accepted."""
 
     key_cache: timedelta
-    limits: Limits
+    limits: KeyLimits
     oidc_issuer: str
     oidc_audience: str
     oidc_tenant_claim: str
@@ -29,11 +29,11 @@ class AuthorizerSettings:
 
     @classmethod
     def from_env(cls) -> Self:
-        """Reads `INTERLOCK_*`. Raises KeyError that names the missing one, and ValueError."""
+        """Read `INTERLOCK_*` variables. Raises KeyError that names a missing one, and ValueError."""
         rate, concurrency = os.environ["INTERLOCK_DEFAULT_RATE"], int(os.environ["INTERLOCK_DEFAULT_CONCURRENCY"])
         return cls(
             key_cache=timedelta(seconds=float(os.environ["INTERLOCK_KEY_CACHE_S"])),
-            limits=Limits(Rate.parse(rate) if rate != "none" else None, concurrency or None),
+            limits=KeyLimits(Rate.parse(rate) if rate != "none" else None, concurrency or None),
             oidc_issuer=os.environ["INTERLOCK_OIDC_ISSUER"],
             oidc_audience=os.environ["INTERLOCK_OIDC_AUDIENCE"],
             oidc_tenant_claim=os.environ["INTERLOCK_OIDC_TENANT_CLAIM"],
@@ -42,7 +42,7 @@ class AuthorizerSettings:
 
 
 def authorizer(core: Core, settings: AuthorizerSettings) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Answers the events of the REST API's authorizer."""
+    """Compose the handler of the REST API's authorizer events."""
     keys = RememberedKeys(core.keys, core.clock, lifetime=settings.key_cache)
     return partial(decision, keys=keys, clock=core.clock, tokens=_tokens(settings), limits=settings.limits)
 

@@ -30,10 +30,10 @@ def job_runner(core: Core, sandbox: Sandbox | None = None) -> JobRunner:
 
 
 def leave_if_unfit(runner: JobRunner) -> None:
-    """Ends this process at the end of an invocation when a tool has damaged it, so that Lambda starts another one.
+    """End this process after an invocation if a tool has damaged it, so that Lambda starts another one.
 
-    The job's end is written by then. The gateway answers in place of the function: 503, to be tried again. The
-    workflow's Catch finds that the job has ended. Outside Lambda nobody would start another process.
+    The job's end is written before. The gateway answers 503 instead of the function, which is retryable. The workflow's
+    Catch finds that the job has ended. Outside Lambda the process continues, since nothing would start another one.
     """
     if runner.unfit and "AWS_LAMBDA_RUNTIME_API" in os.environ:
         sys.stderr.write("a tool has changed the limits or the scheduling of its environment, which ends\n")

@@ -1,4 +1,4 @@
-"""The resolver that both HTTP functions share: routes with their methods, and errors as envelopes."""
+"""The resolver of the HTTP functions: routes with their methods, and errors as envelopes."""
 
 import logging
 from collections import defaultdict
@@ -16,7 +16,7 @@ from interlock.http.responses import error_response
 logger = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY")
-"""What a path may be asked for: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
+"""HTTP methods: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
 
 
 CREDENTIALS = ("x-api-key", "authorization")
@@ -24,8 +24,8 @@ CREDENTIALS = ("x-api-key", "authorization")
 
 
 class HttpApp:
-    """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 429 for a key that calls too
-    often, 503 for what is down."""
+    """Powertools' REST resolver with the contract's errors: 404 and 405 as envelopes, 429 for a key over its rate, 503
+    for a service that is down."""
 
     def __init__(self, limits: RateLimits, *, at_end: Callable[[], None] = lambda: None) -> None:
         self.resolver = APIGatewayRestResolver()
@@ -38,7 +38,7 @@ class HttpApp:
         self.resolver.exception_handler(Exception)(_unknown)
 
     def route[F: Callable[..., Response[str]]](self, method: str, path: str) -> Callable[[F], F]:
-        """Registers a function for a method of a path, with `<name>` for its parameters."""
+        """Register a function for a method of a path, with `<name>` for its parameters."""
 
         def register(function: F) -> F:
             self._methods[path].append(method)
@@ -56,12 +56,12 @@ class HttpApp:
             self._at_end()
 
     def _limited(self, resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
-        # Before any route, so that none is forgotten, and before the body: what is over the rate costs next to nothing.
+        # Checked before the route, so it covers all of them, and before the body is parsed, so it costs little.
         self._limits.check(resolver.current_event["requestContext"].get("authorizer") or {})
         return route(resolver)
 
     def close_routes(self) -> Self:
-        """Answers every other method of the registered paths: 405 with `Allow` (RFC 9110, section 15.5.6)."""
+        """Answer all other methods of the registered paths with 405 and `Allow` (RFC 9110, section 15.5.6)."""
         for path, methods in self._methods.items():
             allow = ", ".join(methods)
             self.resolver.route(path, [method for method in METHODS if method not in methods])(_refuser(allow))
@@ -96,6 +96,6 @@ def _no_route(_: NotFoundError) -> Response[str]:
 
 
 def _unknown(error: Exception) -> Response[str]:
-    # Our own mistake. The caller can do nothing but try again, and learns nothing of our insides.
+    # A defect of the service. Its details are logged and not shown to the caller.
     logger.error("unexpected error", exc_info=error)
     return error_response(ErrorInfo(ErrorCode.UNAVAILABLE, "The service failed. Try again shortly."))

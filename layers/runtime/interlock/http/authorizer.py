@@ -1,4 +1,4 @@
-"""What the REQUEST authorizer answers: a policy, and who is calling in its context."""
+"""The response of the REQUEST authorizer: a policy, with the caller in its context."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,15 +18,17 @@ REMEMBERED_KEYS = 1000
 
 
 class Keys(Protocol):
-    """Where API keys are found by their hash."""
+    """Finds API keys by their hash."""
 
     def get(self, key_hash: str) -> ApiKey | None:
-        """Finds a key."""
+        """Return a key, or None."""
 
 
 class RememberedKeys:
-    """Keys that were found stay known for a while: what is revoked meanwhile works on for that long in this execution
-    environment. When they expire is seen at each call. Unknown ones are looked for each time."""
+    """Caches keys for a limited time. A revoked key keeps working for that time in this execution environment.
+
+    Expiry is checked at each call. Unknown keys are read each time.
+    """
 
     def __init__(self, keys: Keys, clock: Clock, *, lifetime: timedelta) -> None:
         self._keys = keys
@@ -38,7 +40,7 @@ class RememberedKeys:
         now = self._clock()
         if key_hash in self._found:
             at, key = self._found[key_hash]
-            # By the clock on the wall: a monotonic one stands still while the environment is frozen.
+            # By wall-clock time: the monotonic clock stops while the environment is frozen.
             if timedelta(0) <= now - at < self._lifetime:
                 return key
             del self._found[key_hash]
@@ -51,21 +53,22 @@ class RememberedKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of whoever has none of their own; None: no limit."""
+class KeyLimits:
+    """Default limits of callers without limits of their own. None means no limit."""
 
     rate: Rate | None = None
     concurrency: int | None = None
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = KeyLimits()
 
 
 def decision(
-    event: Mapping[str, Any], keys: Keys, clock: Clock, *, tokens: Tokens | None = None, limits: Limits = NO_LIMITS
+    event: Mapping[str, Any], keys: Keys, clock: Clock, *, tokens: Tokens | None = None, limits: KeyLimits = NO_LIMITS
 ) -> dict[str, Any]:
-    """Allow for a key that is known and neither expired nor revoked, or for a valid token where such are taken; else
-    Deny, which the gateway answers with 401. Raises `ServiceUnavailable`, which it answers with 503.
+    """Return Allow for a valid key, or for a valid token if tokens are accepted, otherwise Deny.
+
+    The gateway answers a Deny with 401, and a raised `ServiceUnavailable` with 503.
 
     The policy covers the whole stage: scopes are checked by the functions, which know what a route needs.
     """
@@ -83,9 +86,9 @@ def decision(
 
 
 def _caller(
-    event: Mapping[str, Any], keys: Keys, clock: Clock, tokens: Tokens | None, limits: Limits
-) -> tuple[Principal, Limits]:
-    """Who is calling, and with which limits. With a key and a token the key decides. Raises `InvalidToken`."""
+    event: Mapping[str, Any], keys: Keys, clock: Clock, tokens: Tokens | None, limits: KeyLimits
+) -> tuple[Principal, KeyLimits]:
+    """Return the caller and its limits. If there is a key and a token, the key counts. Raises `InvalidToken`."""
     given = _header(event, "x-api-key")
     scheme, _, token = _header(event, "authorization").partition(" ")
     if not given and tokens is not None and scheme.lower() == "bearer":
@@ -95,7 +98,7 @@ def _caller(
     key = keys.get(hash_key(given)) if given else None
     if key is None or not key.valid(clock()):
         raise InvalidToken(NO_KEY)
-    own = Limits(key.rate or limits.rate, limits.concurrency if key.concurrency is None else key.concurrency)
+    own = KeyLimits(key.rate or limits.rate, limits.concurrency if key.concurrency is None else key.concurrency)
     return Principal(key.tenant, key.key_id, key.scopes), own
 
 

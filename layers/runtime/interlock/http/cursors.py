@@ -1,4 +1,4 @@
-"""Cursors of listings: opaque, signed, and good for the one query and tenant that they were made for."""
+"""Cursors of listings: opaque, signed, and valid only for the query and tenant that they were created for."""
 
 import base64
 import hashlib
@@ -15,24 +15,24 @@ _SIGNATURE_BYTES = 16
 
 
 class Cursors:
-    """Writes and reads them. `secret` is asked for when there is a cursor to write or to read, and once."""
+    """Writes and reads cursors. `secret` is called when the first cursor is written or read."""
 
     def __init__(self, secret: Callable[[], bytes]) -> None:
         self._secret = secret
 
     def write(self, job_id: str, query: Any) -> str:
-        """A cursor that goes on after this job; `query` is JSON of whose and which listing it is."""
+        """Return the cursor that continues after this job. `query` is JSON that identifies tenant and listing."""
         return _encoded(job_id.encode() + self._signature(job_id, query))
 
     def read(self, text: str | None, query: Any) -> str | None:
-        """The id to go on after. Raises `InvalidRequest` for a cursor that was not made for this query."""
+        """Return the job id to continue after. Raises `InvalidRequest` if the cursor belongs to another query."""
         if text is None:
             return None
         raw = _decoded(text)
         job_id = raw[:_ID_LENGTH].decode("latin-1")
-        # Nothing of a cursor is believed before its signature is.
+        # The signature is checked before anything of a cursor is used.
         if not hmac.compare_digest(raw[_ID_LENGTH:], self._signature(job_id, query)):
-            raise InvalidRequest("cursor is not one that this query returned: pass next_cursor on unchanged.")
+            raise InvalidRequest("cursor does not belong to this query: pass next_cursor unchanged.")
         return job_id
 
     def _signature(self, job_id: str, query: Any) -> bytes:
@@ -45,7 +45,7 @@ def _encoded(raw: bytes) -> str:
 
 
 def _decoded(text: str) -> bytes:
-    """The bytes of a cursor; none for what is not the one way to write them."""
+    """Decode a cursor. Returns no bytes for anything but the canonical encoding."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""How often a key may call, over all routes that need one."""
+"""The rate limit of keys, for all routes that need one."""
 
 import math
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from interlock.ports import Clock, RateStore
 
 
 class RateLimits:
-    """Counts the requests of keys that have a rate. Others cost nothing here."""
+    """Counts the requests of keys with a rate limit. Other keys cost no write."""
 
     def __init__(self, store: RateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     def check(self, caller: Mapping[str, str]) -> None:
-        """Counts a request of whom the authorizer found. Raises `RateLimited` when it comes too early."""
+        """Count a request of the authorized caller. Raises `RateLimited` if it is over the rate."""
         rate = caller.get("rate")
         if not rate:
             return
         wait_s = self._store.take(caller["key_id"], Rate.parse(rate), self._clock())
         if wait_s > 0:
             raise RateLimited(
-                f"The key may call {rate} and has. Try again shortly.",
+                f"The key has reached its rate limit of {rate}. Try again shortly.",
                 limit="rate",
                 rate=rate,
                 retry_after_s=max(1, math.ceil(wait_s)),

@@ -16,7 +16,7 @@ class _Request(BaseModel):
 
 
 class ExecuteRequest(_Request):
-    """What to run, and on what."""
+    """A tool to execute, and its input."""
 
     plugin: Name = Field(description="Name of the plugin.", examples=["ocr"])
     tool: Name | None = Field(
@@ -34,7 +34,7 @@ class ExecuteRequest(_Request):
 
 
 class CancelRequest(_Request):
-    """Why a job is cancelled."""
+    """The reason of a cancel."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         default=None, description="For a human.", examples=["not needed any more"]
@@ -48,12 +48,12 @@ def _media_type(text: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 7.0 is an integer as JSON Schema has it."""
+    """Accept 7.0 as an integer, as JSON Schema does: JSON has one kind of number."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class UploadRequest(_Request):
-    """What is to be uploaded. The upload has to be of exactly this type and size."""
+    """A file to upload. The upload must have exactly this type and size."""
 
     content_type: Annotated[
         str, StringConstraints(min_length=1, max_length=MAX_CONTENT_TYPE), AfterValidator(_media_type)

@@ -1,4 +1,4 @@
-"""Requests as the gateway hands them over: who is calling, the JSON body, the query, the `Prefer` header."""
+"""Read requests: the caller, the JSON body, the query, and the `Prefer` and `Idempotency-Key` headers."""
 
 import base64
 import math
@@ -23,7 +23,7 @@ _BEFORE_PARAMETERS = re.compile(rf'(?:{_QUOTED}|[^;"])*')
 
 
 def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
-    """Who is calling, as the authorizer found it. Raises `Unauthorized`, and `Forbidden` without the scope."""
+    """Return the authenticated caller. Raises `Unauthorized`, or `Forbidden` without the scope."""
     found = event["requestContext"].get("authorizer") or {}
     if not found.get("tenant"):
         raise Unauthorized
@@ -39,14 +39,14 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
 
 
 def json_body[Model: BaseModel](event: APIGatewayProxyEvent, model: type[Model], *, optional: bool = False) -> Model:
-    """The body as a model. Raises `InvalidRequest` that names the field."""
+    """Return the body as a model. Raises `InvalidRequest` that names the field."""
     if optional and not _body(event).strip():
         return model()
     return as_model(json_document(event), model)
 
 
 def json_document(event: APIGatewayProxyEvent) -> Any:
-    """The body as JSON. Raises `InvalidRequest`."""
+    """Return the body as JSON. Raises `InvalidRequest`."""
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
@@ -54,7 +54,7 @@ def json_document(event: APIGatewayProxyEvent) -> Any:
 
 
 def as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
-    """A JSON document as a model. Raises `InvalidRequest` that names the field."""
+    """Return a JSON document as a model. Raises `InvalidRequest` that names the field."""
     if not isinstance(document, dict):
         raise InvalidRequest("The body must be a JSON object.", errors=[problem((), "must be a JSON object")])
     try:
@@ -72,16 +72,16 @@ def _body(event: APIGatewayProxyEvent) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except ValueError:
-        raise InvalidRequest("The body is not what its encoding says.") from None
+        raise InvalidRequest("The body is not valid base64.") from None
 
 
 def _parsed(body: bytes) -> Any:
-    """Strict JSON: no NaN, no half characters, nested at most 200 deep."""
+    """Parse strict JSON: no NaN, no lone surrogates, at most 200 levels."""
     try:
         document = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         raise InvalidRequest(f"The body cannot be read as JSON: {error}.") from None
-    # `1e999` is JSON and yet no number that we, or who reads our answers, could hold.
+    # `1e999` is valid JSON, but neither this service nor its clients can represent it.
     if not _finite(document):
         raise InvalidRequest("The body holds a number that is out of range.")
     return document
@@ -96,7 +96,7 @@ def _finite(value: Any) -> bool:
 
 
 def header(event: APIGatewayProxyEvent, name: str) -> str:
-    """A header's value in whatever case it was sent, several joined by commas (RFC 9110, section 5.3), or empty."""
+    """Return a header's value, case-insensitive, several joined by commas (RFC 9110, section 5.3), or empty."""
     return ", ".join(_lines(event, name))
 
 
@@ -106,7 +106,7 @@ def _lines(event: APIGatewayProxyEvent, name: str) -> list[str]:
 
 
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
-    """The query's values by name. Raises `InvalidRequest` for a name that is not known."""
+    """Return the query's values by name. Raises `InvalidRequest` for an unknown name."""
     several = event.get("multiValueQueryStringParameters") or {
         key: [value] for key, value in (event.get("queryStringParameters") or {}).items()
     }
@@ -118,20 +118,22 @@ def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
 
 
 def single(values: Mapping[str, list[str]], name: str) -> str | None:
-    """A query parameter that may stand once and not empty. Raises `InvalidRequest`."""
+    """Return a query parameter. Raises `InvalidRequest` if it is repeated or empty."""
     given = values.get(name)
     if not given:
         return None
     if len(given) > 1:
-        raise InvalidRequest(f"Query parameter {name!r} may stand once.")
+        raise InvalidRequest(f"Query parameter {name!r} may be given only once.")
     if not given[0]:
         raise InvalidRequest(f"Query parameter {name!r} is empty: leave it out or give it a value.")
     return given[0]
 
 
 def preference(event: APIGatewayProxyEvent) -> int | None:
-    """None: run now. Else the seconds that the caller is ready to wait for an asynchronous job, 0 without `wait`
-    (RFC 7240). Raises `InvalidRequest` for a `wait` that is no whole number of seconds up to 20."""
+    """Return None for a synchronous run, or the seconds that the caller waits for an asynchronous job (RFC 7240).
+
+    Raises `InvalidRequest` if `wait` is not a whole number of seconds up to 20.
+    """
     asked = _preferences(header(event, "Prefer"))
     if "respond-async" not in asked:
         return None
@@ -142,19 +144,19 @@ def preference(event: APIGatewayProxyEvent) -> int | None:
 
 
 def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
-    """The `Idempotency-Key`, if there is one. Raises `InvalidRequest` unless it is one, of 1 to 255 printable ASCII."""
+    """Return the `Idempotency-Key`, if any. Raises `InvalidRequest` unless it is 1 to 255 printable ASCII."""
     keys = _lines(event, "Idempotency-Key")
     if not keys:
         return None
     if len(keys) > 1:
-        raise InvalidRequest("Idempotency-Key may stand once.")
+        raise InvalidRequest("Idempotency-Key may be given only once.")
     if not _IDEMPOTENCY_KEY.fullmatch(keys[0]):
         raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
     return keys[0]
 
 
 def _preferences(text: str) -> dict[str, str]:
-    """RFC 7240, section 2: names in any case, of a repeated one the first counts, parameters after `;` are ignored."""
+    """Parse preferences (RFC 7240, section 2): case-insensitive, the first of a name counts, parameters are ignored."""
     found: dict[str, str] = {}
     for item in _PREFERENCE.findall(text):
         preference_itself = _BEFORE_PARAMETERS.match(item)

@@ -1,4 +1,4 @@
-"""Answers: the one table from error codes to HTTP statuses, and the envelope."""
+"""Responses: the table from error codes to HTTP statuses, and the error envelope."""
 
 import json
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ STATUS_BY_CODE: Mapping[ErrorCode, int] = {
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.UNAVAILABLE: 503,
 }
-"""Codes that are not here answer 400: whatever a caller or a plugin did."""
+"""HTTP statuses of the codes. All others answer 400."""
 
 RETRY_AFTER_S: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_FINISHED: 1,
     ErrorCode.RATE_LIMITED: 1,
     ErrorCode.UNAVAILABLE: 2,
 }
-"""Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), unless the error's details say `retry_after_s`."""
+"""Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), if the details have no `retry_after_s`."""
 
 
 CHALLENGE = 'ApiKey realm="interlock"'
@@ -38,7 +38,7 @@ header of its own. The gateway's own 401s are in the template."""
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
-    """A JSON answer. ASCII alone: whatever a body quotes, it can be written."""
+    """Return a JSON response, in ASCII, so that any text can be encoded."""
     text = json.dumps(body, allow_nan=False, separators=(",", ":"))
     return Response(status, "application/json", text, headers=dict(headers or {}))
 
@@ -68,7 +68,7 @@ def error_object(
 def error_response(
     error: ErrorInfo, *, status: int | None = None, headers: Mapping[str, str] | None = None, **about: Any
 ) -> Response[str]:
-    """The envelope, with the status of its code. `about` is what `error_object` takes."""
+    """Return the error envelope with the status of its code. `about` are arguments of `error_object`."""
     known = {}
     if error.code is ErrorCode.UNAUTHORIZED:
         known["WWW-Authenticate"] = CHALLENGE

@@ -1,4 +1,4 @@
-"""Results in answers: inline while the answer stays small enough, else by a presigned URL."""
+"""Results in responses: inline if the response stays small enough, otherwise a presigned URL."""
 
 import json
 from datetime import timedelta
@@ -10,17 +10,17 @@ from interlock.http.documents import Download
 from interlock.jobs.documents import Documents, as_text
 
 MAX_INLINE_BYTES = 5_000_000
-"""Of a result's JSON text, as it is stored."""
+"""Limit of a result's JSON text as stored."""
 
 MAX_ESCAPED_BYTES = 6 * 1024 * 1024 - 64 * 1024
-"""Lambda hands on 6 MiB, and an answer's body is a JSON string in it: each quote and backslash takes two bytes. The
-rest is for headers and for what stands around the result."""
+"""Lambda's response limit is 6 MiB. The body is a JSON string in it, in which quotes and backslashes take two bytes. 64
+KiB are kept for headers and the rest of the document."""
 
 URL_LIFETIME = timedelta(minutes=15)
 
 
 def presented(job: Job, documents: Documents, result: Any = None) -> Any:
-    """The result as an answer shows it; `result` where it is at hand already."""
+    """Return the result as a response shows it. `result` is passed if it is in memory already."""
     stored = job.result
     if stored is None:
         return None
@@ -34,7 +34,7 @@ def presented(job: Job, documents: Documents, result: Any = None) -> Any:
 
 
 def _escaped_bytes(text: str) -> int:
-    """The size of JSON text as a string in JSON: it is ASCII, and has no control characters that are not escaped."""
+    """Return the size of JSON text as a JSON string. The text is ASCII, with its control characters escaped."""
     return len(text) + text.count('"') + text.count("\\")
 
 

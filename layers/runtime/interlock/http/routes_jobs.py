@@ -1,4 +1,4 @@
-"""Jobs: read, result, list, cancel."""
+"""Routes below `/v1/jobs`: list, read, result, events, cancel."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 def add_job_routes(
     app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents, secrets: Secrets
 ) -> None:
-    """Registers the routes below `/v1/jobs`."""
+    """Register the routes below `/v1/jobs`."""
     cursors = Cursors(lambda: secrets.secret(SECRET_NAME))
 
     @app.route("GET", "/v1/jobs")
@@ -83,7 +83,7 @@ def add_job_routes(
 
 @contextmanager
 def _first_not_found(service: JobService, tenant: str, job_id: str) -> Iterator[None]:
-    """Who may not know of the job hears of it nothing else than 404, whatever is wrong with the request."""
+    """Answer 404 instead of 400 if the caller has no access to the job."""
     try:
         yield
     except InvalidRequest:
@@ -92,7 +92,7 @@ def _first_not_found(service: JobService, tenant: str, job_id: str) -> Iterator[
 
 
 def _id(text: str) -> str:
-    """The id of a job. What is none, and might be too long for a key of the table, is never looked up."""
+    """Return a valid job id. Malformed ids raise `NotFound` without a table read: they may be too long for a key."""
     if not _ULID.fullmatch(text):
         raise NotFound(f"There is no job {text[:40]!r}.")
     return text

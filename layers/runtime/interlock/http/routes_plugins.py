@@ -1,4 +1,4 @@
-"""Plugins, and the two routes that need no key: health and the OpenAPI document."""
+"""Routes below `/v1/plugins`, and the two routes without a key: health and the OpenAPI document."""
 
 import json
 from functools import cache
@@ -19,7 +19,7 @@ from interlock.plugins.registry import PluginRegistry
 
 
 def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
-    """Registers the routes below `/v1/plugins`."""
+    """Register the routes below `/v1/plugins`."""
 
     @app.route("GET", "/v1/plugins")
     def list_plugins() -> Response[str]:
@@ -47,7 +47,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
 
 
 def add_open_routes(app: HttpApp) -> None:
-    """Registers the routes that need no key."""
+    """Register the routes that need no key."""
 
     @app.route("GET", "/v1/health")
     def get_health() -> Response[str]:

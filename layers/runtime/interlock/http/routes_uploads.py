@@ -1,4 +1,4 @@
-"""`POST /v1/uploads`: hand out a presigned upload."""
+"""`POST /v1/uploads`: create a presigned upload."""
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -12,7 +12,7 @@ from interlock.jobs.uploads import Uploads
 
 
 def add_upload_route(app: HttpApp, uploads: Uploads) -> None:
-    """Registers `/v1/uploads`."""
+    """Register `/v1/uploads`."""
 
     @app.route("POST", "/v1/uploads")
     def create_upload() -> Response[str]:
