@@ -24,7 +24,7 @@ from interlock.ports import InvalidToken
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 LEEWAY_S = 5
-"""What the provider's clock and ours may differ by."""
+"""Tolerated difference between the provider's clock and ours."""
 
 KEYS_LIFETIME_S = 600
 COOLDOWN_S = 10
@@ -43,7 +43,7 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Whose tokens are taken, for whom they must be, and which of their claims name tenant and scopes."""
+    """The accepted issuer and audience, and the token claims that name tenant and scopes."""
 
     issuer: str
     audience: str
@@ -58,8 +58,8 @@ class OidcTokens:
         self._provider = provider
 
     def principal(self, token: str) -> Principal:
-        """Who holds the token. Raises `InvalidToken`, and `ServiceUnavailable` when the provider does not answer:
-        what is wrong then is not the token, and the same one may be good in a moment."""
+        """Return the token's principal. Raises `InvalidToken`, or `ServiceUnavailable` if the provider does not
+        respond: the same token may be valid later."""
         try:
             claims = jwt.decode(
                 token,
@@ -101,7 +101,7 @@ class OidcTokens:
         tenant = claims.get(self._provider.tenant_claim)
         if not is_tenant(tenant):
             raise InvalidToken(f"The token names no tenant in its claim {self._provider.tenant_claim}.")
-        # By its hash: a subject is text of the provider's, and stands in log lines and keys of the table.
+        # Hashed, because a subject is text of the provider and becomes part of log lines and keys of the table.
         subject = hashlib.sha256(str(claims["sub"]).encode()).hexdigest()[:16]
         return Principal(str(tenant), f"jwt-{subject}", _scopes(claims.get(self._provider.scope_claim)))
 

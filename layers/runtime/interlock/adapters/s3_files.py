@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FETCH_TRIES = 3
 PIECE_BYTES = 1024 * 1024
-"""What is held of a file in memory while it is fetched."""
+"""Chunk size for fetching a file, which bounds the memory used."""
 
 _GONE = {"404", "NoSuchKey"}
 """A HEAD has no body that could tell more than the status."""

@@ -17,7 +17,7 @@ from interlock.sandbox import EXIT_UNFIT, Sandbox
 from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
 
 END_MARGIN_S = 10
-"""What is kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
+"""Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
 
 def job_runner(core: Core, sandbox: Sandbox | None = None) -> JobRunner:

@@ -1,4 +1,4 @@
-"""What the start and the end of a job add to the counters of its tool."""
+"""The changes that the start and the end of a job make to the counters of its tool."""
 
 from datetime import datetime
 

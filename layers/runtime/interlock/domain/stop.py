@@ -1,4 +1,4 @@
-"""How a process that was told to stop came to an end."""
+"""The end of a process that was told to stop."""
 
 from typing import Literal
 

@@ -16,7 +16,7 @@ type JobId = str
 
 
 class Error(TypedDict):
-    """What went wrong."""
+    """An error, the inner object of the envelope."""
 
     type: str
     """The coarse kind of the error, `ValidationError` for example."""
@@ -116,7 +116,7 @@ class FinishedJob(TypedDict):
     tool: str
     status: Literal[JobStatus.SUCCEEDED]
     result: Any
-    """What the tool returned, or a `Download`."""
+    """The result of the tool, or a `Download`."""
     execution_time_ms: float
     """Wall-clock time of the tool in milliseconds."""
     created_at: Time
@@ -132,7 +132,7 @@ class JobResult(TypedDict):
     tool: str
     status: Literal[JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.TIMED_OUT, JobStatus.CANCELLED]
     result: Any
-    """What the tool returned, or a `Download`."""
+    """The result of the tool, or a `Download`."""
     execution_time_ms: float | None
     """Wall-clock time of the tool in milliseconds, null if it did not run to an end."""
     created_at: Time
@@ -179,7 +179,7 @@ class LogEvent(TypedDict):
 
 
 class DroppedEvent(TypedDict):
-    """Stands for older events that were dropped."""
+    """Counts older events that were dropped."""
 
     seq: int
     """Number of the event within its job, from 1."""

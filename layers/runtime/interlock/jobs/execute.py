@@ -21,10 +21,10 @@ SYNC_LIMIT_S = 25.0
 """The longest synchronous run."""
 
 END_MARGIN_S = 3.5
-"""What is kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
+"""Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
 ANSWER_MARGIN_S = 1.0
-"""What is kept of the invocation to answer a caller that waits for a job."""
+"""Time kept of the invocation to answer a caller that waits for a job."""
 
 POLL_S = 0.1
 

@@ -85,7 +85,7 @@ def audit(
     names: Collection[str],
     found: Callable[[str], bool] = is_found,
 ) -> dict[str, Finding]:
-    """What is missing, extra or changed, by plugin. `names` are those that the index lists."""
+    """Return what is missing, extra or changed, by plugin. `names` are the plugins that the index lists."""
     indexed = list(indexed)
     here = {one.entry: one for one in installed}
     findings = {

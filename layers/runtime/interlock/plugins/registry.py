@@ -1,4 +1,4 @@
-"""What the index lists, with the lifecycle and the metrics of each: the registry that `/v1/plugins` shows."""
+"""The registry that `/v1/plugins` shows: the index, with the lifecycle state and counters of each plugin."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ class PluginRegistry:
         return ToolCall(manifest, tool, input, self._validator.uploads(f"{where}.input", tool.input_schema, input))
 
     def output_problems(self, call: ToolCall, result: Any) -> list[Problem]:
-        """What is wrong with a result by the tool's output schema."""
+        """Validate a result with the tool's output schema, and return its problems."""
         return self._validator.problems(f"{call.plugin.name}.{call.tool.name}.output", call.tool.output_schema, result)
 
     # --- Lifecycle in this environment ---

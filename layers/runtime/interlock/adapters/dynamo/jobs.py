@@ -63,7 +63,7 @@ class DynamoJobs:
                 claim = None if record is None else self._idempotency_put(record, job.created_at)
                 self._transact({"Put": put}, started, claim, self._slot_taken(job))
         except StaleJob as error:
-            # Our own, when the SDK sent again what had arrived at first.
+            # An SDK retry of our own successful write.
             if error.current != job:
                 raise JobExists from error
         except KeyAlreadyUsed as error:
@@ -71,16 +71,16 @@ class DynamoJobs:
                 raise
 
     def _idempotency_put(self, record: IdempotencyRecord, now: datetime) -> dict[str, Any]:
-        # Of several requests under one key the first to write makes the job; the others get its claim back in the
-        # same call. The table removes expired items late, so that an expired claim counts as none.
+        # Several requests with one key: the first to write creates the job, the others get its record in the same
+        # call. The table removes expired items late, so an expired record counts as none.
         put = self._put(items.idempotency_to_item(record), IS_NEW_OR_EXPIRED)
         put["ExpressionAttributeNames"] = {"#ttl": "ttl"}
         put["ExpressionAttributeValues"] = serialized({":now": int(now.timestamp())})
         return put
 
     def _slot_taken(self, job: Job) -> dict[str, Any] | None:
-        # Of several jobs that want the last slot of their key one gets it. It is taken with the job's first write and
-        # given back with its last, so that no crash between the two can lose it: what lost its worker is settled.
+        # Several jobs want the last slot of their key: one gets it. The slot is taken with the job's first write and
+        # released with its last, so a crash between the two cannot lose it: a job without a worker is settled.
         if job.key_limit is None:
             return None
         write = self._slots(job, 1)
@@ -106,8 +106,7 @@ class DynamoJobs:
         }
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
-        # A claim and a cancel of the same pending job, or two claims: the first to write wins, the other sees how
-        # the job stands.
+        # Two claims of a pending job, or a claim and a cancel: the first to write wins, the other gets the current job.
         update = self._update(before, after, SAME_STATUS_AND_ATTEMPT)
         try:
             if started is None:
@@ -146,9 +145,9 @@ class DynamoJobs:
         return items.job_from_item(deserialized(answer["Attributes"]))
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
-        # The job's end and its counters are one transaction: a crash between the two cannot part them, and of two
-        # who settle the same job (worker, reader, canceller, schedule) one wins and counts. A worker that has woken up
-        # and extended its lease since is not taken for lost: its tool would run on in a job that has ended.
+        # The job's end and its counters are one transaction, so a crash cannot separate them. If two processes settle
+        # the same job (worker, reader, canceller, schedule), one wins and counts. A worker that has extended its lease
+        # meanwhile is not treated as lost: its tool would continue in a job that has ended.
         update = self._update(before, after, SAME_STATUS_AND_ATTEMPT)
         if before.lease_expires_at is not None:
             update["ConditionExpression"] += f" AND {SAME_LEASE}"
@@ -163,7 +162,7 @@ class DynamoJobs:
                 raise
 
     def _update(self, before: Job, after: Job, condition: str) -> dict[str, Any]:
-        """What differs between the two, under a condition on the first."""
+        """Return the update from one job to the other, conditional on the first."""
         old, new = items.job_to_item(before), items.job_to_item(after)
         sets = {name: value for name, value in new.items() if old.get(name) != value}
         removes = [name for name in old if name not in new]

@@ -60,12 +60,12 @@ def listed_key_to_item(key: ApiKey) -> Item:
 
 
 def rate_key(key_id: str) -> Item:
-    """What a key has used of its rate: `next_us`, when its next request would conform."""
+    """Return the key of the item with a key's used rate: `next_us`, when its next request conforms."""
     return {"pk": f"RATE#{key_id}", "sk": "RATE"}
 
 
 def slots_key(key_id: str) -> Item:
-    """What a key has used of its concurrency: `used`, its jobs that have not finished."""
+    """Return the key of the item with a key's used slots: `used`, the number of its unfinished jobs."""
     return {"pk": f"SLOTS#{key_id}", "sk": "SLOTS"}
 
 

@@ -37,7 +37,7 @@ class JobListing:
         kept = [
             job
             for job_id in page
-            # The index lags: a job that has left the wanted status since is not of this page any more.
+            # The index lags behind: a job may have left the wanted status.
             if (job := jobs.get(job_id)) and (not wanted.statuses or job.status in wanted.statuses)
         ]
         return kept, page[-1] if more else None
@@ -67,7 +67,7 @@ class JobListing:
             for item in answer["Responses"].get(self._table, []):
                 job = items.job_from_item(deserialized(item))
                 found[job.job_id] = job
-            # What the table had no time for comes back, and goes first in the next round.
+            # Unprocessed keys are returned, and come first in the next round.
             left = answer["UnprocessedKeys"].get(self._table)
             keys = [*(left["Keys"] if left else []), *keys[100:]]
         return found

@@ -1,4 +1,4 @@
-"""How often keys have called: one item for each key that has a rate, moved on by one conditional write a request."""
+"""The used rates of keys: one item for each key with a rate, updated by one conditional write per request."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class DynamoRates:
                 with translated("table"):
                     new = self._try(write)
             except _Moved as moved:
-                # Somebody else of this key was faster, or the guess was wrong: now it is known how the key stands.
+                # Another request of this key was faster, or the guess was wrong. Now the key's state is known.
                 next_us = moved.next_us
                 self._remember(key_id, next_us)
                 if next_us > latest_us:

@@ -28,7 +28,7 @@ class DynamoSecrets:
     def secret(self, name: str) -> bytes:
         if name not in self._known:
             with translated("table"):
-                self._known[name] = self._read(name) or self._made(name)
+                self._known[name] = self._read(name) or self._create(name)
         return self._known[name]
 
     def _read(self, name: str) -> bytes | None:
@@ -37,9 +37,9 @@ class DynamoSecrets:
         )
         return answer["Item"]["value"]["B"] if "Item" in answer else None
 
-    def _made(self, name: str) -> bytes:
-        # Of several environments that need the first cursor at once one makes the secret. The others get it back in
-        # the same call, as does one whose own write was sent twice.
+    def _create(self, name: str) -> bytes:
+        # Several environments need the first cursor at once: one creates the secret. The others get it in the same
+        # call, as does an environment whose own write was sent twice.
         value = secrets.token_bytes(SECRET_BYTES)
         try:
             self._client.put_item(

@@ -24,7 +24,7 @@ JOB = "JOB"
 
 
 def shard_of(job_id: str, shards: int) -> int:
-    """A stable shard of a job (CRC-32 of its id)."""
+    """Return a stable shard of a job (CRC-32 of its id)."""
     return zlib.crc32(job_id.encode()) % shards
 
 
@@ -36,7 +36,7 @@ def job_key(tenant: str, job_id: str) -> Item:
 
 
 def listing_partition(shard: int, *parts: str) -> str:
-    """The partition of a listing: its shard and what all its jobs share. `#` stands in no tenant, name or status."""
+    """Return the partition of a listing: its shard, and what its jobs share. No tenant, name or status has a `#`."""
     return "#".join((str(shard), *parts))
 
 
