@@ -33,6 +33,11 @@ def add_job_routes(
     app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents, secrets: Secrets
 ) -> None:
     """Register the routes below `/v1/jobs`."""
+    _add_list_route(app, service, registry, secrets)
+    _add_routes_of_one_job(app, service, documents)
+
+
+def _add_list_route(app: HttpApp, service: JobService, registry: PluginRegistry, secrets: Secrets) -> None:
     cursors = Cursors(lambda: secrets.secret(SECRET_NAME))
 
     @app.route("GET", "/v1/jobs")
@@ -48,6 +53,8 @@ def add_job_routes(
         )
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
+
+def _add_routes_of_one_job(app: HttpApp, service: JobService, documents: Documents) -> None:
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
