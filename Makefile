@@ -13,7 +13,7 @@ ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
 # A local stack adds nothing to the coverage but time: it is collected from the other tests.
-UNITS := tests/pure tests/process tests/service tests/governance
+UNITS := tests/pure tests/process tests/service
 STACK := tests/stack tests/exhaustive
 # Test files with a sample and a full volume.
 REPEATED = $(shell grep -rl --include='test_*.py' 'from tests.volume import' tests)

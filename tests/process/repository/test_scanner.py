@@ -15,7 +15,6 @@ from textwrap import dedent
 from types import ModuleType
 
 import pytest
-from tests.governance.scanner_samples import Sample, samples_of
 from tools.scanner import config
 from tools.scanner.cli import main
 from tools.scanner.config import ROOTS
@@ -26,6 +25,7 @@ from tools.scanner.rules import RULES
 
 from interlock.domain.job_status import TRANSITIONS, JobStatus
 from interlock.domain.lifecycle import LifecycleState
+from tests.process.repository.scanner_samples import Sample, samples_of
 
 TOOL_RUNNER = """
     class ToolRunner:

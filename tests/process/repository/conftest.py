@@ -1,10 +1,10 @@
-"""Fixtures of the governance tests."""
+"""Fixtures of the tests of this repository."""
 
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
