@@ -167,7 +167,7 @@ def assert_told(told: Json, jobs: Sequence[Json]) -> None:
     assert not times or told["last_execution_time_ms"] in latest
 
 
-def test_after_many_mixed_executions_health_is_what_the_jobs_say(stack: Client) -> None:
+def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> None:
     soak = Soak(stack)
     began = time.monotonic()
     with ThreadPoolExecutor(CONCURRENCY) as pool:

@@ -86,7 +86,7 @@ def test_more_keys_than_one_batch_takes_are_all_listed(keys: DynamoKeys, tenant:
     assert {key.key_id for key in keys.listed(tenant)} == {key.key_id for key in made}
 
 
-def test_a_key_never_stands_in_the_table(table: Table, keys: DynamoKeys, tenant: str) -> None:
+def test_a_key_is_never_stored_in_the_table(table: Table, keys: DynamoKeys, tenant: str) -> None:
     secret = "interlock_the-secret-itself"
     keys.create(replace(a_key(tenant), key_hash=hash_key(secret)))
     items = [
@@ -137,7 +137,7 @@ def rates_of(table: Table) -> DynamoRates:
     return DynamoRates(table.client, table.name)
 
 
-def test_of_many_requests_at_once_as_many_come_through_as_the_rate_says(table: Table, tenant: str) -> None:
+def test_concurrent_requests_pass_up_to_the_rate(table: Table, tenant: str) -> None:
     rate = Rate(7, "m")
     environments = [rates_of(table) for _ in range(4)]
     waits = at_once(20, lambda number: environments[number % 4].take(tenant, rate, NOON))
@@ -168,7 +168,7 @@ def test_an_evenly_calling_key_costs_one_write_a_request(table: Table, tenant: s
     assert len(calls) <= 11
 
 
-def test_what_a_key_has_used_is_forgotten_in_time(table: Table, tenant: str) -> None:
+def test_usage_of_a_key_expires(table: Table, tenant: str) -> None:
     rates_of(table).take(tenant, Rate(1, "h"), NOON)
     key = {name: {"S": value} for name, value in access_items.rate_key(tenant).items()}
     item = table.client.get_item(TableName=table.name, Key=key)["Item"]
@@ -203,7 +203,7 @@ def end(storage: Storage, job: Job) -> Job:
 
 
 @pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.RUNNING])
-def test_of_many_at_once_exactly_the_limit_comes_through_again_and_again(
+def test_concurrent_submissions_pass_up_to_the_limit_repeatedly(
     storage: Storage, tenant: str, plugin: str, status: JobStatus
 ) -> None:
     for _ in range(2):
@@ -236,7 +236,7 @@ def test_a_job_settled_by_many_at_once_gives_its_slot_back_once(storage: Storage
         storage.store.create(limited(tenant, plugin, 2))
 
 
-def test_who_is_refused_leaves_nothing(storage: Storage, tenant: str, plugin: str) -> None:
+def test_refused_submission_leaves_nothing(storage: Storage, tenant: str, plugin: str) -> None:
     storage.store.create(limited(tenant, plugin, 1))
     refused = limited(tenant, plugin, 1, JobStatus.RUNNING)
     claim = IdempotencyRecord(tenant, "key", "r", refused.job_id, refused.expires_at)
@@ -304,7 +304,7 @@ def test_a_secret_is_read_once(table: Table, tenant: str) -> None:
     assert asked.seen == 0
 
 
-def test_a_secret_whose_writing_was_answered_to_nobody_is_kept(table: Table, tenant: str) -> None:
+def test_a_secret_whose_write_lost_its_answer_is_kept(table: Table, tenant: str) -> None:
     with LosesAnswer(table.client, "PutItem") as lost:
         first = DynamoSecrets(table.client, table.name).secret(tenant)
     assert lost.seen == 2

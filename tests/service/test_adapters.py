@@ -420,7 +420,7 @@ def test_an_upload_cannot_be_replaced(files: S3Files, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"hello"
 
 
-def test_what_is_not_as_expected_is_not_written(files: S3Files, tmp_path: Path) -> None:
+def test_failed_conditions_write_nothing(files: S3Files, tmp_path: Path) -> None:
     upload_of(files, b"x" * 1000)
     assert fetched(files, tmp_path / "file") == StoredObject(1000, "image/png")
     assert not (tmp_path / "file").exists()
@@ -517,7 +517,7 @@ def execution(machine: "tuple[SFNClient, str]", job_id: str) -> Any:
     return client.describe_execution(executionArn=arn.replace(":stateMachine:", ":execution:") + f":{job_id}")
 
 
-def test_an_execution_is_named_after_its_job_and_told_its_tenant_and_id(machine: "tuple[SFNClient, str]") -> None:
+def test_an_execution_is_named_after_its_job_and_gets_tenant_and_id(machine: "tuple[SFNClient, str]") -> None:
     assert StepFunctionsWorkflow(*machine).start("acme", "JOB-1") is True
     found = execution(machine, "JOB-1")
     assert (found["status"], json.loads(found["input"])) == ("RUNNING", {"tenant": "acme", "job_id": "JOB-1"})

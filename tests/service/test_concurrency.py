@@ -83,7 +83,7 @@ def settle(store: JobStore, before: Job, after: Job) -> Job:
     return after
 
 
-def test_of_sixteen_claims_of_one_job_one_wins(storage: Storage, tenant: str, plugin: str) -> None:
+def test_one_of_sixteen_claims_of_a_job_wins(storage: Storage, tenant: str, plugin: str) -> None:
     job = a_job(tenant=tenant, plugin=plugin)
     storage.store.create(job)
     stores = [storage.another() for _ in range(THREADS)]
@@ -95,7 +95,7 @@ def test_of_sixteen_claims_of_one_job_one_wins(storage: Storage, tenant: str, pl
     assert counted(storage, plugin).in_flight == 1
 
 
-def test_of_sixteen_who_settle_one_job_one_wins(storage: Storage, tenant: str, plugin: str) -> None:
+def test_one_of_sixteen_settlements_of_a_job_wins(storage: Storage, tenant: str, plugin: str) -> None:
     held = a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)
     storage.store.create(held, starting_delta(held, NOON))
     stores = [storage.another() for _ in range(THREADS)]
@@ -129,7 +129,7 @@ def test_sixteen_jobs_of_one_plugin_end_at_once_and_are_counted_exactly(
     assert sum(metrics.buckets.values()) == THREADS * 3
 
 
-def test_of_sixteen_requests_under_one_key_one_makes_the_job(storage: Storage, tenant: str, plugin: str) -> None:
+def test_one_of_sixteen_requests_under_one_key_creates_the_job(storage: Storage, tenant: str, plugin: str) -> None:
     jobs = [a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin, job_id=str(ULID())) for _ in range(THREADS)]
     stores = [storage.another() for _ in range(THREADS)]
 

@@ -97,7 +97,7 @@ def test_people_read_the_key_on_standard_output_and_the_warning_beside_it(capsys
 # --- list ---
 
 
-def test_the_list_tells_all_but_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_shows_everything_but_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     first = a_key(capsys, "--note", "one")
     second = run_json(capsys, "create", "--tenant", "rival", "--scopes", "admin")
     listed = run_json(capsys, "list")
@@ -118,7 +118,7 @@ def test_an_empty_list_is_one(capsys: pytest.CaptureFixture[str]) -> None:
 # --- revoke, rotate ---
 
 
-def test_a_revoked_key_says_since_when(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_revoked_key_shows_its_revocation_time(capsys: pytest.CaptureFixture[str]) -> None:
     made = a_key(capsys)
     first = run_json(capsys, "revoke", made["key_id"])
     again = run_json(capsys, "revoke", made["key_id"])
@@ -145,7 +145,7 @@ def test_an_old_key_that_ends_earlier_is_not_given_more_time(capsys: pytest.Capt
 
 
 @pytest.mark.parametrize("action", ["revoke", "rotate"])
-def test_an_unknown_id_is_told(capsys: pytest.CaptureFixture[str], action: str) -> None:
+def test_an_unknown_id_is_reported(capsys: pytest.CaptureFixture[str], action: str) -> None:
     assert complaint(capsys, action, "nobody") == (
         "interlock: there is no key with the id 'nobody': see `interlock keys list`"
     )
@@ -203,19 +203,21 @@ def test_a_bad_flag_is_named_in_one_line(
     assert list(keys().listed()) == []
 
 
-def test_a_stack_that_is_none_of_ours_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_stack_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no output TableName" in complaint(capsys, "list", stack="other")
     assert "AWS refuses: " in complaint(capsys, "list", stack="nowhere")
 
 
-def test_without_a_region_the_sdk_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_region_is_an_error_of_the_sdk(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     assert complaint(capsys, "list") == "interlock: AWS refuses: You must specify a region."
 
 
-def test_without_a_local_stack_that_is_told(
+def test_a_missing_local_stack_is_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "template.yaml").write_text("Resources: {}")
@@ -225,7 +227,7 @@ def test_without_a_local_stack_that_is_told(
     assert "no template.yaml" in complaint(capsys, "list", stack=None)
 
 
-def test_a_local_stack_whose_table_is_gone_is_told(
+def test_a_local_stack_without_its_table_is_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "template.yaml").write_text("Resources: {}")

@@ -151,7 +151,7 @@ def test_a_job_is_listed_by_its_status_of_now(storage: Storage, tenant: str) -> 
             assert storage.store.page(wanted, limit=5, before_id=None) == (expected, None)
 
 
-def test_a_name_with_the_separator_of_keys_reads_nobody_elses_jobs(storage: Storage, tenant: str) -> None:
+def test_a_name_with_the_key_separator_reads_no_other_jobs(storage: Storage, tenant: str) -> None:
     storage.store.create(a_job_at(0, tenant))
     for wanted in (
         JobFilter(tenant, "echo#say"),

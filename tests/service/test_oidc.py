@@ -45,7 +45,7 @@ def reason(tokens: OidcTokens, token: str) -> str:
 # --- What is taken ---
 
 
-def test_a_token_names_tenant_scopes_and_who_holds_it(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_a_token_names_tenant_scopes_and_subject(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     principal = tokens.principal(provider.token())
     assert (principal.tenant, principal.scopes) == ("acme", frozenset({"execute", "jobs:read"}))
     assert principal == tokens.principal(provider.token())
@@ -238,7 +238,7 @@ def test_while_it_is_down_known_keys_go_on(tokens: OidcTokens) -> None:
     assert reason(tokens, provider.token(aud="other")) == "The token is for another audience."
 
 
-def test_a_provider_that_nobody_answers_for_is_unavailable() -> None:
+def test_an_unreachable_provider_is_unavailable() -> None:
     with openid_provider.running() as provider:
         provider.publish("one", ONE)
         token = provider.token()
@@ -253,7 +253,7 @@ def test_a_discovery_document_that_is_none(provider: OpenIdProvider, tokens: Oid
         tokens.principal(provider.token())
 
 
-def test_a_discovery_document_of_somebody_else(provider: OpenIdProvider) -> None:
+def test_a_discovery_document_of_another_issuer_is_rejected(provider: OpenIdProvider) -> None:
     tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "tenant", "scope"))
     token = provider.token()
     provider.issuer = "https://evil.test"

@@ -202,7 +202,7 @@ def test_a_claim_moves_the_job_and_puts_it_in_flight(storage: Storage, job: Job)
     assert counted(storage, job).in_flight == 1
 
 
-def test_of_two_claims_the_second_is_told_of_the_first(storage: Storage, job: Job) -> None:
+def test_second_claim_gets_the_first(storage: Storage, job: Job) -> None:
     first, second = claimed(written(storage, job)), claimed(job, "worker-2")
     storage.store.change(job, first, starting_delta(first, LATER))
     with pytest.raises(StaleJob) as caught:
@@ -249,7 +249,7 @@ def test_a_change_of_a_job_that_is_gone_is_stale(storage: Storage, job: Job, sta
     assert storage.store.metrics(job.plugin) == {}
 
 
-def test_a_change_writes_what_it_changes_and_nothing_else(storage: Storage, job: Job) -> None:
+def test_a_change_writes_only_changed_fields(storage: Storage, job: Job) -> None:
     # A heartbeat came between the read and the write of a cancel: it is not undone.
     running = written(storage, in_status(job, JobStatus.RUNNING))
     progress = Progress(0.5, "half", LATER)
@@ -494,7 +494,7 @@ def test_each_outcome_has_its_counter_and_leaves_the_state_by_whose_fault_it_was
     assert (metrics.lifecycle, metrics.last_ms, metrics.last_used) == (state, 2.0, LATER)
 
 
-def test_why_a_plugin_is_unavailable_is_told_until_it_works_again(storage: Storage, job: Job) -> None:
+def test_the_reason_of_an_unavailable_plugin_is_shown_until_it_works(storage: Storage, job: Job) -> None:
     unavailable = JobStatus.FAILED, ErrorCode.PLUGIN_UNAVAILABLE, 1.0, "needs torch: not installed"
     storage.store.create(job, MetricsDelta(job.plugin, job.tool, 0, NOON, *unavailable))
     assert counted(storage, job).reason == "needs torch: not installed"

@@ -178,7 +178,7 @@ def test_an_upload_is_gone_from_the_disk_after_a_crash_a_cancel_and_a_timeout(cl
     assert not [file for path in paths for file in path.parents[1].glob("*/upload-*")]
 
 
-def test_a_key_stands_for_a_request_with_its_upload(client: Client) -> None:
+def test_an_idempotency_key_covers_the_upload_of_its_request(client: Client) -> None:
     uploaded, key = upload(client, b"hello"), {"Idempotency-Key": f"upload {time.time()}"}
     body = {"plugin": "files", "tool": "digest", "input": {"file": uploaded}}
     first, again = (client.call("POST", "/v1/execute", body, key) for _ in range(2))

@@ -34,7 +34,7 @@ def test_a_run_under_a_second_costs_its_claim_and_its_end(client: Client, hand: 
 
 
 @pytest.mark.parametrize("tool", ["for_seconds", "tells_progress_for_seconds"])
-def test_a_run_costs_one_call_a_second_whatever_it_tells(client: Client, hand: Hand, tool: str) -> None:
+def test_a_run_costs_one_table_call_a_second_with_or_without_progress(client: Client, hand: Hand, tool: str) -> None:
     """The lease, the progress and the question for a cancel are one call."""
     _, *beats, _ = seen = calls(client, hand, tool, way=3.5)
     assert {beat.what for beat in beats} == {BEAT}

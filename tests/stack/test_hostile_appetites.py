@@ -63,7 +63,7 @@ def test_output_without_end_is_no_harm(works: Call, tool: str) -> None:
     assert works("greedy", tool)["text"] == "said it all"
 
 
-def test_of_progress_told_without_end_the_last_is_kept(client: Client) -> None:
+def test_endless_progress_keeps_the_last_report(client: Client) -> None:
     job_id = client.submit("greedy", "tells_progress_without_end", {})
     job = client.until_final(job_id)
     assert job["status"] == "succeeded"

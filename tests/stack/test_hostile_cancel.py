@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from interlock_dev.stack.client import FINAL, Client
+from tests.volume import volume
 
 pytestmark = pytest.mark.xdist_group("hostile-cancel")
 
-RACES, RACERS = 32, 4
+RACES, RACERS = volume(sample=16, full=64), 4
 START_LIMIT_S, END_LIMIT_S = 30, 30
 POLL_S = 0.03
 

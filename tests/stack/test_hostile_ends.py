@@ -123,7 +123,7 @@ def test_a_zygote_that_is_killed_loses_its_worker(
     assert client.execute("dying", "echo", {}).status == 200
 
 
-def test_a_zygote_that_is_stopped_stops_nobody_else(client: Client, tmp_path: Path) -> None:
+def test_a_stopped_zygote_stops_no_other_process(client: Client, tmp_path: Path) -> None:
     def strike(family: Family) -> None:
         os.kill(family.zygote, signal.SIGSTOP)
         (tmp_path / "pid.end").touch()
@@ -151,7 +151,7 @@ def test_a_child_that_is_waited_for_is_out_of_time_as_well(fails: Fails, tool: s
     assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1}
 
 
-def test_nobody_types_at_a_plugin(fails: Fails) -> None:
+def test_standard_input_of_a_plugin_is_empty(fails: Fails) -> None:
     assert fails("stuck", "asks_a_human", "plugin_exception")["details"] == {"exception": "EOFError"}
 
 

@@ -50,7 +50,7 @@ def test_an_exception_is_the_plugins_failure(fails: Fails, way: str, exception: 
     assert error["retryable"] is False
 
 
-def test_an_exception_that_never_ends_to_say_what_it_is_runs_out_of_time(fails: Fails) -> None:
+def test_an_exception_with_an_endless_text_times_out(fails: Fails) -> None:
     assert fails("raising", "speaks_for_ever", "timeout")["details"] == {"timeout_s": 1}
 
 

@@ -19,7 +19,7 @@ type Call = Callable[..., dict[str, Any]]
         ("400 digits", {"facts": {"a": 10**400}}),
     ],
 )
-def test_what_fits_the_schema_is_taken(works: Call, way: str, result: dict[str, Any]) -> None:
+def test_results_that_fit_the_schema_are_accepted(works: Call, way: str, result: dict[str, Any]) -> None:
     found = works("lying", "go", way=way)
     assert {name: found[name] for name in result} == result
 
@@ -41,7 +41,7 @@ def test_what_fits_the_schema_is_taken(works: Call, way: str, result: dict[str, 
         ),
     ],
 )
-def test_what_is_no_such_json_is_refused(fails: Call, way: str) -> None:
+def test_results_that_are_not_valid_json_are_rejected(fails: Call, way: str) -> None:
     error = fails("lying", "go", "invalid_output", way=way)
     assert error["type"] == "PluginError"
     assert error["details"]["errors"]
@@ -58,7 +58,7 @@ def test_what_is_no_such_json_is_refused(fails: Call, way: str) -> None:
         ("other than it is", ["/facts", "/number", "/text"]),
     ],
 )
-def test_a_misfit_is_told_by_its_path(fails: Call, way: str, paths: list[str]) -> None:
+def test_a_schema_problem_has_its_path(fails: Call, way: str, paths: list[str]) -> None:
     error = fails("lying", "go", "invalid_output", way=way)
     assert sorted(problem["path"] for problem in error["details"]["errors"]) == sorted(paths)
 

@@ -30,7 +30,7 @@ type Call = Callable[..., dict[str, Any]]
         *("removes its folder", "puts a file in its folder's place"),
     ],
 )
-def test_a_vandalised_process_serves_nobody_else(works: Call, way: str) -> None:
+def test_a_vandalised_process_serves_no_other_call(works: Call, way: str) -> None:
     assert works("vandal", "go", way=way)["text"] == way
 
 
@@ -84,7 +84,7 @@ def test_cleaning_up_after_it_follows_no_link(works: Call, tmp_path: Path, way: 
     assert list(tmp_path.iterdir()) == [kept]
 
 
-def test_a_file_lock_that_is_held_on_is_in_nobody_elses_way(works: Call, tmp_path: Path) -> None:
+def test_a_file_lock_kept_by_a_tool_blocks_no_other_run(works: Call, tmp_path: Path) -> None:
     works("vandal", "go", way="file lock", path=str(tmp_path / "lock"))
 
 

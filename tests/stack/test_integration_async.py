@@ -14,7 +14,7 @@ def submit(client: Client, tool: str, input: dict[str, object], prefer: str) -> 
     return client.call("POST", "/v1/execute", body, {"Prefer": prefer})
 
 
-def test_a_submitted_job_is_pending_and_says_where_it_is(client: Client) -> None:
+def test_a_submitted_job_is_pending_with_its_location(client: Client) -> None:
     answer = submit(client, "echo", {"text": "later"}, "respond-async")
     job_id = answer.body["job_id"]
     assert (answer.status, answer.body["status"]) == (202, "pending")

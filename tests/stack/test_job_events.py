@@ -18,7 +18,7 @@ def of_type(kind: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [event for event in found if event["type"] == kind]
 
 
-def test_a_short_job_tells_its_states_and_what_it_wrote(client: Client) -> None:
+def test_a_short_job_has_events_for_its_states_and_output(client: Client) -> None:
     job = client.execute("talkative", "says", {"lines": ["one", "two"]}).body
     found = events(client, job["job_id"])
     assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
@@ -62,7 +62,7 @@ def test_a_cancel_is_among_them_in_its_place(client: Client, tmp_path: Path) -> 
     assert of_type("log", found)[-1]["message"] == "I was cancelled"
 
 
-def test_of_a_flood_the_last_lines_are_kept_and_the_others_counted(client: Client) -> None:
+def test_flood_keeps_the_last_lines_and_counts_the_others(client: Client) -> None:
     job_id = client.execute("talkative", "floods", {"lines": 100_000}).body["job_id"]
     found = events(client, job_id)
     kept = of_type("log", found)
@@ -81,7 +81,7 @@ def test_no_traceback_of_the_service_is_among_them(client: Client) -> None:
     assert ".py" not in str(found)
 
 
-def test_a_prevented_job_tells_that_it_never_ran(client: Client) -> None:
+def test_a_prevented_job_shows_that_it_never_ran(client: Client) -> None:
     # Two workers of the local stack run at once at most as fast as they can: a cancel right behind a submit may come
     # before or after the claim, and either way the states are in order.
     job_id = client.submit("talkative", "says", {"lines": []})
@@ -93,6 +93,6 @@ def test_a_prevented_job_tells_that_it_never_ran(client: Client) -> None:
     assert ("running" in states) == (client.job(job_id)["attempt"] == 1)
 
 
-def test_events_of_nobody_are_404(client: Client) -> None:
+def test_events_of_an_unknown_job_are_404(client: Client) -> None:
     answer = client.call("GET", "/v1/jobs/01J00000000000000000000000/events")
     assert (answer.status, answer.code) == (404, "not_found")

@@ -58,7 +58,7 @@ def test_a_function_that_fails_is_a_503_and_the_next_call_is_served(probes: Runn
         ("large", "Function.ResponseSizeTooLarge"),
     ],
 )
-def test_the_data_plane_tells_function_errors(probes: Running, what: str, kind: str) -> None:
+def test_the_data_plane_reports_function_errors(probes: Running, what: str, kind: str) -> None:
     error, payload = invoke(probes, what)
     assert (error, payload["errorType"]) == ("Unhandled", kind)
 

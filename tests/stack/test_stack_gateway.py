@@ -87,7 +87,7 @@ def test_a_wrong_method_without_a_key_learns_nothing(real: Running) -> None:
     assert refusal(requests.put(real.client.url + "/v1/jobs", timeout=30)) == (401, "unauthorized")
 
 
-def test_a_method_that_nobody_knows(real: Running) -> None:
+def test_an_unknown_method_is_refused(real: Running) -> None:
     answer = requests.request("PURGE", real.client.url + "/v1/jobs", timeout=30)
     assert refusal(answer) == (404, "not_found")
 
@@ -110,7 +110,7 @@ def test_a_body_that_is_not_json(real: Running, body: bytes, content_type: str, 
     assert says in answer.json()["error"]["message"]
 
 
-def test_whatever_is_accepted_json_is_answered(real: Running) -> None:
+def test_every_accepted_document_gets_a_response(real: Running) -> None:
     answer = requests.get(real.client.url + "/v1/nothing", headers={"Accept": "text/html"}, timeout=30)
     assert refusal(answer) == (404, "not_found")
     assert requests.get(real.client.url + "/v1/health", headers={"Accept": "image/png"}, timeout=30).json()

@@ -11,7 +11,7 @@ from tests.stack.stacks import ROOT, link_project
 pytestmark = pytest.mark.xdist_group("stack")
 
 
-def test_it_serves_and_says_what_it_does_not_enforce(tmp_path: Path) -> None:
+def test_in_process_stack_serves_and_reports_its_limits(tmp_path: Path) -> None:
     project = link_project(tmp_path)
     hostile = ROOT / "tests" / "stack" / "plugins" / "hostile.py"
     with local_stack(project, project / "stack.log", "--in-process", "--plugin", str(hostile)) as (client, process):

@@ -69,7 +69,7 @@ def complaint(project: Path, *arguments: str) -> str:
     return line
 
 
-def test_it_tells_where_it_is(real: Running) -> None:
+def test_dev_publishes_its_addresses(real: Running) -> None:
     published = real.published
     assert published["url"] == real.client.url
     assert published["api_key"] == real.client.api_key
@@ -102,18 +102,18 @@ def test_a_busy_port_is_told_in_one_line(real_project: Path) -> None:
         assert f"port {port} cannot be used" in complaint(real_project, "--port", str(port))
 
 
-def test_so_is_a_plugin_that_is_not_there(real_project: Path) -> None:
+def test_missing_plugin_path_is_reported(real_project: Path) -> None:
     assert "there is no such file" in complaint(real_project, "--port", "0", "--plugin", "nothing.py")
 
 
-def test_and_a_file_that_holds_no_plugin(real_project: Path, tmp_path: Path) -> None:
+def test_file_without_a_plugin_is_reported(real_project: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("x = 1\n")
     line = complaint(real_project, "--port", "0", "--plugin", str(tmp_path / "empty.py"))
     assert line.endswith("empty.py: holds no class derived from interlock.plugin.Plugin")
 
 
 @pytest.mark.parametrize("value", ["abc", "0"])
-def test_and_a_parameter_that_the_template_does_not_allow(real_project: Path, value: str) -> None:
+def test_invalid_parameter_value_is_reported(real_project: Path, value: str) -> None:
     line = complaint(real_project, "--port", "0", "--parameter", f"RetentionDays={value}")
     assert line.startswith(f"interlock: --parameter RetentionDays={value}: must be ")
 
@@ -182,7 +182,7 @@ def test_one_that_was_started_for_a_process_ends_with_it(tmp_path: Path) -> None
     until_gone(pids)
 
 
-def test_it_says_ready_once_and_nothing_else_on_standard_output(tmp_path: Path) -> None:
+def test_dev_prints_only_ready_on_standard_output(tmp_path: Path) -> None:
     project = link_project(tmp_path)
     process = subprocess.Popen(
         [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

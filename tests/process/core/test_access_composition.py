@@ -63,7 +63,7 @@ def test_the_authorizer_remembers_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert denied["policyDocument"]["Statement"][0]["Effect"] == "Deny"
 
 
-def test_who_takes_no_tokens_does_not_pay_for_them() -> None:
+def test_stack_without_tokens_does_not_import_their_library() -> None:
     code = "import sys, interlock.composition.authorizer; print('jwt' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -208,7 +208,7 @@ def ends_everything_about(mark: Path) -> bool:
     return not left
 
 
-def test_what_an_import_started_is_gone(built: Built) -> None:
+def test_processes_started_by_an_import_are_ended(built: Built) -> None:
     assert ends_everything_about(built.folder / "leaves_a_child.py")
 
 
@@ -257,14 +257,14 @@ def test_no_plugin_is_listed_under_the_name_of_its_file(built: Built) -> None:
     assert set(BROKEN) <= set(built.manifests)
 
 
-def test_the_written_index_says_what_the_build_said(built: Built) -> None:
+def test_the_written_index_equals_the_built_one(built: Built) -> None:
     index = PluginIndex(built.folder / "index")
     assert index.names == tuple(sorted(built.manifests))
     for name, manifest in built.manifests.items():
         assert index.manifest(name) == manifest
 
 
-def test_an_added_file_stands_in_for_an_installed_plugin(tmp_path: Path) -> None:
+def test_an_added_file_replaces_an_installed_plugin(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + plugin_class("image", tool_name="try_it", version="9.9.9"))
     manifests = {manifest.name: manifest for manifest in build_index(tmp_path / "index", [file])}
@@ -306,7 +306,7 @@ def test_two_classes_of_one_name_are_neither_of_them_loaded(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_nor_are_two_added_files_of_one_name(tmp_path: Path) -> None:
+def test_two_added_files_of_one_name_are_both_rejected(tmp_path: Path) -> None:
     files = [added_file(tmp_path, name, HEAD + plugin_class("echo")) for name in ("a.py", "b.py")]
     assert build(tmp_path, *files)["echo"].reason == "several plugins have this name: a.py:Added, b.py:Added"
 
@@ -322,7 +322,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str, str]) -
     monkeypatch.setattr(building, "installed_plugins", lambda _: plugins)
 
 
-def test_nor_are_two_of_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_layer_plugins_of_one_name_are_both_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("named_one", "named_two"):
         added_file(tmp_path, f"{name}.py", HEAD + plugin_class("echo"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -350,7 +350,9 @@ def test_a_broken_file_takes_no_name_from_a_plugin_that_works(tmp_path: Path) ->
         assert (found[name].reason, found[name].title) == (reason, name)
 
 
-def test_nor_does_a_broken_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_entry_point_takes_no_name_from_a_working_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", "interlock_plugins.motion", "Motion"))
     found = build(tmp_path)
     assert found["motion"].available
@@ -359,9 +361,7 @@ def test_nor_does_a_broken_entry_point(tmp_path: Path, monkeypatch: pytest.Monke
     assert [one["plugin"] for one in record] == ["motion_2", "motion"]
 
 
-def test_an_added_plugin_stands_in_for_a_broken_one_of_the_layer(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_added_plugin_replaces_a_broken_one_of_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, ("motion", "no_such_module", "Any"))
     found = build(tmp_path, added_file(tmp_path, "mine.py", HEAD + plugin_class("motion")))
     assert set(found) == {"motion"}
@@ -379,7 +379,7 @@ def test_an_added_file_hides_no_installed_module(tmp_path: Path) -> None:
     assert hasattr(json, "loads")
 
 
-def test_what_is_no_python_file_is_told_so(tmp_path: Path) -> None:
+def test_file_that_is_not_python_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("hello")
     with pytest.raises(ImportError, match=r"notes\.txt is not a Python file"):
@@ -404,14 +404,14 @@ def test_a_manifest_is_read_once(tmp_path: Path) -> None:
     assert index.manifest("ocr") is first
 
 
-def test_an_index_of_nothing_says_so(tmp_path: Path) -> None:
+def test_an_empty_index_is_reported(tmp_path: Path) -> None:
     index = an_index(tmp_path / "index")
     assert index.names == ()
     with pytest.raises(UnknownPlugin, match="There are: none"):
         index.manifest("ocr")
 
 
-def test_the_environment_tells_where_the_index_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_names_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     an_index(tmp_path / "index", a_plugin("ocr"), a_broken_plugin())
     monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(tmp_path / "index"))
     open_index.cache_clear()
@@ -424,7 +424,7 @@ def test_the_environment_tells_where_the_index_lies(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_the_command_writes_the_index_and_tells_of_broken_plugins(
+def test_the_command_writes_the_index_and_reports_broken_plugins(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = tmp_path / "good.py", tmp_path / "bad.py"

@@ -163,7 +163,7 @@ def test_to_execute_a_plugin_that_the_index_lacks_is_refused_with_the_reason(lay
     ],
     ids=["version", "entry point"],
 )
-def test_a_plugin_that_has_changed_runs_on_and_says_so(
+def test_a_changed_plugin_keeps_running_and_is_reported(
     layer: Path, pages: Pages, version: str, plugins: str, now: str
 ) -> None:
     shutil.rmtree(layer / "audited-1.0.dist-info")

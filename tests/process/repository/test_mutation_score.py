@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "mutation_score.py"
         ({"killed": 0, "survived": 0, "timeout": 0, "total": 0}, 1, "0.0 % killed"),
     ],
 )
-def test_under_what_is_due_it_fails(tmp_path: Path, stats: dict[str, int], code: int, told: str) -> None:
+def test_a_score_below_the_minimum_fails(tmp_path: Path, stats: dict[str, int], code: int, told: str) -> None:
     file = tmp_path / "stats.json"
     file.write_text(json.dumps(stats))
     done = subprocess.run([sys.executable, str(SCRIPT), str(file)], capture_output=True, text=True, check=False)

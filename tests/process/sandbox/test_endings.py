@@ -81,7 +81,7 @@ def test_a_cancel_stops_it(bench: Bench) -> None:
     assert not alive(ending.pid)
 
 
-def test_a_cancel_kills_what_does_not_stop(bench: Bench) -> None:
+def test_a_cancel_kills_a_run_that_does_not_stop(bench: Bench) -> None:
     ending = cancelled_when_on(bench, STUBBORN, grace_s=0.1)
 
     assert isinstance(ending, Cancelled)
@@ -101,7 +101,7 @@ def test_a_cancel_while_it_loads_stops_it(fresh: Bench) -> None:
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_what_was_cancelled_before_is_not_started(bench: Bench) -> None:
+def test_run_cancelled_before_its_start_is_not_started(bench: Bench) -> None:
     pid = bench.pid()
     token = CancelToken()
     token.set("not needed")
@@ -165,7 +165,7 @@ except Stop:
     assert not alive(ending.pid), "its state after the stop is unknown: the process is not used again"
 
 
-def test_what_was_cancelled_does_not_time_out(bench: Bench) -> None:
+def test_cancelled_run_does_not_time_out(bench: Bench) -> None:
     """The wall-clock limit runs out in the grace."""
     source = """
 import time
@@ -293,7 +293,7 @@ def test_a_stop_right_after_the_last_answer_is_that_of_the_next_run(bench: Bench
         assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
 
 
-def test_what_a_callback_raises_ends_the_run(bench: Bench) -> None:
+def test_exception_of_a_callback_ends_the_run(bench: Bench) -> None:
     def fail(*_: object) -> None:
         raise LookupError("a bug of ours")
 

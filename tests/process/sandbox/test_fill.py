@@ -18,7 +18,7 @@ def writes(text: str) -> Callable[[str], None]:
     return fill
 
 
-def test_a_run_finds_it_where_it_is_and_nobody_does_afterwards(bench: Bench) -> None:
+def test_a_run_finds_its_folder_which_is_gone_afterwards(bench: Bench) -> None:
     folders: list[str] = []
 
     def fill(folder: str) -> None:
@@ -78,7 +78,7 @@ def test_its_time_counts(bench: Bench, tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_what_it_leaves_of_the_time_is_the_run_s(bench: Bench) -> None:
+def test_time_spent_filling_counts_against_the_run(bench: Bench) -> None:
     limits = replace(PATIENT, total_s=1.0)
     began = time.monotonic()
     ending = bench.run("import time\ntime.sleep(60)", limits, fill=lambda _folder: time.sleep(0.5))

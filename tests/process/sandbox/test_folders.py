@@ -164,7 +164,7 @@ def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders) -> None:
     assert not Path(folders.root).exists()
 
 
-def test_what_is_gone_is_fine() -> None:
+def test_removing_a_missing_folder_succeeds() -> None:
     remove_tree("/nowhere/at/all")
 
 
@@ -181,7 +181,7 @@ def test_descriptors_are_all_closed() -> None:
     assert open_descriptors() == before
 
 
-def test_what_a_process_has_abandoned_is_removed_by_the_next(
+def test_abandoned_folders_are_removed_by_the_next_process(
     folders: RunFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

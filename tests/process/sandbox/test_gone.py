@@ -16,6 +16,7 @@ from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, LogLin
 from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
 from interlock.sandbox.wire.processes import children, end_children
 from tests.process.sandbox.bench import KILLED, LOSES_ZYGOTE, PATIENT, Bench, alive, wait_until
+from tests.volume import volume
 
 FAMILY = """
 import os, time
@@ -87,10 +88,10 @@ on(0)
     bench.assert_nothing_left()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(volume(sample=1, full=4)))
 def test_a_zygote_killed_at_any_moment_leaves_nothing(bench: Bench, seed: int) -> None:
     random_moment = random.Random(seed)
-    for turn in range(25):
+    for turn in range(volume(sample=12, full=25)):
         zygote = bench.zygote
         killer = threading.Thread(target=_kill_later, args=(zygote.pid, random_moment.uniform(0, 0.02)))
         killer.start()
@@ -209,7 +210,7 @@ def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Bench, monke
     fresh.assert_usable()
 
 
-def test_of_two_sandboxes_one_does_not_end_what_is_the_others(fresh: Bench) -> None:
+def test_a_sandbox_does_not_end_processes_of_another(fresh: Bench) -> None:
     other = Bench.new()
     pid = other.pid()
     child = subprocess.Popen(["sleep", "60"])

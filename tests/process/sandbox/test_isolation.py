@@ -97,7 +97,7 @@ def test_it_has_no_signals_of_ours_blocked_or_ignored(monkeypatch: pytest.Monkey
     assert found == [True]
 
 
-def test_what_the_kernel_holds_it_to(bench: Bench) -> None:
+def test_kernel_enforces_the_limits(bench: Bench) -> None:
     found = facts(
         bench,
         "import os, resource\nstatus = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"

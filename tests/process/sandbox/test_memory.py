@@ -38,7 +38,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, sizes_mb: dict[int, int], exact_mb: d
         ({}, {}, None),
     ],
 )
-def test_what_is_over_the_limit(
+def test_usage_over_the_limit_is_found(
     monkeypatch: pytest.MonkeyPatch, sizes: dict[int, int], exact: dict[int, int], found: int | None
 ) -> None:
     assert watch(monkeypatch, sizes, exact).look() == (found and found * MIB)
@@ -57,7 +57,7 @@ def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPa
     assert 0 < pauses[-1] <= pauses[0] <= 0.1
 
 
-def test_of_too_many_processes_the_exact_size_is_estimated_from_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exact_size_of_too_many_processes_is_estimated_from_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand that share half of what they have, and it takes long to be told so."""
     asked = []
 
@@ -97,7 +97,7 @@ def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
     assert LIMIT_MB <= ending.resident_mb < 2 * LIMIT_MB
 
 
-def test_what_forks_share_counts_once(bench: Bench) -> None:
+def test_memory_shared_by_forks_counts_once(bench: Bench) -> None:
     """Their resident sizes add up to three times the limit."""
     ending = bench.run(
         HOLD.format(mib=100)
@@ -108,7 +108,7 @@ def test_what_forks_share_counts_once(bench: Bench) -> None:
     assert ending == Completed(pid=ending.pid, payload=b"within")
 
 
-def test_what_a_program_has_that_it_executes_counts(bench: Bench) -> None:
+def test_memory_of_an_executed_program_counts(bench: Bench) -> None:
     ending = bench.run(
         "import subprocess, sys\n"
         "subprocess.run([sys.executable, '-c', 'import time; kept = b\"x\" * 400_000_000; time.sleep(60)'])",

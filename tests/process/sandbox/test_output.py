@@ -59,7 +59,7 @@ def test_streams_are_kept_apart(pipes: Pipes) -> None:
     assert pipes.lines == [LogLine("stderr", "error"), LogLine("stdout", "output")]
 
 
-def test_what_is_no_text_is_shown_as_such(pipes: Pipes) -> None:
+def test_undecodable_output_is_shown_escaped(pipes: Pipes) -> None:
     pipes.write(b"\xff\0a\n")
 
     assert pipes.finish() == ["\ufffd\0a"]
@@ -71,7 +71,7 @@ def test_a_long_line_is_cut(pipes: Pipes) -> None:
     assert pipes.finish() == ["x" * MAX_LINE_BYTES, "next"]
 
 
-def test_of_a_flood_the_last_lines_of_a_read_come_and_the_others_are_counted(pipes: Pipes) -> None:
+def test_flood_keeps_the_last_lines_of_a_read_and_counts_the_others(pipes: Pipes) -> None:
     pipes.write(b"".join(b"%d\n" % number for number in range(10_000)))
 
     dropped, *lines = pipes.lines
@@ -100,7 +100,7 @@ def test_a_flood_without_lines_is_not_kept(pipes: Pipes) -> None:
     assert sum(map(len, pipes.output._begun.values())) <= MAX_LINE_BYTES
 
 
-def test_the_end_of_a_stream_is_told(pipes: Pipes) -> None:
+def test_the_end_of_a_stream_is_reported(pipes: Pipes) -> None:
     reading, writing = os.pipe()
     os.close(writing)
 
@@ -112,7 +112,7 @@ def test_nothing_to_read_is_no_end(pipes: Pipes) -> None:
     assert pipes.output.read(pipes.stdout, "stdout")
 
 
-def test_what_stands_in_a_pipe_can_be_discarded(pipes: Pipes) -> None:
+def test_buffered_pipe_content_can_be_discarded(pipes: Pipes) -> None:
     os.write(pipes.to_stdout, b"of an earlier run")
     discard(pipes.stdout, pipes.stderr)
 
@@ -132,7 +132,7 @@ def test_lines_of_both_streams_and_the_log_arrive(bench: Bench) -> None:
     }
 
 
-def test_what_was_not_flushed_arrives(bench: Bench) -> None:
+def test_unflushed_output_arrives(bench: Bench) -> None:
     bench.result("import sys\nsys.stdout.write('without an end')")
 
     assert bench.logs == [LogLine("stdout", "without an end")]
@@ -144,7 +144,7 @@ def test_the_traceback_of_a_crash_is_in_the_lines(bench: Bench) -> None:
     assert bench.messages("stderr")[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_what_children_write_is_heard_too(bench: Bench) -> None:
+def test_output_of_children_arrives(bench: Bench) -> None:
     bench.result("import subprocess\nsubprocess.run(['echo', 'child'], check=True)")
 
     assert bench.messages("stdout") == ["child"]
@@ -158,14 +158,14 @@ def test_a_flood_is_counted_to_the_line(bench: Bench) -> None:
     assert lines + sum(line.dropped for line in bench.logs) == 100_000
 
 
-def test_of_a_flood_of_progress_little_and_the_last_are_told(bench: Bench) -> None:
+def test_flood_of_progress_is_thinned_and_keeps_the_last(bench: Bench) -> None:
     bench.result("for n in range(10_001): channel.progress(n / 10_000, str(n))")
 
     assert bench.progress[-1] == (1, "10000")
     assert len(bench.progress) < 1000
 
 
-def test_the_latest_progress_is_told_while_the_code_is_silent(bench: Bench) -> None:
+def test_the_latest_progress_is_reported_while_the_code_is_silent(bench: Bench) -> None:
     token = CancelToken()
 
     ending = bench.run(
@@ -178,7 +178,7 @@ def test_the_latest_progress_is_told_while_the_code_is_silent(bench: Bench) -> N
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_the_same_progress_told_twice_is_heard_twice(bench: Bench, tmp_path: Path) -> None:
+def test_equal_progress_reported_twice_arrives_twice(bench: Bench, tmp_path: Path) -> None:
     heard = tmp_path / "heard"
 
     def hear(fraction: float, message: str) -> None:
@@ -207,7 +207,7 @@ def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytes
     bench.sandbox.close()
 
 
-def test_progress_of_an_earlier_run_of_the_same_process_is_not_heard(bench: Bench) -> None:
+def test_progress_of_an_earlier_run_of_the_process_is_ignored(bench: Bench) -> None:
     pid = bench.result("import os\nchannel.progress(0.5, 'on')\nresult = os.getpid()")
     assert bench.progress == [(0.5, "on")]
     assert bench.result("import os\nresult = os.getpid()") == pid
@@ -293,6 +293,6 @@ def test_a_flood_on_everything_does_not_hide_memory(bench: Bench) -> None:
     assert isinstance(ending, MemoryExceeded)
 
 
-def test_what_floods_through_a_retired_process_is_not_waited_for(bench: Bench) -> None:
+def test_output_flood_of_a_retired_process_is_not_awaited(bench: Bench) -> None:
     """The answer gets out between the garbage, and reading what is left ends though somebody still writes."""
     assert bench.result(FLOOD + "result = 'out'") == "out"

@@ -154,7 +154,7 @@ def test_half_a_request_is_none(cut: int) -> None:
 TOLD = Told(7, 0.25, "half of half ä")
 
 
-def test_progress_is_what_was_told_whatever_stood_there_before() -> None:
+def test_progress_reads_back_over_any_earlier_content() -> None:
     longer = progress_record(TOKEN, Told(6, 0.1, "x" * 500))
     record = progress_record(TOKEN, TOLD)
     assert read_progress(TOKEN, record + longer[len(record) :]) == TOLD

@@ -152,7 +152,7 @@ def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Bench, n
     assert fresh.result("import os\nresult = os.getpid()") == pid
 
 
-def test_what_was_there_when_loading_ended_may_stay(fresh: Bench) -> None:
+def test_state_from_loading_may_stay(fresh: Bench) -> None:
     loading = (
         "import json, os, sys, threading, time\n"
         "os.environ['MODEL'] = 'loaded'\nos.umask(0o077)\nsys.path.append('/models')\njson.loads = print\n"
@@ -179,7 +179,7 @@ def test_each_run_has_the_clean_state(bench: Bench) -> None:
     assert before.endswith("True)")
 
 
-def test_what_an_earlier_run_wrote_late_is_not_heard_by_the_next(bench: Bench) -> None:
+def test_late_output_of_an_earlier_run_does_not_reach_the_next(bench: Bench) -> None:
     """A hostile thread that forges the end of its own run, and goes on writing."""
     bench.result("print('of this run')")
     worker = bench.sandbox._warm["key", False]

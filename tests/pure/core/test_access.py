@@ -30,7 +30,7 @@ def test_names_of_tenants(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a" * 65, "-a", ".a", "_a", "a/b", "a#b", "a b", "ä", "a\n", "../a", None, 7])
-def test_what_cannot_be_a_part_of_a_key_is_no_tenant(name: object) -> None:
+def test_text_that_cannot_be_part_of_a_key_is_not_a_tenant(name: object) -> None:
     assert not is_tenant(name)
 
 

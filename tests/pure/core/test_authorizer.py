@@ -61,7 +61,7 @@ def test_a_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "x-api-key", "X-Api-Key"])
-def test_the_header_is_found_in_whatever_case(name: str) -> None:
+def test_the_authorization_header_is_found_in_any_case(name: str) -> None:
     assert effect(decide(KeyRing(a_key()), {"Accept": "*/*", name: "secret"})) == "Allow"
 
 
@@ -73,7 +73,7 @@ def test_without_a_key_nothing_is_looked_up(headers: dict[str, str] | None) -> N
 
 
 @pytest.mark.parametrize("given", ["Secret", "secret ", hash_key("secret")])
-def test_an_unknown_key_is_denied_and_tells_nothing(given: str) -> None:
+def test_an_unknown_key_is_denied_without_details(given: str) -> None:
     policy = decide(KeyRing(a_key()), {"X-API-Key": given})
     assert effect(policy) == "Deny"
     assert policy["principalId"] == "unknown"
@@ -102,7 +102,7 @@ def test_a_revoked_key_is_denied() -> None:
     assert effect(decide(KeyRing(a_key(revoked_at=NOON)), {"X-API-Key": "secret"})) == "Deny"
 
 
-def test_a_typo_is_told_from_an_unknown_key_and_looked_up_nowhere() -> None:
+def test_a_mistyped_key_is_recognized_without_a_lookup() -> None:
     keys, key = KeyRing(), generate_key()
     typo = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert decide(keys, {"X-API-Key": typo})["context"]["message"] == MISTYPED
@@ -150,7 +150,7 @@ def test_a_key_is_looked_up_once_in_its_time() -> None:
     assert len(ring.asked) == 2
 
 
-def test_what_is_revoked_ends_when_the_key_is_looked_up_again() -> None:
+def test_revoked_key_is_denied_at_its_next_lookup() -> None:
     ring, clock, keys = remembered(a_key())
     event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
     assert effect(decision(event, keys, clock)) == "Allow"
@@ -225,7 +225,7 @@ def test_a_bad_token_is_denied_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("authorization", ["Basic good", "good", "Bearer", "", "Bearer  "])
-def test_what_is_no_bearer_token_is_none(authorization: str) -> None:
+def test_malformed_bearer_tokens_are_ignored(authorization: str) -> None:
     assert effect(decide_with_tokens({"Authorization": authorization})) == "Deny"
 
 

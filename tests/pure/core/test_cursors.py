@@ -25,7 +25,7 @@ def test_a_cursor_reads_back_for_its_query(query: list[object]) -> None:
 
 
 @given(queries, queries)
-def test_and_for_no_other(query: list[object], other: list[object]) -> None:
+def test_a_cursor_is_rejected_for_another_query(query: list[object], other: list[object]) -> None:
     if query != other:
         with pytest.raises(InvalidRequest):
             cursors.read(cursors.write(JOB, query), other)
@@ -58,7 +58,7 @@ def test_a_cursor_with_another_character_anywhere_is_none(place: int, char: str)
 @example(cursors.write(JOB, QUERY) + "=")
 @example(cursors.write(JOB, QUERY)[:-1])
 @example("\ud800")
-def test_what_nobody_wrote_is_refused(text: str) -> None:
+def test_forged_cursors_are_rejected(text: str) -> None:
     with pytest.raises(InvalidRequest):
         cursors.read(text, QUERY)
 

@@ -20,7 +20,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_is_written_reads_back(value: Any) -> None:
+def test_written_documents_read_back(value: Any) -> None:
     documents = Documents(MemoryObjects())
     stored = documents.write(a_job(), "input", value)
     assert stored.key is None

@@ -104,7 +104,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.code for case in CASES])
-def test_whatever_the_plugin_does_is_a_400_of_its_exact_code(world: World, case: Case) -> None:
+def test_every_plugin_failure_is_a_400_with_its_code(world: World, case: Case) -> None:
     world.sandbox.script = lambda _: case.ending
     error = refused(world.execute(), 400, case.code, case.error_type)
     assert error["details"] == case.details
@@ -116,7 +116,7 @@ def test_whatever_the_plugin_does_is_a_400_of_its_exact_code(world: World, case:
     assert world.execute().status == 200
 
 
-def test_a_failure_of_our_own_is_503_and_tells_nothing_of_our_insides(world: World) -> None:
+def test_an_internal_failure_is_503_without_internal_details(world: World) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError(28, "No space left", "/tmp/interlock-secret")
 
@@ -176,7 +176,7 @@ RUN_LONGER = " Submit it with Prefer: respond-async to run longer."
         (100.0, 7.5, 10, ""),
     ],
 )
-def test_a_timeout_tells_the_limit_of_its_job_and_how_to_run_longer_where_that_helps(
+def test_a_timeout_reports_its_limit_and_how_to_run_longer(
     world_of: Callable[..., World], own: float, asked: float | None, age_s: float, advice: str
 ) -> None:
     world = world_of(a_plugin("echo", a_tool("say", timeout_s=own)))
@@ -191,7 +191,7 @@ def test_a_timeout_tells_the_limit_of_its_job_and_how_to_run_longer_where_that_h
     assert job["error"] == error
 
 
-def test_a_job_that_was_submitted_has_nothing_to_be_told_about_running_longer(world: World) -> None:
+def test_timeout_of_a_submitted_job_gives_no_hint_to_run_asynchronously(world: World) -> None:
     world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
     job_id = world.submit(tool="shout")
     world.runner.run_pending("acme", job_id, deadline=Deadline.after(50))
@@ -205,7 +205,7 @@ def test_a_request_that_came_too_late_to_run_has_a_limit_all_the_same(world: Wor
     assert world.request("GET", f"/v1/jobs/{job_id}").body["timeout_s"] == 0.001
 
 
-def test_a_null_for_what_may_be_left_out_is_leaving_it_out(world: World) -> None:
+def test_null_for_an_optional_field_equals_its_absence(world: World) -> None:
     assert world.execute(tool=None, timeout_s=None).status == 200
 
 
@@ -274,7 +274,7 @@ def test_without_a_key_it_is_401_and_without_the_scope_403(world: World) -> None
     nothing_happened(world)
 
 
-def test_who_may_not_execute_learns_nothing_of_the_body(world: World) -> None:
+def test_caller_without_the_execute_scope_gets_no_details_of_the_body(world: World) -> None:
     refused(world.request("POST", "/v1/execute", text="{", scopes=""), 403, "forbidden", "PermissionError")
 
 
@@ -503,7 +503,7 @@ def test_a_key_is_free_again_once_its_job_has_expired(world: World) -> None:
 
 
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
-def test_a_table_that_is_down_is_503_that_says_when_to_come_back(world: World, prefer: str) -> None:
+def test_a_table_that_is_down_is_503_with_retry_after(world: World, prefer: str) -> None:
     world.jobs.down = True
     answer = world.execute(prefer=prefer or None)
     error = refused(answer, 503, "unavailable", "ServiceError")
@@ -547,7 +547,7 @@ def test_a_result_from_the_object_store_that_is_small_enough_is_inlined(world: W
     assert world.request("GET", f"/v1/jobs/{answer.body['job_id']}/result").body["result"] == {"text": "x" * 20_000}
 
 
-def test_an_answer_is_ascii_whatever_it_quotes(world: World) -> None:
+def test_a_response_is_always_ascii(world: World) -> None:
     event_text = json.dumps({"plugin": "echo", "input": {"text": "grün 😀"}}, ensure_ascii=False)
     answer = world.request("POST", "/v1/execute", text=event_text)
     assert answer.body["result"] == {"text": "grün 😀"}

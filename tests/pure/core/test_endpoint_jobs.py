@@ -184,7 +184,7 @@ def test_the_result_of_another_outcome_is_200_with_the_error(world: World, statu
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_a_result_before_the_end_is_409_that_says_when_to_come_back(world: World, status: JobStatus) -> None:
+def test_a_result_before_the_end_is_409_with_retry_after(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}/result")
@@ -415,7 +415,7 @@ def test_a_repeated_cancel_answers_the_same_body(world: World, status: JobStatus
 
 
 @pytest.mark.parametrize("status", sorted(FINAL - {JobStatus.CANCELLED}))
-def test_cancelling_what_ended_otherwise_is_409(world: World, status: JobStatus) -> None:
+def test_cancelling_a_finished_job_is_409(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     error = refused(cancel(world, job.job_id), 409, "already_finished", "ConflictError")
@@ -496,14 +496,14 @@ def test_an_after_that_is_no_number_of_an_event_is_refused(world: World, after: 
     assert "after" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 
-def test_the_largest_after_is_told_to_who_asks_for_more(world: World) -> None:
+def test_an_after_beyond_the_maximum_names_the_maximum(world: World) -> None:
     path = f"/v1/jobs/{given_jobs(world)['running']}/events"
     assert world.request("GET", path, query={"after": ["999999999"]}).status == 200
     answer = world.request("GET", path, query={"after": ["1000000000"]})
     assert "from 0 to 999999999" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 
-def test_a_job_that_nobody_looks_after_any_more_is_settled_by_who_reads_its_events(world: World) -> None:
+def test_a_reader_of_its_events_settles_an_abandoned_job(world: World) -> None:
     job = a_talkative_job()
     world.jobs.create(job)
     world.clock.advance(3600)

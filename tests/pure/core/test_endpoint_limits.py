@@ -41,7 +41,7 @@ def test_every_route_with_a_key_counts_for_its_rate(world: World, method: str, p
     assert world.request(method, path, rate="1/s").status == first.status
 
 
-def test_when_to_come_back_is_told_to_the_second(world: World) -> None:
+def test_retry_after_is_exact_to_the_second(world: World) -> None:
     world.request("GET", "/v1/plugins", rate="2/h")
     world.request("GET", "/v1/plugins", rate="2/h")
     world.clock.advance(0.5)

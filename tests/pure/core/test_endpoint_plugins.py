@@ -75,7 +75,7 @@ def test_a_manifest_shows_what_the_contract_lists(world: World) -> None:
         }  # fmt: skip
 
 
-def test_where_a_plugins_code_lies_is_nobodys_business(world: World) -> None:
+def test_the_path_of_a_plugins_code_is_not_public(world: World) -> None:
     for path in ("/v1/plugins", "/v1/plugins/echo", "/v1/plugins/echo/health", "/v1/plugins/broken"):
         assert "plugins.echo" not in json.dumps(world.request("GET", path).body)
 
@@ -96,7 +96,7 @@ def test_the_health_of_a_plugin_that_never_ran(world: World) -> None:
     }
 
 
-def test_the_health_of_a_broken_plugin_tells_its_reason(world: World) -> None:
+def test_the_health_of_a_broken_plugin_has_its_reason(world: World) -> None:
     found = health(world, "broken")
     assert (found["state"], found["reason"], found["tools"]) == ("UNAVAILABLE", "needs torch: not installed", {})
 
@@ -143,7 +143,7 @@ def test_a_plugin_runs_while_a_job_of_it_does(world: World) -> None:
     assert health(world)["state"] == "INITIALIZED"
 
 
-def test_times_are_told_as_last_average_and_percentiles(world: World) -> None:
+def test_times_are_shown_as_last_average_and_percentiles(world: World) -> None:
     for elapsed_ms in [10.0] * 95 + [1000.0] * 5:
         world.jobs.create(a_job(), MetricsDelta("echo", "say", 0, NOON, JobStatus.SUCCEEDED, None, elapsed_ms))
     found = health(world)
@@ -170,7 +170,7 @@ def test_the_openapi_document_needs_no_key(world: World) -> None:
     assert answer.body["info"]["title"] == "Interlock"
 
 
-def test_health_stands_while_the_table_is_down(world: World) -> None:
+def test_health_answers_while_the_table_is_down(world: World) -> None:
     world.jobs.down = True
     assert world.request("GET", "/v1/health").status == 200
     refused(world.request("GET", "/v1/plugins"), 503, "unavailable", "ServiceError")

@@ -92,7 +92,7 @@ def test_an_upload_is_201_with_the_request_that_brings_it(gallery: World) -> Non
         ({"name": "a.png"}, "/name"),
     ],
 )
-def test_what_cannot_be_uploaded_is_refused_by_its_field(gallery: World, fields: dict[str, Any], path: str) -> None:
+def test_invalid_upload_request_names_its_field(gallery: World, fields: dict[str, Any], path: str) -> None:
     answer = ask(gallery, **fields)
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
     assert [one["path"] for one in answer.error["details"]["errors"]] == [path]
@@ -104,7 +104,7 @@ def test_exactly_100_mib_may_be_uploaded(gallery: World) -> None:
 
 
 @pytest.mark.parametrize("missing", ["content_type", "size"])
-def test_both_have_to_be_told(gallery: World, missing: str) -> None:
+def test_both_settings_are_required(gallery: World, missing: str) -> None:
     body = {"content_type": "image/png", "size": 5}
     del body[missing]
     answer = gallery.request("POST", "/v1/uploads", body)

@@ -47,18 +47,18 @@ def test_each_code_has_its_type_and_its_http_status(code: str, error_type: str, 
     assert STATUS_BY_CODE.get(ErrorCode(code), 400) == status
 
 
-def test_what_passes_of_its_own_is_retryable_and_nothing_else() -> None:
+def test_only_temporary_errors_are_retryable() -> None:
     retryable = {code for code in ErrorCode if ErrorInfo(code, "").retryable}
     assert retryable == {"worker_lost", "rate_limited", "unavailable"}
 
 
-def test_an_answer_that_asks_to_come_back_says_when() -> None:
+def test_a_response_that_asks_to_retry_has_retry_after() -> None:
     assert set(RETRY_AFTER_S) == {"not_finished", "rate_limited", "unavailable"}
     assert all(seconds >= 1 for seconds in RETRY_AFTER_S.values())
 
 
 @pytest.mark.parametrize("error", concrete(InterlockError))
-def test_each_error_has_a_code_of_its_own_and_says_something_by_default(error: type[InterlockError]) -> None:
+def test_each_error_has_its_own_code_and_a_default_message(error: type[InterlockError]) -> None:
     info = error().info
     assert info.code is error.code
     assert info.message == error.__doc__

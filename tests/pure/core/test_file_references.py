@@ -129,7 +129,7 @@ def test_a_schema_without_files_is_not_looked_through() -> None:
         ({"scan": "aGk=", "back": "n@pe"}, "/back", "is not valid base64"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_by_the_form_that_was_meant(value: Any, path: str, message: str) -> None:
+def test_file_problem_is_reported_for_the_intended_form(value: Any, path: str, message: str) -> None:
     problems = SchemaValidator().problems("page", Page.model_json_schema(), value)
     assert {"path": path, "message": message} in problems
     assert all(one["path"].startswith(path.rpartition("/")[0]) for one in problems)

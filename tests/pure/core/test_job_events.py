@@ -26,7 +26,7 @@ from interlock.sandbox import LogLine
 from tests.fakes.outside import NOON, ManualClock
 
 
-def test_an_event_says_what_its_type_has_to_say() -> None:
+def test_an_event_has_the_fields_of_its_type() -> None:
     assert log_event("info", "stdout", "hello", NOON) == Event(
         NOON, EventType.LOG, {"level": "info", "stream": "stdout", "message": "hello"}
     )
@@ -61,14 +61,14 @@ def test_events_are_numbered_as_they_come() -> None:
     assert log.last_seq == 3
 
 
-def test_what_comes_after_a_number() -> None:
+def test_events_after_a_sequence_number() -> None:
     log = EMPTY_LOG.adding(lines(3))
     assert [event.seq for event in log.after(1)] == [2, 3]
     assert log.after(0) == log.events
     assert log.after(3) == log.after(99) == ()
 
 
-def test_the_oldest_lines_go_and_one_event_says_how_many() -> None:
+def test_the_oldest_lines_are_dropped_and_counted_by_one_event() -> None:
     log = EMPTY_LOG.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
     assert messages(log) == [f"line {number}" for number in range(5, MAX_LOG_LINES + 5)]
     assert marker(log).fields == {"count": 5, "message": "5 earlier events were dropped"}
@@ -101,7 +101,7 @@ def test_lines_are_bounded_by_their_bytes_too() -> None:
     assert marker(log).fields["count"] == 200 - kept
 
 
-def test_of_progress_the_last_is_kept_and_no_state_ever_goes() -> None:
+def test_last_progress_and_all_states_are_kept() -> None:
     states = [state_event(status, NOON) for status in JobStatus]
     said = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
     log = EMPTY_LOG.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
@@ -119,7 +119,7 @@ def test_a_long_message_is_cut_between_two_characters() -> None:
     assert log_event("info", "stdout", "half \ud800", NOON).fields["message"] == "half ?"
 
 
-def test_news_that_arrived_is_told_from_news_that_did_not() -> None:
+def test_arrived_events_are_distinguished_from_lost_ones() -> None:
     news = lines(2, "same") + lines(3)
     log = EMPTY_LOG.adding(lines(1, "same"))
     assert log.adding(news[:2]).lacks(news, log.last_seq) == news[2:]
@@ -139,7 +139,7 @@ def buffer(clock: ManualClock) -> EventBuffer:
     return EventBuffer("01J", clock)
 
 
-def test_what_was_said_is_handed_over_once_and_in_order(buffer: EventBuffer, clock: ManualClock) -> None:
+def test_buffered_events_are_taken_once_and_in_order(buffer: EventBuffer, clock: ManualClock) -> None:
     buffer.logged(LogLine("stdout", "one"))
     clock.advance(1)
     buffer.progressed(0.5, "half")
@@ -164,7 +164,7 @@ def test_no_more_is_held_than_a_job_keeps(buffer: EventBuffer) -> None:
     assert [event.fields["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
 
 
-def test_what_could_not_be_written_comes_first_the_next_time(buffer: EventBuffer, clock: ManualClock) -> None:
+def test_unwritten_events_come_first_the_next_time(buffer: EventBuffer, clock: ManualClock) -> None:
     buffer.logged(LogLine("stdout", "one"))
     buffer.logged(LogLine("stdout", "3 lines were dropped", dropped=3))
     buffer.progressed(0.1, "")
@@ -208,7 +208,7 @@ def test_a_traceback_is_for_the_functions_log_alone(buffer: EventBuffer, monkeyp
     assert buffer.take() == []
 
 
-def test_the_functions_log_takes_the_first_and_says_what_it_left_out(
+def test_the_function_log_keeps_the_first_lines_and_counts_the_rest(
     buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []

@@ -182,7 +182,7 @@ def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
 
 
 @pytest.mark.parametrize(("limit", "left"), [(10.0, 9.9), (0.05, 0.0)])
-def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: float, left: float) -> None:
+def test_duration_of_the_claim_is_deducted_from_the_time_limit(stage: Stage, limit: float, left: float) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     stage.between.hook = once("before", "create", lambda: time.sleep(0.1))
     stage.runner.run_now(job, stage.call(), deadline=Deadline.after(limit), record=idempotency_record(job, "key", {}))
@@ -191,7 +191,7 @@ def test_what_a_claim_takes_is_missing_from_what_is_left(stage: Stage, limit: fl
     assert limits.total_s <= left
 
 
-def test_the_tool_is_told_its_job(stage: Stage) -> None:
+def test_the_tool_gets_its_job_id(stage: Stage) -> None:
     job = stage.run_now().job
     assert stage.sandbox.runs[0].request["job_id"] == job.job_id
 
@@ -267,7 +267,7 @@ def test_a_result_that_cannot_be_stored_does_not_end_the_job_as_succeeded(stage:
     assert stage.only_job().status is JobStatus.RUNNING
 
 
-def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_the_tool_becomes_log_lines(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[tuple[Any, ...]] = []
 
     def log(message: str, *, extra: dict[str, Any]) -> None:
@@ -284,7 +284,7 @@ def test_what_the_tool_writes_becomes_lines_of_the_log(stage: Stage, monkeypatch
     assert lines == [("plugin output", job.job_id, "stdout", "hello there")]
 
 
-def test_what_the_tool_says_is_among_the_events_of_the_job(stage: Stage) -> None:
+def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:
     def talks(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "hello"))
         stage.clock.advance(0.001)
@@ -457,7 +457,7 @@ def test_a_job_that_is_not_pending_is_left_alone(stage: Stage) -> None:
     assert stage.sandbox.runs == []
 
 
-def test_of_two_claims_one_runs_and_the_other_leaves_it_alone(stage: Stage) -> None:
+def test_second_claim_of_a_job_does_not_run_it(stage: Stage) -> None:
     job = stage.pending()
     stage.between.hook = once("before", "change", lambda: stage.run_pending(job))
     seen = stage.run_pending(job)
@@ -735,7 +735,7 @@ def test_a_heartbeat_that_breaks_in_an_unforeseen_way_stops_the_tool_and_comes_o
         stage.run_now()
 
 
-def test_neither_thread_nor_descriptor_is_left_behind(stage: Stage) -> None:
+def test_run_leaves_no_thread_or_descriptor(stage: Stage) -> None:
     def held() -> tuple[int, int]:
         return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
@@ -760,7 +760,7 @@ def test_an_ending_that_is_garbage_is_the_plugins_fault(stage: Stage) -> None:
     assert error.code is ErrorCode.INVALID_OUTPUT
 
 
-def test_that_an_attempt_was_settled_by_somebody_else_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attempt_settled_by_another_process_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     warned: list[str] = []
     monkeypatch.setattr(job_runner.logger, "warning", lambda message, **_: warned.append(message))
     stage.between.hook = once("before", "settle", lambda: lose(stage))

@@ -137,7 +137,7 @@ def test_a_large_input_is_stored_before_the_job_that_needs_it(at: Setting) -> No
     assert at.store.all_jobs == []
 
 
-def test_a_large_input_lies_under_its_job_and_its_own_name(at: Setting) -> None:
+def test_a_large_input_is_stored_under_its_job_and_name(at: Setting) -> None:
     job = at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
     assert list(at.objects.texts) == [f"jobs/acme/{job.job_id}/input.json"]
 
@@ -149,7 +149,7 @@ def test_when_the_write_fails_nothing_starts(at: Setting) -> None:
     assert at.workflow.running == {}
 
 
-def test_when_the_start_fails_the_job_waits_and_is_started_by_whoever_reads_it_later(at: Setting) -> None:
+def test_a_job_whose_start_failed_is_started_by_a_later_reader(at: Setting) -> None:
     at.workflow.down = True
     with pytest.raises(ServiceUnavailable):
         at.submit()
@@ -165,7 +165,7 @@ def test_when_the_start_fails_the_job_waits_and_is_started_by_whoever_reads_it_l
     assert (read.status, read.lease_expires_at) == (JobStatus.PENDING, at.clock() + START_LEASE)
 
 
-def test_an_idempotency_key_that_stands_for_another_job_starts_nothing(at: Setting) -> None:
+def test_an_idempotency_key_of_another_job_starts_nothing(at: Setting) -> None:
     first = at.service.new(WANTED)
     at.service.submit(first, {"text": "a"}, idempotency_record(first, "key", {"text": "a"}))
     again = at.service.new(WANTED)
@@ -251,7 +251,7 @@ def test_a_result_before_the_end_is_not_finished(at: Setting, status: JobStatus)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
-def test_a_result_is_there_whatever_the_outcome(at: Setting, status: JobStatus) -> None:
+def test_every_outcome_has_a_result(at: Setting, status: JobStatus) -> None:
     job = at.given(a_job(status))
     assert at.service.result("acme", job.job_id) == job
 
@@ -338,7 +338,7 @@ def test_a_running_job_that_ends_while_it_is_cancelled_is_already_finished(at: S
     assert at.counted() == {"succeeded": 1}
 
 
-def test_of_two_who_cancel_a_pending_job_one_is_counted_and_both_are_told(at: Setting) -> None:
+def test_two_cancels_of_a_pending_job_count_once_and_both_succeed(at: Setting) -> None:
     job = at.submit()
     at.race("settle", lambda: at.service.cancel("acme", job.job_id, "the other"))
     cancelled = at.service.cancel("acme", job.job_id, "this one")
@@ -348,7 +348,7 @@ def test_of_two_who_cancel_a_pending_job_one_is_counted_and_both_are_told(at: Se
     assert at.counted() == {"cancelled": 1}
 
 
-def test_of_two_who_cancel_a_running_job_the_first_gives_the_reason(at: Setting) -> None:
+def test_first_of_two_cancels_of_a_running_job_sets_the_reason(at: Setting) -> None:
     job = claimed(at, at.submit())
     at.race("change", lambda: at.service.cancel("acme", job.job_id, "the other"))
     cancelling = at.service.cancel("acme", job.job_id, "this one")
@@ -405,7 +405,7 @@ def test_a_claimed_job_whose_lease_ran_out_has_lost_its_worker(at: Setting, canc
     assert at.counted() == {"failed": 1}
 
 
-def test_of_two_who_settle_a_job_one_is_counted_and_both_see_it(at: Setting) -> None:
+def test_two_settlements_of_a_job_count_once_and_both_see_it(at: Setting) -> None:
     job = claimed(at, at.submit())
     at.clock.advance(16)
 
@@ -502,7 +502,7 @@ def test_the_catch_leaves_a_job_to_a_worker_that_still_holds_it(at: Setting, sta
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
-def test_nobody_settles_what_has_ended(at: Setting, status: JobStatus) -> None:
+def test_finished_jobs_are_not_settled(at: Setting, status: JobStatus) -> None:
     job = at.given(a_job(status))
     at.clock.advance(100_000)
     assert at.service.settle("acme", job.job_id, worker_gone=True) == job
@@ -542,7 +542,7 @@ def test_one_job_that_cannot_be_settled_does_not_keep_the_schedule_from_the_othe
     assert logged == [("the job was not settled", {"job_id": waiting.job_id})]
 
 
-def test_the_schedule_tells_when_the_table_itself_is_down(at: Setting) -> None:
+def test_the_schedule_fails_when_the_table_is_down(at: Setting) -> None:
     at.store.down = True
     with pytest.raises(ServiceUnavailable):
         at.service.settle_lapsed()

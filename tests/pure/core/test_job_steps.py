@@ -35,7 +35,7 @@ LEASE = NOON + timedelta(seconds=15)
 UNFINISHED = [status for status in JobStatus if status not in FINAL]
 
 
-def test_a_claim_counts_the_attempt_and_notes_who_holds_it_until_when() -> None:
+def test_a_claim_counts_the_attempt_and_records_worker_and_lease() -> None:
     job = claimed(a_job(), worker_id="worker-9", now=LATER, lease_expires_at=LEASE)
     assert (job.status, job.attempt, job.worker_id) == (JobStatus.RUNNING, 1, "worker-9")
     assert (job.started_at, job.updated_at, job.lease_expires_at) == (LATER, LATER, LEASE)
@@ -141,7 +141,7 @@ def test_an_end_without_new_progress_keeps_the_last() -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_cancelled_job_tells_how_it_was_stopped(how: Stopped) -> None:
+def test_a_cancelled_job_shows_how_it_was_stopped(how: Stopped) -> None:
     job = ended(a_job(JobStatus.CANCELLING), Outcome.cancelled(how), result=None, progress=None, now=LATER)
     assert job.status is JobStatus.CANCELLED
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome(how))
@@ -163,7 +163,7 @@ def test_a_tool_that_ended_before_its_cancel_arrived_ends_as_it_ended(outcome: O
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
 
 
-def test_nobody_is_cancelled_who_was_not_asked_to_stop() -> None:
+def test_only_a_cancelling_job_can_end_cancelled() -> None:
     with pytest.raises(IllegalTransition):
         ended(a_job(JobStatus.RUNNING), Outcome.cancelled("stopped"), result=None, progress=None, now=LATER)
 

@@ -17,7 +17,7 @@ def test_no_name_is_the_first_tool_of_the_manifest() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Analyze", "default", "analyze "])
-def test_nothing_ever_stands_in_for_an_unknown_tool(name: str) -> None:
+def test_an_unknown_tool_is_never_substituted(name: str) -> None:
     with pytest.raises(UnknownTool, match=r"It has: analyze, lines\."):
         PLUGIN.tool(name)
 
@@ -47,6 +47,6 @@ def test_the_public_manifest_shows_what_the_contract_lists_and_no_more() -> None
     }
 
 
-def test_available_is_what_has_no_reason_against_it() -> None:
+def test_a_plugin_without_a_reason_is_available() -> None:
     assert PLUGIN.available
     assert not a_broken_plugin().available

@@ -96,7 +96,7 @@ def test_the_average_is_over_what_was_executed() -> None:
 
 
 @given(st.lists(st.tuples(durations, st.integers(0, 5)), min_size=1, max_size=60), shares)
-def test_shards_add_up_to_what_one_counter_would_have_said(marked: list[tuple[float, int]], share: float) -> None:
+def test_shards_add_up_to_one_counter(marked: list[tuple[float, int]], share: float) -> None:
     shards = [of_durations([value for value, shard in marked if shard == number]) for number in range(6)]
     together = of_durations([value for value, _ in marked])
     summed = ExecutionMetrics.sum(shards)
@@ -119,7 +119,7 @@ moments = st.datetimes(naive.replace(year=2000), naive.replace(year=2100), timez
 
 
 @given(st.lists(moments, min_size=1, max_size=8, unique=True))
-def test_of_last_values_the_latest_is_kept(when: list[datetime]) -> None:
+def test_latest_of_the_last_values_is_kept(when: list[datetime]) -> None:
     parts = [ExecutionMetrics(last_ms=float(n), last_used=moment) for n, moment in enumerate(when)]
     parts += [ExecutionMetrics(lifecycle=LifecycleState.FAILED, lifecycle_at=moment) for moment in when[1:]]
     parts.append(ExecutionMetrics(lifecycle=LifecycleState.INITIALIZED, lifecycle_at=max(when) + timedelta(days=1)))

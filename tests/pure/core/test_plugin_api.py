@@ -68,7 +68,7 @@ def test_tools_come_in_the_order_of_their_definition() -> None:
     assert list(Echo.tools()) == ["say", "as_dict"]
 
 
-def test_a_tool_is_what_its_decorator_signature_and_docstring_say() -> None:
+def test_a_tool_is_defined_by_decorator_signature_and_docstring() -> None:
     say, as_dict = Echo.tools().values()
     assert (say.name, say.title, say.description) == ("say", "Say it", "Says it as often as asked.")
     assert (say.timeout_s, say.memory_mb, say.network, say.input_model, say.output_model) == (5, 128, False, In, Out)
@@ -128,13 +128,13 @@ def test_limits_without_names_or_parentheses_are_told_how_they_are_written(posit
         tool(*positional)
 
 
-def test_two_tools_of_one_name_are_refused_where_the_second_stands() -> None:
+def test_two_tools_of_one_name_are_refused_at_the_second() -> None:
     say = "    @tool()\n    def say(self, input: In, context: ToolContext) -> Out: ...\n"
     with pytest.raises(TypeError, match="tool 'say' is declared twice in Twice: rename one of them"):
         exec(f"class Twice(Plugin):\n{say}{say}", globals())
 
 
-def test_functions_of_one_name_outside_of_a_class_are_nobodys_tools_yet() -> None:
+def test_equally_named_functions_outside_a_class_are_no_duplicates() -> None:
     names = dict(globals())
     say = "@tool()\ndef say(self, input: In, context: ToolContext) -> Out: ...\n"
     exec(f"{say}first = say\n{say}", names)
@@ -173,7 +173,7 @@ def test_a_version_is_text(version: Any) -> None:
 
 
 @pytest.mark.parametrize("attribute", ["title", "description"])
-def test_what_is_told_of_a_plugin_is_text(attribute: str) -> None:
+def test_descriptions_of_a_plugin_must_be_text(attribute: str) -> None:
     with pytest.raises(TypeError, match=f"plugin 'a': set '{attribute}' to a string"):
         declared(name="a", version="1", run_it=MARKED, **{attribute: 3}).tools()
 
@@ -198,7 +198,7 @@ def a_run(self: Any) -> None:
         ({"run": a_run}, "must not define 'run'"),
     ],
 )
-def test_what_the_framework_calls_must_be_callable_as_it_does(attribute: dict[str, Any], what: str) -> None:
+def test_methods_must_accept_the_arguments_of_the_framework(attribute: dict[str, Any], what: str) -> None:
     with pytest.raises(TypeError, match=f"plugin 'a': {what}"):
         declared(name="a", version="1", run_it=MARKED, **attribute).tools()
 
@@ -222,7 +222,7 @@ def test_a_tools_name_is_a_plain_word(name: str) -> None:
         declared(name="a", version="1", **{name: MARKED}).tools()
 
 
-def test_a_plugin_without_a_tool_is_told_how_to_have_one() -> None:
+def test_a_plugin_without_a_tool_gets_a_hint() -> None:
     with pytest.raises(TypeError, match=r"declares no tool: mark a method with @tool\(\)"):
         declared(name="a", version="1").tools()
 
@@ -300,7 +300,7 @@ def test_a_tools_signature_is_held_to_its_form(method: Any, what: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [staticmethod, classmethod])
-def test_nor_is_a_tool_hidden_by_what_stands_above_it(kind: Any) -> None:
+def test_tool_must_not_be_wrapped_by_another_decorator(kind: Any) -> None:
     with pytest.raises(TypeError, match=f"tool 'say': must be a method .* not a {kind.__name__}"):
         declared(name="a", version="1", say=kind(tool()(a_method)), run_it=MARKED).tools()
 
@@ -375,7 +375,7 @@ def test_a_result_that_the_model_refuses_or_json_cannot_hold_is_invalid_output(
     assert len(str(caught.value)) < 2000
 
 
-def test_what_a_tool_raises_comes_out_as_it_is() -> None:
+def test_exceptions_of_a_tool_pass_unchanged() -> None:
     class Raises(Plugin):
         name, version = "raises", "1"
 
@@ -421,7 +421,7 @@ def test_a_file_arrives_as_bytes(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["n@pe", "data:image/png", 3, None])
-def test_what_is_no_file_is_refused(value: Any) -> None:
+def test_values_that_are_not_files_are_rejected(value: Any) -> None:
     with pytest.raises(ValueError, match="image"):
         Picture.model_validate({"image": value})
 
@@ -431,7 +431,7 @@ def test_a_file_in_a_result_leaves_as_base64() -> None:
 
 
 @pytest.mark.parametrize("model", [Picture, PathPicture])
-def test_a_file_is_told_in_the_schema(model: type[BaseModel]) -> None:
+def test_a_file_is_described_in_the_schema(model: type[BaseModel]) -> None:
     taken = model.model_json_schema(mode="validation")["properties"]["image"]["anyOf"]
     assert [one["type"] for one in taken] == ["string", "object"]
     assert taken[0]["format"] == FILE_FORMAT

@@ -225,7 +225,7 @@ def test_a_tool_runs_armed_between_ready_and_its_answer(ask: Ask, channel: Recor
     ]
 
 
-def test_a_file_that_was_fetched_stands_where_its_upload_stood(
+def test_a_fetched_file_replaces_its_upload_in_the_input(
     tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "files.py"
@@ -271,11 +271,11 @@ def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:
         ("stops", {"exception": "Cancelled", "message": "hello"}),
     ],
 )
-def test_whatever_a_tool_raises_is_an_exception_by_class_and_text(ask: Ask, tool: str, said: Any) -> None:
+def test_any_exception_of_a_tool_is_reported_with_class_and_text(ask: Ask, tool: str, said: Any) -> None:
     assert ask(tool) == ("exception", said)
 
 
-def test_a_traceback_is_told_apart_from_all_else_and_not_in_the_answer(
+def test_a_traceback_goes_to_the_log_and_not_into_the_response(
     ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str]
 ) -> None:
     _, said = ask("raises")
@@ -315,7 +315,7 @@ def test_a_line_that_cannot_be_written_ends_nothing(ask: Ask, channel: Recording
     assert channel.calls[-1] == ("log", "error", "a Unspeakable (its text could not be read: ZeroDivisionError)")
 
 
-def test_what_is_said_aside_belongs_to_the_run_that_is_on(ask: Ask, channel: RecordingChannel) -> None:
+def test_interpreter_reports_belong_to_the_current_run(ask: Ask, channel: RecordingChannel) -> None:
     ask("threads")
     hooks = threading.excepthook, sys.unraisablehook, warnings.showwarning
     channel.calls.clear()
@@ -324,7 +324,7 @@ def test_what_is_said_aside_belongs_to_the_run_that_is_on(ask: Ask, channel: Rec
     assert hooks == (threading.excepthook, sys.unraisablehook, warnings.showwarning)
 
 
-def test_what_brings_about_the_next_is_told_once_and_all_of_it_has_an_end(ask: Ask, channel: RecordingChannel) -> None:
+def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingChannel) -> None:
     ask("ignores")
     asides = tool_runner._asides
     channel.calls.clear()
@@ -417,7 +417,7 @@ def test_a_refused_input_names_the_field(ask: Ask) -> None:
     )
 
 
-def test_a_misfit_is_invalid_output_that_says_where(ask: Ask) -> None:
+def test_output_that_does_not_fit_is_invalid_output_with_its_path(ask: Ask) -> None:
     verdict, said = ask("misfits")
     assert verdict == "invalid_output"
     assert said == [{"path": "/text", "message": "Field required"}]
@@ -469,7 +469,7 @@ def test_progress_stays_between_0_and_1(channel: RecordingChannel, fraction: Any
     assert channel.calls == [("progress", sent, "x" * 200)]
 
 
-def test_the_context_tells_what_the_channel_knows(channel: RecordingChannel) -> None:
+def test_the_context_shows_the_state_of_the_channel(channel: RecordingChannel) -> None:
     context = WorkerContext("JOB", cast("Channel", channel))
     assert (context.job_id, context.cancelled, context.temp_dir) == ("JOB", False, channel.temp_dir)
     assert context.deadline == datetime.fromtimestamp(1_800_000_000, UTC)
@@ -477,7 +477,7 @@ def test_the_context_tells_what_the_channel_knows(channel: RecordingChannel) -> 
     assert context.cancelled
 
 
-def test_the_logger_takes_every_level_and_is_nobody_elses(channel: RecordingChannel) -> None:
+def test_the_plugin_logger_accepts_every_level_and_is_separate(channel: RecordingChannel) -> None:
     context = WorkerContext("JOB", cast("Channel", channel))
     context.logger.debug("a detail")
     context.logger.error("trouble: %d", 3)

@@ -24,7 +24,7 @@ def test_anything_else_is_no_rate(text: str) -> None:
         Rate.parse(text)
 
 
-def test_as_many_come_at_once_as_the_rate_says_and_then_evenly() -> None:
+def test_the_rate_allows_a_burst_and_then_an_even_flow() -> None:
     rates, rate = MemoryRates(), Rate(4, "s")
     assert [rates.take("k", rate, NOON) for _ in range(6)] == [0, 0, 0, 0, 0.25, 0.25]
     assert rates.take("k", rate, NOON + timedelta(milliseconds=249)) == pytest.approx(0.001)

@@ -56,17 +56,17 @@ def test_a_tool_is_found_by_its_name_and_the_first_without_one(registry: PluginR
 
 
 @pytest.mark.parametrize("name", ["OCR", "", "../ocr", "plugins/ocr", "ocr.json", "ocr\0"])
-def test_an_unknown_plugin_is_told_with_those_that_there_are(registry: PluginRegistry, name: str) -> None:
+def test_an_unknown_plugin_is_reported_with_the_known_ones(registry: PluginRegistry, name: str) -> None:
     with pytest.raises(UnknownPlugin, match=r"There are: mapper, motion, ocr, speech\."):
         registry.find(name, None)
 
 
-def test_an_unknown_tool_is_told_with_those_that_the_plugin_has(registry: PluginRegistry) -> None:
+def test_an_unknown_tool_is_reported_with_the_known_ones(registry: PluginRegistry) -> None:
     with pytest.raises(UnknownTool, match=r"It has: analyze, lines\."):
         registry.find("ocr", "compare")
 
 
-def test_a_plugin_that_could_not_be_loaded_tells_why(registry: PluginRegistry) -> None:
+def test_a_plugin_that_could_not_be_loaded_has_its_reason(registry: PluginRegistry) -> None:
     with pytest.raises(PluginUnavailable, match="needs torch: not installed") as caught:
         registry.find("speech", "whatever")
     assert caught.value.details == {"reason": "needs torch: not installed"}
@@ -138,7 +138,7 @@ def test_a_plugin_that_never_ran_is_loaded(registry: PluginRegistry) -> None:
     assert health.metrics.succeeded == 0
 
 
-def test_a_broken_plugin_is_unavailable_whatever_its_counters_say(world: World) -> None:
+def test_a_broken_plugin_is_unavailable_despite_its_counters(world: World) -> None:
     world.jobs.create(a_job(), MetricsDelta("speech", "say", 1, NOON, JobStatus.SUCCEEDED, None, 1.0))
     health = world.core.registry.health("speech")
     assert (health.state, health.available) == (LifecycleState.UNAVAILABLE, False)
@@ -186,7 +186,7 @@ def test_at_rest_a_plugin_is_as_its_last_run_left_it(
     assert world.core.registry.health("ocr").state is state
 
 
-def test_counters_are_told_together_and_by_tool(world: World) -> None:
+def test_counters_are_shown_in_total_and_by_tool(world: World) -> None:
     count(world, JobStatus.SUCCEEDED, tool="analyze")
     count(world, JobStatus.SUCCEEDED, tool="lines")
     count(world, JobStatus.CANCELLED, tool="lines", error=ErrorCode.CANCELLED, elapsed_ms=None)

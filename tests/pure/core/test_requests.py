@@ -41,13 +41,13 @@ def test_the_authorizers_word_is_taken() -> None:
 
 
 @pytest.mark.parametrize("authorizer", [None, {}, {"tenant": ""}, {"scopes": "admin"}])
-def test_without_a_tenant_nobody_is_authorized(authorizer: dict[str, str] | None) -> None:
+def test_a_request_without_a_tenant_is_not_authorized(authorizer: dict[str, str] | None) -> None:
     with pytest.raises(Unauthorized):
         authorized_by(authorizer)
 
 
 @pytest.mark.parametrize("scopes", ["", "jobs:read", "executes", "execute,admin"])
-def test_a_key_without_the_scope_is_told_which_it_lacks(scopes: str) -> None:
+def test_a_key_without_the_scope_gets_the_missing_scope(scopes: str) -> None:
     with pytest.raises(Forbidden) as caught:
         authorized_by({"tenant": "acme", "scopes": scopes})
     assert caught.value.details == {"scope": "execute"}
@@ -96,12 +96,12 @@ def test_another_content_type_is_refused(content_type: str) -> None:
         '{"plugin": "ocr", "input": {"n": ' + "1" * 5000 + "}}",
     ],
 )
-def test_what_is_not_json_is_told_so(text: str) -> None:
+def test_body_that_is_not_json_is_reported(text: str) -> None:
     assert refused(text).startswith("The body cannot be read as JSON: ")
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400 + ".0"])
-def test_a_number_beyond_what_can_be_held_is_refused_and_not_read_as_infinity(number: str) -> None:
+def test_a_number_beyond_the_double_range_is_refused(number: str) -> None:
     assert "out of range" in refused('{"plugin": "ocr", "input": {"n": ' + number + "}}")
 
 
@@ -183,7 +183,7 @@ def test_a_body_that_is_no_object_is_refused(text: str) -> None:
         assert caught.value.details == {"errors": [{"path": "", "message": "must be a JSON object"}]}
 
 
-def test_a_refusal_is_small_whatever_was_sent() -> None:
+def test_a_refusal_is_small_for_any_request() -> None:
     # The answer must fit where the request did.
     many = json.dumps({"plugin": "ocr", "input": {}} | {f"field{n}": n for n in range(50_000)})
     long = json.dumps({"plugin": "ocr", "input": {}, "x" * 1_000_000: 1})
@@ -207,7 +207,7 @@ def test_an_optional_body_that_is_there_is_read_and_checked() -> None:
 # --- Headers ---
 
 
-def test_a_header_is_found_in_whatever_case() -> None:
+def test_a_header_is_found_in_any_case() -> None:
     assert header(event(PREFER="respond-async"), "Prefer") == "respond-async"
     assert header(event(), "Prefer") == ""
 
@@ -306,13 +306,13 @@ def test_an_unknown_query_parameter_is_named_with_those_that_there_are() -> None
         query(asked(statu=["failed"]), "plugin", "status")
 
 
-def test_a_route_without_parameters_says_so() -> None:
+def test_a_route_without_parameters_is_described_as_such() -> None:
     assert query(asked()) == {}
     with pytest.raises(InvalidRequest, match=r"'page'. This route takes none\."):
         query(asked(page=["2"]))
 
 
-def test_a_parameter_that_may_stand_once() -> None:
+def test_a_parameter_may_be_given_once() -> None:
     assert single({"limit": ["5"]}, "limit") == "5"
     assert single({}, "limit") is None
     with pytest.raises(InvalidRequest, match="may be given only once"):

@@ -30,7 +30,7 @@ def test_an_error_object_has_every_field_and_null_for_what_does_not_apply() -> N
     }
 
 
-def test_an_error_object_names_what_it_is_about() -> None:
+def test_an_error_object_names_plugin_tool_and_job() -> None:
     error = ErrorInfo(ErrorCode.WORKER_LOST, "gone")
     about = error_object(error, plugin="ocr", tool="analyze", job_id="J", at=NOON + timedelta(milliseconds=345))
     assert (about["plugin"], about["tool"], about["job_id"], about["retryable"]) == ("ocr", "analyze", "J", True)
@@ -38,7 +38,7 @@ def test_an_error_object_names_what_it_is_about() -> None:
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_an_answer_says_how_to_authenticate_and_when_to_come_back_exactly_if_it_may_help(code: ErrorCode) -> None:
+def test_only_fitting_responses_have_a_challenge_or_retry_after(code: ErrorCode) -> None:
     headers = error_response(ErrorInfo(code, "m")).headers
     assert headers.get("WWW-Authenticate") == ('ApiKey realm="interlock"' if code == "unauthorized" else None)
     assert ("Retry-After" in headers) == (code in {"not_finished", "rate_limited", "unavailable"})

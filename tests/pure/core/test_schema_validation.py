@@ -92,7 +92,7 @@ KINDS = '"circle", "box", "square"'
         ({"kind": "group", "members": [{"kind": 7}]}, "/members/0/kind", f"is not one of {KINDS}"),
     ],
 )
-def test_of_tagged_options_the_one_that_was_meant_is_told(shape: Any, path: str, message: str) -> None:
+def test_problem_is_reported_for_the_intended_tagged_option(shape: Any, path: str, message: str) -> None:
     schema = Drawing.model_json_schema()
     good = {"kind": "circle", "radius": 3}
     assert problems({"shapes": [good, shape]}, schema) == [(f"/shapes/1{path}", message)]
@@ -120,7 +120,7 @@ def test_without_a_discriminator_a_field_of_one_word_is_the_tag(
     assert problems(value, {keyword: [tagged("a", "x"), tagged("b", "y")]}) == expected
 
 
-def test_options_that_nothing_tells_apart_are_told_as_such() -> None:
+def test_indistinguishable_options_are_reported_as_a_union() -> None:
     schema = {"oneOf": [{"type": "object", "required": ["a"]}, {"type": "object", "required": ["b"]}]}
     [(path, message)] = problems({}, schema)
     assert (path, "not valid under any" in message) == ("", True)
@@ -134,13 +134,13 @@ def test_an_empty_text_is_not_a_file_of_an_input() -> None:
     assert problems({"image": "aGk="}, schema) == []
 
 
-def test_all_misfits_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = {path for path, _ in problems({"size": {"width": 1.5}, "tags": 3, "x": 1})}
     assert found == {"/size/width", "/tags", "/x", "/image"}
 
 
 @pytest.mark.parametrize("value", [{"image": "", "tags": [1] * 100}, {"image": "", **{f"x{n}": n for n in range(100)}}])
-def test_of_many_misfits_the_first_twenty_are_told(value: Any) -> None:
+def test_only_the_first_twenty_problems_are_reported(value: Any) -> None:
     assert len(problems(value)) == MAX_PROBLEMS == 20
 
 
@@ -152,12 +152,12 @@ def test_a_message_does_not_repeat_a_whole_file() -> None:
 
 
 @pytest.mark.parametrize("value", [{"image": "\ud800"}, {"image": "", "\ud800": 1}])
-def test_half_a_character_where_the_validator_looks_is_told(value: Any) -> None:
+def test_an_unpaired_surrogate_is_reported(value: Any) -> None:
     assert problems(value) == [("", "holds a lone surrogate, which is not Unicode text")]
 
 
 @pytest.mark.parametrize("depth", [300, 900, 5_000])
-def test_a_misfit_nested_too_deeply_is_told_and_raises_nothing(depth: int) -> None:
+def test_a_problem_nested_too_deeply_is_reported_without_an_exception(depth: int) -> None:
     value: Any = 1
     for _ in range(depth):
         value = [value]
@@ -185,7 +185,7 @@ def test_the_cost_of_options_that_recurse_does_not_double_with_each_level(first:
     assert (path[:140], path[-140:], message) == (expected[0][:140], expected[0][-140:], expected[1])
 
 
-def test_of_a_large_value_the_first_misfits_are_told_by_their_place() -> None:
+def test_first_problems_of_a_large_value_are_reported_with_their_paths() -> None:
     value = {"image": "", "tags": [*["a"] * 3, 1, *["a"] * 5_000, 2], "size": {}}
     assert sorted(problems(value)) == [("/size/width", "is required"), ("/tags/3", '1 is not of type "string"')]
 
@@ -194,7 +194,7 @@ def test_a_misfit_behind_the_first_thousand_values_is_found() -> None:
     assert problems({"image": "", "tags": [*["a"] * 5_000, 2]}) == [("/tags/5000", '2 is not of type "string"')]
 
 
-def test_what_a_sample_lacks_is_no_misfit() -> None:
+def test_fields_missing_from_a_sample_are_no_problem() -> None:
     schema = {"properties": {"items": {"minItems": 4_000}, "text": {"minLength": 150_000}, "odd": {"type": "null"}}}
     value = {"items": [0] * 5_000, "text": "x" * 200_000, "odd": 1}
     assert problems(value, schema) == [("/odd", '1 is not of type "null"')]
@@ -208,7 +208,7 @@ def test_a_field_name_that_does_not_fit_is_quoted() -> None:
 
 
 @pytest.mark.parametrize("keyword", ["$anchor", "unevaluatedProperties"])
-def test_unions_of_a_schema_that_cannot_be_taken_apart_are_told_as_such(keyword: str) -> None:
+def test_unresolvable_unions_are_reported_as_a_whole(keyword: str) -> None:
     schema = {"anyOf": [{"type": "integer"}, {"type": "null"}], keyword: "x" if keyword == "$anchor" else False}
     [(path, message)] = problems("text", schema)
     assert (path, "not valid under any" in message) == ("", True)

@@ -24,7 +24,7 @@ def test_milliseconds_and_z() -> None:
 
 
 @given(aware)
-def test_what_is_written_reads_back_as_the_same_instant(moment: datetime) -> None:
+def test_written_times_read_back_as_the_same_instant(moment: datetime) -> None:
     text = rfc3339(moment)
     assert FORM.fullmatch(text)
     assert from_rfc3339(text) == to_millisecond(moment)

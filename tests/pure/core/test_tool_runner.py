@@ -88,7 +88,7 @@ def message_of(outcome: Outcome) -> str:
 # --- What is asked of the sandbox ---
 
 
-def test_the_worker_is_told_the_source_the_tool_the_input_and_the_job(bench: Bench) -> None:
+def test_the_worker_gets_source_tool_input_and_job(bench: Bench) -> None:
     bench.run()
     [run] = bench.sandbox.runs
     assert run.key == "echo"
@@ -184,7 +184,7 @@ def test_a_run_over_its_limit_timed_out(bench: Bench, how: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_cancelled_run_tells_how_it_was_stopped(bench: Bench, how: Any) -> None:
+def test_a_cancelled_run_reports_how_it_was_stopped(bench: Bench, how: Any) -> None:
     outcome = bench.ends_with(Cancelled(pid=1, how=how))
     assert (outcome.status, outcome.stopped) == (JobStatus.CANCELLED, how)
     assert error_of(outcome) == ("cancelled", {})
@@ -203,14 +203,14 @@ def test_the_result_limit_follows_the_memory_of_the_function(
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": limit})
 
 
-def test_a_run_over_its_memory_tells_the_limit(bench: Bench) -> None:
+def test_a_run_over_its_memory_reports_the_limit(bench: Bench) -> None:
     outcome = bench.ends_with(MemoryExceeded(pid=1, resident_mb=301))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("memory_exceeded", {"memory_mb": 300})
     assert message_of(outcome) == "The tool used more memory than its limit of 300 MiB."
 
 
-def test_a_result_over_the_limit_tells_both_sizes(bench: Bench) -> None:
+def test_a_result_over_the_limit_reports_both_sizes(bench: Bench) -> None:
     outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": MAX_RESULT_BYTES})
@@ -226,7 +226,7 @@ def test_a_worker_that_vanished_is_worker_lost(bench: Bench) -> None:
 # --- Verdicts of the worker ---
 
 
-def test_an_exception_is_told_by_its_class_and_its_text(bench: Bench) -> None:
+def test_an_exception_is_reported_with_class_and_text(bench: Bench) -> None:
     outcome = bench.ends_with(answered("exception", {"exception": "KeyError", "message": "'x'"}))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_exception", {"exception": "KeyError"})
@@ -241,7 +241,7 @@ def test_input_that_the_tool_refuses_names_the_field(bench: Bench) -> None:
     assert message_of(outcome) == "/image: is not an image"
 
 
-def test_output_that_the_tools_model_refuses_is_invalid_output_and_says_where(bench: Bench) -> None:
+def test_output_that_the_model_rejects_is_invalid_output_with_its_path(bench: Bench) -> None:
     errors = [{"path": "/text", "message": "is missing"}]
     assert error_of(bench.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
 
@@ -257,7 +257,7 @@ def test_output_that_the_tools_model_refuses_is_invalid_output_and_says_where(be
         ("unavailable", "x" * 100_000),
     ],
 )
-def test_what_the_worker_says_is_cut_to_what_the_table_takes(bench: Bench, verdict: str, said: Any) -> None:
+def test_worker_reports_are_cut_to_the_limits_of_the_table(bench: Bench, verdict: str, said: Any) -> None:
     # An item of the table has room for 400 KB. What a plugin says must not keep its job from its end.
     outcome = bench.ends_with(answered(verdict, said))
     assert outcome.error is not None
@@ -286,7 +286,7 @@ def test_a_number_that_json_has_no_form_for_is_invalid_output(world_of: Callable
     ("result", "path"),
     [({"text": 3}, "/text"), ({}, "/text"), ({"text": "x", "extra": 1}, "/extra"), (None, ""), ([], ""), ("text", "")],
 )
-def test_output_is_held_to_the_manifests_schema_whatever_the_worker_says(bench: Bench, result: Any, path: str) -> None:
+def test_output_is_always_validated_against_the_manifest(bench: Bench, result: Any, path: str) -> None:
     code, details = error_of(bench.ends_with(answered("succeeded", result)))
     assert code == "invalid_output"
     assert [one["path"] for one in details["errors"]] == [path]
@@ -354,7 +354,7 @@ def test_every_ending_moves_the_lifecycle_and_is_counted_once(
     assert bench.state() is (state or LifecycleState.LOADED)
 
 
-def test_what_is_not_the_plugins_fault_leaves_it_as_it_was(bench: Bench) -> None:
+def test_failures_outside_the_plugin_keep_its_state(bench: Bench) -> None:
     bench.run()
     bench.ends_with(Cancelled(pid=1, how="stopped"))
     assert bench.state() is LifecycleState.INITIALIZED

@@ -32,7 +32,7 @@ sizes = st.integers(1, MAX_UPLOAD_BYTES)
 
 
 @given(content_types, sizes)
-def test_an_id_says_what_was_declared_and_fits_a_key(content_type: str, size: int) -> None:
+def test_an_upload_id_contains_the_declaration_and_fits_a_key(content_type: str, size: int) -> None:
     upload = Upload.new(content_type, size, NOON)
     assert Upload.of_id(upload.id) == upload
     assert len(upload.id) <= 255
@@ -52,7 +52,7 @@ def test_an_id_that_was_changed_is_none_or_another_ones(content_type: str, size:
 
 
 @given(st.text() | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
-def test_whatever_a_caller_makes_up_raises_nothing_else(text: str) -> None:
+def test_made_up_tokens_raise_only_the_declared_error(text: str) -> None:
     try:
         upload = Upload.of_id(text)
     except NotAnUpload:

@@ -65,14 +65,14 @@ def test_an_encoded_slash_is_no_slash(serve: Serve) -> None:
 # --- Authorizer ---
 
 
-def test_without_the_identity_source_nobody_is_asked(serve: Serve) -> None:
+def test_without_the_identity_source_the_authorizer_is_not_called(serve: Serve) -> None:
     client, functions = serve()
     answer = client.get("/v1/things/1")
     assert (answer.status_code, answer.get_json()) == (401, {"message": "Unauthorized"})
     assert not functions.events
 
 
-def test_a_denial_knows_what_the_authorizer_said(serve: Serve) -> None:
+def test_a_denial_shows_the_reason_of_the_authorizer(serve: Serve) -> None:
     client, functions = serve(authorize=lambda event: policy("Deny", event, {"timestamp": "noon"}))
     answer = client.get("/v1/things/1", headers=KEY)
     assert (answer.status_code, answer.get_json()) == (401, {"denied": "noon"})
@@ -127,7 +127,7 @@ def test_an_authorizer_that_raises_unauthorized_refuses(serve: Serve) -> None:
 # --- Bodies ---
 
 
-def test_a_body_over_the_limit_is_refused_before_anybody_is_asked(serve: Serve) -> None:
+def test_a_body_over_the_limit_is_refused_before_authorization(serve: Serve) -> None:
     client, functions = serve()
     body = b"x" * (MAX_BODY_BYTES + 1)
     answers = [client.post("/v1/things/1", data=body, headers=KEY), chunked(client, "/v1/open", body)]

@@ -77,7 +77,7 @@ def test_an_answer_over_lambdas_limit_is_an_error(started: Environment) -> None:
 
 
 @pytest.mark.parametrize("source", ["import nothing_of_that_name", "def other(event, context): ..."])
-def test_a_module_that_does_not_load_is_told(tmp_path: Path, source: str) -> None:
+def test_a_module_that_does_not_load_is_reported(tmp_path: Path, source: str) -> None:
     with pytest.raises(InitFailed) as failed:
         environment(tmp_path, source).start()
     assert json.loads(failed.value.invocation.payload)["errorType"] == "Runtime.ImportModuleError"

@@ -60,7 +60,7 @@ def test_each_item_of_a_list_is_held_to_the_rules() -> None:
     assert complaint("a,c", **rules) == "one of a, b"
 
 
-def test_the_template_may_say_in_its_own_words_what_it_wants() -> None:
+def test_the_template_may_override_gateway_responses() -> None:
     assert complaint("x", Type="String", AllowedValues=["a"], ConstraintDescription="the letter a") == "the letter a"
 
 

@@ -46,7 +46,7 @@ def test_a_package_changes_with_each_of_its_files(package: Path, sees: Sees, nam
 
 
 @pytest.mark.parametrize("name", ["__pycache__/x.pyc", ".git/index", ".hidden"])
-def test_but_not_with_what_python_and_editors_put_there(package: Path, sees: Sees, name: str) -> None:
+def test_files_of_python_and_editors_do_not_count_as_changes(package: Path, sees: Sees, name: str) -> None:
     assert not sees(package / name)
 
 

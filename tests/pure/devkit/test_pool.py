@@ -74,7 +74,7 @@ def test_it_grows_to_its_limit_and_the_rest_waits_its_turn(
     assert all(future.result(5).error is None for future in futures)
 
 
-def test_a_start_that_nobody_waits_for_any_more_is_not_made(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+def test_an_abandoned_start_is_not_made(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     with ThreadPoolExecutor(1) as starter:
         pool = Pool(fleet.create, starter, limit=LIMIT)
         busy = held(pool, requests)
@@ -118,7 +118,7 @@ def test_a_start_that_fails_is_the_answer_and_the_next_request_tries_again(pool:
     assert pool.invoke(b"{}").error is None
 
 
-def test_a_start_ahead_of_requests_tells_whether_it_failed(pool: Pool, fleet: Fleet) -> None:
+def test_a_start_ahead_of_requests_reports_its_failure(pool: Pool, fleet: Fleet) -> None:
     assert pool.warm().result(5) is None
     fleet.starts_fail = True
     failed = pool.warm().result(5)

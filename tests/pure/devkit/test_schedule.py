@@ -35,6 +35,6 @@ def test_a_schedule_sends_scheduled_events_until_it_is_stopped() -> None:
     assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/every-minute"]
 
 
-def test_an_expression_that_is_not_fired_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unsupported_schedule_expression_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     Schedules([Schedule("F", "nightly", "cron(0 3 * * ? *)")], lambda *_: None)
     assert "nightly: cron(0 3 * * ? *) is not fired here" in capsys.readouterr().err

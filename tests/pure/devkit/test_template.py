@@ -27,7 +27,7 @@ def test_every_folder_of_functions_is_a_function(own: Template) -> None:
     assert functions["RunJobFunction"].layers == (ROOT / "layers" / "runtime", ROOT / "layers" / "plugins")
 
 
-def test_a_function_is_told_the_names_that_the_resources_get(own: Template) -> None:
+def test_a_function_gets_the_names_of_its_resources(own: Template) -> None:
     (table,), (bucket,), (machine,) = map(own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE))
     variables = own.functions()["ExecuteFunction"].variables
     assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-Table"
@@ -60,7 +60,7 @@ def test_a_parameter_takes_the_place_of_its_default() -> None:
     assert template.functions()["ExecuteFunction"].variables["INTERLOCK_TABLE"] == "interlock-dev-Table"
 
 
-def test_a_parameter_that_the_template_lacks_is_told() -> None:
+def test_a_parameter_missing_from_the_template_is_reported() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with pytest.raises(UsageError, match="no parameter OidcIsuer"):

@@ -84,7 +84,7 @@ def test_rows_run_from_the_top_and_blocks_from_the_left(run: Run, encoded: Encod
     assert result["blocks"] == [corners[:2], corners[2:]]
 
 
-def test_a_block_stands_for_the_mean_of_its_pixels(run: Run, encoded: Encode) -> None:
+def test_a_block_has_the_mean_of_its_pixels(run: Run, encoded: Encode) -> None:
     checks = PIL.Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 252)
     assert run(BlockMapper, "analyze", image=encoded(checks), width=8)["counts"] == {"stone": 64}
 
@@ -92,7 +92,7 @@ def test_a_block_stands_for_the_mean_of_its_pixels(run: Run, encoded: Encode) ->
 @pytest.mark.parametrize(
     ("field", "value"), [("width", 0), ("width", 257), ("height", 0), ("height", 257), ("width", "wide")]
 )
-def test_bounds_what_is_asked(field: str, value: object, refusal: Run, image_file: Run) -> None:
+def test_requested_sizes_are_bounded(field: str, value: object, refusal: Run, image_file: Run) -> None:
     problem = refusal(BlockMapper, "analyze", image=image_file("astronaut.png"), **{field: value})
     assert problem["path"] == f"/{field}"
 

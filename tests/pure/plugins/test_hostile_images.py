@@ -179,7 +179,7 @@ def test_damaged_metadata_do_not_spoil_the_image(name: str, tool: str, run: Call
     assert not warned
 
 
-def test_what_is_not_the_images_fault_is_not_blamed_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failures_outside_the_image_are_not_input_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     def out_of_memory(*_: object, **__: object) -> None:
         raise MemoryError
 

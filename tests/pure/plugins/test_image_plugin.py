@@ -33,7 +33,7 @@ def decoded(thumbnail: Any) -> PIL.Image.Image:
 
 
 class TestInspect:
-    def test_tells_the_facts_of_a_photograph(self, run: Run, image_file: Run) -> None:
+    def test_reports_the_facts_of_a_photograph(self, run: Run, image_file: Run) -> None:
         facts = run(Image, "inspect", image=image_file("astronaut.png"))
         assert facts.items() >= {
             "format": "PNG", "mime_type": "image/png", "width": 256, "height": 256, "mode": "RGB", "exif": {}
@@ -48,10 +48,10 @@ class TestInspect:
         assert shares[darkest] == pytest.approx(0.26, abs=0.03)
 
     @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])
-    def test_tells_how_pixels_are_stored(self, mode: str, run: Run, encoded: Encode) -> None:
+    def test_reports_the_pixel_format(self, mode: str, run: Run, encoded: Encode) -> None:
         assert run(Image, "inspect", image=encoded(PIL.Image.new(mode, (5, 3))))["mode"] == mode
 
-    def test_tells_the_stored_size_and_not_the_upright_one(self, run: Run, encoded: Encode) -> None:
+    def test_reports_the_stored_size_and_not_the_upright_one(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0x0112] = 6
         facts = run(Image, "inspect", image=encoded(PIL.Image.new("RGB", (5, 3)), "JPEG", exif=exif))
@@ -120,7 +120,7 @@ class TestPerceptualHash:
         assert run(Image, "inspect", image=turned)["perceptual_hash"] == upright["perceptual_hash"]
 
     @pytest.mark.parametrize("shade", [1, 77, 128, 255])
-    def test_of_a_plain_picture_is_not_noise(self, shade: int, run: Run, encoded: Encode) -> None:
+    def test_hash_of_a_plain_picture_is_stable(self, shade: int, run: Run, encoded: Encode) -> None:
         image = PIL.Image.new("L", (37, 61), shade)
         assert run(Image, "inspect", image=encoded(image))["perceptual_hash"] == "8000000000000000"
 
@@ -154,7 +154,7 @@ class TestExif:
             "GPSLatitude": [52.0, 30.0, 3.6],
         }
 
-    def test_leaves_out_what_json_cannot_say_or_nobody_can_read(self, run: Run, encoded: Encode) -> None:
+    def test_leaves_out_values_that_json_cannot_hold(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0x010F] = "Maker"
         exif[0x0110] = "x" * 5000  # Model, absurdly long
@@ -208,7 +208,7 @@ class TestThumbnail:
         ]
         assert differing_bits(*hashes) <= 4
 
-    def test_is_upright_and_says_nothing_of_where_it_was_taken(self, run: Run, encoded: Encode) -> None:
+    def test_is_upright_and_has_no_location(self, run: Run, encoded: Encode) -> None:
         picture = PIL.Image.new("RGB", (60, 20), "blue")
         picture.paste("red", (0, 0, 30, 20))
         exif = PIL.Image.Exif()
@@ -224,7 +224,7 @@ class TestThumbnail:
 
     @pytest.mark.parametrize("format", ["PNG", "WEBP"])
     @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-    def test_keeps_what_is_transparent(self, format: str, mode: str, run: Run, encoded: Encode) -> None:
+    def test_keeps_transparency(self, format: str, mode: str, run: Run, encoded: Encode) -> None:
         picture = PIL.Image.new("RGBA", (64, 64), (255, 255, 255, 255))
         picture.paste((0, 0, 0, 0), (0, 0, 32, 64))
         stored = picture.quantize(2) if mode == "P" else picture.convert(mode)
@@ -236,6 +236,6 @@ class TestThumbnail:
         ("field", "value"),
         [("width", 0), ("width", 2049), ("height", -1), ("height", 1.5), ("format", "JPEG"), ("format", "png")],
     )
-    def test_bounds_what_is_asked(self, field: str, value: object, refusal: Run, image_file: Run) -> None:
+    def test_requested_sizes_are_bounded(self, field: str, value: object, refusal: Run, image_file: Run) -> None:
         problem = refusal(Image, "thumbnail", image=image_file("astronaut.png"), **{field: value})
         assert problem["path"] == f"/{field}"

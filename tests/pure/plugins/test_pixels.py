@@ -47,7 +47,7 @@ def test_an_orientation_that_does_not_exist_is_none(encoded: Encode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "PA"])
-def test_what_is_transparent_is_white(mode: str, encoded: Encode) -> None:
+def test_transparent_pixels_become_white(mode: str, encoded: Encode) -> None:
     black, clear = (0, 0, 0, 255), (0, 0, 0, 0)
     image = PIL.Image.new("RGBA", (2, 1), clear)
     image.putpixel((0, 0), black)

@@ -134,7 +134,7 @@ def test_an_error_has_the_services_time_or_the_gateways() -> None:
         assert problems(schema, time)
 
 
-def test_unions_tell_their_members_apart() -> None:
+def test_members_of_a_union_are_distinguished() -> None:
     unions = [(where, node) for where, node in nodes(COMPONENTS["schemas"]) if "oneOf" in node]
     assert unions
     for where, node in unions:

@@ -106,7 +106,7 @@ def test_a_parameter_takes_an_arn_or_nothing(parameter: str, good: list[str], ba
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_tells_the_topic_and_says_what_is_wrong(alarm: str) -> None:
+def test_an_alarm_notifies_the_topic_with_a_description(alarm: str) -> None:
     found = ALARMS[alarm]
     assert found["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
     assert found["AlarmDescription"]
@@ -117,7 +117,7 @@ def test_an_alarm_tells_the_topic_and_says_what_is_wrong(alarm: str) -> None:
             assert dimension["Value"]["Ref"] in {*RESOURCES, "AWS::StackName"}
 
 
-def test_there_is_an_alarm_for_what_an_operator_must_know() -> None:
+def test_every_failure_for_operators_has_an_alarm() -> None:
     watched = {
         (one["MetricName"], value if isinstance(value, str) else value["Ref"])
         for one in ALARMS.values()

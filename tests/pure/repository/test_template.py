@@ -194,7 +194,7 @@ def test_no_function_may_delete_or_read_everything() -> None:
     assert not re.findall(r"Delete\w*|Scan|CreateTable|UpdateTable|PutBucket\w*", text)
 
 
-def test_who_reads_an_object_can_tell_that_it_is_gone() -> None:
+def test_functions_that_read_objects_may_list_the_bucket() -> None:
     """Without `s3:ListBucket` S3 answers 403 for an object that is not there, and the adapter waits for NoSuchKey.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions.
@@ -214,7 +214,7 @@ def granted(function: str, action: str) -> set[str]:
     return {one if isinstance(one, str) else next(iter(one.values())) for each in named for one in listed(each)}
 
 
-def test_uploads_are_put_and_got_by_those_who_do() -> None:
+def test_only_functions_that_transfer_uploads_may() -> None:
     uploads = "${Bucket.Arn}/uploads/*"
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:PutObject")} == {"ExecuteFunction"}
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:GetObject")} == {
@@ -226,7 +226,7 @@ def test_uploads_are_put_and_got_by_those_who_do() -> None:
 # --- Environment, layers, limits -------------------------------------------------------------------------------------
 
 
-def test_every_function_is_told_all_that_settings_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     class Recorder(dict[str, str]):
         """An environment in which everything is set."""
 
@@ -252,12 +252,12 @@ def test_every_function_is_told_all_that_settings_read(monkeypatch: pytest.Monke
         assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
 
 
-def test_metrics_are_told_apart_by_the_name_of_their_stack() -> None:
+def test_metrics_have_the_stack_as_a_dimension() -> None:
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables[cloudwatch_emf.STACK_VARIABLE] == {"Ref": "AWS::StackName"}
 
 
-def test_who_asks_the_registry_has_the_plugins_layer() -> None:
+def test_functions_that_use_the_registry_have_the_plugin_layer() -> None:
     asking = {name for name in FUNCTIONS if re.search("execute_app|jobs_app|run_job_task", handler(name))}
     layers = {name for name in FUNCTIONS if {"Ref": "PluginLayer"} in RESOURCES[name]["Properties"].get("Layers", [])}
     assert asking == layers == {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
@@ -271,7 +271,7 @@ def test_functions_last_as_long_as_the_runs_that_they_hold() -> None:
     assert longest_s + job_worker.END_MARGIN_S < properties("RunJobFunction")["Timeout"] <= 900
 
 
-def test_who_runs_tools_has_room_for_their_uploads() -> None:
+def test_functions_that_run_tools_have_storage_for_uploads() -> None:
     for function in ("ExecuteFunction", "RunJobFunction"):
         room_bytes = properties(function)["EphemeralStorage"]["Size"] * 1024 * 1024
         assert room_bytes >= 2 * MAX_UPLOADED_BYTES
@@ -365,7 +365,7 @@ def test_the_gateway_has_an_answer_for_everything_that_it_refuses() -> None:
     assert (statuses["REQUEST_TOO_LARGE"], statuses["THROTTLED"], statuses["DEFAULT_5XX"]) == (413, 429, 503)
 
 
-def test_the_authorizer_says_what_its_refusal_is_rendered_with() -> None:
+def test_a_denial_has_every_variable_of_its_template() -> None:
     class NoKeys:
         """No key is known."""
 
@@ -507,7 +507,7 @@ def test_expiry_is_by_the_attribute_that_items_have() -> None:
     assert dynamo_items.job_to_item(a_job())[expiry["AttributeName"]] == int((NOW + timedelta(days=7)).timestamp())
 
 
-def test_what_holds_data_outlives_the_stack() -> None:
+def test_resources_with_data_outlive_the_stack() -> None:
     for name in ("Table", "Bucket"):
         assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert all(RESOURCES["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values())

@@ -94,7 +94,7 @@ SPOILT: dict[str, Callable[[Json], Any]] = {
 
 
 @pytest.mark.parametrize("how", SPOILT)
-def test_cfn_lint_would_find_what_is_wrong(how: str) -> None:
+def test_cfn_lint_finds_planted_mistakes(how: str) -> None:
     broken = copy.deepcopy(DEFINITION)
     SPOILT[how](broken)
     assert any(problem.startswith("E3601:") for problem in lint(broken))
@@ -162,7 +162,7 @@ def test_a_run_is_retried_for_the_service_s_failures_alone_and_not_for_ever() ->
             assert retry.get("JitterStrategy", "NONE") in {"FULL", "NONE"}
 
 
-def test_whatever_a_run_fails_with_leads_to_settling() -> None:
+def test_every_failure_of_a_run_leads_to_settling() -> None:
     [catch] = STATES["RunJob"]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
     way = [catch["Next"]]

@@ -139,7 +139,7 @@ TRAPS = [
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_whatever_a_tool_prints_is_one_line_of_the_log_and_one_value_in_it(written: io.StringIO, trap: str) -> None:
+def test_any_printed_line_is_one_log_line_with_one_value(written: io.StringIO, trap: str) -> None:
     EventBuffer("01J", ManualClock()).logged(LogLine("stdout", trap))
     lines = written.getvalue().removesuffix("\n").split("\n")
     assert len(lines) == 1
@@ -150,7 +150,7 @@ def test_whatever_a_tool_prints_is_one_line_of_the_log_and_one_value_in_it(writt
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_what_a_caller_sends_stands_in_no_log(world: World, trap: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_request_content_is_never_logged(world: World, trap: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         body = {"plugin": trap, "tool": trap, "input": {"text": trap}}
         headers = {"Idempotency-Key": trap, "User-Agent": trap, "X-API-Key": trap, "Prefer": trap}

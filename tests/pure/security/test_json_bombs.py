@@ -61,7 +61,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_what_is_merely_large_or_odd_is_taken_as_it_is(send: Callable[[str], Answer], name: str) -> None:
+def test_large_or_unusual_json_is_accepted(send: Callable[[str], Answer], name: str) -> None:
     assert send(LARGE[name]).status == 200
 
 
@@ -72,7 +72,7 @@ def test_errors_about_many_fields_are_few(send: Callable[[str], Answer]) -> None
     assert len(answer.error["details"]["errors"]) <= 20
 
 
-def test_of_names_that_stand_twice_the_last_counts_for_everybody(world: World) -> None:
+def test_last_of_duplicate_names_wins_everywhere(world: World) -> None:
     # RFC 8259, section 4, leaves it open. One parser reads a request, so that no two parts of it can differ.
     text = '{"plugin": "nobody", "plugin": "echo", "input": {"text": 7}, "tool": "say", "input": {"text": "b"}}'
     answer = world.request("POST", "/v1/execute", text=text)

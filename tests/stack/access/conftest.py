@@ -1,16 +1,17 @@
 """One local stack for the tests of access, in a folder of its own, and keys that the command makes on it."""
 
+import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from typer.testing import CliRunner
 
 from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock_dev.commands.cli import app
 from interlock_dev.project.paths import Project
 from interlock_dev.stack.client import Client, local_stack
 from tests.service import openid_provider
@@ -39,12 +40,13 @@ def access_stack(access_project: Path) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def keys(access_project: Path, access_stack: Client) -> Keys:
-    """`interlock keys …` on that stack, as a process of its own; what it prints as JSON."""
+    """Run `interlock keys …` on that stack, in this process, and return the JSON that it prints."""
     assert access_stack
 
     def run(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "interlock_dev.commands.cli", "keys", *arguments, "--json"]
-        done = subprocess.run(command, cwd=access_project, capture_output=True, text=True, check=True)
+        with contextlib.chdir(access_project):
+            done = CliRunner().invoke(app, ["keys", *arguments, "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
     return run

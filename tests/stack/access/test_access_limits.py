@@ -63,7 +63,7 @@ def test_while_a_key_is_rotated_both_work_for_one_tenant(access_stack: Client, k
     assert Client(access_stack.url, ended["key"]).call("GET", f"/v1/jobs/{job_id}").status == 200
 
 
-def test_a_typo_is_told(access_stack: Client, keys: Keys) -> None:
+def test_a_mistyped_key_is_reported(access_stack: Client, keys: Keys) -> None:
     key = keys("create", "--tenant", "life", "--scopes", "admin")["key"]
     typo = key[:-1] + ("0" if key[-1] != "0" else "1")
     assert "mistyped" in Client(access_stack.url, typo).call("GET", "/v1/jobs").body["error"]["message"]
@@ -72,7 +72,7 @@ def test_a_typo_is_told(access_stack: Client, keys: Keys) -> None:
 # --- Limits ---
 
 
-def test_of_many_at_once_as_many_come_through_as_the_rate_says(client_of: ClientOf) -> None:
+def test_concurrent_calls_pass_up_to_the_rate(client_of: ClientOf) -> None:
     # Two an hour: however long the calls take, no third one falls due.
     client = client_of("hasty", "admin", "--rate", "2/h")
     answers = at_once(16, lambda _: client.call("GET", "/v1/jobs"))
@@ -92,7 +92,7 @@ def test_a_rate_counts_over_both_functions(client_of: ClientOf) -> None:
     assert client_of("hasty").call("GET", "/v1/jobs").body["count"] == 1
 
 
-def test_whoever_waits_as_long_as_it_is_told_is_let_in(client_of: ClientOf) -> None:
+def test_waiting_for_retry_after_is_enough(client_of: ClientOf) -> None:
     client = client_of("patient", "admin", "--rate", "1/s")
     for _ in range(3):
         answer = client.call("GET", "/v1/jobs")
@@ -153,7 +153,7 @@ def test_a_providers_token_is_let_in_as_its_tenant_with_its_scopes(
     assert listed["count"] == token_stack.call("GET", "/v1/jobs").body["count"]
 
 
-def test_a_bad_token_is_401_and_says_why(token_stack: Client, provider: OpenIdProvider) -> None:
+def test_a_bad_token_is_401_with_its_reason(token_stack: Client, provider: OpenIdProvider) -> None:
     for token, message in {
         provider.token(exp=time.time() - 60): "The token has expired.",
         provider.token(aud="other"): "The token is for another audience.",
