@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,57 @@ def test_a_timer_of_a_worker_that_seems_idle_does_not_ring(bench: Bench, tmp_pat
     assert bench.pid() != ending.pid
     assert not alive(ending.pid)
     assert not path.exists()
+
+
+CONTINUED = {
+    "by orphans": """
+import signal
+pid = os.getpid()
+for _ in range(4):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork(): os._exit(0)
+        while True: os.kill(pid, signal.SIGCONT)
+    os.wait()
+""",
+    "by a timer": """
+import ctypes, struct
+libc = ctypes.CDLL(None)
+timer = ctypes.c_void_p()
+event = struct.pack("=Qii48x", 0, 18, 0)
+assert libc.timer_create(1, event, ctypes.byref(timer)) == 0
+assert libc.timer_settime(timer, 0, struct.pack("=4q", 0, 50_000_000, 0, 200_000_000), None) == 0
+""",
+}
+"""Ways of a worker to be sent SIGCONT while it is stopped."""
+
+SLEEPS_IN_A_THREAD = """
+import threading, time
+forged = threading.Event()
+def go_on():
+    forged.wait()
+    time.sleep(0.3)
+    while True: count()
+threading.Thread(target=go_on, daemon=True).start()
+#ready
+"""
+
+
+@pytest.fixture
+def unfiltered() -> Iterator[Bench]:
+    """A sandbox on a kernel without seccomp, which would refuse the timer."""
+    bench = Bench.new(preload=["tests.process.sandbox.no_filters"])
+    yield bench
+    bench.sandbox.close()
+
+
+@pytest.mark.parametrize("way", CONTINUED)
+def test_a_worker_that_would_be_continued_while_idle_is_ended(unfiltered: Bench, tmp_path: Path, way: str) -> None:
+    source = FORGED.format(path=str(tmp_path / "count")) + SLEEPS_IN_A_THREAD + CONTINUED[way]
+    ending = unfiltered.run(source + "forged.set()\nforge('')\nos.read(3, 1)")
+
+    assert isinstance(ending, Completed)
+    assert not alive(ending.pid) or _status(ending.pid, "State") == "T"
 
 
 def _status(pid: int, name: str) -> str:

@@ -97,6 +97,7 @@ CALLS: list[tuple[str, tuple[int, ...], int]] = [
     ("unshare", (0x400,), 0),
     ("unshare", (NEWUSER,), errno.EPERM),
     ("unshare", (0x80,), errno.EPERM),
+    ("timer_create", (1,), errno.EPERM),
     ("clone3", (), errno.ENOSYS),
     ("io_uring_setup", (), errno.ENOSYS),
     ("shmget", (), errno.EPERM),

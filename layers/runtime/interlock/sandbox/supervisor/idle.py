@@ -3,6 +3,9 @@
 A RESULT frame says that a run is over, and the code in the worker can forge one: everything in that process is its to
 read. So a worker is believed to be idle only when all of its threads sleep, and it is stopped then: whatever is in it
 cannot run before the next request. What it looked like is noted and compared before it is continued.
+
+A stopped process can arrange to be continued: by a process that it has started, or by a timer whose signal is SIGCONT.
+So a worker is kept only if, once it has stopped, neither exists and it has still not run.
 """
 
 import re
@@ -11,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interlock.sandbox.supervisor.zygote_process import Stopped, Worker
+from interlock.sandbox.supervisor.zygote_process import Worker
 from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import children, read_proc, resident_bytes, threads
 from interlock.sandbox.wire.protocol import MIB
@@ -54,38 +57,45 @@ class _Look:
 def stop_when_idle(worker: Worker, memory_mb: int) -> bool:
     """Stops a worker when it is seen idle, within `LOOK_LIMIT_S`. False: it is not idle, and is to be ended.
 
-    Idle: each thread sleeps, there are no more of them than when the worker was ready, the main thread is in read() on
-    the descriptor of its requests (where the kernel tells), there are no children, and its memory is under the limit.
-    Without /proc a worker is believed, and not stopped.
+    Idle: each thread sleeps, there are no more of them than when the worker was ready, and the main thread is in read()
+    on the descriptor of its requests (where the kernel tells). Without /proc a worker is believed, and not stopped.
     """
     if not processes.LINUX:
         return True
-
-    def too_large() -> bool:
-        return resident_bytes(worker.pid) > memory_mb * MIB
 
     def waits(look: _Look) -> bool:
         return look.asleep and _waits_for_request(worker.pid)
 
     # What is not idle is still under its limit of memory.
-    asleep = _look_until(lambda look: waits(look) or too_large(), worker.pid, LOOK_LIMIT_S)
+    asleep = _look_until(lambda look: waits(look) or _too_large(worker, memory_mb), worker.pid, LOOK_LIMIT_S)
     if asleep is None or not asleep.asleep or len(asleep.switches) > worker.threads:
         return False
     worker.signal(signal.SIGSTOP)
     # A sleeping thread is woken to be stopped, which is one switch: with one more, it ran in between.
-    switches = {thread: count + 1 for thread, count in asleep.switches.items()}
-    worker.stopped = Stopped(switches, time.monotonic() + LOOK_LIMIT_S)
-    # With the signal pending, no thread can fork any more (copy_process in kernel/fork.c): none is missed here.
-    return not children(worker.pid) and not too_large()
+    worker.stopped = {thread: count + 1 for thread, count in asleep.switches.items()}
+    return still_stopped(worker, within_s=LOOK_LIMIT_S)
 
 
-def still_stopped(worker: Worker) -> bool:
-    """Whether a worker has not run since it was seen idle, and has no signal waiting that would run a handler now."""
+def cannot_continue(worker: Worker, memory_mb: int) -> bool:
+    """Return whether a stopped worker has nothing that could send it SIGCONT (child processes, POSIX timers), has not
+    run meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
     if worker.stopped is None:
         return True
-    left_s = worker.stopped.by - time.monotonic()
-    look = _look_until(lambda look: look.stopped, worker.pid, left_s)
-    return look is not None and look.switches == worker.stopped.switches and not look.pending
+    has_timers = bool(read_proc(f"{worker.pid}/timers"))
+    return not (has_timers or children(worker.pid) or _too_large(worker, memory_mb)) and still_stopped(worker)
+
+
+def still_stopped(worker: Worker, within_s: float = 0) -> bool:
+    """Whether a worker has not run since it was seen idle, and has no signal waiting that would run a handler now.
+    `within_s`: how long to wait until it has stopped."""
+    if worker.stopped is None:
+        return True
+    look = _look_until(lambda look: look.stopped, worker.pid, within_s)
+    return look is not None and look.switches == worker.stopped and not look.pending
+
+
+def _too_large(worker: Worker, memory_mb: int) -> bool:
+    return resident_bytes(worker.pid) > memory_mb * MIB
 
 
 def _waits_for_request(pid: int) -> bool:

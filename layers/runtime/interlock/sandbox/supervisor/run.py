@@ -18,7 +18,7 @@ from interlock.sandbox.supervisor.endings import (
     OutputTooLarge,
     TimedOut,
 )
-from interlock.sandbox.supervisor.idle import stop_when_idle
+from interlock.sandbox.supervisor.idle import cannot_continue, stop_when_idle
 from interlock.sandbox.supervisor.limits import Limits
 from interlock.sandbox.supervisor.memory import MemoryWatch
 from interlock.sandbox.supervisor.output import OutputLines, discard
@@ -252,16 +252,21 @@ class Run:
 
     def _answered(self) -> tuple[Ending, bool]:
         flags, stop = self._answer.flags, self._stop
-        usable = stop is None and Flag.RETIRE not in flags
-        warm = usable and stop_when_idle(self._worker, self._limits.memory_mb)
+        warm = stop is None and Flag.RETIRE not in flags and self._stopped_for_good()
         if not warm:
             self._zygote.end(self._worker)
-        elif children(self._zygote.pid) - self._zygote.workers:
-            # What a run has started ends with it: here what has left its worker's family.
-            self._zygote.sweep()
         if stop is Stop.TIME or (stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
             return self._stopped(stop, "stopped"), False
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
+
+    def _stopped_for_good(self) -> bool:
+        """Whether the worker was idle, and stays stopped until its next request."""
+        if not stop_when_idle(self._worker, self._limits.memory_mb):
+            return False
+        if children(self._zygote.pid) - self._zygote.workers:
+            # What a run has started ends with it: here what has left its worker's family.
+            self._zygote.sweep()
+        return cannot_continue(self._worker, self._limits.memory_mb)
 
     def _stopped(self, stop: Stop | None, how: Stopped) -> Ending:
         if stop is Stop.CANCEL:

@@ -42,19 +42,11 @@ class ZygoteGone(Exception):
     """The zygote has ended, or does not answer: somebody killed or stopped it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """What a worker that was told to stop looks like: the context switches of its threads by their ids, and the time
-    (`time.monotonic`) by which it is so."""
-
-    switches: dict[int, int]
-    by: float
-
-
 @dataclass(eq=False, slots=True)
 class Worker:
     """A worker process with our ends of its pipes, and its slot for progress. `exited` is a descriptor that becomes
-    readable when it ends. `threads` is how many it had when it was ready; `stopped` is set while it is idle."""
+    readable when it ends. `threads` is how many it had when it was ready; `stopped` is set while it is idle: its
+    threads' context switches, by thread id."""
 
     key: Key
     pid: int
@@ -66,7 +58,7 @@ class Worker:
     exited: int
     loaded: bool = False
     threads: int = 0
-    stopped: Stopped | None = None
+    stopped: dict[int, int] | None = None
 
     @property
     def end_sign(self) -> int:

@@ -73,6 +73,8 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
         Rule(("pidfd_send_signal",)),
         Rule(("fcntl",), [_is(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX)]),
         Rule(("ioctl",), [_is(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)]),
+        # Its signal is passed in memory. SIGCONT would continue a worker that is stopped between its runs.
+        Rule(("timer_create",)),
         # A user namespace would come with all capabilities.
         Rule(("clone",), [_has(0, _NAMESPACES)]),
         Rule(("unshare",), [_has(0, _NAMESPACES | _NEW_TIME_NAMESPACE)]),
