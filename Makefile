@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 UNITS := tests/pure tests/process tests/service
 STACK := tests/stack tests/exhaustive
 # Test files with a sample and a full volume.
-REPEATED = $(shell grep -rl --include='test_*.py' 'from tests.volume import' tests)
+REPEATED = $(shell grep -rlE --include='test_*.py' 'from (tests.volume|hypothesis) import' tests)
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export SAM_CLI_TELEMETRY := 0

@@ -1,8 +1,12 @@
-"""The tests, by what they prove: see docs/testing.md."""
+"""Tests, in folders by cost: see docs/testing.md."""
 
 from hypothesis import HealthCheck, settings
 
-# How long an example takes is the machine's affair: it proves nothing. Here, since mutation testing runs without the
+from tests.volume import volume
+
+# No deadline: the duration of an example depends on the machine. Set here, since mutation testing runs without the
 # conftest.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "patient", deadline=None, max_examples=volume(sample=40, full=300), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("patient")

@@ -361,9 +361,9 @@ def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Pat
         pid = os.fork()
         if pid == 0:
             processes.no_new_privileges()
-            began = time.perf_counter()
+            began = time.process_time()
             confinement.apply(network=False)
-            (tmp_path / "took").write_text(str(time.perf_counter() - began))
+            (tmp_path / "took").write_text(str(time.process_time() - began))
             os._exit(0)
         os.waitpid(pid, 0)
         times.append(float((tmp_path / "took").read_text()))
