@@ -1,5 +1,5 @@
-"""What ministack leaves out of a template that CloudFormation does not, and how it is made good here: the template
-stays as it is. docs/deploy.md lists these, and the other differences.
+"""Work around parts of a template that ministack ignores and CloudFormation does not: the template stays
+unchanged. docs/deploy.md lists these, and the other differences.
 """
 
 from pathlib import Path

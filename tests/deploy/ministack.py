@@ -37,7 +37,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells an SDK, or sam, to use it and nothing else."""
+        """Return the variables that make an SDK, or sam, use this endpoint only."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_CA_BUNDLE": str(self.certificate),

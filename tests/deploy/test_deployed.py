@@ -1,4 +1,4 @@
-"""The deployed stack is what the template says, and serves what the contract says."""
+"""The deployed stack has the resources of the template and serves the contract."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from tests.deploy.ministack import ROOT
 
 IMAGES = ROOT / "tests" / "images"
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
-"""Some of what stands on page.png."""
+"""Some of the words on page.png."""
 
 
 def image(name: str) -> str:

@@ -69,7 +69,7 @@ class WatchedJobs(MemoryJobs):
 
 
 class Arena:
-    """The core over one store, as often as it is asked for: each worker and each service is one of its own.
+    """Make workers and services over one store, each with its own core.
 
     `late` is a service that comes when every lease has run out. `runs` counts the runs of each job. `moment_s` is how
     far from each other things happen that happen at the same time.
@@ -105,7 +105,7 @@ class Arena:
         )
 
     def worker(self, script: Script = echoes) -> JobRunner:
-        """A worker in an execution environment of its own."""
+        """Return a worker in its own execution environment."""
 
         def counted(run: Run) -> Ending:
             self.runs[run.request["job_id"]] += 1
@@ -136,14 +136,14 @@ class Arena:
         return job
 
     def hold(self, job: Job) -> Job:
-        """What a worker leaves that ends while it runs the job."""
+        """Claim the job as a worker that ends during the run."""
         now = self.clock()
         claimed = jobs.claimed(job, worker_id="gone", now=now, lease_expires_at=now + LEASE)
         self.store.change(job, claimed, starting_delta(claimed, now))
         return claimed
 
     def read(self, job: Job) -> Job:
-        """The job as it stands, settled by nobody."""
+        """Return the stored job without settling it."""
         found = self.store.get(job.tenant, job.job_id)
         assert found is not None
         return found

@@ -1,4 +1,4 @@
-"""A table and a bucket that outlive any process under test: moto's server, in a process of its own.
+"""A table and a bucket that outlive any process under test: moto's server, in a separate process.
 
 It answers one request to a table at a time. After each write, before the next request, the ledger of the table is shown
 the job: so it has the complete history, whoever wrote it.
@@ -39,7 +39,7 @@ class Backend:
         return name
 
     def ledger(self, table: str) -> Ledger:
-        """What went on in the table until now."""
+        """Return the history of the table until now."""
         with urllib.request.urlopen(f"{self.url}{LEDGERS}{table}") as answer:
             ledger: Ledger = pickle.load(answer)
         return ledger

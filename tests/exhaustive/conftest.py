@@ -1,4 +1,4 @@
-"""What the tests of faults have in common."""
+"""Fixtures of the tests of faults."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def laboratory(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def index(tmp_path: Path) -> PluginIndex:
-    """Of one plugin, `echo`, without code."""
+    """An index of one plugin, `echo`, without code."""
     return an_index(tmp_path / "index", a_plugin())
 
 

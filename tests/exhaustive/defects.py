@@ -130,7 +130,7 @@ def run_without_a_lease(plant: Plant) -> None:
 
 
 def answer_before_the_end(plant: Plant) -> None:
-    """A client is told of an end that could not be written."""
+    """Report an end to the client that could not be written."""
     finish = JobRunner._finish
 
     def hopeful(self: JobRunner, job: Job, outcome: Outcome, *said: Any) -> Finished:
@@ -170,7 +170,7 @@ def drop_the_outcome(plant: Plant) -> None:
 
 
 def tell_twice(plant: Plant) -> None:
-    """What a heartbeat has to tell is told again when no answer came."""
+    """Write the news of a heartbeat again when no answer came."""
     plant(EventLog, "lacks", lambda _self, news, _since: list(news))
 
 

@@ -74,7 +74,7 @@ class _Tapped:
 
 
 def _whole(result: Any) -> Any:
-    """What comes piece by piece is one call like any other."""
+    """Read a streamed result as a whole: it is one call like any other."""
     return iter(list(result)) if isinstance(result, Iterator) else result
 
 
@@ -82,7 +82,7 @@ READS = frozenset({"GetItem", "Query", "GET", "HEAD"})
 
 
 class Fault(StrEnum):
-    """What happens at the n-th call.
+    """The fault at the n-th call.
 
     REFUSED: it fails before anything happened. ANSWER_LOST: it happened, and then failed. SENT_TWICE: it happened
     twice, as when an SDK sends again what had arrived. ARRIVES_LATE: it fails, and happens when all others are at rest.
@@ -108,7 +108,7 @@ class Fault(StrEnum):
 
 class Faults:
     """Counts calls. The `at`-th of those at which it makes a difference goes wrong in the way of `fault`, and no other;
-    0: none does. `calls` are the names of all so far; `after` is told each one that has come back; `late` is the one
+    0: none does. `calls` are the names of all so far; `after` gets each one that has come back; `late` is the one
     that is still on its way.
 
     `last_words` is a file for the processes that stay behind when this one is killed: whoever waits for them reads it.

@@ -1,4 +1,4 @@
-"""What must hold at rest, of the table alone and of what clients were told."""
+"""Invariants at rest, of the table alone and of the answers to clients."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ type Counters = Mapping[str, Mapping[str, ExecutionMetrics]]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What stands in a table."""
+    """Return the content of a table."""
 
     jobs: list[Job]
     counters: Counters
@@ -50,7 +50,7 @@ def contents(place: Place) -> Contents:
 
 
 def violations(place: Place, ledger: Ledger, answers: list[Said], *, keyed: bool) -> list[str]:
-    """What does not hold of the table, the plugin's record and the answers. `keyed`: all was one request."""
+    """Return violations in the table, the plugin's record and the answers. `keyed`: all requests had one key."""
     table = contents(place)
     found = [f"job {job.job_id} {problem}" for job in table.jobs for problem in ledger.violations(job)]
     found += [f"job {job.job_id} has no result" for job in table.jobs if job.result and not readable(place, job.result)]
@@ -93,7 +93,7 @@ def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:
 
 
 def answer_violations(answers: list[Said], jobs: list[Job]) -> list[str]:
-    """Where a client was told what is not so: a job that was acknowledged is there, and ended as it was said to."""
+    """Return wrong answers: an acknowledged job must exist, with the end that the client was given."""
     by_id = {job.job_id: job for job in jobs}
     return [
         f"{said.request} answered {said.status} {said.body}: {problem}"

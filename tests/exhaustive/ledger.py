@@ -1,4 +1,4 @@
-"""What went on: the plugin's own record, and every version of every job that the table has held."""
+"""The history: the plugin's own record, and every version of every job that the table has held."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ def alive(pid: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What was on record of a job, and which of its processes were there, when its final status was written."""
+    """The record of a job, and its live processes, when its final status was written."""
 
     events: list[Event]
     alive: list[int]
@@ -70,7 +70,7 @@ class Ledger:
         return self.histories.keys() == self.endings.keys()
 
     def violations(self, job: Job) -> list[str]:
-        """What is wrong with the life of a job that is at rest."""
+        """Return the violations in the history of a job that is at rest."""
         history = self.histories[job.job_id]
         if not job.finished:
             return [f"is still {job.status}: {[one.status.value for one in history]}"]

@@ -56,7 +56,7 @@ class Gate:
         return came, options, [f"{number}: {name}" for number, name in steps]
 
     def _new_ones(self, last: tuple[int, str] = (0, "")) -> list[int]:
-        """Who may come next: not one that might as well have come before the last one, since that order is tried."""
+        """Return the actors that may come next, but those whose call commutes with the last: that was tried."""
         waiting = sorted(self._waiting)
         new = [number for number in waiting if number >= last[0] or not _commute(self._waiting[number], last[1])]
         return new or waiting[:1]

@@ -20,7 +20,7 @@ NEVER_S = 3600.0
 LARGE = 20_000
 """Characters that make a document too large for the table's item."""
 
-# What the steps of a path ask for: requests as they are sent to the table and the bucket, and calls of the workflow.
+# The calls of the steps of a path: requests to the table and the bucket, and calls of the workflow.
 START, STOP, FETCH, STORE, LOOK = "workflow.start", "workflow.stop", "GET", "PUT", "HEAD"
 PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
 BEAT = UPDATE
@@ -36,12 +36,12 @@ type Until = Callable[[Callable[[], bool]], None]
 
 
 class CrashPath:
-    """A path. `drive` is where the faults are; it may be in a process of its own, of which nothing but the shared
-    table, bucket, executions and files is left. What is asked of `healthy` goes well."""
+    """A path. The faults are in `drive`, which may run in a separate process that leaves nothing but the shared
+    table, bucket, executions and files. Calls of `healthy` succeed."""
 
     name: str
     calls: tuple[str, ...]
-    """What it asks of the outside world when nothing goes wrong, in any order, heartbeats aside."""
+    """The calls to the outside world without a fault, in any order, heartbeats aside."""
 
     beats = False
     """It takes a heartbeat, however fast the machine is; others take none, however slow it is."""
@@ -56,24 +56,24 @@ class CrashPath:
     engine_retries = False
 
     def before(self, healthy: System) -> None:
-        """What was there."""
+        """Prepare the state before the path."""
 
     def drive(self, system: System) -> None:
         """The path. Errors are taken as the platform takes them."""
         raise NotImplementedError
 
     def beside(self, healthy: System, until: Until) -> None:
-        """What others do meanwhile."""
+        """Act beside the path."""
 
     def ready(self, healthy: System) -> bool:
         """Whether the path may begin; asked until it may."""
         return True
 
     def again(self, healthy: System) -> None:
-        """What clients do who got no answer, or a 503."""
+        """Retry as a client that got no answer, or a 503."""
 
     def after_call(self, system: System) -> Callable[[str], None]:
-        """Told each call on the path that came back."""
+        """Return a callback for each call on the path that came back."""
         return lambda _name: None
 
 
@@ -104,7 +104,7 @@ class SynchronousLong(CrashPath):
 
 
 class SynchronousUpload(CrashPath):
-    """Of an input that names an uploaded file."""
+    """A run whose input names an uploaded file."""
 
     name = "synchronous, with an upload"
     calls: tuple[str, ...] = (LOOK, TRANSACT, FETCH, TRANSACT)

@@ -41,7 +41,7 @@ class Track:
         self._pool = ThreadPoolExecutor(MAX_RACERS)
 
     def run(self, race: Race, moment_s: float) -> list[Any]:
-        """What each racer returned or raised."""
+        """Run the race and return the result or exception of each racer."""
         start = threading.Barrier(len(race.racers))
 
         def go(racer: Racer) -> Any:
@@ -100,7 +100,7 @@ def cancel_against_completion(arena: Arena) -> Race:
 
 
 def claims(arena: Arena) -> Race:
-    """Of two claims of one job one wins, and the other leaves it alone."""
+    """One of two claims of a job wins, and the other changes nothing."""
     job = arena.submit()
 
     def verdict(came: Sequence[Any]) -> bool:

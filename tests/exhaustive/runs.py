@@ -43,7 +43,7 @@ class Went:
 
 
 class Driven(NamedTuple):
-    """What is left of a path: its calls, unless its process was killed, and the one that is still on its way."""
+    """The rest of a path: its calls, unless its process was killed, and the call that has not arrived yet."""
 
     calls: list[str] | None
     late: Callable[[], Any] | None = None
@@ -51,7 +51,7 @@ class Driven(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Laboratory:
-    """What runs have in common."""
+    """Resources that all runs share."""
 
     backend: Backend
     driver: Driver
@@ -60,7 +60,7 @@ class Laboratory:
     folder: Path
 
     def run(self, path: CrashPath, fault: Fault, at: int, *, defect: str = "") -> Went:
-        """A path on a table of its own, with a fault at its `at`-th call. `defect` is planted in its process too."""
+        """Run a path on its own table with a fault at its `at`-th call. `defect` is planted in its process too."""
         with mock.patch.object(job_runner, "HEARTBEAT_S", path.heartbeat_s):
             return self._run(path, Command(self._new_place(), path.name, fault, at, defect))
 

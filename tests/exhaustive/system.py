@@ -50,7 +50,7 @@ _making = threading.Lock()
 
 
 def new_client(service: str, url: str) -> Any:
-    """What fails on loopback fails for good: nothing is tried again."""
+    """Make a client without retries: a failure on loopback is final."""
     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=50, parameter_validation=False)
     with _making:
         return _session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by literal

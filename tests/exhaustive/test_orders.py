@@ -1,4 +1,4 @@
-"""Who meets on a job may do so in any order of their calls: each order is tried, and each leaves the invariants."""
+"""Actors on one job may call in any order: each order is tried, and each keeps the invariants."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -123,7 +123,7 @@ SELECTED = volume(sample=[name for name in CASTS if name not in HUNDREDS], full=
 
 @dataclass
 class Theatre:
-    """Plays a cast in an order, each time on a store of its own, and then lets it come to rest."""
+    """Play a scenario in an order, each time on a new store, and let it come to rest."""
 
     cast: Cast
     index: PluginIndex

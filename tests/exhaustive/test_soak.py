@@ -78,7 +78,7 @@ class Soak:
 SUCCEEDED, RAISED = ("succeeded", None), ("failed", "plugin_exception")
 DIED, OVERRAN, REFUSED = ("failed", "plugin_crashed"), ("timed_out", "timeout"), ("failed", "invalid_input")
 
-# Of a hundred executions so many go each way. Long ones are few: what counts is that they meet the others.
+# Shares of a hundred executions. Long ones are few: it is enough that they meet the others.
 MIX: Sequence[tuple[int, Callable[[Soak, str, float], None]]] = [
     (38, lambda soak, plugin, ms: soak.now(plugin, "works", ms, SUCCEEDED)),
     (14, lambda soak, plugin, ms: soak.later(plugin, "works", ms, SUCCEEDED)),
@@ -98,7 +98,7 @@ MIX: Sequence[tuple[int, Callable[[Soak, str, float], None]]] = [
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A stack of its own: all of its jobs are of this test."""
+    """A stack that holds the jobs of this test only."""
     log = tmp_path_factory.mktemp("soak") / "stack.log"
     with local_stack(ROOT, log, "--plugin", str(Path(__file__).parent / "plugins" / "soak.py")) as (client, _):
         yield client
@@ -144,7 +144,7 @@ def true_percentile(times: Sequence[float], share: str) -> float:
 
 
 def counters_of(jobs: Sequence[Json]) -> Json:
-    """What health has to say of these jobs, as far as it is exact."""
+    """Return the counters that health must show for these jobs, as far as they are exact."""
     statuses = Counter(job["status"] for job in jobs)
     counts = {name: statuses[status] for name, status in COUNTS.items()}
     # One that was cancelled before it started has no time.
@@ -161,7 +161,7 @@ def assert_told(told: Json, jobs: Sequence[Json]) -> None:
     assert {name: told[name] for name in true} == true
     times = [job["execution_time_ms"] for job in jobs if job["execution_time_ms"] is not None]
     for name, share in SHARES.items() if times else ():
-        # The two are told in thousandths.
+        # Health and jobs show thousandths.
         assert told[name] == pytest.approx(true_percentile(times, share), rel=PERCENTILE_ERROR, abs=0.001), name
     latest = [job["execution_time_ms"] for job in jobs if job["updated_at"] == true["last_used"]]
     assert not times or told["last_execution_time_ms"] in latest

@@ -13,7 +13,7 @@ from tests.fakes.outside import NOON
 
 
 def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
-    """A job as it stands in this status; `fields` stand in for its own."""
+    """Return a job in this status; `fields` override its own."""
     given: dict[str, Any] = {
         "tenant": "acme",
         "job_id": str(ULID.from_datetime(NOON)),
@@ -50,5 +50,5 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
 
 
 def idempotency_record(job: Job, key: str, body: Any) -> IdempotencyRecord:
-    """That an idempotency key stands for this job, and for this request body."""
+    """Return the claim of an idempotency key for this job and request body."""
     return KeyedRequest.of(job.tenant, key, body).record_for(job)

@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
 
 class ManualClock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -55,7 +55,7 @@ class MemoryWorkflow:
                 self.over.add(job_id)
 
     def finish(self, job_id: str) -> None:
-        """The execution comes to its end of its own."""
+        """End the execution without a stop."""
         with self._lock:
             self.running.pop(job_id, None)
             self.over.add(job_id)

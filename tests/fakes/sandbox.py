@@ -16,7 +16,7 @@ PATIENCE_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the sandbox was asked for, and what was in the directory of the run."""
+    """The arguments of a run, and the content of its directory."""
 
     key: str
     request: dict[str, Any]
@@ -39,7 +39,7 @@ type Script = Callable[[Run], Ending]
 
 
 class ScriptedSandbox:
-    """Stands in for `interlock.sandbox.Sandbox`. `runs` are the runs so far."""
+    """A fake of `interlock.sandbox.Sandbox`. `runs` are the runs so far."""
 
     unfit = False
 
@@ -86,6 +86,6 @@ def echoes(run: Run) -> Ending:
 
 
 def yields_to_cancel(run: Run) -> Ending:
-    """Runs until it is told to stop, and stops."""
+    """Run until cancelled, then stop."""
     run.until_cancelled()
     return Cancelled(pid=1, how="stopped")

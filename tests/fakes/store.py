@@ -35,7 +35,7 @@ class MemoryJobs:
             return sorted(self._jobs.values(), key=lambda job: job.job_id)
 
     def forget(self, job: Job) -> None:
-        """What the table's TTL does."""
+        """Remove expired items, as the table's TTL does."""
         with self._open():
             del self._jobs[job.tenant, job.job_id]
 

@@ -41,7 +41,7 @@ class Table:
 
     @property
     def store(self) -> DynamoJobs:
-        """As each execution environment has one of its own."""
+        """Return a new adapter, as each execution environment has one."""
         return DynamoJobs(self.client, self.name)
 
 

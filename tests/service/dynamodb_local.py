@@ -16,7 +16,7 @@ START_LIMIT_S = 60.0
 
 
 def missing() -> str | None:
-    """What this machine lacks to run it; None: nothing."""
+    """Return the programs that this machine lacks to run it, or None."""
     lacking = [name for name in ("java", "npm") if shutil.which(name) is None]
     return " and ".join(lacking) or None
 

@@ -1,4 +1,4 @@
-"""moto over HTTP, in a process of its own (what it keeps is global to its process, and other tests use it in theirs),
+"""Serve moto over HTTP in a separate process (its state is global to a process, and other tests use it in theirs),
 with a lock around DynamoDB: moto's own is not safe for threads."""
 
 import io

@@ -26,7 +26,7 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 
 
 class OpenIdProvider:
-    """What the provider answers is what its attributes say at that moment. `requests` are the paths asked for."""
+    """Attributes of the provider decide its answers at that moment. `requests` are the requested paths."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -82,7 +82,7 @@ class Account:
         self.workflow_arn = core.settings.workflow_arn
 
     def job(self) -> Job:
-        """The job as it stands."""
+        """Return the stored job."""
         found = self.core.store.get(TENANT, JOB_ID)
         assert found is not None
         return found
@@ -148,7 +148,7 @@ class Account:
 
 @contextmanager
 def new_account(index: Path) -> Iterator[Account]:
-    """An account of its own, as long as it is open; the plugins are those of the index."""
+    """Open an AWS account with the plugins of the index; it is gone when it is closed."""
     settings = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "INTERLOCK_PLUGIN_INDEX": str(index),
@@ -192,7 +192,7 @@ class Replay:
 
     def _record(self, request: Any, **_: Any) -> None:
         if self._asked is None:
-            # Of the test itself, between two events.
+            # A request of the test itself, between two events.
             return
         url, target = urlsplit(request.url), request.headers.get("X-Amz-Target", b"")
         in_host = url.netloc.partition(".s3.")[0] if ".s3." in url.netloc else ""

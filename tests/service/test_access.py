@@ -133,7 +133,7 @@ def test_a_key_revoked_meanwhile_is_not_rotated_and_leaves_no_new_one(keys: Dyna
 
 
 def rates_of(table: Table) -> DynamoRates:
-    """As each execution environment has one of its own."""
+    """Return a new adapter, as each execution environment has one."""
     return DynamoRates(table.client, table.name)
 
 

@@ -1,4 +1,4 @@
-"""What only real clients can do wrong: lost answers, conflicts, services that are down; keys, documents, executions."""
+"""Failures of real clients: lost answers, conflicts, services that are down; keys, documents, executions."""
 
 import json
 import os
@@ -168,7 +168,7 @@ def test_a_transaction_cancelled_for_another_reason_is_a_table_that_is_down(
 
 
 def test_a_single_write_that_meets_a_transaction_is_tried_again(table: Table, job: Job) -> None:
-    # A cancel that meets the end of its job. botocore does not try this again of its own.
+    # A cancel that meets the end of its job. botocore does not retry this error itself.
     table.store.create(job)
     cancelling = steps.cancel_requested(job, reason="why", now=NOON)
     with Refuses(table.client, "UpdateItem", 3, CONFLICT) as met:
@@ -504,7 +504,7 @@ def test_a_bucket_that_refuses_is_no_upload_that_is_not_there(moto_url: str, tmp
 
 @pytest.fixture
 def machine(moto_url: str, tenant: str) -> "tuple[SFNClient, str]":
-    """A state machine whose executions stand still (moto runs none unless told to)."""
+    """Create a state machine whose executions do not advance (moto runs none by default)."""
     client = clients.stepfunctions(moto_url)
     definition = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}}
     role = "arn:aws:iam::123456789012:role/workflow"

@@ -149,7 +149,7 @@ def test_one_of_sixteen_requests_under_one_key_creates_the_job(storage: Storage,
 
 
 class Racers:
-    """Who may get at a job at the same moment, each in an environment of its own."""
+    """Actors that may reach a job at the same moment, each in its own environment."""
 
     def __init__(self, storage: Storage, jobs: list[Job]) -> None:
         self._storage = storage
@@ -180,7 +180,7 @@ class Racers:
             self._service(ManualClock()).cancel(job.tenant, job.job_id, "race")
 
     def read_late(self, number: int) -> None:
-        """A reader whose clock says that the lease is over."""
+        """A reader whose clock is past the lease."""
         job = self._jobs[number]
         self._service(ManualClock(NOON + timedelta(seconds=16))).get(job.tenant, job.job_id)
 

@@ -32,7 +32,7 @@ from tests.service.replay import (
 type Json = dict[str, Any]
 
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
-"""Some of what stands on tests/images/page.png."""
+"""Some of the words on tests/images/page.png."""
 
 RESOURCES: Json = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 OPENAPI: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
@@ -176,7 +176,7 @@ def check_authorize(account: Account, replay: Replay) -> None:
     [statement] = allowed["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
     assert statement["Resource"] == "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/*"
-    # What it says is what the gateway puts into the other events.
+    # The gateway puts this context into the other events.
     given = event("job-get")["requestContext"]["authorizer"]
     assert {"principalId": allowed["principalId"], **allowed["context"]} == {
         name: value for name, value in given.items() if name != "integrationLatency"

@@ -122,7 +122,7 @@ def test_each_job_once_also_while_new_ones_arrive(
 
 
 def test_each_job_once_also_while_they_move_on(storage: Storage, tenant: str) -> None:
-    # Whatever its status, a job is on one page: the one on which its id stands.
+    # A job of any status is on one page: the one that its id belongs to.
     jobs = [a_job_at(number, tenant) for number in range(8)]
     for job in jobs:
         storage.store.create(job)

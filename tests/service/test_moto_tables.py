@@ -84,7 +84,7 @@ def whole(_target: str, _body: bytes) -> Iterator[None]:
 
 
 def answers(client: Any, operations: Sequence[Operation], way: Way) -> list[Any]:
-    """What a new table says to each, and holds in the end."""
+    """Return the answers of a new table, and its content at the end."""
     client.create_table(
         TableName="t",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "G")],

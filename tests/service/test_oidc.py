@@ -122,7 +122,7 @@ def test_a_token_without_a_signature(provider: OpenIdProvider, tokens: OidcToken
     for alg in ("none", "None", "NONE", "", None):
         for ending in ("", signature):
             reason(tokens, f"{encoded({'alg': alg, 'kid': 'one', 'typ': 'JWT'})}.{payload}.{ending}")
-    # Nobody was asked for the keys of a token that names no algorithm of ours.
+    # The provider gets no request for a token with an unknown algorithm.
     assert provider.requests == []
 
 
@@ -234,7 +234,7 @@ def test_while_it_is_down_known_keys_go_on(tokens: OidcTokens) -> None:
         tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "tenant", "scope"))
         tokens.principal(provider.token())
     assert tokens.principal(provider.token()).tenant == "acme"
-    # A bad token needs no provider to be told from a good one.
+    # A malformed token is rejected without the provider.
     assert reason(tokens, provider.token(aud="other")) == "The token is for another audience."
 
 

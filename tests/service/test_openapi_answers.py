@@ -282,7 +282,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is asked for: an operation, the status that it must answer, and what is particular about it."""
+    """A case: an operation, the status that it must answer, and its circumstances."""
 
     operation: str
     status: int
@@ -412,25 +412,25 @@ UPLOADS: Mapping[tuple[int, str], Ask] = {
 }
 
 NO_PARAMETERS = ("getJob", "getResult", "listPlugins", "getPlugin", "getPluginHealth")
-"""Operations that refuse whatever stands in a query."""
+"""Operations that reject any query."""
 
 NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi"}
 """Operations that answer without the table."""
 
 
 def _refused(operation: str, **how: Any) -> Ask:
-    """What an operation answers to a request that it understands, and that must not be."""
+    """Return the response of an operation to a valid request that is forbidden."""
     body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
     return lambda service: service.call(operation, body, **how)
 
 
 def _asked_for_more(operation: str) -> Ask:
-    """What an operation on something that is there answers to a parameter that it does not take."""
+    """Return the response of an operation on an existing resource to an unknown parameter."""
     return lambda service: service.call(operation, query={"page": ["2"]}, job_id=service.pending())
 
 
 def _limited(operation: str) -> Ask:
-    """What an operation answers to a key that has called as often as it may."""
+    """Return the response of an operation to a key that has used up its rate."""
     body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
     limits = {"key_id": f"hasty-{operation}", "rate": "1/h"}
 
@@ -522,7 +522,7 @@ def test_an_answer_is_as_documented(service: Service, case: Case) -> None:
 
 
 def test_every_documented_status_is_given() -> None:
-    """What is left is made by the gateway alone; tests/pure/repository/test_template.py holds its answers."""
+    """The gateway alone makes the rest; tests/pure/repository/test_template.py checks its responses."""
     documented = {(name, int(status)) for name, (_, _, one) in OPERATIONS.items() for status in one["responses"]}
     given = {(case.operation, case.status) for case in CASES}
     assert given <= documented

@@ -1,6 +1,5 @@
-"""The template's policies and what the functions ask of AWS are one: no call without a permission, no permission
-without a call. What a function asks is seen while it answers every event of its own, and those below, which lead it to
-what they do not."""
+"""The template's policies equal the AWS calls of the functions: no call without a permission, no permission without a
+call. The calls are recorded while a function answers its events, and those below, which cover the rest."""
 
 import base64
 import copy

@@ -60,7 +60,7 @@ def counted(storage: Storage, job: Job) -> ExecutionMetrics:
 
 
 def stale(caught: pytest.ExceptionInfo[StaleJob], expected: Job | None) -> bool:
-    """True when the writer was told how the job stands."""
+    """Return whether the writer got the current job."""
     return caught.value.current == expected
 
 

@@ -71,7 +71,7 @@ def test_guessed_job_ids_find_nothing(world: World) -> None:
         answer = world.request(method, path.format(guess), tenant="rival")
         assert (answer.status, answer.error["code"]) == (404, "not_found"), guess
         assert "secret" not in str(answer.body)
-    # Nothing of it was touched either.
+    # The jobs are unchanged as well.
     assert [world.request("GET", f"/v1/jobs/{one}", tenant="acme").body for one in ids] == before
 
 

@@ -111,7 +111,7 @@ def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -
 
 @pytest.fixture
 def hand(client: Client, project: Path) -> Hand:
-    """What passes between the services of that stack."""
+    """Return the calls between the services of that stack."""
     return Hand(project, project)
 
 
@@ -123,7 +123,7 @@ def mark() -> str:
 
 
 def running_as(mark: str) -> set[int]:
-    """What plugins have started and is still running, by its name or its command line."""
+    """Return running processes that plugins have started, by name or command line."""
     return {int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _runs_as(folder, mark.encode())}
 
 
@@ -145,7 +145,7 @@ def works(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
         answer = client.execute(plugin, tool, {"mark": mark, **input})
         assert (answer.status, answer.body.get("status")) == (200, "succeeded"), answer.body
         assert running_as(mark) == set()
-        # What the process was left with shows in the next run or, when it ends of it too late, in the one after.
+        # Damage to the process shows in the next run or, when it is noticed late, in the one after.
         _echoes(client, plugin)
         _echoes(client, plugin)
         result: dict[str, Any] = answer.body["result"]

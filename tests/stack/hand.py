@@ -33,7 +33,7 @@ class Hand:
         self._project = Project(project)
 
     def seen(self, job_id: str) -> list[Seen]:
-        """What has passed of a job: calls of the table by the names of their operations; `held`, `refused` and
+        """Return the calls for a job: those of the table by the names of their operations; `held`, `refused` and
         `returned` of the invocations of the workflow's task."""
         lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # whole ones
         return [Seen(**json.loads(line)) for line in lines if job_id in line]
@@ -55,7 +55,7 @@ class Hand:
             sign.unlink()
 
     def execution_status(self, job_id: str) -> str:
-        """How the workflow's execution of a job stands."""
+        """Return the status of a job's execution."""
         stack = self._project.running()
         assert stack is not None
         client = boto3.client(

@@ -1,4 +1,4 @@
-"""What holds of a stack at rest, whatever was done to it."""
+"""Checks of a stack at rest."""
 
 from typing import Any
 from urllib.parse import urlencode

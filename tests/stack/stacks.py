@@ -20,13 +20,13 @@ class Running:
 
     @property
     def published(self) -> dict[str, Any]:
-        """What `.interlock/dev.json` says."""
+        """Return the content of `.interlock/dev.json`."""
         document: dict[str, Any] = json.loads((self.project / ".interlock" / "dev.json").read_text())
         return document
 
 
 def link_project(folder: Path) -> Path:
-    """Lets a folder be the repository's project, with a `.interlock` of its own."""
+    """Link the repository's project into a folder with a separate `.interlock`."""
     for name in ("template.yaml", "functions", "layers"):
         (folder / name).symlink_to(ROOT / name)
     return folder

@@ -10,7 +10,7 @@ from interlock_dev.stack.client import Client
 
 
 def running_pids(pid_file: Path, within_s: float = 30) -> list[int]:
-    """The process ids that the tool has told."""
+    """Return the process ids that the tool has reported."""
     deadline = time.monotonic() + within_s
     while not pid_file.exists():
         assert time.monotonic() < deadline, "the tool did not start"

@@ -1,4 +1,4 @@
-"""What a run costs at the table, counted where its calls arrive: two, and one a second while it runs."""
+"""The table calls of a run, counted where they arrive: two, and one a second during the run."""
 
 from itertools import pairwise
 

@@ -1,5 +1,5 @@
-"""Cancelling what does not want to be cancelled, and at the worst moments. `cancelled` is never told while the work
-goes on: for each job the status and the processes are looked at together, again and again."""
+"""Cancel stubborn jobs, and at the worst moments. No job is `cancelled` while its work goes on: status and processes of
+each job are compared repeatedly."""
 
 import os
 import select
@@ -50,7 +50,7 @@ def handles() -> Iterator[ExitStack]:
 
 
 def running(pid_file: Path, handles: ExitStack) -> Processes:
-    """The processes of a tool, as soon as it has told them."""
+    """Return the processes of a tool, as soon as it has reported them."""
     deadline = time.monotonic() + START_LIMIT_S
     while not pid_file.exists():
         assert time.monotonic() < deadline, "the tool did not start"
@@ -103,7 +103,7 @@ def test_a_job_is_cancelled_while_its_plugin_is_being_loaded(client: Client) -> 
 
 
 def test_a_cancel_at_the_instant_of_finishing_has_one_outcome(client: Client, tmp_path: Path) -> None:
-    """The tool is told to end just before, while and just after the cancel gets to it, which takes up to a second."""
+    """End the tool just before, during and just after the cancel reaches it, which takes up to a second."""
     before = counts(client)
     with ThreadPoolExecutor(RACERS) as pool:
         ends = list(pool.map(lambda number: race(client, tmp_path / str(number), number), range(RACES)))

@@ -107,7 +107,7 @@ def test_a_process_that_dies_is_a_crash(fails: Fails, way: str, details: dict[st
 
 
 def test_a_process_that_asks_itself_to_end_sees_it_as_cancelled(fails: Fails) -> None:
-    # Nobody else has asked: what it raises is an exception as any other.
+    # The job was not cancelled: the exception is like any other.
     assert fails("dying", "go", "plugin_exception", way="sigterm_to_itself")["details"] == {"exception": "Cancelled"}
 
 

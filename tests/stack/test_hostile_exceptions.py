@@ -23,7 +23,7 @@ MUTE = "(its text could not be read: {})"
         ("keyboard_interrupt", "KeyboardInterrupt", ""),
         ("generator_exit", "GeneratorExit", ""),
         ("stop_iteration", "StopIteration", "no more"),
-        # Nobody has cancelled the job: it is an exception as any other.
+        # The job was not cancelled: the exception is like any other.
         ("cancelled_unasked", "Cancelled", "not that anybody asked"),
         ("group", "ExceptionGroup", "several (2 sub-exceptions)"),
         ("base_group", "BaseExceptionGroup", "worse (2 sub-exceptions)"),
@@ -55,7 +55,7 @@ def test_an_exception_with_an_endless_text_times_out(fails: Fails) -> None:
 
 
 def test_a_memory_error_is_the_memory_limit(fails: Fails) -> None:
-    # Whether an allocation of the tool has failed or it says so itself cannot be told apart.
+    # A failed allocation of the tool and its own MemoryError are indistinguishable.
     assert fails("raising", "go", "memory_exceeded", way="memory_error")["details"] == {"memory_mb": 256}
 
 

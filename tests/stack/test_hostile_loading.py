@@ -66,7 +66,7 @@ def test_a_setup_that_hangs_is_given_up(slow_setup: SlowSetup) -> None:
 
 
 def test_a_slow_setup_does_not_take_a_synchronous_call_over_its_limit(client: Client, slow_setup: SlowSetup) -> None:
-    """What loading has taken is missing from what the tool may take: the gateway waits for neither."""
+    """The time of loading is deducted from the tool's limit: the gateway waits for neither."""
     answer = slow_setup("setup_is_slow")
     assert (answer.status, answer.code) == (400, "timeout")
     assert client.job(answer.body["error"]["job_id"])["status"] == "timed_out"

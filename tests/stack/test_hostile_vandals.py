@@ -40,7 +40,7 @@ def test_a_process_that_can_no_longer_answer_has_crashed(fails: Call, way: str) 
 
 
 def test_a_process_that_keeps_failing_is_given_up(client: Client, mark: str) -> None:
-    """What a run does to the code of the plugin itself cannot be noticed. It costs three calls and no more."""
+    """Damage to the code of the plugin itself goes unnoticed. It costs three calls and no more."""
     assert client.execute("vandal", "go", {"mark": mark, "way": "the plugin API"}).status == 200
     codes = [client.execute("vandal", "echo", {}).code for _ in range(5)]
     assert codes == ["plugin_exception"] * 3 + [None] * 2

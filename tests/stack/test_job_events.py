@@ -1,4 +1,4 @@
-"""What happened to a job, over HTTP: its states, its progress, and what its tool wrote."""
+"""The events of a job over HTTP: its states, its progress, and the output of its tool."""
 
 from pathlib import Path
 from typing import Any

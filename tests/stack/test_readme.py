@@ -44,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def pasted(stack: Running, lines: str, curl: str = STAND_IN) -> tuple[str, Seen]:
-    """What the lines print, and each call that curl made: its method, path and status."""
+    """Run the lines; return their output and the method, path and status of each call of curl."""
     for printed, real in {
         "http://127.0.0.1:3000": stack.client.url,
         "dev-key": stack.client.api_key,

@@ -1,4 +1,4 @@
-"""What the gateway refuses carries the contract's envelope: the repository's own template, over HTTP."""
+"""Responses of the gateway itself carry the contract's envelope: the repository's own template, over HTTP."""
 
 import http.client
 import json

@@ -49,7 +49,7 @@ class Witness(Plugin):
 
     @tool(timeout_s=60)
     def read(self, input: Reading, context: ToolContext) -> Done:
-        """Returns what an uploaded file says."""
+        """Return the text of an uploaded file."""
         _record(input, context, "began")
         text = input.file.read_text()
         _record(input, context, "done")

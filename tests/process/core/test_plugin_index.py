@@ -1,4 +1,4 @@
-"""The index: built by importing each plugin once in a process of its own, whatever its import does."""
+"""The index: built by importing each plugin once in a child process, whatever its import does."""
 
 import contextlib
 import json
@@ -191,7 +191,7 @@ def test_a_plugin_that_cannot_be_loaded_is_listed_with_its_reason(built: Built, 
 
 
 def processes_about(mark: Path) -> list[bytes]:
-    """The command lines in which this path stands."""
+    """Return the command lines that contain this path."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # gone since it was listed

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "mutation_score.py"
         ({"killed": 85, "survived": 15, "timeout": 0, "total": 100}, 0, "85.0 % killed"),
         ({"killed": 849, "survived": 151, "timeout": 0, "total": 1000}, 1, "84.9 % killed"),
         ({"killed": 80, "survived": 10, "timeout": 10, "total": 100}, 0, "90.0 % killed"),
-        # What no test reaches, or what was not tried, is not killed.
+        # Mutants without a test, or not tried, count as alive.
         ({"killed": 80, "survived": 0, "timeout": 0, "no_tests": 20, "total": 100}, 1, "80.0 % killed"),
         ({"killed": 0, "survived": 0, "timeout": 0, "total": 0}, 1, "0.0 % killed"),
     ],

@@ -45,7 +45,7 @@ PLANTED = {
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy of the tree in a git repository of its own."""
+    """A copy of the tree in a separate git repository."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""A sandbox with what it says, and a look at what it leaves behind."""
+"""A sandbox with its reports, and checks of the processes and files that it leaves behind."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ PATIENT = Limits(wall_s=60, load_s=60, memory_mb=1000, result_bytes=1 << 20, gra
 """Limits that nothing runs into by accident, however slow the machine is."""
 
 STOPPED = replace(PATIENT, wall_s=0.3)
-"""For what ends when it is told to."""
+"""Limits for code that ends when it is asked to."""
 
 KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
 """For what does not."""
@@ -59,7 +59,7 @@ class Bench:
     progress: list[tuple[float, str]] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
     bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
-    """What other tests of this process have started before."""
+    """Processes that other tests of this process have started before."""
 
     @classmethod
     def new(
@@ -133,7 +133,7 @@ class Bench:
         return [line.message for line in self.logs if line.stream == stream]
 
     def assert_nothing_left(self) -> None:
-        """Nothing runs but workers that wait, nothing is unreaped, and no directory of a run has anything in it."""
+        """Assert that only idle workers run, nothing is unreaped, and every run directory is empty."""
         assert children(self.zygote.pid) <= self.zygote.workers
         assert self.processes() <= self.zygote.workers
         assert {worker.pid for worker in self.sandbox._warm.values()} == self.zygote.workers

@@ -9,7 +9,7 @@ from typing import Any
 import coverage
 
 STARTED_BY = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
-"""What coverage.py's `patch = subprocess` has a process start with."""
+"""The variables with which coverage.py's `patch = subprocess` starts a process."""
 
 
 def save() -> None:

@@ -1,4 +1,4 @@
-"""What the workers of these tests run: the request is Python source. What stands above a line `#ready` is loading."""
+"""The target of the workers in these tests: the request is Python source. The part above a line `#ready` is loading."""
 
 from interlock.sandbox import Channel
 from tests.process.sandbox import measured

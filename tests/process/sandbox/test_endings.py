@@ -218,7 +218,7 @@ def test_the_deadline_of_the_channel_is_that_of_the_run(bench: Bench) -> None:
 
 
 def test_a_target_that_is_never_ready_answers_and_is_not_used_again() -> None:
-    """What it has loaded is not known from what its run has left."""
+    """State from loading is separate from state that a run has left."""
     bench = Bench.new(target="tests.process.sandbox.target:bare")
 
     ending = bench.run(b"\0raw\xff")

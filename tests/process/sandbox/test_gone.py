@@ -1,4 +1,4 @@
-"""Nothing that a run has started is running when it has ended, whoever was killed meanwhile."""
+"""Every process that a run has started is gone when it has ended, whichever process was killed."""
 
 import os
 import random
@@ -63,7 +63,7 @@ def test_a_whole_family_is_gone(bench: Bench) -> None:
 
 
 def test_forks_that_keep_forking_are_gone(bench: Bench) -> None:
-    """Bounded by its own count, since root is under no limit: each child forks on, in a session of its own."""
+    """A fork bomb bounded by its own count, since root has no limit: each child forks on, in a new session."""
     source = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,5 +1,5 @@
-"""What code may do to its worker: each with its exact ending, the next run of the same key completes, and nothing of
-it is left (which the fixture asserts)."""
+"""Harm that code may do to its worker: each sample has its exact ending, the next run of the same key completes, and
+no process or file is left (which the fixture asserts)."""
 
 import signal
 from dataclasses import replace

@@ -25,7 +25,7 @@ def forge(text):
 def count():
     with open({path!r}, "ab", buffering=0) as file: file.write(b"x")
 """
-"""It reads the token of its run from the frames of its own thread."""
+"""Read the token of its run from the frames of its own thread."""
 
 GOES_ON = {
     "in a loop": "forge(str(os.getpid()))\nwhile True: count()",

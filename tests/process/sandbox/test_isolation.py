@@ -1,4 +1,4 @@
-"""What a worker has of the process that talks to the table: nothing."""
+"""A worker gets nothing from the process that talks to the table."""
 
 import json
 import os

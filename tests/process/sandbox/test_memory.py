@@ -58,7 +58,7 @@ def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPa
 
 
 def test_exact_size_of_too_many_processes_is_estimated_from_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand that share half of what they have, and it takes long to be told so."""
+    """A thousand processes that share half of their memory, and take long to be measured."""
     asked = []
 
     def exact(pid: int) -> int:

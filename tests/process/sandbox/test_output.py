@@ -1,4 +1,4 @@
-"""What code writes, as bounded lines: first of the class alone, then through a worker."""
+"""Output of code as bounded lines: first of the class alone, then through a worker."""
 
 import os
 from collections.abc import Iterator

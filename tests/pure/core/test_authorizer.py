@@ -1,4 +1,4 @@
-"""What the REQUEST authorizer answers."""
+"""Answers of the REQUEST authorizer."""
 
 from datetime import timedelta
 from typing import Any

@@ -60,7 +60,7 @@ def test_without_a_tool_the_first_of_the_manifest_runs(world: World) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """An ending of the sandbox, and what the caller is told of it."""
+    """An ending of the sandbox, and the response that the caller gets."""
 
     ending: Ending
     code: str
@@ -157,7 +157,7 @@ def test_the_limit_is_the_smallest_of_the_tools_the_callers_and_what_the_gateway
     world.context = LambdaContext(remaining_ms)
     world.request_age_s = age_s
     world.execute(timeout_s=asked)
-    # What the request has taken already is missing.
+    # The time that the request has taken already is deducted.
     assert effective - 1 < world.sandbox.runs[0].limits.wall_s <= effective
 
 

@@ -27,7 +27,7 @@ PICTURE = {
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> World:
-    """A world whose plugin `echo` takes images, and says how large the files of its run were."""
+    """A world whose plugin `echo` takes images and returns the sizes of the files of its run."""
 
     def measures(run: Run) -> Ending:
         assert {name for _, name in run.request["files"]} == set(run.files)
@@ -171,7 +171,7 @@ def test_an_upload_that_is_gone_when_its_job_runs_fails_the_job(gallery: World) 
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_input")
     assert [one["path"] for one in job["error"]["details"]["errors"]] == ["/image"]
     assert gallery.sandbox.runs == []
-    # It is nobody's fault, and the plugin's state says so.
+    # The failure is not the plugin's, so its state stays.
     assert gallery.request("GET", "/v1/plugins/echo/health").body["state"] == "LOADED"
     assert gallery.request("GET", "/v1/plugins/echo/health").body["error_count"] == 1
 

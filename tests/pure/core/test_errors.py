@@ -62,7 +62,7 @@ def test_each_error_has_its_own_code_and_a_default_message(error: type[Interlock
     info = error().info
     assert info.code is error.code
     assert info.message == error.__doc__
-    # One that is a special case of another has its code, and says in the details which case it is.
+    # A special case of another error has the same code, and names the case in its details.
     others = {one.code for one in concrete(InterlockError) if not issubclass(one, error) and not issubclass(error, one)}
     assert error.code not in others
     assert bool(info.details) == (error.__base__ is not InterlockError)

@@ -1,4 +1,4 @@
-"""Which fields of an input are uploads: told by the schemas that pydantic makes of plugins' models."""
+"""Upload fields of an input, as found in the schemas that pydantic generates from plugins' models."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

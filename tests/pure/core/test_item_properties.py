@@ -35,7 +35,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
-# Half characters too: what a plugin's exception says is not ours to choose.
+# Unpaired surrogates too: the text of a plugin's exception is not ours to choose.
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)
 errors = st.builds(ErrorInfo, st.sampled_from(ErrorCode), any_text, st.dictionaries(text, json_values, max_size=3))
 stored = st.builds(StoredJson, st.integers(0, 10**9), st.none() | text, st.none() | text)

@@ -33,7 +33,7 @@ from tests.fakes.world import World
 
 
 class Stage(World):
-    """A world in which `between` stands between the functions and the store `jobs`."""
+    """A world in which `between` intercepts the calls of the functions to the store `jobs`."""
 
     def __init__(self, folder: Path) -> None:
         inner = MemoryJobs()
@@ -578,7 +578,7 @@ def test_progress_that_no_heartbeat_took_is_stored_with_the_end(stage: Stage) ->
 def test_progress_is_cut_to_what_the_table_takes(
     stage: Stage, fraction: float, message: str, kept: tuple[float, str]
 ) -> None:
-    # The worker's process is the plugin's to tamper with: nothing that it says may cost the job its lease.
+    # A plugin can tamper with the worker process: no report of it may cost the job its lease.
     def works(run: Run) -> Ending:
         run.on_progress(fraction, message)
         return echoes(run)

@@ -1,4 +1,4 @@
-"""What a key looks like, and that a typo in one shows."""
+"""The format of a key, and its checksum against typos."""
 
 import re
 

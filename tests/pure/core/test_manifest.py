@@ -1,4 +1,4 @@
-"""What is known of a plugin without importing it."""
+"""Metadata of a plugin that are known without an import."""
 
 import json
 

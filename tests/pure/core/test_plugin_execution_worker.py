@@ -149,7 +149,7 @@ class Unspeakable:
 
 
 class RecordingChannel:
-    """Stands in for `interlock.sandbox.Channel`."""
+    """A fake of `interlock.sandbox.Channel`."""
 
     def __init__(self, temp_dir: Path) -> None:
         self.calls: list[Any] = []

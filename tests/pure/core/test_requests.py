@@ -242,7 +242,7 @@ def test_single_headers_do_where_the_others_are_missing() -> None:
         ("respond-async; foo=bar, wait=5; baz", 5),
         ("handling=lenient, respond-async , return=minimal", 0),
         ("respond-async=", 0),
-        # One value in quotes, whatever stands in it.
+        # One quoted value, with any content.
         ('foo="x, respond-async"', None),
         ('foo="a;b\\", respond-async, wait=3", respond-async', 0),
     ],

@@ -1,4 +1,4 @@
-"""What is wrong with a value, by its tool's schema: where, and in words."""
+"""Problems of a value by its tool's schema: their paths and messages."""
 
 from typing import Annotated, Any, Literal
 

@@ -258,7 +258,7 @@ def test_output_that_the_model_rejects_is_invalid_output_with_its_path(bench: Be
     ],
 )
 def test_worker_reports_are_cut_to_the_limits_of_the_table(bench: Bench, verdict: str, said: Any) -> None:
-    # An item of the table has room for 400 KB. What a plugin says must not keep its job from its end.
+    # An item of the table holds at most 400 KB. Reports of a plugin must not keep its job from its end.
     outcome = bench.ends_with(answered(verdict, said))
     assert outcome.error is not None
     code, details = error_of(outcome)

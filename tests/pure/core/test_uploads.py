@@ -159,7 +159,7 @@ def test_each_upload_that_is_not_there_is_named_by_its_field(shelf: Shelf) -> No
     others = shelf.put(tenant="other")
     problems = shelf.problems(shelf.put(), "made-up", shelf.expected().id, others)
     assert [problem.split(" names no upload")[0] for problem in problems] == ["/files/1", "/files/2", "/files/3"]
-    # What is another tenant's cannot be told from what is not there.
+    # An upload of another tenant is indistinguishable from a missing one.
     assert len({problem.partition(" ")[2] for problem in problems}) == 1
 
 

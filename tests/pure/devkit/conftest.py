@@ -79,7 +79,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     path: Path = tmp_path_factory.mktemp("project") / "template.yaml"
     path.write_text(TEMPLATE)
     with warnings.catch_warnings():
-        # SAM's validator warns of its own ways.
+        # SAM's validator warns about its own code.
         warnings.simplefilter("ignore", DeprecationWarning)
         return Template(path)
 

@@ -23,6 +23,6 @@ def test_the_architecture_that_was_built_is_the_only_one(tmp_path: Path, built: 
     check({"Architecture": built}, declared)
     with pytest.raises(UsageError, match=f"must be one of {built}$"):
         check({"Architecture": other}, declared)
-    # Nothing else has changed.
+    # All other lines are unchanged.
     before["Parameters"]["Architecture"] = declared["Architecture"]
     assert after == before

@@ -1,4 +1,4 @@
-"""A pool gives every request an environment of its own, grows with the load and keeps none that broke."""
+"""A pool gives every request its own environment, grows with the load and keeps no broken one."""
 
 import json
 import threading

@@ -114,7 +114,7 @@ class TestOnAScannedPage:
             _, inked = ink[rows, columns].nonzero()
             assert inked.min() <= 2, "the box begins before its word"
             assert inked.max() >= box["width"] - 3, "the box ends after its word"
-            # What is left and right of a word is the space between words.
+            # The area left and right of a word is the space between words.
             for column in (box["x"] - 2, box["x"] + box["width"] + 1):
                 assert not ink[rows, column].any(), "the box cuts its word"
 

@@ -1,4 +1,4 @@
-"""What the plugins say of themselves: their schemas are public documentation."""
+"""The plugins' schemas are public documentation."""
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points

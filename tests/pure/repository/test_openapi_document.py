@@ -38,7 +38,7 @@ def operations() -> Iterator[tuple[str, str, Json]]:
 
 
 def resolved(node: Json) -> Json:
-    """What a reference stands for; anything else is itself."""
+    """Return the target of a reference; any other node unchanged."""
     while "$ref" in node:
         found: Any = DOCUMENT
         for part in node["$ref"].removeprefix("#/").split("/"):

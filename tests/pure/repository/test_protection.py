@@ -1,4 +1,4 @@
-"""What template.yaml promises an operator: encryption, kept logs, alarms, and what no linter asks for."""
+"""Promises of template.yaml to an operator: encryption, kept logs, alarms, and rules that no linter checks."""
 
 import re
 from pathlib import Path

@@ -101,7 +101,7 @@ def test_no_address_is_of_one_partition_of_aws_alone() -> None:
 
 
 def references(value: Any) -> set[str]:
-    """What is referred to in a part of the template."""
+    """Return the names that a part of the template refers to."""
     if isinstance(value, list):
         return {name for one in value for name in references(one)}
     if not isinstance(value, dict):
@@ -247,7 +247,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
-        # All that is read is told, and nothing is told that nobody reads.
+        # Every variable that is read is set, and no other.
         read = {*asked, *of_access} if function == "AuthorizeFunction" else set(asked)
         assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
 
@@ -343,7 +343,7 @@ def test_the_gateway_answers_with_the_envelope(kind: str) -> None:
     code = ErrorCode(error["code"])
     assert error["type"] == ERROR_TYPES[code]
     assert error["retryable"] is (code in errors.RETRYABLE)
-    # DEFAULT_4XX keeps the status of whatever it stands in for.
+    # DEFAULT_4XX keeps the status of the response that it replaces.
     status = GATEWAY_RESPONSES[kind].get("StatusCode")
     assert status == (None if kind == "DEFAULT_4XX" else STATUS_BY_CODE[code])
     headers = GATEWAY_RESPONSES[kind].get("ResponseParameters", {}).get("Headers", {})
@@ -401,7 +401,7 @@ def key_of(schema: list[Json]) -> tuple[str, ...]:
 
 
 class Table:
-    """Stands in for the DynamoDB client, and keeps what is asked of it."""
+    """A fake DynamoDB client that keeps its arguments."""
 
     def __init__(self) -> None:
         self.queries: list[Json] = []

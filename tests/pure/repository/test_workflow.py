@@ -38,7 +38,7 @@ LAMBDA_SERVICE_ERRORS = {
 
 
 def lint(definition: Json) -> list[str]:
-    """What cfn-lint finds wrong with a definition, as errors and warnings, `rule: message`."""
+    """Return the errors and warnings of cfn-lint on a definition, as `rule: message`."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:some"
     machine = {
         "Type": "AWS::StepFunctions::StateMachine",

@@ -1,1 +1,1 @@
-"""What a caller may send to do harm, over all routes: it is answered by the contract, and reaches nothing else."""
+"""Harmful requests to all routes: each is answered by the contract and reaches nothing else."""

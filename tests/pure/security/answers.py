@@ -1,4 +1,4 @@
-"""What every answer has to be, whatever was asked."""
+"""Checks that every response must pass, for any request."""
 
 import json
 import re

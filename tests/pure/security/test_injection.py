@@ -70,7 +70,7 @@ def new_id(world: World) -> str:
 
 
 def test_no_name_of_the_index_can_part_a_key_of_the_table() -> None:
-    # A key's parts are joined by `#`: it stands in no tenant, no name, no tool and no status.
+    # A key's parts are joined by `#`, which no tenant, name, tool or status contains.
     joined = [*JobStatus, *LifecycleState]
     assert not any("#" in word for word in joined)
     assert items.job_key("acme", "X")["pk"].count("#") == 2
@@ -119,7 +119,7 @@ def test_a_cursor_that_was_not_given_out_is_refused(world: World, cursor: str) -
 
 @pytest.fixture
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the functions' log takes, in its real form."""
+    """Return the stream that the functions' log writes to, in its real format."""
     stream = io.StringIO()
     name = request.node.name  # Powertools keeps one logger a service
     monkeypatch.setattr(job_events, "logger", Logger(service=name, stream=stream, level="INFO"))

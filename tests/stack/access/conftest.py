@@ -1,4 +1,4 @@
-"""One local stack for the tests of access, in a folder of its own, and keys that the command makes on it."""
+"""One local stack for the tests of access, in its own folder, and keys that the command creates on it."""
 
 import contextlib
 import json

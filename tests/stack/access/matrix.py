@@ -69,7 +69,7 @@ FORMS = ("as it should be", "with a body that is no JSON", "with an unknown fiel
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Who calls what, and how."""
+    """A caller, a route and the form of its request."""
 
     route: Route
     caller: str

@@ -1,4 +1,4 @@
-"""Who may do what, over HTTP: every cell of the matrix, and nothing of another tenant to be found."""
+"""Authorization over HTTP: every cell of the matrix, and no access to another tenant."""
 
 import random
 import string
@@ -26,7 +26,7 @@ WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """What each caller sends for a key, and the job of acme that is asked for."""
+    """The key that each caller sends, and the job of acme that is requested."""
 
     url: str
     headers: Mapping[str, Mapping[str, str]]
@@ -95,7 +95,7 @@ CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 400: "invalid_
 
 
 def wrong(callers: Callers, cell: Cell) -> str | None:
-    """What is wrong with the answer, if anything is."""
+    """Return the problem of the response, if there is one."""
     answer = ask(callers, cell)
     if answer.status_code != cell.expected:
         return f"{cell}: {answer.status_code} instead of {cell.expected}: {answer.text[:200]}"

@@ -41,7 +41,7 @@ class Text(BaseModel):
 
 
 class Files(Plugin):
-    """What a plugin may do with files."""
+    """Use files in every way that a plugin may."""
 
     name, version, title = "files", "1.0.0", "Files"
 
@@ -61,7 +61,7 @@ class Files(Plugin):
 
     @tool(timeout_s=20)
     def crash(self, input: OnDisk, context: ToolContext) -> Text:
-        """Says where its file is, and dies."""
+        """Report the path of its file, and die."""
         context.progress(0.1, str(input.file))
         os._exit(1)
 

@@ -37,7 +37,7 @@ def _tell_pid(where: Where, *more: int) -> None:
 
 
 class Hostile(Plugin):
-    """What a plugin may do to its host."""
+    """Harm the host in the ways that a plugin may try."""
 
     name, version, title = "hostile", "1.0.0", "Hostile"
 

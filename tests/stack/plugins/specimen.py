@@ -17,7 +17,7 @@ class Wait(BaseModel):
 
 
 class Specimen(Plugin):
-    """Does what it is told."""
+    """Follow the input."""
 
     name, version, title = "specimen", "1.0.0", "Specimen"
 
@@ -27,7 +27,7 @@ class Specimen(Plugin):
 
     @tool(timeout_s=60)
     def wait(self, input: Wait, context: ToolContext) -> Text:
-        """Takes its time, and says how far it is."""
+        """Wait and report progress."""
         began = time.monotonic()
         while (gone_s := time.monotonic() - began) < input.seconds:
             context.progress(gone_s / input.seconds, f"{gone_s:.1f} of {input.seconds} s")

@@ -1,4 +1,4 @@
-"""What the adversaries share: input and output, a harmless tool, and children that can be told from all others."""
+"""Shared by the adversaries: input and output, a harmless tool, and children with a recognizable name."""
 
 import ctypes
 import os

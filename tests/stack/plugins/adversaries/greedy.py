@@ -1,6 +1,6 @@
-"""Takes all there is: memory, processes, threads, descriptors, disk, and the reader's patience.
+"""Exhaust memory, processes, threads, descriptors, disk and output.
 
-Each has a bound of its own, so that a limit which does not hold shows as a result and not as a machine without memory.
+Each tool has its own bound, so that a limit which does not hold shows as a result and not as a machine without memory.
 """
 
 import ctypes
@@ -162,7 +162,7 @@ class Greedy(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def digs_a_deep_folder(self, input: Asked, context: ToolContext) -> Said:
-        """So deep that its path is longer than the system takes, in folders that nobody may enter."""
+        """Dig so deep that the path exceeds the system's limit, in folders without permissions."""
         for _ in range(1000):
             Path("deep").mkdir()
             os.chdir("deep")

@@ -1,4 +1,4 @@
-"""Works for long: in native code, in a child, until it is told to end. Each tells the process ids of its work."""
+"""Work for long: in native code, in a child, until asked to end. Each tool reports the process ids of its work."""
 
 import collections
 import itertools
@@ -60,7 +60,7 @@ class Lingering(Adversary):
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def for_seconds(self, input: Asked, context: ToolContext) -> Said:
-        """As many as `way` says."""
+        """Run for `way` seconds."""
         time.sleep(float(input.way))
         return Said()
 

@@ -18,7 +18,7 @@ class More(Said):
 
 
 class Dumper(Said):
-    """Says in JSON something else than it is."""
+    """Claim another type in JSON than its own."""
 
     def model_dump(self, **_: Any) -> Any:
         return {"text": 5, "number": "many", "facts": []}

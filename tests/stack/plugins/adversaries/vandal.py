@@ -201,7 +201,7 @@ class Vandal(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_surroundings(self, input: Asked, context: ToolContext) -> Said:
-        """What a run finds, besides what is of each run alone."""
+        """Return the surroundings of a run, except those that differ for each run."""
         return Said(facts=_surroundings(str(context.temp_dir)))
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)

@@ -1,1 +1,1 @@
-"""What a layer brings."""
+"""A package of a layer."""
