@@ -71,9 +71,9 @@ class ScriptedSandbox:
         return cast("Sandbox", self)
 
 
-def answered(verdict: str, said: Any) -> Completed:
+def answered(verdict: str, detail: Any) -> Completed:
     """The ending of a run whose worker gave this verdict."""
-    return Completed(pid=1, payload=json.dumps({"verdict": verdict, "said": said}).encode())
+    return Completed(pid=1, payload=json.dumps({"verdict": verdict, "detail": detail}).encode())
 
 
 def succeeds_with(result: Any) -> Script:

@@ -4,6 +4,8 @@ import json
 import os
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,18 @@ def test_zygote_and_workers_that_wait_are_closed_to_others(bench: Bench) -> None
         assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
 
     assert facts(bench, "import os\nfound = os.stat('/proc/self/environ').st_uid") == os.getuid()
+
+
+@pytest.mark.parametrize(
+    ("imports", "folders"),
+    [
+        ("import interlock.tools.tool_runner", set()),
+        ("from interlock.sandbox import Sandbox", {"supervisor", "wire"}),
+        ("import interlock.sandbox.worker.zygote", {"worker", "wire"}),
+    ],
+)
+def test_supervisor_and_worker_process_load_none_of_each_others_code(imports: str, folders: set[str]) -> None:
+    loaded = f"{imports}\nimport sys\nprint(*(name for name in sys.modules if name.startswith('interlock.sandbox.')))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+
+    assert {name.split(".")[2] for name in done.stdout.split()} == folders

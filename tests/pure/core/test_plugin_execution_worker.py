@@ -16,15 +16,10 @@ import pytest
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
 from interlock.tools import tool_runner
-from interlock.tools.tool_runner import (
-    GIVEN_UP_AFTER,
-    MAX_ASIDES,
-    MAX_MESSAGE,
-    MAX_NAME,
-    MAX_TRACEBACK_LINES,
-    WorkerContext,
-    serve,
-)
+from interlock.tools.messages import MAX_MESSAGE, MAX_NAME
+from interlock.tools.tool_runner import MAX_FAILURES_IN_A_ROW, serve
+from interlock.tools.worker_context import WorkerContext
+from interlock.tools.worker_diagnostics import MAX_REPORTS, MAX_TRACEBACK_LINES, InterpreterReports
 
 PLUGIN = """
 import logging
@@ -193,8 +188,8 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     file = tmp_path / "probe.py"
     file.write_text(PLUGIN)
     monkeypatch.setattr(tool_runner, "_loaded", {})
-    monkeypatch.setattr(tool_runner, "_failed_in_a_row", [])
-    monkeypatch.setattr(tool_runner, "_asides", tool_runner._Asides())
+    monkeypatch.setattr(tool_runner, "_failures_in_a_row", [])
+    monkeypatch.setattr(tool_runner, "_reports", InterpreterReports())
     for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
         monkeypatch.setattr(module, name, getattr(module, name))  # as they were, at the end
 
@@ -209,7 +204,7 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
             "job_id": "JOB",
         }
         answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
-        return answer["verdict"], answer["said"]
+        return answer["verdict"], answer["detail"]
 
     return _ask
 
@@ -249,7 +244,7 @@ def test_a_fetched_file_replaces_its_upload_in_the_input(
     }
     answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
     assert answer["verdict"] == "succeeded", answer
-    one, written, uploaded = answer["said"]["text"].split("|")
+    one, written, uploaded = answer["detail"]["text"].split("|")
     assert one == "hello"
     assert Path(written).read_bytes() == b"hi"
     assert uploaded == str(tmp_path / "upload-0")
@@ -326,7 +321,7 @@ def test_interpreter_reports_belong_to_the_current_run(ask: Ask, channel: Record
 
 def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingChannel) -> None:
     ask("ignores")
-    asides = tool_runner._asides
+    reports = tool_runner._reports
     channel.calls.clear()
     log = channel.log
 
@@ -336,10 +331,10 @@ def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingCha
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(channel, "log", logs_and_warns)
-        for _ in range(MAX_ASIDES * 2):
-            asides.warned("again", UserWarning, "file", 1)
+        for _ in range(MAX_REPORTS * 2):
+            reports.report_warning("again", UserWarning, "file", 1)
     told = [call for call in channel.calls if call == ("log", "warning", "UserWarning: again")]
-    assert len(told) == MAX_ASIDES - 1
+    assert len(told) == MAX_REPORTS - 1
     assert ("log", "warning", "UserWarning: more") not in channel.calls
 
 
@@ -380,7 +375,7 @@ def test_a_traceback_that_cannot_be_written_changes_no_outcome(
     ("tools", "retired"),
     [
         (["raises"] * 2, False),
-        (["raises"] * GIVEN_UP_AFTER, True),
+        (["raises"] * MAX_FAILURES_IN_A_ROW, True),
         (["raises", "raises", "echo", "raises", "raises"], False),
         (["refuses"] * 5, False),
     ],

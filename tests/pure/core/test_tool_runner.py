@@ -27,7 +27,8 @@ from interlock.sandbox import (
     TimedOut,
     WorkerLost,
 )
-from interlock.tools.tool_runner import LOAD_LIMIT_S, MAX_RESULT_BYTES, Observer, ToolRunner
+from interlock.tools.limits import LOAD_LIMIT_S, MAX_RESULT_BYTES
+from interlock.tools.tool_runner import Observer, ToolRunner
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
 from tests.fakes.world import World
@@ -277,7 +278,7 @@ def test_a_number_that_json_has_comes_back_as_it_was(world_of: Callable[..., Wor
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_json_has_no_form_for_is_invalid_output(world_of: Callable[..., World], number: str) -> None:
     world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
-    payload = f'{{"verdict": "succeeded", "said": {{"n": [{number}]}}}}'.encode()
+    payload = f'{{"verdict": "succeeded", "detail": {{"n": [{number}]}}}}'.encode()
     world.sandbox.script = lambda _: Completed(pid=1, payload=payload)
     assert world.execute().error["code"] == "invalid_output"
 
@@ -312,12 +313,12 @@ def test_a_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Be
         b"3",
         b"{}",
         b'{"verdict": "succeeded"}',
-        b'{"verdict": "made up", "said": null}',
-        b'{"verdict": ["a", "list"], "said": null}',
-        b'{"verdict": "exception", "said": null}',
-        b'{"verdict": "exception", "said": {"message": "x"}}',
-        b'{"verdict": "invalid_input", "said": []}',
-        b'{"verdict": "succeeded", "said": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"verdict": "made up", "detail": null}',
+        b'{"verdict": ["a", "list"], "detail": null}',
+        b'{"verdict": "exception", "detail": null}',
+        b'{"verdict": "exception", "detail": {"message": "x"}}',
+        b'{"verdict": "invalid_input", "detail": []}',
+        b'{"verdict": "succeeded", "detail": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
 def test_an_answer_that_makes_no_sense_is_invalid_output(bench: Bench, payload: bytes) -> None:

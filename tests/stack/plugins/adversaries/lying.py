@@ -60,13 +60,13 @@ async def _coroutine() -> Said:
 def _forge(answer: bytes) -> dict[str, Any]:
     """Has the worker send something else than an answer of the framework, once."""
     runner: Any = sys.modules["interlock.tools.tool_runner"]
-    honest = runner._encoded
+    honest = runner.encode_answer
 
     def forged(*_: object) -> bytes:
-        runner._encoded = honest
+        runner.encode_answer = honest
         return answer
 
-    runner._encoded = forged
+    runner.encode_answer = forged
     return {"text": "never sent"}
 
 
@@ -103,29 +103,29 @@ WAYS: dict[str, Callable[[], Any]] = {
     "forged: no JSON": lambda: _forge(b"\xff\x00 nonsense"),
     "forged: nothing": lambda: _forge(b""),
     "forged: no object": lambda: _forge(b"[1]"),
-    "forged: unknown verdict": lambda: _forge(b'{"verdict": "innocent", "said": 1}'),
-    "forged: unhashable verdict": lambda: _forge(b'{"verdict": [], "said": 1}'),
-    "forged: no details": lambda: _forge(b'{"verdict": "exception", "said": null}'),
-    "forged: NaN": lambda: _forge(b'{"verdict": "succeeded", "said": {"number": NaN}}'),
-    "forged: 1e999": lambda: _forge(b'{"verdict": "succeeded", "said": {"number": 1e999}}'),
-    "forged: half of a pair": lambda: _forge(b'{"verdict": "succeeded", "said": {"text": "\\ud83d"}}'),
+    "forged: unknown verdict": lambda: _forge(b'{"verdict": "innocent", "detail": 1}'),
+    "forged: unhashable verdict": lambda: _forge(b'{"verdict": [], "detail": 1}'),
+    "forged: no details": lambda: _forge(b'{"verdict": "exception", "detail": null}'),
+    "forged: NaN": lambda: _forge(b'{"verdict": "succeeded", "detail": {"number": NaN}}'),
+    "forged: 1e999": lambda: _forge(b'{"verdict": "succeeded", "detail": {"number": 1e999}}'),
+    "forged: half of a pair": lambda: _forge(b'{"verdict": "succeeded", "detail": {"text": "\\ud83d"}}'),
     "forged: half of a pair in a text": lambda: _forge(
-        b'{"verdict": "exception", "said": {"exception": "\\ud83d", "message": "\\ud83d"}}'
+        b'{"verdict": "exception", "detail": {"exception": "\\ud83d", "message": "\\ud83d"}}'
     ),
     "forged: 100,000 deep": lambda: _forge(b'{"verdict":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
     "forged: huge texts": lambda: _forge(
-        json.dumps({"verdict": "exception", "said": {"exception": "e" * 10**6, "message": "m" * 10**6}}).encode()
+        json.dumps({"verdict": "exception", "detail": {"exception": "e" * 10**6, "message": "m" * 10**6}}).encode()
     ),
     "forged: huge refusal": lambda: _forge(
-        json.dumps({"verdict": "invalid_input", "said": {"message": "m" * 10**6, "errors": ["e" * 10**6]}}).encode()
+        json.dumps({"verdict": "invalid_input", "detail": {"message": "m" * 10**6, "errors": ["e" * 10**6]}}).encode()
     ),
-    "forged: huge reason": lambda: _forge(json.dumps({"verdict": "unavailable", "said": "r" * 10**6}).encode()),
-    "forged: huge misfit": lambda: _forge(json.dumps({"verdict": "invalid_output", "said": "r" * 10**6}).encode()),
+    "forged: huge reason": lambda: _forge(json.dumps({"verdict": "unavailable", "detail": "r" * 10**6}).encode()),
+    "forged: huge misfit": lambda: _forge(json.dumps({"verdict": "invalid_output", "detail": "r" * 10**6}).encode()),
     "forged: errors of no form": lambda: _forge(
-        b'{"verdict": "invalid_input", "said": {"message": 5, "errors": [1, {"path": 2}, {"a": 1}]}}'
+        b'{"verdict": "invalid_input", "detail": {"message": 5, "errors": [1, {"path": 2}, {"a": 1}]}}'
     ),
     "forged: 1e999 in an error": lambda: _forge(
-        b'{"verdict": "invalid_input", "said": {"message": "m", "errors": [{"path": 1e999, "message": NaN}]}}'
+        b'{"verdict": "invalid_input", "detail": {"message": "m", "errors": [{"path": 1e999, "message": NaN}]}}'
     ),
 }
 

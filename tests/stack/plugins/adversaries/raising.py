@@ -89,7 +89,7 @@ def _named(name: str, text: str) -> BaseException:
 
 def _unbounded() -> BaseException:
     """Takes the limit of texts away where the worker has it."""
-    sys.modules["interlock.tools.tool_runner"].MAX_MESSAGE = 10**9  # type: ignore[attr-defined]
+    sys.modules["interlock.tools.messages"].MAX_MESSAGE = 10**9  # type: ignore[attr-defined]
     return _named("N" * 3_000_000, "x" * 3_000_000)
 
 

@@ -1,0 +1,111 @@
+"""The messages between the ToolRunner and the worker process: a request and an answer, both JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from interlock.plugins.registry import ToolCall
+
+MAX_MESSAGE = 2000
+MAX_NAME = 200
+MAX_PROBLEMS = 20
+MAX_PROBLEM_TEXT = 300
+
+
+class Answer(NamedTuple):
+    """The answer of a worker process: `detail` is the result of a tool that succeeded; otherwise it depends on the
+    verdict."""
+
+    verdict: str
+    detail: Any
+
+
+class _Encoder(json.JSONEncoder):
+    """An encoder with its own references to the methods, because a plugin may replace those of the base class."""
+
+    default, encode, iterencode = json.JSONEncoder.default, json.JSONEncoder.encode, json.JSONEncoder.iterencode
+
+
+_encode = _Encoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+
+
+def encode_request(call: ToolCall, job_id: str) -> bytes:
+    """Return the request `{source, tool, input, files, job_id}` for a call."""
+    request = {
+        "source": asdict(call.plugin.source),
+        "tool": call.tool.name,
+        "input": call.input,
+        "files": [[one.location, one.file] for one in call.uploads],
+        "job_id": job_id,
+    }
+    return json.dumps(request).encode()
+
+
+def parse_request(request: bytes) -> Mapping[str, Any]:
+    parsed: Mapping[str, Any] = json.loads(request)
+    return parsed
+
+
+def encode_answer(answer: Answer) -> bytes:
+    """Return `{verdict, detail}`. A result that JSON cannot express becomes the verdict `invalid_output`."""
+    try:
+        return _encode(answer._asdict()).encode()
+    except (ValueError, TypeError, RecursionError) as error:  # NaN, a cycle, a lone surrogate, an unknown type
+        problem = {"path": "", "message": f"cannot be written as JSON: {exception_text(error)}"}
+        return _encode(Answer("invalid_output", [problem])._asdict()).encode()
+
+
+def parse_answer(payload: bytes) -> Answer:
+    """Parse an answer strictly by RFC 8259. Raises ValueError, KeyError, TypeError or RecursionError.
+
+    Python's parser also accepts NaN, numbers that are infinite as floats, and lone surrogates. These are refused.
+    """
+    text = payload.decode()
+    answer = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    if "\\u" in text:  # rare, since the worker process escapes control characters only
+        _encode(answer).encode()
+    return Answer(answer["verdict"], answer["detail"])
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:50]} is not a JSON number")
+    return number
+
+
+def cut(text: str, length: int) -> str:
+    """Cut a plugin's text to a length that the table accepts, and replace lone surrogates."""
+    return text[:length].encode("utf-8", "replace").decode()
+
+
+def problems_of(detail: Any) -> list[dict[str, str]]:
+    """Return the well-formed entries of a plugin's list of problems, cut to a size that fits an error envelope."""
+    found = detail[:MAX_PROBLEMS] if isinstance(detail, list) else []
+    return [
+        {name: cut(str(one[name]), MAX_PROBLEM_TEXT) for name in ("path", "message")}
+        for one in found
+        if isinstance(one, dict) and one.keys() >= {"path", "message"}
+    ]
+
+
+def class_name(error: BaseException) -> str:
+    """Return the name that the class was defined with, whatever its metaclass returns."""
+    return cut(type.__dict__["__name__"].__get__(type(error)), MAX_NAME)
+
+
+def exception_text(error: BaseException) -> str:
+    """Return the text of an exception, cut to `MAX_MESSAGE`, or a note if its `__str__` fails."""
+    try:
+        return cut(str(error), MAX_MESSAGE)
+    except BaseException as broken:  # interlock: allow ILK004 - of a plugin's __str__; the class name is reported
+        return unreadable(broken)
+
+
+def unreadable(error: BaseException) -> str:
+    return f"(its text could not be read: {class_name(error)})"

@@ -1,0 +1,94 @@
+"""Outcomes of runs: the wording for each ending of a worker process and for each verdict that it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from interlock import sandbox
+from interlock.domain.errors import ErrorCode
+from interlock.domain.outcome import Outcome
+from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, problems_of
+
+if TYPE_CHECKING:
+    from interlock.domain.deadline import Deadline
+    from interlock.plugins.registry import ToolCall
+    from interlock.sandbox import Ending, Limits
+
+
+def outcome_of_ending(call: ToolCall, ending: Ending, limits: Limits, deadline: Deadline) -> Outcome:
+    """Return the outcome of a run whose worker process returned no answer."""
+    match ending:
+        case sandbox.Crashed(exit_code=code, signal=signal, while_loading=True):
+            outcome = _unavailable(call, f"its process {_exit_text(code, signal)} while it was being loaded")
+        case sandbox.TimedOut(while_loading=True):
+            limit_s = min(limits.load_s, limits.total_s)
+            outcome = _unavailable(call, f"its import and setup() took over {limit_s:g} s")
+        case sandbox.Crashed(exit_code=code, signal=signal):
+            outcome = _crashed(call, code, signal)
+        case sandbox.TimedOut(how=how):
+            outcome = Outcome.timed_out(deadline, how)
+        case sandbox.Cancelled(how=how):
+            outcome = Outcome.cancelled(how)
+        case sandbox.MemoryExceeded():
+            outcome = _memory_exceeded(call)
+        case sandbox.OutputTooLarge(size_bytes=size):
+            outcome = _output_too_large(call, size, limits.result_bytes)
+        case _:
+            outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The worker process of this job was lost.")
+    return outcome
+
+
+def outcome_of_failure(call: ToolCall, verdict: str, detail: Any) -> Outcome:
+    """Return the outcome for a verdict other than `succeeded`. Raises KeyError or TypeError if the answer is forged."""
+    return _FAILURES[verdict](call, detail)
+
+
+def invalid_output(call: ToolCall, problems: Sequence[Mapping[str, object]]) -> Outcome:
+    message = f"The result of {call.plugin.name}.{call.tool.name} does not fit its output schema."
+    return Outcome.failed(ErrorCode.INVALID_OUTPUT, message, errors=problems)
+
+
+def _unavailable(call: ToolCall, reason: str) -> Outcome:
+    message = f"Plugin {call.plugin.name!r} could not be loaded: {reason}."
+    return Outcome.failed(ErrorCode.PLUGIN_UNAVAILABLE, message, reason=reason)
+
+
+def _exit_text(exit_code: int | None, signal: int | None) -> str:
+    return f"was ended by signal {signal}" if signal else f"exited with code {exit_code}"
+
+
+def _crashed(call: ToolCall, exit_code: int | None, signal: int | None) -> Outcome:
+    details = {"signal": signal} if signal else {"exit_code": exit_code}
+    message = f"The process of plugin {call.plugin.name!r} {_exit_text(exit_code, signal)}."
+    return Outcome.failed(ErrorCode.PLUGIN_CRASHED, message, **details)
+
+
+def _memory_exceeded(call: ToolCall) -> Outcome:
+    limit = call.tool.memory_mb
+    message = f"The tool used more memory than its limit of {limit} MiB."
+    return Outcome.failed(ErrorCode.MEMORY_EXCEEDED, message, memory_mb=limit)
+
+
+def _output_too_large(call: ToolCall, size_bytes: int, limit_bytes: int) -> Outcome:
+    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {limit_bytes} bytes."
+    return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=limit_bytes)
+
+
+def _invalid_input(_: ToolCall, detail: Any) -> Outcome:
+    message = cut(str(detail["message"]), MAX_MESSAGE)
+    return Outcome.failed(ErrorCode.INVALID_INPUT, message, errors=problems_of(detail["errors"]))
+
+
+def _exception(_: ToolCall, detail: Any) -> Outcome:
+    message, name = cut(str(detail["message"]), MAX_MESSAGE), cut(str(detail["exception"]), MAX_NAME)
+    return Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, message, exception=name)
+
+
+_FAILURES: Mapping[str, Callable[[ToolCall, Any], Outcome]] = {
+    "exception": _exception,
+    "invalid_input": _invalid_input,
+    "invalid_output": lambda call, detail: invalid_output(call, problems_of(detail)),
+    "memory": lambda call, _: _memory_exceeded(call),
+    "unavailable": lambda call, detail: _unavailable(call, cut(str(detail), MAX_MESSAGE)),
+}

@@ -1,0 +1,69 @@
+"""The context that a tool receives in the worker process, with its logger."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlock.tools.messages import unreadable
+from interlock.tools.worker_diagnostics import log_traceback
+
+if TYPE_CHECKING:
+    from interlock.sandbox import Channel
+
+
+class WorkerContext:
+    """The `interlock.plugin.ToolContext` of one run."""
+
+    def __init__(self, job_id: str, channel: Channel) -> None:
+        self._job_id = job_id
+        self._channel = channel
+        self._logger = logging.Logger(f"interlock.job.{job_id}", logging.DEBUG)
+        self._logger.addHandler(_ChannelHandler(channel))
+
+    @property
+    def job_id(self) -> str:
+        return self._job_id
+
+    @property
+    def deadline(self) -> datetime:
+        return datetime.fromtimestamp(self._channel.deadline, UTC)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._channel.cancelled
+
+    @property
+    def temp_dir(self) -> Path:
+        return self._channel.temp_dir
+
+    @property
+    def logger(self) -> logging.Logger:
+        return self._logger
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        self._channel.progress(min(1.0, max(0.0, float(fraction))), str(message)[:200])
+
+
+class _ChannelHandler(logging.Handler):
+    """Sends log records to the job's log, and their tracebacks to the function's log."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a record. If it cannot be formatted, send its unformatted message with a note."""
+        try:
+            message = record.getMessage()
+        except Exception as broken:  # interlock: allow ILK004 - logging never ends a run; the line says so
+            message = f"{_unformatted(record.msg)} {unreadable(broken)}"
+        self._channel.log(record.levelname.lower(), message)
+        if record.exc_info and record.exc_info[1] is not None:
+            log_traceback(self._channel, record.exc_info[1])
+
+
+def _unformatted(message: object) -> str:
+    return message if isinstance(message, str) else f"a {type(message).__name__}"
