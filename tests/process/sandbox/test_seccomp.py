@@ -109,6 +109,8 @@ CALLS: list[tuple[str, tuple[int, ...], int]] = [
 
 WITH_NETWORK: list[tuple[str, tuple[int, ...], int]] = [
     ("socket", (2, 1, 0), 0),
+    ("setsockopt", (3, 6, 31), errno.EPERM),
+    ("setsockopt", (3, 6, 1), 0),
     ("socket", (10, 2, 17), 0),
     ("socket", (16, 3, 0), 0),
     ("socket", (40, 1, 0), errno.EPERM),  # vsock

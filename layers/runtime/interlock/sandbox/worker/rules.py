@@ -8,6 +8,7 @@ from interlock.sandbox.worker.seccomp import OWN, Check, Is, Rule
 
 _AF_NETLINK = 16  # `socket` has it on Linux alone
 _MSG_FASTOPEN = 0x2000_0000
+_TCP_ULP = 31
 
 _NAMESPACES = 0x7E02_0000
 """CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET."""
@@ -95,6 +96,7 @@ _WITH_NETWORK = [
             _is_not(2, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6),
         ],
     ),
+    Rule(("setsockopt",), [_is(2, _TCP_ULP)]),  # makes a TCP socket one of SMC
     Rule(("sendto", "sendmmsg"), [_has(3, _MSG_FASTOPEN)]),
     Rule(("sendmsg",), [_has(2, _MSG_FASTOPEN)]),
 ]

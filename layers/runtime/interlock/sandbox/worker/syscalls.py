@@ -88,6 +88,7 @@ _NUMBERS: dict[str, tuple[int, int | None]] = {
     "sethostname": (170, 161),
     "setns": (308, 268),
     "setpriority": (141, 140),
+    "setsockopt": (54, 208),
     "settimeofday": (164, 170),
     "shmat": (30, 196),
     "shmctl": (31, 195),
