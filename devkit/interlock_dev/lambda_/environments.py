@@ -13,7 +13,6 @@ import json
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock_dev.lambda_ import runtime
-from interlock_dev.project.processes import end_tree, guarded, loopback_address, next_port, spawn
+from interlock_dev.project.processes import end_tree, guarded, listens, loopback_address, next_port, spawn
 
 _ERROR_KEYS = {"errorMessage", "errorType", "requestId", "stackTrace"}
 """The keys of an exception that AWS's Python runtime reports."""
@@ -149,7 +148,8 @@ class EmulatorEnvironment:
     def _listens(self, process: subprocess.Popen[bytes], within_s: float = 10.0) -> bool:
         until = time.monotonic() + within_s
         while process.poll() is None and time.monotonic() < until:
-            with contextlib.suppress(OSError), socket.create_connection((loopback_address(), self._port), 1.0):
+            # A connection would not tell whose the port is: a tool with network access may have taken it.
+            if listens(process.pid, loopback_address(), self._port):
                 return True
             time.sleep(0.005)
         return False

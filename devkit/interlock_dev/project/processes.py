@@ -7,6 +7,7 @@ import itertools
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +25,9 @@ _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner", initi
 """The kernel sends the parent-death signal when the *thread* that started a process ends. This one never ends."""
 
 _PORTS = itertools.cycle(range(20000, 60000))
+
+_LISTENING = "0A"
+"""TCP_LISTEN in /proc/net/tcp."""
 
 _spawned: set[int] = set()
 _spawned_lock = threading.Lock()
@@ -122,3 +126,18 @@ class _Handles:
         for handle in self._handles:
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG)
+
+
+def listens(pid: int, address: str, port: int) -> bool:
+    """Return whether this very process listens on an IPv4 address and port."""
+    place = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    inodes = {f"socket:[{line[9]}]" for line in lines if line[1] == place and line[3] == _LISTENING}
+    if not inodes:
+        return False
+    links = set()
+    for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+        # A descriptor, and the process, may be gone by now.
+        with contextlib.suppress(OSError):
+            links.add(str(descriptor.readlink()))
+    return bool(links & inodes)
