@@ -3,11 +3,12 @@
 from typing import Any
 
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
+from interlock.http.documents.jobs import MAX_PAGE
 from interlock.http.requests import MAX_WAIT_S
 from interlock.http.responses import CHALLENGE
-from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_AFTER, MAX_LIMIT, MAX_NAME
+from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_AFTER, MAX_NAME
 from interlock_dev.openapi.examples import ID
-from interlock_dev.openapi.schemas import Json, enum, ref
+from interlock_dev.openapi.schemas import Json, ref
 
 
 def _header(description: str, schema: Json, example: Any, *, required: bool = True) -> Json:
@@ -73,7 +74,7 @@ PARAMETERS: Json = {
         "query",
         "status",
         f"Jobs that stand there; repeated: in any of these places. Other words are taken too: {_ALIASES}.",
-        {"type": "array", "items": enum([*JobStatus, *STATUS_ALIASES], "A status.")},
+        {"type": "array", "items": {"type": "string", "enum": [*JobStatus, *STATUS_ALIASES]}},
         style="form",
         explode=True,
         example=["running", "queued"],
@@ -82,7 +83,7 @@ PARAMETERS: Json = {
         "query",
         "limit",
         "How many jobs a page holds at most.",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_LIMIT},
     ),
     "after": _parameter(
         "query",

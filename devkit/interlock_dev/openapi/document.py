@@ -6,9 +6,10 @@ import sys
 import interlock
 from interlock.domain.access import Scope
 from interlock_dev.openapi.components import HEADERS, LINKS, PARAMETERS
-from interlock_dev.openapi.operations import OPERATIONS, TAGS
+from interlock_dev.openapi.operation import TAGS
+from interlock_dev.openapi.operations import OPERATIONS
 from interlock_dev.openapi.refusals import REFUSALS
-from interlock_dev.openapi.schemas import SCHEMAS, Json, request_schemas
+from interlock_dev.openapi.schemas import Json, component_schemas
 
 DESCRIPTION = """\
 Runs Python tools under control: each in a process of its own, with limits, cancellable, its outcome never lost.
@@ -68,7 +69,7 @@ def build() -> Json:
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
         "components": {
-            "schemas": {**request_schemas(), **SCHEMAS},
+            "schemas": component_schemas(),
             "responses": {name: refusal.document() for name, refusal in REFUSALS.items()},
             "parameters": PARAMETERS,
             "headers": HEADERS,

@@ -1,9 +1,6 @@
 """The operations: what each takes and answers."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import interlock
 from interlock.domain.access import Scope
@@ -27,99 +24,7 @@ from interlock_dev.openapi.examples import (
     UPLOAD_BYTES,
     WHY,
 )
-from interlock_dev.openapi.refusals import REFUSALS
-from interlock_dev.openapi.schemas import Json, ref, refs
-
-
-def _json_content(schema: str, examples: Mapping[str, Any]) -> Json:
-    values = {name: {"value": value} for name, value in examples.items()}
-    return {"application/json": {"schema": ref(schema), "examples": values}}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful response of an operation."""
-
-    description: str
-    schema: str
-    examples: Mapping[str, Any]
-    headers: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-
-    def document(self) -> Json:
-        return {
-            "description": self.description,
-            **({"headers": refs(self.headers, "headers")} if self.headers else {}),
-            "content": _json_content(self.schema, self.examples),
-            **({"links": refs(self.links, "links")} if self.links else {}),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """The request body of an operation."""
-
-    schema: str
-    examples: Mapping[str, Any]
-    required: bool = True
-
-    def document(self) -> Json:
-        return {"required": self.required, "content": _json_content(self.schema, self.examples)}
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A method of a path. `refusals` and `parameters` are those besides what its path and its scope bring along."""
-
-    id: str
-    route: str
-    scope: Scope | None
-    summary: str
-    description: str
-    answers: Mapping[int, Answer]
-    refusals: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-    body: Body | None = None
-
-    @property
-    def method(self) -> str:
-        return self.route.partition(" ")[0].lower()
-
-    @property
-    def path(self) -> str:
-        return self.route.partition(" ")[2]
-
-    def document(self) -> Json:
-        parameters = [*re.findall(r"{(\w+)}", self.path), *self.parameters]
-        key = f"Needs the scope `{self.scope}`." if self.scope else "Needs no key."
-        area = self.path.split("/")[2]
-        return {
-            "operationId": self.id,
-            "tags": [area if area in TAGS else "service"],
-            "summary": self.summary,
-            "description": f"{self.description} {key}",
-            "security": [{"ApiKey": [str(self.scope)]}, {"Token": [str(self.scope)]}] if self.scope else [],
-            **({"parameters": [ref(name, "parameters") for name in parameters]} if parameters else {}),
-            **({"requestBody": self.body.document()} if self.body else {}),
-            "responses": self._responses(),
-        }
-
-    def _responses(self) -> Json:
-        refusals = [*self.refusals, "MethodNotAllowed", "TooManyRequests", "Unavailable"]
-        refusals += ["Unauthorized", "Forbidden"] if self.scope else []
-        refusals += ["PayloadTooLarge"] if self.body else []
-        found = {status: answer.document() for status, answer in self.answers.items()}
-        found |= {REFUSALS[name].number: ref(name, "responses") for name in refusals}
-        return {str(status): found[status] for status in sorted(found)}
-
-
-TAGS = {
-    "execute": "Run tools.",
-    "uploads": "Bring large files.",
-    "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that made it.",
-    "plugins": "What there is to run, and how it fares.",
-    "service": "The service itself.",
-}
+from interlock_dev.openapi.operation import Answer, Body, Operation
 
 _CANCEL: Mapping[int, Answer] = {
     200: Answer(

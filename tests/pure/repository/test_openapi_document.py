@@ -20,6 +20,8 @@ from interlock.domain.job import CancelOutcome
 from interlock.domain.job_status import FINAL, STATUS_ALIASES, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.http import routes_jobs
+from interlock.http.documents.jobs import MAX_PAGE
+from interlock.http.documents.values import JOB_ID
 from interlock.http.requests import MAX_WAIT_S
 from interlock.http.responses import STATUS_BY_CODE
 from interlock_dev.openapi import document
@@ -257,11 +259,11 @@ def test_bounds_are_those_of_the_routes() -> None:
     limit = parameters["limit"]["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (
         1,
-        routes_jobs.MAX_LIMIT,
+        MAX_PAGE,
         routes_jobs.DEFAULT_LIMIT,
     )
     assert {parameters[name]["schema"]["maxLength"] for name in ("plugin", "tool")} == {routes_jobs.MAX_NAME}
     assert f"at most {MAX_WAIT_S} seconds" in parameters["Prefer"]["description"]
     job_id = COMPONENTS["schemas"]["JobId"]["pattern"]
-    assert job_id == f"^{routes_jobs._ULID.pattern}$"
+    assert job_id == f"^{JOB_ID}$"
     assert re.fullmatch(job_id, str(ULID()))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -56,7 +56,7 @@ def error_object(
         "type": error.type,
         "code": error.code,
         "message": error.message,
-        "details": dict(error.details),
+        "details": cast("documents.ErrorDetails", dict(error.details)),
         "plugin": plugin,
         "tool": tool,
         "job_id": job_id,

@@ -11,6 +11,8 @@ from interlock.domain.errors import InvalidRequest, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
+from interlock.http.documents.jobs import MAX_PAGE
+from interlock.http.documents.values import JOB_ID
 from interlock.http.models import CancelRequest
 from interlock.http.presenters import events_document, job_document, job_list, result_document
 from interlock.http.requests import authorized, json_body, query, single
@@ -22,11 +24,8 @@ from interlock.plugins.registry import PluginRegistry
 from interlock.ports import JobFilter, Secrets
 
 DEFAULT_LIMIT = 50
-MAX_LIMIT = 100
 MAX_NAME = 64
 MAX_AFTER = 999_999_999
-
-_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
 def add_job_routes(
@@ -100,7 +99,7 @@ def _first_not_found(service: JobService, tenant: str, job_id: str) -> Iterator[
 
 def _id(text: str) -> str:
     """Return a valid job id. Malformed ids raise `NotFound` without a table read: they may be too long for a key."""
-    if not _ULID.fullmatch(text):
+    if not re.fullmatch(JOB_ID, text):
         raise NotFound(f"There is no job {text[:40]!r}.")
     return text
 
@@ -126,8 +125,8 @@ def _status(word: str) -> JobStatus:
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_LIMIT):
-        raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_LIMIT}.")
+    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_PAGE):
+        raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_PAGE}.")
     return int(text)
 
 

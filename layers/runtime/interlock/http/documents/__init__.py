@@ -1,0 +1,41 @@
+"""The response documents of the HTTP contract, one type each. The OpenAPI document is generated from them.
+
+Docstrings of types and fields are the descriptions that API users read. Clients must ignore fields that they do not
+know.
+"""
+
+from interlock.http.documents.errors import Error, ErrorDetails, ErrorEnvelope
+from interlock.http.documents.events import Event, EventList
+from interlock.http.documents.jobs import Cancel, Download, FinishedJob, Job, JobList, JobResult, Progress, Upload
+from interlock.http.documents.plugins import (
+    Counters,
+    OpenApi,
+    PluginHealth,
+    PluginList,
+    PluginManifest,
+    PluginSummary,
+    ServiceHealth,
+)
+
+__all__ = [
+    "Cancel",
+    "Counters",
+    "Download",
+    "Error",
+    "ErrorDetails",
+    "ErrorEnvelope",
+    "Event",
+    "EventList",
+    "FinishedJob",
+    "Job",
+    "JobList",
+    "JobResult",
+    "OpenApi",
+    "PluginHealth",
+    "PluginList",
+    "PluginManifest",
+    "PluginSummary",
+    "Progress",
+    "ServiceHealth",
+    "Upload",
+]
