@@ -42,20 +42,22 @@ __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "Tool
 MAX_TIMEOUT_S = 870
 
 MIN_MEMORY_MB, MAX_MEMORY_MB = 32, 10_240
-"""The least lets a tool end that does nothing: its process has about 25 MiB, and what a plugin imports comes to that.
-The most is the largest function that Lambda has."""
+"""The minimum allows a tool that does nothing to end: its process needs about 25 MiB, plus the plugin's imports. The
+maximum is that of a Lambda function."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MARK = "__interlock_tool__"
 
 
 class Cancelled(BaseException):
-    """Raised inside a running tool when its job is cancelled or out of time. Clean up and let it pass."""
+    """Raised inside a running tool when its job is cancelled or out of time. Clean up and let it propagate."""
 
 
 class InvalidInput(_InvalidInput):
-    """Raise it when the input fits the schema and still cannot be used: `InvalidInput("/image", "is not an image")`.
-    `path` is a JSON Pointer (RFC 6901) into the input. The job ends `failed`, code `invalid_input`."""
+    """Raise this if the input fits the schema but cannot be used: `InvalidInput("/image", "is not an image")`.
+
+    `path` is a JSON Pointer (RFC 6901) into the input. The job ends `failed` with code `invalid_input`.
+    """
 
     def __init__(self, path: str, message: str) -> None:
         path = path if not path or path.startswith("/") else f"/{path}"
@@ -63,8 +65,8 @@ class InvalidInput(_InvalidInput):
 
 
 class InvalidOutput(Exception):
-    """A tool returned something that its output model refuses. `errors` holds `{"path": JSON Pointer, "message": text}`
-    items."""
+    """A tool returned a value that does not fit its output model. `errors` holds `{"path": JSON Pointer, "message":
+    text}` items."""
 
     def __init__(self, errors: list[Problem]) -> None:
         super().__init__("; ".join(f"{item['path'] or '/'}: {item['message']}" for item in errors))
@@ -72,14 +74,14 @@ class InvalidOutput(Exception):
 
 
 def _file_content(value: object) -> object:
-    """Bytes pass unchanged; pydantic refuses what is none of the forms of a file."""
+    """Pass bytes unchanged. pydantic rejects values that are none of the forms of a file."""
     if isinstance(value, StoredFile):
         return value.path.read_bytes()
     return decode_file(value) if isinstance(value, str) else value
 
 
 def _file_path(value: object) -> object:
-    """Text is content, never a path: what a caller sends names no file of this machine."""
+    """Treat text as content, never as a path: a caller must not name files of this machine."""
     if isinstance(value, StoredFile):
         return value.path
     if isinstance(value, str):
@@ -110,13 +112,13 @@ FilePath = Annotated[
     WithJsonSchema(FILE_SCHEMA, mode="validation"),
     WithJsonSchema(TEXT_SCHEMA, mode="serialization"),
 ]
-"""The same as `FileBytes` for the caller, and in the tool the path of a file to read, gone when the run ends: a large
-upload need not be in memory."""
+"""A file that the tool receives as a path, for large uploads that should not be in memory. The file is removed when the
+run ends. In the request it has the same forms as `FileBytes`."""
 
 
 @runtime_checkable
 class ToolContext(Protocol):
-    """What a running tool may know and do besides its input."""
+    """The context of a running tool: its job, deadline, directory, logger, progress, and a requested cancel."""
 
     @property
     def job_id(self) -> str:
@@ -124,28 +126,28 @@ class ToolContext(Protocol):
 
     @property
     def deadline(self) -> datetime:
-        """When the tool is stopped at the latest (aware, UTC)."""
+        """The latest time at which the tool is stopped (aware, UTC)."""
 
     @property
     def cancelled(self) -> bool:
-        """True once a cancel was asked for: a tool that catches `Cancelled` polls this."""
+        """True once a cancel was requested. A tool that catches `Cancelled` polls this."""
 
     @property
     def temp_dir(self) -> Path:
-        """A directory of this run alone, removed when it ends."""
+        """A directory that belongs to this run and is removed when it ends."""
 
     @property
     def logger(self) -> logging.Logger:
-        """Its lines become log lines of the job."""
+        """A logger whose lines appear in the job's log."""
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tells how far the work is: `fraction` from 0 to 1, `message` for a human (200 characters are kept)."""
+        """Report progress: `fraction` from 0 to 1, and `message` for a human (the first 200 characters are kept)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory.
-    `network`: whether it may open connections."""
+    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
+    open connections."""
 
     name: str
     title: str
@@ -185,8 +187,8 @@ def tool[F: Callable[..., Any]](
 
 
 def _check_limits(timeout_s: object, memory_mb: object) -> None:
-    """Raises TypeError. What a plugin's author writes need not be of the type that is asked for."""
-    # True is an int, and no limit.
+    """Validate a declared limit. Raises TypeError, because an author may pass a value of any type."""
+    # True is an int, but not a valid limit.
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s <= MAX_TIMEOUT_S:
         raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds")
     if not isinstance(memory_mb, int) or not MIN_MEMORY_MB <= memory_mb <= MAX_MEMORY_MB:
@@ -196,8 +198,8 @@ def _check_limits(timeout_s: object, memory_mb: object) -> None:
 
 
 def _refuse_second(method: Callable[..., Any], body: FrameType | None) -> None:
-    """Of two tools of one name in a class the first would be gone without a word. Seen from the body of the class,
-    where the first still stands when the second is declared."""
+    """Refuse a second tool of the same name in a class body, which would silently replace the first. Call it from the
+    class body, where the first tool still exists."""
     names = body.f_locals if body else {}
     name = getattr(method, "__name__", "")
     if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
@@ -217,12 +219,12 @@ def _spec(name: str, method: Callable[..., Any]) -> ToolSpec:
 
 
 def _is_marked(value: object) -> bool:
-    """Also what a `@staticmethod` above its `@tool()` has hidden, for it to be refused and not passed over."""
+    """Return whether a value is a tool, also below `@staticmethod`, so that such a method is refused, not ignored."""
     return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
 
 
 def _check_kind(where: str, method: object) -> None:
-    """A tool is a plain method: what it returns is its result, not something that is still to be run."""
+    """Refuse async and generator functions. A tool is a plain method whose return value is its result."""
     if isinstance(method, staticmethod | classmethod):
         raise TypeError(f"{where}: must be a method (self, input, context), not a {type(method).__name__}")
     if inspect.iscoroutinefunction(method):
@@ -232,7 +234,7 @@ def _check_kind(where: str, method: object) -> None:
 
 
 def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
-    """The models of its input and its result, by its annotations."""
+    """Return the models of the input and the result from the method's annotations."""
     parameters = inspect.signature(method).parameters
     if len(parameters) != 3:
         raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
@@ -251,7 +253,7 @@ def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], ty
 
 
 class Plugin:
-    """Base of every plugin: set `name`, `version` and `title`, and mark methods with `@tool`."""
+    """Base class of plugins. Set `name`, `version` and `title`, and mark methods with `@tool`."""
 
     name: ClassVar[str]
     version: ClassVar[str]
@@ -259,7 +261,7 @@ class Plugin:
     description: ClassVar[str] = ""
 
     def setup(self) -> None:
-        """Called once per process before the first tool runs: load models here."""
+        """Called once per process before the first tool runs. Load models here."""
 
     @classmethod
     def tools(cls) -> Mapping[str, ToolSpec]:
@@ -278,9 +280,9 @@ class Plugin:
         return {name: _spec(name, method) for name, method in methods.items()}
 
     def run(self, tool: str, input: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
-        """Runs one tool on JSON input and returns JSON-ready output. Only the ToolRunner calls this.
+        """Run a tool on JSON input and return JSON-ready output. Only the ToolRunner calls this.
 
-        Raises `InvalidInput` and `InvalidOutput` where a model refuses, and whatever the tool raises.
+        Raises `InvalidInput` and `InvalidOutput` if a model rejects the value, and any exception of the tool.
         """
         spec = _tools_of(type(self))[tool]
         try:
@@ -299,14 +301,14 @@ _tools_read: dict[type[Plugin], Mapping[str, ToolSpec]] = {}
 
 
 def _tools_of(plugin: type[Plugin]) -> Mapping[str, ToolSpec]:
-    """Its tools, read and checked once a process and not at each run."""
+    """Return the tools. They are read and checked once per process."""
     if plugin not in _tools_read:
         _tools_read[plugin] = plugin.tools()
     return _tools_read[plugin]
 
 
 def _check_class(plugin: type[Plugin]) -> None:
-    """What the framework calls must be callable as it calls it."""
+    """Check that the methods which the framework calls can be called that way."""
     where = f"plugin {plugin.name!r}"
     for attribute in ("title", "description"):
         if not isinstance(getattr(plugin, attribute), str):
@@ -324,8 +326,8 @@ def _check_class(plugin: type[Plugin]) -> None:
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:
-    """The output, ready to be written. Raises `InvalidOutput` for numbers that JSON does not have: where a model allows
-    any value, pydantic would write null in their place."""
+    """Return the output as JSON-ready data. Raises `InvalidOutput` for numbers that JSON lacks: pydantic would write
+    null for them where a model allows any value."""
     written = output.model_dump(mode="json", by_alias=True)
     if any(leaf is None for _, leaf in _leaves(written)):
         places = [at for at, leaf in _leaves(output.model_dump(by_alias=True)) if _is_no_number(leaf)]
@@ -339,7 +341,7 @@ def _is_no_number(value: object) -> bool:
 
 
 def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
-    """All that is in dicts and lists, with where it is. Values nest no deeper than pydantic has written them."""
+    """Yield all values in dicts and lists with their locations. pydantic bounds the nesting."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _leaves(inner, (*at, str(name)))

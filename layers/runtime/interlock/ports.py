@@ -30,7 +30,7 @@ class JobExists(Exception):
 
 
 class KeyAlreadyUsed(Exception):
-    """The idempotency key stands for a job already. `record` is that of the first request."""
+    """A job with the idempotency key exists already. `record` belongs to the first request."""
 
     def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__(f"the key stands for job {record.job_id}")
@@ -56,7 +56,7 @@ class JobStore(Protocol):
     def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         """Write a new job, with its counters if it starts now, its idempotency record, and its slot of the API key.
 
-        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key stands for another job, and
+        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job, and
         `TooManyJobs` if the API key has reached its limit.
         """
 

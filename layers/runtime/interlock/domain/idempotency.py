@@ -11,7 +11,7 @@ from interlock.domain.job import Job
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """The job and the request body that a tenant's idempotency key stands for. Hashes are SHA-256 in hex."""
+    """The job and the request body of the first request with a tenant's idempotency key. Hashes are SHA-256 in hex."""
 
     tenant: str
     key_hash: str

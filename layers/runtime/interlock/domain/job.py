@@ -154,7 +154,7 @@ def ended(
 ) -> Job:
     """Return the job with its outcome and the last news of its tool.
 
-    If the tool finished before a cancel arrived, the outcome stands and the cancel was `too_late`.
+    If the tool finished before a cancel arrived, the outcome is kept and the cancel was `too_late`.
     """
     cancel = job.cancel
     if cancel is not None:

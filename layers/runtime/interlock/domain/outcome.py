@@ -11,7 +11,7 @@ from interlock.domain.stop import Stopped
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`status` is the status that the job ends with. `stopped` is set if the process was told to stop."""
+    """`status` is the final status of the job. `stopped` is set if the process was asked to stop."""
 
     status: JobStatus
     result: Any = None

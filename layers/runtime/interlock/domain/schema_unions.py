@@ -16,14 +16,14 @@ _LISTED = ("allOf", "prefixItems")
 _SINGLE = ("items", "additionalProperties", "propertyNames", "contains", "not", "if", "then", "else")
 _UNIONS = ("anyOf", "oneOf")
 _NOT_MOVABLE = re.compile(r'"(?:\$id|\$anchor|\$dynamic\w+|unevaluated\w+)":')
-"""Keywords whose meaning depends on where a schema is. pydantic writes none of them; a schema that has one is left as
-it is."""
+"""Keywords whose meaning depends on the location of a schema. pydantic writes none of them. A schema with such a
+keyword is left unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
-    """A union of the schema: its keyword, and by the discriminator (OpenAPI 3.1, which pydantic writes) the field that
-    tells the options apart. `options` are JSON Pointers into the document."""
+    """A union of the schema: its keyword, and the field that tells the options apart by the discriminator (OpenAPI 3.1,
+    which pydantic writes). `options` are JSON Pointers into the document."""
 
     keyword: str
     options: Sequence[str]
@@ -31,10 +31,11 @@ class Union:
 
 
 class UnionFreeSchema:
-    """`document` is the schema without unions; `unions` has them by the reference that stands for each."""
+    """A schema whose unions are replaced by references. `document` is the schema without unions; `unions` maps each
+    reference to its union."""
 
     def __init__(self, schema: Mapping[str, Any], text: str) -> None:
-        """`text` is the schema as JSON."""
+        """Split a schema, given as JSON text."""
         self.unions: dict[str, Union] = {}
         self._definitions: dict[str, Any] = {}
         if _NOT_MOVABLE.search(text):

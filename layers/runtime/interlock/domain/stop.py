@@ -1,4 +1,4 @@
-"""The end of a process that was told to stop."""
+"""How a process ended after it was asked to stop."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A bounded part of a JSON value, for errors whose number and size grow with what is looked at."""
+"""A bounded sample of a JSON value, for errors whose number and size grow with the value."""
 
 from collections import deque
 from itertools import islice
@@ -8,17 +8,18 @@ from interlock.domain.file_references import Location
 
 MAX_NODES = 1000
 MAX_WIDTH = 30
-"""Items of a container of a value that has more nodes: so its containers' first items are seen, too."""
+"""Maximum number of items per container in a sample of a larger value, so that the first items of inner containers are
+included."""
 
 MAX_TEXT = 100_000
-"""Characters of all strings and field names together."""
+"""Maximum number of characters of all strings and field names together."""
 
 
 class Sample:
-    """The first nodes of a value, level by level, so that a container's own fields come before what is in them.
+    """The first nodes of a value, level by level, so that the fields of a container precede their content.
 
-    A value that is small enough is whole. Otherwise lists and objects lack their last items, long texts
-    are empty, and `cut` has the locations where that is so, with all that they are in.
+    A value that is small enough is included whole. Otherwise lists and objects lack their last items, long texts are
+    empty, and `cut` holds the locations of both, with those of all containers around them.
     """
 
     def __init__(self, value: Any) -> None:
@@ -52,7 +53,7 @@ class Sample:
         return root
 
     def _started(self, at: Location, value: Any) -> Any:
-        """An empty container to be filled, or the value itself."""
+        """Return an empty container to fill, or the value itself."""
         if isinstance(value, dict | list):
             return type(value)()
         if isinstance(value, str) and value:

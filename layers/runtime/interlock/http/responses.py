@@ -34,7 +34,7 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 
 CHALLENGE = 'ApiKey realm="interlock"'
 """`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a
-header of its own. The gateway's own 401s are in the template."""
+separate header. The gateway's own 401s are in the template."""
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -83,7 +83,7 @@ class Execute:
             raise
 
     def used_before(self, keyed: KeyedRequest) -> bool:
-        """Return whether the idempotency key stands for a job already."""
+        """Return whether a job with the idempotency key exists already."""
         return self._service.first_request(keyed) is not None
 
     def _execute(self, command: ExecuteCommand) -> Execution:

@@ -83,7 +83,7 @@ class JobService:
     def submit(self, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
         """Write a pending job and start its workflow execution.
 
-        Raises `KeyAlreadyUsed` if the idempotency key stands for another job, and `TooManyJobs` if the API key has
+        Raises `KeyAlreadyUsed` if the idempotency key belongs to another job, and `TooManyJobs` if the API key has
         reached its limit. The job is written first. If this process ends or the workflow fails between the two, the
         start lease expires and the job is started when it is settled, so an accepted job is never lost.
         """

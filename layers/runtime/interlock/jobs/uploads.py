@@ -84,7 +84,7 @@ class Uploads:
 
 
 def _uploads(references: Sequence[FileReference]) -> dict[str, Upload | None]:
-    """Decode the ids, each once. None stands for an invalid id."""
+    """Decode the ids, each once. The value of an invalid id is None."""
     found: dict[str, Upload | None] = {}
     for one in references:
         if one.upload_id not in found:

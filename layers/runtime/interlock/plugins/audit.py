@@ -1,7 +1,7 @@
-"""Which plugins this environment has by its packages' metadata, and the audit of the index against them.
+"""Find the installed plugins by the metadata of their packages, and compare them with the index (the audit).
 
-No plugin is imported here. Reading the metadata costs the more the more packages there are, so it is done for those who
-look at plugins, and not to execute one.
+No plugin is imported here. Reading metadata takes longer the more packages there are, so it is done for requests about
+plugins but not for executing one.
 """
 
 import inspect
@@ -30,8 +30,8 @@ class InstalledPlugin:
 
 @dataclass(frozen=True, slots=True)
 class IndexedPlugin:
-    """An entry point as the index was built from it: the plugin that it stands for (None: an added one stands in for
-    it), and which modules of other distributions the plugin's import loads."""
+    """An entry point as the index was built from it, and the modules of other distributions that importing the plugin
+    loads. `plugin` is None if an added plugin of the same name replaced it."""
 
     installed: InstalledPlugin
     plugin: str | None
@@ -40,21 +40,21 @@ class IndexedPlugin:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a plugin's index and layer have come apart. `unavailable`: it cannot be loaded as it is."""
+    """A difference between a plugin's index and its layer. `unavailable`: the plugin cannot be loaded."""
 
     reason: str
     unavailable: bool
 
 
 def installed_plugins(group: str = GROUP) -> Iterator[InstalledPlugin]:
-    """Every entry point of a plugin."""
+    """Return every entry point of a plugin."""
     for entry in entry_points(group=group):
         of = entry.dist
         yield InstalledPlugin(entry.name, entry.module, entry.attr, of.name if of else "", of.version if of else "")
 
 
 def needed_modules(distribution: str, loaded: Iterable[str]) -> tuple[str, ...]:
-    """Which of the loaded top-level modules the declared dependencies of a distribution bring."""
+    """Return the loaded top-level modules that belong to the declared dependencies of a distribution."""
     brought: set[str] = set()
     for requirement in requires(distribution) or ():
         name = re.match(r"[\w.-]+", requirement)
@@ -68,7 +68,7 @@ def _module_of(part: str) -> str:
 
 
 def is_found(module: str) -> bool:
-    """Whether a module can be found, by its dotted name. Its parents are not imported, as `find_spec` would."""
+    """Return whether a module can be found by its dotted name, without importing its parents as `find_spec` would."""
     path, name = None, ""
     for part in module.split("."):
         name = f"{name}.{part}" if name else part

@@ -1,4 +1,4 @@
-"""Build the plugin index: import each plugin once, in a child process of its own, and write what was found.
+"""Build the plugin index: import each plugin once, in a separate child process, and write its description.
 
 Writes `index.json` (the plugins' names), `plugins/<name>.json` (the manifest, or the reason why there is none) and
 `installed.json` (the packages that it was built from, for the audit).

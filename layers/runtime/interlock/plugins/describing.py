@@ -35,7 +35,7 @@ def describe(source: PluginSource) -> list[PluginManifest]:
             found.setdefault(value, name)
     if not found:
         raise ImportError("holds no class derived from interlock.plugin.Plugin")
-    # A base class without a name of its own is not a plugin.
+    # A base class without its own name is not a plugin.
     bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
     return [
         _describe_class(one, PluginSource(source.module, name, source.path))
@@ -91,9 +91,9 @@ def _reason(error: BaseException) -> str:
 
 
 def _line_of(error: BaseException, source: PluginSource) -> str:
-    """Return file name and line in the plugin's own code where the error being handled was raised.
+    """Return file name and line in the plugin's code where the error being handled was raised.
 
-    Empty if the error's text already says so. Nothing else of the traceback becomes public.
+    The result is empty if the error's text already has them. No other part of the traceback becomes public.
     """
     if isinstance(error, ModuleNotFoundError | SyntaxError):
         return ""

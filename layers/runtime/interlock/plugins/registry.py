@@ -20,7 +20,7 @@ from interlock.ports import JobStore, MetricsSink
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool of an available plugin with input that fits its schema. `uploads` are those of its fields that are."""
+    """A tool of an available plugin, with input that fits its schema. `uploads` are the fields that name uploads."""
 
     plugin: PluginManifest
     tool: ToolManifest
@@ -30,8 +30,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class PluginHealth:
-    """A plugin at this moment: its lifecycle, its counters, together and by tool, and `reason`: why it is unavailable,
-    or how the layer has changed since its index was built."""
+    """A plugin at this moment: its lifecycle state and counters, in total and by tool. `reason` explains why it is
+    unavailable, or how the layer has changed since its index was built."""
 
     manifest: PluginManifest
     state: LifecycleState
@@ -45,10 +45,10 @@ class PluginHealth:
 
 
 class PluginRegistry:
-    """Answers from the index and the fleet's counters; no plugin is imported here.
+    """Answers from the index and the fleet's counters. No plugin is imported here.
 
-    Besides, it follows the lifecycle of the plugins in this execution environment, so that an illegal step of the
-    ToolRunner shows at once.
+    It also tracks the lifecycle of the plugins in this execution environment, so that an illegal transition in the
+    ToolRunner is noticed at once.
     """
 
     def __init__(self, index: PluginIndex, store: JobStore, sink: MetricsSink) -> None:
@@ -59,7 +59,7 @@ class PluginRegistry:
         self._states: dict[str, LifecycleState] = {}
 
     def find(self, plugin: str, tool: str | None) -> tuple[PluginManifest, ToolManifest]:
-        """Finds the tool (None: the first of the manifest).
+        """Find a tool; None selects the first of the manifest.
 
         Raises `UnknownPlugin`, `PluginUnavailable` and `UnknownTool`.
         """
@@ -70,7 +70,7 @@ class PluginRegistry:
         return manifest, manifest.tool(tool)
 
     def checked(self, manifest: PluginManifest, tool: ToolManifest, input: Mapping[str, Any]) -> ToolCall:
-        """The call of a tool on an input that fits its schema. Raises `InvalidInput`."""
+        """Return the call of a tool on an input that fits its schema. Raises `InvalidInput`."""
         where = f"{manifest.name}.{tool.name}"
         problems = self._validator.problems(f"{where}.input", tool.input_schema, input)
         if problems:
@@ -84,14 +84,14 @@ class PluginRegistry:
     # --- Lifecycle in this environment ---
 
     def run_started(self, plugin: str) -> LifecycleState:
-        """Moves the plugin to RUNNING; returns the state it was in."""
+        """Move the plugin to RUNNING. Return its previous state."""
         previous = self._states.get(plugin, LifecycleState.LOADED)
         self._states[plugin] = advance(previous, LifecycleState.RUNNING)
         return previous
 
     def record(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
-        """Moves the plugin to where the outcome leaves it, or back to where it was when the fault is not its own, and
-        publishes the execution's metrics."""
+        """Move the plugin to the state that the outcome implies, or back to the previous one if the plugin was not at
+        fault, and publish the execution's metrics."""
         name = call.plugin.name
         self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error_code) or previous)
         self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
@@ -100,11 +100,12 @@ class PluginRegistry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All plugins in alphabetical order: those of the index, broken ones included, and those that it lacks."""
+        """Return all plugins in alphabetical order: those of the index, including broken ones, and installed ones that
+        it lacks."""
         return tuple(sorted({*self._index.names, *self._findings}))
 
     def manifest(self, name: str) -> PluginManifest:
-        """Raises `UnknownPlugin`."""
+        """Return a plugin's condition. Raises `UnknownPlugin`."""
         try:
             return self._index.manifest(name)
         except UnknownPlugin:
@@ -113,19 +114,19 @@ class PluginRegistry:
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
 
     def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
-        """Every plugin that has a tool of this name, or had one that ever ran, as pairs of plugin and tool."""
+        """Yield each plugin that has a tool of this name, or had one in a finished job, as pairs of plugin and tool."""
         for name in self.names:
             listed = any(one.name == tool for one in self.manifest(name).tools)
-            # A new version may have renamed it, or cannot be loaded: the jobs of the earlier one are still there.
+            # A new version may have renamed the tool, or cannot be loaded. The jobs of the earlier version still exist.
             if listed or tool in self._store.metrics(name):
                 yield name, tool
 
     def health(self, name: str) -> PluginHealth:
-        """Raises `UnknownPlugin`."""
+        """Return a plugin's counters. Raises `UnknownPlugin`."""
         manifest, finding = self.manifest(name), self._findings.get(name)
         by_tool = self._store.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
-        # Tools of an earlier version count for the plugin all the same: the counters equal the jobs.
+        # Tools of earlier versions count as well, because the plugin's counters equal its jobs.
         total = ExecutionMetrics.sum(by_tool.values())
         available = manifest.available and not (finding and finding.unavailable)
         state = _state(available, total)
@@ -136,7 +137,7 @@ class PluginRegistry:
 
     @cached_property
     def _findings(self) -> Mapping[str, Finding]:
-        """The audit, made when somebody first looks at plugins: not at a start, and not to execute one."""
+        """The audit. It runs on the first request about plugins, not at a start and not to execute a tool."""
         return self._index.audit()
 
 

@@ -1,5 +1,5 @@
-"""The JSON Schema of a tool's model, held to what the API does with it: it is sent as JSON, and values are checked
-against it. What fails here would fail at each call."""
+"""Check the JSON Schema of a tool's model. It is sent as JSON and used to validate values, so an error here would fail
+each call."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ type _Location = tuple[str | int, ...]
 
 
 def checked_schema(model: type[BaseModel], mode: Literal["validation", "serialization"], whose: str) -> dict[str, Any]:
-    """The schema of `model`. Raises TypeError, which says `whose` it is and where it is wrong."""
+    """Return the schema of `model`. Raises TypeError with `whose` schema it is and the location of the error."""
     try:
         schema = model.model_json_schema(mode=mode)
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
@@ -32,7 +32,7 @@ def checked_schema(model: type[BaseModel], mode: Literal["validation", "serializ
 
 
 def _not_finite(value: Any, location: _Location) -> Iterator[tuple[_Location, float]]:
-    """The numbers in a schema that JSON cannot hold, say of a default."""
+    """Yield the numbers in a schema that JSON cannot represent, such as an infinite default."""
     if isinstance(value, float) and not math.isfinite(value):
         yield location, value
     elif isinstance(value, dict | list):

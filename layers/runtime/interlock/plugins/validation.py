@@ -19,7 +19,7 @@ from interlock.domain.value_sample import Sample
 
 _DOCUMENT = "urn:interlock:schema"
 _MASK = "\0"
-"""Stands for the value in an error's message: the library would write it out, however large it is."""
+"""Placeholder for the value in an error's message. The library would write out the whole value."""
 
 _CUT_PROOF = (
     ValidationErrorKind.Type,
@@ -28,21 +28,22 @@ _CUT_PROOF = (
     ValidationErrorKind.MaxItems,
     ValidationErrorKind.MaxProperties,
 )
-"""Errors of a container that are true of all of it when they are true of its first items."""
+"""Errors of a container that hold for the whole container if they hold for its first items."""
 
 
 class SchemaValidator:
-    """Tells what is wrong with JSON values, as items of an envelope's `details.errors`."""
+    """Validates JSON values and reports problems as items of an envelope's `details.errors`."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, _Schema] = {}
         self._takes_uploads: dict[str, bool] = {}
 
     def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[Problem]:
-        """`{"path": JSON Pointer, "message": text}` for each misfit, at most 20; empty when the value fits.
-        `key` names the schema: one that was compiled under it before is used again.
+        """Return `{"path": JSON Pointer, "message": text}` for each problem, at most 20. Empty if the value is valid.
 
-        For a value larger than a `Sample`, possibly only the first error is returned."""
+        `key` names the schema; a schema compiled under the same key is reused. For a value larger than a `Sample`, the
+        list may contain only the first error.
+        """
         if key not in self._compiled:
             self._compiled[key] = _Schema(schema)
         try:
@@ -50,18 +51,18 @@ class SchemaValidator:
         except UnicodeEncodeError:
             return [problem((), "holds a lone surrogate, which is not Unicode text")]
         except ValueError:
-            # The validator goes 255 levels down.
+            # The validator accepts at most 255 levels.
             return [problem((), "is nested too deeply")]
 
     def uploads(self, key: str, schema: Mapping[str, Any], value: Any) -> tuple[FileReference, ...]:
-        """The uploads that a value names which fits the schema. `key` names the schema, as above."""
+        """Return the uploads named by a value that fits the schema. `key` names the schema, as above."""
         if key not in self._takes_uploads:
             self._takes_uploads[key] = takes_uploads(schema)
         return file_references(schema, value) if self._takes_uploads[key] else ()
 
 
 class _Schema:
-    """A schema, compiled for validity at once and for errors when there are some."""
+    """A compiled schema: one validator decides on validity, another collects errors."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema = schema
@@ -88,7 +89,7 @@ class _Schema:
         return found[:MAX_PROBLEMS] or [problem((), "does not fit the schema")]
 
     def _validator(self, reference: str) -> Draft202012Validator:
-        """What a JSON Pointer into the union-free document stands for."""
+        """Return the validator of a subschema, named by a JSON Pointer into the union-free document."""
         if reference not in self._validators:
             self._validators[reference] = Draft202012Validator(
                 {"$ref": _DOCUMENT + reference}, registry=self._registry, mask=_MASK, **_OPTIONS
@@ -96,7 +97,7 @@ class _Schema:
         return self._validators[reference]
 
     def _errors(self, reference: str, value: Any) -> list[ValidationError]:
-        """Those of a sample, as far as they are true of the whole; the first of the whole when there are none."""
+        """Return the errors of a sample that hold for the whole value, or else the first error of the whole value."""
         validator = self._validator(reference)
         if validator.is_valid(value):
             return []
@@ -109,8 +110,8 @@ class _Schema:
         return found or _first_error(validator, value)
 
     def _describe(self, error: ValidationError, whole: Any, at: Location) -> list[Problem]:
-        """One item, or one for each surplus field. A missing or surplus field is named by the path: that is where the
-        reader looks. `at` is where `whole` is, which the error's path begins at."""
+        """Return one problem, or one per surplus field. The path of a missing or surplus field names the field. `at` is
+        the location of `whole`, at which the error's path begins."""
         location = (*at, *error.instance_path)
         match error.kind:
             case ValidationErrorKind.Required(property=name):
@@ -131,8 +132,8 @@ class _Schema:
                 return [problem(location, _message(error, _found(whole, error)))]
 
     def _describe_options(self, union: Union, value: Any, at: Location) -> list[Problem]:
-        """Of several forms that a value may have, what is wrong by the one that is meant: the one whose type it has
-        and, of several objects, the one whose tag."""
+        """Return the problems of the option of a union that was meant: the option with the value's type and, for
+        objects, with its tag."""
         options = [self._errors(option, value) for option in union.options]
         typed = [option for option in options if not any(map(_is_of_another_type, option))]
         if not typed:
@@ -161,7 +162,7 @@ def _first_error(validator: Draft202012Validator, value: Any) -> list[Validation
 
 
 def _found(whole: Any, error: ValidationError) -> Any:
-    """The value that an error is about: the error itself may have a sample of it."""
+    """Return the value that an error is about. The error itself may refer to a sample of it."""
     for part in error.instance_path:
         whole = whole[part]
     return whole
@@ -172,7 +173,7 @@ def _message(error: ValidationError, value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as JSON, shortened."""
+    """Return a value as shortened JSON."""
     if isinstance(value, str) and len(value) > 2 * MAX_TEXT:
         value = value[:MAX_TEXT] + value[-MAX_TEXT:]
     sample = Sample(value)
@@ -190,14 +191,13 @@ def _types(options: Sequence[Sequence[ValidationError]]) -> str:
 
 
 def _tag(options: Sequence[Sequence[ValidationError]]) -> str | None:
-    """The field by which one option is told from another, without a discriminator: one that has to be a certain
-    word."""
+    """Return the field with a fixed word that distinguishes the options of a union without a discriminator."""
     fixed = (one for option in options for one in option if isinstance(one.kind, ValidationErrorKind.Constant))
     return next((str(one.instance_path[0]) for one in fixed if len(one.instance_path) == 1), None)
 
 
 def _is_about_tag(one: ValidationError, tag: str) -> bool:
-    """Whether a value lacks the tag of an option: it has another, or none."""
+    """Return whether a value has another tag than an option requires, or none."""
     match one.kind:
         case ValidationErrorKind.Required(property=name):
             return [*one.instance_path, name] == [tag]

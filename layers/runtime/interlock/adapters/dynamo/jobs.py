@@ -194,8 +194,8 @@ class DynamoJobs:
 
     @staticmethod
     def _conditional(call: Callable[..., Any], write: dict[str, Any]) -> Any:
-        """A single write under its condition. When it merely meets a transaction (a cancel that meets the end of its
-        job), which botocore does not try again of its own, it is tried again."""
+        """Call a single conditional write. It is retried on a conflict with a transaction, such as a cancel that meets
+        the end of its job, because botocore does not retry that."""
         for attempt in range(TRANSACTION_TRIES):
             with translated("table"):
                 try:

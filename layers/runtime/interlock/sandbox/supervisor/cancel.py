@@ -1,11 +1,11 @@
-"""A cancel that wakes who waits for descriptors."""
+"""A cancellation token that can be polled with file descriptors."""
 
 import os
 import threading
 
 
 class CancelToken:
-    """Set once, from any thread; readable from then on. Close it after use."""
+    """A flag that any thread can set once. Its descriptor becomes readable when it is set. Close it after use."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -18,7 +18,7 @@ class CancelToken:
         return self.reason is not None
 
     def set(self, reason: str) -> None:
-        """Asks for the stop. The first reason stays; on a closed token it does nothing."""
+        """Request the stop. Only the first reason is kept. A closed token ignores the call."""
         with self._lock:
             if self.reason is None and not self._closed:
                 self.reason = reason

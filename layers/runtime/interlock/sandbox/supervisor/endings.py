@@ -1,4 +1,4 @@
-"""How a run in the sandbox ended: one of these, whatever the code in it did."""
+"""The ending of a run in the sandbox: one of these values, whatever the code did."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from interlock.domain.stop import Stopped
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line that the code wrote: `stream` is `stdout`, `stderr` or `log`; `level` is set for the last alone. One with
-    `dropped` is no line itself: it stands for so many that were more than could be handed on."""
+    """A line of output. `stream` is `stdout`, `stderr` or `log`; only `log` has a `level`. If `dropped` is set, the
+    line replaces that many lines that could not be forwarded."""
 
     stream: str
     message: str
@@ -18,7 +18,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What every ending has: the worker's process id, for who wants to see that it is gone; 0 when none was started."""
+    """The fields that all endings share. `pid` is the worker process's id, or 0 if none was started."""
 
     pid: int
 
@@ -32,7 +32,7 @@ class Completed(_Ended):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crashed(_Ended):
-    """The process died of its own: by an exit code or a signal."""
+    """The process ended without being asked to, with an exit code or by a signal."""
 
     exit_code: int | None
     signal: int | None
@@ -41,7 +41,7 @@ class Crashed(_Ended):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut(_Ended):
-    """It ran over its wall-clock limit, or took too long to load, and is gone."""
+    """The run exceeded its wall-clock limit, or loading took too long. The process has ended."""
 
     how: Stopped
     while_loading: bool
@@ -49,28 +49,28 @@ class TimedOut(_Ended):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryExceeded(_Ended):
-    """It, with its children, was resident with more memory than its limit, and is gone."""
+    """The process and its children exceeded their limit of resident memory. They have ended."""
 
     resident_mb: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(_Ended):
-    """It was asked to stop, and is gone."""
+    """The run was cancelled. The process has ended."""
 
     how: Stopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputTooLarge(_Ended):
-    """Its result is over the limit. The process is gone."""
+    """The result exceeds the limit. The process has ended."""
 
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLost(_Ended):
-    """The zygote died, and the worker with it."""
+    """The zygote ended, and the worker process with it."""
 
 
 type Ending = Completed | Crashed | TimedOut | MemoryExceeded | Cancelled | OutputTooLarge | WorkerLost

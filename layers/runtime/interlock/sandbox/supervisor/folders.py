@@ -1,4 +1,4 @@
-"""The directory of a run: its own, and gone with all that the run has put into it when it ends."""
+"""The temporary directory of a run, removed with all its content when the run ends."""
 
 import contextlib
 import fcntl
@@ -14,14 +14,13 @@ _NOT_LOCKED_YET = f"new-{_PREFIX}"
 
 
 class RunFolders:
-    """The directories of runs, one at a time, in a temporary one of their own, `root`.
+    """Temporary directories for runs, one at a time, below a common directory `root`.
 
-    They are held open: so they are found again when the code has moved them, put something else in their place or
-    taken their modes away. One that was left empty gets a new name and is the next run's, since to make and remove
-    directories takes a disk many times as long.
+    The directories are held open, so that they are found even after code has moved or replaced them or removed their
+    permissions. An empty directory is renamed for the next run, because creating and removing one costs more.
 
-    `root` is locked as long as its process lives. Lambda ends all processes of an environment at once, the zygote
-    included, and keeps its disk for those that it starts next: they remove what no process holds any more.
+    The supervisor holds a lock on `root`. Lambda ends all processes of an execution environment at once but keeps its
+    disk; the next supervisor removes every root that no process has locked.
     """
 
     def __init__(self) -> None:
@@ -32,7 +31,7 @@ class RunFolders:
 
     @contextlib.contextmanager
     def one(self) -> Iterator[str]:
-        """An empty directory, for as long as the context lasts. Raises OSError when it cannot be made."""
+        """Yield an empty directory that exists for as long as the context. Raises OSError if it cannot be created."""
         if self._descriptor is None:
             os.mkdir(self._path, 0o700)
             self._descriptor = os.open(self._path, OPEN_FOLDER)
@@ -41,14 +40,14 @@ class RunFolders:
             yield path
         finally:
             self._number += 1
-            # None: all of it was removed meanwhile.
+            # None: everything was removed meanwhile.
             if self._descriptor is not None and not self._renamed(descriptor, path):
                 self._descriptor = None
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
 
     def remove(self) -> None:
-        """Removes all of it, once and for all, when nothing is left that could write into it."""
+        """Remove the root for good. Call it when no process is left that could write into it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -60,7 +59,7 @@ class RunFolders:
         return f"{self.root}/{self._number}"
 
     def _renamed(self, descriptor: int, path: str) -> bool:
-        """Whether the directory is as it was made, and has its new name."""
+        """Return whether the directory is unchanged and has been renamed for the next run."""
         try:
             found = os.fstat(descriptor)
             untouched = stat.S_IMODE(found.st_mode) == 0o700 and os.path.samestat(found, os.lstat(path))
@@ -73,8 +72,8 @@ class RunFolders:
 
 
 def _locked_root() -> tuple[str, int]:
-    """A new directory and its descriptor, which holds its lock. It has its name only then: nobody takes it for one
-    that was abandoned."""
+    """Create a root directory and return it with its descriptor, which holds the lock. The directory gets its final
+    name only when it is locked, so that no other process takes it for an abandoned one."""
     made = os.path.realpath(tempfile.mkdtemp(prefix=_NOT_LOCKED_YET))
     descriptor = os.open(made, OPEN_FOLDER)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,11 +83,11 @@ def _locked_root() -> tuple[str, int]:
 
 
 def _remove_abandoned(where: str) -> None:
-    """Removes the roots of our user whose processes are gone."""
+    """Remove the roots of this user whose processes have ended."""
     with os.scandir(where) as entries:
         names = [entry.name for entry in entries if entry.name.startswith(_PREFIX)]
     for name in names:
-        with contextlib.suppress(OSError):  # it is locked, another user's, or gone by now
+        with contextlib.suppress(OSError):  # locked, owned by another user, or removed meanwhile
             descriptor = os.open(os.path.join(where, name), OPEN_FOLDER)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

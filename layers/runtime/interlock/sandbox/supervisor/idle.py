@@ -1,11 +1,11 @@
-"""Stops a worker between its runs, once it is seen idle from outside.
+"""Stop a worker process between its runs, once it is seen to be idle from outside.
 
-A RESULT frame says that a run is over, and the code in the worker can forge one: everything in that process is its to
-read. So a worker is believed to be idle only when all of its threads sleep, and it is stopped then: whatever is in it
-cannot run before the next request. What it looked like is noted and compared before it is continued.
+Code in a worker process can forge a RESULT frame, because it can read everything in its process. So a worker process
+counts as idle only when all its threads sleep. It is then stopped (SIGSTOP), so that nothing in it can run before the
+next request. Its context switches are recorded and compared before it is continued.
 
-A stopped process can arrange to be continued: by a process that it has started, or by a timer whose signal is SIGCONT.
-So a worker is kept only if, once it has stopped, neither exists and it has still not run.
+A stopped process can arrange to be continued, by a process that it has started or by a timer whose signal is SIGCONT.
+So it is kept only if neither exists once it has stopped, and it has not run meanwhile.
 """
 
 import re
@@ -20,8 +20,8 @@ from interlock.sandbox.wire.processes import children, read_proc, resident_bytes
 from interlock.sandbox.wire.protocol import MIB
 
 LOOK_LIMIT_S = 0.25
-"""Longest wait for a worker to become idle after its answer. An honest one takes some 50 µs, and longer on a machine
-that has no time for it."""
+"""Longest wait in seconds for a worker process to become idle after its answer. Usually it takes 50 µs, on a busy
+machine longer."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.00002, 0.01
 
@@ -33,13 +33,13 @@ _READS_REQUESTS = re.compile(rb"(?:0|63) 0x3 ")
 """/proc/PID/syscall during read(3, ...): the number of read() is 0 on x86-64, and 63 on arm64."""
 
 _ANOTHER_STOP = 1 << (signal.SIGSTOP - 1)
-"""A SIGSTOP sent to a stopped process stays pending. It runs no handler, and SIGCONT discards it."""
+"""A SIGSTOP that is sent to a stopped process stays pending. It runs no handler, and SIGCONT discards it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen of a process: its threads' states, their voluntary context switches by thread id, and whether a
-    signal waits for one."""
+    """An observation of a process: the states of its threads, their voluntary context switches by thread id, and
+    whether a signal is pending."""
 
     states: frozenset[bytes]
     switches: dict[int, int]
@@ -55,10 +55,11 @@ class _Look:
 
 
 def stop_when_idle(worker: Worker, memory_mb: int) -> bool:
-    """Stops a worker when it is seen idle, within `LOOK_LIMIT_S`. False: it is not idle, and is to be ended.
+    """Stop a worker process when it is idle. Return False if it is not idle within `LOOK_LIMIT_S` and must end.
 
-    Idle: each thread sleeps, there are no more of them than when the worker was ready, and the main thread is in read()
-    on the descriptor of its requests (where the kernel tells). Without /proc a worker is believed, and not stopped.
+    Idle means that every thread sleeps, there are no more threads than when the process became ready, and the main
+    thread is in read() on the request descriptor (if the kernel shows it). Without /proc the worker process is trusted
+    and not stopped.
     """
     if not processes.LINUX:
         return True
@@ -66,19 +67,19 @@ def stop_when_idle(worker: Worker, memory_mb: int) -> bool:
     def waits(look: _Look) -> bool:
         return look.asleep and _waits_for_request(worker.pid)
 
-    # What is not idle is still under its limit of memory.
+    # A process that is not idle yet is still held to its memory limit.
     asleep = _look_until(lambda look: waits(look) or _too_large(worker, memory_mb), worker.pid, LOOK_LIMIT_S)
     if asleep is None or not asleep.asleep or len(asleep.switches) > worker.threads:
         return False
     worker.signal(signal.SIGSTOP)
-    # A sleeping thread is woken to be stopped, which is one switch: with one more, it ran in between.
+    # Stopping a sleeping thread takes one context switch. A second switch means that the thread ran in between.
     worker.stopped = {thread: count + 1 for thread, count in asleep.switches.items()}
     return still_stopped(worker, within_s=LOOK_LIMIT_S)
 
 
 def cannot_continue(worker: Worker, memory_mb: int) -> bool:
-    """Return whether a stopped worker has nothing that could send it SIGCONT (child processes, POSIX timers), has not
-    run meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
+    """Return whether a stopped worker process cannot be continued (no child processes, no POSIX timers), has not run
+    meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
     if worker.stopped is None:
         return True
     has_timers = bool(read_proc(f"{worker.pid}/timers"))
@@ -86,8 +87,8 @@ def cannot_continue(worker: Worker, memory_mb: int) -> bool:
 
 
 def still_stopped(worker: Worker, within_s: float = 0) -> bool:
-    """Whether a worker has not run since it was seen idle, and has no signal waiting that would run a handler now.
-    `within_s`: how long to wait until it has stopped."""
+    """Return whether a worker process has not run since it was seen to be idle, and has no pending signal that would
+    run a handler. `within_s` is the time to wait until it has stopped."""
     if worker.stopped is None:
         return True
     look = _look_until(lambda look: look.stopped, worker.pid, within_s)
@@ -99,14 +100,14 @@ def _too_large(worker: Worker, memory_mb: int) -> bool:
 
 
 def _waits_for_request(pid: int) -> bool:
-    """Whether the main thread is in read() on its requests. The memory of an honest worker is hidden by then, and with
-    it, from anybody but root, this: then there is nothing to see."""
+    """Return whether the main thread is in read() on its requests. The kernel shows this only to root once a worker
+    process has hidden its memory; then the answer is True."""
     call = read_proc(f"{pid}/syscall")
     return not call or _READS_REQUESTS.match(call) is not None
 
 
 def _look_until(wanted: Callable[[_Look], bool], pid: int, limit_s: float) -> _Look | None:
-    """The first look that is as wanted, at least one, at growing pauses; None when there is none in time."""
+    """Return the first observation that satisfies the predicate, or None if there is none in time. The pauses grow."""
     until = time.monotonic() + limit_s
     pause_s = _FIRST_PAUSE_S
     while not wanted(look := _look(pid)):
@@ -118,7 +119,7 @@ def _look_until(wanted: Callable[[_Look], bool], pid: int, limit_s: float) -> _L
 
 
 def _look(pid: int) -> _Look:
-    """No states when the process is gone."""
+    """Observe a process. There are no states if it has ended."""
     main = _STATUS.search(read_proc(f"{pid}/status"))
     found = {pid: main}
     if main and main[2] != b"1":

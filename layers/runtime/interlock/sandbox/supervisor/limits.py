@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`wall_s` counts from when the worker is ready, `load_s` until then, `grace_s` from SIGTERM to SIGKILL (seconds).
-    `memory_mb` is resident memory with that of child processes (MiB).
+    """The limits of a run, in seconds, MiB and bytes.
 
-    `total_s` bounds both together, whatever either leaves to the other; the grace comes on top of it.
+    `load_s` applies until the worker process is ready and `wall_s` from then on. `grace_s` is the time from SIGTERM to
+    SIGKILL. `memory_mb` limits resident memory, child processes included. `total_s` bounds loading and running
+    together, without the grace.
     """
 
     wall_s: float

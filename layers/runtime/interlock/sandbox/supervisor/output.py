@@ -1,4 +1,4 @@
-"""What code writes to its standard streams, as lines."""
+"""The output that code writes to its standard streams, split into lines."""
 
 import os
 from collections.abc import Callable
@@ -8,22 +8,23 @@ from interlock.sandbox.supervisor.endings import LogLine
 READ_BYTES = 1 << 16
 MAX_LINE_BYTES = 8192
 NEWEST_LINES = 300
-"""So many lines of one read are handed on, the last ones: a flood costs no more than to count the others."""
+"""Number of lines of one read that are forwarded, the last ones. The others are only counted, so that a flood stays
+cheap."""
 
 _DRAIN_READS = 20
-"""So much is read at the end of a run: more than a pipe holds, and no more than that when somebody still writes."""
+"""Maximum number of reads at the end of a run: more than a pipe holds, and bounded if a process still writes."""
 
 
 class OutputLines:
-    """Cuts what is read into lines and hands them on. All is read, so that nobody who writes has to wait; what comes
-    faster than it can be handed on is counted."""
+    """Splits output into lines and forwards them. Everything is read, so that no writer blocks; lines that cannot be
+    forwarded in time are counted."""
 
     def __init__(self, on_log: Callable[[LogLine], None]) -> None:
         self._on_log = on_log
         self._begun: dict[str, bytes] = {}
 
     def read(self, descriptor: int, stream: str) -> bool:
-        """Reads once. False: all its writers have closed it."""
+        """Read once. Return False if all writers have closed the stream."""
         try:
             data = os.read(descriptor, READ_BYTES)
         except BlockingIOError:
@@ -32,7 +33,7 @@ class OutputLines:
         return bool(data)
 
     def finish(self, stdout: int, stderr: int) -> None:
-        """Reads what is left in the pipes, and hands on lines without an end."""
+        """Read the rest of the pipes and forward lines without a line end."""
         for descriptor, stream in ((stdout, "stdout"), (stderr, "stderr")):
             for data in _left_in(descriptor):
                 self._split(stream, data)
@@ -41,7 +42,7 @@ class OutputLines:
                 self._hand_on(stream, rest)
 
     def add(self, line: LogLine) -> None:
-        """Hands on a line that came whole."""
+        """Forward a line that arrived whole."""
         self._on_log(line)
 
     def _split(self, stream: str, data: bytes) -> None:
@@ -61,14 +62,14 @@ class OutputLines:
 
 
 def discard(*descriptors: int) -> None:
-    """Throws away what stands in pipes: it is of an earlier run."""
+    """Discard the content of pipes, which belongs to an earlier run."""
     for descriptor in descriptors:
         for _ in _left_in(descriptor):
             pass
 
 
 def _left_in(descriptor: int) -> list[bytes]:
-    """What can be read now, within bounds."""
+    """Return the data that can be read now, within bounds."""
     parts: list[bytes] = []
     try:
         while len(parts) < _DRAIN_READS and (data := os.read(descriptor, READ_BYTES)):

@@ -1,4 +1,4 @@
-"""One run of a worker, watched: its frames, its output, its limits, a cancel, its end; all waited for at once."""
+"""A run of a worker process: wait for its frames, output, limits, a cancel and its end at once."""
 
 import os
 import signal
@@ -42,18 +42,19 @@ from interlock.sandbox.wire.protocol import (
 )
 
 _LAST_READS = 40
-"""So often the frames of a worker that has died are read: more than its pipe holds, if somebody else still writes."""
+"""How often the frames of an ended worker process are read: more than its pipe holds, and bounded if another process
+still writes."""
 
 
 class Stop(Enum):
-    """Why a run was asked to stop."""
+    """The reason for asking a run to stop."""
 
     CANCEL = auto()
     TIME = auto()
 
 
 class Over(Enum):
-    """Why there is nothing to wait for any more."""
+    """The reason why waiting is over."""
 
     ANSWERED = auto()
     DIED = auto()
@@ -63,11 +64,11 @@ class Over(Enum):
 
 
 class Run:
-    """Gives a request to a worker and waits for the end.
+    """Sends a request to a worker process and waits for the end of the run.
 
-    Each turn of the loop reads every descriptor at most once, and a bounded amount: so nothing that code writes keeps
-    its deadline, its memory or a cancel from being seen. The first stop counts: what was cancelled does not time out
-    any more, and the other way round.
+    Each turn of the loop reads every descriptor at most once and a bounded amount, so that no output delays a deadline,
+    a memory check or a cancel. The first reason to stop counts: a cancelled run cannot time out any more, and vice
+    versa.
     """
 
     def __init__(
@@ -100,7 +101,8 @@ class Run:
         self._told = 0
 
     def until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
-        """The ending, and whether the worker may be used again; if not, it is gone. Raises `ZygoteGone`."""
+        """Return the ending, and whether the worker process may be used again. If not, it has ended. Raises
+        `ZygoteGone`."""
         header = RunHeader(self._token, self._limits.wall_s, self._limits.memory_mb, temp_dir)
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
@@ -136,7 +138,7 @@ class Run:
                 self._look_at_progress()
                 self._look_at_memory()
 
-    # --- What may happen while it runs ---
+    # --- Events during the run ---
 
     def _send(self) -> None:
         try:
@@ -144,20 +146,20 @@ class Run:
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._unsent = []  # it is dead: its end comes by another descriptor
+            self._unsent = []  # the process has ended: another descriptor reports it
         if self._unsent and not self._unsent[0]:
             del self._unsent[0]
         if not self._unsent:
             self._waiting.off(self._worker.requests)
 
     def _receive(self) -> bool:
-        """Reads frames; False when there is nothing to read now."""
+        """Read frames. Return False if nothing can be read now."""
         try:
             data = os.read(self._worker.answers, READ_BYTES)
         except BlockingIOError:
             return False
         if not data:
-            # Closed by the code, or by its death. Where there is no other word of a death, this is taken for it.
+            # Closed by the code or by the end of the process. If nothing else can report an end, this counts as one.
             self._waiting.off(self._worker.answers)
             if self._worker.exited < 0:
                 self._over = Over.DIED
@@ -186,7 +188,7 @@ class Run:
             self._waiting.off(descriptor)
 
     def _worker_ended(self) -> None:
-        """It died; it may have answered just before."""
+        """Handle the end of the process, which may have sent an answer just before."""
         for _ in range(_LAST_READS):
             if self._over is not None or self._worker.answers not in self._waiting or not self._receive():
                 break
@@ -224,11 +226,12 @@ class Run:
             self._over, self._size_bytes = Over.MEMORY, size
 
     def _processes(self) -> Iterator[int]:
-        """The worker and all that it has started: what else is below the zygote are workers that wait."""
+        """Yield the worker process and everything that it has started. All other processes below the zygote are idle
+        worker processes."""
         others = self._zygote.workers - {self._worker.pid}
         return (pid for pid in descendants(self._zygote.pid) if pid not in others)
 
-    # --- What it comes to ---
+    # --- The result ---
 
     def _ending(self) -> tuple[Ending, bool]:
         pid = self._worker.pid
@@ -260,11 +263,11 @@ class Run:
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
     def _stopped_for_good(self) -> bool:
-        """Whether the worker was idle, and stays stopped until its next request."""
+        """Return whether the worker process was idle and stays stopped until its next request."""
         if not stop_when_idle(self._worker, self._limits.memory_mb):
             return False
         if children(self._zygote.pid) - self._zygote.workers:
-            # What a run has started ends with it: here what has left its worker's family.
+            # End processes of the run that are no longer children of its worker process.
             self._zygote.sweep()
         return cannot_continue(self._worker, self._limits.memory_mb)
 

@@ -1,4 +1,4 @@
-"""The supervisor: gives requests to warm workers, watches the runs, and ends what has to be ended."""
+"""The supervisor: sends requests to warm worker processes, watches the runs, and ends processes."""
 
 import contextlib
 import os
@@ -23,15 +23,15 @@ MAX_WARM = 4
 
 
 class Sandbox:
-    """Runs a target, `module:function`, in worker processes: one a key, kept warm, one run at a time.
+    """Runs a target (`module:function`) in worker processes, one warm process per key and one run at a time.
 
-    The target gets `(request: bytes, channel: Channel)` and returns bytes. `preload` are modules that the zygote
-    imports once for all workers, `env` is added to the environment of the workers. `closed_ports`: TCP ports that
-    workers with the network cannot connect to either, where the kernel can hold them to that (Linux 6.7).
+    The target takes `(request: bytes, channel: Channel)` and returns bytes. The zygote imports the `preload` modules
+    once for all worker processes, and `env` is added to their environment. Worker processes with the network cannot
+    connect to `closed_ports` (TCP), if the kernel supports it (Linux 6.7).
 
-    What it does to this process: orphans among its descendants become its children (that is how they are found when
-    the zygote was killed; children of this process that have a session of their own and come up later are taken for
-    such), and on Linux its memory and environment are closed to other processes of the same user, debuggers included.
+    Side effects on this process: orphaned descendants become its children, so that they are found when the zygote was
+    killed. A child process with its own session that is started later is taken for such an orphan. On Linux, other
+    processes of the same user, including debuggers, can no longer read this process's memory and environment.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Sandbox:
         self._foreign: set[int] = set()
         self._noted: Condition | None = None
         self.unfit = False
-        """Whether this process is to be ended after what it does now: it cannot be repaired, or ran out of
+        """Whether this process must end after its current work, because it cannot be repaired or ran out of file
         descriptors."""
 
     def start(self) -> None:
-        """Starts the zygote without waiting for it."""
+        """Start the zygote without waiting for it."""
         if self._zygote is None:
             adopt_orphans()
             hide_memory()
@@ -76,12 +76,14 @@ class Sandbox:
         on_log: Callable[[LogLine], None] = lambda _line: None,
         fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
-        """Runs the target on a request in the worker of this key, and returns how that ended. `fill` puts into the
-        directory of the run what is to be there when it begins; its time and that of a worker's start count for
-        `total_s`. `network`: whether the worker may open connections; each key has a worker for either.
+        """Run the target on a request in the worker process of this key, and return how the run ended.
 
-        When it returns, nothing that the run has started is running any more, and its directory is gone. So it is
-        when it raises, as it does for what the callbacks raise, and OSError when this process is out of disk.
+        `fill` writes files into the run's directory before the run; its time and the start of the worker process count
+        towards `total_s`. `network` permits connections; each key has separate worker processes with and without the
+        network.
+
+        When the method returns or raises, nothing that the run started is running any more, and the run's directory has
+        been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
         """
         began = time.monotonic()
         with self._lock:
@@ -99,7 +101,7 @@ class Sandbox:
                 self._check()
 
     def _check(self) -> None:
-        """Compares this process and the zygote with what was noted before any run."""
+        """Compare this process and the zygote with their condition before the first run."""
         if self._noted is None:
             return
         if not repaired(os.getpid(), self._noted):
@@ -137,9 +139,9 @@ class Sandbox:
                 ending, warm = run.until_over(request, folder)
             except ZygoteGone:
                 self._zygote_lost(worker)
-                self.start()  # now, since the next run would have to wait for it
+                self.start()  # now, because the next run would have to wait for it
                 return WorkerLost(pid=worker.pid)
-            except BaseException:  # of a callback, or Ctrl-C
+            except BaseException:  # raised by a callback, or by Ctrl-C
                 self._discard(worker)
                 raise
             if warm:
@@ -156,12 +158,12 @@ class Sandbox:
         fill: Callable[[str], None],
         cancel: CancelToken | None,
     ) -> tuple[Ending | None, Limits]:
-        """Fills the directory. An ending when there is no run after it: it was cancelled, or all the time is gone."""
+        """Fill the run's directory. Return an ending if the run was cancelled or its time is over before it starts."""
         began = time.monotonic()
         try:
             fill(folder)
         except BaseException:
-            self._keep(worker)  # it was not asked for anything
+            self._keep(worker)  # it has not received a request
             raise
         left = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
         ending: Ending | None = None
@@ -174,7 +176,7 @@ class Sandbox:
         return ending, left
 
     def close(self) -> None:
-        """Ends the zygote with all workers."""
+        """End the zygote and all worker processes."""
         with self._lock:
             if self._zygote is not None:
                 self._zygote.close()
@@ -182,8 +184,11 @@ class Sandbox:
                 self._noted = None
 
     def _prepared(self, key: Key, folders: contextlib.ExitStack) -> tuple[Worker, str]:
-        """The worker of the key, and a new directory. Once, all is made anew when the zygote is gone, or its directory
-        can no more be used. Raises `ZygoteGone` and OSError."""
+        """Return the worker process of the key and a new directory.
+
+        If the zygote has ended or its directory is unusable, both are created anew, once. Raises `ZygoteGone` and
+        OSError.
+        """
         try:
             return self._worker_and_folder(key, folders)
         except (ZygoteGone, OSError):
@@ -195,12 +200,12 @@ class Sandbox:
         folder = folders.enter_context(zygote.folders.one())
         worker = self._warm.pop(key, None)
         if worker is not None and (readable(worker.end_sign) or not still_stopped(worker)):
-            self._discard(worker)  # somebody ended it while it was idle, or had it run
+            self._discard(worker)  # it was ended, or continued, while it was idle
             worker = None
         return worker or zygote.spawn(key), folder
 
     def _zygote_now(self) -> ZygoteProcess:
-        """The zygote; a new one when somebody ended the last one while it was idle."""
+        """Return the zygote. Start a new one if the previous one was ended while it was idle."""
         if self._zygote is not None and readable(self._zygote.fileno()):
             self._zygote_lost()
         self.start()
@@ -223,8 +228,11 @@ class Sandbox:
             self._zygote_lost(worker)
 
     def _zygote_lost(self, *workers: Worker) -> None:
-        """Does itself what the zygote was for: ends all workers, the warm ones and these, and what they have started.
-        On Linux the kernel has ended the workers with the zygote, and made orphans our children."""
+        """Take over from a lost zygote: end all worker processes and everything that they have started.
+
+        On Linux the kernel has ended the worker processes together with the zygote, and their orphans are now children
+        of this process.
+        """
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             zygote.kill()
@@ -237,7 +245,8 @@ class Sandbox:
             zygote.folders.remove()
 
     def _strays(self) -> set[int]:
-        """Our children that descend from a worker: each worker has a session of its own, and this process another."""
+        """Return children of this process that descend from a worker process. Each worker process has a session that
+        differs from this process's session."""
         own = os.getsid(0)
         return {
             pid

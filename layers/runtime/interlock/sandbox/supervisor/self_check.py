@@ -1,7 +1,7 @@
-"""Detects that code of the same user has changed how this process may run, and changes it back where that is allowed.
+"""Detect that code of the same user has changed how this process may run, and restore it where that is permitted.
 
-prlimit(), setpriority() and the sched_set calls reach every process of the user: one call of a tool could leave its
-supervisor without descriptors for good.
+prlimit(), setpriority() and sched_setscheduler() accept the id of any process of the user. A single call of a tool
+could leave its supervisor without file descriptors for good.
 """
 
 import contextlib
@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from interlock.sandbox.wire import processes
 
 EXIT_UNFIT = 75
-"""The exit code of a process that cannot be repaired (EX_TEMPFAIL of sysexits.h): whoever started it starts another."""
+"""The exit code of a process that cannot be repaired (EX_TEMPFAIL of sysexits.h). Lambda then starts a new execution
+environment."""
 
 _LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The resource limits (soft, hard) of a process by their numbers, and how its main thread is scheduled."""
+    """The resource limits of a process (soft, hard) by number, and the scheduling of its main thread."""
 
     limits: dict[int, tuple[int, int]]
     nice: int
@@ -29,7 +30,7 @@ class Condition:
 
 
 def condition(pid: int) -> Condition | None:
-    """The condition of a process; None where it cannot be told (not Linux, or the process is gone)."""
+    """Return the condition of a process, or None if it is unknown (not Linux, or the process has ended)."""
     if not processes.LINUX:
         return None
     try:
@@ -45,12 +46,12 @@ def condition(pid: int) -> Condition | None:
 
 
 def repaired(pid: int, noted: Condition) -> bool:
-    """Whether a process is as noted, if need be after it was changed back."""
+    """Restore a process to the recorded condition if necessary. Return whether it has that condition."""
     found = condition(pid)
     if found is None or found == noted:
         return True
     for which, (soft, hard) in noted.limits.items():
-        with contextlib.suppress(OSError, ValueError):  # a hard limit is raised by root alone
+        with contextlib.suppress(OSError, ValueError):  # only root can raise a hard limit
             if found.limits[which] != (soft, hard):
                 resource.prlimit(pid, which, (soft, hard))
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Waiting for several descriptors at once."""
+"""Wait for several file descriptors at once."""
 
 import math
 import select
@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 
 class Waiting:
-    """Descriptors, each with what is to be done when there is something on it."""
+    """File descriptors, each with a handler that is called when it is ready."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[], object]] = {}
 
     def on(self, descriptor: int, handler: Callable[[], object], *, to_write: bool = False) -> None:
-        """Calls the handler whenever the descriptor can be read, or written to."""
+        """Call the handler whenever the descriptor can be read, or written to."""
         self._handlers[descriptor] = handler
         self._poll.register(descriptor, select.POLLOUT if to_write else select.POLLIN)
 
@@ -25,14 +25,14 @@ class Waiting:
         return descriptor in self._handlers
 
     def wait(self, limit_s: float) -> Iterator[Callable[[], object]]:
-        """The handlers of those that are ready by then: none of them twice, whatever comes meanwhile."""
+        """Yield the handlers of the descriptors that become ready in time, each at most once."""
         for descriptor, _ in self._poll.poll(max(0, math.ceil(limit_s * 1000))):
             if descriptor in self._handlers:
                 yield self._handlers[descriptor]
 
 
 def readable(descriptor: int) -> bool:
-    """Whether there is something to read now; also the end counts."""
+    """Return whether the descriptor can be read now. The end of a stream counts as well."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""The zygote and its workers as the supervisor sees them."""
+"""The supervisor's view of the zygote and its worker processes."""
 
 import contextlib
 import fcntl
@@ -17,14 +17,15 @@ from interlock.sandbox.supervisor.folders import RunFolders
 from interlock.sandbox.wire.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
-"""What a worker may know of the Lambda process's environment: nothing that tells of accounts, tables or keys."""
+"""Environment variables that worker processes inherit. They reveal no accounts, tables or keys."""
 
 ANSWER_LIMIT_S = 20.0
-"""So long a zygote may take to answer, the time that it takes to start included."""
+"""Maximum time in seconds for an answer of the zygote, including its start."""
 
 _END_LIMIT_S = 15.0
 _PIPE_BYTES = 1 << 20
-"""What an unprivileged process may have a pipe hold. By default it is 64 KiB: 16 times as many switches."""
+"""The largest pipe capacity that an unprivileged process may set. The default of 64 KiB needs 16 times as many
+switches."""
 
 _BOOT = """
 import json, sys
@@ -35,18 +36,21 @@ main(sys.argv[1:])
 
 
 type Key = tuple[str, bool]
-"""What a worker is kept for: the caller's key, and whether it has the network, which cannot be changed later."""
+"""The key of a warm worker process: the caller's key, and whether the process has the network, which cannot be changed.
+"""
 
 
 class ZygoteGone(Exception):
-    """The zygote has ended, or does not answer: somebody killed or stopped it."""
+    """The zygote has ended or does not answer, because some process killed or stopped it."""
 
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A worker process with our ends of its pipes, and its slot for progress. `exited` is a descriptor that becomes
-    readable when it ends. `threads` is how many it had when it was ready; `stopped` is set while it is idle: its
-    threads' context switches, by thread id."""
+    """A worker process, with the supervisor's ends of its pipes and its slot for progress.
+
+    `exited` is a descriptor that becomes readable when the process ends. `threads` is the number of threads when the
+    process became ready. `stopped` is set while the process is idle: the context switches of its threads, by thread id.
+    """
 
     key: Key
     pid: int
@@ -62,11 +66,11 @@ class Worker:
 
     @property
     def end_sign(self) -> int:
-        """The descriptor that is readable while the worker is idle only if it has ended."""
+        """The descriptor that becomes readable while the worker process is idle only if the process has ended."""
         return self.exited if self.exited >= 0 else self.answers
 
     def signal(self, number: int) -> None:
-        """Sends a signal to this very process, if it still is."""
+        """Send a signal to this process, if it still exists."""
         with contextlib.suppress(ProcessLookupError):
             if self.exited >= 0:
                 signal.pidfd_send_signal(self.exited, number)
@@ -74,7 +78,7 @@ class Worker:
                 os.kill(self.pid, number)
 
     def go_on(self) -> None:
-        """Continues it, if it was stopped: also by somebody else."""
+        """Continue the process if it was stopped, by the supervisor or by any other process."""
         self.stopped = None
         self.signal(signal.SIGCONT)
 
@@ -85,9 +89,9 @@ class Worker:
 
 
 class ZygoteProcess:
-    """The zygote, started by exec: it inherits nothing but its socket, and the environment that we write for it.
+    """The zygote, started by exec. It inherits only its socket, and an environment that is written for it.
 
-    `folders` are the directories of the runs; the zygote removes them when it is this process that ends first.
+    `folders` are the directories of the runs. The zygote removes them if this process ends first.
     """
 
     running: ClassVar[set[int]] = set()
@@ -111,8 +115,8 @@ class ZygoteProcess:
         self.running.add(self.pid)
 
     def _started(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        # Where to import from, and where packages find their data: what `site` would have found, had it been asked.
-        paths = [os.path.abspath(path) for path in sys.path]  # "" stands for where we are, and the zygote is not
+        # The import path, and where packages find their data: the values that the `site` module would compute.
+        paths = [os.path.abspath(path) for path in sys.path]  # "" is the current folder, not the zygote's
         places = json.dumps([paths, sys.prefix, sys.exec_prefix])
         boot = [sys.executable, "-I", "-S", "-c", _BOOT, places]
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -125,11 +129,11 @@ class ZygoteProcess:
         )
 
     def fileno(self) -> int:
-        """Readable while nothing was asked: the zygote is gone."""
+        """A descriptor that becomes readable between commands only if the zygote has ended."""
         return self._control.fileno()
 
     def spawn(self, key: Key) -> Worker:
-        """A new worker. Raises `ZygoteGone`."""
+        """Fork a worker process. Raises `ZygoteGone`."""
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             requests_theirs, requests = _pipe(theirs, ours)
             answers, answers_theirs = _pipe(ours, theirs)
@@ -144,22 +148,22 @@ class ZygoteProcess:
                 _widen(descriptor)
             for descriptor in (requests, answers, stdout, stderr):
                 os.set_blocking(descriptor, False)
-            # Linux alone has it; elsewhere the end shows when the pipe's other end closes.
+            # Linux only. On other systems the end shows when the other end of the pipe closes.
             exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
             ours.pop_all()
         return Worker(key, pid, requests, answers, progress, stdout, stderr, exited)
 
     def sweep(self) -> int:
-        """Ends what a run has left running; returns how many processes. Raises `ZygoteGone`."""
+        """End processes that a run left behind. Return their number. Raises `ZygoteGone`."""
         return int(self._ask({"do": "sweep"})["swept"])
 
     def end(self, worker: Worker) -> int:
-        """Ends a worker with all that descends from it; returns its wait status. Raises `ZygoteGone`."""
+        """End a worker process and its descendants. Return its wait status. Raises `ZygoteGone`."""
         self.workers.discard(worker.pid)
         return int(self._ask({"do": "end", "pid": worker.pid})["status"])
 
     def close(self) -> None:
-        """Closes the socket, upon which the zygote ends all its workers and itself."""
+        """Close the socket. The zygote then ends its worker processes and itself."""
         self._process.send_signal(signal.SIGCONT)
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -167,7 +171,7 @@ class ZygoteProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Ends the zygote at once. What has descended from it comes to be children of this process."""
+        """End the zygote at once. Its descendants become children of this process."""
         self._control.close()
         self._process.kill()
         self._process.wait()
@@ -187,7 +191,7 @@ class ZygoteProcess:
             raise ZygoteGone from error
         finally:
             if not answer.endswith(b"\n"):
-                # An answer that came after this would be taken for the next one.
+                # A late answer would be taken for the answer to the next command.
                 with contextlib.suppress(OSError):
                     self._control.shutdown(socket.SHUT_RDWR)
         document: dict[str, Any] = json.loads(answer)
@@ -195,7 +199,7 @@ class ZygoteProcess:
 
 
 def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """A pipe, each end of which is closed with what it belongs to."""
+    """Create a pipe. Each end is closed with the stack it belongs to."""
     read, write = os.pipe()
     reader.callback(os.close, read)
     writer.callback(os.close, write)
@@ -203,10 +207,10 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
 
 
 def _slot() -> int:
-    """A little memory that two processes share. Where it can be sealed, code cannot make a large one of it."""
+    """Create a small shared memory slot. It is sealed where possible, so that code cannot enlarge it."""
     try:
         slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    except (AttributeError, OSError):  # not Linux; or a host that lets nobody have it
+    except (AttributeError, OSError):  # not Linux, or the host does not permit memfd
         with tempfile.TemporaryFile() as file:
             file.truncate(SLOT_BYTES)
             return os.dup(file.fileno())
@@ -216,5 +220,5 @@ def _slot() -> int:
 
 
 def _widen(pipe: int) -> None:
-    with contextlib.suppress(AttributeError, OSError):  # not Linux; or the user has too many of them
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or the user's limit for pipes is reached
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -1,1 +1,1 @@
-"""Code of both sides: the protocol between them, and access to processes."""
+"""Code that both sides use: the protocol between them, and access to processes."""

@@ -1,5 +1,5 @@
-"""What Linux tells of processes, and what is asked of it. Elsewhere there is no /proc and no prctl: then nothing is
-found, and only process groups are ended."""
+"""Linux process management through /proc, prctl and signals. On other systems no descendants are found, and only
+process groups are ended."""
 
 import contextlib
 import ctypes
@@ -30,30 +30,30 @@ def _prctl(option: int, value: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of descendants whose own parent ended, so that none gets out of sight."""
+    """Make this process the parent of orphaned descendants, so that they can be found (child subreaper)."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Has the kernel send SIGKILL to this process when its parent ends."""
+    """Ask the kernel to send SIGKILL to this process when its parent ends."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def hide_memory(*, hidden: bool = True) -> None:
-    """Keeps processes of the same user from reading this one's memory and /proc/<pid>/environ, and from tracing it.
+    """Keep other processes of the same user from reading this process's memory and environment and from tracing it.
 
-    Root may still, and so may not be what runs the sandbox where that counts (on Lambda it is not).
+    Root is not affected. The sandbox must not run as root where this matters; on Lambda it does not.
     """
     _prctl(_PR_SET_DUMPABLE, int(not hidden))
 
 
 def no_new_privileges() -> None:
-    """From now on no program that this process executes gets more rights than it, so that it can always be ended."""
+    """Make sure that programs which this process executes gain no privileges, so that they can always be ended."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def read_proc(name: str) -> bytes:
-    """A file of /proc; empty when the process is gone, or it is not ours to read."""
+    """Read a file of /proc. The result is empty if the process has ended or access is denied."""
     parts = []
     try:
         descriptor = os.open(f"{PROC}/{name}", os.O_RDONLY | os.O_CLOEXEC)
@@ -69,7 +69,8 @@ def read_proc(name: str) -> bytes:
 
 
 def _raise_exhaustion(error: OSError) -> None:
-    """To have no descriptor left is not to be taken for a process that is gone: nothing would be found any more."""
+    """Raise the error if the descriptors are exhausted. Otherwise a process that exists would be taken for one that has
+    ended."""
     if error.errno in OUT_OF_DESCRIPTORS:
         raise error
 
@@ -78,7 +79,7 @@ _LISTS_CHILDREN = Path(PROC, "thread-self/children").exists()
 
 
 def children(pid: int) -> set[int]:
-    """The direct children of a process, of all its threads, also those that have ended and were not reaped."""
+    """Return the direct children of all threads of a process, including those that have ended and were not reaped."""
     if not _LISTS_CHILDREN:
         return _children_by_scan(pid)
     found: set[int] = set()
@@ -88,7 +89,7 @@ def children(pid: int) -> set[int]:
 
 
 def threads(pid: int) -> list[int]:
-    """The ids of a process's threads; none when it is gone."""
+    """Return the ids of a process's threads, none if it has ended."""
     try:
         return [int(name) for name in os.listdir(f"{PROC}/{pid}/task")]
     except OSError as error:
@@ -97,15 +98,15 @@ def threads(pid: int) -> list[int]:
 
 
 def _children_by_scan(pid: int) -> set[int]:
-    """For kernels built without CONFIG_PROC_CHILDREN: the parent of every process, looked through."""
+    """Find children by the parent id of every process, for kernels built without CONFIG_PROC_CHILDREN."""
     parent = str(pid).encode()
-    # The command's name stands in parentheses and may hold anything.
+    # The command name is in parentheses and may contain any character.
     stats = {one.name: read_proc(f"{one.name}/stat").rpartition(b")")[2].split() for one in Path(PROC).glob("[0-9]*")}
     return {int(name) for name, fields in stats.items() if fields[1:2] == [parent]}
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """All processes below a process, level by level, looked for as they are asked for."""
+    """Yield all processes below a process, level by level."""
     front, seen = children(pid), {pid}
     while front:
         yield from front
@@ -114,45 +115,49 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Resident memory of a process, what it shares with others included."""
+    """Return the resident memory of a process in bytes, including shared pages."""
     fields = read_proc(f"{pid}/statm").split()
     return int(fields[1]) * _PAGE_BYTES if fields else 0
 
 
 def proportional_bytes(pid: int) -> int:
-    """The same with shared pages divided by how many share them: slow, as the kernel walks through all pages, and
-    waits while the process changes its mappings. Where it will not tell, resident memory stands in."""
+    """Return the proportional set size of a process in bytes: shared pages are divided by the number of processes that
+    share them.
+
+    This is slow, because the kernel walks all pages and waits for changes of the mappings. If the kernel denies it,
+    resident memory is returned.
+    """
     _, found, rest = read_proc(f"{pid}/smaps_rollup").partition(b"\nPss:")
     return int(rest.split(maxsplit=1)[0]) * 1024 if found else resident_bytes(pid)
 
 
 def send(pid: int, number: int) -> None:
-    """Sends a signal to a process that may be gone."""
+    """Send a signal to a process that may have ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
-    """Ends these children of this process and all that descends from them, until `which` finds none any more.
-    Returns the wait statuses of those that it has reaped.
+    """End these children and all their descendants, until `which` returns none. Return the wait statuses of the reaped
+    ones.
 
-    All are stopped before any is killed. What is stopped does not fork while the others are looked for, and it keeps
-    its place among the processes that a user may have, which bounds even a fork bomb. There is no limit of time: who
-    waits may rely on all of them being gone.
+    All processes are stopped before any is killed. A stopped process does not fork while the others are searched, and
+    it still counts towards the user's process limit, which bounds even a fork bomb. There is no time limit: when the
+    function returns, all of them have ended.
     """
     statuses: dict[int, int] = {}
     stopped: set[int] = set()
     while found := which():
-        # First, and in every turn: what has ended holds a process id until then, and there are not many.
+        # Reap first and in every turn: each ended process occupies a process id.
         ended = _reap(found)
         statuses |= ended
         stopped -= ended.keys()
         left = found - ended.keys()
         if fresh := left - stopped:
             stopped |= _stop_family(fresh)
-            continue  # what it had forked, and left behind, may have come to us meanwhile
-        # Our children alone, whose ids are nobody else's until we reap them: one further below that has ended may by
-        # now have given its id to any process of the user. With their parents' end the others come to us.
+            continue  # processes that it forked and left may have become our children meanwhile
+        # Kill direct children only: their ids cannot be reused before we reap them. The id of a deeper descendant may
+        # already belong to another process of the user. Such descendants become our children when their parents end.
         for pid in left:
             _kill_with_group(pid)
         if not ended:
@@ -161,7 +166,7 @@ def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
 
 
 def _stop_family(pids: set[int]) -> set[int]:
-    """Stops processes and all below them; returns the whole of it."""
+    """Stop processes and all their descendants. Return all of them."""
     family: set[int] = set()
     front = pids
     while front:
@@ -173,8 +178,7 @@ def _stop_family(pids: set[int]) -> set[int]:
 
 
 def end_child(pid: int) -> int:
-    """Ends a child of this process with its group, all that can be done where descendants are not found; returns its
-    wait status."""
+    """End a child of this process and its process group, without searching for descendants. Return its wait status."""
     _kill_with_group(pid)
     return os.waitpid(pid, 0)[1]
 
@@ -182,13 +186,13 @@ def end_child(pid: int) -> int:
 def _kill_with_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         group = os.getpgid(pid)
-        if group != os.getpgrp():  # ours, when it was forked a moment ago
+        if group != os.getpgrp():  # this process's own group, if the child was forked a moment ago
             os.killpg(group, signal.SIGKILL)
     send(pid, signal.SIGKILL)
 
 
 def _reap(pids: set[int]) -> dict[int, int]:
-    """The wait statuses of those that have ended."""
+    """Return the wait statuses of the children that have ended."""
     statuses = {}
     for pid in pids:
         with contextlib.suppress(ChildProcessError):

@@ -1,9 +1,9 @@
-"""What supervisor and worker say to each other: requests one way and frames the other, over pipes; and progress, in a
-slot of shared memory, of which only the latest counts.
+"""The protocol between supervisor and worker process: requests and frames over pipes, and the latest progress in a slot
+of shared memory.
 
-A frame is token, kind, flags, length and body. The token is of one run. What else stands in the pipe (a plugin may
-write to any descriptor) is passed over, and so is whatever an earlier run has left there. No JSON here: code may
-replace what the `json` module holds.
+A frame consists of token, kind, flags, length and body. The token belongs to one run. All other data in the pipe is
+skipped, because a plugin may write to any descriptor and an earlier run may have left data. The protocol uses no JSON,
+because code may replace functions of the `json` module.
 """
 
 import os
@@ -20,8 +20,8 @@ TOKEN_BYTES = 16
 _HEAD = struct.Struct(">BBQ")
 HEAD_BYTES = TOKEN_BYTES + _HEAD.size
 SMALL_FRAME_BYTES = 4096
-"""PIPE_BUF on Linux: a frame up to here is written whole or not at all, whatever signal arrives meanwhile. All are,
-but for results."""
+"""PIPE_BUF on Linux: frames up to this size are written atomically, even if a signal arrives. Only results may be
+larger."""
 
 READ_BYTES = 1 << 18
 MAX_TEXT, MAX_TEXT_BYTES = 1000, 3000
@@ -38,7 +38,7 @@ _KINDS = frozenset(FrameType)
 
 
 class Flag(IntFlag):
-    """Comes with a RESULT. RETIRE: do not use this process again. INTERRUPTED: the run was stopped."""
+    """Flags of a RESULT frame. RETIRE: do not use this process again. INTERRUPTED: the run was stopped."""
 
     WARM = 0
     RETIRE = 1
@@ -47,7 +47,7 @@ class Flag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """What the worker is told of a run besides the request."""
+    """The description of a run that the worker process receives in addition to the request."""
 
     token: bytes
     wall_s: float
@@ -66,13 +66,13 @@ _REQUEST = struct.Struct(f">{TOKEN_BYTES}sdQHQ")
 
 
 def request_head(header: RunHeader, request_bytes: int) -> bytes:
-    """What the supervisor sends before the request itself."""
+    """Return the bytes that precede the request."""
     folder = os.fsencode(header.temp_dir)
     return _REQUEST.pack(header.token, header.wall_s, header.memory_mb, len(folder), request_bytes) + folder
 
 
 def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
-    """Waits for the next request. None: the supervisor has closed the pipe."""
+    """Wait for the next request. Return None when the supervisor has closed the pipe."""
     head = _read_exactly(descriptor, _REQUEST.size)
     if head is None:
         return None
@@ -84,7 +84,7 @@ def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes | None:
-    """`size` bytes, or None at the end of the stream."""
+    """Read `size` bytes. Return None at the end of the stream."""
     parts = []
     while size:
         part = os.read(descriptor, min(size, READ_BYTES))
@@ -106,7 +106,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 SLOT_BYTES = 4096
-"""The size of the slot for progress."""
+"""The size of the slot for progress in bytes."""
 
 _SLOT_HEAD = struct.Struct(f">{TOKEN_BYTES}sI")
 _PROGRESS = struct.Struct(">QdH")
@@ -114,7 +114,7 @@ _PROGRESS = struct.Struct(">QdH")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Progress as the worker told it: fraction (0 to 1) and message. `count` numbers what a run has told, from 1."""
+    """Progress of a run: fraction (0 to 1) and message. `count` numbers the progress reports of a run, from 1."""
 
     count: int
     fraction: float
@@ -122,20 +122,20 @@ class Told:
 
 
 def progress_record(token: bytes, told: Told) -> bytes:
-    """What stands at the beginning of the slot. The checksum shows a record that is read while it is written."""
+    """Return the record at the beginning of the slot. Its checksum reveals a record that is half written."""
     text = _encoded(told.message)
     said = _PROGRESS.pack(told.count, told.fraction, len(text)) + text
     return _SLOT_HEAD.pack(token, crc32(said)) + said
 
 
 def read_progress(token: bytes, slot: bytes) -> Told | None:
-    """None: this run has told nothing, or somebody else has written there, or it is being written just now."""
+    """Return the progress in a slot, or None if this run has reported none or the record is incomplete or foreign."""
     if len(slot) < _SLOT_HEAD.size + _PROGRESS.size:
         return None
     whose, checksum = _SLOT_HEAD.unpack_from(slot)
     count, fraction, size = _PROGRESS.unpack_from(slot, _SLOT_HEAD.size)
     end = _SLOT_HEAD.size + _PROGRESS.size + size
-    # The last is False for a NaN, too.
+    # The last comparison is False for NaN as well.
     if whose != token or checksum != crc32(slot[_SLOT_HEAD.size : end]) or not 0 <= fraction <= 1:
         return None
     return Told(count, fraction, _decoded(slot[end - size : end]))
@@ -146,7 +146,7 @@ def log_body(level: str, message: str) -> bytes:
 
 
 def read_log(body: bytes) -> tuple[str, str]:
-    """Level and message."""
+    """Return level and message."""
     level, _, message = body.partition(b"\0")
     return _decoded(level), _decoded(message)
 
@@ -160,7 +160,7 @@ def _decoded(text: bytes) -> str:
 
 
 class TooLarge(Exception):
-    """A result is announced that is over the limit."""
+    """The announced size of a result exceeds the limit."""
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__(size_bytes)
@@ -168,7 +168,7 @@ class TooLarge(Exception):
 
 
 class FrameReader:
-    """Picks the frames of one run out of a stream of bytes."""
+    """Extracts the frames of one run from a stream of bytes."""
 
     def __init__(self, token: bytes, result_bytes: int) -> None:
         self._token = token
@@ -176,7 +176,7 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Takes what was read and yields the frames that are complete. Raises `TooLarge`."""
+        """Yield the frames that are complete with this data. Raises `TooLarge`."""
         self._buffer += data
         while (found := self._next()) is not None:
             yield found
@@ -185,7 +185,7 @@ class FrameReader:
         while True:
             start = self._buffer.find(self._token)
             if start < 0:
-                # Keep what may be the beginning of a token.
+                # Keep bytes that may be the beginning of a token.
                 del self._buffer[: max(0, len(self._buffer) - TOKEN_BYTES + 1)]
                 return None
             del self._buffer[:start]

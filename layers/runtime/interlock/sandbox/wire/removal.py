@@ -1,4 +1,4 @@
-"""Removal of directory trees that hostile code may have made."""
+"""Removal of directory trees that hostile code may have created."""
 
 import contextlib
 import os
@@ -9,8 +9,10 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def remove_tree(path: str) -> None:
-    """Removes a directory with all that is in it, however deep and whatever its modes; one that is gone already is
-    fine. No symbolic link is followed. What the system refuses to remove (a mount point) is left."""
+    """Remove a directory and its content, whatever its depth and permissions. A missing directory is not an error.
+
+    Symbolic links are not followed. Entries that the system refuses to remove, such as mount points, remain.
+    """
     with contextlib.suppress(OSError):
         if not os.path.islink(path):
             os.chmod(path, 0o700)
@@ -30,7 +32,7 @@ def remove_open_tree(descriptor: int, path: str) -> None:
 
 
 def _path_now(descriptor: int) -> str | None:
-    """Where an open directory stands by now, on Linux."""
+    """Return the current path of an open directory, on Linux."""
     try:
         return os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:
@@ -38,8 +40,8 @@ def _path_now(descriptor: int) -> str | None:
 
 
 def _empty(root: int) -> None:
-    """Every directory below is moved up to the root before it is emptied. So no depth of a tree can exhaust
-    descriptors, the stack or the length of a path."""
+    """Remove the content of a directory. Each directory below is moved to the top before it is emptied, so that no
+    depth exhausts descriptors, the stack or the length of a path."""
     prefix = secrets.token_hex(8)
     numbers = count()
     left = _unlink_files(root)
@@ -51,7 +53,7 @@ def _empty(root: int) -> None:
             try:
                 for inner in _unlink_files(folder):
                     moved = f"{prefix}-{next(numbers)}"
-                    os.chmod(inner, 0o700, dir_fd=folder)  # a directory that moves has to be writable itself
+                    os.chmod(inner, 0o700, dir_fd=folder)  # a directory must be writable to be moved
                     os.rename(inner, moved, src_dir_fd=folder, dst_dir_fd=root)
                     left.append(moved)
             finally:
@@ -60,7 +62,7 @@ def _empty(root: int) -> None:
 
 
 def _unlink_files(folder: int) -> list[str]:
-    """Unlinks what is no directory; returns the names of the directories."""
+    """Unlink everything but directories. Return the names of the directories."""
     directories = []
     with os.scandir(folder) as entries:
         for entry in entries:

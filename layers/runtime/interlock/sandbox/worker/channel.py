@@ -1,4 +1,4 @@
-"""What the target of a run says to its supervisor while it runs."""
+"""The messages that a running target sends to its supervisor."""
 
 import os
 import signal
@@ -21,16 +21,17 @@ from interlock.sandbox.wire.protocol import (
 )
 
 ANSWERS = 4
-"""The descriptor of a worker for its frames."""
+"""The descriptor for frames."""
 
 PROGRESS = 5
-"""The descriptor of a worker for its slot of progress."""
+"""The descriptor of the slot for progress."""
 
 
 class Channel:
-    """What a target has besides its request: it tells when it is ready and how far it is, and hears of a stop.
+    """The connection of a running target to its supervisor: readiness, progress, log lines, the answer, and a requested
+    stop.
 
-    SIGTERM ends the process until `arm` names an exception, which is then raised in the main thread, once.
+    SIGTERM ends the process until `arm` names an exception. That exception is then raised once, in the main thread.
     """
 
     def __init__(self, header: RunHeader, on_ready: Callable[[], None]) -> None:
@@ -40,8 +41,8 @@ class Channel:
         self._exception: type[BaseException] | None = None
         self._flags = Flag.WARM
         self._progress_count = 0
-        # A thread that still talks may not get between the parts of the answer. A finalizer talks in the same thread,
-        # at any moment: it must not wait for itself.
+        # The lock keeps other threads from writing between the parts of the answer. It is reentrant because a finalizer
+        # may log at any moment in the thread that holds it.
         self._lock = threading.RLock()
         self._answering = False
         self.temp_dir = Path(header.temp_dir)
@@ -49,45 +50,46 @@ class Channel:
         self.cancelled = False
 
     def ready(self) -> None:
-        """Says that loading is over. From now on the wall-clock limit counts, and what a run changes in its process
-        is noticed: so threads that are to stay warm, say of a native library, are to be started while loading."""
+        """Report that loading is complete. The wall-clock limit starts now, and changes of the process's state are
+        detected from now on. Threads that should stay, such as those of a native library, must be started while
+        loading."""
         self._on_ready()
         self.deadline = time.time() + self._wall_s
         self._send(FrameType.READY, b"")
 
     def progress(self, fraction: float, message: str) -> None:
-        """Tells how far the run is, from 0 to 1. It costs one small write, to where the supervisor looks now and then:
-        a tool may tell it as often as it likes, and the latest is never kept back."""
+        """Report progress, from 0 to 1. A report costs one small write to shared memory, which the supervisor reads
+        from time to time. A tool may report as often as it likes; the latest report is never delayed."""
         self._progress_count += 1
         told = Told(self._progress_count, min(1.0, max(0.0, fraction)), message)
         os.pwrite(PROGRESS, progress_record(self._token, told), 0)
 
     def log(self, level: str, message: str) -> None:
-        """Sends a line for the job's log, cut at 1,000 characters."""
+        """Send a line for the job's log, cut to 1,000 characters."""
         self._send(FrameType.LOG, log_body(level, message))
 
     def arm(self, exception: type[BaseException]) -> None:
-        """From now on a stop is raised as this exception. Only in the main thread."""
+        """Raise this exception when a stop is requested. Call it in the main thread only."""
         self._exception = exception
         signal.signal(signal.SIGTERM, self._stop)
 
     def disarm(self) -> None:
-        """From now on a stop is only noted: the run is over but for its answer."""
+        """Only record a requested stop from now on: the run is complete except for its answer."""
         self._exception = None
 
     def retire(self) -> None:
-        """Asks for a fresh process after this run."""
+        """Request a fresh process after this run."""
         self._flags |= Flag.RETIRE
 
     def interrupted(self) -> None:
-        """Says that the answer is that of a run which was stopped."""
+        """Mark the answer as that of a run that was stopped."""
         self._flags |= Flag.INTERRUPTED
 
     def finish(self, answer: bytes) -> None:
-        """Sends the answer. What is said after it is not heard.
+        """Send the answer. Messages after it are ignored.
 
-        A stop that comes meanwhile waits: it may be for the next run, which the supervisor begins when it has the
-        answer, and ends the process then.
+        A stop that arrives meanwhile stays pending. It may be meant for the next run, which the supervisor starts when
+        it has the answer; the process then ends.
         """
         self.disarm()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -112,7 +114,7 @@ class Channel:
             raise exception
 
     def _send(self, kind: FrameType, body: bytes) -> None:
-        # In one write, whole or not at all: a stop may be raised between two.
+        # One write, complete or not at all: a stop may raise an exception between two writes.
         with self._lock:
             if not self._answering:
                 os.write(ANSWERS, frame_head(self._token, kind, len(body)) + body)

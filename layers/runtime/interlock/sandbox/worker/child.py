@@ -1,4 +1,4 @@
-"""The worker: waits for a request, has the target answer it, sends the answer, and waits for the next."""
+"""The worker process: waits for a request, calls the target, sends the answer, and waits for the next request."""
 
 import contextlib
 import importlib
@@ -17,23 +17,23 @@ from interlock.sandbox.worker.clean_state import PER_RUN, CleanState
 from interlock.sandbox.worker.resource_limits import bound_process, bound_run
 
 REQUESTS = 3
-"""The descriptor of a worker for its requests, next to `ANSWERS`, `PROGRESS` and the standard three. All others are
-closed."""
+"""The descriptor for requests. A worker process also has `ANSWERS`, `PROGRESS` and the three standard descriptors; all
+others are closed."""
 
 NICENESS = 5
-"""How far a worker gives way to its supervisor: a tool that takes all of the processor keeps no heartbeat, no limit and
-no cancel waiting. Not further: beside two others that do, it would get next to nothing."""
+"""The niceness of a worker process. A tool that uses the whole processor must not delay heartbeats, limits or a cancel.
+A higher value would starve it beside two other busy processes."""
 
 EXIT_ESCAPED = 70
-"""The exit code of a worker whose target let an exception out (EX_SOFTWARE of sysexits.h)."""
+"""The exit code of a worker process whose target raised an exception (EX_SOFTWARE of sysexits.h)."""
 
-_getpid = os.getpid  # bound now: code may replace what the module holds
+_getpid = os.getpid  # bound now, because code may replace the module's attribute
 
 type Target = Callable[[bytes, Channel], bytes]
 
 
 def main(descriptors: list[int], target_path: str) -> NoReturn:
-    """Never returns: the process ends when the supervisor closes the pipe, or by what the target does."""
+    """Run the worker process. It ends when the supervisor closes the pipe, or by an action of the target."""
     code = 0
     try:
         _own_process(descriptors)
@@ -47,7 +47,8 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
 
 
 def _own_process(descriptors: list[int]) -> None:
-    """Own session and process group, six descriptors and no more, and first to go when memory is short."""
+    """Separate this process from the zygote: a new session and process group, six descriptors, and the first
+    choice of the kernel when memory is short."""
     os.setsid()
     requests, answers, progress, stdout, stderr = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
     null = os.open(os.devnull, os.O_RDONLY)
@@ -61,20 +62,20 @@ def _own_process(descriptors: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _give_way()
     bound_process()
-    hide_memory(hidden=False)  # else its files in /proc are root's
+    hide_memory(hidden=False)  # otherwise root owns its files in /proc
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _give_way() -> None:
     os.nice(NICENESS)
-    # Where Linux shares out the processor by sessions, it is this that counts between ours and the supervisor's.
+    # On Linux with autogroup scheduling, niceness counts only within a session; this value counts between sessions.
     with contextlib.suppress(OSError):
         Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 class _Worker:
-    """Serves one request after the other until the supervisor closes the pipe."""
+    """Serves one request after another until the supervisor closes the pipe."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -83,11 +84,11 @@ class _Worker:
 
     def serve(self) -> None:
         while True:
-            hide_memory()  # while idle: another plugin's worker is of the same user, and may be hostile
+            hide_memory()  # while idle: another plugin's worker process has the same user and may be hostile
             asked = read_request(REQUESTS)
             if asked is None:
                 return
-            hide_memory(hidden=False)  # the supervisor wants to know how much of its memory is shared
+            hide_memory(hidden=False)  # the supervisor measures how much of its memory is shared
             self._run(*asked)
 
     def _run(self, header: RunHeader, request: bytes) -> None:
@@ -97,23 +98,24 @@ class _Worker:
         answer = self._target(request, channel)
         channel.disarm()
         if _getpid() != self._pid:
-            # The target has forked, and the child came back here as well: nobody waits for it.
+            # The target has forked, and the child process returned here as well. No process waits for it.
             os._exit(EXIT_ESCAPED)
         clean = False
         try:
             clean = self._is_clean(header.temp_dir)
-        finally:  # whatever the code has done to its process, the answer gets out
+        finally:  # send the answer whatever the code has done to its process
             if not clean:
                 channel.retire()
             channel.finish(answer)
 
     def _loaded(self) -> None:
-        """The first time that the target is ready: what it has loaded and started until now may stay."""
+        """Record the state of the process when the target is ready for the first time. Threads and modules loaded so
+        far may stay."""
         if self._clean is None:
             self._clean = CleanState()
 
     def _is_clean(self, folder: str) -> bool:
-        """Whether the process is fit for another run."""
+        """Return whether the process is fit for another run."""
         stayed = os.getcwd() == folder
         _flush()
         _leave()

@@ -1,6 +1,6 @@
-"""What a run may leave behind in its process: then the next run gets a fresh one.
+"""Detect what a run has left behind in its process. The next run then gets a fresh process.
 
-This finds what code does without thinking of the next run. Code that means to deceive can, in its own process.
+This finds accidental changes. Code that wants to deceive the check can do so in its own process.
 """
 
 import builtins
@@ -23,17 +23,17 @@ from interlock.sandbox.wire.processes import read_proc
 from interlock.sandbox.worker.interpreter_state import InterpreterState
 
 PER_RUN = ("TMPDIR", "HOME")
-"""Environment variables that each run gets anew."""
+"""Environment variables that are set anew for each run."""
 
 _MODULES: tuple[ModuleType, ...] = (builtins, json, json.decoder, json.encoder, logging, os, signal, sys, time)
-"""What monkeypatching hits, as far as the next run or this package needs it."""
+"""The modules whose functions are compared, because the next run or this package depends on them."""
 
 _RESOURCES = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 _PER_RUN_RESOURCES = {resource.RLIMIT_DATA, resource.RLIMIT_FSIZE}
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _STATUS = re.compile(rb"^(?:Threads|Sig(?:Blk|Ign|Cgt)):\s+(\w+)$", re.MULTILINE)
 _NOT_SEEN = sum(1 << (number - 1) for number in (signal.SIGTERM, 32, 33))
-"""SIGTERM is the channel's; the other two are the C library's own, which come with the first thread."""
+"""SIGTERM belongs to the channel. The other two belong to the C library, which uses them from the first thread on."""
 
 _DESCRIPTORS = range(6)
 _THREAD_END_TRIES, _THREAD_END_PAUSE_S = 20, 0.001
@@ -42,10 +42,10 @@ _sleep = time.sleep
 
 
 class CleanState:
-    """The process as it is when it is made; `unchanged` tells whether it still is so.
+    """A snapshot of the process. `unchanged` compares it with the current state.
 
-    Seen are: environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits
-    (also those of other languages' code, as the kernel knows them), priority, threads, and replaced functions.
+    It covers environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits (as
+    the kernel reports them), priority, threads, and replaced functions.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class CleanState:
         )
 
     def _same_names(self) -> bool:
-        """New names are no harm: modules come to have some as they are used, and those stand last."""
+        """Compare the existing names only. Modules legitimately get new names during use, and those come last."""
         return all(
             list(islice(vars(module).values(), len(names))) == names
             for module, names in zip(_MODULES, self._names, strict=True)
@@ -78,14 +78,14 @@ class CleanState:
         for _ in range(_THREAD_END_TRIES):
             if threads <= self._threads:
                 break
-            # The kernel counts a thread for a moment longer than it takes to join it.
+            # The kernel counts a thread for a moment after it has been joined.
             _sleep(_THREAD_END_PAUSE_S)
             threads, signals = _threads_and_signals()
         return threads <= self._threads and signals == self._signals
 
 
 def _threads_and_signals() -> tuple[int, tuple[int, ...]]:
-    """The number of threads, of any language; and the signals that are blocked, ignored and caught."""
+    """Return the number of threads, of any language, and the signals that are blocked, ignored and caught."""
     fields: list[bytes] = _STATUS.findall(read_proc("self/status"))
     if not fields:  # not Linux
         return threading.active_count(), ()
@@ -117,7 +117,7 @@ def _limit(which: int) -> tuple[int, int]:
 
 
 def _file(descriptor: int) -> tuple[int, int] | None:
-    """What a descriptor stands for; None when it is closed."""
+    """Return the device and inode of a descriptor, or None if it is closed."""
     try:
         found = os.fstat(descriptor)
     except OSError:

@@ -1,7 +1,8 @@
-"""The zygote: a small, single-threaded process that forks workers, keeps track of what descends from them, and ends it.
+"""The zygote: a small, single-threaded process that forks worker processes, keeps track of their descendants, and ends
+them.
 
-Its commands come over a Unix socket, one JSON line each, answered by one line, in turn. It reaps a worker only when it
-ends it, so that the worker's process id stays its own as long as the supervisor may use it.
+Commands arrive over a Unix socket, one JSON line each, and are answered in order by one line. A worker process is
+reaped only when it is ended, so that its process id stays valid for as long as the supervisor may use it.
 """
 
 import gc
@@ -32,7 +33,7 @@ SPAWN_DESCRIPTORS = 5
 
 
 class Zygote:
-    """Serves the supervisor's commands until it goes away."""
+    """Serves the supervisor's commands until the supervisor ends."""
 
     def __init__(
         self, control: socket.socket, confinement: Confinement, worker: Callable[[list[int]], NoReturn]
@@ -57,7 +58,7 @@ class Zygote:
                 case _:
                     answer = {"status": self._end(command["pid"])}
             self._control.sendall(json.dumps(answer).encode() + b"\n")
-        # The supervisor is gone, however it ended: nothing of ours stays behind.
+        # The supervisor has ended: leave nothing behind.
         for pid in list(self._workers):
             self._end(pid)
 
@@ -77,25 +78,26 @@ class Zygote:
         return pid
 
     def _end(self, pid: int) -> int:
-        """Kills a worker with all that descends from it; returns its wait status when all of it is gone."""
+        """Kill a worker process and its descendants. Return its wait status when all of them have ended."""
         self._workers.discard(pid)
         ended = self._end_strays()
         return ended[pid] if pid in ended else end_child(pid)
 
     def _end_strays(self) -> dict[int, int]:
-        """Ends all children that are not workers: what a run has left comes here when its own parent ends."""
+        """End all children that are not worker processes. Processes that a run left behind become children of the
+        zygote."""
         return end_children(lambda: children(os.getpid()) - self._workers)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """`arguments`: the control socket's descriptor, the directory that is ours to remove, the target, and the modules
-    to import before any fork."""
+    """Run the zygote. `arguments` are the descriptor of the control socket, the directory to remove at the end, the
+    target, and the modules to import before forking."""
     control = socket.socket(fileno=int(arguments[0]))
     folder, target, preload = arguments[1], arguments[2], arguments[3:]
     adopt_orphans()
     hide_memory()
     no_new_privileges()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, whose end ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the supervisor, whose end ends this process
     for module in preload:
         _preload(module)
     confinement = Confinement()
