@@ -21,32 +21,21 @@ import base64
 import inspect
 import logging
 import math
-import re
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any, ClassVar, Never, Protocol, cast, get_type_hints, runtime_checkable
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
 from interlock.domain.problems import MAX_PROBLEMS, Problem, problem, problems_of
+from interlock.tool_declaration import NAME, ToolSpec, is_tool, tool, tool_spec
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
-
-MAX_TIMEOUT_S = 870
-
-MIN_MEMORY_MB, MAX_MEMORY_MB = 32, 10_240
-"""The minimum allows a tool that does nothing to end: its process needs about 25 MiB, plus the plugin's imports. The
-maximum is that of a Lambda function."""
-
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_MARK = "__interlock_tool__"
 
 
 class Cancelled(BaseException):
@@ -144,114 +133,6 @@ class ToolContext(Protocol):
         """Report progress: `fraction` from 0 to 1, and `message` for a human (the first 200 characters are kept)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
-    open connections."""
-
-    name: str
-    title: str
-    description: str
-    timeout_s: float
-    memory_mb: int
-    network: bool
-    input_model: type[BaseModel]
-    output_model: type[BaseModel]
-    method: Callable[..., Any]
-
-
-def tool[F: Callable[..., Any]](
-    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = "", network: bool = False
-) -> Callable[[F], F]:
-    """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
-
-    `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
-    from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
-    PermissionError. The first line of the method's docstring is its description.
-    """
-    if positional:
-        raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
-    _check_limits(timeout_s, memory_mb)
-    if not isinstance(title, str):
-        raise TypeError(f"@tool(title={title!r}): must be text")
-    if not isinstance(network, bool):
-        raise TypeError(f"@tool(network={network!r}): must be True or False")
-
-    def mark(method: F) -> F:
-        frame = inspect.currentframe()
-        _refuse_second(method, frame.f_back if frame else None)
-        setattr(method, _MARK, (timeout_s, memory_mb, title, network))
-        return method
-
-    return mark
-
-
-def _check_limits(timeout_s: object, memory_mb: object) -> None:
-    """Validate a declared limit. Raises TypeError, because an author may pass a value of any type."""
-    # True is an int, but not a valid limit.
-    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s <= MAX_TIMEOUT_S:
-        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds")
-    if not isinstance(memory_mb, int) or not MIN_MEMORY_MB <= memory_mb <= MAX_MEMORY_MB:
-        raise TypeError(
-            f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}"
-        )
-
-
-def _refuse_second(method: Callable[..., Any], body: FrameType | None) -> None:
-    """Refuse a second tool of the same name in a class body, which would silently replace the first. Call it from the
-    class body, where the first tool still exists."""
-    names = body.f_locals if body else {}
-    name = getattr(method, "__name__", "")
-    if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
-        raise TypeError(f"tool {name!r} is declared twice in {names['__qualname__']}: rename one of them")
-
-
-def _spec(name: str, method: Callable[..., Any]) -> ToolSpec:
-    where = f"tool {name!r}"
-    if not _NAME.fullmatch(name):
-        raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
-    _check_kind(where, method)
-    timeout_s, memory_mb, title, network = getattr(method, _MARK)
-    input_model, output_model = _models(where, method)
-    description = (inspect.getdoc(method) or "").partition("\n")[0]
-    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb, network,
-                    input_model, output_model, method)  # fmt: skip
-
-
-def _is_marked(value: object) -> bool:
-    """Return whether a value is a tool, also below `@staticmethod`, so that such a method is refused, not ignored."""
-    return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
-
-
-def _check_kind(where: str, method: object) -> None:
-    """Refuse async and generator functions. A tool is a plain method whose return value is its result."""
-    if isinstance(method, staticmethod | classmethod):
-        raise TypeError(f"{where}: must be a method (self, input, context), not a {type(method).__name__}")
-    if inspect.iscoroutinefunction(method):
-        raise TypeError(f"{where}: must not be 'async def': write 'def', with asyncio.run(...) in it")
-    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        raise TypeError(f"{where}: must return its result, not yield")
-
-
-def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
-    """Return the models of the input and the result from the method's annotations."""
-    parameters = inspect.signature(method).parameters
-    if len(parameters) != 3:
-        raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
-    for parameter in parameters.values():
-        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            raise TypeError(f"{where}: must take (self, input, context) by position, {parameter.name!r} cannot be")
-    try:
-        hints = get_type_hints(method, include_extras=True)
-    except NameError as error:
-        raise TypeError(f"{where}: an annotation of it cannot be read: {error}") from error
-    models = hints.get(list(parameters)[1]), hints.get("return")
-    for role, model in zip(("input", "return"), models, strict=True):
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise TypeError(f"{where}: its {role} must be annotated with a pydantic model, not {model!r}")
-    return cast("tuple[type[BaseModel], type[BaseModel]]", models)
-
-
 class Plugin:
     """Base class of plugins. Set `name`, `version` and `title`, and mark methods with `@tool`."""
 
@@ -269,15 +150,15 @@ class Plugin:
         for attribute in ("name", "version"):
             if not isinstance(getattr(cls, attribute, None), str):
                 raise TypeError(f"plugin class {cls.__name__}: set {attribute!r} to a string")
-        if not _NAME.fullmatch(cls.name):
+        if not NAME.fullmatch(cls.name):
             raise TypeError(f"plugin {cls.name!r}: a name is lower-case letters, digits and _, at most 64")
         _check_class(cls)
         methods = {
-            name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if _is_marked(value)
+            name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if is_tool(value)
         }
         if not methods:
             raise TypeError(f"plugin {cls.name!r} declares no tool: mark a method with @tool()")
-        return {name: _spec(name, method) for name, method in methods.items()}
+        return {name: tool_spec(name, method) for name, method in methods.items()}
 
     def run(self, tool: str, input: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
         """Run a tool on JSON input and return JSON-ready output. Only the ToolRunner calls this.

@@ -1,0 +1,130 @@
+"""The declaration of tools: the `@tool` decorator, and the checks of what it marks."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Never, cast, get_type_hints
+
+from pydantic import BaseModel
+
+MAX_TIMEOUT_S = 870
+
+MIN_MEMORY_MB, MAX_MEMORY_MB = 32, 10_240
+"""The minimum allows a tool that does nothing to end: its process needs about 25 MiB, plus the plugin's imports. The
+maximum is that of a Lambda function."""
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""The names of plugins and tools."""
+
+_MARK = "__interlock_tool__"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
+    open connections."""
+
+    name: str
+    title: str
+    description: str
+    timeout_s: float
+    memory_mb: int
+    network: bool
+    input_model: type[BaseModel]
+    output_model: type[BaseModel]
+    method: Callable[..., Any]
+
+
+def tool[F: Callable[..., Any]](
+    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = "", network: bool = False
+) -> Callable[[F], F]:
+    """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
+
+    `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
+    from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
+    PermissionError. The first line of the method's docstring is its description.
+    """
+    if positional:
+        raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
+    _check_limits(timeout_s, memory_mb)
+    if not isinstance(title, str):
+        raise TypeError(f"@tool(title={title!r}): must be text")
+    if not isinstance(network, bool):
+        raise TypeError(f"@tool(network={network!r}): must be True or False")
+
+    def mark(method: F) -> F:
+        frame = inspect.currentframe()
+        _refuse_second(method, frame.f_back if frame else None)
+        setattr(method, _MARK, (timeout_s, memory_mb, title, network))
+        return method
+
+    return mark
+
+
+def _check_limits(timeout_s: object, memory_mb: object) -> None:
+    """Validate a declared limit. Raises TypeError, because an author may pass a value of any type."""
+    # True is an int, but not a valid limit.
+    if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds")
+    if not isinstance(memory_mb, int) or not MIN_MEMORY_MB <= memory_mb <= MAX_MEMORY_MB:
+        raise TypeError(
+            f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}"
+        )
+
+
+def _refuse_second(method: Callable[..., Any], body: FrameType | None) -> None:
+    """Refuse a second tool of the same name in a class body, which would silently replace the first. Call it from the
+    class body, where the first tool still exists."""
+    names = body.f_locals if body else {}
+    name = getattr(method, "__name__", "")
+    if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
+        raise TypeError(f"tool {name!r} is declared twice in {names['__qualname__']}: rename one of them")
+
+
+def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
+    """Return the declaration of a tool. Raises TypeError if its name, kind or annotations are not valid."""
+    where = f"tool {name!r}"
+    if not NAME.fullmatch(name):
+        raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
+    _check_kind(where, method)
+    timeout_s, memory_mb, title, network = getattr(method, _MARK)
+    input_model, output_model = _models(where, method)
+    description = (inspect.getdoc(method) or "").partition("\n")[0]
+    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb, network,
+                    input_model, output_model, method)  # fmt: skip
+
+
+def is_tool(value: object) -> bool:
+    """Return whether a value is a tool, also below `@staticmethod`, so that such a method is refused, not ignored."""
+    return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
+
+
+def _check_kind(where: str, method: object) -> None:
+    """Refuse async and generator functions. A tool is a plain method whose return value is its result."""
+    if isinstance(method, staticmethod | classmethod):
+        raise TypeError(f"{where}: must be a method (self, input, context), not a {type(method).__name__}")
+    if inspect.iscoroutinefunction(method):
+        raise TypeError(f"{where}: must not be 'async def': write 'def', with asyncio.run(...) in it")
+    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+        raise TypeError(f"{where}: must return its result, not yield")
+
+
+def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
+    """Return the models of the input and the result from the method's annotations."""
+    parameters = inspect.signature(method).parameters
+    if len(parameters) != 3:
+        raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
+    for parameter in parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            raise TypeError(f"{where}: must take (self, input, context) by position, {parameter.name!r} cannot be")
+    try:
+        hints = get_type_hints(method, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{where}: an annotation of it cannot be read: {error}") from error
+    models = hints.get(list(parameters)[1]), hints.get("return")
+    for role, model in zip(("input", "return"), models, strict=True):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"{where}: its {role} must be annotated with a pydantic model, not {model!r}")
+    return cast("tuple[type[BaseModel], type[BaseModel]]", models)
