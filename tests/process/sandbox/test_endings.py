@@ -4,7 +4,6 @@ import os
 import threading
 from dataclasses import replace
 from typing import Any
-from unittest.mock import ANY
 
 import pytest
 
@@ -19,7 +18,7 @@ from interlock.sandbox import (
     TimedOut,
     WorkerLost,
 )
-from tests.process.sandbox.bench import KILLED, PATIENT, STOPPED, Bench, alive
+from tests.process.sandbox.bench import KILLED, PATIENT, STOPPED, Bench, alive, wait_until
 
 SLEEP = "import time\nchannel.progress(0.5, 'on')\ntime.sleep(60)"
 STUBBORN = """
@@ -308,13 +307,16 @@ def test_exception_of_a_callback_ends_the_run(bench: Bench) -> None:
     bench.assert_nothing_left()
 
 
-def test_a_worker_gives_way_to_its_supervisor(bench: Bench) -> None:
-    niceness, autogroup = bench.result(
-        "import os\nfrom pathlib import Path\ngroup = Path('/proc/self/autogroup')\n"
-        "result = f'{os.nice(0)} {group.read_text().split()[-1] if group.exists() else 5}'"
-    ).split()
-    # Linux lets others than root say so a few times a second alone.
-    assert (int(niceness), int(autogroup)) == (min(19, os.nice(0) + 5), 5 if os.geteuid() == 0 else ANY)
+def test_worker_process_has_lower_priority_than_its_supervisor(bench: Bench) -> None:
+    def lowered() -> bool:
+        niceness, autogroup = bench.result(
+            "import os\nfrom pathlib import Path\ngroup = Path('/proc/self/autogroup')\n"
+            "result = f'{os.nice(0)} {group.read_text().split()[-1] if group.exists() else 5}'"
+        ).split()
+        return (int(niceness), int(autogroup)) == (min(19, os.nice(0) + 5), 5)
+
+    # Linux permits only a few changes of the session's priority per second; each run tries again.
+    wait_until(lowered, "niceness and session priority are lowered")
 
 
 def test_the_wall_clock_limit_stops_a_run(bench: Bench) -> None:

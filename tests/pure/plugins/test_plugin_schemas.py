@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from interlock.plugin import Plugin, ToolSpec
+from interlock.plugin import Plugin
+from interlock.tool_declaration import ToolSpec
 from interlock_plugins.block_mapper import BlockMapper
 from interlock_plugins.image import Image
 from interlock_plugins.motion import Motion

@@ -60,18 +60,25 @@ def _own_process(descriptors: list[int]) -> None:
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _give_way()
+    os.nice(NICENESS)
     bound_process()
     hide_memory(hidden=False)  # otherwise root owns its files in /proc
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
-def _give_way() -> None:
-    os.nice(NICENESS)
-    # On Linux with autogroup scheduling, niceness counts only within a session; this value counts between sessions.
-    with contextlib.suppress(OSError):
+def _lower_session_priority() -> bool:
+    """Lower the priority of this process's session, because with autogroup scheduling niceness counts only within one.
+
+    Return whether no other try is needed. Without privileges, Linux permits ten writes per second on the machine.
+    """
+    try:
         Path("/proc/self/autogroup").write_text(str(NICENESS))
+    except BlockingIOError:
+        return False
+    except OSError:  # not supported here
+        return True
+    return True
 
 
 class _Worker:
@@ -81,6 +88,7 @@ class _Worker:
         self._target = target
         self._pid = os.getpid()
         self._clean: CleanState | None = None
+        self._gives_way = _lower_session_priority()
 
     def serve(self) -> None:
         while True:
@@ -92,6 +100,7 @@ class _Worker:
             self._run(*asked)
 
     def _run(self, header: RunHeader, request: bytes) -> None:
+        self._gives_way = self._gives_way or _lower_session_priority()
         bound_run(header.memory_mb, header.temp_dir)
         _move_to(header.temp_dir)
         channel = Channel(header, self._loaded)
