@@ -104,7 +104,7 @@ def test_a_revoked_key_stays_revoked_since_the_first_time(keys: DynamoKeys, tena
     assert keys.get(key.key_hash) == replace(key, revoked_at=NOON)
 
 
-def test_a_key_that_is_not_there_is_not_made_by_revoking_it(keys: DynamoKeys, tenant: str) -> None:
+def test_revoking_an_unknown_key_creates_none(keys: DynamoKeys, tenant: str) -> None:
     with pytest.raises(ServiceUnavailable):
         keys.revoke(a_key(tenant), NOON)
     assert list(keys.listed(tenant)) == []
@@ -146,7 +146,7 @@ def test_concurrent_requests_pass_up_to_the_rate(table: Table, tenant: str) -> N
     assert {wait for wait in waits if wait} == {rate.interval.total_seconds()}
 
 
-def test_it_is_the_algorithm_step_by_step_from_two_environments(table: Table, tenant: str) -> None:
+def test_rate_limit_follows_the_algorithm_across_two_environments(table: Table, tenant: str) -> None:
     rate, textbook = Rate(3, "s"), MemoryRates()
     environments = [rates_of(table), rates_of(table)]
     moments = [0, 0, 1, 2, 3, 300, 334, 335, 1000, 1001, 1001, 1001, 1002, 5000, 5000, 5000, 5000, 5400]
@@ -156,7 +156,7 @@ def test_it_is_the_algorithm_step_by_step_from_two_environments(table: Table, te
         assert found == pytest.approx(textbook.take(tenant, rate, now), abs=1e-6), (number, milliseconds)
 
 
-def test_an_evenly_calling_key_costs_one_write_a_request(table: Table, tenant: str) -> None:
+def test_evenly_spaced_requests_cost_one_write_each(table: Table, tenant: str) -> None:
     rates, rate, calls = rates_of(table), Rate(10, "s"), []
     table.client.meta.events.register(
         "before-call.dynamodb", lambda model, **_: calls.append(model.name), unique_id=tenant
@@ -222,7 +222,7 @@ def test_concurrent_submissions_pass_up_to_the_limit_repeatedly(
                 end(storage, result)
 
 
-def test_a_job_settled_by_many_at_once_gives_its_slot_back_once(storage: Storage, tenant: str, plugin: str) -> None:
+def test_concurrent_settlements_release_the_slot_once(storage: Storage, tenant: str, plugin: str) -> None:
     running = limited(tenant, plugin, 2, JobStatus.RUNNING)
     storage.store.create(running, starting_delta(running, NOON))
     storage.store.create(limited(tenant, plugin, 2))
@@ -236,7 +236,7 @@ def test_a_job_settled_by_many_at_once_gives_its_slot_back_once(storage: Storage
         storage.store.create(limited(tenant, plugin, 2))
 
 
-def test_refused_submission_leaves_nothing(storage: Storage, tenant: str, plugin: str) -> None:
+def test_refused_submission_stores_nothing(storage: Storage, tenant: str, plugin: str) -> None:
     storage.store.create(limited(tenant, plugin, 1))
     refused = limited(tenant, plugin, 1, JobStatus.RUNNING)
     claim = IdempotencyRecord(tenant, "key", "r", refused.job_id, refused.expires_at)
@@ -269,7 +269,7 @@ def test_a_limit_may_change_while_jobs_are_unfinished(storage: Storage, tenant: 
     storage.store.create(limited(tenant, plugin, 1))
 
 
-def test_slots_and_counters_are_right_when_answers_are_lost(table: Table, tenant: str, plugin: str) -> None:
+def test_slots_and_counters_are_exact_when_responses_are_lost(table: Table, tenant: str, plugin: str) -> None:
     store: DynamoJobs = table.store
     running = limited(tenant, plugin, 1, JobStatus.RUNNING)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
@@ -289,7 +289,7 @@ def test_slots_and_counters_are_right_when_answers_are_lost(table: Table, tenant
 # --- Secrets ---
 
 
-def test_all_environments_get_the_one_secret(table: Table, tenant: str) -> None:
+def test_all_environments_read_the_same_secret(table: Table, tenant: str) -> None:
     secrets = at_once(12, lambda _: DynamoSecrets(table.client, table.name).secret(tenant))
     assert len(set(map(bytes, secrets))) == 1  # type: ignore[arg-type]
     assert len(secrets[0]) == 32  # type: ignore[arg-type]
@@ -304,7 +304,7 @@ def test_a_secret_is_read_once(table: Table, tenant: str) -> None:
     assert asked.seen == 0
 
 
-def test_a_secret_whose_write_lost_its_answer_is_kept(table: Table, tenant: str) -> None:
+def test_secret_is_kept_when_the_response_to_its_write_is_lost(table: Table, tenant: str) -> None:
     with LosesAnswer(table.client, "PutItem") as lost:
         first = DynamoSecrets(table.client, table.name).secret(tenant)
     assert lost.seen == 2

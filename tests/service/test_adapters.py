@@ -60,14 +60,14 @@ def ended(job: Job) -> Job:
 # --- The SDK sends again what had arrived ---
 
 
-def test_a_create_whose_answer_was_lost_has_created_the_job(table: Table, job: Job) -> None:
+def test_create_with_a_lost_response_has_created_the_job(table: Table, job: Job) -> None:
     with LosesAnswer(table.client, "PutItem") as lost:
         table.store.create(job)
     assert lost.seen == 2
     assert table.store.get(job.tenant, job.job_id) == job
 
 
-def test_a_start_whose_answer_was_lost_has_started_the_job_and_counts_once(table: Table, job: Job) -> None:
+def test_start_with_a_lost_response_has_started_the_job_and_counts_once(table: Table, job: Job) -> None:
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
         table.store.create(job, starting_delta(job, NOON))
     assert lost.seen == 2
@@ -75,7 +75,7 @@ def test_a_start_whose_answer_was_lost_has_started_the_job_and_counts_once(table
     assert table.store.metrics(job.plugin)["say"].in_flight == 1
 
 
-def test_an_idempotent_create_whose_answer_was_lost_is_ours(table: Table, job: Job) -> None:
+def test_idempotent_create_with_a_lost_response_is_recognized(table: Table, job: Job) -> None:
     claim = IdempotencyRecord(job.tenant, "key", "r", job.job_id, job.expires_at)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
         table.store.create(job, starting_delta(job, NOON), claim)
@@ -83,7 +83,7 @@ def test_an_idempotent_create_whose_answer_was_lost_is_ours(table: Table, job: J
     assert table.store.metrics(job.plugin)["say"].in_flight == 1
 
 
-def test_a_change_whose_answer_was_lost_has_changed_the_job(table: Table, job: Job) -> None:
+def test_change_with_a_lost_response_has_changed_the_job(table: Table, job: Job) -> None:
     table.store.create(job)
     after = steps.cancel_requested(job, reason="why", now=NOON)
     with LosesAnswer(table.client, "UpdateItem") as lost:
@@ -92,7 +92,7 @@ def test_a_change_whose_answer_was_lost_has_changed_the_job(table: Table, job: J
     assert table.store.get(job.tenant, job.job_id) == after
 
 
-def test_a_heartbeat_whose_answer_was_lost_has_extended_the_lease(table: Table, job: Job) -> None:
+def test_heartbeat_with_a_lost_response_has_extended_the_lease(table: Table, job: Job) -> None:
     table.store.create(job)
     with LosesAnswer(table.client, "UpdateItem") as lost:
         after_heartbeat = table.store.heartbeat(job, now=NOON, lease_expires_at=LEASE, progress=None)
@@ -100,7 +100,7 @@ def test_a_heartbeat_whose_answer_was_lost_has_extended_the_lease(table: Table, 
     assert table.store.get(job.tenant, job.job_id) == after_heartbeat == replace(job, lease_expires_at=LEASE)
 
 
-def test_an_end_whose_answer_was_lost_has_ended_the_job_and_counts_once(table: Table, job: Job) -> None:
+def test_outcome_with_a_lost_response_has_finished_the_job_and_counts_once(table: Table, job: Job) -> None:
     table.store.create(job, starting_delta(job, NOON))
     after = ended(job)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
@@ -130,7 +130,7 @@ CONFLICT = json.dumps(
 @pytest.mark.parametrize(
     "reasons", [("None", "TransactionConflict"), ("TransactionConflict", "None"), ("TransactionConflict",) * 2]
 )
-def test_a_transaction_that_meets_another_is_tried_again(table: Table, job: Job, reasons: tuple[str, str]) -> None:
+def test_transaction_conflict_is_retried(table: Table, job: Job, reasons: tuple[str, str]) -> None:
     table.store.create(job, starting_delta(job, NOON))
     after = ended(job)
     with Refuses(table.client, "TransactWriteItems", 3, refusal(*reasons)) as met:
@@ -140,9 +140,7 @@ def test_a_transaction_that_meets_another_is_tried_again(table: Table, job: Job,
     assert table.store.metrics(job.plugin)["say"].succeeded == 1
 
 
-def test_a_transaction_that_always_meets_another_is_given_up(
-    table: Table, job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lasting_transaction_conflict_is_given_up(table: Table, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dynamo_jobs, "CONFLICT_PAUSE_S", 0.0)
     with (
         Refuses(table.client, "TransactWriteItems", 1000, refusal("None", "TransactionConflict")) as met,
@@ -154,7 +152,7 @@ def test_a_transaction_that_always_meets_another_is_given_up(
 
 
 @pytest.mark.parametrize("reasons", [("None", "ThrottlingError"), ("ValidationError", "None")])
-def test_a_transaction_cancelled_for_another_reason_is_a_table_that_is_down(
+def test_transaction_cancelled_for_another_reason_is_unavailable(
     table: Table, job: Job, reasons: tuple[str, str]
 ) -> None:
     with (
@@ -167,7 +165,7 @@ def test_a_transaction_cancelled_for_another_reason_is_a_table_that_is_down(
     assert caught.value.__cause__ is not None
 
 
-def test_a_single_write_that_meets_a_transaction_is_tried_again(table: Table, job: Job) -> None:
+def test_single_write_in_conflict_with_a_transaction_is_retried(table: Table, job: Job) -> None:
     # A cancel that meets the end of its job. botocore does not retry this error itself.
     table.store.create(job)
     cancelling = steps.cancel_requested(job, reason="why", now=NOON)
@@ -180,16 +178,14 @@ def test_a_single_write_that_meets_a_transaction_is_tried_again(table: Table, jo
     assert table.store.get(job.tenant, job.job_id) == after_heartbeat
 
 
-def test_a_single_write_that_always_meets_a_transaction_is_given_up(
-    table: Table, job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_single_write_in_lasting_conflict_is_given_up(table: Table, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dynamo_jobs, "CONFLICT_PAUSE_S", 0.0)
     with Refuses(table.client, "PutItem", 1000, CONFLICT) as met, pytest.raises(ServiceUnavailable):
         table.store.create(job)
     assert met.seen == TRANSACTION_TRIES
 
 
-def test_reads_that_the_table_had_no_time_for_are_asked_for_again(table: Table, tenant: str, plugin: str) -> None:
+def test_unprocessed_reads_are_retried(table: Table, tenant: str, plugin: str) -> None:
     jobs = [a_job(tenant=tenant, plugin=plugin, job_id=f"01J0000000000000000000000{n}") for n in range(3)]
     for job in jobs:
         table.store.create(job)
@@ -214,7 +210,7 @@ def key_of(job: Job) -> dict[str, Any]:
     return {"pk": {"S": f"JOB#{job.tenant}#{job.job_id}"}, "sk": {"S": "JOB"}, "job_id": {"S": job.job_id}}
 
 
-def test_a_job_that_the_index_has_in_its_old_status_and_its_new_is_listed_once(table: Table, job: Job) -> None:
+def test_job_indexed_under_its_old_and_new_status_is_listed_once(table: Table, job: Job) -> None:
     table.store.create(job)
     statuses = (JobStatus.PENDING, JobStatus.RUNNING)
     with answers_query(table, key_of(job)):
@@ -223,7 +219,7 @@ def test_a_job_that_the_index_has_in_its_old_status_and_its_new_is_listed_once(t
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_job_that_has_left_the_wanted_status_or_the_table_is_not_listed(table: Table, job: Job, gone: bool) -> None:
+def test_job_without_the_wanted_status_or_deleted_is_not_listed(table: Table, job: Job, gone: bool) -> None:
     if not gone:
         table.store.create(job)
     with answers_query(table, key_of(job)):
@@ -231,7 +227,7 @@ def test_a_job_that_has_left_the_wanted_status_or_the_table_is_not_listed(table:
     assert list(page) == []
 
 
-def test_a_job_whose_lease_is_gone_with_it_is_not_looked_after(table: Table, job: Job) -> None:
+def test_deleted_job_is_not_settled(table: Table, job: Job) -> None:
     with answers_query(table, key_of(job)) as met:
         assert list(table.store.with_lapsed_lease(NOON.replace(year=1999))) == []
     assert met.seen > 1
@@ -242,7 +238,7 @@ def test_a_job_whose_lease_is_gone_with_it_is_not_looked_after(table: Table, job
 
 @pytest.fixture
 def closed_url() -> Iterator[str]:
-    """Where nobody listens: the port is ours, and closed."""
+    """A URL on which no server listens: the port number is reserved here."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
@@ -265,7 +261,7 @@ STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
 
 
 @pytest.mark.parametrize("call", list(STORE_CALLS))
-def test_a_table_that_does_not_answer_is_unavailable(closed_url: str, call: str) -> None:
+def test_unresponsive_table_is_unavailable(closed_url: str, call: str) -> None:
     store = DynamoJobs(clients.dynamodb(closed_url, once=True), "jobs")
     with pytest.raises(ServiceUnavailable) as caught:
         STORE_CALLS[call](store)
@@ -294,21 +290,21 @@ MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:jobs"
 
 
 @pytest.mark.parametrize("call", list(OTHER_CALLS))
-def test_another_service_that_does_not_answer_is_unavailable(closed_url: str, call: str) -> None:
+def test_unresponsive_service_is_unavailable(closed_url: str, call: str) -> None:
     service, action = OTHER_CALLS[call]
     with pytest.raises(ServiceUnavailable) as caught:
         action(closed_url)
     assert caught.value.details == {"service": service}
 
 
-def test_a_table_that_is_not_there_is_unavailable_and_no_job_is_stale(table: Table) -> None:
+def test_missing_table_is_unavailable_and_no_job_is_stale(table: Table) -> None:
     with pytest.raises(ServiceUnavailable):
         DynamoJobs(table.client, "no-such-table").get("t", "j")
     with pytest.raises(ServiceUnavailable):
         DynamoJobs(table.client, "no-such-table").create(JOB)
 
 
-def test_clients_give_up_before_a_lease_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_give_up_before_a_lease_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "x",
@@ -333,7 +329,7 @@ def files(moto_url: str, tenant: str) -> S3Files:
     return S3Files(client, tenant)
 
 
-def test_a_large_document_goes_through_the_bucket(files: S3Files) -> None:
+def test_large_document_is_stored_in_the_bucket(files: S3Files) -> None:
     documents = Documents(files)
     value = {"text": "grün 😀" * INLINE_LIMIT_BYTES}
     stored = documents.write(a_job(), "result-1", value)
@@ -341,12 +337,12 @@ def test_a_large_document_goes_through_the_bucket(files: S3Files) -> None:
     assert documents.read(stored) == value
 
 
-def test_an_object_that_is_gone_is_not_found(files: S3Files) -> None:
+def test_deleted_object_is_not_found(files: S3Files) -> None:
     with pytest.raises(NotFound, match="expired"):
         files.get("jobs/t/j/result-1.json")
 
 
-def test_a_presigned_url_brings_the_document_without_a_key(files: S3Files) -> None:
+def test_presigned_url_returns_the_document_without_a_key(files: S3Files) -> None:
     text = json.dumps({"text": "x" * 100})
     files.put("jobs/t/j/result-1.json", text)
     url = files.download_url("jobs/t/j/result-1.json", expires_in_s=900)
@@ -357,7 +353,7 @@ def test_a_presigned_url_brings_the_document_without_a_key(files: S3Files) -> No
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_a_bucket_that_refuses_is_unavailable_and_not_a_document_that_expired(moto_url: str) -> None:
+def test_access_denied_by_the_bucket_is_unavailable_and_no_expired_document(moto_url: str) -> None:
     with pytest.raises(ServiceUnavailable):
         S3Files(clients.s3(moto_url), "no-such-bucket").get("key")
 
@@ -378,7 +374,7 @@ def fetched(files: S3Files, path: Path, expected: StoredObject = FIVE) -> Stored
     return files.fetch(KEY, path, expected, lambda: False)
 
 
-def test_length_type_and_that_it_is_new_are_signed(files: S3Files) -> None:
+def test_upload_url_signs_length_type_and_no_overwrite(files: S3Files) -> None:
     request = files.upload_request(KEY, "image/png", 5, expires_in_s=900)
     query = parse_qs(urlsplit(request.url).query)
     assert query["X-Amz-SignedHeaders"] == ["content-length;content-type;host;if-none-match"]
@@ -405,7 +401,7 @@ def test_a_presigned_url_names_the_endpoint_of_the_region(monkeypatch: pytest.Mo
     assert request.url.startswith(f"https://bucket.s3.{region}.amazonaws.com/{KEY}?")
 
 
-def test_an_upload_is_put_described_and_fetched(files: S3Files, tmp_path: Path) -> None:
+def test_upload_can_be_put_described_and_fetched(files: S3Files, tmp_path: Path) -> None:
     assert files.describe(KEY) is None
     assert fetched(files, tmp_path / "file") is None
     assert upload_of(files) == 200
@@ -426,7 +422,7 @@ def test_failed_conditions_write_nothing(files: S3Files, tmp_path: Path) -> None
     assert not (tmp_path / "file").exists()
 
 
-def test_a_large_file_comes_piece_by_piece_and_is_never_in_memory(files: S3Files, tmp_path: Path) -> None:
+def test_large_file_is_streamed_in_chunks(files: S3Files, tmp_path: Path) -> None:
     content = os.urandom(1024) * 40 * 1024
     upload_of(files, content)
     tracemalloc.start()
@@ -439,7 +435,7 @@ def test_a_large_file_comes_piece_by_piece_and_is_never_in_memory(files: S3Files
     assert peak_bytes < 6 * PIECE_BYTES < len(content) / 6
 
 
-def test_a_stop_leaves_off_between_two_pieces(files: S3Files, tmp_path: Path) -> None:
+def test_download_stops_between_two_chunks(files: S3Files, tmp_path: Path) -> None:
     content = b"x" * 3 * PIECE_BYTES
     upload_of(files, content)
     answers = iter([False, True])
@@ -473,7 +469,7 @@ class HalfRaw:
 
 
 @pytest.mark.parametrize(("times", "fine"), [(1, True), (FETCH_TRIES - 1, True), (FETCH_TRIES, False)])
-def test_a_download_that_breaks_off_begins_again(files: S3Files, tmp_path: Path, times: int, fine: bool) -> None:
+def test_interrupted_download_is_restarted(files: S3Files, tmp_path: Path, times: int, fine: bool) -> None:
     upload_of(files)
     with BreaksOff(files._client, "GetObject", times) as met:
         if fine:
@@ -485,7 +481,7 @@ def test_a_download_that_breaks_off_begins_again(files: S3Files, tmp_path: Path,
     assert met.seen == min(times + 1, FETCH_TRIES)
 
 
-def test_a_link_in_the_place_of_the_file_is_not_followed(files: S3Files, tmp_path: Path) -> None:
+def test_symbolic_link_at_the_download_path_is_not_followed(files: S3Files, tmp_path: Path) -> None:
     upload_of(files)
     (tmp_path / "file").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic links"):
@@ -493,7 +489,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(files: S3Files, tmp_pat
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_bucket_that_refuses_is_no_upload_that_is_not_there(moto_url: str, tmp_path: Path) -> None:
+def test_access_denied_by_the_bucket_is_no_missing_upload(moto_url: str, tmp_path: Path) -> None:
     files = S3Files(clients.s3(moto_url), "no-such-bucket")
     with pytest.raises(ServiceUnavailable):
         fetched(files, tmp_path / "file")
@@ -523,7 +519,7 @@ def test_an_execution_is_named_after_its_job_and_gets_tenant_and_id(machine: "tu
     assert (found["status"], json.loads(found["input"])) == ("RUNNING", {"tenant": "acme", "job_id": "JOB-1"})
 
 
-def test_a_machine_that_is_not_there_is_a_workflow_that_is_down(machine: "tuple[SFNClient, str]") -> None:
+def test_missing_state_machine_is_unavailable(machine: "tuple[SFNClient, str]") -> None:
     client, arn = machine
     with pytest.raises(ServiceUnavailable):
         StepFunctionsWorkflow(client, arn + "-2").start("acme", "JOB-1")
@@ -538,7 +534,7 @@ def test_a_running_execution_is_started_once(machine: "tuple[SFNClient, str]") -
     assert len(client.list_executions(stateMachineArn=arn)["executions"]) == 1
 
 
-def test_a_stopped_execution_is_over_and_not_started_again(machine: "tuple[SFNClient, str]") -> None:
+def test_stopped_execution_is_not_started_again(machine: "tuple[SFNClient, str]") -> None:
     workflow = StepFunctionsWorkflow(*machine)
     workflow.start("acme", "JOB-1")
     for _ in range(2):
@@ -548,7 +544,7 @@ def test_a_stopped_execution_is_over_and_not_started_again(machine: "tuple[SFNCl
     assert execution(machine, "JOB-1")["status"] == "ABORTED"
 
 
-def test_stopping_what_never_started_does_nothing(machine: "tuple[SFNClient, str]") -> None:
+def test_stopping_an_unstarted_execution_does_nothing(machine: "tuple[SFNClient, str]") -> None:
     StepFunctionsWorkflow(*machine).stop("JOB-1", "cancelled by the caller")
     client, arn = machine
     assert client.list_executions(stateMachineArn=arn)["executions"] == []

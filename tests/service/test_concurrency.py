@@ -108,7 +108,7 @@ def test_one_of_sixteen_settlements_of_a_job_wins(storage: Storage, tenant: str,
     assert getattr(metrics, winner.status) == 1
 
 
-def test_sixteen_jobs_of_one_plugin_end_at_once_and_are_counted_exactly(
+def test_sixteen_concurrent_outcomes_of_one_plugin_are_counted_exactly(
     storage: Storage, tenant: str, plugin: str
 ) -> None:
     # Transactions that meet on the same counters are tried again.
@@ -129,7 +129,9 @@ def test_sixteen_jobs_of_one_plugin_end_at_once_and_are_counted_exactly(
     assert sum(metrics.buckets.values()) == THREADS * 3
 
 
-def test_one_of_sixteen_requests_under_one_key_creates_the_job(storage: Storage, tenant: str, plugin: str) -> None:
+def test_one_of_sixteen_requests_with_one_idempotency_key_creates_the_job(
+    storage: Storage, tenant: str, plugin: str
+) -> None:
     jobs = [a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin, job_id=str(ULID())) for _ in range(THREADS)]
     stores = [storage.another() for _ in range(THREADS)]
 
@@ -202,7 +204,7 @@ def test_cancels_ends_and_settlers_race_for_jobs_without_an_illegal_step(
         assert getattr(metrics, status) == [job.status for job in ends if job].count(status)
 
 
-def test_heartbeats_and_a_cancel_at_once_lose_nothing(storage: Storage, tenant: str, plugin: str) -> None:
+def test_concurrent_heartbeats_and_a_cancel_lose_no_update(storage: Storage, tenant: str, plugin: str) -> None:
     held = a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)
     storage.store.create(held)
     lease = NOON + timedelta(seconds=60)

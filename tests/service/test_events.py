@@ -212,11 +212,11 @@ CHECKS: Mapping[str, Callable[[Account, Replay], None]] = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_event_is_answered(name: str, account: Account, replay: Replay) -> None:
+def test_sample_event_gets_its_expected_response(name: str, account: Account, replay: Replay) -> None:
     CHECKS[name](account, replay)
 
 
-def test_a_job_that_was_never_started_is_started_by_its_reader(account: Account, replay: Replay) -> None:
+def test_reading_an_unstarted_job_starts_it(account: Account, replay: Replay) -> None:
     """The process that submitted it ended between the write and the start."""
     account.put_pending(submitted=timedelta(minutes=2), started=False)
     assert _http(replay("job-get"), 200)["status"] == "pending"
@@ -239,7 +239,7 @@ def test_there_is_an_event_for_every_operation() -> None:
 
 
 @pytest.mark.parametrize("name", HTTP)
-def test_a_request_is_as_the_gateway_sends_it(name: str) -> None:
+def test_sample_request_has_the_gateways_format(name: str) -> None:
     found = event(name)
     context = found["requestContext"]
     route = _route(FUNCTIONS[name], found["resource"])
@@ -283,7 +283,7 @@ def _check_context(found: Json, context: Json) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in HTTP if event(name)["body"] is not None])
-def test_a_body_is_a_request_of_the_contract(name: str) -> None:
+def test_sample_body_matches_the_contract(name: str) -> None:
     found = event(name)
     operation = OPENAPI["paths"][found["resource"]][found["httpMethod"].lower()]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
@@ -297,7 +297,7 @@ def test_the_image_is_the_page(name: str) -> None:
     assert base64.b64decode(sent) == (ROOT / "tests" / "images" / "page.png").read_bytes()
 
 
-def test_the_authorizer_is_asked_about_the_request_that_the_gateway_holds() -> None:
+def test_authorizer_event_matches_the_gateways_request() -> None:
     asked, request = event("authorize"), event("job-get")
     assert asked.pop("type") == "REQUEST"
     arn = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/GET"
@@ -308,7 +308,7 @@ def test_the_authorizer_is_asked_about_the_request_that_the_gateway_holds() -> N
     assert asked == {**request, **{name: {} for name in empty}}
 
 
-def test_the_workflow_passes_on_its_input_and_what_went_wrong() -> None:
+def test_workflow_passes_on_its_input_and_its_error() -> None:
     """RunJob gets the execution's input, as `start` writes it; SettleJob the same with the Catch's `$.failure`."""
     run, settle = event("run-job"), event("settle-job")
     assert run == {"tenant": TENANT, "job_id": JOB_ID}

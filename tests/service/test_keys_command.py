@@ -76,17 +76,19 @@ def test_a_key_is_shown_once_and_kept_as_its_hash(capsys: pytest.CaptureFixture[
     assert made["key"] not in run(capsys, "list") + run(capsys, "list", "--json")
 
 
-def test_without_limits_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+def test_key_created_without_limits_has_no_limits(capsys: pytest.CaptureFixture[str]) -> None:
     made = a_key(capsys)
     assert [made[name] for name in ("expires_at", "rate", "concurrency", "note", "revoked_at")] == [None] * 5
 
 
 @pytest.mark.parametrize("scopes", [["execute,jobs:read"], ["execute", "jobs:read"], ["execute jobs:read"]])
-def test_scopes_are_written_in_any_way(capsys: pytest.CaptureFixture[str], scopes: list[str]) -> None:
+def test_scopes_are_accepted_in_any_notation(capsys: pytest.CaptureFixture[str], scopes: list[str]) -> None:
     assert run_json(capsys, "create", "--tenant", "t", "--scopes", *scopes)["scopes"] == ["execute", "jobs:read"]
 
 
-def test_people_read_the_key_on_standard_output_and_the_warning_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_key_is_printed_to_standard_output_and_the_warning_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["keys", "create", "--tenant", "t", "--scopes", "admin", "--stack", "interlock"]) == 0
     shown = capsys.readouterr()
     assert re.search(rf"^key +{KEY_PATTERN}$", shown.out, re.MULTILINE)
@@ -110,7 +112,7 @@ def test_the_list_shows_everything_but_the_key(capsys: pytest.CaptureFixture[str
     assert first["key_id"] in lines[1]
 
 
-def test_an_empty_list_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_list_of_keys_is_valid_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_json(capsys, "list") == []
     assert len(run(capsys, "list").splitlines()) == 1
 
@@ -139,7 +141,7 @@ def test_rotating_keeps_the_rights_and_both_work_for_a_while(capsys: pytest.Capt
     assert (kept.expires_at - from_rfc3339(new["created_at"])).total_seconds() == 7200
 
 
-def test_an_old_key_that_ends_earlier_is_not_given_more_time(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rotation_does_not_extend_an_earlier_expiry(capsys: pytest.CaptureFixture[str]) -> None:
     old = a_key(capsys, "--expires", "10m")
     assert run_json(capsys, "rotate", old["key_id"])["replaces"]["expires_at"] == old["expires_at"]
 
@@ -151,7 +153,7 @@ def test_an_unknown_id_is_reported(capsys: pytest.CaptureFixture[str], action: s
     )
 
 
-def test_a_key_that_is_over_is_not_rotated(capsys: pytest.CaptureFixture[str]) -> None:
+def test_expired_key_is_not_rotated(capsys: pytest.CaptureFixture[str]) -> None:
     made = a_key(capsys)
     run(capsys, "revoke", made["key_id"])
     assert f"key {made['key_id']} is revoked" in complaint(capsys, "rotate", made["key_id"])

@@ -62,7 +62,7 @@ FILTERS = [
 ]
 
 
-def test_every_combination_of_filters_finds_what_it_asks_for_and_nothing_else(storage: Storage, tenant: str) -> None:
+def test_every_combination_of_filters_lists_exactly_the_matching_jobs(storage: Storage, tenant: str) -> None:
     jobs = [
         a_job_at(number, tenant, status, plugin=plugin, tool=tool)
         for number, (plugin, tool, status) in enumerate(itertools.product(PLUGINS, TOOLS, JobStatus))
@@ -82,7 +82,7 @@ def test_every_combination_of_filters_finds_what_it_asks_for_and_nothing_else(st
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 10, 11])
-def test_the_last_page_knows_that_it_is_the_last(storage: Storage, tenant: str, limit: int) -> None:
+def test_last_page_has_no_cursor(storage: Storage, tenant: str, limit: int) -> None:
     jobs = [a_job_at(number, tenant) for number in range(10)]
     for job in jobs:
         storage.store.create(job)
@@ -103,7 +103,7 @@ def test_an_empty_list_is_one_empty_page(storage: Storage, tenant: str) -> None:
 
 
 @pytest.mark.parametrize("statuses", [(), tuple(JobStatus)])
-def test_each_job_once_also_while_new_ones_arrive(
+def test_each_job_is_listed_once_while_new_jobs_arrive(
     storage: Storage, tenant: str, statuses: tuple[JobStatus, ...]
 ) -> None:
     jobs = [a_job_at(number, tenant) for number in range(9)]
@@ -121,7 +121,7 @@ def test_each_job_once_also_while_new_ones_arrive(
     assert found == newest_first(jobs)
 
 
-def test_each_job_once_also_while_they_move_on(storage: Storage, tenant: str) -> None:
+def test_each_job_is_listed_once_while_statuses_change(storage: Storage, tenant: str) -> None:
     # A job of any status is on one page: the one that its id belongs to.
     jobs = [a_job_at(number, tenant) for number in range(8)]
     for job in jobs:
@@ -140,7 +140,7 @@ def test_each_job_once_also_while_they_move_on(storage: Storage, tenant: str) ->
     assert found == [job.job_id for job in newest_first(jobs)]
 
 
-def test_a_job_is_listed_by_its_status_of_now(storage: Storage, tenant: str) -> None:
+def test_job_is_listed_by_its_current_status(storage: Storage, tenant: str) -> None:
     job = a_job_at(0, tenant)
     storage.store.create(job)
     after = steps.claimed(job, worker_id="w", now=NOON, lease_expires_at=NOON)
@@ -162,7 +162,7 @@ def test_a_name_with_the_key_separator_reads_no_other_jobs(storage: Storage, ten
         assert storage.store.page(wanted, limit=5, before_id=None) == ([], None)
 
 
-def test_more_jobs_than_one_batch_of_reads_takes(storage: Storage, tenant: str) -> None:
+def test_more_jobs_than_one_read_batch_are_all_listed(storage: Storage, tenant: str) -> None:
     jobs = [a_job_at(number, tenant) for number in range(130)]
     for job in jobs:
         storage.store.create(job)

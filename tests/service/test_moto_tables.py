@@ -74,7 +74,7 @@ OPERATIONS = st.one_of(
 
 @settings(max_examples=volume(sample=15, full=120))
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
-def test_a_narrowed_table_gives_every_answer_of_a_whole_one(client: Any, operations: Sequence[Operation]) -> None:
+def test_narrowed_table_returns_the_same_responses_as_a_full_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)
 
 

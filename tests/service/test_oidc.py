@@ -56,12 +56,14 @@ def test_a_token_names_tenant_scopes_and_subject(provider: OpenIdProvider, token
 @pytest.mark.parametrize(
     ("key", "alg"), [(ec_key(), "ES256"), (ed25519.Ed25519PrivateKey.generate(), "EdDSA"), (TWO, "RS256")]
 )
-def test_keys_of_each_kind(provider: OpenIdProvider, tokens: OidcTokens, key: Any, alg: str) -> None:
+def test_signing_keys_of_every_kind_are_accepted(
+    provider: OpenIdProvider, tokens: OidcTokens, key: Any, alg: str
+) -> None:
     provider.publish("another", key)
     assert tokens.principal(provider.token("another", alg=alg)).tenant == "acme"
 
 
-def test_claims_are_those_that_are_configured(provider: OpenIdProvider) -> None:
+def test_configured_token_claims_are_used(provider: OpenIdProvider) -> None:
     tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "https://interlock/tenant", "scp"))
     claims: dict[str, Any] = {"https://interlock/tenant": "rival", "scp": ["admin", 7, "no-such"]}
     token = provider.token(**claims)
@@ -69,9 +71,7 @@ def test_claims_are_those_that_are_configured(provider: OpenIdProvider) -> None:
 
 
 @pytest.mark.parametrize("scope", [None, "", 7, {"admin": True}, ["x"], "Admin", [["admin"]]])
-def test_without_a_scope_that_is_known_nothing_is_allowed(
-    provider: OpenIdProvider, tokens: OidcTokens, scope: Any
-) -> None:
+def test_token_without_a_known_scope_allows_nothing(provider: OpenIdProvider, tokens: OidcTokens, scope: Any) -> None:
     assert tokens.principal(provider.token(scope=scope)).scopes == frozenset()
 
 
@@ -109,7 +109,9 @@ def test_the_providers_keys_are_fetched_once(provider: OpenIdProvider, tokens: O
         ],
     ],
 )
-def test_a_wrong_claim(provider: OpenIdProvider, tokens: OidcTokens, claims: dict[str, Any], expected: str) -> None:
+def test_token_with_a_wrong_claim_is_rejected(
+    provider: OpenIdProvider, tokens: OidcTokens, claims: dict[str, Any], expected: str
+) -> None:
     assert reason(tokens, provider.token(**claims)) == expected
 
 
@@ -117,7 +119,7 @@ def encoded(part: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
-def test_a_token_without_a_signature(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_token_without_a_signature_is_rejected(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     _, payload, signature = provider.token().split(".")
     for alg in ("none", "None", "NONE", "", None):
         for ending in ("", signature):
@@ -126,7 +128,9 @@ def test_a_token_without_a_signature(provider: OpenIdProvider, tokens: OidcToken
     assert provider.requests == []
 
 
-def test_a_token_signed_with_the_public_key_as_a_shared_secret(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_token_signed_with_the_public_key_as_a_shared_secret_is_rejected(
+    provider: OpenIdProvider, tokens: OidcTokens
+) -> None:
     import hashlib
     import hmac
 
@@ -137,23 +141,23 @@ def test_a_token_signed_with_the_public_key_as_a_shared_secret(provider: OpenIdP
     assert reason(tokens, f"{signed}.{signature}") == "The token is not valid."
 
 
-def test_a_token_signed_by_another_key(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_token_signed_by_another_key_is_rejected(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     assert reason(tokens, provider.token(key=TWO)) == "The token is not valid."
 
 
-def test_a_token_whose_claims_were_changed(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_token_with_changed_claims_is_rejected(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     header, _, signature = provider.token().split(".")
     other = provider.token(tenant="rival").split(".")[1]
     assert reason(tokens, f"{header}.{other}.{signature}") == "The token is not valid."
 
 
-def test_a_token_of_another_algorithm_than_its_keys(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_token_with_another_algorithm_than_its_key_is_rejected(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     assert reason(tokens, provider.token(alg="RS512")) == "The token is not valid."
     provider.publish("curve", ec_key())
     assert reason(tokens, provider.token("curve", key=ONE, alg="RS256")) == "The token is signed by an unknown key."
 
 
-def test_a_key_that_the_token_brings_along_is_not_used(provider: OpenIdProvider, tokens: OidcTokens) -> None:
+def test_key_embedded_in_the_token_is_not_used(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(TWO.public_key()))
     headers = {"kid": "one", "jwk": jwk, "jku": f"{provider.url}/evil"}
     payload = jwt.decode(provider.token(), options={"verify_signature": False})
@@ -173,7 +177,7 @@ def test_a_token_must_name_its_key(provider: OpenIdProvider, tokens: OidcTokens,
 @example(token="." * 5000)
 @example(token=base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.x")
 @example(token=base64.urlsafe_b64encode(b'{"alg":"RS256","kid":"one","x":' + b"[" * 6000).decode() + ".e30.x")
-def test_nonsense_is_an_invalid_token_and_nothing_else(tokens: OidcTokens, token: str) -> None:
+def test_malformed_token_is_reported_as_invalid(tokens: OidcTokens, token: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.principal(token)
 
@@ -192,16 +196,14 @@ def test_a_new_key_is_fetched_when_a_token_names_it(
     assert provider.requests.count("/keys") == 2
 
 
-def test_made_up_keys_do_not_send_us_to_the_provider_again_and_again(
-    provider: OpenIdProvider, tokens: OidcTokens
-) -> None:
+def test_unknown_key_ids_do_not_refetch_the_keys_each_time(provider: OpenIdProvider, tokens: OidcTokens) -> None:
     tokens.principal(provider.token())
     for number in range(30):
         assert reason(tokens, provider.token(f"made-up-{number}", key=TWO)) == "The token is signed by an unknown key."
     assert provider.requests.count("/keys") == 1
 
 
-def test_a_key_that_was_withdrawn_is_not_taken_when_the_keys_are_old(
+def test_withdrawn_key_is_rejected_once_the_cached_keys_are_old(
     provider: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(oidc, "KEYS_LIFETIME_S", 0.01)
@@ -217,7 +219,7 @@ def test_a_key_that_was_withdrawn_is_not_taken_when_the_keys_are_old(
 # --- A provider that is down, or talks nonsense ---
 
 
-def test_a_provider_that_is_down_is_unavailable_and_then_back(provider: OpenIdProvider) -> None:
+def test_provider_outage_is_unavailable_until_it_recovers(provider: OpenIdProvider) -> None:
     tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "tenant", "scope"))
     provider.broken = b"<html>we are down</html>"
     for _ in range(2):
@@ -228,7 +230,7 @@ def test_a_provider_that_is_down_is_unavailable_and_then_back(provider: OpenIdPr
     assert tokens.principal(provider.token()).tenant == "acme"
 
 
-def test_while_it_is_down_known_keys_go_on(tokens: OidcTokens) -> None:
+def test_known_keys_keep_working_while_the_provider_is_down(tokens: OidcTokens) -> None:
     with openid_provider.running() as provider:
         provider.publish("one", ONE)
         tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "tenant", "scope"))
@@ -247,7 +249,9 @@ def test_an_unreachable_provider_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b"{}", b'{"issuer": 7}'])
-def test_a_discovery_document_that_is_none(provider: OpenIdProvider, tokens: OidcTokens, document: bytes) -> None:
+def test_malformed_discovery_document_is_unavailable(
+    provider: OpenIdProvider, tokens: OidcTokens, document: bytes
+) -> None:
     provider.broken = document
     with pytest.raises(ServiceUnavailable):
         tokens.principal(provider.token())
@@ -262,7 +266,7 @@ def test_a_discovery_document_of_another_issuer_is_rejected(provider: OpenIdProv
 
 
 @pytest.mark.parametrize("document", [b"", b"{", b"null", b"{}", b'{"keys": []}', b'{"keys": [{"kty": "none"}]}'])
-def test_keys_that_are_none(provider: OpenIdProvider, tokens: OidcTokens, document: bytes) -> None:
+def test_malformed_signing_keys_accept_no_token(provider: OpenIdProvider, tokens: OidcTokens, document: bytes) -> None:
     assert tokens._keys  # the discovery document was read
     provider.broken = document
     with pytest.raises((ServiceUnavailable, InvalidToken)):

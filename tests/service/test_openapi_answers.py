@@ -503,7 +503,7 @@ def _resolved(node: Json) -> Json:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_an_answer_is_as_documented(service: Service, case: Case) -> None:
+def test_response_matches_the_openapi_document(service: Service, case: Case) -> None:
     answer = service.answer(case)
     assert answer.status == case.status, answer.body
     documented = _resolved(OPERATIONS[case.operation][2]["responses"][str(case.status)])
@@ -521,7 +521,7 @@ def test_an_answer_is_as_documented(service: Service, case: Case) -> None:
         assert answer.body["error"]["code"] == case.what.split()[0] or answer.status != 400
 
 
-def test_every_documented_status_is_given() -> None:
+def test_every_documented_status_code_is_returned() -> None:
     """The gateway alone makes the rest; tests/pure/repository/test_template.py checks its responses."""
     documented = {(name, int(status)) for name, (_, _, one) in OPERATIONS.items() for status in one["responses"]}
     given = {(case.operation, case.status) for case in CASES}
@@ -559,7 +559,7 @@ def test_every_link_can_be_followed(service: Service) -> None:
     assert followed > 30
 
 
-def test_routes_are_those_of_the_document_and_of_the_template(service: Service) -> None:
+def test_document_and_template_have_the_same_routes(service: Service) -> None:
     template = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     routed: dict[tuple[str, str], str] = {}
     for function, module in (

@@ -116,8 +116,8 @@ def test_a_job_is_created_once(storage: Storage, job: Job) -> None:
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_the_same_write_once_more_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
-    # The SDK sends again what had arrived when its answer was lost.
+def test_repeated_create_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
+    # The SDK retries a write that arrived when the response was lost.
     job = in_status(job, JobStatus.RUNNING)
     delta = starting_delta(job, NOON) if started else None
     storage.store.create(job, delta)
@@ -126,7 +126,7 @@ def test_the_same_write_once_more_is_no_conflict_and_counts_once(storage: Storag
     assert counted(storage, job).in_flight == int(started)
 
 
-def test_a_job_that_starts_at_once_is_in_flight(storage: Storage, job: Job) -> None:
+def test_job_created_as_running_is_in_flight(storage: Storage, job: Job) -> None:
     written(storage, in_status(job, JobStatus.RUNNING))
     assert counted(storage, job) == ExecutionMetrics(in_flight=1)
 
@@ -139,7 +139,7 @@ def claim_of(job: Job, request: str = "r") -> IdempotencyRecord:
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_the_first_request_under_a_key_makes_the_job_and_every_other_finds_it(
+def test_first_request_with_an_idempotency_key_creates_the_job_that_others_get(
     storage: Storage, job: Job, started: bool
 ) -> None:
     first = claim_of(job)
@@ -153,7 +153,7 @@ def test_the_first_request_under_a_key_makes_the_job_and_every_other_finds_it(
     assert counted(storage, job).in_flight == int(started)
 
 
-def test_the_claim_on_a_key_is_found_by_its_tenant_alone(storage: Storage, job: Job) -> None:
+def test_idempotency_record_is_found_by_its_tenant_only(storage: Storage, job: Job) -> None:
     assert storage.store.find_idempotency_record(job.tenant, "key") is None
     storage.store.create(job, None, claim_of(job))
     assert storage.another().find_idempotency_record(job.tenant, "key") == claim_of(job)
@@ -161,7 +161,7 @@ def test_the_claim_on_a_key_is_found_by_its_tenant_alone(storage: Storage, job: 
     assert storage.store.find_idempotency_record(job.tenant, "another") is None
 
 
-def test_the_same_claim_once_more_is_no_conflict(storage: Storage, job: Job) -> None:
+def test_repeated_idempotent_create_is_no_conflict(storage: Storage, job: Job) -> None:
     for store in (storage.store, storage.another()):
         store.create(job, starting_delta(job, NOON), claim_of(job))
     assert counted(storage, job).in_flight == 1
@@ -174,7 +174,7 @@ def test_a_key_is_its_tenants_alone(storage: Storage, job: Job) -> None:
     assert stored(storage, other) == other
 
 
-def test_when_the_job_exists_already_no_claim_is_left(storage: Storage, job: Job) -> None:
+def test_existing_job_leaves_no_idempotency_record(storage: Storage, job: Job) -> None:
     written(storage, job)
     clash = replace(job, tool="shout")
     with pytest.raises(JobExists):
@@ -184,7 +184,7 @@ def test_when_the_job_exists_already_no_claim_is_left(storage: Storage, job: Job
     assert stored(storage, fresh) == fresh
 
 
-def test_an_expired_claim_counts_as_none(storage: Storage, job: Job) -> None:
+def test_expired_idempotency_record_is_ignored(storage: Storage, job: Job) -> None:
     storage.store.create(job, None, claim_of(job))
     later = job.expires_at + timedelta(seconds=1)
     other = replace(job, job_id=str(ULID()), created_at=later, expires_at=later + timedelta(days=7))
@@ -213,7 +213,7 @@ def test_second_claim_gets_the_first(storage: Storage, job: Job) -> None:
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_the_same_change_once_more_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
+def test_repeated_change_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
     after = claimed(written(storage, job))
     for store in (storage.store, storage.another()):
         store.change(job, after, starting_delta(after, LATER) if started else None)
@@ -240,7 +240,7 @@ def test_a_change_of_another_attempt_is_stale(storage: Storage, job: Job) -> Non
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_a_change_of_a_job_that_is_gone_is_stale(storage: Storage, job: Job, started: bool) -> None:
+def test_change_of_a_deleted_job_is_stale(storage: Storage, job: Job, started: bool) -> None:
     after = claimed(job)
     with pytest.raises(StaleJob) as caught:
         storage.store.change(job, after, starting_delta(after, LATER) if started else None)
@@ -273,7 +273,7 @@ def test_a_heartbeat_adds_events_and_the_job_reads_back_with_them(storage: Stora
 
 
 @pytest.mark.parametrize("write", ["change", "settle"])
-def test_a_step_that_knows_not_all_events_is_stale(storage: Storage, job: Job, write: str) -> None:
+def test_change_that_misses_events_is_stale(storage: Storage, job: Job, write: str) -> None:
     # Its own event would have a number that a line of the tool has already.
     running = written(storage, in_status(job, JobStatus.RUNNING))
     news = [log_event("info", "stdout", "hello", LATER)]
@@ -289,7 +289,7 @@ def test_a_step_that_knows_not_all_events_is_stale(storage: Storage, job: Job, w
     assert stored(storage, job) == current
 
 
-def test_events_of_a_worker_that_does_not_know_of_a_cancel_are_not_written(storage: Storage, job: Job) -> None:
+def test_events_of_a_worker_unaware_of_a_cancel_are_not_written(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     cancelling = steps.cancel_requested(held, reason="why", now=NOON)
     storage.another().change(held, cancelling)
@@ -304,7 +304,7 @@ def test_events_of_a_worker_that_does_not_know_of_a_cancel_are_not_written(stora
 
 
 @pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.CANCELLING])
-def test_a_heartbeat_extends_the_lease_and_brings_the_job_back(storage: Storage, job: Job, status: JobStatus) -> None:
+def test_heartbeat_extends_the_lease_and_returns_the_job(storage: Storage, job: Job, status: JobStatus) -> None:
     held = written(storage, in_status(job, status))
     progress = Progress(0.25, "a quarter", LATER)
     after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=progress)
@@ -312,13 +312,13 @@ def test_a_heartbeat_extends_the_lease_and_brings_the_job_back(storage: Storage,
     assert stored(storage, job) == after_heartbeat
 
 
-def test_a_heartbeat_without_progress_keeps_the_last(storage: Storage, job: Job) -> None:
+def test_heartbeat_without_progress_keeps_the_last_progress(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), progress=Progress(0.25, "a quarter", NOON)))
     after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
     assert after_heartbeat.progress == held.progress
 
 
-def test_a_heartbeat_brings_a_cancel_that_was_asked_for_meanwhile(storage: Storage, job: Job) -> None:
+def test_heartbeat_returns_a_cancel_requested_meanwhile(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     storage.another().change(held, steps.cancel_requested(held, reason="why", now=NOON))
     after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=LEASE, progress=None)
@@ -326,7 +326,7 @@ def test_a_heartbeat_brings_a_cancel_that_was_asked_for_meanwhile(storage: Stora
 
 
 @pytest.mark.parametrize("status", sorted({JobStatus.PENDING, *FINAL}))
-def test_a_heartbeat_revives_no_job_that_is_not_held(storage: Storage, job: Job, status: JobStatus) -> None:
+def test_heartbeat_does_not_revive_a_job_without_an_owner(storage: Storage, job: Job, status: JobStatus) -> None:
     current = written(storage, in_status(job, status))
     held = replace(in_status(job, JobStatus.RUNNING), attempt=current.attempt)
     with pytest.raises(StaleJob) as caught:
@@ -342,7 +342,7 @@ def test_a_heartbeat_of_an_earlier_attempt_is_stale(storage: Storage, job: Job) 
     assert stale(caught, current)
 
 
-def test_a_heartbeat_makes_no_job(storage: Storage, job: Job) -> None:
+def test_heartbeat_creates_no_job(storage: Storage, job: Job) -> None:
     with pytest.raises(StaleJob) as caught:
         storage.store.heartbeat(in_status(job, JobStatus.RUNNING), now=LATER, lease_expires_at=LEASE, progress=None)
     assert stale(caught, None)
@@ -352,7 +352,7 @@ def test_a_heartbeat_makes_no_job(storage: Storage, job: Job) -> None:
 # --- Settle ---
 
 
-def test_an_end_is_written_with_its_counters(storage: Storage, job: Job) -> None:
+def test_outcome_is_written_with_its_counters(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     after = succeeded(held)
     storage.store.settle(held, after, ending_delta(held, after))
@@ -380,7 +380,7 @@ def test_a_job_is_settled_once(storage: Storage, job: Job) -> None:
     assert (counted(storage, job).succeeded, counted(storage, job).failed) == (1, 0)
 
 
-def test_the_same_end_once_more_is_no_conflict_and_counts_once(storage: Storage, job: Job) -> None:
+def test_repeated_outcome_is_no_conflict_and_counts_once(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     after = succeeded(held)
     for store in (storage.store, storage.another()):
@@ -388,7 +388,7 @@ def test_the_same_end_once_more_is_no_conflict_and_counts_once(storage: Storage,
     assert (counted(storage, job).succeeded, counted(storage, job).in_flight) == (1, 0)
 
 
-def test_an_end_that_does_not_know_of_the_cancel_is_stale(storage: Storage, job: Job) -> None:
+def test_outcome_unaware_of_a_cancel_is_stale(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     cancelling = steps.cancel_requested(held, reason=None, now=LATER)
     storage.store.change(held, cancelling)
@@ -427,7 +427,7 @@ def test_a_final_status_never_changes(storage: Storage, job: Job, status: JobSta
     assert storage.store.metrics(job.plugin) == {}
 
 
-def test_a_job_that_is_gone_cannot_be_settled(storage: Storage, job: Job) -> None:
+def test_deleted_job_cannot_be_settled(storage: Storage, job: Job) -> None:
     held = in_status(job, JobStatus.RUNNING)
     after = succeeded(held)
     with pytest.raises(StaleJob) as caught:
@@ -447,7 +447,7 @@ def test_a_pending_job_that_is_cancelled_was_never_in_flight(storage: Storage, j
 # --- Metrics ---
 
 
-def test_a_plugin_of_which_nothing_is_known_has_no_counters(storage: Storage, plugin: str) -> None:
+def test_unknown_plugin_has_no_counters(storage: Storage, plugin: str) -> None:
     assert storage.store.metrics(plugin) == {}
 
 
@@ -482,7 +482,7 @@ def test_counters_of_many_environments_add_up_by_tool(storage: Storage, tenant: 
         (JobStatus.FAILED, ErrorCode.PLUGIN_UNAVAILABLE, LifecycleState.UNAVAILABLE),
     ],
 )
-def test_each_outcome_has_its_counter_and_leaves_the_state_by_whose_fault_it_was(
+def test_each_outcome_has_its_counter_and_its_lifecycle_state(
     storage: Storage, job: Job, status: JobStatus, error: ErrorCode, state: LifecycleState
 ) -> None:
     storage.store.create(job, MetricsDelta(job.plugin, job.tool, 0, NOON, JobStatus.SUCCEEDED, None, 1.0))
@@ -519,7 +519,7 @@ def lapsed(storage: Storage, job: Job, seconds: float) -> list[Job]:
     return sorted(found, key=lambda one: one.job_id)
 
 
-def test_unfinished_jobs_are_found_once_their_lease_has_run_out(storage: Storage, tenant: str, plugin: str) -> None:
+def test_unfinished_jobs_are_found_once_their_lease_has_expired(storage: Storage, tenant: str, plugin: str) -> None:
     jobs = [
         a_job(status, tenant=tenant, plugin=plugin, job_id=str(ULID()), lease_expires_at=after_s(seconds))
         for status in UNFINISHED
@@ -532,7 +532,7 @@ def test_unfinished_jobs_are_found_once_their_lease_has_run_out(storage: Storage
     assert len(expected) == len(UNFINISHED)
 
 
-def test_a_job_that_has_ended_is_found_no_more(storage: Storage, job: Job) -> None:
+def test_finished_job_is_no_longer_found_by_its_lease(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
     assert lapsed(storage, job, 2) == [held]
     after = succeeded(held)
@@ -540,7 +540,7 @@ def test_a_job_that_has_ended_is_found_no_more(storage: Storage, job: Job) -> No
     assert lapsed(storage, job, 2) == []
 
 
-def test_a_heartbeat_takes_a_job_out_of_the_lapsed(storage: Storage, job: Job) -> None:
+def test_heartbeat_removes_a_job_from_the_expired_leases(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
     after_heartbeat = storage.store.heartbeat(held, now=LATER, lease_expires_at=after_s(300), progress=None)
     assert lapsed(storage, job, 300) == []
