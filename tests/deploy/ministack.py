@@ -68,10 +68,10 @@ def running(folder: Path) -> Iterator[Aws]:
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
         "AUTH": "true",
-        # The bucket takes no plain HTTP. openssl makes a certificate, which the functions are told to trust.
+        # The bucket refuses plain HTTP. openssl creates a certificate, which the functions trust.
         "USE_SSL": "1",
         "LAMBDA_EXECUTOR": "local",
-        # Functions inherit it. Layers are unpacked to folders of the runtime's, not to /opt, where the index would be.
+        # Functions inherit this. Layers are unpacked to the emulator's own folders and not to /opt, where the index is.
         "INTERLOCK_PLUGIN_INDEX": str(ROOT / ".aws-sam" / "build" / "PluginLayer" / "python" / "interlock_index"),
         # Listeners of other services.
         "SFTP_ENABLED": "0",

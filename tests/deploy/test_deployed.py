@@ -60,7 +60,7 @@ def test_the_table_is_protected(deployed: Deployed) -> None:
         dynamodb.delete_table(TableName=name)
 
 
-def test_the_logs_are_kept_for_a_while(deployed: Deployed) -> None:
+def test_logs_have_a_retention_period(deployed: Deployed) -> None:
     groups = deployed.aws.client("logs").describe_log_groups()["logGroups"]
     kept = {one["logGroupName"]: one.get("retentionInDays") for one in groups}
     named = {
@@ -72,18 +72,18 @@ def test_the_logs_are_kept_for_a_while(deployed: Deployed) -> None:
 # --- The demo's calls ------------------------------------------------------------------------------------------------
 
 
-def test_it_is_healthy_without_a_key(deployed: Deployed) -> None:
+def test_deployed_stack_is_healthy_without_a_key(deployed: Deployed) -> None:
     answer = requests.get(f"{deployed.api_url}/v1/health", timeout=60)
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
 
 
-def test_image_inspect_now(client: Client) -> None:
+def test_image_inspect_runs_synchronously(client: Client) -> None:
     answer = client.execute("image", "inspect", {"image": image("page.png")})
     assert answer.status == 200, answer.body
     assert (answer.body["result"]["width"], answer.body["result"]["height"]) == (384, 191)
 
 
-def test_ocr_analyze_now(client: Client) -> None:
+def test_ocr_analyze_runs_synchronously(client: Client) -> None:
     """A large input, so by way of the bucket, and the native libraries of the layer."""
     answer = client.execute("ocr", "analyze", {"image": image("page.png")})
     assert answer.status == 200, answer.body
@@ -91,7 +91,7 @@ def test_ocr_analyze_now(client: Client) -> None:
     assert client.job(answer.body["job_id"])["status"] == "succeeded"
 
 
-def test_submit_poll_and_fetch(client: Client) -> None:
+def test_job_can_be_submitted_polled_and_fetched(client: Client) -> None:
     """Through the workflow, to the task's function and back."""
     job_id = client.submit("ocr", "analyze", {"image": image("page.png")})
     job = client.until_final(job_id)
@@ -103,7 +103,7 @@ def test_submit_poll_and_fetch(client: Client) -> None:
     assert [event["status"] for event in events if event["type"] == "state"] == ["pending", "running", "succeeded"]
 
 
-def test_one_job_under_one_idempotency_key(client: Client) -> None:
+def test_one_idempotency_key_creates_one_job(client: Client) -> None:
     body = {"plugin": "image", "tool": "inspect", "input": {"image": image("page.png")}}
     headers = {"Idempotency-Key": "once", "Prefer": "respond-async"}
     first, second = (client.call("POST", "/v1/execute", body, headers) for _ in range(2))
@@ -114,7 +114,7 @@ def test_one_job_under_one_idempotency_key(client: Client) -> None:
     assert client.until_final(first.body["job_id"])["status"] == "succeeded"
 
 
-def test_cancel_a_running_job(client: Client) -> None:
+def test_running_job_can_be_cancelled(client: Client) -> None:
     job_id = client.submit("ocr", "analyze", {"image": many_pages()})
     client.until(job_id, lambda job: job["status"] != "pending")
     answer = client.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "changed my mind"})
@@ -125,7 +125,7 @@ def test_cancel_a_running_job(client: Client) -> None:
     refused(client.call("GET", f"/v1/jobs/{job_id[:-1]}Z"), 404, "not_found")
 
 
-def test_list_them(client: Client) -> None:
+def test_jobs_can_be_listed(client: Client) -> None:
     earlier = client.execute("image", "inspect", {"image": image("page.png")}).body["job_id"]
     latest = client.execute("image", "inspect", {"image": image("page.png")}).body["job_id"]
     for query in ("", "plugin=image", "plugin=image&tool=inspect"):
@@ -150,7 +150,7 @@ def test_the_plugins_are_healthy(client: Client) -> None:
 # --- What is refused -------------------------------------------------------------------------------------------------
 
 
-def test_keys_and_scopes(deployed: Deployed) -> None:
+def test_keys_and_scopes_are_enforced(deployed: Deployed) -> None:
     refused(deployed.client().call("GET", "/v1/jobs"), 401, "unauthorized")
     reader = deployed.client(Scope.JOBS_READ)
     assert reader.call("GET", "/v1/jobs").status == 200
@@ -163,7 +163,7 @@ def test_the_gateway_itself_answers_with_the_envelope(deployed: Deployed, client
     refused(client.call("GET", "/v1/nothing"), 404, "not_found")
 
 
-def test_a_wrong_method_is_405_with_the_right_ones(client: Client) -> None:
+def test_wrong_method_is_405_with_the_allowed_methods(client: Client) -> None:
     answer = client.call("PUT", "/v1/execute", {})
     assert (answer.status, answer.headers["Allow"]) == (405, "POST"), answer.body
 

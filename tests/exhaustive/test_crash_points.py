@@ -23,7 +23,9 @@ SELECTED = volume(
 
 
 @pytest.mark.parametrize(("name", "fault"), SELECTED)
-def test_every_call_may_go_wrong(laboratory: Laboratory, report: Report, name: str, fault: Fault) -> None:
+def test_fault_in_any_call_keeps_the_invariants(
+    laboratory: Laboratory, report: Report, name: str, fault: Fault
+) -> None:
     path, found, passed = PATHS[name], [], 0
     calls = len(fault.among(path.calls))
     # Until there is no such call any more. How many heartbeats there are is not known before.
@@ -39,7 +41,7 @@ def test_every_call_may_go_wrong(laboratory: Laboratory, report: Report, name: s
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_without_a_fault(laboratory: Laboratory, name: str) -> None:
+def test_run_without_a_fault_keeps_the_invariants(laboratory: Laboratory, name: str) -> None:
     path = PATHS[name]
     went = laboratory.run(path, Fault.REFUSED, at=0)
     calls = Counter(went.calls)
@@ -48,7 +50,7 @@ def test_without_a_fault(laboratory: Laboratory, name: str) -> None:
     assert calls == Counter(path.calls)
 
 
-def test_a_stubborn_tool_is_gone_when_its_cancel_is_written(laboratory: Laboratory) -> None:
+def test_stubborn_tool_has_ended_before_its_cancel_is_written(laboratory: Laboratory) -> None:
     # Without a fault alone: it takes its two seconds.
     went = laboratory.run(CancelledStubbornWorker(), Fault.REFUSED, at=0)
     assert not went.violations
@@ -56,7 +58,7 @@ def test_a_stubborn_tool_is_gone_when_its_cancel_is_written(laboratory: Laborato
 
 
 @pytest.mark.parametrize("shows", DEFECTS_AT_A_FAULT, ids=lambda shows: f"{shows.defect.__name__}, {shows.path.name}")
-def test_a_fault_brings_a_defect_to_light(
+def test_planted_defect_is_found_by_some_fault(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, shows: Shows
 ) -> None:
     shows.defect(monkeypatch.setattr)
@@ -64,6 +66,6 @@ def test_a_fault_brings_a_defect_to_light(
     assert went.violations
 
 
-def test_there_are_as_many_crash_points_as_there_were() -> None:
+def test_number_of_crash_points_has_not_fallen() -> None:
     least = sum(len(fault.among(path.calls)) + path.beats for path in PATHS.values() for fault in Fault)
     assert least >= 476

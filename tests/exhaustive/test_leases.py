@@ -57,7 +57,7 @@ def check(store: WatchedJobs, status: JobStatus) -> Job:
     return job
 
 
-def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(index: PluginIndex, store: WatchedJobs) -> None:
+def test_slow_claim_is_awaited_after_the_tool_has_ended(index: PluginIndex, store: WatchedJobs) -> None:
     claim = Held("store.create")
     arena = Arena(store, index, passage=claim)
 
@@ -70,7 +70,7 @@ def test_a_slow_claim_is_waited_for_when_the_tool_has_long_ended(index: PluginIn
     assert finished.job == check(store, JobStatus.SUCCEEDED)
 
 
-def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(index: PluginIndex, store: WatchedJobs) -> None:
+def test_hanging_table_stops_the_tool_before_its_lease_expires(index: PluginIndex, store: WatchedJobs) -> None:
     # A call may take longer than a lease lasts: who finds it run out must not meet a tool that runs on.
     beat = Held("store.heartbeat")
     arena = Arena(store, index, passage=beat)
@@ -89,7 +89,7 @@ def test_a_table_that_hangs_stops_the_tool_before_its_lease_runs_out(index: Plug
     assert check(store, JobStatus.FAILED).attempt == 1
 
 
-def test_a_table_that_hangs_for_a_moment_costs_the_job_nothing(index: PluginIndex, store: WatchedJobs) -> None:
+def test_briefly_hanging_table_does_not_affect_the_job(index: PluginIndex, store: WatchedJobs) -> None:
     beat = Held("store.heartbeat")
     arena = Arena(store, index, passage=beat)
 

@@ -159,7 +159,7 @@ def _may_be_told(error: Exception) -> bool:
 
 
 @pytest.mark.parametrize("name", SELECTED)
-def test_in_every_order(index: PluginIndex, report: Report, name: str) -> None:
+def test_every_order_of_calls_keeps_the_invariants(index: PluginIndex, report: Report, name: str) -> None:
     cast, ends = CASTS[name]
     theatre = Theatre(cast, index)
     report("orders", name, theatre.play_all())
@@ -167,9 +167,9 @@ def test_in_every_order(index: PluginIndex, report: Report, name: str) -> None:
 
 
 @pytest.mark.parametrize(("defect", "name"), DEFECTS_IN_AN_ORDER, ids=lambda one: getattr(one, "__name__", one))
-def test_an_order_brings_a_defect_to_light(
+def test_planted_defect_is_found_in_some_order(
     index: PluginIndex, monkeypatch: pytest.MonkeyPatch, defect: Defect, name: str
 ) -> None:
     defect(monkeypatch.setattr)
     with pytest.raises(AssertionError):
-        test_in_every_order(index, lambda *_: None, name)
+        test_every_order_of_calls_keeps_the_invariants(index, lambda *_: None, name)

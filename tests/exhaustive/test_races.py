@@ -122,7 +122,7 @@ def name(series: Series) -> str:
 
 
 @pytest.mark.parametrize("series", THE_TWO + OTHERS, ids=name)
-def test_in_memory(
+def test_races_in_memory_keep_the_invariants(
     index: PluginIndex, track: Track, monkeypatch: pytest.MonkeyPatch, report: Report, series: Series
 ) -> None:
     monkeypatch.setattr(job_runner, "HEARTBEAT_S", MOMENT_S / 4)
@@ -151,7 +151,7 @@ def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[
 
 
 @pytest.mark.parametrize("series", THE_TWO, ids=name)
-def test_on_moto(
+def test_races_on_moto_keep_the_invariants(
     backend: Backend, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
 ) -> None:
     table = backend.new_table(Path("no plugin runs here"))
@@ -165,7 +165,7 @@ if not dynamodb_local.missing():
 
     @pytest.mark.xdist_group("dynamodb-local")
     @pytest.mark.parametrize("series", THE_TWO, ids=name)
-    def test_on_dynamodb_local(
+    def test_races_on_dynamodb_local_keep_the_invariants(
         dynamodb_local_url: str, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
     ) -> None:
         clients.create_table(client("dynamodb", dynamodb_local_url), name(series))

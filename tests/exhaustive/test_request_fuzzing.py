@@ -48,13 +48,13 @@ def valid() -> dict[str, Any]:
 
 @MANY
 @given(body=json_values.filter(lambda value: value is not None))
-def test_any_json_as_a_request(world: World, body: Any) -> None:
+def test_any_json_request_gets_a_documented_response(world: World, body: Any) -> None:
     assert check(execute(world, body)).status == 400
 
 
 @MANY
 @given(field=st.sampled_from(["plugin", "tool", "input", "timeout_s", "more"]), value=json_values)
-def test_any_json_in_any_field(world: World, field: str, value: Any) -> None:
+def test_any_json_in_any_field_gets_a_documented_response(world: World, field: str, value: Any) -> None:
     answer = check_hidden(execute(world, valid() | {field: value}))
     if answer.status == 200:
         assert answer.body["plugin"] == "echo"
@@ -63,7 +63,7 @@ def test_any_json_in_any_field(world: World, field: str, value: Any) -> None:
 
 @MANY
 @given(input=st.dictionaries(st.text(max_size=8), json_values, max_size=4))
-def test_any_object_as_input_comes_back_as_it_was_sent(world: World, input: dict[str, Any]) -> None:
+def test_any_input_object_is_returned_unchanged(world: World, input: dict[str, Any]) -> None:
     answer = check(execute(world, {"plugin": "echo", "tool": "take", "input": input}))
     assert answer.status == 200, answer.body
     assert answer.body["result"] == json.loads(json.dumps(input))
@@ -71,7 +71,7 @@ def test_any_object_as_input_comes_back_as_it_was_sent(world: World, input: dict
 
 @MANY
 @given(text=st.binary(max_size=200) | st.text(max_size=200))
-def test_any_bytes_as_a_body(world: World, text: str | bytes) -> None:
+def test_any_bytes_as_a_body_get_a_documented_response(world: World, text: str | bytes) -> None:
     assert check(world.request("POST", "/v1/execute", text=text)).status == 400
     check(world.request("POST", f"/v1/jobs/{KNOWN_JOB}/cancel", text=text))
 
@@ -81,7 +81,7 @@ def test_any_bytes_as_a_body(world: World, text: str | bytes) -> None:
     name=st.sampled_from(["Prefer", "Idempotency-Key", "Content-Type", "Accept", "X-API-Key", "X-Forwarded-For"]),
     value=latin | st.text(max_size=30),
 )
-def test_any_value_of_any_header(world: World, name: str, value: str) -> None:
+def test_any_header_value_gets_a_documented_response(world: World, name: str, value: str) -> None:
     check_hidden(execute(world, valid(), {name: value}))
 
 
@@ -90,7 +90,7 @@ def test_any_value_of_any_header(world: World, name: str, value: str) -> None:
     st.sampled_from(["plugin", "tool", "status", "limit", "cursor", "after"]) | st.text(max_size=8),
     st.lists(st.text(max_size=40), min_size=1, max_size=3), max_size=4,
 ))  # fmt: skip
-def test_any_query_of_any_route(world: World, query: dict[str, list[str]]) -> None:
+def test_any_query_of_any_route_gets_a_documented_response(world: World, query: dict[str, list[str]]) -> None:
     for path in ("/v1/jobs", f"/v1/jobs/{KNOWN_JOB}/events", f"/v1/jobs/{KNOWN_JOB}", "/v1/plugins"):
         check(world.request("GET", path, query=query))
 
@@ -104,7 +104,7 @@ def test_any_query_of_any_route(world: World, query: dict[str, list[str]]) -> No
         max_size=5,
     ),
 )
-def test_any_path(world: World, method: str, segments: list[str]) -> None:
+def test_any_path_gets_a_documented_response(world: World, method: str, segments: list[str]) -> None:
     path = "/" + "/".join(segments)
     answer = world.request(method, path if path != "/v1/execute" else "/v1/jobs")
     check(answer)

@@ -24,7 +24,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 @pytest.mark.timeout(volume(sample=300, full=1800))
-def test_service_answers_as_its_document_says(client: Client, tmp_path: Path) -> None:
+def test_responses_match_the_openapi_document(client: Client, tmp_path: Path) -> None:
     found = fuzz(client, tmp_path, examples=EXAMPLES)
     assert found.exit_status == 0, found.report
     assert found.server_errors == 0, found.report

@@ -1,9 +1,9 @@
 """A state machine of clients, workers, cancellers, settlers and a clock, over the store in memory and over moto.
 
-It does what may happen, in any order, and after each step the invariants hold:
-no final status ever changes, the counters equal the finished jobs, in flight are exactly the claimed jobs, a key of
-idempotency stands for one job, a limited key has no more unfinished jobs than it may and is refused none before; and
-at rest, once all leases have run out, every job has a final status.
+The steps run in any order, and the invariants hold after each of them: a final status never changes, the counters equal
+the finished jobs, exactly the claimed jobs are in flight, an idempotency key identifies one job, and a key with a
+concurrency limit can use the whole limit and never exceeds it. Once all leases have expired, every job has a final
+status.
 """
 
 import math
@@ -340,12 +340,12 @@ def moto() -> Iterator[None]:
         yield
 
 
-def test_in_memory_the_invariants_hold_after_every_step() -> None:
+def test_invariants_hold_after_every_step_in_memory() -> None:
     many = settings(max_examples=volume(sample=30, full=300), stateful_step_count=40)
     run_state_machine_as_test(InMemory, settings=many)
 
 
-def test_on_moto_the_invariants_hold_after_every_step() -> None:
+def test_invariants_hold_after_every_step_on_moto() -> None:
     few = settings(max_examples=volume(sample=3, full=20), stateful_step_count=15)
     with moto():
         run_state_machine_as_test(OnMoto, settings=few)

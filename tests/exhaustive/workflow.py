@@ -1,7 +1,7 @@
-"""A workflow engine that outlives the processes which use it: its executions are rows of a file.
+"""A workflow engine that outlives the processes that use it: its executions are rows in a file.
 
-It keeps to what `workflow.asl.yaml` says of Step Functions. An execution of one name is started once; one that runs is
-left alone; one that is over is never started again; a stopped one goes on to no other step.
+It behaves as Step Functions does for `workflow.asl.yaml`. An execution name is started once: neither a running nor a
+finished execution is started again, and a stopped execution runs no further step.
 """
 
 import sqlite3

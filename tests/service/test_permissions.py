@@ -195,7 +195,7 @@ def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("function", sorted(POLICIES))
-def test_function_has_exactly_the_permissions_it_uses(function: str, plugin_index: Path) -> None:
+def test_function_has_no_unused_permission(function: str, plugin_index: Path) -> None:
     asked = asked_by(function, plugin_index)
     assert asked
     assert [one for statement in POLICIES[function] for one in unused(statement, asked)] == []
@@ -218,6 +218,6 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
-def test_permission_is_granted_to_the_listed_functions_only(what: str) -> None:
+def test_sensitive_permission_is_granted_to_the_listed_functions_only(what: str) -> None:
     need, by = FORBIDDEN[what]
     assert {name for name, of_it in POLICIES.items() if any(one.allows(need) for one in of_it)} == by

@@ -37,12 +37,12 @@ def test_by_default_there_are_no_limits_and_no_tokens(monkeypatch: pytest.Monkey
     assert _tokens(settings) is None
 
 
-def test_limits_are_what_the_template_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_are_those_of_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read(monkeypatch, INTERLOCK_DEFAULT_RATE="10/s", INTERLOCK_DEFAULT_CONCURRENCY="4")
     assert settings.limits == KeyLimits(Rate(10, "s"), 4)
 
 
-def test_with_an_issuer_tokens_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_accepted_once_an_issuer_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(_tokens(read(monkeypatch, **PROVIDER)), OidcTokens)
 
 
@@ -54,7 +54,7 @@ def test_a_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatc
         AuthorizerSettings.from_env()
 
 
-def test_the_authorizer_remembers_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_authorizer_caches_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "us-east-1")
     authorize = authorizer(Core(SETTINGS), read(monkeypatch))

@@ -252,7 +252,7 @@ def test_other_ways_to_write_a_plugin_work_and_the_class_is_found_again(built: B
     assert load_plugin_class(manifest.source).name == name
 
 
-def test_no_plugin_is_listed_under_the_name_of_its_file(built: Built) -> None:
+def test_plugins_are_not_listed_under_their_file_names(built: Built) -> None:
     assert not {"two", "with-dash", "package"} & set(built.manifests)
     assert set(BROKEN) <= set(built.manifests)
 
@@ -274,9 +274,7 @@ def test_an_added_file_replaces_an_installed_plugin(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_no_module_of_the_folder_that_it_is_called_in_can_be_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_modules_of_the_working_directory_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "helper.py").write_text("")
     (tmp_path / "mine.py").write_text("import helper\n" + HEAD + plugin_class("mine"))
     monkeypatch.chdir(tmp_path)
@@ -298,7 +296,7 @@ def added_file(folder: Path, name: str, source: str) -> Path:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_two_classes_of_one_name_are_neither_of_them_loaded(tmp_path: Path) -> None:
+def test_two_classes_of_one_name_are_both_rejected(tmp_path: Path) -> None:
     both = plugin_class("echo", "One") + plugin_class("echo", "Two")
     found = build(tmp_path, added_file(tmp_path, "both.py", HEAD + both + plugin_class("other", "Other")))
     assert found["echo"].reason == "several plugins have this name: both.py:One, both.py:Two"
@@ -312,7 +310,7 @@ def test_two_added_files_of_one_name_are_both_rejected(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("nothing_installed")
-def test_a_file_that_is_added_twice_is_one(tmp_path: Path) -> None:
+def test_file_added_twice_is_loaded_once(tmp_path: Path) -> None:
     file = added_file(tmp_path, "a.py", HEAD + plugin_class("echo"))
     assert build(tmp_path, file, tmp_path / "." / "a.py")["echo"].available
 
@@ -340,7 +338,7 @@ def test_one_class_behind_two_entry_points_is_one_plugin(tmp_path: Path, monkeyp
     assert found["motion"].available
 
 
-def test_a_broken_file_takes_no_name_from_a_plugin_that_works(tmp_path: Path) -> None:
+def test_broken_file_does_not_displace_a_working_plugin(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     files = [added_file(folder, "image.py", "1/0") for folder in (tmp_path, tmp_path / "other")]
     found = build(tmp_path, *files)
@@ -350,9 +348,7 @@ def test_a_broken_file_takes_no_name_from_a_plugin_that_works(tmp_path: Path) ->
         assert (found[name].reason, found[name].title) == (reason, name)
 
 
-def test_broken_entry_point_takes_no_name_from_a_working_plugin(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_entry_point_does_not_displace_a_working_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", "interlock_plugins.motion", "Motion"))
     found = build(tmp_path)
     assert found["motion"].available

@@ -1,7 +1,7 @@
-"""The audit: an index against what is in the layer, told by the plugin pages, with no plugin imported.
+"""The audit compares the index with the layer for the plugin pages, without importing a plugin.
 
-The layer here is a folder of packages with the metadata that an installer leaves. Its index is built as the layer's own
-is; then the layer is changed behind its back.
+The layer is a folder of packages with the metadata that an installer writes. Its index is built in the usual way, and
+the layer is changed afterwards.
 """
 
 import os
@@ -111,13 +111,13 @@ def pages(world: World, tmp_path: Path) -> Pages:
     return read
 
 
-def test_a_layer_that_is_as_it_was_built_has_no_findings(pages: Pages) -> None:
+def test_unchanged_layer_has_no_audit_findings(pages: Pages) -> None:
     found = pages()
     assert {"first", "second", "ocr", "image", "motion", "block_mapper"} <= set(found)
     assert set(found.values()) == {("LOADED", None)}
 
 
-def test_a_plugin_that_is_no_longer_in_the_layer_is_missing(layer: Path, pages: Pages) -> None:
+def test_plugin_removed_from_the_layer_is_reported_as_missing(layer: Path, pages: Pages) -> None:
     shutil.rmtree(layer / "audited-1.0.dist-info")
     plugin_distribution(layer, plugins="second = audited.second:Second\n")
     found = pages()
@@ -125,21 +125,21 @@ def test_a_plugin_that_is_no_longer_in_the_layer_is_missing(layer: Path, pages: 
     assert found["second"] == ("LOADED", None)
 
 
-def test_a_plugin_whose_code_is_gone_needs_it(layer: Path, pages: Pages) -> None:
+def test_plugin_with_deleted_code_is_reported(layer: Path, pages: Pages) -> None:
     (layer / "audited" / "first.py").unlink()
     found = pages()
     assert found["first"] == ("UNAVAILABLE", "needs audited.first: not installed")
     assert found["second"] == ("LOADED", None)
 
 
-def test_a_dependency_that_is_gone_is_named(layer: Path, pages: Pages) -> None:
+def test_missing_dependency_of_a_plugin_is_named(layer: Path, pages: Pages) -> None:
     (layer / "audited_needs.py").unlink()
     found = pages()
     assert found["first"] == found["second"] == ("UNAVAILABLE", "needs audited_needs: not installed")
     assert found["ocr"] == ("LOADED", None)
 
 
-def test_a_plugin_that_the_index_lacks_is_listed_as_unavailable(layer: Path, world: World, pages: Pages) -> None:
+def test_plugin_missing_from_the_index_is_listed_as_unavailable(layer: Path, world: World, pages: Pages) -> None:
     distribution(layer, "added-later", "3.0", [], plugins="later = added_later:Later\n")
     assert pages()["later"] == ("UNAVAILABLE", f"is in the layer but not in its index: {REBUILD}")
     body = world.request("GET", "/v1/plugins").body
@@ -147,7 +147,7 @@ def test_a_plugin_that_the_index_lacks_is_listed_as_unavailable(layer: Path, wor
     assert world.request("GET", "/v1/plugins/later").body["tools"] == []
 
 
-def test_to_execute_a_plugin_that_the_index_lacks_is_refused_with_the_reason(layer: Path, world: World) -> None:
+def test_executing_a_plugin_missing_from_the_index_is_refused_with_the_reason(layer: Path, world: World) -> None:
     distribution(layer, "added-later", "3.0", [], plugins="later = added_later:Later\n")
     answer = world.execute(plugin="later")
     assert (answer.status, answer.error["code"]) == (400, "plugin_unavailable")

@@ -54,7 +54,7 @@ json.dump(validator.problems("key", schema, value), sys.stdout)
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_misfits_of_six_megabytes_are_found_in_bounded_memory(name: str) -> None:
+def test_six_megabytes_of_invalid_input_are_validated_in_bounded_memory(name: str) -> None:
     schema, value, path, message = LARGE[name]
     command = [sys.executable, "-c", IN_BOUNDED_MEMORY, json.dumps(schema), value]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

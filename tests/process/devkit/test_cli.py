@@ -47,44 +47,44 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return line
 
 
-def test_a_plugin_that_is_not_there(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_plugin_file_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "there is no such file or folder" in complaint(capsys, "dev", "--plugin", "nothing.py")
 
 
-def test_a_plugin_that_is_no_python_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugin_that_is_not_a_python_file_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "plugin.txt").touch()
     assert "neither a .py file nor a package" in complaint(capsys, "dev", "--plugin", "plugin.txt")
 
 
-def test_a_plugin_folder_that_is_no_package(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plugin_folder_without_init_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "folder").mkdir()
     assert "has no __init__.py" in complaint(capsys, "dev", "--plugin", "folder")
 
 
-def test_a_port_that_is_taken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port} cannot be used" in complaint(capsys, "dev", "--port", str(port))
 
 
-def test_built_without_a_build(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_build_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "run `make build` first" in complaint(capsys, "dev", "--built")
     (project / "event.json").write_text("{}")
     assert "run `make build` first" in complaint(capsys, "invoke", "jobs", "-e", "event.json", "--built")
 
 
-def test_built_in_process(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_built_and_in_process_together_are_refused(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--in-process" in complaint(capsys, "dev", "--built", "--in-process")
 
 
-def test_outside_of_a_project(
+def test_missing_template_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no template.yaml" in complaint(capsys, "dev")
 
 
-def test_an_event_that_cannot_be_read(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_event_file_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot be read" in complaint(capsys, "invoke", "jobs", "-e", "nothing.json")
     (project / "broken.json").write_text("{")
     assert "is not JSON" in complaint(capsys, "invoke", "jobs", "-e", "broken.json")
@@ -109,7 +109,7 @@ def test_an_invalid_parameter_is_reported(parameter: str, capsys: pytest.Capture
     ("arguments", "suggestion"),
     [(("dve",), "Did you mean 'dev'?"), (("keys", "lst"), "Did you mean 'list'?"), (("dev", "--prot"), "--port")],
 )
-def test_a_misspelled_word_is_answered_with_a_suggestion(
+def test_misspelled_word_gets_a_suggestion(
     arguments: tuple[str, ...], suggestion: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert suggestion in complaint(capsys, *arguments)
@@ -120,7 +120,7 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"interlock {interlock.__version__}\n"
 
 
-def test_help_imports_nothing_that_takes_long() -> None:
+def test_help_imports_no_slow_module() -> None:
     answer = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"
 
@@ -144,7 +144,7 @@ def test_a_stack_is_found_while_it_answers(project: Path) -> None:
     assert here.running() is None
 
 
-def test_a_stack_removes_what_it_published_and_not_what_another_did(project: Path) -> None:
+def test_stack_removes_only_its_own_published_address(project: Path) -> None:
     here = Project(project)
     here.publish(running(1, os.getpid() + 1))
     here.withdraw()
@@ -154,7 +154,7 @@ def test_a_stack_removes_what_it_published_and_not_what_another_did(project: Pat
     assert [*(project / ".interlock").iterdir()] == []
 
 
-def test_a_command_knows_of_no_account_and_no_proxy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_ignore_the_aws_account_and_the_proxy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "http_proxy"):
         monkeypatch.setenv(name, "of the developer")
     main(["dev", "--plugin", "nothing.py"])

@@ -30,9 +30,7 @@ def function(tmp_path: Path) -> Function:
     )
 
 
-def test_nothing_of_the_developers_environment_is_passed_on(
-    function: Function, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_developers_environment_is_not_passed_on(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "worth something")
     monkeypatch.setenv("INTERLOCK_TABLE", "production")
     monkeypatch.setenv("GITHUB_TOKEN", "worth something")
@@ -47,7 +45,7 @@ def test_variables_of_the_local_stack_override_the_template(function: Function) 
     assert variables["AWS_ENDPOINT_URL"] == "local"
 
 
-def test_lambdas_own_variables_are_there(function: Function) -> None:
+def test_lambda_variables_are_set(function: Function) -> None:
     variables = launch(function, SourceRuntime(), KEY, {}).variables
     assert variables["AWS_LAMBDA_FUNCTION_NAME"] == "WorkFunction"
     assert variables["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
@@ -75,5 +73,5 @@ def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
     assert b"ModuleNotFoundError" in missing.stderr
 
 
-def test_from_source_it_has_the_development_environment(function: Function) -> None:
+def test_function_from_source_has_the_development_environment(function: Function) -> None:
     assert launch(function, SourceRuntime(), KEY, {}).interpreter[0] == sys.executable

@@ -1,8 +1,8 @@
 """Violations and harmless code for each rule. The tests check every sample.
 
 `ilk001.py` has the samples of ILK001, one after the other. `# %% violation` or `# %% harmless` starts a sample; `in
-PATH` after it names the file that the sample stands for. The lines that end in `# bad` must be reported, or the last
-line if none does.
+PATH` after it sets the path under which the sample is scanned. The lines that end in `# bad` must be reported, or the
+last line if no line does.
 """
 
 import re
