@@ -29,7 +29,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize(
     ("tool", "outcome"), [("yields", "stopped"), ("stubborn", "killed"), ("has_children", "stopped")]
 )
-def test_a_running_job_is_cancelled_when_its_processes_are_gone(
+def test_running_job_is_cancelled_once_its_processes_have_ended(
     client: Client, tmp_path: Path, tool: str, outcome: str
 ) -> None:
     job_id = client.submit("hostile", tool, {"pid_file": str(tmp_path / "pid")})

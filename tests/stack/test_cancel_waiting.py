@@ -45,9 +45,7 @@ def test_a_pending_job_is_cancelled_at_once_and_never_starts(client: Client, han
     assert (again.status, again.body) == (200, job)
 
 
-def test_a_job_that_waits_in_a_retry_is_cancelled_and_not_tried_again(
-    client: Client, hand: Hand, tmp_path: Path
-) -> None:
+def test_job_waiting_for_a_retry_is_cancelled_and_not_retried(client: Client, hand: Hand, tmp_path: Path) -> None:
     with hand.keeps("refuse"):
         job_id = submitted(client, tmp_path / "pid")
         hand.wait_for(job_id, "refused")
@@ -60,7 +58,7 @@ def test_a_job_that_waits_in_a_retry_is_cancelled_and_not_tried_again(
     assert not (tmp_path / "pid").exists()
 
 
-def test_a_job_whose_task_was_throttled_is_tried_again(client: Client, hand: Hand) -> None:
+def test_job_with_a_throttled_task_is_retried(client: Client, hand: Hand) -> None:
     """Else there would be no wait to be cancelled in. What was never claimed is no attempt."""
     with hand.keeps("refuse"):
         job_id = client.submit("hostile", "echo", {"text": "at last"})

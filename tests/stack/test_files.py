@@ -57,7 +57,7 @@ def refused_at(answer: Answer) -> list[str]:
     [("ocr", "analyze", "image"), ("image", "inspect", "image"), ("image", "thumbnail", "image"),
      ("block_mapper", "analyze", "image"), ("motion", "compare", "before")],
 )  # fmt: skip
-def test_the_three_forms_of_a_file_come_to_the_same(client: Client, plugin: str, tool: str, field: str) -> None:
+def test_three_forms_of_a_file_give_the_same_result(client: Client, plugin: str, tool: str, field: str) -> None:
     import base64
 
     text = base64.b64encode(PAGE.read_bytes()).decode()
@@ -74,7 +74,7 @@ def test_the_three_forms_of_a_file_come_to_the_same(client: Client, plugin: str,
 
 
 @pytest.mark.parametrize("tool", ["digest", "on_disk"])
-def test_a_file_of_32_mib_comes_whole_as_bytes_or_as_a_path(client: Client, tool: str) -> None:
+def test_file_of_32_mib_arrives_complete_as_bytes_or_as_a_path(client: Client, tool: str) -> None:
     uploaded = upload(client, LARGE)
     answer = client.execute("files", tool, {"file": uploaded})
     assert answer.status == 200, answer.body
@@ -95,14 +95,14 @@ def test_a_tool_may_take_several_files_in_several_forms(client: Client) -> None:
 
 
 @pytest.mark.parametrize("other", [{"Content_Type": "image/png"}, {"If_None_Match": '"x"'}])
-def test_the_url_takes_the_headers_that_were_signed_alone(client: Client, other: Mapping[str, str]) -> None:
+def test_upload_url_accepts_only_the_signed_headers(client: Client, other: Mapping[str, str]) -> None:
     asked = ask(client, b"hello")
     assert put(asked, b"hello", **other) == 403
     assert put(asked, b"hello") == 200
 
 
 @pytest.mark.parametrize("content", [b"hell", b"hello!", b""])
-def test_the_url_takes_the_length_that_was_signed_alone(client: Client, content: bytes) -> None:
+def test_upload_url_accepts_only_the_signed_length(client: Client, content: bytes) -> None:
     asked = ask(client, b"hello")
     del asked.body["headers"]["Content-Length"]
     assert put(asked, content) == 403
@@ -121,7 +121,7 @@ def test_an_upload_cannot_be_replaced_not_even_while_its_job_runs(client: Client
     assert client.execute("files", "digest", {"file": uploaded}).body["result"]["sha256"] == [sha256(b"first")]
 
 
-def test_half_of_an_upload_is_none(client: Client) -> None:
+def test_incomplete_upload_is_not_stored(client: Client) -> None:
     asked = ask(client, LARGE)
     url = urlsplit(asked.body["url"])
     assert url.hostname is not None
@@ -136,7 +136,7 @@ def test_half_of_an_upload_is_none(client: Client) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["sync", "async"])
-def test_an_upload_that_is_not_there_leaves_no_job(client: Client, headers: dict[str, str]) -> None:
+def test_missing_upload_creates_no_job(client: Client, headers: dict[str, str]) -> None:
     before = client.call("GET", "/v1/jobs?limit=1").body["jobs"]
     expected = ask(client, b"hello").body["upload_id"]
     for bad in ("made-up", expected, expected[:-2] + "AA", "../../jobs/dev/x"):
@@ -145,7 +145,7 @@ def test_an_upload_that_is_not_there_leaves_no_job(client: Client, headers: dict
     assert client.call("GET", "/v1/jobs?limit=1").body["jobs"] == before
 
 
-def test_many_jobs_use_one_upload_at_once(client: Client) -> None:
+def test_many_concurrent_jobs_use_one_upload(client: Client) -> None:
     uploaded = upload(client, LARGE[: 1 << 20])
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: client.execute("files", "digest", {"file": uploaded}), range(12)))
@@ -153,7 +153,7 @@ def test_many_jobs_use_one_upload_at_once(client: Client) -> None:
     assert {answer.body["result"]["sha256"][0] for answer in answers} == {sha256(LARGE[: 1 << 20])}
 
 
-def test_an_upload_is_gone_from_the_disk_after_a_crash_a_cancel_and_a_timeout(client: Client) -> None:
+def test_upload_is_removed_from_disk_after_crash_cancel_and_timeout(client: Client) -> None:
     uploaded = upload(client, LARGE[: 1 << 20])
     paths = []
     for timeout_s, end in ((60, "cancelled"), (1, "timed_out")):

@@ -23,12 +23,12 @@ def test_the_memory_of_children_counts(fails: Call) -> None:
     assert fails("greedy", "fills_memory_with_children", "memory_exceeded")["details"] == {"memory_mb": 256}
 
 
-def test_500_forks_are_gone_when_the_run_ends(works: Call) -> None:
+def test_500_forks_have_ended_with_the_run(works: Call) -> None:
     assert works("greedy", "forks_500")["number"] == 500
 
 
 @pytest.mark.parametrize("tool", ["fork_bomb", "runs_away", "outlives"])
-def test_a_process_that_would_outlive_its_run_does_not(works: Call, tool: str) -> None:
+def test_processes_end_with_their_run(works: Call, tool: str) -> None:
     works("greedy", tool)
 
 
@@ -54,12 +54,12 @@ def test_a_full_folder_goes_with_its_run(works: Call) -> None:
     assert not Path(result["text"]).exists()
 
 
-def test_a_folder_that_is_deep_and_closed_goes_with_its_run(works: Call) -> None:
+def test_deep_unreadable_folder_is_removed_with_its_run(works: Call) -> None:
     assert not Path(works("greedy", "digs_a_deep_folder")["text"]).exists()
 
 
 @pytest.mark.parametrize("tool", ["prints_without_end", "logs_without_end"])
-def test_output_without_end_is_no_harm(works: Call, tool: str) -> None:
+def test_endless_output_does_no_harm(works: Call, tool: str) -> None:
     assert works("greedy", tool)["text"] == "said it all"
 
 
@@ -72,7 +72,7 @@ def test_endless_progress_keeps_the_last_report(client: Client) -> None:
     assert client.execute("greedy", "echo", {}).status == 200
 
 
-def test_odd_progress_is_made_even(client: Client) -> None:
+def test_invalid_progress_is_sanitized(client: Client) -> None:
     job = client.until_final(client.submit("greedy", "tells_odd_progress", {}))
     assert job["status"] == "succeeded"
     assert client.execute("greedy", "echo", {}).status == 200

@@ -78,7 +78,7 @@ def watched_to_its_end(client: Client, job_id: str, processes: Processes) -> dic
         ("in_native_code_of_a_child", "killed"),
     ],
 )
-def test_a_stubborn_job_is_cancelled_when_all_its_work_is_gone(
+def test_stubborn_job_is_cancelled_once_all_its_processes_have_ended(
     client: Client, tmp_path: Path, handles: ExitStack, tool: str, outcome: str
 ) -> None:
     job_id = client.submit("lingering", tool, {"path": str(tmp_path / "pid")})

@@ -106,15 +106,13 @@ def test_a_process_that_dies_is_a_crash(fails: Fails, way: str, details: dict[st
     assert (error["type"], error["details"], error["retryable"]) == ("PluginError", details, False)
 
 
-def test_a_process_that_asks_itself_to_end_sees_it_as_cancelled(fails: Fails) -> None:
+def test_process_that_sends_itself_sigterm_gets_a_cancelled_exception(fails: Fails) -> None:
     # The job was not cancelled: the exception is like any other.
     assert fails("dying", "go", "plugin_exception", way="sigterm_to_itself")["details"] == {"exception": "Cancelled"}
 
 
 @pytest.mark.parametrize("strike", [kill_zygote, kill_zygotes_group])
-def test_a_zygote_that_is_killed_loses_its_worker(
-    client: Client, tmp_path: Path, strike: Callable[[Family], None]
-) -> None:
+def test_killed_zygote_loses_its_worker(client: Client, tmp_path: Path, strike: Callable[[Family], None]) -> None:
     answer = struck(client, tmp_path / "pid", strike)
     assert (answer.status, answer.code) == (400, "worker_lost")
     error = answer.body["error"]
@@ -136,7 +134,7 @@ def test_a_stopped_zygote_stops_no_other_process(client: Client, tmp_path: Path)
 
 
 @pytest.mark.parametrize("way", ENDLESS)
-def test_a_tool_that_does_not_come_back_is_out_of_time(client: Client, slow: Slow, way: str) -> None:
+def test_tool_that_never_returns_times_out(client: Client, slow: Slow, way: str) -> None:
     answer, after = slow(way)
     assert (answer.status, answer.code) == (400, "timeout")
     error = answer.body["error"]
@@ -147,7 +145,7 @@ def test_a_tool_that_does_not_come_back_is_out_of_time(client: Client, slow: Slo
 
 
 @pytest.mark.parametrize("tool", ["waits_for_a_child", "waits_for_a_program"])
-def test_a_child_that_is_waited_for_is_out_of_time_as_well(fails: Fails, tool: str) -> None:
+def test_tool_waiting_for_a_child_process_times_out(fails: Fails, tool: str) -> None:
     assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1}
 
 
@@ -177,7 +175,7 @@ def test_an_asynchronous_job_ends_in_the_same_way(
     assert after["status"] == "succeeded"
 
 
-def test_an_asynchronous_job_whose_zygote_is_killed_has_lost_its_worker(client: Client, tmp_path: Path) -> None:
+def test_asynchronous_job_with_a_killed_zygote_has_lost_its_worker(client: Client, tmp_path: Path) -> None:
     job_id = client.submit("dying", "waits", {"path": str(tmp_path / "pid")})
     kill_zygote(family(tmp_path / "pid"))
     job = client.until_final(job_id)
@@ -194,9 +192,7 @@ def test_killing_the_runtime_costs_its_call_a_503_and_nothing_more(client: Clien
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["synchronous", "asynchronous"])
-def test_a_job_whose_runtime_was_killed_is_settled_when_its_lease_has_run_out(
-    client: Client, lost: Lost, number: int
-) -> None:
+def test_job_with_a_killed_runtime_is_settled_when_its_lease_expires(client: Client, lost: Lost, number: int) -> None:
     job = client.until_final(lost.job_ids[number])
     assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "worker_lost", 1)
     after = client.until_final(client.submit("dying", "echo", {}))

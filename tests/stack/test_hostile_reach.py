@@ -28,7 +28,7 @@ def aws_address(project: Path, client: Client) -> str:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("tool", ["connects", "connects_with_the_network"])
-def test_the_runtime_api_is_out_of_reach(works: Call, tool: str, way: str) -> None:
+def test_runtime_api_cannot_be_reached(works: Call, tool: str, way: str) -> None:
     """It gives out the current request, with the key of who sent it, and takes an answer in our place."""
     reached = works("reaching", tool, way=way)["facts"]
 
@@ -38,7 +38,7 @@ def test_the_runtime_api_is_out_of_reach(works: Call, tool: str, way: str) -> No
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("tool", ["connects", "connects_with_the_network"])
-def test_the_local_aws_is_out_of_reach(works: Call, aws_address: str, tool: str, way: str) -> None:
+def test_local_aws_cannot_be_reached(works: Call, aws_address: str, tool: str, way: str) -> None:
     assert works("reaching", tool, way=way, path=aws_address)["facts"] == {aws_address: "PermissionError"}
 
 
@@ -49,7 +49,7 @@ def test_a_tool_that_declares_the_network_has_it(works: Call, client: Client) ->
     assert works("reaching", "connects", way="connects", path=front)["facts"] == {front: "PermissionError"}
 
 
-def test_a_tool_that_opens_a_socket_without_declaring_it_has_failed(fails: Call) -> None:
+def test_tool_that_opens_an_undeclared_socket_fails(fails: Call) -> None:
     error = fails("reaching", "opens_a_socket", "plugin_exception")
 
     assert error["details"] == {"exception": "PermissionError"}
@@ -73,7 +73,7 @@ def running_elsewhere(client: Client, tmp_path: Path) -> Iterator[Family]:
         assert call.result().status == 200
 
 
-def test_no_other_process_is_within_reach(works: Call, running_elsewhere: Family) -> None:
+def test_other_processes_cannot_be_reached(works: Call, running_elsewhere: Family) -> None:
     """Neither a running tool, nor its zygote, function and emulator, nor the stack itself, although all are root's."""
     other = running_elsewhere
     emulator = parent_of(other.runtime)

@@ -64,7 +64,7 @@ def test_a_schema_problem_has_its_path(fails: Call, way: str, paths: list[str]) 
 
 
 @pytest.mark.parametrize("way", ["an odd mapping", "not at all"])
-def test_a_result_that_raises_when_it_is_read_is_the_plugins_failure(fails: Call, way: str) -> None:
+def test_result_that_raises_when_read_is_a_plugin_failure(fails: Call, way: str) -> None:
     assert fails("lying", "go", "plugin_exception", way=way)["details"] == {"exception": "LookupError"}
 
 

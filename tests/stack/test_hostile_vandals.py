@@ -35,11 +35,11 @@ def test_a_vandalised_process_serves_no_other_call(works: Call, way: str) -> Non
 
 
 @pytest.mark.parametrize("way", ["builtins", "os", "signal", "trace"])
-def test_a_process_that_can_no_longer_answer_has_crashed(fails: Call, way: str) -> None:
+def test_process_that_can_no_longer_respond_has_crashed(fails: Call, way: str) -> None:
     assert fails("vandal", "go", "plugin_crashed", way=way)["details"] == {"exit_code": 70}
 
 
-def test_a_process_that_keeps_failing_is_given_up(client: Client, mark: str) -> None:
+def test_repeatedly_failing_process_is_given_up(client: Client, mark: str) -> None:
     """Damage to the code of the plugin itself goes unnoticed. It costs three calls and no more."""
     assert client.execute("vandal", "go", {"mark": mark, "way": "the plugin API"}).status == 200
     codes = [client.execute("vandal", "echo", {}).code for _ in range(5)]
@@ -76,7 +76,7 @@ def test_the_next_run_finds_the_surroundings_as_they_were(works: Call) -> None:
 
 
 @pytest.mark.parametrize("way", ["puts a link in its folder's place", "links in its folder", "moves its folder"])
-def test_cleaning_up_after_it_follows_no_link(works: Call, tmp_path: Path, way: str) -> None:
+def test_cleanup_after_a_run_follows_no_link(works: Call, tmp_path: Path, way: str) -> None:
     kept = tmp_path / "kept"
     kept.write_text("not the plugin's")
     works("vandal", "go", way=way, path=str(tmp_path))
@@ -98,9 +98,7 @@ def test_its_siblings_are_out_of_reach(client: Client, fails: Call, way: str) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_processes_that_are_struck_while_they_wait_are_no_harm_to_their_plugins(
-    client: Client, tmp_path: Path, number: int
-) -> None:
+def test_killing_idle_worker_processes_does_not_harm_their_plugins(client: Client, tmp_path: Path, number: int) -> None:
     hit: set[int] = set()
 
     def strike(family: Family) -> None:
@@ -117,7 +115,7 @@ def test_processes_that_are_struck_while_they_wait_are_no_harm_to_their_plugins(
         assert client.execute(name, "echo", {}).status == 200
 
 
-def test_it_finds_no_secrets_in_its_environment_nor_in_its_parents(works: Call) -> None:
+def test_plugin_finds_no_secrets_in_its_environment_or_its_parents(works: Call) -> None:
     """The runtime's own environment is not asserted: what runs as root reads it, and on Lambda nothing does."""
     facts = works("vandal", "looks_for_secrets")["facts"]
     assert "PATH" in facts["own"]

@@ -25,12 +25,12 @@ def test_a_submitted_job_is_pending_with_its_location(client: Client) -> None:
     assert (result.status, result.body["result"]["text"], result.body["error"]) == (200, "later", None)
 
 
-def test_waiting_brings_the_result_of_a_job_that_ends_in_time(client: Client) -> None:
+def test_waiting_returns_the_result_of_a_job_that_finishes_in_time(client: Client) -> None:
     answer = submit(client, "echo", {"text": "soon"}, "respond-async, wait=20")
     assert (answer.status, answer.body["result"]["text"]) == (200, "soon")
 
 
-def test_waiting_brings_the_envelope_of_a_job_that_fails_in_time(client: Client) -> None:
+def test_waiting_returns_the_envelope_of_a_job_that_fails_in_time(client: Client) -> None:
     answer = submit(client, "raises", {}, "respond-async, wait=20")
     assert (answer.status, answer.code) == (400, "plugin_exception")
     assert client.job(answer.body["error"]["job_id"])["status"] == "failed"
@@ -49,7 +49,7 @@ def test_waiting_ends_with_202_when_the_job_does_not(client: Client, tmp_path: P
 
 
 @pytest.mark.parametrize("wait", ["21", "-1", "soon", "1.5"])
-def test_a_wait_that_is_no_number_of_seconds_up_to_twenty_is_refused(client: Client, wait: str) -> None:
+def test_invalid_wait_preference_is_refused(client: Client, wait: str) -> None:
     answer = submit(client, "echo", {}, f"respond-async, wait={wait}")
     assert (answer.status, answer.code) == (400, "invalid_request")
 

@@ -19,7 +19,7 @@ def health(client: Client, plugin: str) -> dict[str, Any]:
     return client.call("GET", f"/v1/plugins/{plugin}/health").body
 
 
-def test_the_audit_finds_nothing_in_a_layer_as_it_was_built(client: Client) -> None:
+def test_audit_reports_no_difference_in_a_layer_as_built(client: Client) -> None:
     listed = client.call("GET", "/v1/plugins").body["plugins"]
     shipped = {one["name"]: one["reason"] for one in listed if one["name"] in SHIPPED}
     assert shipped == dict.fromkeys(SHIPPED)

@@ -26,7 +26,7 @@ def invoke(project: Path, *arguments: str, event: object) -> subprocess.Complete
     )
 
 
-def test_on_a_stack_of_its_own(probe_project: Path, tmp_path: Path) -> None:
+def test_invoke_without_a_running_stack_starts_one(probe_project: Path, tmp_path: Path) -> None:
     # Another folder, so that no running stack is found.
     project = tmp_path / "project"
     project.symlink_to(probe_project)
@@ -47,7 +47,7 @@ def test_a_function_error_is_printed_and_the_status_is_1(probes: Running) -> Non
     assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, "LookupError")
 
 
-def test_an_unknown_function_is_told_in_one_line(probes: Running) -> None:
+def test_unknown_function_is_reported_in_one_line(probes: Running) -> None:
     ended = invoke(probes.project, "nobody", event={})
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == "interlock: there is no function 'nobody'. There are: AuthorizeFunction, ProbeFunction\n"
@@ -62,7 +62,7 @@ def test_an_unknown_function_is_told_in_one_line(probes: Running) -> None:
         ("AuthorizeFunction", {"httpMethod": "GET", "path": "/"}, "methodArn"),
     ],
 )
-def test_an_event_that_no_gateway_sends_is_told_in_one_line(
+def test_invalid_gateway_event_is_reported_in_one_line(
     probes: Running, function: str, event: object, missing: str
 ) -> None:
     ended = invoke(probes.project, function, event=event)

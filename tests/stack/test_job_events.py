@@ -36,7 +36,7 @@ def test_a_short_job_has_events_for_its_states_and_output(client: Client) -> Non
     assert found[-1]["type"] == "state"
 
 
-def test_events_are_followed_while_the_tool_runs_and_none_comes_twice(client: Client, tmp_path: Path) -> None:
+def test_events_are_followed_while_the_tool_runs_without_repeats(client: Client, tmp_path: Path) -> None:
     job_id = client.submit("talkative", "waits", {"go_on": str(tmp_path / "go_on")})
     client.until(job_id, lambda _: bool(of_type("log", events(client, job_id))))
     first = events(client, job_id)
@@ -50,7 +50,7 @@ def test_events_are_followed_while_the_tool_runs_and_none_comes_twice(client: Cl
     assert rest[-1]["status"] == "succeeded"
 
 
-def test_a_cancel_is_among_them_in_its_place(client: Client, tmp_path: Path) -> None:
+def test_cancel_appears_in_order_among_the_events(client: Client, tmp_path: Path) -> None:
     job_id = client.submit("talkative", "waits", {"go_on": str(tmp_path / "never")})
     client.until(job_id, lambda _: bool(of_type("log", events(client, job_id))))
     client.call("POST", f"/v1/jobs/{job_id}/cancel")
@@ -73,7 +73,7 @@ def test_flood_keeps_the_last_lines_and_counts_the_others(client: Client) -> Non
     assert str(dropped["count"]) in dropped["message"]
 
 
-def test_no_traceback_of_the_service_is_among_them(client: Client) -> None:
+def test_events_contain_no_traceback_of_the_service(client: Client) -> None:
     job_id = client.execute("hostile", "raises", {}).body["error"]["job_id"]
     found = events(client, job_id)
     assert [event["status"] for event in of_type("state", found)][-1] == "failed"

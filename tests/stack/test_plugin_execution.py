@@ -78,14 +78,14 @@ def test_refused_requests_leave_no_job(
     assert client.call("GET", "/v1/jobs?limit=1").body["jobs"] == before
 
 
-def test_a_large_input_and_a_large_result_come_back_whole(client: Client) -> None:
+def test_large_input_and_large_result_arrive_complete(client: Client) -> None:
     text = "x" * 1_000_000
     job_id = client.submit("hostile", "echo", {"text": text})
     assert client.until_final(job_id)["status"] == "succeeded"
     assert client.call("GET", f"/v1/jobs/{job_id}/result").body["result"]["text"] == text
 
 
-def test_fifty_jobs_at_once_end_with_fifty_successes_and_exact_counters(client: Client) -> None:
+def test_fifty_concurrent_jobs_succeed_with_exact_counters(client: Client) -> None:
     health = "/v1/plugins/block_mapper/health"
     before = client.call("GET", health).body["success_count"]
     asked = {"image": image("astronaut.png"), "width": 8}

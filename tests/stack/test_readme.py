@@ -64,7 +64,7 @@ def pasted(stack: Running, lines: str, curl: str = STAND_IN) -> tuple[str, Seen]
 @pytest.mark.parametrize(
     "curl", [pytest.param(STAND_IN, id="stand-in"), *([pytest.param(REAL, id="curl")] if REAL else [])]
 )
-def test_the_calls_work_when_pasted_all_at_once(stack: Running, curl: str) -> None:
+def test_readme_calls_work_when_pasted_together(stack: Running, curl: str) -> None:
     printed, seen = pasted(stack, block("sh", "export INTERLOCK="), curl)
     bucket = re.compile(r"http://.*/uploads/dev/.*X-Amz-Signature.*")
     named = [

@@ -10,7 +10,7 @@ from tests.stack.stacks import Running
 pytestmark = pytest.mark.xdist_group("stack")
 
 
-def test_the_page_has_all_that_it_names(real: Running) -> None:
+def test_docs_page_serves_every_file_it_references(real: Running) -> None:
     page = requests.get(real.client.url + "/docs", timeout=30)
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "//" not in page.text.replace("// ", ""), "something is to come from another server"
@@ -24,7 +24,7 @@ def test_the_page_has_all_that_it_names(real: Running) -> None:
     assert types == {"svg": "image/svg+xml", "css": "text/css", "js": "text/javascript"}
 
 
-def test_it_shows_the_document_that_the_service_serves(real: Running) -> None:
+def test_docs_page_shows_the_openapi_document_of_the_service(real: Running) -> None:
     page = requests.get(real.client.url + "/docs", timeout=30).text
     [document] = re.findall(r'url: "([^"]+)"', page)
     served = requests.get(real.client.url + document, timeout=30)
@@ -35,7 +35,7 @@ def test_it_shows_the_document_that_the_service_serves(real: Running) -> None:
 
 
 @pytest.mark.parametrize("path", ["/docs/assets/../__init__.py", "/docs/assets/nothing.js", "/docs/assets/"])
-def test_it_gives_nothing_else(real: Running, path: str) -> None:
+def test_docs_page_serves_no_other_file(real: Running, path: str) -> None:
     answer = requests.get(real.client.url + path, timeout=30)
     assert "import" not in answer.text
     assert answer.status_code == 404 or "<title>Interlock" in answer.text

@@ -72,7 +72,7 @@ def test_an_exception_leaves_the_environment_and_a_crash_does_not(probes: Runnin
     assert not Path(f"/proc/{before}").exists()
 
 
-def test_a_function_may_do_what_its_policies_allow_and_nothing_else(probes: Running) -> None:
+def test_function_has_exactly_the_permissions_of_its_policies(probes: Running) -> None:
     assert probe(probes, "get_item", partition="OPEN#1")["code"] is None
     assert probe(probes, "get_item", partition="CLOSED#1")["code"] == "AccessDeniedException"
     assert "ProbeFunction is not authorized to perform: dynamodb:GetItem" in probes.log.read_text()
@@ -106,7 +106,7 @@ def test_unsigned_requests_to_aws_are_refused(probes: Running, path: str) -> Non
     assert requests.post(url + path, data=b"{}", timeout=30).status_code == 403
 
 
-def test_a_function_signs_with_a_key_of_its_own(probes: Running) -> None:
+def test_each_function_signs_with_a_separate_key(probes: Running) -> None:
     variables = probe(probes, "environment")["variables"]
     key, secret = variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]
     assert key != probes.published["aws_access_key_id"]
@@ -122,7 +122,7 @@ def test_an_environment_serves_one_request_at_a_time(probes: Running) -> None:
     assert len({answer["pid"] for answer in answers}) > 1
 
 
-def test_forty_requests_at_once_are_all_answered(probes: Running) -> None:
+def test_forty_concurrent_requests_all_get_a_response(probes: Running) -> None:
     with ThreadPoolExecutor(40) as callers:
         answers = list(callers.map(lambda _: probes.client.call("POST", "/probe/pid", {}).status, range(40)))
     assert answers == [200] * 40
@@ -188,7 +188,7 @@ def test_a_workflow_runs_its_tasks_in_functions(probes: Running, tmp_path: Path)
     assert (tmp_path / "second").exists()
 
 
-def test_a_stopped_execution_is_aborted_at_once_and_runs_nothing_more(probes: Running, tmp_path: Path) -> None:
+def test_stopped_execution_is_aborted_immediately_and_runs_no_further_step(probes: Running, tmp_path: Path) -> None:
     arn = start(probes, "stopped", tmp_path / "second")
     aws(probes, "stepfunctions").stop_execution(executionArn=arn, error="Cancelled", cause="why")
     found = execution(probes, "stopped")
@@ -198,7 +198,7 @@ def test_a_stopped_execution_is_aborted_at_once_and_runs_nothing_more(probes: Ru
     assert not (tmp_path / "second").exists()
 
 
-def test_an_execution_of_a_name_runs_once_however_often_it_is_started(probes: Running, tmp_path: Path) -> None:
+def test_execution_name_started_repeatedly_runs_once(probes: Running, tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as callers:
         arns = list(callers.map(lambda _: start(probes, "once", tmp_path / "second"), range(8)))
     assert len(set(arns)) == 1

@@ -32,22 +32,22 @@ def test_an_unknown_route(real: Running, path: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-API-Key": ""}, {"X-API-Key": "unknown"}, {"Authorization": "Bearer x"}])
-def test_no_key_or_an_unknown_one(real: Running, headers: dict[str, str]) -> None:
+def test_missing_or_unknown_key_is_unauthorized(real: Running, headers: dict[str, str]) -> None:
     answer = requests.get(real.client.url + "/v1/jobs", headers=headers, timeout=30)
     assert refusal(answer) == (401, "unauthorized")
 
 
-def test_the_key_lets_in(real: Running) -> None:
+def test_valid_key_is_authorized(real: Running) -> None:
     assert real.client.call("GET", "/v1/jobs").status == 200
     assert real.client.call("GET", "/v1/plugins").status == 200
 
 
-def test_health_needs_none(real: Running) -> None:
+def test_health_route_needs_no_key(real: Running) -> None:
     assert requests.get(real.client.url + "/v1/health", timeout=30).json()["status"] == "ok"
 
 
 @pytest.mark.parametrize("how", ["announced", "in chunks", "over Lambda's limit"])
-def test_a_body_that_is_too_large(real: Running, how: str) -> None:
+def test_too_large_body_is_rejected(real: Running, how: str) -> None:
     size = 7_000_000 if how == "over Lambda's limit" else 11_000_000
     body = b"x" * size
     answer = requests.post(
@@ -70,7 +70,7 @@ DOCUMENT = json.loads(files("interlock").joinpath("http", "openapi.json").read_t
 
 
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
-def test_a_wrong_method(real: Running, path: str) -> None:
+def test_wrong_method_gets_the_allowed_methods(real: Running, path: str) -> None:
     takes = {method.upper() for method in DOCUMENT["paths"][path]}
     url = real.client.url + path.format(job_id="01KY4QJ3HS0123456789ABCDEF", name="ocr")
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"} - takes:
@@ -103,7 +103,7 @@ def test_an_unknown_method_is_refused(real: Running) -> None:
         (b'{"plugin": "ocr", "input": {}}', "nonsense", "Content-Type is 'nonsense'"),
     ],
 )
-def test_a_body_that_is_not_json(real: Running, body: bytes, content_type: str, says: str) -> None:
+def test_body_that_is_not_json_is_rejected(real: Running, body: bytes, content_type: str, says: str) -> None:
     headers = {"X-API-Key": real.client.api_key, "Content-Type": content_type}
     answer = requests.post(real.client.url + "/v1/execute", data=body, headers=headers, timeout=30)
     assert refusal(answer) == (400, "invalid_request")
@@ -210,7 +210,7 @@ def test_how_a_body_is_announced(
 @pytest.mark.parametrize(
     "line", [b"GET /v1/jobs HTTP/2.0", b"GET /v1/jobs and more HTTP/1.1", b"GET", b"\x16\x03\x01 x y"]
 )
-def test_a_line_that_is_no_request(real: Running, line: bytes) -> None:
+def test_malformed_request_line_is_400(real: Running, line: bytes) -> None:
     status, content_type, answer = sent(real, with_key(real, line))
     assert (status, answer["error"]["code"], content_type) == (400, "invalid_request", "application/json")
     assert requests.get(real.client.url + "/v1/health", timeout=30).status_code == 200

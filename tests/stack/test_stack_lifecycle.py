@@ -96,7 +96,7 @@ def test_processes_of_the_same_user_cannot_read_the_stacks_memory(tmp_path: Path
     assert "PermissionError" in looked.stderr
 
 
-def test_a_busy_port_is_told_in_one_line(real_project: Path) -> None:
+def test_busy_port_is_reported_in_one_line(real_project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port} cannot be used" in complaint(real_project, "--port", str(port))
@@ -122,7 +122,7 @@ def test_invalid_parameter_value_is_reported(real_project: Path, value: str) -> 
     ("module", "told"),
     [("import nothing_of_that_name", "No module named 'nothing_of_that_name'"), ("exit(3)", "its log is above")],
 )
-def test_it_is_not_ready_when_a_function_cannot_be_started(
+def test_stack_is_not_ready_when_a_function_cannot_be_started(
     probe_project: Path, tmp_path: Path, module: str, told: str
 ) -> None:
     project = tmp_path / "project"
@@ -169,7 +169,7 @@ def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
     assert (project / ".interlock" / "dev.json").exists() == (number == signal.SIGKILL)
 
 
-def test_one_that_was_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
+def test_stack_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
     """However that ends: the demo, the bench and the tests leave nothing running when they are killed."""
     project = link_project(tmp_path)
     command = [sys.executable, "-c", STARTER, str(project)]
@@ -196,7 +196,7 @@ def test_dev_prints_only_ready_on_standard_output(tmp_path: Path) -> None:
     assert line == f"ready {client.url}\n"
 
 
-def test_an_end_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
+def test_stack_ended_while_starting_leaves_no_process(tmp_path: Path) -> None:
     project = link_project(tmp_path)
     process = subprocess.Popen(
         [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -211,7 +211,7 @@ def test_an_end_while_it_starts_leaves_nothing_either(tmp_path: Path) -> None:
     assert not (project / ".interlock" / "dev.json").exists()
 
 
-def test_a_plugin_that_fails_to_import_is_listed_and_served_when_it_is_mended(tmp_path: Path) -> None:
+def test_plugin_that_fails_to_import_is_listed_and_served_once_fixed(tmp_path: Path) -> None:
     plugin = tmp_path / "slow.py"
     plugin.write_text("import nothing_of_that_name\n")
     project = link_project(tmp_path)

@@ -42,7 +42,7 @@ def test_a_key_works_until_it_is_revoked(access_stack: Client, keys: Keys) -> No
     assert client.call("GET", "/v1/jobs").status == 401
 
 
-def test_a_key_ends_when_it_expires_although_it_was_just_let_in(access_stack: Client, keys: Keys) -> None:
+def test_expired_key_is_rejected_right_after_it_was_accepted(access_stack: Client, keys: Keys) -> None:
     made = keys("create", "--tenant", "life", "--scopes", "jobs:read", "--expires", "3s")
     client, until = Client(access_stack.url, made["key"]), time.monotonic() + 10
     assert client.call("GET", "/v1/jobs").status == 200
@@ -102,7 +102,7 @@ def test_waiting_for_retry_after_is_enough(client_of: ClientOf) -> None:
         assert answer.status == 200
 
 
-def test_a_key_has_exactly_as_many_jobs_as_it_may_and_slots_come_back(client_of: ClientOf, tmp_path: Path) -> None:
+def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(client_of: ClientOf, tmp_path: Path) -> None:
     slow = {"plugin": "hostile", "tool": "yields", "input": {"pid_file": str(tmp_path / "pid")}}
     client = client_of("busy", "admin", "--concurrency", "3")
     answers = at_once(10, lambda _: client.call("POST", "/v1/execute", slow, ASYNC))
@@ -126,7 +126,7 @@ def test_a_key_has_exactly_as_many_jobs_as_it_may_and_slots_come_back(client_of:
 
 
 @pytest.mark.parametrize(("tool", "status"), [("echo", 200), ("raises", 400), ("os_exit", 400)])
-def test_a_slot_comes_back_however_a_run_ends(client_of: ClientOf, tool: str, status: int) -> None:
+def test_slot_is_released_after_every_outcome(client_of: ClientOf, tool: str, status: int) -> None:
     client = client_of("steady", "admin", "--concurrency", "1")
     for _ in range(3):
         assert client.execute("hostile", tool, {"text": "x"}).status == status
@@ -179,7 +179,7 @@ def test_the_stacks_limits_are_those_of_a_tokens_holder(token_stack: Client, pro
     assert 30 <= statuses.count(200) < 40
 
 
-def test_a_provider_that_is_down_is_503_and_never_500(token_stack: Client, provider: OpenIdProvider) -> None:
+def test_provider_outage_is_503_and_never_500(token_stack: Client, provider: OpenIdProvider) -> None:
     # A key that is not known yet cannot be looked for now; the same token may be good in a moment.
     provider.broken = b"<html>down</html>"
     try:

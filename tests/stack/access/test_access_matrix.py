@@ -109,7 +109,7 @@ def wrong(callers: Callers, cell: Cell) -> str | None:
     return None
 
 
-def test_every_cell_answers_as_the_contract_says(callers: Callers) -> None:
+def test_every_cell_of_the_access_matrix_follows_the_contract(callers: Callers) -> None:
     with ThreadPoolExecutor(WORKERS) as pool:
         problems = [problem for problem in pool.map(lambda cell: wrong(callers, cell), MATRIX) if problem]
     assert problems == []
@@ -144,7 +144,7 @@ def test_guessed_ids_find_nothing_of_another_tenant(
     assert rival.call("GET", "/v1/jobs").body["jobs"] == []
 
 
-def test_cursors_lead_no_other_tenant_and_no_other_query_anywhere(
+def test_cursor_is_refused_for_another_tenant_or_query(
     tenants: tuple[Client, Client, list[str], list[str]],
 ) -> None:
     mine, rival, _, cursors = tenants
@@ -165,7 +165,7 @@ def _changed(text: str, chance: random.Random, alphabet: str) -> str:
     return text[:place] + chance.choice([char for char in alphabet if char != text[place]]) + text[place + 1 :]
 
 
-def test_an_idempotency_key_is_its_tenants_own(client_of: ClientOf) -> None:
+def test_idempotency_keys_of_tenants_are_separate(client_of: ClientOf) -> None:
     first, second = client_of("one"), client_of("two")
     key = {"Idempotency-Key": "the same for both"}
     body: dict[str, Any] = {"plugin": "hostile", "tool": "echo", "input": {"text": "of one"}}
