@@ -55,7 +55,7 @@ dev: setup ## serves the local stack on http://127.0.0.1:3000
 	@$(BIN)/interlock dev
 
 .PHONY: check
-check: lint types contracts scan validate ## ruff, mypy strict, import contracts, scanner, template
+check: lint types contracts scan prose validate ## ruff, mypy strict, import contracts, scanner, prose, template
 
 .PHONY: lint
 lint: setup

@@ -36,11 +36,11 @@ START_LIMIT_S = GONE_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A measured cancel: `gone_s` is the time from the request until the process was gone; `told_early` says that
+    """A measured cancel: `gone_s` is the time from the request until the process was gone; `written_early` is true if
     `cancelled` was written before that."""
 
     gone_s: float
-    told_early: bool
+    written_early: bool
 
 
 def measure(client: Client, folder: Path, count: int) -> dict[str, list[Cancel]]:
@@ -96,7 +96,7 @@ def _cancel(client: Client, tool: str, folder: Path) -> Cancel:
             time.sleep(POLL_S)
         if job["status"] != "cancelled":
             raise RuntimeError(f"the job that was cancelled is {job['status']}")
-        return Cancel(gone_at - asked_at, told_early=watched_stack.ran_when_cancelled(folder, job_id))
+        return Cancel(gone_at - asked_at, written_early=watched_stack.ran_when_cancelled(folder, job_id))
     finally:
         os.close(process)
 
@@ -122,7 +122,7 @@ def _gone_at(process: int) -> float:
 def table(measured: dict[str, list[Cancel]]) -> Table:
     """Return the distributions as a table."""
     found = Table(box=None, padding=(0, 3, 0, 0))
-    for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "max ms", "in time", "told early"):
+    for column in (f"cancel, load {LOAD}", "p50 ms", "p95 ms", "max ms", "in time", "written early"):
         found.add_column(column, justify="right", no_wrap=True)
     for tool, cancels in measured.items():
         found.add_row(tool, *_cells(cancels, LIMITS_S[tool]))
@@ -133,6 +133,6 @@ def _cells(cancels: Sequence[Cancel], limit_s: float) -> list[str]:
     values = [cancel.gone_s for cancel in cancels]
     p95 = statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
     share = sum(value < limit_s for value in values) / len(values)
-    early = sum(cancel.told_early for cancel in cancels)
+    early = sum(cancel.written_early for cancel in cancels)
     times = [f"{value * 1000:.0f}" for value in (statistics.median(values), p95, max(values))]
     return [*times, f"{share:.1%} in {limit_s:g} s", f"{early} of {len(values)}"]

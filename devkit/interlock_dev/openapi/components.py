@@ -17,13 +17,15 @@ def _header(description: str, schema: Json, example: Any, *, required: bool = Tr
 
 HEADERS: Json = {
     "Location": _header(
-        "Path of the job below the URL of the server.", {"type": "string", "format": "uri-reference"}, f"/v1/jobs/{ID}"
+        "Path of the job, relative to the server's URL.",
+        {"type": "string", "format": "uri-reference"},
+        f"/v1/jobs/{ID}",
     ),
     "Preference-Applied": _header(
         "The preference that was honoured (RFC 7240, section 3).", {"type": "string"}, "respond-async", required=False
     ),
     "Idempotency-Replayed": _header(
-        "`true`: the job is that of an earlier request under this Idempotency-Key.",
+        "`true` if the job belongs to an earlier request with this Idempotency-Key.",
         {"type": "string", "enum": ["true"]},
         "true",
         required=False,
@@ -54,26 +56,26 @@ PARAMETERS: Json = {
     "Prefer": _parameter(
         "header",
         "Prefer",
-        "RFC 7240. `respond-async`: answer 202 with the pending job. `respond-async, wait=N`, N at most "
-        f"{MAX_WAIT_S} seconds: answer as soon as the job has ended, and 202 if it has not by then. Other preferences "
-        "are ignored.",
+        "RFC 7240. `respond-async`: return 202 with the pending job. `respond-async, wait=N` (at most "
+        f"{MAX_WAIT_S} seconds): return the result as soon as the job has finished, or 202 after N seconds. Other "
+        "preferences are ignored.",
         {"type": "string"},
         examples={"at once": {"value": "respond-async"}, "with a wait": {"value": "respond-async, wait=10"}},
     ),
     "Idempotency-Key": _parameter(
         "header",
         "Idempotency-Key",
-        "1 to 255 printable ASCII characters. Of all requests of a tenant under one key the tool runs once: the others "
-        "join its job, or get it finished.",
+        "1 to 255 printable ASCII characters. The tool runs once for all requests of a tenant with the same key: "
+        "later requests join the running job or return the finished one.",
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
         example="8e03978e-40d5-43dd-bc93-6894a57f9324",
     ),
-    "plugin": _parameter("query", "plugin", "Jobs of this plugin.", _NAME, example="ocr"),
-    "tool": _parameter("query", "tool", "Jobs of tools of this name.", _NAME, example="analyze"),
+    "plugin": _parameter("query", "plugin", "Return only jobs of this plugin.", _NAME, example="ocr"),
+    "tool": _parameter("query", "tool", "Return only jobs of tools with this name.", _NAME, example="analyze"),
     "status": _parameter(
         "query",
         "status",
-        f"Jobs that stand there; repeated: in any of these places. Other words are taken too: {_ALIASES}.",
+        f"Return only jobs with this status. Repeat the parameter for several. Aliases: {_ALIASES}.",
         {"type": "array", "items": {"type": "string", "enum": [*JobStatus, *STATUS_ALIASES]}},
         style="form",
         explode=True,
@@ -82,16 +84,16 @@ PARAMETERS: Json = {
     "limit": _parameter(
         "query",
         "limit",
-        "How many jobs a page holds at most.",
+        "Maximum number of jobs per page.",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_LIMIT},
     ),
     "after": _parameter(
         "query",
         "after",
-        "Events after the one of this `seq`: `next` of the answer before.",
+        "Return events after this `seq`; pass `next` of the previous response.",
         {"type": "integer", "minimum": 0, "maximum": MAX_AFTER, "default": 0},
     ),
-    "cursor": _parameter("query", "cursor", "`next_cursor` of the page before, with the same filters.", _WORD),
+    "cursor": _parameter("query", "cursor", "`next_cursor` of the previous page. Use the same filters.", _WORD),
 }
 
 
@@ -101,12 +103,12 @@ def _link(operation: str, parameter: str, field: str, description: str) -> Json:
 
 
 LINKS: Json = {
-    "getJob": _link("getJob", "job_id", "job_id", "The job as it stands."),
-    "getResult": _link("getResult", "job_id", "job_id", "Its result, once it has finished."),
-    "getEvents": _link("getEvents", "job_id", "job_id", "What happened to it, and what its tool wrote."),
-    "cancelJob": _link("cancelJob", "job_id", "job_id", "Stops it."),
-    "deleteJob": _link("deleteJob", "job_id", "job_id", "The same by another method."),
+    "getJob": _link("getJob", "job_id", "job_id", "The current state of the job."),
+    "getResult": _link("getResult", "job_id", "job_id", "The result, once the job has finished."),
+    "getEvents": _link("getEvents", "job_id", "job_id", "The job's events: states, progress and log lines."),
+    "cancelJob": _link("cancelJob", "job_id", "job_id", "Cancel the job."),
+    "deleteJob": _link("deleteJob", "job_id", "job_id", "Cancel the job (same as `cancelJob`)."),
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),
-    "getPlugin": _link("getPlugin", "name", "name", "Its tools and their schemas."),
-    "getPluginHealth": _link("getPluginHealth", "name", "name", "Its state and counters."),
+    "getPlugin": _link("getPlugin", "name", "name", "The plugin's tools and their schemas."),
+    "getPluginHealth": _link("getPluginHealth", "name", "name", "The plugin's state and counters."),
 }

@@ -12,13 +12,13 @@ from interlock_dev.openapi.refusals import REFUSALS
 from interlock_dev.openapi.schemas import Json, component_schemas
 
 DESCRIPTION = """\
-Runs Python tools under control: each in a process of its own, with limits, cancellable, its outcome never lost.
+Run Python tools with validated input and output, hard limits, cancellation, and a record of every job.
 
-Executing a tool answers 200 or 400, never 500: whatever a plugin does ends as an error on a synchronous call, and as a
-`failed` or `timed_out` job on an asynchronous one. 503 says that a service that Interlock stands on is down.
+Executing a tool returns 200 or 400, never 500: a failure of a plugin is a 400 error on a synchronous call, and a
+`failed` or `timed_out` job on an asynchronous one. 503 means that a service which Interlock depends on is unavailable.
 
-Every error, on every route, has the same body, `ErrorEnvelope`; `error.code` is what to switch on. Times are RFC 3339
-in UTC with milliseconds. Durations carry their unit in the name.
+All errors have the same body, `ErrorEnvelope`; handle them by `error.code`. Times are RFC 3339 in UTC with
+milliseconds. Names of durations end with their unit.
 """
 
 INFO: Json = {
@@ -31,7 +31,7 @@ INFO: Json = {
 
 SERVERS: list[Json] = [
     # Relative to the document's own URL, which ends in `/v1/openapi.json` (OpenAPI 3.1, section 4.6).
-    {"url": "..", "description": "Where this document was read."},
+    {"url": "..", "description": "The server of this document."},
     {
         "url": "https://{api}.execute-api.{region}.amazonaws.com/prod",
         "description": "A deployed stack: its output `Url`.",
@@ -44,21 +44,21 @@ API_KEY: Json = {
     "type": "apiKey",
     "in": "header",
     "name": "X-API-Key",
-    "description": "A key carries scopes: " + ", ".join(f"`{scope}`" for scope in Scope) + ". Each operation names the "
-    "one that it needs; `admin` is all of them.",
+    "description": "An API key with scopes: " + ", ".join(f"`{scope}`" for scope in Scope) + ". Each operation names "
+    "the scope that it requires; `admin` includes all of them.",
 }
 
 TOKEN: Json = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "A token of the stack's OpenID provider, where one is set: its claims name tenant and scopes. With "
-    "a key and a token the key decides.",
+    "description": "A token of the stack's OpenID provider, if one is configured. Its claims contain tenant and "
+    "scopes. If a request has both a key and a token, the key is used.",
 }
 
 
 def build() -> Json:
-    """The whole document."""
+    """Return the whole document."""
     paths: Json = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = operation.document()
@@ -80,5 +80,5 @@ def build() -> Json:
 
 
 def main() -> None:
-    """Writes the document to standard output."""
+    """Write the document to standard output."""
     sys.stdout.write(json.dumps(build(), indent=2, ensure_ascii=False) + "\n")

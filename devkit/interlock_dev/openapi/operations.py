@@ -1,4 +1,4 @@
-"""The operations: what each takes and answers."""
+"""The operations, with their parameters, bodies and responses."""
 
 from collections.abc import Mapping
 
@@ -34,7 +34,7 @@ _CANCEL: Mapping[int, Answer] = {
         links=("getJob", "getResult"),
     ),
     202: Answer(
-        "The job is being stopped. It is `cancelling` until its process is gone.",
+        "The job is being stopped. It is `cancelling` until its process has ended.",
         "Job",
         {"cancelling": presenters.job_document(CANCELLING)},
         links=("getJob", "getResult"),
@@ -49,9 +49,9 @@ OPERATIONS = (
         "POST /v1/execute",
         Scope.EXECUTE,
         "Run a tool, now or as an asynchronous job",
-        "Without `Prefer` the tool runs now, for at most 25 s, and the answer has its result. With `Prefer: "
-        "respond-async` the answer is a pending job. Input that does not fit the tool's schema is refused before "
-        "anything is started, and leaves no job.",
+        "Without `Prefer` the tool runs at once, for at most 25 s, and the response contains its result. With "
+        "`Prefer: respond-async` the response is a pending job. Input that does not fit the tool's schema is rejected "
+        "before anything starts, and no job is created.",
         {
             200: Answer(
                 "The job has succeeded.",
@@ -86,11 +86,10 @@ OPERATIONS = (
         "createUpload",
         "POST /v1/uploads",
         Scope.EXECUTE,
-        "Ask for an upload of a large file",
-        "The answer says how to PUT the file, of up to 100 MiB, past the limits of a request. Its `upload_id` then "
-        "stands for the file in the input of a tool. An upload can be used any number of times, by several jobs at "
-        "once.",
-        {201: Answer("The upload is expected.", "Upload", {"an image": UPLOAD})},
+        "Create an upload for a large file",
+        "The response contains a presigned URL to PUT a file of up to 100 MiB, which may be larger than a request "
+        "body. Pass its `upload_id` instead of the file in a tool's input. Any number of jobs can use an upload.",
+        {201: Answer("The upload was created.", "Upload", {"an image": UPLOAD})},
         refusals=("InvalidRequest",),
         body=Body("UploadRequest", {"an image": {"content_type": "image/png", "size": UPLOAD_BYTES}}),
     ),
@@ -99,10 +98,10 @@ OPERATIONS = (
         "GET /v1/jobs",
         Scope.JOBS_READ,
         "List jobs, newest first",
-        "However many pages, each job is in one of them, also while new ones arrive.",
+        "Each job appears on exactly one page, even if new jobs arrive between the requests.",
         {
             200: Answer(
-                "A page.",
+                "A page of jobs.",
                 "JobList",
                 {
                     "the last page": {"jobs": [presenters.job_document(SUCCEEDED)], "count": 1, "next_cursor": None},
@@ -123,7 +122,7 @@ OPERATIONS = (
         "GET /v1/jobs/{job_id}",
         Scope.JOBS_READ,
         "Read a job",
-        "How it stands, without its result.",
+        "Status, progress, times and error of a job, without its result.",
         {
             200: Answer(
                 "The job.",
@@ -153,7 +152,7 @@ OPERATIONS = (
         "GET /v1/jobs/{job_id}/result",
         Scope.JOBS_READ,
         "Read the result of a finished job",
-        "Whatever its outcome: what the tool returned, or why it did not.",
+        "The tool's result, or the error for a job that did not succeed.",
         {
             200: Answer(
                 "The job has finished.",
@@ -172,9 +171,9 @@ OPERATIONS = (
         "getEvents",
         "GET /v1/jobs/{job_id}/events",
         Scope.JOBS_READ,
-        "Read what happened to a job",
-        "Its states, its progress, and what its tool wrote to its logger and its standard streams, in order. They are "
-        "written once a second while it runs, and with its end.",
+        "Read the events of a job",
+        "State changes, progress, and the lines that the tool wrote to its logger and standard streams, in order. "
+        "Events are stored once a second while the job runs, and at its end.",
         {
             200: Answer(
                 "The events.",
@@ -194,8 +193,8 @@ OPERATIONS = (
         "POST /v1/jobs/{job_id}/cancel",
         Scope.JOBS_CANCEL,
         "Cancel a job",
-        "A pending job never starts. The tool of a running one is asked to stop, and made to 2 s later. To cancel a "
-        "job twice is no error.",
+        "A pending job never starts. The process of a running job gets SIGTERM, and SIGKILL 2 s later. Cancelling a "
+        "job twice is not an error.",
         _CANCEL,
         refusals=_CANCEL_REFUSALS,
         body=_CANCEL_BODY,
@@ -205,7 +204,7 @@ OPERATIONS = (
         "GET /v1/plugins",
         Scope.PLUGINS_READ,
         "List plugins",
-        "Broken ones are listed with their reason.",
+        "Plugins that could not be loaded are listed with the reason.",
         {
             200: Answer(
                 "All plugins.",
@@ -220,7 +219,7 @@ OPERATIONS = (
         "GET /v1/plugins/{name}",
         Scope.PLUGINS_READ,
         "Read a plugin's manifest",
-        "Its tools, with the JSON Schemas of what they take and return.",
+        "The plugin's tools, with the JSON Schemas of their inputs and outputs.",
         {200: Answer("The manifest.", "PluginManifest", {"ocr": OCR.public()}, links=("getPluginHealth",))},
         refusals=("InvalidRequest", "PluginNotFound"),
     ),
@@ -229,7 +228,7 @@ OPERATIONS = (
         "GET /v1/plugins/{name}/health",
         Scope.PLUGINS_READ,
         "Read a plugin's state and counters",
-        "Over the whole fleet, together and by tool. At rest they equal the plugin's finished jobs.",
+        "Counters cover all functions, in total and by tool. At rest they equal the plugin's finished jobs.",
         {
             200: Answer(
                 "The health.",
@@ -244,9 +243,9 @@ OPERATIONS = (
         "getHealth",
         "GET /v1/health",
         None,
-        "Is the service there?",
-        "It answers without asking anybody else.",
-        {200: Answer("It is.", "ServiceHealth", {"ok": {"status": "ok", "version": interlock.__version__}})},
+        "Check the service",
+        "Does not depend on other services.",
+        {200: Answer("The service runs.", "ServiceHealth", {"ok": {"status": "ok", "version": interlock.__version__}})},
     ),
     Operation(
         "getOpenApi",

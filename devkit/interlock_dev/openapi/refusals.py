@@ -1,4 +1,4 @@
-"""The error answers, with an example for each code."""
+"""The error responses, with an example for each code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from interlock_dev.openapi.schemas import Json, ref, refs
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An error as it is answered, with what it is about."""
+    """An error response, with the plugin, tool and job that it refers to."""
 
     code: ErrorCode
     message: str
@@ -41,7 +41,7 @@ def _of(error: errors.InterlockError, **about: str) -> Example:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An error answer, with an example for each of its codes."""
+    """An error response, with an example for each of its codes."""
 
     description: str
     examples: tuple[Example, ...]
@@ -50,7 +50,7 @@ class Refusal:
 
     @property
     def number(self) -> int:
-        """The HTTP status that the responses' own table gives to the code, unless a route gives another."""
+        """The HTTP status of the code, unless a route sets another."""
         return self.status or STATUS_BY_CODE.get(self.examples[0].code, 400)
 
     def document(self) -> Json:
@@ -105,7 +105,7 @@ _NOT_EXECUTED = (
 
 REFUSALS: Mapping[str, Refusal] = {
     "NotExecuted": Refusal(
-        "The request or its input was refused, and nothing was started; or, with a `job_id`, the job failed.",
+        "The request or its input was rejected before a job was created. With a `job_id`: the job failed.",
         _NOT_EXECUTED,
         headers=("Idempotency-Replayed",),
     ),
@@ -120,12 +120,12 @@ REFUSALS: Mapping[str, Refusal] = {
     ),
     "Forbidden": Refusal("The key lacks the scope.", (_of(errors.Forbidden(scope=Scope.EXECUTE.value)),)),
     "JobNotFound": Refusal(
-        "There is no such job, it is another tenant's, or it has expired.",
+        "The job does not exist, belongs to another tenant, or has expired.",
         (_of(errors.NotFound(f"There is no job {ID!r}.")),),
     ),
-    "PluginNotFound": Refusal("There is no such plugin.", (_of(errors.NotFound(NO_PLUGIN)),)),
+    "PluginNotFound": Refusal("The plugin does not exist.", (_of(errors.NotFound(NO_PLUGIN)),)),
     "MethodNotAllowed": Refusal(
-        "What other methods of this path answer.",
+        "The path does not support the method.",
         (Example(ErrorCode.INVALID_REQUEST, "This route takes GET.", {"allow": ["GET"]}),),
         headers=("Allow",),
         status=405,
@@ -134,17 +134,17 @@ REFUSALS: Mapping[str, Refusal] = {
         "The job has not finished.", (_of(errors.NotFinished("The job is running.", status="running"), **_JOB),)
     ),
     "AlreadyFinished": Refusal(
-        "The job ended before, and not as cancelled.",
+        "The job has already finished with a status other than `cancelled`.",
         (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), **_JOB),),
     ),
     "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
     "IdempotencyMismatch": Refusal(
-        "The key stands for another request.",
+        "The `Idempotency-Key` was used for a request with another body.",
         (_of(errors.IdempotencyMismatch(), plugin="ocr", tool="analyze"),),
     ),
     "TooManyRequests": Refusal(
-        "Requests come faster than the key, the stack or the gateway lets them, or the key has as many unfinished jobs "
-        "as it may (`details.limit` is `rate` or `concurrency`).",
+        "The key, the stack or the gateway has reached its rate limit, or the key has reached its limit of unfinished "
+        "jobs (`details.limit` is `rate` or `concurrency`).",
         (
             Example(
                 ErrorCode.RATE_LIMITED,
@@ -154,6 +154,6 @@ REFUSALS: Mapping[str, Refusal] = {
         ),
     ),
     "Unavailable": Refusal(
-        "A service that Interlock stands on is down.", (_of(errors.ServiceUnavailable(service="table")),)
+        "A service that Interlock depends on is unavailable.", (_of(errors.ServiceUnavailable(service="table")),)
     ),
 }

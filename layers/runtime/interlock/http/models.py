@@ -21,20 +21,20 @@ class ExecuteRequest(_Request):
     plugin: Name = Field(description="Name of the plugin.", examples=["ocr"])
     tool: Name | None = Field(
         default=None,
-        description="Name of the tool; left out: the first of the plugin's manifest.",
+        description="Name of the tool. The default is the first tool of the plugin's manifest.",
         examples=["analyze"],
     )
     input: dict[str, Any] = Field(
-        description="The tool's input, by the input_schema of its manifest. A file in it is base64 text, a data: "
+        description="The tool's input, as its input_schema requires. A file is base64 text, a data: "
         'URL or {"upload_id": "..."}.'
     )
     timeout_s: Annotated[float, Field(ge=MIN_TIMEOUT_S, le=870, allow_inf_nan=False)] | None = Field(
-        default=None, description="Shortens the tool's own limit, in seconds.", examples=[20]
+        default=None, description="A time limit in seconds that is shorter than the tool's limit.", examples=[20]
     )
 
 
 class CancelRequest(_Request):
-    """The reason of a cancel."""
+    """The reason for a cancel."""
 
     reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         default=None, description="For a human.", examples=["not needed any more"]

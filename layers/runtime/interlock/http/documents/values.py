@@ -1,4 +1,4 @@
-"""Types that several response documents share, with what the OpenAPI document says about them."""
+"""Types that several response documents share, with their descriptions for the OpenAPI document."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
