@@ -48,7 +48,7 @@ class Deployed:
         return f"{self.aws.url}/_aws/execute-api/{found[1]}/{found[2]}"
 
     def client(self, *scopes: Scope) -> Client:
-        """A client with a new key of these scopes; of none, with a key that nobody knows."""
+        """A client with a new key of these scopes; without scopes, with an unknown key."""
         key = os.urandom(16).hex()
         if scopes:
             keys = DynamoKeys(self.aws.client("dynamodb"), self.outputs["TableName"])
@@ -64,7 +64,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def deployed(aws: Aws) -> Deployed:
-    """Raises what sam and the service say when the deployment fails."""
+    """Raise with the messages of sam and of the service when the deployment fails."""
     aws.client("s3").create_bucket(Bucket="artifacts")
     topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
     _sam(

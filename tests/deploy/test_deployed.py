@@ -48,7 +48,7 @@ def refused(answer: Answer, status: int, code: str) -> None:
 def test_every_resource_was_created(deployed: Deployed) -> None:
     statuses = {one["ResourceStatus"] for one in deployed.resources.values()}
     assert statuses == {"CREATE_COMPLETE"}
-    # With the topic's parameter the alarms tell it.
+    # With the topic's parameter the alarms notify it.
     alarms = deployed.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert len(alarms) == sum(one["ResourceType"] == "AWS::CloudWatch::Alarm" for one in deployed.resources.values())
     assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms)

@@ -1,4 +1,4 @@
-"""Where clients, workers and settlers meet over one store, with tools that end as a script tells."""
+"""Clients, workers and settlers over one store, with tools whose outcomes are scripted."""
 
 import threading
 from collections import Counter
@@ -116,7 +116,7 @@ class Arena:
         return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
 
     def new_job(self) -> Job:
-        """One that is not written yet."""
+        """A pending job that is not written yet."""
         return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S))
 
     def submit(self) -> Job:
@@ -156,7 +156,7 @@ class Arena:
             self.executions.finish(job_id)
 
     def bring_to_rest(self) -> None:
-        """Executions go on, leases run out, and the schedule comes."""
+        """Continue the executions, let the leases expire, and invoke the schedule."""
         self.run_started()
         self.late.settle_lapsed()
 

@@ -37,5 +37,5 @@ def index(tmp_path: Path) -> PluginIndex:
 
 @pytest.fixture
 def report(record_property: Callable[[str, object], None]) -> Report:
-    """Tells in the summary how many of something there were."""
+    """Report counts in the test summary."""
     return lambda what, where, count: record_property(COUNT, [what, where, count])

@@ -115,7 +115,7 @@ def leave_what_never_started(plant: Plant) -> None:
 
 
 def lose_without_counting(plant: Plant) -> None:
-    """A job whose worker is gone ends without its counters."""
+    """A job with a lost worker is settled without its counters."""
     plant(JobService, "_write", lambda self, before, after: self._store.change(before, after))
 
 
@@ -176,7 +176,7 @@ def tell_twice(plant: Plant) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shows:
-    """A path and a fault that bring a defect to light."""
+    """A path and a fault that reveal a defect."""
 
     defect: Defect
     path: CrashPath

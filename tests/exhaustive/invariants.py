@@ -74,7 +74,7 @@ def readable(place: Place, stored: StoredJson) -> bool:
 
 
 def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:
-    """Where the counters are not the finished jobs, by plugin, tool and outcome."""
+    """Differences between the counters and the finished jobs, by plugin, tool and outcome."""
     found = []
     jobs = list(jobs)
     tools = {(job.plugin, job.tool) for job in jobs} | {(one, tool) for one in counters for tool in counters[one]}

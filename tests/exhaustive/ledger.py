@@ -114,7 +114,7 @@ def history_violations(history: list[Job]) -> list[str]:
 
 
 def _event_violations(history: list[Job]) -> list[str]:
-    """Where the events that clients read are not what happened, once each, in order."""
+    """Differences between the events that clients read and the recorded events, each once and in order."""
     found = []
     events = history[-1].events.events
     told = [event.fields["status"] for event in events if event.type is EventType.STATE]

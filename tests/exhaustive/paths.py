@@ -226,7 +226,7 @@ class SettledBySchedule(CrashPath):
 
 
 class SettledByReader(SettledBySchedule):
-    """The same jobs, each read by its client when its lease has run out."""
+    """The same jobs, each read by its client after its lease has expired."""
 
     name = "asynchronous, settled by readers"
     calls: tuple[str, ...] = (*LOSE, GET, *RESTART, GET, *END)

@@ -1,4 +1,4 @@
-"""Races: who takes part in each, from the moment at which all of them set off, and how it may come out."""
+"""Races: the participants of each, its starting state, and its permitted outcomes."""
 
 import random
 import select
@@ -124,7 +124,7 @@ def cancel_against_claim(arena: Arena) -> Race:
 
 
 def settling_against_a_slow_end(arena: Arena) -> Race:
-    """The lease has run out, and the worker finishes after all."""
+    """The worker finishes after its lease has expired."""
     job, meeting = arena.submit(), Meeting(2, arena.moment_s)
     settler = meeting.opponent(lambda: arena.late.get(job.tenant, job.job_id))
 
@@ -135,7 +135,7 @@ def settling_against_a_slow_end(arena: Arena) -> Race:
 
 
 def cancel_against_settling(arena: Arena) -> Race:
-    """The worker is gone; a client asks the job to stop while two find that its lease ran out."""
+    """The worker is lost; a client cancels the job while two settlers find its lease expired."""
     job = arena.submit()
     arena.hold(job)
 

@@ -1,4 +1,4 @@
-"""One run of a path with one fault: before, on the path, beside it, again, to rest; and what was violated."""
+"""One run of a path with one fault, up to the state at rest, and the violated invariants."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What Schemathesis cannot know from the document: which plugins there are, and what their tools take.
+"""Facts that the document does not contain: the plugins and the inputs of their tools.
 
 Without it nearly all requests to execute would be refused, and no job would be there to be read or cancelled.
 """

@@ -57,12 +57,12 @@ def new_client(service: str, url: str) -> Any:
 
 
 client = functools.cache(new_client)
-"""One for this process: they are safe for threads."""
+"""Shared by the process: the clients are thread-safe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run takes place: what survives all of its processes."""
+    """The state of a run that survives all of its processes."""
 
     url: str
     table: str
@@ -74,7 +74,7 @@ class Place:
 
     @property
     def record(self) -> Path:
-        """Where the plugin tells of its runs."""
+        """The file in which the plugin records its runs."""
         return self.file("record")
 
 
@@ -151,7 +151,7 @@ class System:
         self._jobs = jobs_app(core)
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """One HTTP request. What was answered is on record before anything else happens."""
+        """Send one HTTP request and record its response before anything else happens."""
         authorizer = {"tenant": TENANT, "key_id": "key", "scopes": "admin"}
         text = None if body is None else json.dumps(body)
         event = rest_event(method, path, text=text, headers=headers, authorizer=authorizer)
@@ -180,7 +180,7 @@ class System:
         return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
 
     def schedule(self) -> None:
-        """The function that settles what nobody reads, as its schedule invokes it: when it fails, it comes again."""
+        """Invoke the settling function as its schedule does: a failed invocation is repeated."""
         with contextlib.suppress(ServiceUnavailable):
             self.core.service.settle_lapsed()
 

@@ -49,7 +49,7 @@ def quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check(store: WatchedJobs, status: JobStatus) -> Job:
-    """One job is there, which ended so, by allowed steps, and was counted."""
+    """Assert that the only job has this outcome, made legal transitions and was counted."""
     [job] = store.all_jobs
     assert job.status is status
     assert not history_violations(store.ledger.histories[job.job_id])
@@ -71,7 +71,7 @@ def test_slow_claim_is_awaited_after_the_tool_has_ended(index: PluginIndex, stor
 
 
 def test_hanging_table_stops_the_tool_before_its_lease_expires(index: PluginIndex, store: WatchedJobs) -> None:
-    # A call may take longer than a lease lasts: who finds it run out must not meet a tool that runs on.
+    # A call may outlast the lease: a settler of the expired lease must not find the tool still running.
     beat = Held("store.heartbeat")
     arena = Arena(store, index, passage=beat)
     job = arena.submit()

@@ -45,7 +45,7 @@ def schedule(arena: Arena, _: Job) -> Actor:
 
 
 def submitted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
-    """They meet on a job that was submitted."""
+    """The actors share a submitted job."""
 
     def cast(arena: Arena) -> Sequence[Actor]:
         job = arena.submit()
@@ -55,7 +55,7 @@ def submitted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
 
 
 def unstarted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
-    """They meet on a job whose execution was not started."""
+    """The actors share a job without a started execution."""
 
     def cast(arena: Arena) -> Sequence[Actor]:
         job = arena.submit_unstarted()
@@ -65,7 +65,7 @@ def unstarted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
 
 
 def held(*actors: Callable[[Arena, Job], Actor]) -> Cast:
-    """They meet on a job whose worker is gone."""
+    """The actors share a job with a lost worker."""
 
     def cast(arena: Arena) -> Sequence[Actor]:
         job = arena.submit()
@@ -110,7 +110,7 @@ CASTS: dict[str, tuple[Cast, set[str]]] = {
     "two start what was not started, and one cancels it": (unstarted(schedule, read_late, cancel), {PREVENTED}),
     "requests under one key": (under_one_key, {"succeeded"}),
 }
-"""By scenario: the actors, and exactly the ends that the job may come to."""
+"""The actors of each scenario, and exactly the outcomes that its job may have."""
 
 HUNDREDS = {
     "two cancels meet a run",

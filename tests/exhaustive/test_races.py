@@ -57,7 +57,7 @@ def track() -> Iterator[Track]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Races of a kind, how many at least, and the ends that they come to."""
+    """Races of a kind, their minimum number, and the outcomes that must occur."""
 
     kind: Kind
     count: int

@@ -1,4 +1,4 @@
-"""Many mixed executions of five plugins at once: afterwards health tells exactly what the jobs tell.
+"""Many concurrent executions of five plugins: afterwards health agrees exactly with the jobs.
 
 `make test` runs 100, `make soak` and `make test-exhaustive` 2,000.
 """

@@ -66,7 +66,7 @@ for _status in reversed([JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELL
 
 
 class Service(RuleBasedStateMachine):
-    """The machine. Its subclasses bring the store."""
+    """The state machine. Subclasses provide the store."""
 
     submitted = Bundle("submitted")
     held = Bundle("held")

@@ -45,7 +45,7 @@ class Executions:
             return list(rows.execute("SELECT tenant, name FROM executions WHERE state = ? ORDER BY name", (state,)))
 
     def going_on(self) -> bool:
-        """Not all are over."""
+        """Return whether any execution is unfinished."""
         return bool(self.in_state("started") or self.in_state("running"))
 
     @contextmanager

@@ -54,7 +54,7 @@ class OneAtATime:
 
 
 def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
-    """Serves what is made of moto's application, tells where, and ends with standard input."""
+    """Serve moto's application, print its address, and end when standard input closes."""
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 

@@ -1,4 +1,4 @@
-"""Events replayed through the functions, over AWS as moto plays it, and what the functions ask of AWS meanwhile."""
+"""Replay events through the functions over moto's AWS, and record the functions' AWS calls."""
 
 import atexit
 import importlib.util
@@ -68,7 +68,7 @@ FUNCTIONS = functions_by_event()
 
 
 class Context:
-    """What Lambda hands to a handler, as far as it is used."""
+    """The fields of Lambda's context object that the handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000
@@ -148,7 +148,7 @@ class Account:
 
 @contextmanager
 def new_account(index: Path) -> Iterator[Account]:
-    """Open an AWS account with the plugins of the index; it is gone when it is closed."""
+    """Open an emulated AWS account with the plugins of the index; closing deletes it."""
     settings = {
         "AWS_DEFAULT_REGION": "us-east-1",
         "INTERLOCK_PLUGIN_INDEX": str(index),

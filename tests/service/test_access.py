@@ -1,4 +1,4 @@
-"""Keys, rates, slots and secrets on real tables: what is written together, and what is exact under real threads."""
+"""Keys, rates, slots and secrets on real tables: atomic writes, and exact limits under real threads."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -454,7 +454,7 @@ class BreaksOff(Interference):
 
 
 class HalfRaw:
-    """A stream that tells by an exception that it was broken off, as urllib3's does."""
+    """A stream that raises when it is interrupted, as urllib3's does."""
 
     def __init__(self, raw: Any) -> None:
         self._pieces = raw.stream()

@@ -1,4 +1,4 @@
-"""Real threads on one table: of those who race for a job one wins, and the counters are exact."""
+"""Real threads on one table: one contender wins each job, and the counters are exact."""
 
 import math
 import threading

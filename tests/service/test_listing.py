@@ -1,4 +1,4 @@
-"""Lists: every filter and every combination, pages, and jobs that come and go meanwhile."""
+"""Listings: every combination of filters, paging, and jobs that change between pages."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Tokens of a real OpenID provider over HTTP: what is taken, and all that is not."""
+"""Tokens of a real OpenID provider over HTTP: accepted and rejected ones."""
 
 import base64
 import json

@@ -119,7 +119,7 @@ class Answer:
 
 
 class LambdaContext:
-    """What Lambda hands to a handler, as far as it is used."""
+    """The fields of Lambda's context object that the handlers use."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 29_000

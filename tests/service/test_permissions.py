@@ -175,7 +175,7 @@ def asked_by(function: str, index: Path) -> set[Need]:
         # Asked for by S3 when the object is not there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         found.add(Need("s3:ListBucket", BUCKET.arn))
     if function == "ExecuteFunction":
-        # A presigned request is judged by the rights of who has signed it.
+        # A presigned request is authorized with the permissions of its signer.
         found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
     return found
 

@@ -506,7 +506,7 @@ def test_the_reason_of_an_unavailable_plugin_is_shown_until_it_works(storage: St
 # --- Leases ---
 
 LONG_AGO = NOON.replace(year=2000)
-"""The leases of all other jobs in the table, which is shared, run out much later."""
+"""The leases of all other jobs in the shared table expire much later."""
 
 
 def after_s(seconds: float) -> datetime:
@@ -514,7 +514,7 @@ def after_s(seconds: float) -> datetime:
 
 
 def lapsed(storage: Storage, job: Job, seconds: float) -> list[Job]:
-    """The jobs of this tenant whose lease has run out by then, in the order of their ids."""
+    """The tenant's jobs with a lease expired by then, in the order of their ids."""
     found = [one for one in storage.store.with_lapsed_lease(after_s(seconds)) if one.tenant == job.tenant]
     return sorted(found, key=lambda one: one.job_id)
 

@@ -156,7 +156,7 @@ def works(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def fails(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
-    """The same for a tool that has to fail: 400 with this code, and a job that tells the same; returns the error."""
+    """Execute a tool that must fail with this code (400, and the same in its job); return the error."""
 
     def call(plugin: str, tool: str, code: str, **input: str) -> dict[str, Any]:
         answer = client.execute(plugin, tool, {"mark": mark, **input})

@@ -59,7 +59,7 @@ def running(pid_file: Path, handles: ExitStack) -> Processes:
 
 
 def watched_to_its_end(client: Client, job_id: str, processes: Processes) -> dict[str, Any]:
-    """Polls the job. When the API first tells that it was cancelled, its processes are gone."""
+    """Poll the job; its processes must have ended when the API first reports the cancel."""
     deadline = time.monotonic() + END_LIMIT_S
     while (job := client.job(job_id))["status"] not in FINAL:
         assert time.monotonic() < deadline, job
@@ -118,7 +118,7 @@ def test_a_cancel_at_the_instant_of_finishing_has_one_outcome(client: Client, tm
 
 
 def race(client: Client, pid_file: Path, number: int) -> str:
-    """One race; the status in which the job ended, which agrees with all that was answered."""
+    """Run one race and return the job's final status, which agrees with every response."""
     with ExitStack() as handles:
         job_id = client.submit("lingering", "until_told", {"path": str(pid_file)})
         processes = running(pid_file, handles)

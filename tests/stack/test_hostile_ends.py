@@ -29,7 +29,7 @@ ENDLESS = (
     # These are killed.
     *("loop_in_c", "deadlock_in_c", "swallows_cancelled", "ignores_sigterm", "blocks_sigterm", "cleans_up_for_ever"),
     "stops_itself",
-    # It has answered, to nobody: no answer has come within its time.
+    # It responds into its replaced pipe: no response reaches the supervisor within the timeout.
     "answer_pipe_replaced",
 )
 AT_ONCE = 3
@@ -184,7 +184,7 @@ def test_asynchronous_job_with_a_killed_zygote_has_lost_its_worker(client: Clien
 
 
 def test_killing_the_runtime_costs_its_call_a_503_and_nothing_more(client: Client, lost: Lost) -> None:
-    """Lambda itself reports such an invocation as failed; nobody is left who could say anything else."""
+    """Lambda reports such an invocation as failed: no process is left that could respond."""
     assert (lost.answer.status, lost.answer.code) == (503, "unavailable")
     assert lost.answer.body["error"]["retryable"] is True
     assert lost.answer.headers["Retry-After"] == "1"

@@ -29,7 +29,7 @@ def aws_address(project: Path, client: Client) -> str:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("tool", ["connects", "connects_with_the_network"])
 def test_runtime_api_cannot_be_reached(works: Call, tool: str, way: str) -> None:
-    """It gives out the current request, with the key of who sent it, and takes an answer in our place."""
+    """The Runtime API returns the current request with its caller's key, and would accept a forged response."""
     reached = works("reaching", tool, way=way)["facts"]
 
     assert len(reached) == 1
@@ -63,7 +63,7 @@ def test_a_plugins_page_shows_which_tools_have_the_network(client: Client) -> No
 
 @pytest.fixture
 def running_elsewhere(client: Client, tmp_path: Path) -> Iterator[Family]:
-    """The processes of a tool that runs in another environment meanwhile."""
+    """The processes of a tool that runs in another environment at the same time."""
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "dying", "waits", {"path": str(tmp_path / "pid")})
         try:

@@ -1,4 +1,4 @@
-"""`interlock dev` starts, tells so, and leaves nothing behind however it is ended."""
+"""`interlock dev` starts, reports that it is ready, and leaves nothing behind however it ends."""
 
 import json
 import shutil
@@ -170,7 +170,7 @@ def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_stack_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
-    """However that ends: the demo, the bench and the tests leave nothing running when they are killed."""
+    """The demo, the benchmark and the tests leave no process running even when they are killed."""
     project = link_project(tmp_path)
     command = [sys.executable, "-c", STARTER, str(project)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:

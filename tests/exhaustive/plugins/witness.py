@@ -1,4 +1,4 @@
-"""A plugin that puts on record when it runs, in a file that nobody else writes."""
+"""A plugin that records its runs in a file that has no other writer."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Done(BaseModel):
 
 
 class Witness(Plugin):
-    """Tells of each of its runs."""
+    """Records each of its runs."""
 
     name, version, title = "witness", "1.0.0", "Witness"
 

@@ -18,7 +18,7 @@ PACKAGES = (
     "tools",
 )
 
-# By contract: a file, and an import that must not stand in it.
+# By contract: a file, and an import that is forbidden in it.
 PLANTED = {
     "A function imports the composition of its application and nothing else": (
         "functions/jobs/handler.py",

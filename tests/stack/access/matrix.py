@@ -1,4 +1,4 @@
-"""The access matrix: every route, crossed with everybody who might call it."""
+"""The access matrix: every route combined with every kind of caller."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Lets everybody in who has any key."""
+"""Authorize every caller that sends any key."""
 
 from typing import Any
 
