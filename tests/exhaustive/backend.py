@@ -32,7 +32,7 @@ class Backend:
         client("s3", url).create_bucket(Bucket=BUCKET)
 
     def new_table(self, record: Path) -> str:
-        """An empty table as the template has it. `record` is where the plugin tells of its runs."""
+        """An empty table as in the template. The plugin records its runs in `record`."""
         name = next(self._names)
         clients.create_table(client("dynamodb", self.url), name)
         urllib.request.urlopen(f"{self.url}{LEDGERS}{name}", str(record).encode()).close()

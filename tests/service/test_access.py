@@ -168,7 +168,7 @@ def test_evenly_spaced_requests_cost_one_write_each(table: Table, tenant: str) -
     assert len(calls) <= 11
 
 
-def test_usage_of_a_key_expires(table: Table, tenant: str) -> None:
+def test_recorded_usage_of_a_key_expires(table: Table, tenant: str) -> None:
     rates_of(table).take(tenant, Rate(1, "h"), NOON)
     key = {name: {"S": value} for name, value in access_items.rate_key(tenant).items()}
     item = table.client.get_item(TableName=table.name, Key=key)["Item"]

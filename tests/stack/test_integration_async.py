@@ -54,7 +54,7 @@ def test_invalid_wait_preference_is_refused(client: Client, wait: str) -> None:
     assert (answer.status, answer.code) == (400, "invalid_request")
 
 
-def test_progress_is_seen_while_it_runs(client: Client, tmp_path: Path) -> None:
+def test_progress_is_reported_while_the_tool_runs(client: Client, tmp_path: Path) -> None:
     job_id = client.submit("hostile", "yields", {"pid_file": str(tmp_path / "pid")})
     job = client.until(job_id, lambda job: bool(job["progress"]))
     assert 0 <= job["progress"]["fraction"] < 1

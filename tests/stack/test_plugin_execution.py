@@ -68,7 +68,7 @@ def test_a_failure_has_its_code_and_the_next_call_works(
     ],
 )
 @pytest.mark.parametrize("headers", [{}, {"Prefer": "respond-async"}], ids=["sync", "async"])
-def test_refused_requests_leave_no_job(
+def test_refused_requests_create_no_job(
     client: Client, body: dict[str, Any], code: str, headers: dict[str, str]
 ) -> None:
     before = client.call("GET", "/v1/jobs?limit=1").body["jobs"]

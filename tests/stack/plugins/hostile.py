@@ -30,7 +30,7 @@ class Where(BaseModel):
 
 
 def _tell_pid(where: Where, *more: int) -> None:
-    """Writes the process ids in one step, so that who sees the file sees all of them."""
+    """Write the process ids atomically, so that a reader of the file sees all of them."""
     unfinished = Path(f"{where.pid_file}.part")
     unfinished.write_text(" ".join(map(str, (os.getpid(), *more))))
     unfinished.rename(where.pid_file)

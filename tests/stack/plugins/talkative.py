@@ -1,4 +1,4 @@
-"""Tools that have a lot to say."""
+"""Tools with a lot of output."""
 
 import sys
 import time
