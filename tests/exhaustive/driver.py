@@ -49,7 +49,7 @@ class ForkedZygote(ZygoteProcess):
     """A zygote forked from this process, which has imported all it needs, instead of started by exec: in a tenth of the
     time. In all else, its end and that of its workers included, it is as the real one."""
 
-    def _started(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> Any:
+    def _start(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> Any:
         pid = os.fork()
         if pid:
             return _Child(pid)

@@ -19,7 +19,7 @@ def serve(request: bytes, channel: Channel) -> bytes:
         exec(source, scope)
         channel.disarm()
     except Stop:
-        channel.interrupted()
+        channel.mark_interrupted()
         return b"stopped"
     return str(scope["result"]).encode()
 

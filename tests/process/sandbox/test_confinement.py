@@ -301,7 +301,7 @@ import errno, json, os
 from interlock.sandbox.wire import processes
 from interlock.sandbox.worker import seccomp
 from interlock.sandbox.worker.seccomp import Rule
-processes.no_new_privileges()
+processes.forbid_new_privileges()
 program = seccomp.compile_filter({rules}, os.uname().machine)
 seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
 from tests.process.sandbox.bench import Bench
@@ -360,7 +360,7 @@ def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Pat
     for _ in range(10):
         pid = os.fork()
         if pid == 0:
-            processes.no_new_privileges()
+            processes.forbid_new_privileges()
             began = time.process_time()
             confinement.apply(network=False)
             (tmp_path / "took").write_text(str(time.process_time() - began))

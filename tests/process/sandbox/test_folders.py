@@ -73,7 +73,7 @@ def nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("fill", [deep, wide, closed, special, hidden, nothing])
 def test_it_is_removed_with_all_in_it(folders: RunFolders, fill: Callable[[Path], None]) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         fill(Path(path))
 
     assert not Path(path).exists()
@@ -83,7 +83,7 @@ def test_it_is_removed_with_all_in_it(folders: RunFolders, fill: Callable[[Path]
 
 
 def test_links_out_of_it_are_not_followed(folders: RunFolders, elsewhere: Path) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         Path(path, "folder").symlink_to(elsewhere)
         Path(path, "file").symlink_to(elsewhere / "file")
         Path(path, "below").mkdir()
@@ -96,7 +96,7 @@ def test_links_out_of_it_are_not_followed(folders: RunFolders, elsewhere: Path) 
 
 
 def test_a_link_in_its_place_is_not_followed(folders: RunFolders, elsewhere: Path) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         Path(path).rmdir()
         Path(path).symlink_to(elsewhere)
     folders.remove()
@@ -117,7 +117,7 @@ def test_a_link_in_the_place_of_all_is_not_followed(folders: RunFolders, elsewhe
 
 
 def test_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         Path(path, "file").write_text("x")
         moved = Path(path).rename(tmp_path / "moved")
         Path(path).mkdir()  # in its place
@@ -127,7 +127,7 @@ def test_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> Non
 
 
 def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         moved = Path(path).rename(tmp_path / "moved")
         Path(path).mkdir()
     folders.remove()
@@ -136,28 +136,28 @@ def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Pat
 
 
 def test_an_empty_one_is_the_next_under_a_new_name(folders: RunFolders) -> None:
-    with folders.one() as first:
+    with folders.create() as first:
         number = Path(first).stat().st_ino
-    with folders.one() as second:
+    with folders.create() as second:
         assert not Path(first).exists()
         assert Path(second).stat().st_ino == number
         Path(second, "file").touch()
-    with folders.one() as third:
+    with folders.create() as third:
         assert third not in (first, second)
         assert list(Path(third).iterdir()) == []
     folders.remove()
 
 
 def test_one_with_other_modes_is_not_used_again(folders: RunFolders) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         Path(path).chmod(0o777)
-    with folders.one() as path:
+    with folders.create() as path:
         assert Path(path).stat().st_mode & 0o777 == 0o700
     folders.remove()
 
 
 def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders) -> None:
-    with folders.one() as path:
+    with folders.create() as path:
         Path(path, "file").touch()
         folders.remove()
 
@@ -173,7 +173,7 @@ def test_descriptors_are_all_closed() -> None:
     for _ in range(20):
         folders = RunFolders()
         for n in range(3):
-            with folders.one() as path:
+            with folders.create() as path:
                 if n:
                     Path(path, "a", "b").mkdir(parents=True)
         folders.remove()
@@ -194,7 +194,7 @@ def test_abandoned_folders_are_removed_by_the_next_process(
 
     held = RunFolders()
     assert not abandoned.exists()
-    with held.one() as path:
+    with held.create() as path:
         another = RunFolders()
         assert Path(path).is_dir()
     another.remove()
@@ -206,7 +206,7 @@ def test_abandoned_folders_are_removed_by_the_next_process(
 def abandon(where: str) -> None:
     """Ends with a file in the directory of a run, as when everything is killed at once."""
     tempfile.tempdir = where
-    with RunFolders().one() as path:
+    with RunFolders().create() as path:
         Path(path, "upload-0").write_text("x")
         os._exit(1)
 

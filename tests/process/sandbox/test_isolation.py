@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from interlock.sandbox.supervisor.zygote_process import INHERITED
-from interlock.sandbox.worker.clean_state import PER_RUN
+from interlock.sandbox.worker.process_state import PER_RUN
 from tests.process.sandbox import measured
 from tests.process.sandbox.bench import Bench
 

@@ -20,8 +20,8 @@ from interlock.sandbox.wire.protocol import (
     Frame,
     FrameReader,
     FrameType,
+    Progress,
     RunHeader,
-    Told,
     TooLarge,
     frame_head,
     log_body,
@@ -151,18 +151,18 @@ def test_half_a_request_is_none(cut: int) -> None:
     os.close(reading)
 
 
-TOLD = Told(7, 0.25, "half of half ä")
+TOLD = Progress(7, 0.25, "half of half ä")
 
 
 def test_progress_reads_back_over_any_earlier_content() -> None:
-    longer = progress_record(TOKEN, Told(6, 0.1, "x" * 500))
+    longer = progress_record(TOKEN, Progress(6, 0.1, "x" * 500))
     record = progress_record(TOKEN, TOLD)
     assert read_progress(TOKEN, record + longer[len(record) :]) == TOLD
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, 1e300, float("nan"), float("inf")])
 def test_progress_that_is_none_is_passed_over(fraction: float) -> None:
-    assert read_progress(TOKEN, progress_record(TOKEN, Told(1, fraction, ""))) is None
+    assert read_progress(TOKEN, progress_record(TOKEN, Progress(1, fraction, ""))) is None
 
 
 def test_progress_of_another_run_is_passed_over() -> None:
@@ -171,10 +171,10 @@ def test_progress_of_another_run_is_passed_over() -> None:
 
 @given(st.data())
 def test_a_record_that_is_half_written_is_passed_over(data: st.DataObject) -> None:
-    before, after = progress_record(TOKEN, TOLD), progress_record(TOKEN, Told(8, 0.5, "half, and more"))
+    before, after = progress_record(TOKEN, TOLD), progress_record(TOKEN, Progress(8, 0.5, "half, and more"))
     cut = data.draw(st.integers(0, len(after)))
     slot = after[:cut] + before[cut:]
-    assert read_progress(TOKEN, slot) in {None, TOLD, Told(8, 0.5, "half, and more")}
+    assert read_progress(TOKEN, slot) in {None, TOLD, Progress(8, 0.5, "half, and more")}
     assert read_progress(TOKEN, slot) is None or slot[: len(before)] == before or slot[: len(after)] == after
 
 
@@ -185,7 +185,7 @@ def test_a_slot_of_anything_is_passed_over(slot: bytes) -> None:
 
 
 def test_texts_are_cut_and_made_valid() -> None:
-    assert read_progress(TOKEN, progress_record(TOKEN, Told(1, 0, "\ud800" + "ä" * 2000))) == Told(
+    assert read_progress(TOKEN, progress_record(TOKEN, Progress(1, 0, "\ud800" + "ä" * 2000))) == Progress(
         1, 0, "?" + "ä" * (MAX_TEXT - 1)
     )
     assert read_log(log_body("warning", "a\0b\udcff")) == ("warning", "a\0b?")
@@ -199,4 +199,4 @@ def test_the_longest_texts_fit_into_a_small_frame() -> None:
     longest = "\U0001f600" * 2000
 
     assert HEAD_BYTES + len(log_body(longest, longest)) <= SMALL_FRAME_BYTES
-    assert len(progress_record(TOKEN, Told(2**64 - 1, 1, longest))) <= SLOT_BYTES
+    assert len(progress_record(TOKEN, Progress(2**64 - 1, 1, longest))) <= SLOT_BYTES

@@ -164,7 +164,7 @@ class RecordingChannel:
     def retire(self) -> None:
         self.calls.append("retire")
 
-    def interrupted(self) -> None:
+    def mark_interrupted(self) -> None:
         self.calls.append("interrupted")
 
     def progress(self, fraction: float, message: str) -> None:

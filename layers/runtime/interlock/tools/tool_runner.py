@@ -205,7 +205,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
         result = plugin.run(asked["tool"], given, context)
         channel.disarm()
     except Cancelled as error:
-        channel.interrupted()
+        channel.mark_interrupted()
         return _exception(error)
     except InterlockError as error:
         details = error.details if isinstance(error.details, dict) else {}
@@ -219,7 +219,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
         log_traceback(channel)
         answer = _exception(error)
         if channel.cancelled:  # it failed while it stopped, or while its exception was converted to text
-            channel.interrupted()
+            channel.mark_interrupted()
         return answer
     return Answer("succeeded", result)
 

@@ -25,12 +25,12 @@ class RunFolders:
 
     def __init__(self) -> None:
         _remove_abandoned(tempfile.gettempdir())
-        self.root, self._root_descriptor = _locked_root()
+        self.root, self._root_descriptor = _create_locked_root()
         self._number = 0
         self._descriptor: int | None = None
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[str]:
+    def create(self) -> Iterator[str]:
         """Yield an empty directory that exists for as long as the context. Raises OSError if it cannot be created."""
         if self._descriptor is None:
             os.mkdir(self._path, 0o700)
@@ -41,7 +41,7 @@ class RunFolders:
         finally:
             self._number += 1
             # None: everything was removed meanwhile.
-            if self._descriptor is not None and not self._renamed(descriptor, path):
+            if self._descriptor is not None and not self._rename_unchanged(descriptor, path):
                 self._descriptor = None
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
@@ -58,7 +58,7 @@ class RunFolders:
     def _path(self) -> str:
         return f"{self.root}/{self._number}"
 
-    def _renamed(self, descriptor: int, path: str) -> bool:
+    def _rename_unchanged(self, descriptor: int, path: str) -> bool:
         """Return whether the directory is unchanged and has been renamed for the next run."""
         try:
             found = os.fstat(descriptor)
@@ -71,7 +71,7 @@ class RunFolders:
         return False
 
 
-def _locked_root() -> tuple[str, int]:
+def _create_locked_root() -> tuple[str, int]:
     """Create a root directory and return it with its descriptor, which holds the lock. The directory gets its final
     name only when it is locked, so that no other process takes it for an abandoned one."""
     made = os.path.realpath(tempfile.mkdtemp(prefix=_NOT_LOCKED_YET))

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interlock.sandbox.supervisor.zygote_process import Worker
+from interlock.sandbox.supervisor.worker_process import WorkerProcess
 from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import children, read_proc, resident_bytes, threads
 from interlock.sandbox.wire.protocol import MIB
@@ -54,7 +54,7 @@ class _Look:
         return self.states == {b"T"}
 
 
-def stop_when_idle(worker: Worker, memory_mb: int) -> bool:
+def stop_when_idle(worker: WorkerProcess, memory_mb: int) -> bool:
     """Stop a worker process when it is idle. Return False if it is not idle within `LOOK_LIMIT_S` and must end.
 
     Idle means that every thread sleeps, there are no more threads than when the process became ready, and the main
@@ -77,7 +77,7 @@ def stop_when_idle(worker: Worker, memory_mb: int) -> bool:
     return still_stopped(worker, within_s=LOOK_LIMIT_S)
 
 
-def cannot_continue(worker: Worker, memory_mb: int) -> bool:
+def cannot_continue(worker: WorkerProcess, memory_mb: int) -> bool:
     """Return whether a stopped worker process cannot be continued (no child processes, no POSIX timers), has not run
     meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
     if worker.stopped is None:
@@ -86,7 +86,7 @@ def cannot_continue(worker: Worker, memory_mb: int) -> bool:
     return not (has_timers or children(worker.pid) or _too_large(worker, memory_mb)) and still_stopped(worker)
 
 
-def still_stopped(worker: Worker, within_s: float = 0) -> bool:
+def still_stopped(worker: WorkerProcess, within_s: float = 0) -> bool:
     """Return whether a worker process has not run since it was seen to be idle, and has no pending signal that would
     run a handler. `within_s` is the time to wait until it has stopped."""
     if worker.stopped is None:
@@ -95,7 +95,7 @@ def still_stopped(worker: Worker, within_s: float = 0) -> bool:
     return look is not None and look.switches == worker.stopped and not look.pending
 
 
-def _too_large(worker: Worker, memory_mb: int) -> bool:
+def _too_large(worker: WorkerProcess, memory_mb: int) -> bool:
     return resident_bytes(worker.pid) > memory_mb * MIB
 
 

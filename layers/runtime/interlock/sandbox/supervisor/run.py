@@ -22,8 +22,9 @@ from interlock.sandbox.supervisor.idle import cannot_continue, stop_when_idle
 from interlock.sandbox.supervisor.limits import Limits
 from interlock.sandbox.supervisor.memory import MemoryWatch
 from interlock.sandbox.supervisor.output import OutputLines, discard
-from interlock.sandbox.supervisor.waiting import Waiting
-from interlock.sandbox.supervisor.zygote_process import Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.supervisor.polling import Poller
+from interlock.sandbox.supervisor.worker_process import WorkerProcess
+from interlock.sandbox.supervisor.zygote_process import ZygoteGone, ZygoteProcess
 from interlock.sandbox.wire.processes import children, descendants, threads
 from interlock.sandbox.wire.protocol import (
     MIB,
@@ -73,7 +74,7 @@ class Run:
 
     def __init__(
         self,
-        worker: Worker,
+        worker: WorkerProcess,
         zygote: ZygoteProcess,
         limits: Limits,
         *,
@@ -90,7 +91,7 @@ class Run:
         self._token = os.urandom(TOKEN_BYTES)
         self._frames = FrameReader(self._token, limits.result_bytes)
         self._memory = MemoryWatch(limits.memory_mb, self._processes)
-        self._waiting = Waiting()
+        self._poller = Poller()
         self._unsent: list[memoryview] = []
         self._latest = time.monotonic() + limits.total_s
         self._deadline = min(time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s), self._latest)
@@ -98,36 +99,36 @@ class Run:
         self._over: Over | None = None
         self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
         self._size_bytes = 0
-        self._told = 0
+        self._progress_count = 0
 
-    def until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
+    def wait_until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
         """Return the ending, and whether the worker process may be used again. If not, it has ended. Raises
         `ZygoteGone`."""
         header = RunHeader(self._token, self._limits.wall_s, self._limits.memory_mb, temp_dir)
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
-        self._listen()
+        self._register_handlers()
         self._watch()
-        self._look_at_progress()
+        self._check_progress()
         ended = self._ending()
         self._output.finish(self._worker.stdout, self._worker.stderr)
         return ended
 
-    def _listen(self) -> None:
-        worker, listen = self._worker, self._waiting.on
-        listen(worker.requests, self._send, to_write=True)
-        listen(worker.answers, self._receive)
-        listen(worker.stdout, lambda: self._read_output(worker.stdout, "stdout"))
-        listen(worker.stderr, lambda: self._read_output(worker.stderr, "stderr"))
-        listen(self._zygote.fileno(), self._zygote_ended)
+    def _register_handlers(self) -> None:
+        worker, register = self._worker, self._poller.register
+        register(worker.requests, self._send, to_write=True)
+        register(worker.answers, self._receive)
+        register(worker.stdout, lambda: self._read_output(worker.stdout, "stdout"))
+        register(worker.stderr, lambda: self._read_output(worker.stderr, "stderr"))
+        register(self._zygote.fileno(), self._zygote_ended)
         if worker.exited >= 0:
-            listen(worker.exited, self._worker_ended)
+            register(worker.exited, self._worker_ended)
         if self._cancel is not None:
-            listen(self._cancel.fileno(), self._cancel_asked)
+            register(self._cancel.fileno(), self._cancel_asked)
 
     def _watch(self) -> None:
         while self._over is None:
-            for handle in self._waiting.wait(min(self._deadline, self._memory.next_look_at) - time.monotonic()):
+            for handle in self._poller.wait(min(self._deadline, self._memory.next_look_at) - time.monotonic()):
                 handle()
                 if self._over is not None:
                     return
@@ -135,8 +136,8 @@ class Run:
             if now >= self._deadline:
                 self._out_of_time()
             if self._over is None and now >= self._memory.next_look_at:
-                self._look_at_progress()
-                self._look_at_memory()
+                self._check_progress()
+                self._check_memory()
 
     # --- Events during the run ---
 
@@ -150,7 +151,7 @@ class Run:
         if self._unsent and not self._unsent[0]:
             del self._unsent[0]
         if not self._unsent:
-            self._waiting.off(self._worker.requests)
+            self._poller.unregister(self._worker.requests)
 
     def _receive(self) -> bool:
         """Read frames. Return False if nothing can be read now."""
@@ -160,7 +161,7 @@ class Run:
             return False
         if not data:
             # Closed by the code or by the end of the process. If nothing else can report an end, this counts as one.
-            self._waiting.off(self._worker.answers)
+            self._poller.unregister(self._worker.answers)
             if self._worker.exited < 0:
                 self._over = Over.DIED
             return False
@@ -185,12 +186,12 @@ class Run:
 
     def _read_output(self, descriptor: int, stream: str) -> None:
         if not self._output.read(descriptor, stream):
-            self._waiting.off(descriptor)
+            self._poller.unregister(descriptor)
 
     def _worker_ended(self) -> None:
         """Handle the end of the process, which may have sent an answer just before."""
         for _ in range(_LAST_READS):
-            if self._over is not None or self._worker.answers not in self._waiting or not self._receive():
+            if self._over is not None or self._worker.answers not in self._poller or not self._receive():
                 break
         self._over = self._over or Over.DIED
 
@@ -199,7 +200,7 @@ class Run:
 
     def _cancel_asked(self) -> None:
         if self._cancel is not None:
-            self._waiting.off(self._cancel.fileno())
+            self._poller.unregister(self._cancel.fileno())
         self._ask_to_stop(Stop.CANCEL)
 
     def _out_of_time(self) -> None:
@@ -214,13 +215,13 @@ class Run:
             self._deadline = time.monotonic() + self._limits.grace_s
             self._worker.signal(signal.SIGTERM)
 
-    def _look_at_progress(self) -> None:
-        told = read_progress(self._token, os.pread(self._worker.progress, SLOT_BYTES, 0))
-        if told is not None and told.count != self._told:
-            self._told = told.count
-            self._on_progress(told.fraction, told.message)
+    def _check_progress(self) -> None:
+        progress = read_progress(self._token, os.pread(self._worker.progress, SLOT_BYTES, 0))
+        if progress is not None and progress.count != self._progress_count:
+            self._progress_count = progress.count
+            self._on_progress(progress.fraction, progress.message)
 
-    def _look_at_memory(self) -> None:
+    def _check_memory(self) -> None:
         size = self._memory.look()
         if size is not None:
             self._over, self._size_bytes = Over.MEMORY, size
@@ -255,14 +256,14 @@ class Run:
 
     def _answered(self) -> tuple[Ending, bool]:
         flags, stop = self._answer.flags, self._stop
-        warm = stop is None and Flag.RETIRE not in flags and self._stopped_for_good()
+        warm = stop is None and Flag.RETIRE not in flags and self._stop_for_good()
         if not warm:
             self._zygote.end(self._worker)
         if stop is Stop.TIME or (stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
             return self._stopped(stop, "stopped"), False
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
-    def _stopped_for_good(self) -> bool:
+    def _stop_for_good(self) -> bool:
         """Return whether the worker process was idle and stays stopped until its next request."""
         if not stop_when_idle(self._worker, self._limits.memory_mb):
             return False

@@ -13,10 +13,11 @@ from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
 from interlock.sandbox.supervisor.idle import still_stopped
 from interlock.sandbox.supervisor.limits import Limits
+from interlock.sandbox.supervisor.polling import is_readable
 from interlock.sandbox.supervisor.run import Run
-from interlock.sandbox.supervisor.self_check import Condition, condition, repaired
-from interlock.sandbox.supervisor.waiting import readable
-from interlock.sandbox.supervisor.zygote_process import Key, Worker, ZygoteGone, ZygoteProcess
+from interlock.sandbox.supervisor.self_check import Condition, condition, repair
+from interlock.sandbox.supervisor.worker_process import WorkerKey, WorkerProcess
+from interlock.sandbox.supervisor.zygote_process import ZygoteGone, ZygoteProcess
 from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS, adopt_orphans, children, end_children, hide_memory
 
 MAX_WARM = 4
@@ -47,10 +48,10 @@ class Sandbox:
         self._env = dict(env or {})
         self._closed_ports = closed_ports
         self._zygote: ZygoteProcess | None = None
-        self._warm: OrderedDict[Key, Worker] = OrderedDict()
+        self._warm: OrderedDict[WorkerKey, WorkerProcess] = OrderedDict()
         self._lock = threading.Lock()
         self._foreign: set[int] = set()
-        self._noted: Condition | None = None
+        self._initial: Condition | None = None
         self.unfit = False
         """Whether this process must end after its current work, because it cannot be repaired or ran out of file
         descriptors."""
@@ -61,7 +62,7 @@ class Sandbox:
             adopt_orphans()
             hide_memory()
             self._foreign = children(os.getpid())
-            self._noted = self._noted or condition(os.getpid())
+            self._initial = self._initial or condition(os.getpid())
             self._zygote = ZygoteProcess(self._target, self._preload, self._env, self._closed_ports)
 
     def run(
@@ -102,17 +103,17 @@ class Sandbox:
 
     def _check(self) -> None:
         """Compare this process and the zygote with their condition before the first run."""
-        if self._noted is None:
+        if self._initial is None:
             return
-        if not repaired(os.getpid(), self._noted):
+        if not repair(os.getpid(), self._initial):
             self.unfit = True
-        elif self._zygote is not None and condition(self._zygote.pid) not in (None, self._noted):
-            self._zygote_lost()
+        elif self._zygote is not None and condition(self._zygote.pid) not in (None, self._initial):
+            self._end_lost_zygote()
             self.start()
 
     def _run(
         self,
-        key: Key,
+        key: WorkerKey,
         request: bytes,
         limits: Limits,
         *,
@@ -126,19 +127,19 @@ class Sandbox:
             if cancel is not None and cancel.is_set:
                 return Cancelled(pid=0, how="stopped")
             try:
-                worker, folder = self._prepared(key, folders)
+                worker, folder = self._prepare(key, folders)
             except ZygoteGone:
                 return WorkerLost(pid=0)
             limits = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
-            ending, limits = self._filled(worker, folder, limits, fill, cancel)
+            ending, limits = self._fill(worker, folder, limits, fill, cancel)
             if ending is not None:
                 return ending
-            worker.go_on()
+            worker.resume()
             try:
-                run = Run(worker, self._zygote_now(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
-                ending, warm = run.until_over(request, folder)
+                run = Run(worker, self._running_zygote(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
+                ending, warm = run.wait_until_over(request, folder)
             except ZygoteGone:
-                self._zygote_lost(worker)
+                self._end_lost_zygote(worker)
                 self.start()  # now, because the next run would have to wait for it
                 return WorkerLost(pid=worker.pid)
             except BaseException:  # raised by a callback, or by Ctrl-C
@@ -150,9 +151,9 @@ class Sandbox:
                 worker.close()
             return ending
 
-    def _filled(
+    def _fill(
         self,
-        worker: Worker,
+        worker: WorkerProcess,
         folder: str,
         limits: Limits,
         fill: Callable[[str], None],
@@ -180,54 +181,54 @@ class Sandbox:
         with self._lock:
             if self._zygote is not None:
                 self._zygote.close()
-                self._zygote_lost()
-                self._noted = None
+                self._end_lost_zygote()
+                self._initial = None
 
-    def _prepared(self, key: Key, folders: contextlib.ExitStack) -> tuple[Worker, str]:
+    def _prepare(self, key: WorkerKey, folders: contextlib.ExitStack) -> tuple[WorkerProcess, str]:
         """Return the worker process of the key and a new directory.
 
         If the zygote has ended or its directory is unusable, both are created anew, once. Raises `ZygoteGone` and
         OSError.
         """
         try:
-            return self._worker_and_folder(key, folders)
+            return self._take_worker_and_folder(key, folders)
         except (ZygoteGone, OSError):
-            self._zygote_lost()
-            return self._worker_and_folder(key, folders)
+            self._end_lost_zygote()
+            return self._take_worker_and_folder(key, folders)
 
-    def _worker_and_folder(self, key: Key, folders: contextlib.ExitStack) -> tuple[Worker, str]:
-        zygote = self._zygote_now()
-        folder = folders.enter_context(zygote.folders.one())
+    def _take_worker_and_folder(self, key: WorkerKey, folders: contextlib.ExitStack) -> tuple[WorkerProcess, str]:
+        zygote = self._running_zygote()
+        folder = folders.enter_context(zygote.folders.create())
         worker = self._warm.pop(key, None)
-        if worker is not None and (readable(worker.end_sign) or not still_stopped(worker)):
+        if worker is not None and (is_readable(worker.end_descriptor) or not still_stopped(worker)):
             self._discard(worker)  # it was ended, or continued, while it was idle
             worker = None
         return worker or zygote.spawn(key), folder
 
-    def _zygote_now(self) -> ZygoteProcess:
+    def _running_zygote(self) -> ZygoteProcess:
         """Return the zygote. Start a new one if the previous one was ended while it was idle."""
-        if self._zygote is not None and readable(self._zygote.fileno()):
-            self._zygote_lost()
+        if self._zygote is not None and is_readable(self._zygote.fileno()):
+            self._end_lost_zygote()
         self.start()
         assert self._zygote is not None  # noqa: S101 - started the line before
         return self._zygote
 
-    def _keep(self, worker: Worker) -> None:
+    def _keep(self, worker: WorkerProcess) -> None:
         self._warm[worker.key] = worker
         if len(self._warm) > MAX_WARM:
             _, oldest = self._warm.popitem(last=False)
             self._discard(oldest)
 
-    def _discard(self, worker: Worker) -> None:
+    def _discard(self, worker: WorkerProcess) -> None:
         if self._zygote is None:
             return
         try:
             self._zygote.end(worker)
             worker.close()
         except ZygoteGone:
-            self._zygote_lost(worker)
+            self._end_lost_zygote(worker)
 
-    def _zygote_lost(self, *workers: Worker) -> None:
+    def _end_lost_zygote(self, *workers: WorkerProcess) -> None:
         """Take over from a lost zygote: end all worker processes and everything that they have started.
 
         On Linux the kernel has ended the worker processes together with the zygote, and their orphans are now children

@@ -45,19 +45,19 @@ def condition(pid: int) -> Condition | None:
         return None
 
 
-def repaired(pid: int, noted: Condition) -> bool:
+def repair(pid: int, initial: Condition) -> bool:
     """Restore a process to the recorded condition if necessary. Return whether it has that condition."""
     found = condition(pid)
-    if found is None or found == noted:
+    if found is None or found == initial:
         return True
-    for which, (soft, hard) in noted.limits.items():
+    for which, (soft, hard) in initial.limits.items():
         with contextlib.suppress(OSError, ValueError):  # only root can raise a hard limit
             if found.limits[which] != (soft, hard):
                 resource.prlimit(pid, which, (soft, hard))
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, noted.nice)
+        os.setpriority(os.PRIO_PROCESS, pid, initial.nice)
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(pid, noted.policy, os.sched_param(noted.priority))
+        os.sched_setscheduler(pid, initial.policy, os.sched_param(initial.priority))
     with contextlib.suppress(OSError):
-        os.sched_setaffinity(pid, noted.processors)
-    return condition(pid) == noted
+        os.sched_setaffinity(pid, initial.processors)
+    return condition(pid) == initial

@@ -1,4 +1,4 @@
-"""The supervisor's view of the zygote and its worker processes."""
+"""The supervisor's view of the zygote."""
 
 import contextlib
 import fcntl
@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from interlock.sandbox.supervisor.folders import RunFolders
+from interlock.sandbox.supervisor.worker_process import WorkerKey, WorkerProcess
 from interlock.sandbox.wire.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
@@ -35,57 +35,8 @@ main(sys.argv[1:])
 """
 
 
-type Key = tuple[str, bool]
-"""The key of a warm worker process: the caller's key, and whether the process has the network, which cannot be changed.
-"""
-
-
 class ZygoteGone(Exception):
     """The zygote has ended or does not answer, because some process killed or stopped it."""
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    """A worker process, with the supervisor's ends of its pipes and its slot for progress.
-
-    `exited` is a descriptor that becomes readable when the process ends. `threads` is the number of threads when the
-    process became ready. `stopped` is set while the process is idle: the context switches of its threads, by thread id.
-    """
-
-    key: Key
-    pid: int
-    requests: int
-    answers: int
-    progress: int
-    stdout: int
-    stderr: int
-    exited: int
-    loaded: bool = False
-    threads: int = 0
-    stopped: dict[int, int] | None = None
-
-    @property
-    def end_sign(self) -> int:
-        """The descriptor that becomes readable while the worker process is idle only if the process has ended."""
-        return self.exited if self.exited >= 0 else self.answers
-
-    def signal(self, number: int) -> None:
-        """Send a signal to this process, if it still exists."""
-        with contextlib.suppress(ProcessLookupError):
-            if self.exited >= 0:
-                signal.pidfd_send_signal(self.exited, number)
-            else:
-                os.kill(self.pid, number)
-
-    def go_on(self) -> None:
-        """Continue the process if it was stopped, by the supervisor or by any other process."""
-        self.stopped = None
-        self.signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        for descriptor in (self.requests, self.answers, self.progress, self.stdout, self.stderr, self.exited):
-            if descriptor >= 0:
-                os.close(descriptor)
 
 
 class ZygoteProcess:
@@ -108,13 +59,13 @@ class ZygoteProcess:
             undo.callback(self._control.close)
             self._control.settimeout(ANSWER_LIMIT_S)
             with theirs:
-                self._process = self._started(theirs, [target, *preload], env)
+                self._process = self._start(theirs, [target, *preload], env)
             undo.pop_all()
         self.pid = self._process.pid
         self.workers: set[int] = set()
         self.running.add(self.pid)
 
-    def _started(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         # The import path, and where packages find their data: the values that the `site` module would compute.
         paths = [os.path.abspath(path) for path in sys.path]  # "" is the current folder, not the zygote's
         places = json.dumps([paths, sys.prefix, sys.exec_prefix])
@@ -132,7 +83,7 @@ class ZygoteProcess:
         """A descriptor that becomes readable between commands only if the zygote has ended."""
         return self._control.fileno()
 
-    def spawn(self, key: Key) -> Worker:
+    def spawn(self, key: WorkerKey) -> WorkerProcess:
         """Fork a worker process. Raises `ZygoteGone`."""
         with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
             requests_theirs, requests = _pipe(theirs, ours)
@@ -151,13 +102,13 @@ class ZygoteProcess:
             # Linux only. On other systems the end shows when the other end of the pipe closes.
             exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
             ours.pop_all()
-        return Worker(key, pid, requests, answers, progress, stdout, stderr, exited)
+        return WorkerProcess(key, pid, requests, answers, progress, stdout, stderr, exited)
 
     def sweep(self) -> int:
         """End processes that a run left behind. Return their number. Raises `ZygoteGone`."""
         return int(self._ask({"do": "sweep"})["swept"])
 
-    def end(self, worker: Worker) -> int:
+    def end(self, worker: WorkerProcess) -> int:
         """End a worker process and its descendants. Return its wait status. Raises `ZygoteGone`."""
         self.workers.discard(worker.pid)
         return int(self._ask({"do": "end", "pid": worker.pid})["status"])

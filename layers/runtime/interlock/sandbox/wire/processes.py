@@ -39,15 +39,20 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def hide_memory(*, hidden: bool = True) -> None:
+def hide_memory() -> None:
     """Keep other processes of the same user from reading this process's memory and environment and from tracing it.
 
     Root is not affected. The sandbox must not run as root where this matters; on Lambda it does not.
     """
-    _prctl(_PR_SET_DUMPABLE, int(not hidden))
+    _prctl(_PR_SET_DUMPABLE, 0)
 
 
-def no_new_privileges() -> None:
+def show_memory() -> None:
+    """Undo `hide_memory`. The kernel then also gives the files in /proc/<pid> to the user again, instead of root."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def forbid_new_privileges() -> None:
     """Make sure that programs which this process executes gain no privileges, so that they can always be ended."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
@@ -131,7 +136,7 @@ def proportional_bytes(pid: int) -> int:
     return int(rest.split(maxsplit=1)[0]) * 1024 if found else resident_bytes(pid)
 
 
-def send(pid: int, number: int) -> None:
+def send_signal(pid: int, number: int) -> None:
     """Send a signal to a process that may have ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
@@ -171,7 +176,7 @@ def _stop_family(pids: set[int]) -> set[int]:
     front = pids
     while front:
         for pid in front:
-            send(pid, signal.SIGSTOP)
+            send_signal(pid, signal.SIGSTOP)
         family |= front
         front = set().union(*map(children, front)) - family
     return family
@@ -188,7 +193,7 @@ def _kill_with_group(pid: int) -> None:
         group = os.getpgid(pid)
         if group != os.getpgrp():  # this process's own group, if the child was forked a moment ago
             os.killpg(group, signal.SIGKILL)
-    send(pid, signal.SIGKILL)
+    send_signal(pid, signal.SIGKILL)
 
 
 def _reap(pids: set[int]) -> dict[int, int]:

@@ -113,7 +113,7 @@ _PROGRESS = struct.Struct(">QdH")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Progress:
     """Progress of a run: fraction (0 to 1) and message. `count` numbers the progress reports of a run, from 1."""
 
     count: int
@@ -121,14 +121,14 @@ class Told:
     message: str
 
 
-def progress_record(token: bytes, told: Told) -> bytes:
+def progress_record(token: bytes, progress: Progress) -> bytes:
     """Return the record at the beginning of the slot. Its checksum reveals a record that is half written."""
-    text = _encoded(told.message)
-    said = _PROGRESS.pack(told.count, told.fraction, len(text)) + text
-    return _SLOT_HEAD.pack(token, crc32(said)) + said
+    text = _encoded(progress.message)
+    body = _PROGRESS.pack(progress.count, progress.fraction, len(text)) + text
+    return _SLOT_HEAD.pack(token, crc32(body)) + body
 
 
-def read_progress(token: bytes, slot: bytes) -> Told | None:
+def read_progress(token: bytes, slot: bytes) -> Progress | None:
     """Return the progress in a slot, or None if this run has reported none or the record is incomplete or foreign."""
     if len(slot) < _SLOT_HEAD.size + _PROGRESS.size:
         return None
@@ -138,7 +138,7 @@ def read_progress(token: bytes, slot: bytes) -> Told | None:
     # The last comparison is False for NaN as well.
     if whose != token or checksum != crc32(slot[_SLOT_HEAD.size : end]) or not 0 <= fraction <= 1:
         return None
-    return Told(count, fraction, _decoded(slot[end - size : end]))
+    return Progress(count, fraction, _decoded(slot[end - size : end]))
 
 
 def log_body(level: str, message: str) -> bytes:

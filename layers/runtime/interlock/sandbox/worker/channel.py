@@ -12,8 +12,8 @@ from interlock.sandbox.wire.protocol import (
     SMALL_FRAME_BYTES,
     Flag,
     FrameType,
+    Progress,
     RunHeader,
-    Told,
     frame_head,
     log_body,
     progress_record,
@@ -61,8 +61,8 @@ class Channel:
         """Report progress, from 0 to 1. A report costs one small write to shared memory, which the supervisor reads
         from time to time. A tool may report as often as it likes; the latest report is never delayed."""
         self._progress_count += 1
-        told = Told(self._progress_count, min(1.0, max(0.0, fraction)), message)
-        os.pwrite(PROGRESS, progress_record(self._token, told), 0)
+        progress = Progress(self._progress_count, min(1.0, max(0.0, fraction)), message)
+        os.pwrite(PROGRESS, progress_record(self._token, progress), 0)
 
     def log(self, level: str, message: str) -> None:
         """Send a line for the job's log, cut to 1,000 characters."""
@@ -81,7 +81,7 @@ class Channel:
         """Request a fresh process after this run."""
         self._flags |= Flag.RETIRE
 
-    def interrupted(self) -> None:
+    def mark_interrupted(self) -> None:
         """Mark the answer as that of a run that was stopped."""
         self._flags |= Flag.INTERRUPTED
 

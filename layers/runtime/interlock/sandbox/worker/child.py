@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from interlock.sandbox.wire.processes import hide_memory
+from interlock.sandbox.wire.processes import hide_memory, show_memory
 from interlock.sandbox.wire.protocol import RunHeader, read_request
 from interlock.sandbox.worker.channel import ANSWERS, PROGRESS, Channel
-from interlock.sandbox.worker.clean_state import PER_RUN, CleanState
+from interlock.sandbox.worker.process_state import PER_RUN, ProcessState
 from interlock.sandbox.worker.resource_limits import bound_process, bound_run
 
 REQUESTS = 3
@@ -36,7 +36,7 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
     """Run the worker process. It ends when the supervisor closes the pipe, or by an action of the target."""
     code = 0
     try:
-        _own_process(descriptors)
+        _separate_from_zygote(descriptors)
         module, _, name = target_path.partition(":")
         _Worker(getattr(importlib.import_module(module), name)).serve()
     except BaseException:  # interlock: allow ILK004 - the exit code reports it to the supervisor
@@ -46,7 +46,7 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
     os._exit(code)
 
 
-def _own_process(descriptors: list[int]) -> None:
+def _separate_from_zygote(descriptors: list[int]) -> None:
     """Separate this process from the zygote: a new session and process group, six descriptors, and the first
     choice of the kernel when memory is short."""
     os.setsid()
@@ -62,7 +62,7 @@ def _own_process(descriptors: list[int]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.nice(NICENESS)
     bound_process()
-    hide_memory(hidden=False)  # otherwise root owns its files in /proc
+    show_memory()  # otherwise root owns its files in /proc
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
@@ -87,8 +87,8 @@ class _Worker:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._pid = os.getpid()
-        self._clean: CleanState | None = None
-        self._gives_way = _lower_session_priority()
+        self._state: ProcessState | None = None
+        self._priority_lowered = _lower_session_priority()
 
     def serve(self) -> None:
         while True:
@@ -96,14 +96,14 @@ class _Worker:
             asked = read_request(REQUESTS)
             if asked is None:
                 return
-            hide_memory(hidden=False)  # the supervisor measures how much of its memory is shared
+            show_memory()  # the supervisor measures how much of its memory is shared
             self._run(*asked)
 
     def _run(self, header: RunHeader, request: bytes) -> None:
-        self._gives_way = self._gives_way or _lower_session_priority()
+        self._priority_lowered = self._priority_lowered or _lower_session_priority()
         bound_run(header.memory_mb, header.temp_dir)
-        _move_to(header.temp_dir)
-        channel = Channel(header, self._loaded)
+        _enter(header.temp_dir)
+        channel = Channel(header, self._record_state)
         answer = self._target(request, channel)
         channel.disarm()
         if _getpid() != self._pid:
@@ -117,18 +117,18 @@ class _Worker:
                 channel.retire()
             channel.finish(answer)
 
-    def _loaded(self) -> None:
+    def _record_state(self) -> None:
         """Record the state of the process when the target is ready for the first time. Threads and modules loaded so
         far may stay."""
-        if self._clean is None:
-            self._clean = CleanState()
+        if self._state is None:
+            self._state = ProcessState()
 
     def _is_clean(self, folder: str) -> bool:
         """Return whether the process is fit for another run."""
         stayed = os.getcwd() == folder
         _flush()
         _leave()
-        return stayed and self._clean is not None and self._clean.unchanged()
+        return stayed and self._state is not None and self._state.unchanged()
 
 
 def _flush() -> None:
@@ -137,7 +137,7 @@ def _flush() -> None:
             stream.flush()
 
 
-def _move_to(folder: str) -> None:
+def _enter(folder: str) -> None:
     os.chdir(folder)
     os.environ.update(dict.fromkeys(PER_RUN, folder))
     tempfile.tempdir = folder

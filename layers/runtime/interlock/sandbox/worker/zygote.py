@@ -21,8 +21,8 @@ from interlock.sandbox.wire.processes import (
     die_with_parent,
     end_child,
     end_children,
+    forbid_new_privileges,
     hide_memory,
-    no_new_privileges,
 )
 from interlock.sandbox.wire.removal import remove_tree
 from interlock.sandbox.worker import child
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> None:
     folder, target, preload = arguments[1], arguments[2], arguments[3:]
     adopt_orphans()
     hide_memory()
-    no_new_privileges()
+    forbid_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the supervisor, whose end ends this process
     for module in preload:
         _preload(module)

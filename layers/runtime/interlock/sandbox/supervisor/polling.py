@@ -5,19 +5,19 @@ import select
 from collections.abc import Callable, Iterator
 
 
-class Waiting:
+class Poller:
     """File descriptors, each with a handler that is called when it is ready."""
 
     def __init__(self) -> None:
         self._poll = select.poll()
         self._handlers: dict[int, Callable[[], object]] = {}
 
-    def on(self, descriptor: int, handler: Callable[[], object], *, to_write: bool = False) -> None:
+    def register(self, descriptor: int, handler: Callable[[], object], *, to_write: bool = False) -> None:
         """Call the handler whenever the descriptor can be read, or written to."""
         self._handlers[descriptor] = handler
         self._poll.register(descriptor, select.POLLOUT if to_write else select.POLLIN)
 
-    def off(self, descriptor: int) -> None:
+    def unregister(self, descriptor: int) -> None:
         del self._handlers[descriptor]
         self._poll.unregister(descriptor)
 
@@ -31,7 +31,7 @@ class Waiting:
                 yield self._handlers[descriptor]
 
 
-def readable(descriptor: int) -> bool:
+def is_readable(descriptor: int) -> bool:
     """Return whether the descriptor can be read now. The end of a stream counts as well."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)

@@ -41,7 +41,7 @@ _THREAD_END_TRIES, _THREAD_END_PAUSE_S = 20, 0.001
 _sleep = time.sleep
 
 
-class CleanState:
+class ProcessState:
     """A snapshot of the process. `unchanged` compares it with the current state.
 
     It covers environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits (as
