@@ -102,7 +102,8 @@ audit-locks: .tools/pip-audit/.installed
 
 # Two at a time: on two cores the slow ones (mypy, sam build) overlap with the rest.
 GATES := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# Three processes on two cores: a third of the time, tests wait for leases, starts and stops.
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
 
 .PHONY: quick
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
