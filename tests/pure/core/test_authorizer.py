@@ -1,4 +1,4 @@
-"""Answers of the REQUEST authorizer."""
+"""Decisions of the REQUEST authorizer."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,14 +16,14 @@ ARN = "arn:aws:execute-api:us-east-1:123456789012:api/prod/GET/v1/jobs/01J/resul
 
 
 class KeyRing:
-    """Keys by their hash; `asked` are the hashes asked for."""
+    """An in-memory key store that records the hashes looked up."""
 
     def __init__(self, *keys: ApiKey) -> None:
         self._keys = {key.key_hash: key for key in keys}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     def get(self, key_hash: str) -> ApiKey | None:
-        self.asked.append(key_hash)
+        self.lookups.append(key_hash)
         return self._keys.get(key_hash)
 
 
@@ -41,7 +41,7 @@ def effect(policy: dict[str, Any]) -> str:
     return str(statement["Effect"])
 
 
-def test_a_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
+def test_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
     policy = decide(KeyRing(a_key()), {"X-API-Key": "secret"})
     assert policy == {
         "principalId": "k1",
@@ -51,7 +51,7 @@ def test_a_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Allow",
-                    # The whole stage: the gateway keeps the decision for the key, whatever route came first.
+                    # The whole stage: the gateway caches the decision for the key, whichever route was called first.
                     "Resource": "arn:aws:execute-api:us-east-1:123456789012:api/prod/*",
                 }
             ],
@@ -61,54 +61,54 @@ def test_a_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
 
 
 @pytest.mark.parametrize("name", ["X-API-Key", "x-api-key", "X-Api-Key"])
-def test_the_authorization_header_is_found_in_any_case(name: str) -> None:
+def test_api_key_header_name_is_case_insensitive(name: str) -> None:
     assert effect(decide(KeyRing(a_key()), {"Accept": "*/*", name: "secret"})) == "Allow"
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"X-API-Key": ""}, {"Authorization": "secret"}])
-def test_without_a_key_nothing_is_looked_up(headers: dict[str, str] | None) -> None:
+def test_request_without_a_key_causes_no_lookup(headers: dict[str, str] | None) -> None:
     keys = KeyRing(a_key())
     assert effect(decide(keys, headers)) == "Deny"
-    assert keys.asked == []
+    assert keys.lookups == []
 
 
 @pytest.mark.parametrize("given", ["Secret", "secret ", hash_key("secret")])
-def test_an_unknown_key_is_denied_without_details(given: str) -> None:
+def test_unknown_key_is_denied_without_details(given: str) -> None:
     policy = decide(KeyRing(a_key()), {"X-API-Key": given})
     assert effect(policy) == "Deny"
     assert policy["principalId"] == "unknown"
-    # The envelope that the gateway makes of it takes its time from here.
+    # The gateway builds the envelope from this context, its timestamp included.
     assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z", "message": NO_KEY}
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, "Allow"), (0, "Deny"), (-1, "Deny")])
-def test_an_expired_key_is_denied(seconds: float, expected: str) -> None:
+def test_expired_key_is_denied(seconds: float, expected: str) -> None:
     keys = KeyRing(a_key(expires_at=NOON + timedelta(seconds=seconds)))
     assert effect(decide(keys, {"X-API-Key": "secret"})) == expected
 
 
-def test_only_the_hash_of_a_key_is_ever_looked_up() -> None:
+def test_key_is_looked_up_by_its_hash_only() -> None:
     keys = KeyRing()
     decide(keys, {"X-API-Key": "secret"})
-    assert keys.asked == [hash_key("secret")]
+    assert keys.lookups == [hash_key("secret")]
 
 
-def test_the_gateways_context_takes_text_alone() -> None:
+def test_context_values_are_strings() -> None:
     for headers in ({"X-API-Key": "secret"}, {}):
         assert all(isinstance(value, str) for value in decide(KeyRing(a_key()), headers)["context"].values())
 
 
-def test_a_revoked_key_is_denied() -> None:
+def test_revoked_key_is_denied() -> None:
     assert effect(decide(KeyRing(a_key(revoked_at=NOON)), {"X-API-Key": "secret"})) == "Deny"
 
 
-def test_a_mistyped_key_is_recognized_without_a_lookup() -> None:
+def test_mistyped_key_is_denied_without_a_lookup() -> None:
     keys, key = KeyRing(), generate_key()
     typo = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert decide(keys, {"X-API-Key": typo})["context"]["message"] == MISTYPED
-    assert keys.asked == []
+    assert keys.lookups == []
     assert decide(keys, {"X-API-Key": key})["context"]["message"] == NO_KEY
-    assert keys.asked == [hash_key(key)]
+    assert keys.lookups == [hash_key(key)]
 
 
 # --- Limits ---
@@ -123,7 +123,7 @@ def test_a_mistyped_key_is_recognized_without_a_lookup() -> None:
         ({"rate": Rate(3, "s")}, KeyLimits(Rate(9, "m"), 7), {"rate": "3/s", "concurrency": "7"}),
     ],
 )
-def test_a_keys_own_limits_come_before_the_stacks(
+def test_limits_of_a_key_override_the_defaults_of_the_stack(
     own: dict[str, Any], default: KeyLimits, expected: dict[str, str]
 ) -> None:
     event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
@@ -139,15 +139,15 @@ def remembered(*keys: ApiKey) -> tuple[KeyRing, ManualClock, RememberedKeys]:
     return ring, clock, RememberedKeys(ring, clock, lifetime=timedelta(seconds=10))
 
 
-def test_a_key_is_looked_up_once_in_its_time() -> None:
+def test_key_is_looked_up_once_per_cache_lifetime() -> None:
     ring, clock, keys = remembered(a_key())
     for _ in range(10):
         assert keys.get(hash_key("secret")) == a_key()
         clock.advance(0.999)
-    assert len(ring.asked) == 1
+    assert len(ring.lookups) == 1
     clock.advance(0.01)
     keys.get(hash_key("secret"))
-    assert len(ring.asked) == 2
+    assert len(ring.lookups) == 2
 
 
 def test_revoked_key_is_denied_at_its_next_lookup() -> None:
@@ -161,32 +161,32 @@ def test_revoked_key_is_denied_at_its_next_lookup() -> None:
     assert effect(decision(event, keys, clock)) == "Deny"
 
 
-def test_a_remembered_key_expires_at_its_time() -> None:
+def test_cached_key_expires_on_time() -> None:
     ring, clock, keys = remembered(a_key(expires_at=NOON + timedelta(seconds=1)))
     event = {"methodArn": ARN, "headers": {"X-API-Key": "secret"}}
     assert effect(decision(event, keys, clock)) == "Allow"
     clock.advance(1)
     assert effect(decision(event, keys, clock)) == "Deny"
-    assert len(ring.asked) == 1
+    assert len(ring.lookups) == 1
 
 
-def test_an_unknown_key_is_looked_up_each_time_and_one_that_comes_is_met() -> None:
+def test_unknown_keys_are_not_cached() -> None:
     ring, _, keys = remembered()
     assert [keys.get("h"), keys.get("h")] == [None, None]
-    assert len(ring.asked) == 2
+    assert len(ring.lookups) == 2
     ring._keys[hash_key("secret")] = a_key()
     assert keys.get(hash_key("secret")) is not None
 
 
-def test_a_clock_that_was_set_back_forgets() -> None:
+def test_clock_set_back_invalidates_the_cache() -> None:
     ring, clock, keys = remembered(a_key())
     keys.get(hash_key("secret"))
     clock.advance(-60)
     keys.get(hash_key("secret"))
-    assert len(ring.asked) == 2
+    assert len(ring.lookups) == 2
 
 
-def test_no_more_keys_are_remembered_than_memory_holds() -> None:
+def test_number_of_cached_keys_is_bounded() -> None:
     many = [a_key(f"secret {number}") for number in range(REMEMBERED_KEYS + 10)]
     _, _, keys = remembered(*many)
     for key in many:
@@ -198,7 +198,7 @@ def test_no_more_keys_are_remembered_than_memory_holds() -> None:
 
 
 class OneToken:
-    """Knows the token `good`."""
+    """A token verifier that accepts only the token `good`."""
 
     def principal(self, token: str) -> Principal:
         if token != "good":
@@ -213,13 +213,13 @@ def decide_with_tokens(headers: dict[str, str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
-def test_a_token_is_taken_with_the_stacks_limits(name: str, scheme: str) -> None:
+def test_valid_token_is_allowed_with_the_limits_of_the_stack(name: str, scheme: str) -> None:
     policy = decide_with_tokens({name: f"{scheme} good"})
     assert effect(policy) == "Allow"
     assert policy["context"] == {"tenant": "acme", "key_id": "jwt-1", "scopes": "execute", "rate": "5/s"}
 
 
-def test_a_bad_token_is_denied_with_its_reason() -> None:
+def test_invalid_token_is_denied_with_a_reason() -> None:
     policy = decide_with_tokens({"Authorization": "Bearer bad"})
     assert (effect(policy), policy["context"]["message"]) == ("Deny", "The token is not valid.")
 
@@ -229,11 +229,11 @@ def test_malformed_bearer_tokens_are_ignored(authorization: str) -> None:
     assert effect(decide_with_tokens({"Authorization": authorization})) == "Deny"
 
 
-def test_with_a_key_and_a_token_the_key_decides() -> None:
+def test_key_takes_precedence_over_a_token() -> None:
     good, bad = {"X-API-Key": "secret"}, {"X-API-Key": "wrong"}
     assert decide_with_tokens({**good, "Authorization": "Bearer bad"})["context"]["key_id"] == "k1"
     assert effect(decide_with_tokens({**bad, "Authorization": "Bearer good"})) == "Deny"
 
 
-def test_where_no_provider_is_set_no_token_is_taken() -> None:
+def test_tokens_are_denied_without_a_configured_provider() -> None:
     assert effect(decide(KeyRing(a_key()), {"Authorization": "Bearer secret"})) == "Deny"

@@ -1,4 +1,4 @@
-"""Settings, the composition root, and the metrics that go to CloudWatch."""
+"""Settings, the composition root, and the metrics published to CloudWatch."""
 
 import json
 from datetime import timedelta
@@ -37,7 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_settings_are_what_the_template_says() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     assert Settings.from_env() == Settings(
         table="jobs",
         bucket="documents",
@@ -48,14 +48,16 @@ def test_settings_are_what_the_template_says() -> None:
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("missing", list(ENVIRONMENT))
-def test_a_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(missing)
     with pytest.raises(KeyError, match=missing):
         Settings.from_env()
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_pieces_are_made_once_and_on_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_composition_uses_the_aws_adapters_and_creates_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     an_index(tmp_path / "index", a_plugin("echo"))
     monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(tmp_path / "index"))
     open_index.cache_clear()
@@ -80,7 +82,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize(("status", "counter"), OUTCOMES.items())
-def test_an_execution_is_published_by_the_names_of_the_apis_counters(
+def test_published_metrics_have_the_names_of_the_api_counters(
     capsys: pytest.CaptureFixture[str], status: JobStatus, counter: str
 ) -> None:
     EmbeddedMetrics().execution("ocr", "analyze", status, 41.25)
@@ -96,7 +98,7 @@ def test_an_execution_is_published_by_the_names_of_the_apis_counters(
     assert set(OUTCOMES.values()) <= set(health_document(PluginHealth(a_plugin(), LOADED, ExecutionMetrics(), {})))
 
 
-def test_an_execution_is_published_by_plugin_and_by_tool(capsys: pytest.CaptureFixture[str]) -> None:
+def test_executions_are_published_by_plugin_and_by_tool(capsys: pytest.CaptureFixture[str]) -> None:
     EmbeddedMetrics().execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
     published = json.loads(capsys.readouterr().out)
     assert (published["plugin"], published["tool"]) == ("ocr", "analyze")
@@ -104,7 +106,7 @@ def test_an_execution_is_published_by_plugin_and_by_tool(capsys: pytest.CaptureF
     assert sorted(map(sorted, directive["Dimensions"])) == [["plugin", "service"], ["plugin", "service", "tool"]]
 
 
-def test_an_execution_is_published_under_the_name_of_its_stack(
+def test_executions_are_published_under_the_name_of_their_stack(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "blue")
@@ -115,7 +117,7 @@ def test_an_execution_is_published_under_the_name_of_its_stack(
     assert all("service" in dimensions for dimensions in directive["Dimensions"])
 
 
-def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_of_two_executions_are_separate(capsys: pytest.CaptureFixture[str]) -> None:
     sink = EmbeddedMetrics()
     sink.execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)
     sink.execution("image", "inspect", JobStatus.FAILED, 2.0)
@@ -135,5 +137,5 @@ def test_two_executions_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
         ({"AWS_ENDPOINT_URL": "https://dynamodb.us-east-1.amazonaws.com"}, []),
     ],
 )
-def test_ports_of_services_on_this_machine_are_closed_to_tools(environ: dict[str, str], ports: list[int]) -> None:
+def test_port_numbers_of_local_services_are_closed_to_tools(environ: dict[str, str], ports: list[int]) -> None:
     assert closed_ports(environ) == ports

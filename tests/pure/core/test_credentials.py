@@ -22,7 +22,7 @@ def test_credentials_are_removed_from_the_event(world: World, method: str, path:
     assert event["requestContext"]["identity"] == {"sourceIp": "192.0.2.1"}
 
 
-def test_an_event_without_headers_is_resolved(world: World) -> None:
+def test_event_without_headers_is_resolved(world: World) -> None:
     event = {**rest_event("GET", "/v1/health"), "headers": None, "multiValueHeaders": None}
 
     assert world._jobs.resolve(event, world.context)["statusCode"] == 200

@@ -1,4 +1,4 @@
-"""Cursors: nobody else's, and for no other query."""
+"""Cursors are signed for one stack and one query."""
 
 import base64
 
@@ -18,33 +18,33 @@ queries = st.tuples(
 
 
 @given(queries)
-def test_a_cursor_reads_back_for_its_query(query: list[object]) -> None:
+def test_cursor_round_trips_for_its_query(query: list[object]) -> None:
     written = cursors.write(JOB, query)
     assert cursors.read(written, query) == JOB
     assert all(char.isalnum() or char in "-_" for char in written)
 
 
 @given(queries, queries)
-def test_a_cursor_is_rejected_for_another_query(query: list[object], other: list[object]) -> None:
+def test_cursor_is_rejected_for_another_query(query: list[object], other: list[object]) -> None:
     if query != other:
         with pytest.raises(InvalidRequest):
             cursors.read(cursors.write(JOB, query), other)
 
 
-def test_no_cursor_is_the_first_page_and_asks_for_no_secret() -> None:
+def test_first_page_needs_no_secret() -> None:
     def no_secret() -> bytes:
         raise AssertionError
 
     assert Cursors(no_secret).read(None, QUERY) is None
 
 
-def test_another_secret_is_another_stack() -> None:
+def test_cursor_signed_with_another_secret_is_rejected() -> None:
     with pytest.raises(InvalidRequest):
         Cursors(lambda: b"t" * 32).read(cursors.write(JOB, QUERY), QUERY)
 
 
 @given(st.integers(0, 10**6), st.characters())
-def test_a_cursor_with_another_character_anywhere_is_none(place: int, char: str) -> None:
+def test_cursor_with_a_changed_character_is_rejected(place: int, char: str) -> None:
     written = cursors.write(JOB, QUERY)
     place %= len(written)
     tampered = written[:place] + char + written[place + 1 :]
@@ -63,7 +63,7 @@ def test_forged_cursors_are_rejected(text: str) -> None:
         cursors.read(text, QUERY)
 
 
-def test_the_id_of_another_job_needs_another_signature() -> None:
+def test_cursor_with_a_changed_job_id_is_rejected() -> None:
     raw = base64.urlsafe_b64decode(cursors.write(JOB, QUERY) + "==")
     forged = base64.urlsafe_b64encode(b"7" + raw[1:]).decode().rstrip("=")
     with pytest.raises(InvalidRequest):

@@ -1,4 +1,4 @@
-"""Inputs and results: small ones with their job, large ones in the object store."""
+"""Inputs and results: stored in the job if small, in the object store if large."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_written_documents_read_back(value: Any) -> None:
+def test_documents_round_trip(value: Any) -> None:
     documents = Documents(MemoryObjects())
     stored = documents.write(a_job(), "input", value)
     assert stored.key is None
@@ -28,17 +28,17 @@ def test_written_documents_read_back(value: Any) -> None:
 
 
 def of_size(size: int) -> str:
-    """A value whose JSON text has this many bytes."""
+    """Return a value whose JSON text has this many bytes."""
     return "x" * (size - 2)
 
 
-def test_a_document_at_the_limit_stays_with_its_job() -> None:
+def test_document_at_the_size_limit_is_stored_inline() -> None:
     objects = MemoryObjects()
     stored = Documents(objects).write(a_job(), "input", of_size(INLINE_LIMIT_BYTES))
     assert (stored.size_bytes, stored.key, objects.texts) == (INLINE_LIMIT_BYTES, None, {})
 
 
-def test_a_larger_one_goes_to_the_object_store_under_its_tenant_and_job() -> None:
+def test_document_over_the_size_limit_is_stored_under_its_tenant_and_job() -> None:
     objects, job = MemoryObjects(), a_job()
     documents = Documents(objects)
     value = of_size(INLINE_LIMIT_BYTES + 1)
@@ -49,8 +49,8 @@ def test_a_larger_one_goes_to_the_object_store_under_its_tenant_and_job() -> Non
     assert documents.read(stored) == value
 
 
-def test_size_is_counted_in_bytes_as_written() -> None:
-    # Six for each of them: \u00e4.
+def test_size_is_that_of_the_json_text_in_bytes() -> None:
+    # JSON escapes each character in six bytes: \u00e4.
     stored = Documents(MemoryObjects()).write(a_job(), "input", "ä" * 10)
     assert stored.size_bytes == 62
     assert stored.text is not None
@@ -58,12 +58,12 @@ def test_size_is_counted_in_bytes_as_written() -> None:
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_nothing_that_is_not_json_is_written(number: float) -> None:
+def test_values_that_json_cannot_represent_are_rejected(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         Documents(MemoryObjects()).write(a_job(), "input", {"x": number})
 
 
-def test_an_expired_document_is_not_found() -> None:
+def test_expired_document_is_not_found() -> None:
     objects = MemoryObjects()
     documents = Documents(objects)
     stored = documents.write(a_job(), "input", of_size(INLINE_LIMIT_BYTES + 1))
@@ -72,7 +72,7 @@ def test_an_expired_document_is_not_found() -> None:
         documents.read(stored)
 
 
-def test_a_url_is_that_of_the_object() -> None:
+def test_download_url_names_the_object() -> None:
     documents = Documents(MemoryObjects())
     stored = documents.write(a_job(job_id="J"), "result-1", of_size(INLINE_LIMIT_BYTES + 1))
     url = documents.download_url(stored, expires_in_s=900)

@@ -27,10 +27,10 @@ from tests.fakes.world import Answer, LambdaContext, World
 ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
-# --- Now ---
+# --- Synchronous ---
 
 
-def test_a_success_is_200_with_the_finished_job_and_its_result(world: World) -> None:
+def test_successful_request_returns_200_with_the_finished_job_and_its_result(world: World) -> None:
     answer = world.execute(tool="say")
     assert answer.status == 200
     body = dict(answer.body)
@@ -47,20 +47,20 @@ def test_a_success_is_200_with_the_finished_job_and_its_result(world: World) -> 
     }
 
 
-def test_the_job_of_a_success_is_readable_afterwards(world: World) -> None:
+def test_job_can_be_read_after_a_synchronous_request(world: World) -> None:
     job_id = world.execute().body["job_id"]
     assert world.request("GET", f"/v1/jobs/{job_id}").body["status"] == "succeeded"
     assert world.request("GET", f"/v1/jobs/{job_id}/result").body["result"] == {"text": "hello"}
 
 
-def test_without_a_tool_the_first_of_the_manifest_runs(world: World) -> None:
+def test_first_tool_of_the_manifest_is_the_default(world: World) -> None:
     assert world.execute().body["tool"] == "say"
     assert world.execute(tool="shout").body["tool"] == "shout"
 
 
 @dataclass(frozen=True)
 class Case:
-    """An ending of the sandbox, and the response that the caller gets."""
+    """How a run ends in the sandbox, and the expected response."""
 
     ending: Ending
     code: str
@@ -104,7 +104,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.code for case in CASES])
-def test_every_plugin_failure_is_a_400_with_its_code(world: World, case: Case) -> None:
+def test_plugin_failures_return_400_with_their_code(world: World, case: Case) -> None:
     world.sandbox.script = lambda _: case.ending
     error = refused(world.execute(), 400, case.code, case.error_type)
     assert error["details"] == case.details
@@ -116,7 +116,7 @@ def test_every_plugin_failure_is_a_400_with_its_code(world: World, case: Case) -
     assert world.execute().status == 200
 
 
-def test_an_internal_failure_is_503_without_internal_details(world: World) -> None:
+def test_internal_failure_returns_503_without_internal_details(world: World) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError(28, "No space left", "/tmp/interlock-secret")
 
@@ -136,15 +136,15 @@ def test_an_internal_failure_is_503_without_internal_details(world: World) -> No
         (100.0, None, 29_000, 0, 25.0),
         (100.0, 90, 29_000, 0, 25.0),
         (20.0, None, 13_500, 0, 10.0),
-        # It took the gateway ten seconds to have a function that is ready.
+        # The request waited ten seconds for an execution environment to start.
         (20.0, None, 29_000, 10, 15.5),
         (20.0, None, 13_500, 10, 10.0),
-        # An event that was kept in a file.
+        # A replayed event file, with an old or a future request time.
         (20.0, None, 29_000, 86_400, 20.0),
         (20.0, None, 29_000, -60, 20.0),
     ],
 )
-def test_the_limit_is_the_smallest_of_the_tools_the_callers_and_what_the_gateway_leaves(
+def test_time_limit_is_the_smallest_of_tool_caller_and_gateway(
     world_of: Callable[..., World],
     own: float,
     asked: float | None,
@@ -157,7 +157,7 @@ def test_the_limit_is_the_smallest_of_the_tools_the_callers_and_what_the_gateway
     world.context = LambdaContext(remaining_ms)
     world.request_age_s = age_s
     world.execute(timeout_s=asked)
-    # The time that the request has taken already is deducted.
+    # The time that the request has already taken is deducted.
     assert effective - 1 < world.sandbox.runs[0].limits.wall_s <= effective
 
 
@@ -176,7 +176,7 @@ RUN_LONGER = " Submit it with Prefer: respond-async to run longer."
         (100.0, 7.5, 10, ""),
     ],
 )
-def test_a_timeout_reports_its_limit_and_how_to_run_longer(
+def test_timeout_reports_its_limit_and_how_to_run_longer(
     world_of: Callable[..., World], own: float, asked: float | None, age_s: float, advice: str
 ) -> None:
     world = world_of(a_plugin("echo", a_tool("say", timeout_s=own)))
@@ -184,10 +184,10 @@ def test_a_timeout_reports_its_limit_and_how_to_run_longer(
     world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=False)
     error = refused(world.execute(timeout_s=asked), 400, "timeout", "ExecutionError")
     job = world.request("GET", f"/v1/jobs/{error['job_id']}").body
-    told = job["timeout_s"]
-    assert told == round(told, 3) >= world.sandbox.runs[0].limits.wall_s > told - 1
-    assert error["details"] == {"timeout_s": told}
-    assert error["message"] == f"The tool ran over its limit of {told:g} s.{advice}"
+    reported = job["timeout_s"]
+    assert reported == round(reported, 3) >= world.sandbox.runs[0].limits.wall_s > reported - 1
+    assert error["details"] == {"timeout_s": reported}
+    assert error["message"] == f"The tool ran over its limit of {reported:g} s.{advice}"
     assert job["error"] == error
 
 
@@ -199,20 +199,20 @@ def test_timeout_of_a_submitted_job_gives_no_hint_to_run_asynchronously(world: W
     assert (error["message"], error["details"]) == ("The tool ran over its limit of 100 s.", {"timeout_s": 100.0})
 
 
-def test_a_request_that_came_too_late_to_run_has_a_limit_all_the_same(world: World) -> None:
+def test_request_without_time_left_has_the_smallest_limit(world: World) -> None:
     world.context = LambdaContext(1_000)
     job_id = world.execute().body["job_id"]
     assert world.request("GET", f"/v1/jobs/{job_id}").body["timeout_s"] == 0.001
 
 
-def test_null_for_an_optional_field_equals_its_absence(world: World) -> None:
+def test_null_in_an_optional_field_equals_omitting_it(world: World) -> None:
     assert world.execute(tool=None, timeout_s=None).status == 200
 
 
-# --- Refused before anything starts ---
+# --- Refused before a job is created ---
 
 
-def nothing_happened(world: World) -> None:
+def assert_nothing_started(world: World) -> None:
     assert world.jobs.all_jobs == []
     assert world.sandbox.runs == []
     assert world.workflow.running == {}
@@ -231,20 +231,20 @@ def nothing_happened(world: World) -> None:
         ({"input": {}}, "invalid_request", (None, None)),
     ],
 )
-def test_a_request_that_cannot_run_is_refused_and_leaves_no_job(
+def test_invalid_requests_are_refused_and_create_no_job(
     world: World, body: Any, code: str, about: tuple[str | None, str | None], prefer: str | None
 ) -> None:
     headers = {"Prefer": prefer} if prefer else None
     error = refused(world.request("POST", "/v1/execute", body, headers=headers), 400, code, "ValidationError")
     assert (error["plugin"], error["tool"], error["job_id"]) == (*about, None)
-    nothing_happened(world)
+    assert_nothing_started(world)
 
 
-def test_an_unavailable_plugin_is_400_with_the_reason(world: World) -> None:
+def test_unavailable_plugin_returns_400_with_the_reason(world: World) -> None:
     answer = world.request("POST", "/v1/execute", {"plugin": "broken", "input": {}})
     error = refused(answer, 400, "plugin_unavailable", "PluginError")
     assert error["details"] == {"reason": "needs torch: not installed"}
-    nothing_happened(world)
+    assert_nothing_started(world)
 
 
 @pytest.mark.parametrize(
@@ -260,35 +260,35 @@ def test_an_unavailable_plugin_is_400_with_the_reason(world: World) -> None:
         ('{"plugin": "echo", "input": {"text": ' + "[" * 1000 + "]" * 1000 + "}}", {}),
     ],
 )
-def test_a_malformed_request_is_invalid(world: World, text: str, headers: dict[str, str]) -> None:
+def test_malformed_request_returns_400(world: World, text: str, headers: dict[str, str]) -> None:
     refused(world.request("POST", "/v1/execute", text=text, headers=headers), 400, "invalid_request", "ValidationError")
-    nothing_happened(world)
+    assert_nothing_started(world)
 
 
-def test_without_a_key_it_is_401_and_without_the_scope_403(world: World) -> None:
+def test_missing_key_returns_401_and_missing_scope_403(world: World) -> None:
     body = {"plugin": "echo", "input": {"text": "x"}}
     refused(world.request("POST", "/v1/execute", body, tenant=""), 401, "unauthorized", "AuthenticationError")
     answer = world.request("POST", "/v1/execute", body, scopes="jobs:read jobs:cancel plugins:read")
     error = refused(answer, 403, "forbidden", "PermissionError")
     assert error["details"] == {"scope": "execute"}
-    nothing_happened(world)
+    assert_nothing_started(world)
 
 
-def test_caller_without_the_execute_scope_gets_no_details_of_the_body(world: World) -> None:
+def test_missing_scope_is_reported_before_the_body_is_parsed(world: World) -> None:
     refused(world.request("POST", "/v1/execute", text="{", scopes=""), 403, "forbidden", "PermissionError")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
-def test_another_method_is_405_with_those_that_there_are(world: World, method: str) -> None:
+def test_unsupported_method_returns_405_with_allow(world: World, method: str) -> None:
     answer = world.request(method, "/v1/execute")
     refused(answer, 405, "invalid_request", "ValidationError")
     assert answer.headers["Allow"] == "POST"
 
 
-# --- Later ---
+# --- Asynchronous ---
 
 
-def test_respond_async_is_202_with_the_pending_job_and_where_it_is(world: World) -> None:
+def test_respond_async_returns_202_with_the_pending_job_and_its_location(world: World) -> None:
     answer = world.execute(prefer="respond-async", tool="shout", timeout_s=50)
     assert answer.status == 202
     job_id = answer.body["job_id"]
@@ -300,28 +300,30 @@ def test_respond_async_is_202_with_the_pending_job_and_where_it_is(world: World)
     assert world.sandbox.runs == []
 
 
-def test_a_limit_in_whole_seconds_is_shown_as_it_is_read_back(world_of: Callable[..., World]) -> None:
+def test_whole_number_timeout_is_shown_as_a_float(world_of: Callable[..., World]) -> None:
     world = world_of(a_plugin("echo", a_tool("say", timeout_s=60)))
     answer = world.execute(prefer="respond-async")
     assert json.dumps(answer.body["timeout_s"]) == "60.0"
 
 
-def test_an_asynchronous_job_may_take_all_of_its_tools_limit(world: World) -> None:
+def test_asynchronous_job_gets_the_full_time_limit_of_its_tool(world: World) -> None:
     assert world.execute(prefer="respond-async", tool="shout").body["timeout_s"] == 100.0
 
 
-def finishing(world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[Run], Ending] = echoes) -> None:
-    """Lets the workflow run the job by the second time that the waiting request looks."""
+def finish_at_second_poll(
+    world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[Run], Ending] = echoes
+) -> None:
+    """Run the job when the waiting request polls for the second time."""
     monkeypatch.setattr(execute, "POLL_S", 0.0)
     world.sandbox.script = script
-    looked: list[str] = []
+    polls: list[str] = []
     between = world.store
     assert isinstance(between, Interposed)
 
     def hook(moment: Moment, name: str) -> None:
         if (moment, name) == ("before", "get"):
-            looked.append(name)
-            if len(looked) == 2:
+            polls.append(name)
+            if len(polls) == 2:
                 [(job_id, tenant)] = world.workflow.running.items()
                 world.runner.run_pending(tenant, job_id, deadline=Deadline.after(800))
 
@@ -330,34 +332,34 @@ def finishing(world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[R
 
 @pytest.fixture
 def watched(tmp_path: Path) -> World:
-    """A world whose store can be interfered with."""
+    """A world with an `Interposed` store."""
     inner = MemoryJobs()
     world = World(tmp_path, a_plugin("echo", a_tool("say")), store=Interposed(inner))
     world.jobs = inner
     return world
 
 
-def test_wait_answers_200_as_soon_as_the_job_has_ended(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    finishing(watched, monkeypatch)
+def test_wait_returns_200_as_soon_as_the_job_has_finished(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_at_second_poll(watched, monkeypatch)
     answer = watched.execute(prefer="respond-async, wait=20")
     assert answer.status == 200
     assert (answer.body["status"], answer.body["result"]) == ("succeeded", {"text": "hello"})
     assert "Location" not in answer.headers
 
 
-def test_wait_answers_the_envelope_when_the_job_fails(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    finishing(watched, monkeypatch, lambda _: WorkerLost(pid=1))
+def test_wait_returns_the_error_envelope_when_the_job_fails(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_at_second_poll(watched, monkeypatch, lambda _: WorkerLost(pid=1))
     error = refused(watched.execute(prefer="respond-async, wait=20"), 400, "worker_lost", "ExecutionError")
     assert error["job_id"] == watched.jobs.all_jobs[0].job_id
 
 
 @pytest.mark.parametrize(("wait_s", "remaining_ms"), [(0, 29_000), (20, 900)])
-def test_a_wait_that_is_over_is_202(world: World, wait_s: int, remaining_ms: int) -> None:
+def test_wait_that_is_over_returns_202(world: World, wait_s: int, remaining_ms: int) -> None:
     world.context = LambdaContext(remaining_ms)
     assert world.execute(prefer=f"respond-async, wait={wait_s}").status == 202
 
 
-def test_a_wait_counts_from_when_the_gateway_took_the_request(world: World) -> None:
+def test_wait_is_measured_from_the_time_of_the_request(world: World) -> None:
     world.request_age_s = 10
     began = time.monotonic()
     assert world.execute(prefer="respond-async, wait=9").status == 202
@@ -377,7 +379,7 @@ def keyed(world: World, key: str = "k", *, text: str = "hello", tenant: str = "a
     )
 
 
-def test_the_same_key_and_body_replays_the_finished_job_and_runs_once(world: World) -> None:
+def test_same_key_and_body_replay_the_finished_job_and_run_once(world: World) -> None:
     first, again = keyed(world), keyed(world)
     assert (first.status, again.status) == (200, 200)
     assert again.body == first.body
@@ -386,7 +388,7 @@ def test_the_same_key_and_body_replays_the_finished_job_and_runs_once(world: Wor
     assert len(world.sandbox.runs) == len(world.jobs.all_jobs) == 1
 
 
-def test_a_failure_is_replayed_as_the_same_envelope(world: World) -> None:
+def test_failure_is_replayed_with_the_same_envelope(world: World) -> None:
     world.sandbox.script = lambda _: answered("exception", {"exception": "E", "message": "m"})
     first, again = keyed(world), keyed(world)
     assert (first.status, again.status) == (400, 400)
@@ -395,14 +397,14 @@ def test_a_failure_is_replayed_as_the_same_envelope(world: World) -> None:
     assert len(world.sandbox.runs) == 1
 
 
-def test_white_space_and_the_order_of_fields_make_no_other_body(world: World) -> None:
+def test_replay_ignores_white_space_and_field_order(world: World) -> None:
     text = '{ "input": {"text": "hello"},\n "plugin": "echo" }'
     first = keyed(world)
     again = world.request("POST", "/v1/execute", text=text, headers={"Idempotency-Key": "k"})
     assert again.body == first.body
 
 
-def test_another_body_under_the_same_key_is_422(world: World) -> None:
+def test_different_body_under_the_same_key_returns_422(world: World) -> None:
     keyed(world)
     error = refused(keyed(world, text="other"), 422, "idempotency_mismatch", "IdempotencyError")
     assert error["retryable"] is False
@@ -423,7 +425,7 @@ def test_another_body_under_the_same_key_is_422(world: World) -> None:
         ([], (None, None)),
     ],
 )
-def test_another_body_is_422_whether_or_not_it_could_run(
+def test_different_body_returns_422_even_if_it_is_invalid(
     world: World, body: Any, about: tuple[str | None, str | None]
 ) -> None:
     keyed(world)
@@ -443,7 +445,7 @@ def test_another_body_is_422_whether_or_not_it_could_run(
     ],
     ids=["another schema", "renamed", "unavailable", "removed"],
 )
-def test_a_finished_job_is_replayed_after_its_plugin_has_changed(
+def test_finished_job_is_replayed_after_its_plugin_has_changed(
     world: World, tmp_path: Path, now: PluginManifest
 ) -> None:
     first = keyed(world)
@@ -456,20 +458,20 @@ def test_a_finished_job_is_replayed_after_its_plugin_has_changed(
     assert redeployed.sandbox.runs == []
 
 
-def test_the_first_request_under_a_key_is_not_looked_for(watched: World) -> None:
+def test_first_request_under_a_key_costs_no_lookup(watched: World) -> None:
     assert keyed(watched).status == 200
     assert isinstance(watched.store, Interposed)
     assert "find_idempotency_record" not in watched.store.calls
 
 
-def test_a_key_is_its_tenants_alone(world: World) -> None:
+def test_idempotency_keys_are_separate_per_tenant(world: World) -> None:
     first, other = keyed(world), keyed(world, tenant="rival", text="other")
     assert (first.status, other.status) == (200, 200)
     assert other.body["job_id"] != first.body["job_id"]
     assert len(world.sandbox.runs) == 2
 
 
-def test_on_either_mode_the_job_in_flight_is_joined(world: World) -> None:
+def test_repeated_request_returns_the_unfinished_job_in_both_modes(world: World) -> None:
     first = keyed(world, prefer="respond-async")
     again = keyed(world, prefer="respond-async")
     assert (first.status, again.status) == (202, 202)
@@ -482,7 +484,7 @@ def test_on_either_mode_the_job_in_flight_is_joined(world: World) -> None:
     assert len(world.sandbox.runs) == 1
 
 
-def test_a_key_that_came_with_a_refused_request_stays_free(world: World) -> None:
+def test_refused_request_does_not_use_up_its_idempotency_key(world: World) -> None:
     body = {"plugin": "echo", "input": {}}
     refused(
         world.request("POST", "/v1/execute", body, headers={"Idempotency-Key": "k"}),
@@ -493,7 +495,7 @@ def test_a_key_that_came_with_a_refused_request_stays_free(world: World) -> None
     assert keyed(world).status == 200
 
 
-def test_a_key_is_free_again_once_its_job_has_expired(world: World) -> None:
+def test_idempotency_key_can_be_reused_after_its_job_has_expired(world: World) -> None:
     first = keyed(world)
     world.clock.advance(7 * 86_400 + 1)
     assert keyed(world, text="other").body["job_id"] != first.body["job_id"]
@@ -503,7 +505,7 @@ def test_a_key_is_free_again_once_its_job_has_expired(world: World) -> None:
 
 
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
-def test_a_table_that_is_down_is_503_with_retry_after(world: World, prefer: str) -> None:
+def test_unavailable_table_returns_503_with_retry_after(world: World, prefer: str) -> None:
     world.jobs.down = True
     answer = world.execute(prefer=prefer or None)
     error = refused(answer, 503, "unavailable", "ServiceError")
@@ -513,7 +515,7 @@ def test_a_table_that_is_down_is_503_with_retry_after(world: World, prefer: str)
     assert (error["plugin"], error["tool"]) == ("echo", "say")
 
 
-def test_a_workflow_that_is_down_is_503_and_the_job_is_not_lost(world: World) -> None:
+def test_unavailable_workflow_returns_503_and_the_job_runs_later(world: World) -> None:
     world.workflow.down = True
     refused(world.execute(prefer="respond-async"), 503, "unavailable", "ServiceError")
     world.workflow.down = False
@@ -527,7 +529,7 @@ def test_a_workflow_that_is_down_is_503_and_the_job_is_not_lost(world: World) ->
 # --- Large results ---
 
 
-def test_a_result_too_large_for_the_answer_is_a_url(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_too_large_for_the_response_is_a_url(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "MAX_INLINE_BYTES", 20_000)
     world.sandbox.script = succeeds_with({"text": "x" * 20_000})
     answer = world.execute()
@@ -540,20 +542,20 @@ def test_a_result_too_large_for_the_answer_is_a_url(world: World, monkeypatch: p
     assert world.request("GET", f"/v1/jobs/{answer.body['job_id']}/result").body["result"]["size"] == 20_011
 
 
-def test_a_result_from_the_object_store_that_is_small_enough_is_inlined(world: World) -> None:
+def test_result_from_the_object_store_is_inlined_if_it_fits(world: World) -> None:
     world.sandbox.script = succeeds_with({"text": "x" * 20_000})
     answer = world.execute()
     assert answer.body["result"] == {"text": "x" * 20_000}
     assert world.request("GET", f"/v1/jobs/{answer.body['job_id']}/result").body["result"] == {"text": "x" * 20_000}
 
 
-def test_a_response_is_always_ascii(world: World) -> None:
+def test_non_ascii_text_round_trips(world: World) -> None:
     event_text = json.dumps({"plugin": "echo", "input": {"text": "grün 😀"}}, ensure_ascii=False)
     answer = world.request("POST", "/v1/execute", text=event_text)
     assert answer.body["result"] == {"text": "grün 😀"}
 
 
-def test_a_cancelled_synchronous_call_is_400_cancelled(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelled_synchronous_request_returns_400(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("interlock.jobs.runner.HEARTBEAT_S", 0.002)
     between, written = watched.store, threading.Event()
     assert isinstance(between, Interposed)

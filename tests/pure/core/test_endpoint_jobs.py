@@ -31,7 +31,7 @@ UNKNOWN = "01J00000000000000000000000"
 # --- One job ---
 
 
-def test_a_job_shows_every_field_of_the_contract(world: World) -> None:
+def test_job_document_has_every_field_of_the_contract(world: World) -> None:
     job = a_job(JobStatus.CANCELLING, progress=Progress(0.4, "page 2 of 5", NOON))
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}")
@@ -58,7 +58,7 @@ def test_a_job_shows_every_field_of_the_contract(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
-def test_a_job_of_any_status_is_shown_in_the_same_form(world: World, status: JobStatus) -> None:
+def test_job_document_has_the_same_fields_in_every_status(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     body = world.request("GET", f"/v1/jobs/{job.job_id}").body
@@ -68,10 +68,10 @@ def test_a_job_of_any_status_is_shown_in_the_same_form(world: World, status: Job
     assert (body["error"] is not None) == (status in FINAL - {JobStatus.SUCCEEDED})
 
 
-def test_the_error_of_a_job_is_the_envelopes_inner_object(world: World) -> None:
+def test_error_of_a_job_equals_the_error_in_the_envelope(world: World) -> None:
     world.sandbox.script = lambda _: answered("exception", {"exception": "E", "message": "m"})
     error = world.execute().error
-    world.clock.advance(5)  # it tells when it happened, not when it is read
+    world.clock.advance(5)  # `timestamp` is the time of the error, not of the request
     assert world.request("GET", f"/v1/jobs/{error['job_id']}").body["error"] == error
 
 
@@ -82,21 +82,21 @@ PATHS = [("GET", ""), ("GET", "/result"), ("GET", "/events"), ("POST", "/cancel"
 @pytest.mark.parametrize(
     "job_id", [UNKNOWN, "nope", "x" * 3000, UNKNOWN.lower(), UNKNOWN + "0", "01J#acme", "%00", "ä"]
 )
-def test_an_unknown_job_is_404(world: World, method: str, path: str, job_id: str) -> None:
+def test_unknown_job_returns_404(world: World, method: str, path: str, job_id: str) -> None:
     answer = world.request(method, f"/v1/jobs/{job_id}{path}")
     refused(answer, 404, "not_found", "NotFoundError")
     assert len(json.dumps(answer.body)) < 1000
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_another_tenants_job_is_404_and_never_403(world: World, method: str, path: str) -> None:
+def test_job_of_another_tenant_returns_404_like_an_unknown_job(world: World, method: str, path: str) -> None:
     job = a_job(JobStatus.RUNNING)
     world.jobs.create(job)
-    stranger = world.request(method, f"/v1/jobs/{job.job_id}{path}", tenant="rival")
-    nobodys = world.request(method, f"/v1/jobs/{UNKNOWN}{path}", tenant="rival")
+    other_tenants = world.request(method, f"/v1/jobs/{job.job_id}{path}", tenant="rival")
+    unknown = world.request(method, f"/v1/jobs/{UNKNOWN}{path}", tenant="rival")
     assert (
-        refused(stranger, 404, "not_found", "NotFoundError")["message"].replace(job.job_id, UNKNOWN)
-        == (refused(nobodys, 404, "not_found", "NotFoundError")["message"])
+        refused(other_tenants, 404, "not_found", "NotFoundError")["message"].replace(job.job_id, UNKNOWN)
+        == (refused(unknown, 404, "not_found", "NotFoundError")["message"])
     )
     assert world.jobs.all_jobs == [job]
 
@@ -115,7 +115,7 @@ def test_another_tenants_job_is_404_and_never_403(world: World, method: str, pat
         ("GET", "/v1/plugins/echo/health", "plugins:read"),
     ],
 )
-def test_each_route_needs_its_own_scope(world: World, method: str, path: str, scope: str) -> None:
+def test_each_route_requires_its_scope(world: World, method: str, path: str, scope: str) -> None:
     others = " ".join({"execute", "jobs:read", "jobs:cancel", "plugins:read"} - {scope})
     error = refused(world.request(method, path, scopes=others), 403, "forbidden", "PermissionError")
     assert error["details"] == {"scope": scope}
@@ -126,7 +126,7 @@ def test_each_route_needs_its_own_scope(world: World, method: str, path: str, sc
 @pytest.mark.parametrize(
     "path", ["/jobs/{id}", "/jobs/{id}/result", "/plugins", "/plugins/echo", "/plugins/echo/health"]
 )
-def test_a_route_that_takes_no_parameters_refuses_them(world: World, path: str) -> None:
+def test_unknown_query_parameters_are_refused(world: World, path: str) -> None:
     path = "/v1" + path.format(id=world.execute().body["job_id"])
     assert world.request("GET", path).status == 200
     answer = world.request("GET", path, query={"verbose": ["1"]})
@@ -148,9 +148,7 @@ def test_a_route_that_takes_no_parameters_refuses_them(world: World, path: str) 
         ("/v1/openapi.json", "PUT", "GET"),
     ],
 )
-def test_another_method_of_a_route_is_405_with_those_that_there_are(
-    world: World, path: str, method: str, allow: str
-) -> None:
+def test_unsupported_method_returns_405_with_allow(world: World, path: str, method: str, allow: str) -> None:
     answer = world.request(method, path)
     error = refused(answer, 405, "invalid_request", "ValidationError")
     assert ", ".join(sorted(answer.headers["Allow"].split(", "))) == allow
@@ -158,14 +156,14 @@ def test_another_method_of_a_route_is_405_with_those_that_there_are(
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v2/jobs", "/v1/nope", f"/v1/jobs/{UNKNOWN}/nope", "/v1/plugins/echo/x"])
-def test_an_unknown_route_is_404(world: World, path: str) -> None:
+def test_unknown_route_returns_404(world: World, path: str) -> None:
     refused(world.request("GET", path), 404, "not_found", "NotFoundError")
 
 
 # --- The result ---
 
 
-def test_the_result_of_a_success(world: World) -> None:
+def test_result_of_a_succeeded_job_is_returned(world: World) -> None:
     finished = world.execute().body
     answer = world.request("GET", f"/v1/jobs/{finished['job_id']}/result")
     assert answer.status == 200
@@ -173,7 +171,7 @@ def test_the_result_of_a_success(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", sorted(FINAL - {JobStatus.SUCCEEDED}))
-def test_the_result_of_another_outcome_is_200_with_the_error(world: World, status: JobStatus) -> None:
+def test_result_of_an_unsuccessful_job_is_200_with_the_error(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}/result")
@@ -184,7 +182,7 @@ def test_the_result_of_another_outcome_is_200_with_the_error(world: World, statu
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_a_result_before_the_end_is_409_with_retry_after(world: World, status: JobStatus) -> None:
+def test_result_of_an_unfinished_job_is_409_with_retry_after(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}/result")
@@ -194,7 +192,7 @@ def test_a_result_before_the_end_is_409_with_retry_after(world: World, status: J
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-def test_a_result_that_has_expired_before_its_job_is_404(world: World) -> None:
+def test_expired_result_of_a_job_is_404(world: World) -> None:
     job_id = world.submit(input={"text": "x" * 20_000})
     world.runner.run_pending("acme", job_id, deadline=Deadline.after(800))
     world.objects.texts.clear()
@@ -209,7 +207,7 @@ def listed(world: World, **query: str | list[str]) -> Answer:
 
 
 def given_jobs(world: World) -> dict[str, str]:
-    """A job of each status, tool, and one of another tenant; returns their ids by a word for each."""
+    """Store a job of each status and tool, and one of another tenant; return the ids by status or tool."""
     ids = {}
     for status in JobStatus:
         world.clock.advance(1)
@@ -229,7 +227,7 @@ def _wanted() -> NewJob:
     return NewJob("acme", "echo", "say", "1.0.0", 20.0)
 
 
-def test_all_jobs_of_the_tenant_are_listed_newest_first(world: World) -> None:
+def test_jobs_of_the_tenant_are_listed_newest_first(world: World) -> None:
     ids = given_jobs(world)
     answer = listed(world)
     assert answer.status == 200
@@ -259,7 +257,7 @@ def test_all_jobs_of_the_tenant_are_listed_newest_first(world: World) -> None:
         ({"plugin": "echo#say"}, set()),
     ],
 )
-def test_filters_narrow_the_list_and_may_be_combined(world: World, query: dict[str, Any], words: set[str]) -> None:
+def test_list_filters_can_be_combined(world: World, query: dict[str, Any], words: set[str]) -> None:
     ids = given_jobs(world)
     answer = listed(world, **query)
     assert {job["job_id"] for job in answer.body["jobs"]} == {ids[word] for word in words}
@@ -269,7 +267,7 @@ def test_filters_narrow_the_list_and_may_be_combined(world: World, query: dict[s
 @pytest.mark.parametrize(
     "now", [a_plugin("echo", a_tool("whisper")), a_broken_plugin("echo")], ids=["renamed", "unavailable"]
 )
-def test_jobs_of_a_tool_that_left_its_plugin_are_listed(world: World, tmp_path: Path, now: PluginManifest) -> None:
+def test_jobs_of_a_removed_tool_are_listed(world: World, tmp_path: Path, now: PluginManifest) -> None:
     job_id = world.execute(tool="shout").body["job_id"]
     redeployed = World(tmp_path / "redeployed", now, store=world.store)
     for query in ({"tool": "shout"}, {"plugin": "echo", "tool": "shout"}):
@@ -278,7 +276,7 @@ def test_jobs_of_a_tool_that_left_its_plugin_are_listed(world: World, tmp_path: 
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "9", "100"])
-def test_pages_bring_each_job_once_also_while_new_ones_arrive(world: World, limit: str) -> None:
+def test_pages_list_each_job_once_while_new_jobs_arrive(world: World, limit: str) -> None:
     ids = given_jobs(world)
     seen: list[str] = []
     cursor: str | None = None
@@ -294,7 +292,7 @@ def test_pages_bring_each_job_once_also_while_new_ones_arrive(world: World, limi
     assert seen == sorted(ids.values(), reverse=True)
 
 
-def test_a_page_has_fifty_jobs_unless_asked_otherwise(world: World) -> None:
+def test_default_page_size_is_fifty(world: World) -> None:
     for _ in range(51):
         world.clock.advance(0.001)
         world.submit()
@@ -332,26 +330,26 @@ def test_a_page_has_fifty_jobs_unless_asked_otherwise(world: World) -> None:
         {"Limit": "5"},
     ],
 )
-def test_a_bad_value_is_400(world: World, query: dict[str, Any]) -> None:
+def test_invalid_query_values_return_400(world: World, query: dict[str, Any]) -> None:
     refused(listed(world, **query), 400, "invalid_request", "ValidationError")
 
 
 @pytest.mark.parametrize("other", [{"plugin": "echo"}, {"tool": "say"}, {"status": "pending"}])
-def test_a_cursor_belongs_to_the_query_that_returned_it(world: World, other: dict[str, str]) -> None:
+def test_cursor_is_refused_for_another_query(world: World, other: dict[str, str]) -> None:
     given_jobs(world)
     cursor = listed(world, limit="1").body["next_cursor"]
     refused(listed(world, limit="1", cursor=cursor, **other), 400, "invalid_request", "ValidationError")
-    assert listed(world, limit="2", cursor=cursor).status == 200  # the size of a page may change
+    assert listed(world, limit="2", cursor=cursor).status == 200  # the page size may change
 
 
-def test_a_cursor_belongs_to_its_tenant(world: World) -> None:
+def test_cursor_is_refused_for_another_tenant(world: World) -> None:
     given_jobs(world)
     cursor = listed(world, limit="1").body["next_cursor"]
     answer = world.request("GET", "/v1/jobs", query={"limit": ["1"], "cursor": [cursor]}, tenant="rival")
     refused(answer, 400, "invalid_request", "ValidationError")
 
 
-def test_the_same_statuses_in_another_order_are_the_same_query(world: World) -> None:
+def test_order_of_statuses_does_not_change_the_query(world: World) -> None:
     given_jobs(world)
     one = world.request("GET", "/v1/jobs", query={"limit": ["1"], "status": ["pending", "failed"]})
     cursor = one.body["next_cursor"]
@@ -359,7 +357,7 @@ def test_the_same_statuses_in_another_order_are_the_same_query(world: World) -> 
     assert world.request("GET", "/v1/jobs", query=another).status == 200
 
 
-def test_the_secret_of_cursors_is_asked_for_with_the_first_one(world: World) -> None:
+def test_cursor_secret_is_read_only_for_the_first_cursor(world: World) -> None:
     given_jobs(world)
     assert listed(world).body["next_cursor"] is None
     assert world.secrets.asked == []
@@ -377,7 +375,7 @@ def cancel(world: World, job_id: str, form: str = "POST", body: Any = None, text
 
 
 @pytest.mark.parametrize("form", ["POST", "DELETE"])
-def test_cancelling_a_pending_job_is_200_and_prevents_it(world: World, form: str) -> None:
+def test_cancelling_a_pending_job_returns_200_and_prevents_it(world: World, form: str) -> None:
     job_id = world.submit()
     answer = cancel(world, job_id, form, {"reason": "not needed"})
     assert answer.status == 200
@@ -394,7 +392,7 @@ def test_cancelling_a_pending_job_is_200_and_prevents_it(world: World, form: str
 
 
 @pytest.mark.parametrize("form", ["POST", "DELETE"])
-def test_cancelling_a_running_job_is_202(world: World, form: str) -> None:
+def test_cancelling_a_running_job_returns_202(world: World, form: str) -> None:
     job = a_job(JobStatus.RUNNING)
     world.jobs.create(job)
     answer = cancel(world, job.job_id, form)
@@ -405,7 +403,7 @@ def test_cancelling_a_running_job_is_202(world: World, form: str) -> None:
 
 
 @pytest.mark.parametrize(("status", "http"), [(JobStatus.CANCELLING, 202), (JobStatus.CANCELLED, 200)])
-def test_a_repeated_cancel_answers_the_same_body(world: World, status: JobStatus, http: int) -> None:
+def test_repeated_cancel_returns_the_same_body(world: World, status: JobStatus, http: int) -> None:
     job = a_job(status)
     world.jobs.create(job)
     answer = cancel(world, job.job_id, body={"reason": "again"})
@@ -415,7 +413,7 @@ def test_a_repeated_cancel_answers_the_same_body(world: World, status: JobStatus
 
 
 @pytest.mark.parametrize("status", sorted(FINAL - {JobStatus.CANCELLED}))
-def test_cancelling_a_finished_job_is_409(world: World, status: JobStatus) -> None:
+def test_cancelling_a_finished_job_returns_409(world: World, status: JobStatus) -> None:
     job = a_job(status)
     world.jobs.create(job)
     error = refused(cancel(world, job.job_id), 409, "already_finished", "ConflictError")
@@ -425,12 +423,12 @@ def test_cancelling_a_finished_job_is_409(world: World, status: JobStatus) -> No
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": None}, {"reason": ""}, {"reason": "ä" * 500}])
-def test_a_reason_may_be_given_or_left_out(world: World, body: dict[str, Any]) -> None:
+def test_cancel_reason_is_optional(world: World, body: dict[str, Any]) -> None:
     assert cancel(world, world.submit(), body=body).body["cancel"]["reason"] == body.get("reason")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", '{"reason": 1}', '{"reason": "' + "x" * 501 + '"}', '{"why": ""}'])
-def test_a_bad_body_is_400_and_cancels_nothing(world: World, text: str) -> None:
+def test_invalid_cancel_body_returns_400_and_cancels_nothing(world: World, text: str) -> None:
     job_id = world.submit()
     refused(cancel(world, job_id, text=text), 400, "invalid_request", "ValidationError")
     assert world.request("GET", f"/v1/jobs/{job_id}").body["status"] == "pending"
@@ -440,7 +438,7 @@ def test_a_bad_body_is_400_and_cancels_nothing(world: World, text: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [*PATHS, ("GET", None)])
-def test_a_table_that_is_down_is_503(world: World, method: str, path: str | None) -> None:
+def test_unavailable_table_returns_503(world: World, method: str, path: str | None) -> None:
     world.jobs.down = True
     answer = world.request(method, "/v1/jobs" if path is None else f"/v1/jobs/{UNKNOWN}{path}")
     assert refused(answer, 503, "unavailable", "ServiceError")["retryable"] is True
@@ -450,7 +448,7 @@ def test_a_table_that_is_down_is_503(world: World, method: str, path: str | None
 # --- Events ---
 
 
-def a_talkative_job() -> Job:
+def a_job_with_events() -> Job:
     news = [
         state_event(JobStatus.PENDING, NOON),
         log_event("info", "stdout", "hello", NOON),
@@ -460,8 +458,8 @@ def a_talkative_job() -> Job:
     return a_job(JobStatus.RUNNING, events=EMPTY_LOG.adding(news))
 
 
-def test_the_events_of_a_job_in_their_order(world: World) -> None:
-    job = a_talkative_job()
+def test_events_of_a_job_are_returned_in_order(world: World) -> None:
+    job = a_job_with_events()
     world.jobs.create(job)
     answer = world.request("GET", f"/v1/jobs/{job.job_id}/events")
     at = "2026-11-22T12:00:00.000Z"
@@ -482,29 +480,29 @@ def test_the_events_of_a_job_in_their_order(world: World) -> None:
 @pytest.mark.parametrize(
     ("after", "seqs", "then"), [("0", [1, 2, 3, 4], 4), ("2", [3, 4], 4), ("4", [], 4), ("99", [], 99)]
 )
-def test_events_after_one_that_is_known(world: World, after: str, seqs: list[int], then: int) -> None:
-    job = a_talkative_job()
+def test_events_after_a_sequence_number_are_returned(world: World, after: str, seqs: list[int], then: int) -> None:
+    job = a_job_with_events()
     world.jobs.create(job)
     body = world.request("GET", f"/v1/jobs/{job.job_id}/events", query={"after": [after]}).body
     assert ([event["seq"] for event in body["events"]], body["next"]) == (seqs, then)
 
 
 @pytest.mark.parametrize("after", ["-1", "1.5", "x", "1e3", "9" * 10, "", "٣"])
-def test_an_after_that_is_no_number_of_an_event_is_refused(world: World, after: str) -> None:
+def test_invalid_value_of_after_is_refused(world: World, after: str) -> None:
     job_id = given_jobs(world)["running"]
     answer = world.request("GET", f"/v1/jobs/{job_id}/events", query={"after": [after]})
     assert "after" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 
-def test_an_after_beyond_the_maximum_names_the_maximum(world: World) -> None:
+def test_too_large_value_of_after_names_the_maximum(world: World) -> None:
     path = f"/v1/jobs/{given_jobs(world)['running']}/events"
     assert world.request("GET", path, query={"after": ["999999999"]}).status == 200
     answer = world.request("GET", path, query={"after": ["1000000000"]})
     assert "from 0 to 999999999" in refused(answer, 400, "invalid_request", "ValidationError")["message"]
 
 
-def test_a_reader_of_its_events_settles_an_abandoned_job(world: World) -> None:
-    job = a_talkative_job()
+def test_reading_events_settles_an_abandoned_job(world: World) -> None:
+    job = a_job_with_events()
     world.jobs.create(job)
     world.clock.advance(3600)
     events = world.request("GET", f"/v1/jobs/{job.job_id}/events").body["events"]

@@ -1,4 +1,4 @@
-"""Rate and concurrency of keys, on every route that needs one."""
+"""Rate and concurrency limits of keys, on every route that requires a key."""
 
 import math
 from typing import Any
@@ -33,7 +33,7 @@ def refused(answer: Answer, **details: Any) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_every_route_with_a_key_counts_for_its_rate(world: World, method: str, path: str) -> None:
+def test_every_authenticated_route_counts_towards_the_rate(world: World, method: str, path: str) -> None:
     first = world.request(method, path, rate="1/s")
     assert first.status != 429
     refused(world.request(method, path, rate="1/s"), limit="rate", rate="1/s", retry_after_s=1)
@@ -50,23 +50,23 @@ def test_retry_after_is_exact_to_the_second(world: World) -> None:
     assert answer.headers["Retry-After"] == "1800"
 
 
-def test_keys_do_not_share_their_rates(world: World) -> None:
+def test_keys_have_separate_rates(world: World) -> None:
     assert world.request("GET", "/v1/plugins", rate="1/s", key_id="a").status == 200
     assert world.request("GET", "/v1/plugins", rate="1/s", key_id="b").status == 200
     refused(world.request("GET", "/v1/plugins", rate="1/s", key_id="a"))
 
 
-def test_without_a_rate_nothing_is_counted(world: World) -> None:
+def test_requests_without_a_rate_limit_are_not_counted(world: World) -> None:
     assert {world.request("GET", "/v1/plugins").status for _ in range(20)} == {200}
     assert world.rates._next == {}
 
 
-def test_open_routes_have_no_rate(world: World) -> None:
+def test_open_routes_have_no_rate_limit(world: World) -> None:
     for _ in range(3):
         assert world.request("GET", "/v1/health", tenant="").status == 200
 
 
-def test_over_the_rate_nothing_is_read_and_nothing_started(world: World) -> None:
+def test_request_over_the_rate_limit_is_refused_before_it_is_parsed(world: World) -> None:
     world.request("GET", "/v1/plugins", rate="1/s")
     refused(world.request("POST", "/v1/execute", text="{", rate="1/s"))
     refused(world.request("POST", "/v1/execute", BODY, rate="1/s"))
@@ -82,7 +82,7 @@ def execute(world: World, limit: int | None = 1, *, prefer: str | None = None, k
     return world.request("POST", "/v1/execute", BODY, headers=headers, concurrency=limit, **more)
 
 
-def test_a_key_has_no_more_unfinished_jobs_than_it_may(world: World) -> None:
+def test_unfinished_jobs_of_a_key_are_limited(world: World) -> None:
     jobs = [execute(world, 2, prefer="respond-async") for _ in range(2)]
     assert [job.status for job in jobs] == [202, 202]
     for prefer in (None, "respond-async", "respond-async, wait=1"):
@@ -97,7 +97,7 @@ def test_a_key_has_no_more_unfinished_jobs_than_it_may(world: World) -> None:
     refused(execute(world, 2))
 
 
-def test_a_refused_run_starts_no_tool(world: World) -> None:
+def test_refused_request_starts_no_tool(world: World) -> None:
     execute(world, prefer="respond-async")
     refused(execute(world))
     assert world.sandbox.runs == []
@@ -107,7 +107,7 @@ def test_a_refused_run_starts_no_tool(world: World) -> None:
     "outcome",
     [Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"), Outcome.timed_out(Deadline(math.inf, 1), "killed")],
 )
-def test_a_slot_comes_back_however_the_job_ends(world: World, outcome: Outcome) -> None:
+def test_slot_is_released_however_the_job_ends(world: World, outcome: Outcome) -> None:
     for _ in range(3):
         assert execute(world).status == 200
     job_id = execute(world, prefer="respond-async").body["job_id"]
@@ -116,7 +116,7 @@ def test_a_slot_comes_back_however_the_job_ends(world: World, outcome: Outcome) 
     assert execute(world).status == 200
 
 
-def test_a_crashed_workers_slot_comes_back_when_its_job_is_settled(world: World) -> None:
+def test_slot_of_a_crashed_worker_is_released_when_its_job_is_settled(world: World) -> None:
     job_id = execute(world, prefer="respond-async").body["job_id"]
     refused(execute(world))
     world.workflow.finish(job_id)
@@ -125,13 +125,13 @@ def test_a_crashed_workers_slot_comes_back_when_its_job_is_settled(world: World)
     assert execute(world).status == 200
 
 
-def test_keys_do_not_share_their_slots(world: World) -> None:
+def test_keys_have_separate_slots(world: World) -> None:
     assert execute(world, prefer="respond-async", key_id="a").status == 202
     assert execute(world, prefer="respond-async", key_id="b").status == 202
     refused(execute(world, key_id="a"))
 
 
-def test_a_replay_takes_no_slot_and_is_not_refused(world: World) -> None:
+def test_replay_takes_no_slot_and_is_not_refused(world: World) -> None:
     first = execute(world, prefer="respond-async", key="once")
     again = execute(world, prefer="respond-async", key="once")
     assert (again.status, again.body["job_id"]) == (202, first.body["job_id"])
@@ -139,7 +139,7 @@ def test_a_replay_takes_no_slot_and_is_not_refused(world: World) -> None:
     refused(execute(world, prefer="respond-async", key="another"))
 
 
-def test_a_job_keeps_who_made_it(world: World) -> None:
+def test_job_stores_its_key_and_concurrency_limit(world: World) -> None:
     execute(world, None, key_id="k7")
     execute(world, 3, key_id="k8")
     assert [(job.key_id, job.key_limit) for job in world.jobs.all_jobs] == [("k7", None), ("k8", 3)]

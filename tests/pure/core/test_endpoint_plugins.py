@@ -1,4 +1,4 @@
-"""The routes below `/v1/plugins`, and the two that need no key."""
+"""The routes below `/v1/plugins`, and the two routes that need no key."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def health(world: World, name: str = "echo") -> dict[str, Any]:
     return found
 
 
-def test_all_plugins_are_listed_and_the_broken_one_with_its_reason(world: World) -> None:
+def test_plugins_are_listed_with_the_reason_of_the_broken_one(world: World) -> None:
     answer = world.request("GET", "/v1/plugins")
     assert answer.status == 200
     assert {name: answer.body[name] for name in ("total", "available", "failed", "unavailable")} == {
@@ -57,14 +57,14 @@ def test_all_plugins_are_listed_and_the_broken_one_with_its_reason(world: World)
     }
 
 
-def test_a_failed_plugin_counts_as_failed_and_not_as_available(world: World) -> None:
+def test_failed_plugin_counts_as_failed_and_not_as_available(world: World) -> None:
     world.sandbox.script = lambda _: answered("exception", {"exception": "E", "message": "m"})
     world.execute()
     body = world.request("GET", "/v1/plugins").body
     assert (body["total"], body["available"], body["failed"], body["unavailable"]) == (2, 0, 1, 1)
 
 
-def test_a_manifest_shows_what_the_contract_lists(world: World) -> None:
+def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
     answer = world.request("GET", "/v1/plugins/echo")
     assert answer.status == 200
     assert set(answer.body) == {"name", "version", "title", "description", "tools"}
@@ -75,17 +75,17 @@ def test_a_manifest_shows_what_the_contract_lists(world: World) -> None:
         }  # fmt: skip
 
 
-def test_the_path_of_a_plugins_code_is_not_public(world: World) -> None:
+def test_module_path_of_a_plugin_is_not_public(world: World) -> None:
     for path in ("/v1/plugins", "/v1/plugins/echo", "/v1/plugins/echo/health", "/v1/plugins/broken"):
         assert "plugins.echo" not in json.dumps(world.request("GET", path).body)
 
 
 @pytest.mark.parametrize("path", ["/v1/plugins/nope", "/v1/plugins/nope/health", "/v1/plugins/..", "/v1/plugins/ECHO"])
-def test_the_page_of_an_unknown_plugin_is_404(world: World, path: str) -> None:
+def test_unknown_plugin_returns_404(world: World, path: str) -> None:
     refused(world.request("GET", path), 404, "not_found", "NotFoundError")
 
 
-def test_the_health_of_a_plugin_that_never_ran(world: World) -> None:
+def test_health_of_a_plugin_that_never_ran(world: World) -> None:
     assert health(world) == {
         "name": "echo",
         "version": "1.0.0",
@@ -96,7 +96,7 @@ def test_the_health_of_a_plugin_that_never_ran(world: World) -> None:
     }
 
 
-def test_the_health_of_a_broken_plugin_has_its_reason(world: World) -> None:
+def test_health_of_a_broken_plugin_has_its_reason(world: World) -> None:
     found = health(world, "broken")
     assert (found["state"], found["reason"], found["tools"]) == ("UNAVAILABLE", "needs torch: not installed", {})
 
@@ -117,7 +117,7 @@ def test_health_counts_every_outcome_by_plugin_and_by_tool(world: World) -> None
     assert found["last_used"] == "2026-11-22T12:00:00.000Z"
 
 
-def test_a_callers_bad_input_and_a_cancel_leave_the_state_as_it_was(world: World) -> None:
+def test_invalid_input_and_cancel_keep_the_lifecycle_state(world: World) -> None:
     world.execute()
     assert health(world)["state"] == "INITIALIZED"
     world.execute(input={})
@@ -130,7 +130,7 @@ def test_a_callers_bad_input_and_a_cancel_leave_the_state_as_it_was(world: World
     assert health(world)["state"] == "FAILED"
 
 
-def test_a_plugin_runs_while_a_job_of_it_does(world: World) -> None:
+def test_plugin_is_running_while_its_job_runs(world: World) -> None:
     states = []
 
     def looks(run: Run) -> Ending:
@@ -143,7 +143,7 @@ def test_a_plugin_runs_while_a_job_of_it_does(world: World) -> None:
     assert health(world)["state"] == "INITIALIZED"
 
 
-def test_times_are_shown_as_last_average_and_percentiles(world: World) -> None:
+def test_health_shows_last_average_and_percentile_times(world: World) -> None:
     for elapsed_ms in [10.0] * 95 + [1000.0] * 5:
         world.jobs.create(a_job(), MetricsDelta("echo", "say", 0, NOON, JobStatus.SUCCEEDED, None, elapsed_ms))
     found = health(world)
@@ -163,14 +163,14 @@ def test_health_needs_no_key(world: World, tenant: str) -> None:
     assert (answer.status, answer.body) == (200, {"status": "ok", "version": interlock.__version__})
 
 
-def test_the_openapi_document_needs_no_key(world: World) -> None:
+def test_openapi_document_needs_no_key(world: World) -> None:
     answer = world.request("GET", "/v1/openapi.json", tenant="")
     assert answer.status == 200
     assert answer.body["openapi"].startswith("3.1")
     assert answer.body["info"]["title"] == "Interlock"
 
 
-def test_health_answers_while_the_table_is_down(world: World) -> None:
+def test_health_returns_200_while_the_table_is_down(world: World) -> None:
     world.jobs.down = True
     assert world.request("GET", "/v1/health").status == 200
     refused(world.request("GET", "/v1/plugins"), 503, "unavailable", "ServiceError")

@@ -27,7 +27,7 @@ PICTURE = {
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> World:
-    """A world whose plugin `echo` takes images and returns the sizes of the files of its run."""
+    """A world whose plugin `echo` takes images and returns the sizes of the files it received."""
 
     def measures(run: Run) -> Ending:
         assert {name for _, name in run.request["files"]} == set(run.files)
@@ -44,7 +44,7 @@ def ask(world: World, tenant: str = "acme", **fields: Any) -> Answer:
 
 
 def put(world: World, content: bytes = b"hello", tenant: str = "acme") -> str:
-    """The id of an upload that was asked for and brought."""
+    """Request an upload, store its content and return its id."""
     upload_id = str(ask(world, tenant, size=len(content)).body["upload_id"])
     world.objects.files[Upload.of_id(upload_id).key(tenant)] = (content, "image/png")
     return upload_id
@@ -59,10 +59,10 @@ def paths(answer: Answer) -> list[str]:
     return [one["path"] for one in answer.error["details"]["errors"]]
 
 
-# --- Asking ---
+# --- Requesting an upload ---
 
 
-def test_an_upload_is_201_with_the_request_that_brings_it(gallery: World) -> None:
+def test_upload_request_returns_201_with_a_presigned_put(gallery: World) -> None:
     answer = ask(gallery, content_type="image/webp", size=31_457_280)
     assert answer.status == 201
     assert set(answer.body) == {"upload_id", "method", "url", "headers", "expires_at"}
@@ -99,19 +99,19 @@ def test_invalid_upload_request_names_its_field(gallery: World, fields: dict[str
     assert path in answer.error["message"]
 
 
-def test_exactly_100_mib_may_be_uploaded(gallery: World) -> None:
+def test_upload_of_exactly_100_mib_is_allowed(gallery: World) -> None:
     assert ask(gallery, size=104_857_600).status == 201
 
 
 @pytest.mark.parametrize("missing", ["content_type", "size"])
-def test_both_settings_are_required(gallery: World, missing: str) -> None:
+def test_content_type_and_size_are_required(gallery: World, missing: str) -> None:
     body = {"content_type": "image/png", "size": 5}
     del body[missing]
     answer = gallery.request("POST", "/v1/uploads", body)
     assert (answer.status, answer.error["details"]["errors"][0]["path"]) == (400, f"/{missing}")
 
 
-def test_the_scope_is_that_of_executing(gallery: World) -> None:
+def test_upload_request_requires_the_execute_scope(gallery: World) -> None:
     body = {"content_type": "image/png", "size": 5}
     assert gallery.request("POST", "/v1/uploads", body, scopes="execute").status == 201
     assert gallery.request("POST", "/v1/uploads", body, scopes="jobs:read plugins:read jobs:cancel").status == 403
@@ -120,11 +120,11 @@ def test_the_scope_is_that_of_executing(gallery: World) -> None:
     assert (refused.status, refused.headers["Allow"]) == (405, "POST")
 
 
-# --- Using ---
+# --- Using an upload ---
 
 
 @pytest.mark.parametrize("prefer", [None, "respond-async"])
-def test_an_upload_comes_to_the_run_as_a_file(gallery: World, prefer: str | None) -> None:
+def test_upload_is_passed_to_the_run_as_a_file(gallery: World, prefer: str | None) -> None:
     upload_id = put(gallery, b"x" * 1000)
     answer = gallery.execute(of(upload_id) | {"images": ["aGk=", {"upload_id": upload_id}]}, prefer=prefer)
     if prefer:
@@ -146,7 +146,7 @@ def test_an_upload_comes_to_the_run_as_a_file(gallery: World, prefer: str | None
         pytest.param(lambda world: f"../other/{put(world, tenant='other')}", id="a path to another tenant's"),
     ],
 )
-def test_a_bad_upload_is_named_by_its_field_and_leaves_no_job(
+def test_invalid_upload_id_is_reported_by_field_and_creates_no_job(
     gallery: World, bad: Callable[[World], str], headers: dict[str, str]
 ) -> None:
     body = {"plugin": "echo", "input": {"images": [{"upload_id": put(gallery)}, {"upload_id": bad(gallery)}]}}
@@ -157,13 +157,13 @@ def test_a_bad_upload_is_named_by_its_field_and_leaves_no_job(
     assert gallery.sandbox.runs == []
 
 
-def test_an_upload_that_has_expired_is_one_that_is_not_there(gallery: World) -> None:
+def test_expired_upload_is_reported_as_missing(gallery: World) -> None:
     upload_id = put(gallery)
     gallery.clock.advance(UPLOAD_LIFETIME.total_seconds())
     assert paths(gallery.execute(of(upload_id))) == ["/image"]
 
 
-def test_an_upload_that_is_gone_when_its_job_runs_fails_the_job(gallery: World) -> None:
+def test_upload_deleted_before_its_job_runs_fails_the_job(gallery: World) -> None:
     job_id = gallery.submit(input=of(put(gallery)))
     gallery.objects.files.clear()
     gallery.runner.run_pending("acme", job_id, deadline=Deadline.after(800))
@@ -171,29 +171,29 @@ def test_an_upload_that_is_gone_when_its_job_runs_fails_the_job(gallery: World) 
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_input")
     assert [one["path"] for one in job["error"]["details"]["errors"]] == ["/image"]
     assert gallery.sandbox.runs == []
-    # The failure is not the plugin's, so its state stays.
+    # The plugin is not at fault, so its lifecycle state stays.
     assert gallery.request("GET", "/v1/plugins/echo/health").body["state"] == "LOADED"
     assert gallery.request("GET", "/v1/plugins/echo/health").body["error_count"] == 1
 
 
-def test_one_that_goes_between_the_look_and_the_run_is_400_with_the_job(
+def test_upload_deleted_between_validation_and_run_returns_400_with_the_job(
     gallery: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = put(gallery)
     describe = gallery.objects.describe
 
-    def goes(key: str) -> Any:
+    def describe_and_delete(key: str) -> Any:
         found = describe(key)
         gallery.objects.files.clear()
         return found
 
-    monkeypatch.setattr(gallery.objects, "describe", goes)
+    monkeypatch.setattr(gallery.objects, "describe", describe_and_delete)
     answer = gallery.execute(of(upload_id))
     assert paths(answer) == ["/image"]
     assert gallery.request("GET", f"/v1/jobs/{answer.error['job_id']}").body["status"] == "failed"
 
 
-def test_a_bucket_that_is_down_is_503_and_leaves_no_job(gallery: World) -> None:
+def test_unavailable_bucket_returns_503_and_creates_no_job(gallery: World) -> None:
     upload_id = put(gallery)
     gallery.objects.down = True
     answer = gallery.execute(of(upload_id))
@@ -202,7 +202,9 @@ def test_a_bucket_that_is_down_is_503_and_leaves_no_job(gallery: World) -> None:
     assert gallery.jobs.all_jobs == []
 
 
-def test_a_bucket_that_goes_down_meanwhile_is_503_with_the_job(gallery: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_failing_during_the_run_returns_503_with_the_job(
+    gallery: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     upload_id = put(gallery)
 
     def down(*_: Any) -> Any:
@@ -215,7 +217,7 @@ def test_a_bucket_that_goes_down_meanwhile_is_503_with_the_job(gallery: World, m
     assert (job.status, answer.error["job_id"]) == (JobStatus.FAILED, job.job_id)
 
 
-def test_a_tool_without_files_asks_the_bucket_nothing(gallery: World) -> None:
+def test_input_without_uploads_costs_no_bucket_request(gallery: World) -> None:
     assert gallery.execute({"image": "aGk="}).status == 200
     assert gallery.objects.described == []
 
@@ -223,7 +225,7 @@ def test_a_tool_without_files_asks_the_bucket_nothing(gallery: World) -> None:
 # --- Under an idempotency key ---
 
 
-def test_a_request_with_an_upload_is_replayed_also_when_its_upload_has_expired(gallery: World) -> None:
+def test_request_is_replayed_after_its_upload_has_expired(gallery: World) -> None:
     body, key = {"plugin": "echo", "input": of(put(gallery))}, {"Idempotency-Key": "k"}
     first = gallery.request("POST", "/v1/execute", body, headers=key)
     gallery.objects.files.clear()
@@ -234,7 +236,7 @@ def test_a_request_with_an_upload_is_replayed_also_when_its_upload_has_expired(g
     assert len(gallery.sandbox.runs) == 1
 
 
-def test_a_replay_asks_nothing_of_a_bucket_that_is_down(gallery: World) -> None:
+def test_replay_does_not_need_the_bucket(gallery: World) -> None:
     body, key = {"plugin": "echo", "input": of(put(gallery))}, {"Idempotency-Key": "k"}
     gallery.request("POST", "/v1/execute", body, headers=key)
     gallery.objects.down = True
@@ -242,14 +244,14 @@ def test_a_replay_asks_nothing_of_a_bucket_that_is_down(gallery: World) -> None:
     assert gallery.request("POST", "/v1/execute", body, headers={"Idempotency-Key": "another"}).status == 503
 
 
-def test_another_upload_under_the_same_key_is_another_request(gallery: World) -> None:
+def test_different_upload_under_the_same_key_returns_422(gallery: World) -> None:
     key = {"Idempotency-Key": "k"}
     for upload_id, status in ((put(gallery), 200), (put(gallery), 422), ("made-up", 422)):
         answer = gallery.request("POST", "/v1/execute", {"plugin": "echo", "input": of(upload_id)}, headers=key)
         assert answer.status == status
 
 
-def test_a_key_whose_first_request_had_a_bad_upload_is_still_free(gallery: World) -> None:
+def test_refused_upload_does_not_use_up_the_idempotency_key(gallery: World) -> None:
     upload_id, key = str(ask(gallery).body["upload_id"]), {"Idempotency-Key": "k"}
     body = {"plugin": "echo", "input": of(upload_id)}
     assert gallery.request("POST", "/v1/execute", body, headers=key).status == 400
@@ -258,14 +260,14 @@ def test_a_key_whose_first_request_had_a_bad_upload_is_still_free(gallery: World
     assert (answer.status, answer.headers.get("Idempotency-Replayed")) == (200, None)
 
 
-def test_a_key_that_has_expired_replays_nothing(gallery: World) -> None:
+def test_expired_idempotency_key_replays_nothing(gallery: World) -> None:
     body, key = {"plugin": "echo", "input": of(put(gallery))}, {"Idempotency-Key": "k"}
     gallery.request("POST", "/v1/execute", body, headers=key)
     gallery.clock.advance(8 * 24 * 3600)
     assert paths(gallery.request("POST", "/v1/execute", body, headers=key)) == ["/image"]
 
 
-def test_the_manifest_shows_the_forms_of_a_file(gallery: World) -> None:
+def test_manifest_shows_both_forms_of_a_file(gallery: World) -> None:
     manifest = gallery.request("GET", "/v1/plugins/echo").body
     forms = manifest["tools"][0]["input_schema"]["properties"]["image"]["anyOf"]
     assert [form["type"] for form in forms] == ["string", "object"]

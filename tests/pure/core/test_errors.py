@@ -1,4 +1,4 @@
-"""Errors as types with codes, and the one table from codes to HTTP statuses."""
+"""Error types, their codes, and the table from codes to HTTP status codes."""
 
 import re
 
@@ -37,7 +37,7 @@ def concrete(base: type[InterlockError]) -> list[type[InterlockError]]:
     ]
 
 
-def test_the_codes_are_those_of_the_contract() -> None:
+def test_error_codes_match_the_contract() -> None:
     assert {code for code, _, _ in ROWS} == set(ErrorCode)
 
 
@@ -52,7 +52,7 @@ def test_only_temporary_errors_are_retryable() -> None:
     assert retryable == {"worker_lost", "rate_limited", "unavailable"}
 
 
-def test_a_response_that_asks_to_retry_has_retry_after() -> None:
+def test_codes_with_retry_after_have_a_delay() -> None:
     assert set(RETRY_AFTER_S) == {"not_finished", "rate_limited", "unavailable"}
     assert all(seconds >= 1 for seconds in RETRY_AFTER_S.values())
 
@@ -62,13 +62,13 @@ def test_each_error_has_its_own_code_and_a_default_message(error: type[Interlock
     info = error().info
     assert info.code is error.code
     assert info.message == error.__doc__
-    # A special case of another error has the same code, and names the case in its details.
+    # A special case of another error shares its code and names the case in `details`.
     others = {one.code for one in concrete(InterlockError) if not issubclass(one, error) and not issubclass(error, one)}
     assert error.code not in others
     assert bool(info.details) == (error.__base__ is not InterlockError)
 
 
-def test_an_error_carries_its_message_and_details() -> None:
+def test_error_carries_its_message_and_details() -> None:
     info = InvalidInput("not so", errors=[{"path": "/image", "message": "is required"}]).info
     assert info.message == "not so"
     assert info.details == {"errors": [{"path": "/image", "message": "is required"}]}
