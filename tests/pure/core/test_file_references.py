@@ -37,7 +37,7 @@ class Note(BaseModel):
     file: str | Lookalike
 
 
-# Its schema leads back to itself.
+# A recursive schema.
 type Nest = FileBytes | list[Nest]
 
 
@@ -86,7 +86,7 @@ def found(value: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
         ({"nest": UPLOAD}, [("nest",)]),
         ({"nest": [[UPLOAD], UPLOAD]}, [("nest", 0, 0), ("nest", 1)]),
         ({"a/b~c": UPLOAD}, [("a/b~c",)]),
-        # They look the same, and are none.
+        # These values look like uploads, but their fields are not files.
         ({"either": UPLOAD, "lookalike": UPLOAD, "anything": UPLOAD, "loose": UPLOAD}, []),
         ({"anything": {"single": UPLOAD, "deep": [{"scan": UPLOAD}]}}, []),
     ],
@@ -96,21 +96,21 @@ def test_uploads_are_found_where_the_schema_has_files(value: dict[str, Any], loc
 
 
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf", "allOf"])
-def test_each_keyword_that_joins_schemas_is_looked_through(keyword: str) -> None:
+def test_uploads_are_found_behind_each_combining_keyword(keyword: str) -> None:
     schema = {keyword: [{"type": "object"}, {"$ref": "#/$defs/a~1b~0c"}], "$defs": {"a/b~c": Scan.model_json_schema()}}
     assert file_references(schema, {"kind": "scan", "file": UPLOAD}) == (FileReference(("file",), "x", "upload-0"),)
 
 
-def test_a_schema_that_only_leads_back_to_itself_has_no_files() -> None:
+def test_purely_recursive_schema_has_no_files() -> None:
     schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}}
     assert file_references(schema, {"file": UPLOAD}) == ()
 
 
-def test_an_upload_is_found_with_its_id() -> None:
+def test_upload_reference_has_location_id_and_file_name() -> None:
     assert file_references(SCHEMA, {"single": UPLOAD}) == (FileReference(("single",), "x", "upload-0"),)
 
 
-def test_a_schema_without_files_is_not_looked_through() -> None:
+def test_schemas_without_upload_fields_are_recognized() -> None:
     assert takes_uploads(SCHEMA)
     assert not takes_uploads(Lookalike.model_json_schema())
     assert not takes_uploads(Page.model_json_schema(mode="serialization"))
@@ -143,7 +143,7 @@ values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SCHEMA["properties"]]), values))
-def test_each_location_leads_to_an_upload_whatever_the_value(value: dict[str, Any]) -> None:
+def test_each_location_leads_to_an_upload_for_any_value(value: dict[str, Any]) -> None:
     for one in file_references(SCHEMA, value):
         at: Any = value
         for part in one.location:

@@ -14,7 +14,7 @@ ENCODED = base64.b64encode(PNG).decode()
 
 
 @given(st.binary(max_size=200))
-def test_base64_and_a_data_url_bring_the_same_bytes(content: bytes) -> None:
+def test_base64_and_data_urls_decode_to_the_same_bytes(content: bytes) -> None:
     text = base64.b64encode(content).decode()
     assert decode_file(text) == content
     assert decode_file(f"data:image/png;base64,{text}") == content
@@ -32,7 +32,7 @@ def test_base64_and_a_data_url_bring_the_same_bytes(content: bytes) -> None:
         f"data:image/png;base64,{ENCODED[:4]}\n{ENCODED[4:]}",
     ],
 )
-def test_forms_that_are_taken(text: str) -> None:
+def test_variants_of_base64_and_data_urls_are_accepted(text: str) -> None:
     assert decode_file(text) == PNG
     assert check_file(text)
 
@@ -49,7 +49,7 @@ def test_forms_that_are_taken(text: str) -> None:
         ("data:,", b""),
     ],
 )
-def test_a_data_url_that_is_not_base64_is_percent_encoded(text: str, content: bytes) -> None:
+def test_data_url_without_base64_is_percent_decoded(text: str, content: bytes) -> None:
     assert decode_file(text) == content
     assert check_file(text)
 
@@ -71,11 +71,11 @@ def test_a_data_url_that_is_not_base64_is_percent_encoded(text: str, content: by
         ("data:image/png;base64,%41", "is not valid base64"),
     ],
 )
-def test_everything_else_is_refused_with_the_reason(text: str, why: str) -> None:
+def test_invalid_text_is_refused_with_the_reason(text: str, why: str) -> None:
     with pytest.raises(ValueError, match="^" + why.replace(".", r"\.") + "$"):
         decode_file(text)
     assert not check_file(text)
 
 
-def test_an_empty_text_is_an_empty_file() -> None:
+def test_empty_text_is_an_empty_file() -> None:
     assert decode_file("") == b""

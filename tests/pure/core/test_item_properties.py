@@ -1,4 +1,4 @@
-"""Items of the table: whatever a domain value holds, it reads back the same, through DynamoDB's own types as well."""
+"""Property tests: domain values round-trip through items of the table and DynamoDB's types."""
 
 from collections import Counter
 from datetime import UTC
@@ -35,7 +35,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
-# Unpaired surrogates too: the text of a plugin's exception is not ours to choose.
+# Unpaired surrogates included: a plugin's exception may have any text.
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)
 errors = st.builds(ErrorInfo, st.sampled_from(ErrorCode), any_text, st.dictionaries(text, json_values, max_size=3))
 stored = st.builds(StoredJson, st.integers(0, 10**9), st.none() | text, st.none() | text)
@@ -76,18 +76,18 @@ jobs = st.builds(
 
 
 def through_dynamodb(item: dict[str, Any]) -> dict[str, Any]:
-    """The item as DynamoDB's types bring it back."""
+    """Return the item after a round trip through DynamoDB's types."""
     to_value, from_value = TypeSerializer().serialize, TypeDeserializer().deserialize
     return {name: from_value(to_value(value)) for name, value in item.items()}
 
 
 @given(jobs)
-def test_a_job_reads_back_as_written(job: Job) -> None:
+def test_job_round_trips(job: Job) -> None:
     assert items.job_from_item(through_dynamodb(items.job_to_item(job))) == job
 
 
 @given(jobs)
-def test_a_job_is_listed_by_what_it_is(job: Job) -> None:
+def test_listing_keys_hold_tenant_plugin_tool_and_status(job: Job) -> None:
     item = items.job_to_item(job)
     shard = item["by_tenant"].partition("#")[0]
     assert int(shard) in range(items.LIST_SHARDS)
@@ -105,7 +105,7 @@ def test_a_job_is_listed_by_what_it_is(job: Job) -> None:
 
 
 @given(jobs)
-def test_a_job_expires_and_is_looked_after_when_it_says(job: Job) -> None:
+def test_ttl_is_the_expiry_and_only_leased_jobs_are_in_the_lease_index(job: Job) -> None:
     item = items.job_to_item(job)
     assert item["ttl"] == int(job.expires_at.timestamp())
     assert ("by_lease" in item) == ("lease_expires_at" in item) == (job.lease_expires_at is not None)
@@ -114,7 +114,7 @@ def test_a_job_expires_and_is_looked_after_when_it_says(job: Job) -> None:
 def test_jobs_spread_evenly_over_all_shards() -> None:
     counts = Counter(items.shard_of(str(ULID()), items.LIST_SHARDS) for _ in range(4000))
     assert set(counts) == set(range(items.LIST_SHARDS))
-    assert min(counts.values()) > 800  # of 1000 to be expected, with a deviation of 27
+    assert min(counts.values()) > 800  # 1000 expected, standard deviation 27
 
 
 keys = st.builds(
@@ -134,18 +134,18 @@ keys = st.builds(
 
 
 @given(keys)
-def test_an_api_key_reads_back_as_written(key: ApiKey) -> None:
+def test_api_key_round_trips(key: ApiKey) -> None:
     assert access_items.api_key_from_item(through_dynamodb(access_items.api_key_to_item(key))) == key
 
 
-claims = st.builds(IdempotencyRecord, names, names, names, ids, moments)
+idempotency_records = st.builds(IdempotencyRecord, names, names, names, ids, moments)
 
 
-@given(claims)
-def test_an_idempotency_claim_reads_back_as_written(claim: IdempotencyRecord) -> None:
-    item = through_dynamodb(items.idempotency_to_item(claim))
-    assert items.idempotency_from_item(item) == claim
-    # The listing indexes have job_id for a key: a claim has no place in them.
+@given(idempotency_records)
+def test_idempotency_record_round_trips(record: IdempotencyRecord) -> None:
+    item = through_dynamodb(items.idempotency_to_item(record))
+    assert items.idempotency_from_item(item) == record
+    # `job_id` is a key of the listing indexes, so a record with it would be listed as a job.
     assert "job_id" not in item
 
 
@@ -162,8 +162,8 @@ deltas = st.builds(
 )
 
 
-def added_up(changes: list[tuple[MetricsDelta, int]]) -> dict[str, ExecutionMetrics]:
-    """What DynamoDB makes of ADD and SET on the items of the shards."""
+def added_by_dynamodb(changes: list[tuple[MetricsDelta, int]]) -> dict[str, ExecutionMetrics]:
+    """Return the counters after DynamoDB's ADD and SET on the items of the shards."""
     table: dict[tuple[str, int], dict[str, Any]] = {}
     for delta, shard in changes:
         item = table.setdefault((delta.tool, shard), counters.metrics_key(delta.plugin, delta.tool, shard))
@@ -174,16 +174,16 @@ def added_up(changes: list[tuple[MetricsDelta, int]]) -> dict[str, ExecutionMetr
 
 
 @given(
-    # No two at once: of those there is no latest.
+    # Unique times: of two simultaneous changes neither is the latest.
     st.lists(st.tuples(deltas, st.integers(0, counters.SHARDS - 1)), max_size=20, unique_by=lambda one: one[0].at)
 )
-def test_counters_come_to_the_same_in_items_and_in_memory(changes: list[tuple[MetricsDelta, int]]) -> None:
-    # In the order of time: of last values the latest counts.
+def test_counters_in_items_equal_counters_in_memory(changes: list[tuple[MetricsDelta, int]]) -> None:
+    # Ordered by time, since the latest change sets the last values.
     changes = sorted(changes, key=lambda change: change[0].at)
     memory = MemoryJobs()
     for delta, _ in changes:
         memory._count(delta)
-    expected, found = memory.metrics("echo"), added_up(changes)
+    expected, found = memory.metrics("echo"), added_by_dynamodb(changes)
     assert set(found) == set(expected)
     for tool, metrics in found.items():
         for field in ("succeeded", "failed", "timed_out", "cancelled", "in_flight", "executed", "buckets"):

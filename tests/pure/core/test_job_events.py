@@ -1,4 +1,4 @@
-"""The events of a job: numbered once, bounded, and gathered between two writes."""
+"""The events of a job: numbered once, bounded, and buffered between two writes."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ from interlock.sandbox import LogLine
 from tests.fakes.outside import NOON, ManualClock
 
 
-def test_an_event_has_the_fields_of_its_type() -> None:
+def test_event_has_the_fields_of_its_type() -> None:
     assert log_event("info", "stdout", "hello", NOON) == Event(
         NOON, EventType.LOG, {"level": "info", "stream": "stdout", "message": "hello"}
     )
@@ -51,7 +51,7 @@ def marker(log: EventLog) -> Event:
 # --- The log ---
 
 
-def test_events_are_numbered_as_they_come() -> None:
+def test_events_are_numbered_in_order() -> None:
     log = EMPTY_LOG.adding(lines(2)).adding([state_event(JobStatus.RUNNING, NOON)])
     assert [(event.seq, event.type) for event in log.events] == [
         (1, EventType.LOG),
@@ -61,23 +61,23 @@ def test_events_are_numbered_as_they_come() -> None:
     assert log.last_seq == 3
 
 
-def test_events_after_a_sequence_number() -> None:
+def test_events_after_a_sequence_number_are_returned() -> None:
     log = EMPTY_LOG.adding(lines(3))
     assert [event.seq for event in log.after(1)] == [2, 3]
     assert log.after(0) == log.events
     assert log.after(3) == log.after(99) == ()
 
 
-def test_the_oldest_lines_are_dropped_and_counted_by_one_event() -> None:
+def test_oldest_lines_are_dropped_and_counted_by_one_event() -> None:
     log = EMPTY_LOG.adding([state_event(JobStatus.RUNNING, NOON), *lines(MAX_LOG_LINES + 5, "line {}")])
     assert messages(log) == [f"line {number}" for number in range(5, MAX_LOG_LINES + 5)]
     assert marker(log).fields == {"count": 5, "message": "5 earlier events were dropped"}
     assert [event.seq for event in log.events][:4] == [1, 6, 7, 8]
-    assert marker(log).seq == 6  # where the last of them stood
+    assert marker(log).seq == 6  # the number of the last dropped line
     assert log.last_seq == MAX_LOG_LINES + 6
 
 
-def test_there_is_one_such_event_however_often_lines_go() -> None:
+def test_repeated_drops_are_counted_by_one_event() -> None:
     log = EMPTY_LOG.adding(lines(MAX_LOG_LINES))
     for _ in range(3):
         log = log.adding(lines(7))
@@ -86,7 +86,7 @@ def test_there_is_one_such_event_however_often_lines_go() -> None:
     assert [event.seq for event in log.events] == list(range(21, MAX_LOG_LINES + 22))
 
 
-def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
+def test_lines_dropped_before_and_in_the_log_are_counted_together() -> None:
     log = EMPTY_LOG.adding([dropped_event(100, NOON), *lines(MAX_LOG_LINES + 1)])
     assert marker(log).fields["count"] == 101
     log = log.adding([dropped_event(10, NOON)])
@@ -94,7 +94,7 @@ def test_lines_that_never_came_are_counted_with_those_that_went() -> None:
     assert marker(log).seq == log.last_seq
 
 
-def test_lines_are_bounded_by_their_bytes_too() -> None:
+def test_lines_are_bounded_in_bytes() -> None:
     log = EMPTY_LOG.adding(lines(200, "{:03}" + "ä" * 498))
     kept = MAX_LOG_BYTES // 999
     assert [message[:3] for message in messages(log)] == [f"{number:03}" for number in range(200 - kept, 200)]
@@ -103,8 +103,8 @@ def test_lines_are_bounded_by_their_bytes_too() -> None:
 
 def test_last_progress_and_all_states_are_kept() -> None:
     states = [state_event(status, NOON) for status in JobStatus]
-    said = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
-    log = EMPTY_LOG.adding([*states, *said, *lines(MAX_LOG_LINES * 2)])
+    reports = [progress_event(number / 1000, "", NOON) for number in range(MAX_PROGRESS + 3)]
+    log = EMPTY_LOG.adding([*states, *reports, *lines(MAX_LOG_LINES * 2)])
     assert [event.fields["status"] for event in log.events if event.type is EventType.STATE] == list(JobStatus)
     kept = [event.fields["fraction"] for event in log.events if event.type is EventType.PROGRESS]
     assert kept == [number / 1000 for number in range(3, MAX_PROGRESS + 3)]
@@ -113,7 +113,7 @@ def test_last_progress_and_all_states_are_kept() -> None:
     assert seqs == sorted(set(seqs))
 
 
-def test_a_long_message_is_cut_between_two_characters() -> None:
+def test_long_message_is_cut_between_two_characters() -> None:
     cut = log_event("info", "stdout", "x" + "ä" * MAX_MESSAGE_BYTES, NOON).fields["message"]
     assert cut == "x" + "ä" * ((MAX_MESSAGE_BYTES - 1) // 2)
     assert log_event("info", "stdout", "half \ud800", NOON).fields["message"] == "half ?"
@@ -123,7 +123,7 @@ def test_arrived_events_are_distinguished_from_lost_ones() -> None:
     news = lines(2, "same") + lines(3)
     log = EMPTY_LOG.adding(lines(1, "same"))
     assert log.adding(news[:2]).lacks(news, log.last_seq) == news[2:]
-    assert log.lacks(news, log.last_seq) == news  # what was there before is not what was written
+    assert log.lacks(news, log.last_seq) == news  # an equal event from before the write does not count
 
 
 # --- The buffer ---
@@ -155,7 +155,7 @@ def test_buffered_events_are_taken_once_and_in_order(buffer: EventBuffer, clock:
     assert buffer.progress is not None
 
 
-def test_no_more_is_held_than_a_job_keeps(buffer: EventBuffer) -> None:
+def test_buffer_holds_no_more_than_a_job_keeps(buffer: EventBuffer) -> None:
     for number in range(MAX_LOG_LINES + 3):
         buffer.logged(LogLine("stdout", str(number)))
     buffer.logged(LogLine("stdout", "2 lines were dropped", dropped=2))
@@ -164,7 +164,7 @@ def test_no_more_is_held_than_a_job_keeps(buffer: EventBuffer) -> None:
     assert [event.fields["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
 
 
-def test_unwritten_events_come_first_the_next_time(buffer: EventBuffer, clock: ManualClock) -> None:
+def test_events_put_back_are_taken_first(buffer: EventBuffer, clock: ManualClock) -> None:
     buffer.logged(LogLine("stdout", "one"))
     buffer.logged(LogLine("stdout", "3 lines were dropped", dropped=3))
     buffer.progressed(0.1, "")
@@ -194,13 +194,13 @@ def test_put_back_is_bounded_and_newer_progress_stays(buffer: EventBuffer) -> No
     assert [event.fields["message"] for event in taken if event.type is EventType.PROGRESS] == ["new"]
 
 
-def test_progress_is_cut(buffer: EventBuffer) -> None:
+def test_progress_is_limited_to_its_bounds(buffer: EventBuffer) -> None:
     buffer.progressed(7, "x" * 1000)
     assert buffer.progress is not None
     assert (buffer.progress.fraction, len(buffer.progress.message)) == (1.0, MAX_PROGRESS_MESSAGE)
 
 
-def test_a_traceback_is_for_the_functions_log_alone(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_traceback_is_written_to_the_function_log_only(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
     buffer.logged(LogLine("log", "Traceback (most recent call last):", TRACEBACK))
@@ -208,7 +208,7 @@ def test_a_traceback_is_for_the_functions_log_alone(buffer: EventBuffer, monkeyp
     assert buffer.take() == []
 
 
-def test_the_function_log_keeps_the_first_lines_and_counts_the_rest(
+def test_function_log_keeps_the_first_lines_and_counts_the_rest(
     buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged: list[str] = []
@@ -223,9 +223,9 @@ def test_the_function_log_keeps_the_first_lines_and_counts_the_rest(
     assert left_out == [10]
 
 
-def test_the_functions_log_is_bounded_by_bytes_too(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_function_log_is_bounded_in_bytes(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
     monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
     for size in (LOGGED_BYTES // 2, LOGGED_BYTES, 1):
         buffer.logged(LogLine("stdout", "x" * size))
-    assert [len(line) for line in logged] == [LOGGED_BYTES // 2]  # without a hole
+    assert [len(line) for line in logged] == [LOGGED_BYTES // 2]  # nothing after the first line over the limit

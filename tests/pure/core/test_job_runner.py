@@ -1,4 +1,4 @@
-"""Claim, heartbeat, run, finish: one job through one attempt."""
+"""One attempt of a job: claim, run, heartbeat, outcome."""
 
 import json
 import threading
@@ -33,7 +33,7 @@ from tests.fakes.world import World
 
 
 class Stage(World):
-    """A world in which `between` intercepts the calls of the functions to the store `jobs`."""
+    """A world in which `between` intercepts the calls to the store `jobs`."""
 
     def __init__(self, folder: Path) -> None:
         inner = MemoryJobs()
@@ -75,8 +75,8 @@ class Stage(World):
         [job] = self.jobs.all_jobs
         return job
 
-    def counts_beats(self, and_then: Callable[[Moment, str], None] = lambda _moment, _name: None) -> None:
-        """From now on `wait_for_beats` knows of every heartbeat."""
+    def count_beats(self, and_then: Callable[[Moment, str], None] = lambda _moment, _name: None) -> None:
+        """Start counting heartbeats for `wait_for_beats`."""
 
         def hook(moment: Moment, name: str) -> None:
             and_then(moment, name)
@@ -86,11 +86,11 @@ class Stage(World):
         self.between.hook = hook
 
     def wait_for_beats(self, count: int) -> None:
-        """Waits for so many heartbeats from now on."""
+        """Wait for this many further heartbeats."""
         while self.beats.acquire(blocking=False):
             pass
         for _ in range(count):
-            assert self.beats.acquire(timeout=PATIENCE_S), "no heartbeat came"
+            assert self.beats.acquire(timeout=PATIENCE_S), "no heartbeat was written"
 
     def counted(self) -> dict[str, int]:
         metrics = self.jobs.metrics("echo").get("say")
@@ -108,10 +108,10 @@ def quick_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.002)
 
 
-# --- Now ---
+# --- Synchronous ---
 
 
-def test_a_job_that_runs_now_is_written_when_claimed_and_when_ended(stage: Stage) -> None:
+def test_synchronous_job_is_written_at_its_claim_and_its_outcome(stage: Stage) -> None:
     finished = stage.run_now()
     job = stage.only_job()
     assert finished == Finished(job, {"text": "hello"})
@@ -119,21 +119,21 @@ def test_a_job_that_runs_now_is_written_when_claimed_and_when_ended(stage: Stage
     assert (job.completed_at, job.updated_at) == (NOON, NOON)
     assert job.result is not None
     assert job.result.text == '{"text":"hello"}'
-    assert stage.between.calls == ["create", "settle"]  # the two round trips that a request waits for
+    assert stage.between.calls == ["create", "settle"]  # the only round trips that delay a request
     assert stage.counted() == {"succeeded": 1}
 
 
-def test_a_job_in_flight_is_held_by_its_worker_under_a_lease(stage: Stage) -> None:
+def test_running_job_has_a_worker_and_a_lease(stage: Stage) -> None:
     seen: list[Job] = []
 
-    def looks_around(run: Run) -> Ending:
+    def look_around(run: Run) -> Ending:
         assert stage_written.wait(PATIENCE_S)
         seen.append(stage.only_job())
         return echoes(run)
 
     stage_written = threading.Event()
     stage.between.hook = once("after", "create", stage_written.set)
-    stage.sandbox.script = looks_around
+    stage.sandbox.script = look_around
     stage.run_now()
     [job] = seen
     assert (job.status, job.attempt, job.lease_expires_at) == (JobStatus.RUNNING, 1, NOON + LEASE)
@@ -142,20 +142,20 @@ def test_a_job_in_flight_is_held_by_its_worker_under_a_lease(stage: Stage) -> No
     assert stage.only_job().worker_id is None
 
 
-def test_the_claim_overlaps_the_start_of_the_tool(stage: Stage) -> None:
+def test_claim_and_start_of_the_tool_overlap(stage: Stage) -> None:
     started = threading.Event()
 
-    def starts(run: Run) -> Ending:
+    def start(run: Run) -> Ending:
         started.set()
         return echoes(run)
 
-    stage.sandbox.script = starts
+    stage.sandbox.script = start
     stage.between.hook = once("before", "create", lambda: started.wait(PATIENCE_S))
     assert stage.run_now().job.status is JobStatus.SUCCEEDED
     assert started.is_set()
 
 
-def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
+def test_job_with_an_idempotency_key_is_claimed_before_its_tool_runs(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     claim = idempotency_record(job, "key", {})
     assert (
@@ -173,7 +173,7 @@ def test_under_an_idempotency_key_the_claim_comes_first(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("own", "limit", "effective"), [(20.0, 25.0, 20.0), (20.0, 7.5, 7.5)])
-def test_the_tool_gets_the_smaller_of_its_limit_and_what_is_left(
+def test_tool_gets_the_smaller_of_its_limit_and_the_time_left(
     stage: Stage, own: float, limit: float, effective: float
 ) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", own))
@@ -191,12 +191,12 @@ def test_duration_of_the_claim_is_deducted_from_the_time_limit(stage: Stage, lim
     assert limits.total_s <= left
 
 
-def test_the_tool_gets_its_job_id(stage: Stage) -> None:
+def test_tool_gets_its_job_id(stage: Stage) -> None:
     job = stage.run_now().job
     assert stage.sandbox.runs[0].request["job_id"] == job.job_id
 
 
-def test_when_the_claim_cannot_be_written_the_tool_is_stopped_and_nothing_is_there(stage: Stage) -> None:
+def test_failed_claim_stops_the_tool_and_stores_no_job(stage: Stage) -> None:
     stage.jobs.down = True
     stage.sandbox.script = yields_to_cancel
     with pytest.raises(ServiceUnavailable):
@@ -206,14 +206,14 @@ def test_when_the_claim_cannot_be_written_the_tool_is_stopped_and_nothing_is_the
     assert stage.jobs.all_jobs == []
 
 
-def test_when_the_claim_fails_a_tool_that_has_ended_by_then_leaves_nothing_either(stage: Stage) -> None:
+def test_failed_claim_discards_the_outcome_of_a_finished_tool(stage: Stage) -> None:
     stage.jobs.down = True
     with pytest.raises(ServiceUnavailable):
         stage.run_now()
     assert "settle" not in stage.between.calls
 
 
-def test_when_the_end_cannot_be_written_the_lease_settles_the_job(stage: Stage) -> None:
+def test_job_whose_outcome_cannot_be_written_is_settled_after_its_lease(stage: Stage) -> None:
     stage.between.hook = once("before", "settle", lambda: setattr(stage.jobs, "down", True))
     with pytest.raises(ServiceUnavailable):
         stage.run_now()
@@ -227,7 +227,7 @@ def test_when_the_end_cannot_be_written_the_lease_settles_the_job(stage: Stage) 
     assert stage.counted() == {"failed": 1}
 
 
-def test_a_failure_of_the_sandbox_itself_comes_out_and_the_lease_settles_the_job(stage: Stage) -> None:
+def test_sandbox_failure_is_raised_and_the_job_is_settled_after_its_lease(stage: Stage) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError("no more processes")
 
@@ -239,7 +239,7 @@ def test_a_failure_of_the_sandbox_itself_comes_out_and_the_lease_settles_the_job
     assert stage.counted() == {"failed": 1}
 
 
-def test_a_failed_execution_keeps_its_error_and_has_no_result(stage: Stage) -> None:
+def test_failed_job_has_an_error_and_no_result(stage: Stage) -> None:
     stage.sandbox.script = lambda _: answered("exception", {"exception": "ValueError", "message": "no luck"})
     finished = stage.run_now()
     assert finished.job == stage.only_job()
@@ -250,7 +250,7 @@ def test_a_failed_execution_keeps_its_error_and_has_no_result(stage: Stage) -> N
     assert finished.job.execution_time_ms is not None
 
 
-def test_a_large_result_goes_to_the_object_store_under_its_attempt(stage: Stage) -> None:
+def test_large_result_is_stored_under_its_attempt(stage: Stage) -> None:
     text = "x" * INLINE_LIMIT_BYTES
     stage.sandbox.script = succeeds_with({"text": text})
     job = stage.run_now().job
@@ -259,7 +259,7 @@ def test_a_large_result_goes_to_the_object_store_under_its_attempt(stage: Stage)
     assert json.loads(stage.objects.texts[job.result.key]) == {"text": text}
 
 
-def test_a_result_that_cannot_be_stored_does_not_end_the_job_as_succeeded(stage: Stage) -> None:
+def test_job_whose_result_cannot_be_stored_is_not_succeeded(stage: Stage) -> None:
     stage.objects.down = True
     stage.sandbox.script = succeeds_with({"text": "x" * INLINE_LIMIT_BYTES})
     with pytest.raises(ServiceUnavailable):
@@ -267,7 +267,7 @@ def test_a_result_that_cannot_be_stored_does_not_end_the_job_as_succeeded(stage:
     assert stage.only_job().status is JobStatus.RUNNING
 
 
-def test_output_of_the_tool_becomes_log_lines(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_the_tool_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[tuple[Any, ...]] = []
 
     def log(message: str, *, extra: dict[str, Any]) -> None:
@@ -275,17 +275,17 @@ def test_output_of_the_tool_becomes_log_lines(stage: Stage, monkeypatch: pytest.
 
     monkeypatch.setattr(job_events.logger, "info", log)
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "hello there"))
         return echoes(run)
 
-    stage.sandbox.script = talks
+    stage.sandbox.script = print_lines
     job = stage.run_now().job
     assert lines == [("plugin output", job.job_id, "stdout", "hello there")]
 
 
 def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "hello"))
         stage.clock.advance(0.001)
         run.on_progress(0.5, "half")
@@ -295,7 +295,7 @@ def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:
         run.on_log(LogLine("log", "look", "error"))
         return echoes(run)
 
-    stage.sandbox.script = talks
+    stage.sandbox.script = print_lines
     events = stage.run_now().job.events.events
     assert [event.seq for event in events] == list(range(1, 8))
     assert [(event.type.value, *event.fields.values()) for event in events] == [
@@ -308,22 +308,22 @@ def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:
         ("state", "succeeded"),
     ]
     assert stage.only_job().events.events == events
-    assert stage.between.calls == ["create", "settle"]  # and they cost no call
+    assert stage.between.calls == ["create", "settle"]  # events cost no extra call
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_events_are_there_while_the_tool_runs_and_once_each(stage: Stage) -> None:
+def test_heartbeats_store_each_event_once_while_the_tool_runs(stage: Stage) -> None:
     seen: list[list[str]] = []
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         for number in range(3):
             run.on_log(LogLine("stdout", f"line {number}"))
             stage.wait_for_beats(2)
             seen.append([event.fields["message"] for event in stage.only_job().events.events[2:]])
         return echoes(run)
 
-    stage.counts_beats()
-    stage.sandbox.script = talks
+    stage.count_beats()
+    stage.sandbox.script = print_lines
     ended = stage.run_now().job
     lines = [f"line {number}" for number in range(3)]
     assert seen == [lines[:1], lines[:2], lines]
@@ -331,16 +331,16 @@ def test_events_are_there_while_the_tool_runs_and_once_each(stage: Stage) -> Non
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_cancel_between_two_heartbeats_has_its_number_and_costs_no_line(stage: Stage) -> None:
+def test_cancel_between_two_heartbeats_is_numbered_and_loses_no_line(stage: Stage) -> None:
     asked = threading.Event()
 
-    def cancels(moment: Moment, name: str) -> None:
-        # Between what the worker knows of the job and what it writes.
+    def cancel_before_heartbeat(moment: Moment, name: str) -> None:
+        # After the worker's last read of the job and before its next write.
         if (moment, name) == ("before", "heartbeat") and talked.is_set() and not asked.is_set():
             asked.set()
             stage.service.cancel("acme", stage.only_job().job_id, None)
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "before"))
         talked.set()
         assert asked.wait(PATIENCE_S)
@@ -348,24 +348,24 @@ def test_a_cancel_between_two_heartbeats_has_its_number_and_costs_no_line(stage:
         return yields_to_cancel(run)
 
     talked = threading.Event()
-    stage.counts_beats(cancels)
-    stage.sandbox.script = talks
+    stage.count_beats(cancel_before_heartbeat)
+    stage.sandbox.script = print_lines
     events = stage.run_now().job.events.events
     assert [event.seq for event in events] == list(range(1, 7))
-    said = [event.fields.get("status") or event.fields["message"] for event in events]
-    assert said[:3] == ["pending", "running", "cancelling"]
-    assert said[-1] == "cancelled"
-    assert said[3:-1] == ["before", "after"]
+    values = [event.fields.get("status") or event.fields["message"] for event in events]
+    assert values[:3] == ["pending", "running", "cancelling"]
+    assert values[-1] == "cancelled"
+    assert values[3:-1] == ["before", "after"]
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_lines_of_a_heartbeat_that_failed_come_with_the_next(stage: Stage) -> None:
-    def fails(moment: Moment, name: str) -> None:
+def test_lines_of_a_failed_heartbeat_are_stored_by_the_next(stage: Stage) -> None:
+    def fail_once(moment: Moment, name: str) -> None:
         if (moment, name) == ("before", "heartbeat") and not failed.is_set():
             failed.set()
             raise ServiceUnavailable
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "once"))
         assert failed.wait(PATIENCE_S)
         stage.wait_for_beats(1)
@@ -373,20 +373,20 @@ def test_lines_of_a_heartbeat_that_failed_come_with_the_next(stage: Stage) -> No
         return echoes(run)
 
     failed = threading.Event()
-    stage.counts_beats(fails)
-    stage.sandbox.script = talks
+    stage.count_beats(fail_once)
+    stage.sandbox.script = print_lines
     events = stage.run_now().job.events.events
     assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_lines_of_a_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> None:
-    def loses(moment: Moment, name: str) -> None:
+def test_lines_of_a_heartbeat_with_a_lost_response_are_stored_once(stage: Stage) -> None:
+    def lose_response(moment: Moment, name: str) -> None:
         if (moment, name) == ("after", "heartbeat") and talked.is_set() and not lost.is_set():
             lost.set()
             raise ServiceUnavailable
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "once"))
         talked.set()
         assert lost.wait(PATIENCE_S)
@@ -395,20 +395,20 @@ def test_lines_of_a_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> N
         return echoes(run)
 
     talked, lost = threading.Event(), threading.Event()
-    stage.counts_beats(loses)
-    stage.sandbox.script = talks
+    stage.count_beats(lose_response)
+    stage.sandbox.script = print_lines
     events = stage.run_now().job.events.events
     assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_lines_of_the_last_heartbeat_whose_answer_was_lost_come_once(stage: Stage) -> None:
-    def loses(moment: Moment, name: str) -> None:
+def test_lines_of_the_last_heartbeat_with_a_lost_response_are_stored_once(stage: Stage) -> None:
+    def lose_response(moment: Moment, name: str) -> None:
         if (moment, name) == ("after", "heartbeat") and talked.is_set():
             lost.set()
             raise ServiceUnavailable
 
-    def talks(run: Run) -> Ending:
+    def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "once"))
         talked.set()
         assert lost.wait(PATIENCE_S)
@@ -416,25 +416,25 @@ def test_lines_of_the_last_heartbeat_whose_answer_was_lost_come_once(stage: Stag
         return echoes(run)
 
     talked, lost = threading.Event(), threading.Event()
-    stage.between.hook = loses
-    stage.sandbox.script = talks
+    stage.between.hook = lose_response
+    stage.sandbox.script = print_lines
     events = stage.run_now().job.events.events
     assert [event.fields["message"] for event in events[2:-1]] == ["once", "twice"]
 
 
-# --- Pending ---
+# --- Asynchronous ---
 
 
-def test_a_pending_job_is_claimed_run_and_ended(stage: Stage) -> None:
+def test_pending_job_is_claimed_run_and_finished(stage: Stage) -> None:
     job = stage.pending()
     stage.clock.advance(2)
     held: list[Job] = []
 
-    def looks_around(run: Run) -> Ending:
+    def look_around(run: Run) -> Ending:
         held.append(stage.stored(job))
         return echoes(run)
 
-    stage.sandbox.script = looks_around
+    stage.sandbox.script = look_around
     ended = stage.run_pending(job)
     assert [(one.status, one.lease_expires_at) for one in held] == [(JobStatus.RUNNING, stage.clock() + LEASE)]
     assert held[0].worker_id
@@ -446,11 +446,11 @@ def test_a_pending_job_is_claimed_run_and_ended(stage: Stage) -> None:
     assert stage.counted() == {"succeeded": 1}
 
 
-def test_an_unknown_job_is_none(stage: Stage) -> None:
+def test_run_pending_returns_none_for_an_unknown_job(stage: Stage) -> None:
     assert stage.runner.run_pending("acme", "01J00000000000000000000000", deadline=Deadline.after(800.0)) is None
 
 
-def test_a_job_that_is_not_pending_is_left_alone(stage: Stage) -> None:
+def test_job_that_is_not_pending_is_not_run(stage: Stage) -> None:
     job = stage.pending()
     stage.service.cancel("acme", job.job_id, None)
     assert stage.run_pending(job).status is JobStatus.CANCELLED
@@ -467,7 +467,7 @@ def test_second_claim_of_a_job_does_not_run_it(stage: Stage) -> None:
     assert stage.counted() == {"succeeded": 1}
 
 
-def test_a_job_that_is_cancelled_just_before_its_claim_never_starts(stage: Stage) -> None:
+def test_job_cancelled_just_before_its_claim_does_not_start(stage: Stage) -> None:
     job = stage.pending()
     stage.between.hook = once("before", "change", lambda: stage.service.cancel("acme", job.job_id, None))
     assert stage.run_pending(job).status is JobStatus.CANCELLED
@@ -475,7 +475,7 @@ def test_a_job_that_is_cancelled_just_before_its_claim_never_starts(stage: Stage
     assert stage.counted() == {"cancelled": 1}
 
 
-def test_when_the_claim_of_a_pending_job_cannot_be_written_it_goes_on_waiting(stage: Stage) -> None:
+def test_pending_job_whose_claim_cannot_be_written_stays_pending(stage: Stage) -> None:
     job = stage.pending()
     stage.between.hook = once("before", "change", lambda: setattr(stage.jobs, "down", True))
     with pytest.raises(ServiceUnavailable):
@@ -485,7 +485,7 @@ def test_when_the_claim_of_a_pending_job_cannot_be_written_it_goes_on_waiting(st
     assert stage.sandbox.runs == []
 
 
-def test_a_job_whose_plugin_has_gone_fails_with_the_reason(stage: Stage) -> None:
+def test_job_of_a_removed_plugin_fails_with_the_reason(stage: Stage) -> None:
     job = stage.pending()
     stage.remove_plugins()
     ended = stage.run_pending(job)
@@ -495,7 +495,7 @@ def test_a_job_whose_plugin_has_gone_fails_with_the_reason(stage: Stage) -> None
     assert stage.counted() == {"failed": 1}
 
 
-def test_a_job_whose_input_fits_no_more_fails_and_runs_nothing(stage: Stage) -> None:
+def test_job_whose_input_is_no_longer_valid_fails_without_a_run(stage: Stage) -> None:
     job = stage.pending({"txt": "hello"})
     ended = stage.run_pending(job)
     assert ended.error is not None
@@ -505,7 +505,7 @@ def test_a_job_whose_input_fits_no_more_fails_and_runs_nothing(stage: Stage) -> 
     assert stage.counted() == {"failed": 1}
 
 
-def test_a_job_without_an_input_fails_as_invalid(stage: Stage) -> None:
+def test_job_without_an_input_fails_with_invalid_input(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
     stage.jobs.create(job)
     ended = stage.run_pending(job)
@@ -513,7 +513,7 @@ def test_a_job_without_an_input_fails_as_invalid(stage: Stage) -> None:
     assert ended.error.code is ErrorCode.INVALID_INPUT
 
 
-def test_a_job_whose_input_has_expired_fails(stage: Stage) -> None:
+def test_job_whose_input_has_expired_fails(stage: Stage) -> None:
     job = stage.pending({"text": "x" * INLINE_LIMIT_BYTES})
     stage.objects.texts.clear()
     ended = stage.run_pending(job)
@@ -525,16 +525,16 @@ def test_a_job_whose_input_has_expired_fails(stage: Stage) -> None:
 # --- Heartbeats ---
 
 
-def test_a_short_run_costs_no_heartbeat(stage: Stage) -> None:
+def test_short_run_costs_no_heartbeat(stage: Stage) -> None:
     stage.run_now()
     assert "heartbeat" not in stage.between.calls
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Stage) -> None:
+def test_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Stage) -> None:
     seen: list[Job] = []
 
-    def works(run: Run) -> Ending:
+    def work(run: Run) -> Ending:
         run.on_progress(0.2, "page 1 of 5")
         run.on_progress(0.4, "page 2 of 5")
         stage.clock.advance(10)
@@ -542,8 +542,8 @@ def test_a_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Sta
         seen.append(stage.only_job())
         return echoes(run)
 
-    stage.counts_beats()
-    stage.sandbox.script = works
+    stage.count_beats()
+    stage.sandbox.script = work
     ended = stage.run_now().job
     [job] = seen
     assert job.lease_expires_at == NOON + timedelta(seconds=10) + LEASE
@@ -552,12 +552,12 @@ def test_a_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Sta
     assert ended.progress == job.progress
 
 
-def test_progress_that_no_heartbeat_took_is_stored_with_the_end(stage: Stage) -> None:
-    def works(run: Run) -> Ending:
+def test_progress_after_the_last_heartbeat_is_stored_with_the_outcome(stage: Stage) -> None:
+    def work(run: Run) -> Ending:
         run.on_progress(1.0, "done")
         return echoes(run)
 
-    stage.sandbox.script = works
+    stage.sandbox.script = work
     progress = stage.run_now().job.progress
     assert progress is not None
     assert (progress.fraction, progress.message) == (1.0, "done")
@@ -575,30 +575,30 @@ def test_progress_that_no_heartbeat_took_is_stored_with_the_end(stage: Stage) ->
         (0.5, "half \ud800 a character", (0.5, "half ? a character")),
     ],
 )
-def test_progress_is_cut_to_what_the_table_takes(
+def test_progress_is_limited_to_what_the_table_accepts(
     stage: Stage, fraction: float, message: str, kept: tuple[float, str]
 ) -> None:
-    # A plugin can tamper with the worker process: no report of it may cost the job its lease.
-    def works(run: Run) -> Ending:
+    # A plugin can tamper with its worker process, and its reports must not cost the job its lease.
+    def work(run: Run) -> Ending:
         run.on_progress(fraction, message)
         return echoes(run)
 
-    stage.sandbox.script = works
+    stage.sandbox.script = work
     progress = stage.run_now().job.progress
     assert progress is not None
     assert (progress.fraction, progress.message) == kept
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_heartbeat_brings_the_cancel_and_the_job_ends_cancelled(stage: Stage) -> None:
-    def waits(run: Run) -> Ending:
+def test_cancel_reaches_the_tool_through_a_heartbeat(stage: Stage) -> None:
+    def wait_for_cancel(run: Run) -> Ending:
         stage.wait_for_beats(1)
         stage.service.cancel("acme", stage.only_job().job_id, "not needed")
         assert run.until_cancelled() == "cancelled by the caller"
         return Cancelled(pid=1, how="killed")
 
-    stage.counts_beats()
-    stage.sandbox.script = waits
+    stage.count_beats()
+    stage.sandbox.script = wait_for_cancel
     job = stage.run_now().job
     assert job == stage.only_job()
     assert job.status is JobStatus.CANCELLED
@@ -607,21 +607,21 @@ def test_a_heartbeat_brings_the_cancel_and_the_job_ends_cancelled(stage: Stage) 
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_tool_that_finishes_after_its_cancel_arrived_ends_as_it_ended(stage: Stage) -> None:
-    def finishes(run: Run) -> Ending:
+def test_tool_that_finishes_despite_its_cancel_keeps_its_outcome(stage: Stage) -> None:
+    def finish_despite_cancel(run: Run) -> Ending:
         stage.wait_for_beats(1)
         stage.service.cancel("acme", stage.only_job().job_id, None)
         run.until_cancelled()
         return echoes(run)
 
-    stage.counts_beats()
-    stage.sandbox.script = finishes
+    stage.count_beats()
+    stage.sandbox.script = finish_despite_cancel
     job = stage.run_now().job
     assert job.status is JobStatus.SUCCEEDED
     assert job.cancel == Cancel(NOON, None, CancelOutcome.TOO_LATE)
 
 
-def test_a_cancel_after_the_last_heartbeat_comes_too_late(stage: Stage) -> None:
+def test_cancel_after_the_last_heartbeat_is_too_late(stage: Stage) -> None:
     stage.between.hook = once(
         "before", "settle", lambda: stage.service.cancel("acme", stage.only_job().job_id, "not needed")
     )
@@ -632,23 +632,23 @@ def test_a_cancel_after_the_last_heartbeat_comes_too_late(stage: Stage) -> None:
     assert stage.counted() == {"succeeded": 1}
 
 
-def lose(stage: Stage) -> None:
-    """Somebody settles the job as one whose worker is gone."""
+def settle_as_lost(stage: Stage) -> None:
+    """Settle the job as another process does that considers the worker lost."""
     job = stage.only_job()
     lost = steps.lost(job, now=stage.clock())
     stage.jobs.settle(job, lost, ending_delta(job, lost))
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_worker_whose_lease_was_settled_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
-    def sleeps(run: Run) -> Ending:
+def test_worker_whose_job_was_settled_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
+    def wait_for_lost_lease(run: Run) -> Ending:
         stage.wait_for_beats(1)
-        lose(stage)
+        settle_as_lost(stage)
         assert run.until_cancelled() == "the lease was lost"
         return Cancelled(pid=1, how="stopped")
 
-    stage.counts_beats()
-    stage.sandbox.script = sleeps
+    stage.count_beats()
+    stage.sandbox.script = wait_for_lost_lease
     finished = stage.run_now()
     assert finished == Finished(stage.only_job(), None)
     assert finished.job.error is not None
@@ -658,63 +658,63 @@ def test_a_worker_whose_lease_was_settled_stops_its_tool_and_writes_nothing(stag
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_worker_whose_job_has_expired_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
-    def sleeps(run: Run) -> Ending:
+def test_worker_whose_job_has_expired_stops_its_tool_and_writes_nothing(stage: Stage) -> None:
+    def wait_for_lost_lease(run: Run) -> Ending:
         stage.wait_for_beats(1)
         stage.jobs.forget(stage.only_job())
         assert run.until_cancelled() == "the lease was lost"
         return Cancelled(pid=1, how="stopped")
 
-    stage.counts_beats()
-    stage.sandbox.script = sleeps
+    stage.count_beats()
+    stage.sandbox.script = wait_for_lost_lease
     stage.run_now()
     assert stage.jobs.all_jobs == []
 
 
-def test_a_worker_that_was_settled_just_before_its_end_changes_nothing(stage: Stage) -> None:
-    stage.between.hook = once("before", "settle", lambda: lose(stage))
+def test_outcome_written_after_a_settlement_changes_nothing(stage: Stage) -> None:
+    stage.between.hook = once("before", "settle", lambda: settle_as_lost(stage))
     finished = stage.run_now()
     assert finished == Finished(stage.only_job(), None)
     assert finished.job.status is JobStatus.FAILED
     assert stage.counted() == {"failed": 1}
 
 
-def test_a_job_that_expired_just_before_its_end_stays_gone(stage: Stage) -> None:
+def test_outcome_of_an_expired_job_does_not_restore_it(stage: Stage) -> None:
     stage.between.hook = once("before", "settle", lambda: stage.jobs.forget(stage.only_job()))
     assert stage.run_now().result is None
     assert stage.jobs.all_jobs == []
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_table_that_is_down_for_a_few_heartbeats_costs_the_job_nothing(stage: Stage) -> None:
+def test_job_survives_a_failed_heartbeat(stage: Stage) -> None:
     failed = threading.Event()
 
-    def first_fails(moment: Moment, name: str) -> None:
+    def fail_first(moment: Moment, name: str) -> None:
         if (moment, name) == ("before", "heartbeat") and not failed.is_set():
             failed.set()
             raise ServiceUnavailable(service="table")
 
-    def works(run: Run) -> Ending:
+    def work(run: Run) -> Ending:
         stage.wait_for_beats(2)
         return echoes(run)
 
-    stage.counts_beats(first_fails)
-    stage.sandbox.script = works
+    stage.count_beats(fail_first)
+    stage.sandbox.script = work
     assert stage.run_now().job.status is JobStatus.SUCCEEDED
     assert failed.is_set()
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_table_that_is_down_until_the_lease_is_about_to_run_out_stops_the_tool(stage: Stage) -> None:
-    def waits(run: Run) -> Ending:
+def test_tool_is_stopped_when_the_lease_cannot_be_extended_in_time(stage: Stage) -> None:
+    def wait_for_cancel(run: Run) -> Ending:
         stage.wait_for_beats(1)
         stage.jobs.down = True
         stage.clock.advance(10.5)
         assert run.until_cancelled() == "the lease cannot be kept"
         return Cancelled(pid=1, how="stopped")
 
-    stage.counts_beats()
-    stage.sandbox.script = waits
+    stage.count_beats()
+    stage.sandbox.script = wait_for_cancel
     with pytest.raises(ServiceUnavailable):
         stage.run_now()
     assert "settle" not in stage.between.calls
@@ -723,8 +723,8 @@ def test_a_table_that_is_down_until_the_lease_is_about_to_run_out_stops_the_tool
 
 
 @pytest.mark.usefixtures("quick_heartbeat")
-def test_a_heartbeat_that_breaks_in_an_unforeseen_way_stops_the_tool_and_comes_out(stage: Stage) -> None:
-    # Without a heartbeat the lease would run out under a tool that runs on.
+def test_unexpected_heartbeat_error_stops_the_tool_and_is_raised(stage: Stage) -> None:
+    # Otherwise the lease would expire while the tool keeps running.
     def breaks(moment: Moment, name: str) -> None:
         if name == "heartbeat":
             raise LookupError("unforeseen")
@@ -745,7 +745,7 @@ def test_run_leaves_no_thread_or_descriptor(stage: Stage) -> None:
     assert held() == before
 
 
-def test_a_late_progress_of_another_run_does_no_harm(stage: Stage) -> None:
+def test_late_callbacks_of_a_finished_run_are_ignored(stage: Stage) -> None:
     stage.run_now()
     run = stage.sandbox.runs[0]
     run.on_progress(0.9, "late")
@@ -753,7 +753,7 @@ def test_a_late_progress_of_another_run_does_no_harm(stage: Stage) -> None:
     assert stage.only_job().progress is None
 
 
-def test_an_ending_that_is_garbage_is_the_plugins_fault(stage: Stage) -> None:
+def test_malformed_worker_response_fails_with_invalid_output(stage: Stage) -> None:
     stage.sandbox.script = lambda _: Completed(pid=1, payload=b"\x00\xff")
     error = stage.run_now().job.error
     assert error is not None
@@ -763,6 +763,6 @@ def test_an_ending_that_is_garbage_is_the_plugins_fault(stage: Stage) -> None:
 def test_attempt_settled_by_another_process_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     warned: list[str] = []
     monkeypatch.setattr(job_runner.logger, "warning", lambda message, **_: warned.append(message))
-    stage.between.hook = once("before", "settle", lambda: lose(stage))
+    stage.between.hook = once("before", "settle", lambda: settle_as_lost(stage))
     stage.run_now()
     assert warned == ["the attempt was settled by another process"]

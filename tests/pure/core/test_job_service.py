@@ -1,4 +1,4 @@
-"""Submit, read, list, cancel, settle; and what comes between a read and its write."""
+"""Submit, read, list, cancel and settle jobs, and races between a read and its write."""
 
 import hashlib
 from collections.abc import Callable
@@ -29,7 +29,7 @@ UNFINISHED = [status for status in JobStatus if status not in FINAL]
 
 
 class Setting:
-    """A service on a world in memory. `hook` comes between it and its store; `store` is the store itself."""
+    """A service on in-memory adapters. `between` intercepts its calls to `store`."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -41,8 +41,8 @@ class Setting:
             self.between, self.workflow, Documents(self.objects), clock=self.clock, retention=timedelta(days=7)
         )
 
-    def given(self, job: Job) -> Job:
-        """A job that is in the store, counted as what it is."""
+    def add(self, job: Job) -> Job:
+        """Store a job, count it according to its status and return it."""
         self.store.create(job, starting_delta(job, NOON) if job.attempt else None)
         return job
 
@@ -55,7 +55,7 @@ class Setting:
         return self.service.submit(self.service.new(WANTED), {"text": "hello"})
 
     def race(self, name: str, action: Callable[[], object]) -> None:
-        """Lets something happen just before the next such write."""
+        """Call `action` just before the next write of this name."""
         self.between.hook = once("before", name, action)
 
     def counted(self) -> dict[str, int]:
@@ -69,17 +69,17 @@ def at() -> Setting:
     return Setting()
 
 
-def claimed(at: Setting, job: Job, worker_id: str = "worker-1") -> Job:
-    """The job as a worker takes it."""
+def claim(at: Setting, job: Job, worker_id: str = "worker-1") -> Job:
+    """Claim the job as a worker does."""
     after = steps.claimed(job, worker_id=worker_id, now=at.clock(), lease_expires_at=at.clock() + timedelta(seconds=15))
     at.store.change(job, after, starting_delta(after, at.clock()))
     return after
 
 
-def ended(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
-    """The job as its worker ends it."""
+def finish(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
+    """Write the outcome of the job as its worker does."""
     outcome = outcome or replace(Outcome.succeeded(None), execution_time_ms=5.0)
-    after = steps.ended(at.stored(job), outcome, result=None, progress=None, now=at.clock())
+    after = steps.finish(at.stored(job), outcome, result=None, progress=None, now=at.clock())
     at.store.settle(at.stored(job), after, ending_delta(at.stored(job), after))
     return after
 
@@ -87,7 +87,7 @@ def ended(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
 # --- New and submit ---
 
 
-def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: Setting) -> None:
+def test_new_job_is_pending_expires_after_the_retention_and_is_not_stored(at: Setting) -> None:
     job = at.service.new(WANTED)
     assert (job.status, job.attempt, job.created_at, job.updated_at) == (JobStatus.PENDING, 0, NOON, NOON)
     assert job.expires_at == NOON + timedelta(days=7)
@@ -96,12 +96,12 @@ def test_a_new_job_is_pending_expires_with_the_retention_and_is_not_written(at: 
     assert at.between.calls == []
 
 
-def test_a_new_job_counts_against_the_key_that_asked_for_it(at: Setting) -> None:
+def test_new_job_has_the_key_and_limit_of_its_request(at: Setting) -> None:
     job = at.service.new(replace(WANTED, key_id="key-1", key_limit=3))
     assert (job.key_id, job.key_limit) == ("key-1", 3)
 
 
-def test_ids_sort_by_creation(at: Setting) -> None:
+def test_job_ids_sort_by_creation_time(at: Setting) -> None:
     ids = []
     for _ in range(50):
         ids.append(at.service.new(WANTED).job_id)
@@ -110,7 +110,7 @@ def test_ids_sort_by_creation(at: Setting) -> None:
     assert len(set(ids)) == 50
 
 
-def test_a_submitted_job_waits_with_its_input_and_its_start_lease(at: Setting) -> None:
+def test_submitted_job_is_pending_with_its_input_and_start_lease(at: Setting) -> None:
     job = at.submit()
     assert job == at.stored(job)
     assert job.input is not None
@@ -119,44 +119,44 @@ def test_a_submitted_job_waits_with_its_input_and_its_start_lease(at: Setting) -
     assert at.workflow.running == {job.job_id: "acme"}
 
 
-def test_the_job_is_written_before_its_execution_starts(at: Setting) -> None:
-    def nothing_runs_yet(moment: Moment, name: str) -> None:
+def test_job_is_stored_before_its_workflow_execution_starts(at: Setting) -> None:
+    def assert_not_started(moment: Moment, name: str) -> None:
         if (moment, name) == ("after", "create"):
             assert at.workflow.running == {}
 
-    at.between.hook = nothing_runs_yet
+    at.between.hook = assert_not_started
     job = at.submit()
     assert at.between.calls == ["create"]
     assert job.job_id in at.workflow.running
 
 
-def test_a_large_input_is_stored_before_the_job_that_needs_it(at: Setting) -> None:
+def test_large_input_is_stored_before_its_job(at: Setting) -> None:
     at.objects.down = True
     with pytest.raises(ServiceUnavailable):
         at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
     assert at.store.all_jobs == []
 
 
-def test_a_large_input_is_stored_under_its_job_and_name(at: Setting) -> None:
+def test_large_input_is_stored_under_its_job_and_name(at: Setting) -> None:
     job = at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
     assert list(at.objects.texts) == [f"jobs/acme/{job.job_id}/input.json"]
 
 
-def test_when_the_write_fails_nothing_starts(at: Setting) -> None:
+def test_failed_write_starts_no_workflow_execution(at: Setting) -> None:
     at.store.down = True
     with pytest.raises(ServiceUnavailable):
         at.submit()
     assert at.workflow.running == {}
 
 
-def test_a_job_whose_start_failed_is_started_by_a_later_reader(at: Setting) -> None:
+def test_job_whose_start_failed_is_started_by_a_later_read(at: Setting) -> None:
     at.workflow.down = True
     with pytest.raises(ServiceUnavailable):
         at.submit()
     [job] = at.store.all_jobs
     assert job.status is JobStatus.PENDING
     at.workflow.down = False
-    assert at.service.get("acme", job.job_id) == job  # its start lease has not run out
+    assert at.service.get("acme", job.job_id) == job  # its start lease has not expired
     assert at.workflow.running == {}
     at.clock.advance(60.001)
     read = at.service.get("acme", job.job_id)
@@ -165,7 +165,7 @@ def test_a_job_whose_start_failed_is_started_by_a_later_reader(at: Setting) -> N
     assert (read.status, read.lease_expires_at) == (JobStatus.PENDING, at.clock() + START_LEASE)
 
 
-def test_an_idempotency_key_of_another_job_starts_nothing(at: Setting) -> None:
+def test_used_idempotency_key_starts_nothing(at: Setting) -> None:
     first = at.service.new(WANTED)
     at.service.submit(first, {"text": "a"}, idempotency_record(first, "key", {"text": "a"}))
     again = at.service.new(WANTED)
@@ -175,7 +175,7 @@ def test_an_idempotency_key_of_another_job_starts_nothing(at: Setting) -> None:
     assert list(at.workflow.running) == [first.job_id]
 
 
-def test_a_claim_is_the_same_for_the_same_json_and_of_its_tenant_alone(at: Setting) -> None:
+def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed(at: Setting) -> None:
     job = at.service.new(WANTED)
     one = idempotency_record(job, "key", {"a": 1, "b": [1.5, "x"]})
     assert one.request_hash == idempotency_record(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
@@ -185,15 +185,15 @@ def test_a_claim_is_the_same_for_the_same_json_and_of_its_tenant_alone(at: Setti
     assert "key" not in one.key_hash
 
 
-def test_the_hash_of_a_request_is_the_same_in_every_release(at: Setting) -> None:
-    # It outlives a deployment: another hash would make of every replay a mismatch.
+def test_request_hash_is_the_same_in_every_release(at: Setting) -> None:
+    # Stored hashes outlive a deployment: another algorithm would turn every replay into a mismatch.
     claim = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
     assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
     assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
 
 
-def test_a_claim_is_found_until_it_has_expired_and_by_its_tenant_alone(at: Setting) -> None:
+def test_idempotency_record_is_found_by_its_tenant_until_it_expires(at: Setting) -> None:
     job = at.service.new(WANTED)
     claim = idempotency_record(job, "key", {})
     again = KeyedRequest.of("acme", "key", {"other": "body"})
@@ -211,8 +211,8 @@ def test_a_claim_is_found_until_it_has_expired_and_by_its_tenant_alone(at: Setti
 # --- Read and list ---
 
 
-def test_a_job_is_read_in_one_call(at: Setting) -> None:
-    job = at.given(a_job(JobStatus.RUNNING))
+def test_job_is_read_in_one_call(at: Setting) -> None:
+    job = at.add(a_job(JobStatus.RUNNING))
     assert at.service.get("acme", job.job_id) == job
     assert at.between.calls == ["get"]
 
@@ -225,25 +225,25 @@ CALLS: list[Callable[[JobService, str, str], object]] = [
 
 
 @pytest.mark.parametrize("call", CALLS, ids=["get", "result", "cancel"])
-def test_an_unknown_job_and_another_tenants_are_the_same(
+def test_unknown_job_and_job_of_another_tenant_raise_the_same_error(
     at: Setting, call: Callable[[JobService, str, str], object]
 ) -> None:
-    job = at.given(a_job())
+    job = at.add(a_job())
     for tenant, job_id in (("acme", "01J00000000000000000000000"), ("rival", job.job_id)):
         with pytest.raises(NotFound, match=f"^There is no job '{job_id}'"):
             call(at.service, tenant, job_id)
     assert at.stored(job) == job
 
 
-def test_another_tenants_job_cannot_be_settled(at: Setting) -> None:
-    job = at.given(a_job())
+def test_job_of_another_tenant_cannot_be_settled(at: Setting) -> None:
+    job = at.add(a_job())
     assert at.service.settle("rival", job.job_id, worker_gone=True) is None
     assert at.stored(job) == job
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_a_result_before_the_end_is_not_finished(at: Setting, status: JobStatus) -> None:
-    job = at.given(a_job(status))
+def test_result_of_an_unfinished_job_raises_not_finished(at: Setting, status: JobStatus) -> None:
+    job = at.add(a_job(status))
     with pytest.raises(NotFinished) as caught:
         at.service.result("acme", job.job_id)
     assert caught.value.details == {"status": status.value}
@@ -251,13 +251,13 @@ def test_a_result_before_the_end_is_not_finished(at: Setting, status: JobStatus)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
-def test_every_outcome_has_a_result(at: Setting, status: JobStatus) -> None:
-    job = at.given(a_job(status))
+def test_result_of_every_finished_job_is_returned(at: Setting, status: JobStatus) -> None:
+    job = at.add(a_job(status))
     assert at.service.result("acme", job.job_id) == job
 
 
-def test_a_page_is_the_stores(at: Setting) -> None:
-    jobs = [at.given(a_job()) for _ in range(3)]
+def test_pages_list_the_newest_jobs_first(at: Setting) -> None:
+    jobs = [at.add(a_job()) for _ in range(3)]
     page, next_id = at.service.page(JobFilter("acme"), limit=2, before_id=None)
     newest = sorted((job.job_id for job in jobs), reverse=True)
     assert [job.job_id for job in page] == newest[:2]
@@ -268,7 +268,7 @@ def test_a_page_is_the_stores(at: Setting) -> None:
 # --- Cancel ---
 
 
-def test_cancelling_a_pending_job_prevents_it_and_stops_its_execution(at: Setting) -> None:
+def test_cancelling_a_pending_job_prevents_it_and_stops_its_workflow_execution(at: Setting) -> None:
     job = at.submit()
     at.clock.advance(1)
     cancelled = at.service.cancel("acme", job.job_id, "not needed")
@@ -280,14 +280,14 @@ def test_cancelling_a_pending_job_prevents_it_and_stops_its_execution(at: Settin
     assert at.counted() == {"cancelled": 1}
 
 
-def test_cancelling_a_running_job_flags_it_first_and_then_stops_the_execution(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_cancel_of_a_running_job_is_stored_before_its_workflow_execution_is_stopped(at: Setting) -> None:
+    job = claim(at, at.submit())
 
-    def not_stopped_yet(moment: Moment, name: str) -> None:
+    def assert_not_stopped(moment: Moment, name: str) -> None:
         if (moment, name) == ("after", "change"):
             assert at.workflow.stopped == []
 
-    at.between.hook = not_stopped_yet
+    at.between.hook = assert_not_stopped
     cancelling = at.service.cancel("acme", job.job_id, None)
     assert cancelling == at.stored(job)
     assert cancelling.status is JobStatus.CANCELLING
@@ -297,9 +297,9 @@ def test_cancelling_a_running_job_flags_it_first_and_then_stops_the_execution(at
 
 
 @pytest.mark.parametrize("status", [JobStatus.CANCELLING, JobStatus.CANCELLED])
-def test_a_repeated_cancel_changes_nothing_but_stops_the_execution_again(at: Setting, status: JobStatus) -> None:
-    # An earlier cancel may have ended between its two halves.
-    job = at.given(a_job(status))
+def test_repeated_cancel_only_stops_the_workflow_execution_again(at: Setting, status: JobStatus) -> None:
+    # An earlier cancel may have failed between its write and its stop of the workflow execution.
+    job = at.add(a_job(status))
     assert at.service.cancel("acme", job.job_id, "another reason") == job
     assert at.stored(job) == job
     assert at.workflow.stopped == [job.job_id]
@@ -309,8 +309,8 @@ def test_a_repeated_cancel_changes_nothing_but_stops_the_execution_again(at: Set
     ("status", "words"),
     [(JobStatus.SUCCEEDED, "succeeded"), (JobStatus.FAILED, "failed"), (JobStatus.TIMED_OUT, "timed out")],
 )
-def test_a_job_that_ended_otherwise_is_already_finished(at: Setting, status: JobStatus, words: str) -> None:
-    job = at.given(a_job(status))
+def test_cancelling_a_finished_job_raises_already_finished(at: Setting, status: JobStatus, words: str) -> None:
+    job = at.add(a_job(status))
     with pytest.raises(AlreadyFinished, match=f"already {words}") as caught:
         at.service.cancel("acme", job.job_id, None)
     assert caught.value.details == {"status": status.value}
@@ -318,9 +318,9 @@ def test_a_job_that_ended_otherwise_is_already_finished(at: Setting, status: Job
     assert at.workflow.stopped == []
 
 
-def test_a_pending_job_that_is_claimed_while_it_is_cancelled_is_asked_to_stop(at: Setting) -> None:
+def test_pending_job_claimed_during_its_cancel_becomes_cancelling(at: Setting) -> None:
     job = at.submit()
-    at.race("settle", lambda: claimed(at, job))
+    at.race("settle", lambda: claim(at, job))
     cancelling = at.service.cancel("acme", job.job_id, "not needed")
     assert cancelling.status is JobStatus.CANCELLING
     assert cancelling.attempt == 1
@@ -328,9 +328,9 @@ def test_a_pending_job_that_is_claimed_while_it_is_cancelled_is_asked_to_stop(at
     assert at.counted() == {"in_flight": 1}
 
 
-def test_a_running_job_that_ends_while_it_is_cancelled_is_already_finished(at: Setting) -> None:
-    job = claimed(at, at.submit())
-    at.race("change", lambda: ended(at, job))
+def test_running_job_that_finishes_during_its_cancel_is_already_finished(at: Setting) -> None:
+    job = claim(at, at.submit())
+    at.race("change", lambda: finish(at, job))
     with pytest.raises(AlreadyFinished):
         at.service.cancel("acme", job.job_id, None)
     assert at.stored(job).status is JobStatus.SUCCEEDED
@@ -338,7 +338,7 @@ def test_a_running_job_that_ends_while_it_is_cancelled_is_already_finished(at: S
     assert at.counted() == {"succeeded": 1}
 
 
-def test_two_cancels_of_a_pending_job_count_once_and_both_succeed(at: Setting) -> None:
+def test_concurrent_cancels_of_a_pending_job_both_succeed_and_count_once(at: Setting) -> None:
     job = at.submit()
     at.race("settle", lambda: at.service.cancel("acme", job.job_id, "the other"))
     cancelled = at.service.cancel("acme", job.job_id, "this one")
@@ -349,22 +349,22 @@ def test_two_cancels_of_a_pending_job_count_once_and_both_succeed(at: Setting) -
 
 
 def test_first_of_two_cancels_of_a_running_job_sets_the_reason(at: Setting) -> None:
-    job = claimed(at, at.submit())
+    job = claim(at, at.submit())
     at.race("change", lambda: at.service.cancel("acme", job.job_id, "the other"))
     cancelling = at.service.cancel("acme", job.job_id, "this one")
     assert cancelling.cancel == Cancel(NOON, "the other", None)
     assert cancelling == at.stored(job)
 
 
-def test_a_job_that_expires_while_it_is_cancelled_is_not_found(at: Setting) -> None:
+def test_job_that_expires_during_its_cancel_is_not_found(at: Setting) -> None:
     job = at.submit()
     at.race("settle", lambda: at.store.forget(job))
     with pytest.raises(NotFound, match=job.job_id):
         at.service.cancel("acme", job.job_id, None)
 
 
-def test_a_cancel_meets_a_lapsed_lease_as_a_reader_does(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_cancel_settles_a_job_with_an_expired_lease(at: Setting) -> None:
+    job = claim(at, at.submit())
     at.clock.advance(15.001)
     with pytest.raises(AlreadyFinished):
         at.service.cancel("acme", job.job_id, None)
@@ -373,8 +373,8 @@ def test_a_cancel_meets_a_lapsed_lease_as_a_reader_does(at: Setting) -> None:
     assert error.code is ErrorCode.WORKER_LOST
 
 
-def test_a_cancel_is_kept_when_the_execution_cannot_be_stopped(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_cancel_stays_stored_when_the_workflow_execution_cannot_be_stopped(at: Setting) -> None:
+    job = claim(at, at.submit())
     at.workflow.down = True
     with pytest.raises(ServiceUnavailable):
         at.service.cancel("acme", job.job_id, "not needed")
@@ -388,8 +388,8 @@ def test_a_cancel_is_kept_when_the_execution_cannot_be_stopped(at: Setting) -> N
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
-def test_a_claimed_job_whose_lease_ran_out_has_lost_its_worker(at: Setting, cancelled: bool) -> None:
-    job = claimed(at, at.submit())
+def test_claimed_job_with_an_expired_lease_fails_with_worker_lost(at: Setting, cancelled: bool) -> None:
+    job = claim(at, at.submit())
     if cancelled:
         at.service.cancel("acme", job.job_id, None)
     at.clock.advance(15)
@@ -405,30 +405,30 @@ def test_a_claimed_job_whose_lease_ran_out_has_lost_its_worker(at: Setting, canc
     assert at.counted() == {"failed": 1}
 
 
-def test_two_settlements_of_a_job_count_once_and_both_see_it(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_concurrent_settlements_count_once_and_return_the_same_job(at: Setting) -> None:
+    job = claim(at, at.submit())
     at.clock.advance(16)
 
-    def other_reader() -> None:
+    def read_concurrently() -> None:
         at.clock.advance(1)
         at.service.get("acme", job.job_id)
 
-    at.race("settle", other_reader)
+    at.race("settle", read_concurrently)
     assert at.service.get("acme", job.job_id) == at.stored(job)
     assert at.counted() == {"failed": 1}
 
 
-def test_a_worker_that_ends_its_job_while_it_is_settled_has_the_last_word(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_outcome_written_during_a_settlement_wins(at: Setting) -> None:
+    job = claim(at, at.submit())
     at.clock.advance(16)
-    at.race("settle", lambda: ended(at, job))
+    at.race("settle", lambda: finish(at, job))
     assert at.service.get("acme", job.job_id).status is JobStatus.SUCCEEDED
     assert at.counted() == {"succeeded": 1}
 
 
-def test_a_worker_that_wakes_up_while_its_job_is_settled_keeps_it(at: Setting) -> None:
-    """Else its tool would run on, for up to a heartbeat, in a job that has ended."""
-    job = claimed(at, at.submit())
+def test_heartbeat_written_during_a_settlement_wins(at: Setting) -> None:
+    """Otherwise its tool would keep running in a finished job until the next heartbeat."""
+    job = claim(at, at.submit())
     at.clock.advance(16)
     lease = at.clock() + timedelta(seconds=15)
     at.race("settle", lambda: at.store.heartbeat(job, now=at.clock(), lease_expires_at=lease, progress=None))
@@ -437,8 +437,8 @@ def test_a_worker_that_wakes_up_while_its_job_is_settled_keeps_it(at: Setting) -
     assert at.counted() == {"in_flight": 1}
 
 
-def test_a_job_that_is_asked_to_stop_while_it_is_settled_is_settled_all_the_same(at: Setting) -> None:
-    job = claimed(at, at.submit())
+def test_job_cancelled_during_its_settlement_is_settled(at: Setting) -> None:
+    job = claim(at, at.submit())
     at.clock.advance(16)
     at.race("settle", lambda: at.store.change(job, steps.cancel_requested(job, reason=None, now=at.clock())))
     settled = at.service.settle("acme", job.job_id, worker_gone=True)
@@ -447,7 +447,7 @@ def test_a_job_that_is_asked_to_stop_while_it_is_settled_is_settled_all_the_same
     assert at.counted() == {"failed": 1}
 
 
-def test_a_pending_job_whose_execution_is_over_is_lost(at: Setting) -> None:
+def test_pending_job_whose_workflow_execution_has_ended_fails_with_worker_lost(at: Setting) -> None:
     job = at.submit()
     at.workflow.finish(job.job_id)
     at.clock.advance(61)
@@ -458,16 +458,16 @@ def test_a_pending_job_whose_execution_is_over_is_lost(at: Setting) -> None:
     assert at.counted() == {"failed": 1}
 
 
-def test_a_pending_job_that_is_claimed_while_it_is_started_again_is_left_alone(at: Setting) -> None:
+def test_pending_job_claimed_during_its_restart_keeps_running(at: Setting) -> None:
     job = at.submit()
     at.clock.advance(61)
-    at.race("change", lambda: claimed(at, job))
+    at.race("change", lambda: claim(at, job))
     assert at.service.get("acme", job.job_id) == at.stored(job)
     assert at.stored(job).status is JobStatus.RUNNING
     assert at.counted() == {"in_flight": 1}
 
 
-def test_a_pending_job_that_was_cancelled_while_it_is_given_up_stays_cancelled(at: Setting) -> None:
+def test_pending_job_cancelled_during_its_settlement_stays_cancelled(at: Setting) -> None:
     job = at.submit()
     at.workflow.finish(job.job_id)
     at.clock.advance(61)
@@ -477,7 +477,7 @@ def test_a_pending_job_that_was_cancelled_while_it_is_given_up_stays_cancelled(a
     assert at.counted() == {"cancelled": 1}
 
 
-def test_the_catch_of_the_workflow_ends_a_pending_job_at_once(at: Setting) -> None:
+def test_catch_of_the_workflow_fails_a_pending_job_at_once(at: Setting) -> None:
     job = at.submit()
     settled = at.service.settle("acme", job.job_id, worker_gone=True)
     assert settled is not None
@@ -486,14 +486,14 @@ def test_the_catch_of_the_workflow_ends_a_pending_job_at_once(at: Setting) -> No
     assert at.counted() == {"failed": 1}
 
 
-def test_without_the_word_of_the_catch_a_pending_job_goes_on_waiting(at: Setting) -> None:
+def test_pending_job_whose_worker_is_not_reported_gone_stays_pending(at: Setting) -> None:
     job = at.submit()
     assert at.service.settle("acme", job.job_id, worker_gone=False) == job
 
 
 @pytest.mark.parametrize("status", [JobStatus.RUNNING, JobStatus.CANCELLING])
-def test_the_catch_leaves_a_job_to_a_worker_that_still_holds_it(at: Setting, status: JobStatus) -> None:
-    job = at.given(a_job(status))
+def test_catch_of_the_workflow_leaves_a_leased_job_to_its_worker(at: Setting, status: JobStatus) -> None:
+    job = at.add(a_job(status))
     assert at.service.settle("acme", job.job_id, worker_gone=True) == job
     at.clock.advance(15.001)
     settled = at.service.settle("acme", job.job_id, worker_gone=True)
@@ -503,7 +503,7 @@ def test_the_catch_leaves_a_job_to_a_worker_that_still_holds_it(at: Setting, sta
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 def test_finished_jobs_are_not_settled(at: Setting, status: JobStatus) -> None:
-    job = at.given(a_job(status))
+    job = at.add(a_job(status))
     at.clock.advance(100_000)
     assert at.service.settle("acme", job.job_id, worker_gone=True) == job
     assert at.service.get("acme", job.job_id) == job
@@ -511,8 +511,8 @@ def test_finished_jobs_are_not_settled(at: Setting, status: JobStatus) -> None:
     assert at.stored(job) == job
 
 
-def test_the_schedule_looks_after_every_job_whose_lease_ran_out_and_no_other(at: Setting) -> None:
-    running, waiting = claimed(at, at.submit()), at.submit()
+def test_schedule_settles_exactly_the_jobs_with_expired_leases(at: Setting) -> None:
+    running, waiting = claim(at, at.submit()), at.submit()
     over = at.submit()
     at.workflow.finish(over.job_id)
     at.clock.advance(60.5)
@@ -526,35 +526,33 @@ def test_the_schedule_looks_after_every_job_whose_lease_ran_out_and_no_other(at:
     assert at.service.settle_lapsed() == 0
 
 
-def test_one_job_that_cannot_be_settled_does_not_keep_the_schedule_from_the_others(
-    at: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_schedule_continues_after_a_job_that_cannot_be_settled(at: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[tuple[str, object]] = []
     monkeypatch.setattr(job_service.logger, "exception", lambda message, *, extra: logged.append((message, extra)))
     waiting = at.submit()
     at.clock.advance(0.001)
-    running = [claimed(at, at.submit()) for _ in range(3)]
+    running = [claim(at, at.submit()) for _ in range(3)]
     at.clock.advance(61)
-    at.workflow.down = True  # so that the one that waits cannot be started
+    at.workflow.down = True  # so that the pending job cannot be started
     assert at.service.settle_lapsed() == 4
     assert [at.stored(job).status for job in running] == [JobStatus.FAILED] * 3
     assert at.stored(waiting) == waiting
     assert logged == [("the job was not settled", {"job_id": waiting.job_id})]
 
 
-def test_the_schedule_fails_when_the_table_is_down(at: Setting) -> None:
+def test_schedule_raises_when_the_table_is_down(at: Setting) -> None:
     at.store.down = True
     with pytest.raises(ServiceUnavailable):
         at.service.settle_lapsed()
 
 
-# --- What a change of a job adds to the counters ---
+# --- Changes of the counters ---
 
 
 @pytest.mark.parametrize(
     ("before", "in_flight"), [(JobStatus.PENDING, 0), (JobStatus.RUNNING, -1), (JobStatus.CANCELLING, -1)]
 )
-def test_the_end_of_a_claimed_job_takes_it_out_of_flight(before: JobStatus, in_flight: int) -> None:
+def test_finishing_a_claimed_job_decrements_in_flight(before: JobStatus, in_flight: int) -> None:
     job = a_job(before)
     delta = ending_delta(job, steps.lost(job, now=NOON))
     assert (delta.plugin, delta.tool, delta.in_flight) == ("echo", "say", in_flight)
@@ -562,7 +560,7 @@ def test_the_end_of_a_claimed_job_takes_it_out_of_flight(before: JobStatus, in_f
     assert delta.at == NOON
 
 
-def test_the_end_of_a_run_counts_with_its_time_and_the_error_that_it_ended_by() -> None:
+def test_finishing_a_run_counts_its_duration_and_error() -> None:
     job = a_job(JobStatus.RUNNING)
     outcome = replace(Outcome.failed(ErrorCode.PLUGIN_CRASHED, "gone"), execution_time_ms=41.25)
     after = steps.ended(job, outcome, result=None, progress=None, now=NOON + timedelta(seconds=1))
@@ -577,13 +575,13 @@ def test_the_end_of_a_run_counts_with_its_time_and_the_error_that_it_ended_by() 
     )
 
 
-def test_the_start_of_a_job_puts_it_in_flight() -> None:
+def test_starting_a_job_increments_in_flight() -> None:
     delta = starting_delta(a_job(JobStatus.RUNNING), NOON)
     assert (delta.in_flight, delta.status, delta.elapsed_ms, delta.at) == (1, None, None, NOON)
 
 
-def test_every_hook_is_used() -> None:
-    """A race that never took place would prove nothing: `once` acts at its call and at no other."""
+def test_hook_of_once_acts_exactly_once() -> None:
+    """The race tests rely on it: a race that did not take place would prove nothing."""
     seen: list[str] = []
     hook: Hook = once("before", "change", lambda: seen.append("acted"))
     hook("after", "change")

@@ -14,7 +14,7 @@ from interlock.domain.job_status import (
     advance,
 )
 
-# The contract's table, written out once more: a change of either needs the other.
+# A second copy of the contract's table, so that an accidental change of the first fails the test.
 ALLOWED = {
     ("pending", "running"),
     ("pending", "cancelled"),
@@ -32,7 +32,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(("current", "to"), list(itertools.product(JobStatus, JobStatus)))
-def test_every_pair_of_statuses_is_allowed_or_refused_as_the_contract_says(current: JobStatus, to: JobStatus) -> None:
+def test_transitions_of_every_pair_of_statuses_match_the_contract(current: JobStatus, to: JobStatus) -> None:
     if (current.value, to.value) in ALLOWED:
         assert advance(current, to) is to
     else:
@@ -40,19 +40,19 @@ def test_every_pair_of_statuses_is_allowed_or_refused_as_the_contract_says(curre
             advance(current, to)
 
 
-def test_final_are_exactly_the_four_that_lead_nowhere() -> None:
+def test_final_statuses_have_no_transitions() -> None:
     assert {"succeeded", "failed", "timed_out", "cancelled"} == FINAL
     assert all(not TRANSITIONS[status] for status in FINAL)
 
 
-def test_a_lease_holds_running_and_cancelling_jobs_alone() -> None:
+def test_claimed_statuses_are_running_and_cancelling() -> None:
     assert {"running", "cancelling"} == CLAIMED
 
 
-def test_the_table_cannot_be_changed() -> None:
+def test_transition_table_is_immutable() -> None:
     with pytest.raises(TypeError):
         TRANSITIONS[JobStatus.SUCCEEDED] = frozenset({JobStatus.RUNNING})  # type: ignore[index]
 
 
-def test_aliases_are_those_of_the_contract() -> None:
+def test_status_aliases_match_the_contract() -> None:
     assert STATUS_ALIASES == {"queued": "pending", "done": "succeeded", "success": "succeeded", "error": "failed"}

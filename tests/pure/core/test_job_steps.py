@@ -1,4 +1,4 @@
-"""The steps of a job's life as pure functions: claimed, asked to stop, ended, lost."""
+"""The transitions of a job as pure functions."""
 
 import math
 from collections.abc import Callable
@@ -35,7 +35,7 @@ LEASE = NOON + timedelta(seconds=15)
 UNFINISHED = [status for status in JobStatus if status not in FINAL]
 
 
-def test_a_claim_counts_the_attempt_and_records_worker_and_lease() -> None:
+def test_claim_increments_the_attempt_and_sets_worker_and_lease() -> None:
     job = claimed(a_job(), worker_id="worker-9", now=LATER, lease_expires_at=LEASE)
     assert (job.status, job.attempt, job.worker_id) == (JobStatus.RUNNING, 1, "worker-9")
     assert (job.started_at, job.updated_at, job.lease_expires_at) == (LATER, LATER, LEASE)
@@ -43,25 +43,25 @@ def test_a_claim_counts_the_attempt_and_records_worker_and_lease() -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.PENDING])
-def test_only_a_pending_job_can_be_claimed(status: JobStatus) -> None:
+def test_only_pending_jobs_can_be_claimed(status: JobStatus) -> None:
     with pytest.raises(IllegalTransition):
         claimed(a_job(status), worker_id="worker-9", now=LATER, lease_expires_at=LEASE)
 
 
-def test_a_submitted_job_has_its_input_and_its_start_lease() -> None:
+def test_submitted_job_has_its_input_and_start_lease() -> None:
     stored = StoredJson(2, text="{}")
     job = submitted(a_job(input=None, lease_expires_at=None), input=stored, lease_expires_at=LEASE)
     assert (job.status, job.input, job.lease_expires_at) == (JobStatus.PENDING, stored, LEASE)
 
 
-def test_extending_a_lease_changes_the_lease_alone() -> None:
+def test_extending_a_lease_changes_only_the_lease() -> None:
     job = a_job(JobStatus.RUNNING)
     extended = lease_extended(job, LATER + timedelta(seconds=60))
     assert extended.lease_expires_at == LATER + timedelta(seconds=60)
     assert lease_extended(extended, LEASE) == job
 
 
-def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
+def test_heartbeat_extends_the_lease_and_adds_progress_and_events() -> None:
     running = a_job(JobStatus.RUNNING)
     first, second = Progress(0.4, "page 2 of 5", NOON), Progress(0.6, "page 3 of 5", LATER)
     line = log_event("info", "stdout", "hello", LATER)
@@ -84,7 +84,7 @@ def test_a_heartbeat_extends_the_lease_and_brings_progress_and_news() -> None:
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
-def test_a_worker_holds_its_own_attempt_as_long_as_that_is_unfinished(status: JobStatus) -> None:
+def test_worker_holds_its_own_attempt_until_it_is_finished(status: JobStatus) -> None:
     held, other = a_job(JobStatus.RUNNING, attempt=2), a_job(JobStatus.RUNNING, attempt=1)
     assert a_job(status, attempt=2).held_as(held) is (status in CLAIMED)
     assert not a_job(status, attempt=2).held_as(other)
@@ -100,7 +100,7 @@ def test_cancelling_a_pending_job_prevents_it() -> None:
     assert (job.attempt, job.execution_time_ms, job.lease_expires_at) == (0, None, None)
 
 
-def test_cancelling_a_running_job_asks_it_to_stop_and_leaves_it_to_its_worker() -> None:
+def test_cancelling_a_running_job_keeps_its_worker_and_lease() -> None:
     running = a_job(JobStatus.RUNNING)
     job = cancel_requested(running, reason=None, now=LATER)
     assert job.status is JobStatus.CANCELLING
@@ -111,13 +111,13 @@ def test_cancelling_a_running_job_asks_it_to_stop_and_leaves_it_to_its_worker() 
 
 
 @pytest.mark.parametrize("status", sorted({JobStatus.CANCELLING, *FINAL}))
-def test_a_job_that_stops_or_has_ended_takes_no_cancel(status: JobStatus) -> None:
+def test_cancelling_and_finished_jobs_cannot_be_cancelled(status: JobStatus) -> None:
     with pytest.raises(IllegalTransition):
         cancel_requested(a_job(status), reason=None, now=LATER)
 
 
 @pytest.mark.parametrize("status", sorted(CLAIMED))
-def test_a_success_keeps_result_time_and_progress_and_drops_the_lease(status: JobStatus) -> None:
+def test_succeeded_job_keeps_result_time_and_progress_and_drops_the_lease(status: JobStatus) -> None:
     stored = StoredJson(4, text="null")
     progress = Progress(1.0, "done", LATER)
     outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
@@ -128,7 +128,7 @@ def test_a_success_keeps_result_time_and_progress_and_drops_the_lease(status: Jo
     assert job.attempt == 1
 
 
-def test_an_end_without_new_progress_keeps_the_last() -> None:
+def test_outcome_without_progress_keeps_the_last_progress() -> None:
     progress = Progress(0.4, "page 2 of 5", NOON)
     job = ended(
         a_job(JobStatus.RUNNING, progress=progress),
@@ -141,7 +141,7 @@ def test_an_end_without_new_progress_keeps_the_last() -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_cancelled_job_shows_how_it_was_stopped(how: Stopped) -> None:
+def test_cancelled_job_shows_how_it_was_stopped(how: Stopped) -> None:
     job = ended(a_job(JobStatus.CANCELLING), Outcome.cancelled(how), result=None, progress=None, now=LATER)
     assert job.status is JobStatus.CANCELLED
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome(how))
@@ -152,25 +152,25 @@ def test_a_cancelled_job_shows_how_it_was_stopped(how: Stopped) -> None:
     [
         Outcome.succeeded({}),
         Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no luck"),
-        # It was stopped, but by its limit: the cancel came while it was on its way out.
+        # The time limit stopped the run, and the cancel arrived while the process was ending.
         Outcome.timed_out(Deadline(math.inf, 20), "killed"),
     ],
 )
-def test_a_tool_that_ended_before_its_cancel_arrived_ends_as_it_ended(outcome: Outcome) -> None:
+def test_outcome_reached_before_the_cancel_is_kept(outcome: Outcome) -> None:
     job = ended(a_job(JobStatus.CANCELLING), outcome, result=None, progress=None, now=LATER)
     assert job.status is outcome.status
     assert job.error == outcome.error
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
 
 
-def test_only_a_cancelling_job_can_end_cancelled() -> None:
+def test_only_cancelling_jobs_can_end_as_cancelled() -> None:
     with pytest.raises(IllegalTransition):
         ended(a_job(JobStatus.RUNNING), Outcome.cancelled("stopped"), result=None, progress=None, now=LATER)
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
 @pytest.mark.parametrize("end", [Outcome.succeeded({}), Outcome.failed(ErrorCode.WORKER_LOST, "gone")])
-def test_a_finished_job_never_ends_again(status: JobStatus, end: Outcome) -> None:
+def test_finished_job_cannot_finish_again(status: JobStatus, end: Outcome) -> None:
     with pytest.raises(IllegalTransition):
         ended(a_job(status), end, result=None, progress=None, now=LATER)
     with pytest.raises(IllegalTransition):
@@ -178,7 +178,7 @@ def test_a_finished_job_never_ends_again(status: JobStatus, end: Outcome) -> Non
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_a_job_without_a_worker_fails_as_worker_lost(status: JobStatus) -> None:
+def test_unfinished_job_without_a_worker_fails_with_worker_lost(status: JobStatus) -> None:
     job = lost(a_job(status), now=LATER)
     assert job.status is JobStatus.FAILED
     assert job.error is not None
@@ -189,17 +189,17 @@ def test_a_job_without_a_worker_fails_as_worker_lost(status: JobStatus) -> None:
     assert job.execution_time_ms is None
 
 
-def test_a_cancel_of_a_job_that_was_lost_came_too_late() -> None:
+def test_cancel_of_a_lost_job_is_too_late() -> None:
     job = lost(a_job(JobStatus.CANCELLING), now=LATER)
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
 
 
-@pytest.mark.parametrize(("seconds", "out"), [(14.999, False), (15.0, False), (15.001, True)])
-def test_a_lease_runs_out_after_its_end_and_not_at_it(seconds: float, out: bool) -> None:
-    assert a_job(JobStatus.RUNNING).lease_ran_out(NOON + timedelta(seconds=seconds)) is out
+@pytest.mark.parametrize(("seconds", "expired"), [(14.999, False), (15.0, False), (15.001, True)])
+def test_lease_expires_after_its_end_and_not_at_it(seconds: float, expired: bool) -> None:
+    assert a_job(JobStatus.RUNNING).lease_ran_out(NOON + timedelta(seconds=seconds)) is expired
 
 
-def test_a_finished_job_has_no_lease_to_run_out() -> None:
+def test_lease_of_a_finished_job_never_expires() -> None:
     assert not a_job(JobStatus.SUCCEEDED).lease_ran_out(NOON + timedelta(days=400))
 
 
@@ -212,16 +212,16 @@ def test_a_finished_job_has_no_lease_to_run_out() -> None:
         (lambda: lost(a_job(), now=LATER), JobStatus.FAILED),
     ],
 )
-def test_every_step_is_an_event_of_its_time(step: Callable[[], Job], status: JobStatus) -> None:
+def test_each_transition_adds_a_state_event_with_its_time(step: Callable[[], Job], status: JobStatus) -> None:
     assert step().events == EMPTY_LOG.adding([state_event(status, LATER)])
 
 
-def test_the_end_of_a_job_is_an_event_after_the_last_of_its_tool() -> None:
+def test_final_state_event_follows_the_last_events_of_the_tool() -> None:
     line = log_event("info", "stdout", "bye", NOON)
     job = ended(a_job(JobStatus.RUNNING), Outcome.succeeded({}), result=None, progress=None, now=LATER, news=[line])
     assert job.events == EMPTY_LOG.adding([line, state_event(JobStatus.SUCCEEDED, LATER)])
 
 
 @pytest.mark.parametrize("status", list(JobStatus))
-def test_finished_means_a_final_status(status: JobStatus) -> None:
+def test_job_with_a_final_status_is_finished(status: JobStatus) -> None:
     assert a_job(status).finished is (status in FINAL)

@@ -1,4 +1,4 @@
-"""When a function that runs tools ends its own process."""
+"""The conditions under which a function that runs tools exits."""
 
 import os
 from types import SimpleNamespace
@@ -11,7 +11,9 @@ from interlock.sandbox import EXIT_UNFIT
 
 
 @pytest.mark.parametrize(("unfit", "on_lambda"), [(True, True), (True, False), (False, True)])
-def test_only_an_unfit_process_on_lambda_exits(monkeypatch: pytest.MonkeyPatch, unfit: bool, on_lambda: bool) -> None:
+def test_process_exits_only_if_unfit_and_on_lambda(
+    monkeypatch: pytest.MonkeyPatch, unfit: bool, on_lambda: bool
+) -> None:
     codes: list[int] = []
     exit_with: Any = codes.append
     monkeypatch.setattr(os, "_exit", exit_with)

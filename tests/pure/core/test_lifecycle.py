@@ -1,4 +1,4 @@
-"""The five states of a plugin."""
+"""The five lifecycle states of a plugin."""
 
 import itertools
 
@@ -15,9 +15,9 @@ from interlock.domain.lifecycle import (
 )
 
 REFUSED = {
-    # A plugin that runs cannot start once more.
+    # A running plugin cannot start another run.
     ("RUNNING", "RUNNING"),
-    # To be INITIALIZED or FAILED it must have run.
+    # INITIALIZED and FAILED are reached only from RUNNING.
     ("LOADED", "INITIALIZED"),
     ("LOADED", "FAILED"),
     ("LOADED", "LOADED"),
@@ -27,7 +27,7 @@ REFUSED = {
     ("FAILED", "LOADED"),
     ("FAILED", "INITIALIZED"),
     ("FAILED", "FAILED"),
-    # A load that succeeds brings it back.
+    # Only a successful load leads out of UNAVAILABLE.
     ("UNAVAILABLE", "INITIALIZED"),
     ("UNAVAILABLE", "FAILED"),
     ("UNAVAILABLE", "UNAVAILABLE"),
@@ -43,13 +43,15 @@ OWN_FAULTS = {
 }
 
 
-def test_there_are_five_states_and_no_others() -> None:
+def test_there_are_exactly_five_states() -> None:
     assert [state.value for state in LifecycleState] == ["LOADED", "INITIALIZED", "RUNNING", "FAILED", "UNAVAILABLE"]
     assert set(TRANSITIONS) == set(LifecycleState)
 
 
 @pytest.mark.parametrize(("current", "to"), list(itertools.product(LifecycleState, LifecycleState)))
-def test_every_pair_of_states_is_allowed_or_refused(current: LifecycleState, to: LifecycleState) -> None:
+def test_transitions_of_every_pair_of_states_are_allowed_or_refused(
+    current: LifecycleState, to: LifecycleState
+) -> None:
     if (current.value, to.value) in REFUSED:
         with pytest.raises(IllegalLifecycleTransition, match=f"^{current} -> {to}$"):
             advance(current, to)
@@ -57,15 +59,15 @@ def test_every_pair_of_states_is_allowed_or_refused(current: LifecycleState, to:
         assert advance(current, to) is to
 
 
-def test_available_are_the_first_three() -> None:
+def test_available_states_are_loaded_initialized_and_running() -> None:
     assert {"LOADED", "INITIALIZED", "RUNNING"} == AVAILABLE
 
 
-def test_a_success_initializes() -> None:
+def test_successful_run_leads_to_initialized() -> None:
     assert verdict(None) is LifecycleState.INITIALIZED
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_only_the_plugins_own_faults_fail_it(code: ErrorCode) -> None:
+def test_only_errors_of_the_plugin_lead_to_failed(code: ErrorCode) -> None:
     unloaded = LifecycleState.UNAVAILABLE if code is ErrorCode.PLUGIN_UNAVAILABLE else None
     assert verdict(code) is (LifecycleState.FAILED if code in OWN_FAULTS else unloaded)

@@ -1,4 +1,4 @@
-"""Metadata of a plugin that are known without an import."""
+"""Metadata of a plugin, available without importing it."""
 
 import json
 
@@ -11,28 +11,28 @@ from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 PLUGIN = a_plugin("ocr", a_tool("analyze"), a_tool("lines"))
 
 
-def test_no_name_is_the_first_tool_of_the_manifest() -> None:
+def test_default_tool_is_the_first_of_the_manifest() -> None:
     assert PLUGIN.tool(None).name == "analyze"
     assert PLUGIN.tool("lines").name == "lines"
 
 
 @pytest.mark.parametrize("name", ["", "Analyze", "default", "analyze "])
-def test_an_unknown_tool_is_never_substituted(name: str) -> None:
+def test_unknown_tool_is_reported_with_the_known_ones(name: str) -> None:
     with pytest.raises(UnknownTool, match=r"It has: analyze, lines\."):
         PLUGIN.tool(name)
 
 
-def test_a_plugin_without_tools_has_no_first_one() -> None:
+def test_plugin_without_tools_has_no_default_tool() -> None:
     with pytest.raises(UnknownTool):
         a_broken_plugin().tool(None)
 
 
 @pytest.mark.parametrize("manifest", [PLUGIN, a_broken_plugin()])
-def test_a_manifest_survives_its_file(manifest: PluginManifest) -> None:
+def test_manifest_round_trips_through_json(manifest: PluginManifest) -> None:
     assert PluginManifest.from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
 
 
-def test_the_public_manifest_shows_what_the_contract_lists_and_no_more() -> None:
+def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
     shown = PLUGIN.public()
     assert set(shown) == {"name", "version", "title", "description", "tools"}
     assert set(shown["tools"][0]) == {
@@ -47,6 +47,6 @@ def test_the_public_manifest_shows_what_the_contract_lists_and_no_more() -> None
     }
 
 
-def test_a_plugin_without_a_reason_is_available() -> None:
+def test_plugin_without_a_reason_is_available() -> None:
     assert PLUGIN.available
     assert not a_broken_plugin().available

@@ -28,7 +28,7 @@ shares = st.sampled_from([0.5, 0.95, 0.99])
 
 
 def nearest_rank(values: list[float], share: float) -> float:
-    """The percentile by its definition, in exact numbers."""
+    """Return the percentile by the nearest-rank definition, in exact arithmetic."""
     rank = math.ceil(Fraction(str(share)) * len(values))
     return sorted(values)[rank - 1]
 
@@ -40,63 +40,63 @@ def of_durations(values: list[float]) -> ExecutionMetrics:
     return ExecutionMetrics(executed=len(values), total_ms=sum(values), buckets=buckets)
 
 
-def test_the_stated_error_is_under_five_percent() -> None:
+def test_stated_percentile_error_is_under_five_percent() -> None:
     assert PERCENTILE_ERROR <= STATED_ERROR < 0.05
-    # No bucket can do worse: its ends are as far from its middle as a duration in it can be.
+    # The ends of a bucket have the largest distance from its middle, relative to the duration.
     assert middle_of(0) / SMALLEST_MS - 1 == pytest.approx(PERCENTILE_ERROR)
     assert 1 - middle_of(0) / (SMALLEST_MS * GROWTH) <= PERCENTILE_ERROR
 
 
 @given(durations)
-def test_the_middle_of_a_durations_bucket_is_within_the_stated_error(duration: float) -> None:
+def test_middle_of_a_bucket_is_within_the_stated_error(duration: float) -> None:
     assert abs(middle_of(bucket_of(duration)) - duration) <= STATED_ERROR * duration
 
 
 @given(st.lists(durations, min_size=1, max_size=300), shares)
-def test_a_percentile_is_within_the_stated_error_of_the_true_one(values: list[float], share: float) -> None:
-    told = of_durations(values).percentile_ms(share)
+def test_percentile_is_within_the_stated_error_of_the_true_one(values: list[float], share: float) -> None:
+    reported = of_durations(values).percentile_ms(share)
     true = nearest_rank(values, share)
-    assert told is not None
-    assert abs(told - true) <= STATED_ERROR * true
+    assert reported is not None
+    assert abs(reported - true) <= STATED_ERROR * true
 
 
 @given(durations, durations)
-def test_a_longer_duration_is_never_in_a_lower_bucket(one: float, other: float) -> None:
+def test_longer_duration_is_never_in_a_lower_bucket(one: float, other: float) -> None:
     assert bucket_of(min(one, other)) <= bucket_of(max(one, other))
 
 
 @pytest.mark.parametrize("duration", [0.0, 0.001, SMALLEST_MS])
-def test_durations_too_short_to_tell_apart_share_the_first_bucket(duration: float) -> None:
+def test_shortest_durations_share_the_first_bucket(duration: float) -> None:
     assert bucket_of(duration) == 0
 
 
-def test_a_bucket_ends_where_the_next_begins() -> None:
-    # Just inside the two ends, whatever the logarithm's last bit does at the ends themselves.
+def test_bucket_ends_where_the_next_begins() -> None:
+    # Just inside both ends, since the logarithm may round either way at the ends.
     for bucket in range(250):
         start = SMALLEST_MS * GROWTH**bucket
         assert bucket_of(start * 1.0001) == bucket
         assert bucket_of(start * GROWTH * 0.9999) == bucket
 
 
-def test_counters_start_at_nothing() -> None:
+def test_counters_start_at_zero() -> None:
     nothing = ExecutionMetrics()
     assert [nothing.succeeded, nothing.failed, nothing.timed_out, nothing.cancelled] == [0, 0, 0, 0]
     assert (nothing.in_flight, nothing.executed, nothing.total_ms, nothing.buckets) == (0, 0, 0.0, {})
     assert ExecutionMetrics.sum([]) == nothing
 
 
-def test_nothing_executed_has_no_percentile_and_no_average() -> None:
+def test_percentile_and_average_are_none_without_executions() -> None:
     assert ExecutionMetrics().percentile_ms(0.5) is None
     assert ExecutionMetrics().average_ms is None
 
 
-def test_the_average_is_over_what_was_executed() -> None:
-    # Cancelled before it ran: it counts as a job and not as an execution.
+def test_average_counts_executed_jobs_only() -> None:
+    # A job cancelled before its run counts as a job but not as an execution.
     assert ExecutionMetrics(succeeded=2, cancelled=5, executed=2, total_ms=30.0).average_ms == 15.0
 
 
 @given(st.lists(st.tuples(durations, st.integers(0, 5)), min_size=1, max_size=60), shares)
-def test_shards_add_up_to_one_counter(marked: list[tuple[float, int]], share: float) -> None:
+def test_sum_of_shards_equals_one_counter(marked: list[tuple[float, int]], share: float) -> None:
     shards = [of_durations([value for value, shard in marked if shard == number]) for number in range(6)]
     together = of_durations([value for value, _ in marked])
     summed = ExecutionMetrics.sum(shards)
@@ -106,7 +106,7 @@ def test_shards_add_up_to_one_counter(marked: list[tuple[float, int]], share: fl
     assert summed.percentile_ms(share) == together.percentile_ms(share)
 
 
-def test_the_sum_adds_every_counter() -> None:
+def test_sum_adds_every_counter() -> None:
     part = ExecutionMetrics(succeeded=1, failed=2, timed_out=3, cancelled=4, in_flight=5, executed=6, total_ms=7.0)
     summed = ExecutionMetrics.sum([part, part])
     assert summed == ExecutionMetrics(
@@ -119,7 +119,7 @@ moments = st.datetimes(naive.replace(year=2000), naive.replace(year=2100), timez
 
 
 @given(st.lists(moments, min_size=1, max_size=8, unique=True))
-def test_latest_of_the_last_values_is_kept(when: list[datetime]) -> None:
+def test_sum_keeps_the_latest_of_the_last_values(when: list[datetime]) -> None:
     parts = [ExecutionMetrics(last_ms=float(n), last_used=moment) for n, moment in enumerate(when)]
     parts += [ExecutionMetrics(lifecycle=LifecycleState.FAILED, lifecycle_at=moment) for moment in when[1:]]
     parts.append(ExecutionMetrics(lifecycle=LifecycleState.INITIALIZED, lifecycle_at=max(when) + timedelta(days=1)))
@@ -140,7 +140,7 @@ def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float |
         (delta(JobStatus.TIMED_OUT, ErrorCode.TIMEOUT, 1.0), LifecycleState.FAILED),
         (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, 1.0), None),
         (delta(JobStatus.FAILED, ErrorCode.INVALID_INPUT, 1.0), None),
-        # Ended without having run: nothing is learnt of the plugin.
+        # Without a run the outcome says nothing about the plugin.
         (delta(JobStatus.FAILED, ErrorCode.WORKER_LOST, None), None),
         (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, None), None),
         (delta(JobStatus.SUCCEEDED, None, None), None),
@@ -148,7 +148,7 @@ def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float |
         (delta(None, None, None), None),
     ],
 )
-def test_the_end_of_a_job_moves_the_lifecycle_by_whose_fault_it_was(
+def test_lifecycle_change_of_an_outcome_depends_on_who_caused_the_error(
     change: MetricsDelta, state: LifecycleState | None
 ) -> None:
     assert change.lifecycle is state

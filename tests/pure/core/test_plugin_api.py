@@ -1,4 +1,4 @@
-"""The public plugin API: declarations, refusals with the fix in their text, and the run of a tool."""
+"""The public plugin API: declarations, error messages that name the fix, and running a tool."""
 
 import base64
 import logging
@@ -29,7 +29,7 @@ class Out(BaseModel):
 
 
 class Context:
-    """A `ToolContext` for tools that do not care."""
+    """A minimal `ToolContext`."""
 
     job_id = "JOB"
     deadline: datetime = NOON
@@ -38,23 +38,23 @@ class Context:
     logger = logging.getLogger("test")
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Nobody listens."""
+        """Ignore the progress."""
 
 
 class Echo(Plugin):
-    name, version, title = "echo", "1.0.0", "Says it again"
+    name, version, title = "echo", "1.0.0", "Echo"
 
-    @tool(timeout_s=5, memory_mb=128, title="Say it")
+    @tool(timeout_s=5, memory_mb=128, title="Repeat text")
     def say(self, input: In, context: ToolContext) -> Out:
-        """Says it as often as asked.
+        """Repeat a text.
 
-        And no more.
+        Only the first line is the description.
         """
         return Out(text=input.text * input.count)
 
     @tool()
     def as_dict(self, input: In, context: ToolContext) -> Out:
-        return {"text": input.text}  # type: ignore[return-value]  # the contract takes a dict that fits as well
+        return {"text": input.text}  # type: ignore[return-value]  # a dict that matches the output model is allowed
 
 
 def run(plugin: type[Plugin], name: str, input: Mapping[str, Any]) -> Any:
@@ -64,18 +64,18 @@ def run(plugin: type[Plugin], name: str, input: Mapping[str, Any]) -> Any:
 # --- Declaration ---
 
 
-def test_tools_come_in_the_order_of_their_definition() -> None:
+def test_tools_are_listed_in_order_of_definition() -> None:
     assert list(Echo.tools()) == ["say", "as_dict"]
 
 
-def test_a_tool_is_defined_by_decorator_signature_and_docstring() -> None:
+def test_tool_is_defined_by_decorator_signature_and_docstring() -> None:
     say, as_dict = Echo.tools().values()
-    assert (say.name, say.title, say.description) == ("say", "Say it", "Says it as often as asked.")
+    assert (say.name, say.title, say.description) == ("say", "Repeat text", "Repeat a text.")
     assert (say.timeout_s, say.memory_mb, say.network, say.input_model, say.output_model) == (5, 128, False, In, Out)
     assert (as_dict.title, as_dict.description) == ("As dict", "")
 
 
-def test_tools_of_a_base_class_are_there_and_can_be_declared_anew() -> None:
+def test_tools_are_inherited_and_can_be_overridden() -> None:
     class Louder(Echo):
         @tool(timeout_s=7)
         def say(self, input: In, context: ToolContext) -> Out:
@@ -87,14 +87,14 @@ def test_tools_of_a_base_class_are_there_and_can_be_declared_anew() -> None:
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, 870.1, float("nan"), float("inf"), "20", None, True])
-def test_a_time_limit_must_be_one_that_a_function_can_keep(timeout_s: Any) -> None:
+def test_invalid_timeout_is_reported(timeout_s: Any) -> None:
     text = re.escape(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most 870 seconds")
     with pytest.raises(TypeError, match=text):
         tool(timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("memory_mb", [31, 0, -1, 10_241, 8 * 1024**3, 128.0, 128.5, "128", None, True])
-def test_a_memory_limit_must_let_a_process_start_and_be_one_that_a_function_can_have(memory_mb: Any) -> None:
+def test_invalid_memory_limit_is_reported(memory_mb: Any) -> None:
     text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 32 to 10240")
     with pytest.raises(TypeError, match=text):
         tool(memory_mb=memory_mb)
@@ -106,7 +106,7 @@ def test_network_must_be_true_or_false(network: Any) -> None:
         tool(network=network)
 
 
-def test_a_tool_can_declare_that_it_needs_the_network() -> None:
+def test_tool_can_declare_network_access() -> None:
     class Fetching(Plugin):
         name, version = "fetching", "1"
 
@@ -117,24 +117,24 @@ def test_a_tool_can_declare_that_it_needs_the_network() -> None:
     assert Fetching.tools()["fetch"].network
 
 
-def test_a_title_is_text() -> None:
+def test_title_must_be_text() -> None:
     with pytest.raises(TypeError, match=re.escape("@tool(title=3): must be text")):
         tool(title=3)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("positional", [(print,), (20, 128)])
-def test_limits_without_names_or_parentheses_are_told_how_they_are_written(positional: tuple[Any, ...]) -> None:
+def test_decorator_without_keywords_or_parentheses_is_reported_with_the_fix(positional: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError, match=re.escape("write @tool() or @tool(timeout_s=20, memory_mb=512): ")):
         tool(*positional)
 
 
-def test_two_tools_of_one_name_are_refused_at_the_second() -> None:
+def test_duplicate_tool_name_is_reported() -> None:
     say = "    @tool()\n    def say(self, input: In, context: ToolContext) -> Out: ...\n"
     with pytest.raises(TypeError, match="tool 'say' is declared twice in Twice: rename one of them"):
         exec(f"class Twice(Plugin):\n{say}{say}", globals())
 
 
-def test_equally_named_functions_outside_a_class_are_no_duplicates() -> None:
+def test_functions_of_the_same_name_outside_a_class_are_not_duplicates() -> None:
     names = dict(globals())
     say = "@tool()\ndef say(self, input: In, context: ToolContext) -> Out: ...\n"
     exec(f"{say}first = say\n{say}", names)
@@ -142,12 +142,12 @@ def test_equally_named_functions_outside_a_class_are_no_duplicates() -> None:
 
 
 @pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 32), (0.001, 10_240)])
-def test_limits_at_their_ends_are_taken(timeout_s: float, memory_mb: int) -> None:
+def test_smallest_and_largest_limits_are_accepted(timeout_s: float, memory_mb: int) -> None:
     tool(timeout_s=timeout_s, memory_mb=memory_mb)
 
 
 def declared(**attributes: Any) -> type[Plugin]:
-    """A plugin class of these attributes."""
+    """Return a plugin class with these attributes."""
     return type("Declared", (Plugin,), attributes)
 
 
@@ -167,7 +167,7 @@ def test_name_and_version_must_be_set(missing: str) -> None:
 
 
 @pytest.mark.parametrize("version", [1, None, 1.0])
-def test_a_version_is_text(version: Any) -> None:
+def test_version_must_be_text(version: Any) -> None:
     with pytest.raises(TypeError, match="set 'version' to a string"):
         declared(name="a", version=version, run_it=MARKED).tools()
 
@@ -179,15 +179,15 @@ def test_descriptions_of_a_plugin_must_be_text(attribute: str) -> None:
 
 
 async def an_async_setup(self: Any) -> None:
-    """Nobody awaits it."""
+    """Fail validation: `setup` is not awaited."""
 
 
 def an_init(self: Any, model: str) -> None:
-    """Nobody gives it a model."""
+    """Fail validation: plugins are created without arguments."""
 
 
 def a_run(self: Any) -> None:
-    """The framework's own."""
+    """Fail validation: the framework defines `run`."""
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_methods_must_accept_the_arguments_of_the_framework(attribute: dict[str,
         declared(name="a", version="1", run_it=MARKED, **attribute).tools()
 
 
-def test_an_init_that_needs_nothing_is_a_plugins_own_affair() -> None:
+def test_init_without_required_arguments_is_allowed() -> None:
     def init(self: Any, model: str = "small") -> None:
         self.model = model
 
@@ -211,18 +211,18 @@ def test_an_init_that_needs_nothing_is_a_plugins_own_affair() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Ocr", "1st", "a-b", "a.b", "../a", "a b", "ä", "a" * 65, "a\n"])
-def test_a_plugins_name_is_a_plain_word(name: str) -> None:
+def test_invalid_plugin_name_is_reported(name: str) -> None:
     with pytest.raises(TypeError, match="a name is lower-case letters, digits and _, at most 64"):
         declared(name=name, version="1", run_it=MARKED).tools()
 
 
 @pytest.mark.parametrize("name", ["Say", "_say", "a" * 65])
-def test_a_tools_name_is_a_plain_word(name: str) -> None:
+def test_invalid_tool_name_is_reported(name: str) -> None:
     with pytest.raises(TypeError, match="a tool's name is lower-case letters, digits and _, at most 64"):
         declared(name="a", version="1", **{name: MARKED}).tools()
 
 
-def test_a_plugin_without_a_tool_gets_a_hint() -> None:
+def test_plugin_without_a_tool_is_reported_with_the_fix() -> None:
     with pytest.raises(TypeError, match=r"declares no tool: mark a method with @tool\(\)"):
         declared(name="a", version="1").tools()
 
@@ -255,23 +255,23 @@ def unknown_model(self: Any, input: "Inputt", context: ToolContext) -> Out:  # t
     return Out(text="")
 
 
-def a_dict_for_input(self: Any, input: dict[str, Any], context: ToolContext) -> Out:
+def dict_as_input(self: Any, input: dict[str, Any], context: ToolContext) -> Out:
     return Out(text="")
 
 
-def no_annotation_of_input(self, input, context: ToolContext) -> Out:  # type: ignore[no-untyped-def]
+def unannotated_input(self, input, context: ToolContext) -> Out:  # type: ignore[no-untyped-def]
     return Out(text="")
 
 
-def no_return(self: Any, input: In, context: ToolContext):  # type: ignore[no-untyped-def]
+def unannotated_return(self: Any, input: In, context: ToolContext):  # type: ignore[no-untyped-def]
     return Out(text="")
 
 
-def none_for_return(self: Any, input: In, context: ToolContext) -> None:
+def return_none(self: Any, input: In, context: ToolContext) -> None:
     return None
 
 
-def either_for_return(self: Any, input: In, context: ToolContext) -> Out | In:
+def return_union(self: Any, input: In, context: ToolContext) -> Out | In:
     return input
 
 
@@ -287,14 +287,14 @@ def either_for_return(self: Any, input: In, context: ToolContext) -> Out | In:
         (staticmethod(a_method), r"must be a method \(self, input, context\), not a staticmethod"),
         (classmethod(a_method), r"must be a method \(self, input, context\), not a classmethod"),
         (unknown_model, "an annotation of it cannot be read: name 'Inputt' is not defined"),
-        (a_dict_for_input, "its input must be annotated with a pydantic model"),
-        (no_annotation_of_input, "its input must be annotated with a pydantic model, not None"),
-        (no_return, "its return must be annotated with a pydantic model, not None"),
-        (none_for_return, "its return must be annotated with a pydantic model"),
-        (either_for_return, "its return must be annotated with a pydantic model"),
+        (dict_as_input, "its input must be annotated with a pydantic model"),
+        (unannotated_input, "its input must be annotated with a pydantic model, not None"),
+        (unannotated_return, "its return must be annotated with a pydantic model, not None"),
+        (return_none, "its return must be annotated with a pydantic model"),
+        (return_union, "its return must be annotated with a pydantic model"),
     ],
 )
-def test_a_tools_signature_is_held_to_its_form(method: Any, what: str) -> None:
+def test_invalid_tool_signature_is_reported(method: Any, what: str) -> None:
     with pytest.raises(TypeError, match=f"tool 'say': {what}"):
         declared(name="a", version="1", say=tool()(method)).tools()
 
@@ -305,10 +305,10 @@ def test_tool_must_not_be_wrapped_by_another_decorator(kind: Any) -> None:
         declared(name="a", version="1", say=kind(tool()(a_method)), run_it=MARKED).tools()
 
 
-# --- A run ---
+# --- Running a tool ---
 
 
-def test_a_model_and_a_dict_that_fits_are_both_results() -> None:
+def test_tool_may_return_a_model_or_a_matching_dict() -> None:
     assert run(Echo, "say", {"text": "a", "count": 3}) == {"text": "aaa"}
     assert run(Echo, "as_dict", {"text": "a"}) == {"text": "a"}
 
@@ -317,7 +317,7 @@ def test_a_model_and_a_dict_that_fits_are_both_results() -> None:
     ("input", "paths"),
     [({}, ["/text"]), ({"text": 1, "count": "x"}, ["/text", "/count"]), ({"text": "a", "b/~": 1}, ["/b~1~0"])],
 )
-def test_input_that_the_model_refuses_names_each_field(input: dict[str, Any], paths: list[str]) -> None:
+def test_invalid_input_is_reported_by_field(input: dict[str, Any], paths: list[str]) -> None:
     with pytest.raises(DomainInvalidInput) as caught:
         run(Echo, "say", input)
     assert [one["path"] for one in caught.value.details["errors"]] == paths
@@ -367,15 +367,13 @@ class Loose(BaseModel):
         (a_cyclic_list(), Node),
     ],
 )
-def test_a_result_that_the_model_refuses_or_json_cannot_hold_is_invalid_output(
-    result: Any, model: type[BaseModel]
-) -> None:
+def test_result_that_is_invalid_or_not_json_raises_invalid_output(result: Any, model: type[BaseModel]) -> None:
     with pytest.raises(InvalidOutput) as caught:
         run(returning(result, model), "give", {"text": ""})
     assert len(str(caught.value)) < 2000
 
 
-def test_exceptions_of_a_tool_pass_unchanged() -> None:
+def test_exceptions_of_a_tool_propagate_unchanged() -> None:
     class Raises(Plugin):
         name, version = "raises", "1"
 
@@ -387,7 +385,7 @@ def test_exceptions_of_a_tool_pass_unchanged() -> None:
         run(Raises, "now", {"text": "why"})
 
 
-def test_a_tools_own_refusal_of_its_input_names_the_field() -> None:
+def test_invalid_input_raised_by_a_tool_names_the_field() -> None:
     error = InvalidInput("/image", "is not an image")
     assert isinstance(error, DomainInvalidInput)
     assert str(error) == "/image: is not an image"
@@ -396,11 +394,11 @@ def test_a_tools_own_refusal_of_its_input_names_the_field() -> None:
     assert InvalidInput("", "fits nothing").details == {"errors": [{"path": "", "message": "fits nothing"}]}
 
 
-def test_a_cancel_passes_an_except_exception() -> None:
+def test_except_exception_does_not_catch_a_cancel() -> None:
     assert not issubclass(Cancelled, Exception)
 
 
-def test_the_fake_context_is_one() -> None:
+def test_fake_context_implements_the_protocol() -> None:
     assert isinstance(Context(), ToolContext)
 
 
@@ -416,7 +414,7 @@ class PathPicture(BaseModel):
 
 
 @pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "aGVs\nbG8=", "data:,h%65llo"])
-def test_a_file_arrives_as_bytes(text: str) -> None:
+def test_file_field_is_decoded_to_bytes(text: str) -> None:
     assert Picture.model_validate({"image": text}).image == b"hello"
 
 
@@ -426,22 +424,22 @@ def test_values_that_are_not_files_are_rejected(value: Any) -> None:
         Picture.model_validate({"image": value})
 
 
-def test_a_file_in_a_result_leaves_as_base64() -> None:
+def test_bytes_in_a_result_are_encoded_as_base64() -> None:
     assert Picture(image=b"\x89PNG").model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}
 
 
 @pytest.mark.parametrize("model", [Picture, PathPicture])
-def test_a_file_is_described_in_the_schema(model: type[BaseModel]) -> None:
-    taken = model.model_json_schema(mode="validation")["properties"]["image"]["anyOf"]
-    assert [one["type"] for one in taken] == ["string", "object"]
-    assert taken[0]["format"] == FILE_FORMAT
-    assert taken[1]["required"] == ["upload_id"]
-    given = model.model_json_schema(mode="serialization")["properties"]["image"]
-    assert (given["type"], given["format"]) == ("string", FILE_FORMAT)
+def test_file_field_is_described_in_the_schema(model: type[BaseModel]) -> None:
+    accepted = model.model_json_schema(mode="validation")["properties"]["image"]["anyOf"]
+    assert [one["type"] for one in accepted] == ["string", "object"]
+    assert accepted[0]["format"] == FILE_FORMAT
+    assert accepted[1]["required"] == ["upload_id"]
+    returned = model.model_json_schema(mode="serialization")["properties"]["image"]
+    assert (returned["type"], returned["format"]) == ("string", FILE_FORMAT)
 
 
 @pytest.mark.parametrize("text", ["aGVsbG8=", "data:image/png;base64,aGVsbG8=", "data:,h%65llo"])
-def test_a_text_arrives_as_a_file_in_the_directory_of_the_run(
+def test_file_path_field_is_written_to_the_directory_of_the_run(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -450,7 +448,7 @@ def test_a_text_arrives_as_a_file_in_the_directory_of_the_run(
     assert path.read_bytes() == b"hello"
 
 
-def test_an_upload_arrives_as_bytes_or_as_its_path(tmp_path: Path) -> None:
+def test_upload_is_read_as_bytes_or_as_its_path(tmp_path: Path) -> None:
     file = StoredFile(tmp_path / "upload-0")
     file.path.write_bytes(b"hello")
     assert Picture.model_validate({"image": file}).image == b"hello"
@@ -459,12 +457,12 @@ def test_an_upload_arrives_as_bytes_or_as_its_path(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", [Picture, PathPicture])
 @pytest.mark.parametrize("value", ["/etc/passwd", "file:///etc/passwd", {"path": "/etc/passwd"}, {"upload_id": "x"}])
-def test_nothing_that_a_caller_sends_is_a_path(model: type[BaseModel], value: Any) -> None:
+def test_paths_sent_by_a_caller_are_rejected(model: type[BaseModel], value: Any) -> None:
     with pytest.raises(ValueError, match="image"):
         model.model_validate({"image": value})
 
 
-def test_a_path_in_a_result_leaves_as_base64(tmp_path: Path) -> None:
+def test_path_in_a_result_is_encoded_as_base64(tmp_path: Path) -> None:
     file = tmp_path / "out.png"
     file.write_bytes(b"\x89PNG")
     assert PathPicture(image=file).model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}

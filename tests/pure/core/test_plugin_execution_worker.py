@@ -1,4 +1,4 @@
-"""The half of the ToolRunner that runs in the worker process: requests in, verdicts out."""
+"""The part of the ToolRunner that runs in the worker process: from a request to a verdict."""
 
 import json
 import logging
@@ -184,14 +184,14 @@ type Ask = Callable[..., tuple[str, Any]]
 
 @pytest.fixture
 def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Has the worker run a tool of the plugin above; returns the verdict and what it said."""
+    """Run a tool of the plugin above in the worker code; return the verdict and its detail."""
     file = tmp_path / "probe.py"
     file.write_text(PLUGIN)
     monkeypatch.setattr(tool_runner, "_loaded", {})
     monkeypatch.setattr(tool_runner, "_failures_in_a_row", [])
     monkeypatch.setattr(tool_runner, "_reports", InterpreterReports())
     for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
-        monkeypatch.setattr(module, name, getattr(module, name))  # as they were, at the end
+        monkeypatch.setattr(module, name, getattr(module, name))  # restored after the test
 
     def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
         if source is not None:
@@ -209,7 +209,7 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     return _ask
 
 
-def test_a_tool_runs_armed_between_ready_and_its_answer(ask: Ask, channel: RecordingChannel) -> None:
+def test_cancel_is_armed_only_while_the_tool_runs(ask: Ask, channel: RecordingChannel) -> None:
     assert ask("echo") == ("succeeded", {"text": "hello|1|JOB"})
     assert channel.calls == [
         "ready",
@@ -220,7 +220,7 @@ def test_a_tool_runs_armed_between_ready_and_its_answer(ask: Ask, channel: Recor
     ]
 
 
-def test_a_fetched_file_replaces_its_upload_in_the_input(
+def test_fetched_file_replaces_its_upload_in_the_input(
     tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "files.py"
@@ -250,13 +250,13 @@ def test_a_fetched_file_replaces_its_upload_in_the_input(
     assert uploaded == str(tmp_path / "upload-0")
 
 
-def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:
+def test_plugin_is_loaded_and_set_up_once_per_process(ask: Ask) -> None:
     ask("echo")
     assert ask("echo") == ("succeeded", {"text": "hello|1|JOB"})
 
 
 @pytest.mark.parametrize(
-    ("tool", "said"),
+    ("tool", "detail"),
     [
         ("raises", {"exception": "KeyError", "message": "'hello'"}),
         ("exits", {"exception": "SystemExit", "message": "4"}),
@@ -266,22 +266,22 @@ def test_a_plugin_is_loaded_and_set_up_once_a_process(ask: Ask) -> None:
         ("stops", {"exception": "Cancelled", "message": "hello"}),
     ],
 )
-def test_any_exception_of_a_tool_is_reported_with_class_and_text(ask: Ask, tool: str, said: Any) -> None:
-    assert ask(tool) == ("exception", said)
+def test_exceptions_of_a_tool_are_reported_with_class_and_text(ask: Ask, tool: str, detail: Any) -> None:
+    assert ask(tool) == ("exception", detail)
 
 
-def test_a_traceback_goes_to_the_log_and_not_into_the_response(
+def test_traceback_is_logged_and_not_in_the_response(
     ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    _, said = ask("raises")
+    _, detail = ask("raises")
     lines = [call[2] for call in channel.calls if call[:2] == ("log", TRACEBACK)]
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == "KeyError: 'hello'"
-    assert "Traceback" not in json.dumps(said) + capfd.readouterr().err
+    assert "Traceback" not in json.dumps(detail) + capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("tool", "said", "last"),
+    ("tool", "report", "last"),
     [
         ("threads", ("error", "thread helper ended by KeyError: 'hello'"), "KeyError: 'hello'"),
         ("ignores", ("warning", "an exception was ignored: LookupError: hello"), "LookupError: hello"),
@@ -289,21 +289,21 @@ def test_a_traceback_goes_to_the_log_and_not_into_the_response(
         ("logs", ("error", "no such key"), "KeyError: 'hello'"),
     ],
 )
-def test_where_something_happened_aside_is_for_the_function_log_alone(
-    ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str], *, tool: str, said: Any, last: str
+def test_location_of_an_interpreter_report_is_in_the_function_log_only(
+    ask: Ask, channel: RecordingChannel, capfd: pytest.CaptureFixture[str], *, tool: str, report: Any, last: str
 ) -> None:
     with warnings.catch_warnings():
         assert ask(tool)[0] == "succeeded"
     lines = [call[1:] for call in channel.calls if call[0] == "log"]
     public = [line for line in lines if line[0] != TRACEBACK]
-    assert public[-1] == said
+    assert public[-1] == report
     assert len(public) == (2 if tool == "logs" else 1)
     assert lines[-1] == (TRACEBACK, last)
     assert any("probe.py" in line for level, line in lines if level == TRACEBACK)
     assert "probe.py" not in str(public) + capfd.readouterr().err
 
 
-def test_a_line_that_cannot_be_written_ends_nothing(ask: Ask, channel: RecordingChannel) -> None:
+def test_log_record_that_cannot_be_formatted_does_not_fail_the_run(ask: Ask, channel: RecordingChannel) -> None:
     ask("logs")
     assert ("log", "info", "took %d s (its text could not be read: TypeError)") in channel.calls
     WorkerContext("JOB", cast("Channel", channel)).logger.error(Unspeakable())
@@ -325,16 +325,16 @@ def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingCha
     channel.calls.clear()
     log = channel.log
 
-    def logs_and_warns(level: str, message: str) -> None:
+    def log_and_warn(level: str, message: str) -> None:
         log(level, message)
         warnings.showwarning("more", UserWarning, "file", 1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(channel, "log", logs_and_warns)
+        patch.setattr(channel, "log", log_and_warn)
         for _ in range(MAX_REPORTS * 2):
             reports.report_warning("again", UserWarning, "file", 1)
-    told = [call for call in channel.calls if call == ("log", "warning", "UserWarning: again")]
-    assert len(told) == MAX_REPORTS - 1
+    reported = [call for call in channel.calls if call == ("log", "warning", "UserWarning: again")]
+    assert len(reported) == MAX_REPORTS - 1
     assert ("log", "warning", "UserWarning: more") not in channel.calls
 
 
@@ -346,24 +346,24 @@ def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingCha
         ("{'a/b': float('nan')}", ["/value/a~1b"]),
     ],
 )
-def test_a_number_that_json_lacks_is_no_null(ask: Ask, value: str, paths: list[str]) -> None:
+def test_nan_and_infinity_are_invalid_output_with_their_path(ask: Ask, value: str, paths: list[str]) -> None:
     problems = [{"path": path, "message": "is NaN or infinite"} for path in paths]
     assert ask("anything", text=value) == ("invalid_output", problems)
 
 
 @pytest.mark.parametrize("value", ["None", "[None, {'a': None}]", "{'a': {1.5, 2.5}, 'b': None}"])
-def test_null_is_null(ask: Ask, value: str) -> None:
-    verdict, said = ask("anything", text=value)
+def test_null_in_a_result_stays_null(ask: Ask, value: str) -> None:
+    verdict, detail = ask("anything", text=value)
     assert verdict == "succeeded"
-    assert "null" in json.dumps(said)
+    assert "null" in json.dumps(detail)
 
 
-def test_a_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) -> None:
+def test_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) -> None:
     ask("wordy")
     assert len([call for call in channel.calls if call[:2] == ("log", TRACEBACK)]) == MAX_TRACEBACK_LINES
 
 
-def test_a_traceback_that_cannot_be_written_changes_no_outcome(
+def test_traceback_that_cannot_be_formatted_keeps_the_verdict(
     ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("traceback.print_exception", object())
@@ -380,7 +380,7 @@ def test_a_traceback_that_cannot_be_written_changes_no_outcome(
         (["refuses"] * 5, False),
     ],
 )
-def test_a_process_that_fails_again_and_again_is_not_used_any_more(
+def test_process_retires_after_repeated_failures(
     ask: Ask, channel: RecordingChannel, tools: list[str], retired: bool
 ) -> None:
     for tool in tools:
@@ -388,40 +388,40 @@ def test_a_process_that_fails_again_and_again_is_not_used_any_more(
     assert ("retire" in channel.calls) is retired
 
 
-def test_a_stop_that_the_tool_lets_pass_is_an_interruption(ask: Ask, channel: RecordingChannel) -> None:
+def test_cancelled_raised_by_the_tool_marks_the_run_as_interrupted(ask: Ask, channel: RecordingChannel) -> None:
     verdict, _ = ask("stops")
     assert verdict == "exception"
     assert "interrupted" in channel.calls
 
 
-def test_a_tool_that_fails_on_its_way_out_was_interrupted_too(ask: Ask, channel: RecordingChannel) -> None:
+def test_exception_after_a_cancel_marks_the_run_as_interrupted(ask: Ask, channel: RecordingChannel) -> None:
     channel.cancelled = True
     ask("raises")
     assert "interrupted" in channel.calls
 
 
-def test_a_tool_that_fails_of_its_own_was_not_interrupted(ask: Ask, channel: RecordingChannel) -> None:
+def test_exception_without_a_cancel_does_not_mark_the_run_as_interrupted(ask: Ask, channel: RecordingChannel) -> None:
     ask("raises")
     assert "interrupted" not in channel.calls
 
 
-def test_a_refused_input_names_the_field(ask: Ask) -> None:
+def test_invalid_input_raised_by_the_tool_names_the_field(ask: Ask) -> None:
     assert ask("refuses") == (
         "invalid_input",
         {"message": "/text: is not for me", "errors": [{"path": "/text", "message": "is not for me"}]},
     )
 
 
-def test_output_that_does_not_fit_is_invalid_output_with_its_path(ask: Ask) -> None:
-    verdict, said = ask("misfits")
+def test_output_that_does_not_match_the_model_is_invalid_output_with_its_path(ask: Ask) -> None:
+    verdict, detail = ask("misfits")
     assert verdict == "invalid_output"
-    assert said == [{"path": "/text", "message": "Field required"}]
+    assert detail == [{"path": "/text", "message": "Field required"}]
 
 
-def test_a_result_that_json_has_no_form_for_is_invalid_output(ask: Ask) -> None:
-    verdict, said = ask("nan")
+def test_result_that_json_cannot_represent_is_invalid_output(ask: Ask) -> None:
+    verdict, detail = ask("nan")
     assert verdict == "invalid_output"
-    assert "cannot be written as JSON" in json.dumps(said)
+    assert "cannot be written as JSON" in json.dumps(detail)
 
 
 def test_out_of_memory_retires_the_process(ask: Ask, channel: RecordingChannel) -> None:
@@ -443,7 +443,7 @@ def test_out_of_memory_retires_the_process(ask: Ask, channel: RecordingChannel) 
         ("class Probe:\n def setup(self): raise OSError('no model')", "OSError: no model"),
     ],
 )
-def test_a_plugin_that_cannot_be_loaded_is_unavailable_and_its_process_retires(
+def test_plugin_that_cannot_be_loaded_is_unavailable_and_its_process_retires(
     ask: Ask, channel: RecordingChannel, source: str, reason: str
 ) -> None:
     assert ask("echo", source=source) == ("unavailable", reason)
@@ -451,7 +451,7 @@ def test_a_plugin_that_cannot_be_loaded_is_unavailable_and_its_process_retires(
     assert {call[:2] for call in channel.calls[:-1]} == {("log", TRACEBACK)}
 
 
-def test_a_plugin_that_failed_to_load_is_tried_again(ask: Ask) -> None:
+def test_failed_load_is_retried(ask: Ask) -> None:
     ask("echo", source="1/0")
     assert ask("echo", source=PLUGIN)[0] == "succeeded"
 
@@ -464,7 +464,7 @@ def test_progress_stays_between_0_and_1(channel: RecordingChannel, fraction: Any
     assert channel.calls == [("progress", sent, "x" * 200)]
 
 
-def test_the_context_shows_the_state_of_the_channel(channel: RecordingChannel) -> None:
+def test_context_reflects_the_state_of_the_channel(channel: RecordingChannel) -> None:
     context = WorkerContext("JOB", cast("Channel", channel))
     assert (context.job_id, context.cancelled, context.temp_dir) == ("JOB", False, channel.temp_dir)
     assert context.deadline == datetime.fromtimestamp(1_800_000_000, UTC)
@@ -472,7 +472,7 @@ def test_the_context_shows_the_state_of_the_channel(channel: RecordingChannel) -
     assert context.cancelled
 
 
-def test_the_plugin_logger_accepts_every_level_and_is_separate(channel: RecordingChannel) -> None:
+def test_plugin_logger_accepts_every_level_and_is_separate(channel: RecordingChannel) -> None:
     context = WorkerContext("JOB", cast("Channel", channel))
     context.logger.debug("a detail")
     context.logger.error("trouble: %d", 3)

@@ -1,4 +1,4 @@
-"""The registry: what the index lists, its lifecycle here, and its counters over the fleet."""
+"""The registry: the index, lifecycle states, and counters over all execution environments."""
 
 import math
 from collections.abc import Callable
@@ -44,35 +44,35 @@ def count(
     elapsed_ms: float | None = 10.0,
     in_flight: int = 0,
 ) -> None:
-    """Lets the store count this."""
+    """Add a change to the stored counters."""
     job = a_job(plugin="ocr", tool=tool)
     world.jobs.create(job, MetricsDelta("ocr", tool, in_flight, NOON, status, error, elapsed_ms))
 
 
-def test_a_tool_is_found_by_its_name_and_the_first_without_one(registry: PluginRegistry) -> None:
+def test_tool_is_found_by_name_and_the_first_is_the_default(registry: PluginRegistry) -> None:
     assert registry.find("ocr", "lines")[1].name == "lines"
     manifest, tool = registry.find("ocr", None)
     assert (manifest.name, tool.name) == ("ocr", "analyze")
 
 
 @pytest.mark.parametrize("name", ["OCR", "", "../ocr", "plugins/ocr", "ocr.json", "ocr\0"])
-def test_an_unknown_plugin_is_reported_with_the_known_ones(registry: PluginRegistry, name: str) -> None:
+def test_unknown_plugin_is_reported_with_the_known_ones(registry: PluginRegistry, name: str) -> None:
     with pytest.raises(UnknownPlugin, match=r"There are: mapper, motion, ocr, speech\."):
         registry.find(name, None)
 
 
-def test_an_unknown_tool_is_reported_with_the_known_ones(registry: PluginRegistry) -> None:
+def test_unknown_tool_is_reported_with_the_known_ones(registry: PluginRegistry) -> None:
     with pytest.raises(UnknownTool, match=r"It has: analyze, lines\."):
         registry.find("ocr", "compare")
 
 
-def test_a_plugin_that_could_not_be_loaded_has_its_reason(registry: PluginRegistry) -> None:
+def test_unavailable_plugin_is_reported_with_its_reason(registry: PluginRegistry) -> None:
     with pytest.raises(PluginUnavailable, match="needs torch: not installed") as caught:
         registry.find("speech", "whatever")
     assert caught.value.details == {"reason": "needs torch: not installed"}
 
 
-def test_input_is_checked_by_the_schema_of_its_own_tool(registry: PluginRegistry) -> None:
+def test_input_is_validated_against_the_schema_of_its_tool(registry: PluginRegistry) -> None:
     manifest, tool = registry.find("ocr", "analyze")
     assert registry.checked(manifest, tool, {"text": "x"}).input == {"text": "x"}
     with pytest.raises(InvalidInput, match=r"schema of ocr\.analyze: /text is required") as caught:
@@ -80,7 +80,7 @@ def test_input_is_checked_by_the_schema_of_its_own_tool(registry: PluginRegistry
     assert caught.value.details == {"errors": [{"path": "/text", "message": "is required"}]}
 
 
-def test_output_is_checked_apart_from_input(world_of: Callable[..., World]) -> None:
+def test_output_is_validated_against_the_output_schema(world_of: Callable[..., World]) -> None:
     numbers = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     registry = world_of(a_plugin("sum", a_tool("add", output_schema=numbers))).core.registry
     manifest, tool = registry.find("sum", None)
@@ -89,18 +89,18 @@ def test_output_is_checked_apart_from_input(world_of: Callable[..., World]) -> N
     assert registry.output_problems(call, {"text": "x"}) == [{"path": "/n", "message": "is required"}]
 
 
-def test_all_plugins_are_listed_the_broken_ones_too(registry: PluginRegistry) -> None:
+def test_broken_plugins_are_listed(registry: PluginRegistry) -> None:
     assert registry.names == ("mapper", "motion", "ocr", "speech")
     assert registry.manifest("speech").reason == "needs torch: not installed"
 
 
-def test_a_tools_name_finds_every_plugin_that_has_it(registry: PluginRegistry) -> None:
+def test_plugins_are_found_by_the_name_of_a_tool(registry: PluginRegistry) -> None:
     assert list(registry.tools_named("analyze")) == [("mapper", "analyze"), ("ocr", "analyze")]
     assert list(registry.tools_named("nothing")) == []
 
 
 @pytest.mark.parametrize("plugin", ["ocr", "speech"])
-def test_a_tools_name_finds_the_plugin_whose_earlier_version_had_it(world: World, plugin: str) -> None:
+def test_plugins_are_found_by_the_name_of_a_removed_tool(world: World, plugin: str) -> None:
     world.jobs.create(a_job(), MetricsDelta(plugin, "retired", 1, NOON))
     assert list(world.core.registry.tools_named("retired")) == [(plugin, "retired")]
 
@@ -118,7 +118,7 @@ def test_a_tools_name_finds_the_plugin_whose_earlier_version_had_it(world: World
         (Outcome.cancelled("stopped"), LifecycleState.LOADED),
     ],
 )
-def test_a_run_moves_the_plugin_by_whose_fault_its_end_was(
+def test_outcome_changes_the_lifecycle_state_only_if_the_plugin_caused_it(
     registry: PluginRegistry, outcome: Outcome, then: LifecycleState
 ) -> None:
     call = registry.checked(*registry.find("ocr", None), {"text": "x"})
@@ -128,30 +128,30 @@ def test_a_run_moves_the_plugin_by_whose_fault_its_end_was(
     assert registry.run_started("motion") is LifecycleState.LOADED
 
 
-# --- What the API shows ---
+# --- Health ---
 
 
-def test_a_plugin_that_never_ran_is_loaded(registry: PluginRegistry) -> None:
+def test_plugin_that_never_ran_is_loaded(registry: PluginRegistry) -> None:
     health = registry.health("ocr")
     assert (health.state, health.available) == (LifecycleState.LOADED, True)
     assert set(health.tools) == {"analyze", "lines"}
     assert health.metrics.succeeded == 0
 
 
-def test_a_broken_plugin_is_unavailable_despite_its_counters(world: World) -> None:
+def test_broken_plugin_is_unavailable_whatever_its_counters(world: World) -> None:
     world.jobs.create(a_job(), MetricsDelta("speech", "say", 1, NOON, JobStatus.SUCCEEDED, None, 1.0))
     health = world.core.registry.health("speech")
     assert (health.state, health.available) == (LifecycleState.UNAVAILABLE, False)
     assert health.metrics.succeeded == 1
 
 
-def test_a_plugin_with_a_job_in_flight_is_running(world: World) -> None:
+def test_plugin_with_a_job_in_flight_is_running(world: World) -> None:
     count(world, JobStatus.FAILED, error=ErrorCode.TIMEOUT)
     count(world, None, elapsed_ms=None, in_flight=1)
     assert world.core.registry.health("ocr").state is LifecycleState.RUNNING
 
 
-def test_a_plugin_that_could_not_be_loaded_for_its_last_run_is_unavailable_until_one_is_good(
+def test_plugin_is_unavailable_from_a_failed_load_to_the_next_successful_run(
     world_of: Callable[..., World],
 ) -> None:
     world = world_of(a_plugin("echo", a_tool("say")))
@@ -178,7 +178,7 @@ def test_a_plugin_that_could_not_be_loaded_for_its_last_run_is_unavailable_until
         (ErrorCode.INVALID_INPUT, LifecycleState.INITIALIZED),
     ],
 )
-def test_at_rest_a_plugin_is_as_its_last_run_left_it(
+def test_idle_plugin_has_the_state_of_its_last_run(
     world: World, error: ErrorCode | None, state: LifecycleState
 ) -> None:
     count(world, JobStatus.SUCCEEDED)
@@ -186,7 +186,7 @@ def test_at_rest_a_plugin_is_as_its_last_run_left_it(
     assert world.core.registry.health("ocr").state is state
 
 
-def test_counters_are_shown_in_total_and_by_tool(world: World) -> None:
+def test_counters_are_reported_in_total_and_by_tool(world: World) -> None:
     count(world, JobStatus.SUCCEEDED, tool="analyze")
     count(world, JobStatus.SUCCEEDED, tool="lines")
     count(world, JobStatus.CANCELLED, tool="lines", error=ErrorCode.CANCELLED, elapsed_ms=None)
@@ -196,7 +196,7 @@ def test_counters_are_shown_in_total_and_by_tool(world: World) -> None:
     assert (health.tools["lines"].succeeded, health.tools["lines"].cancelled) == (1, 1)
 
 
-def test_a_tool_that_the_plugin_no_longer_has_still_counts(world: World) -> None:
+def test_counters_of_a_removed_tool_are_reported(world: World) -> None:
     count(world, JobStatus.SUCCEEDED, tool="retired")
     health = world.core.registry.health("ocr")
     assert health.metrics.succeeded == 1
@@ -204,7 +204,7 @@ def test_a_tool_that_the_plugin_no_longer_has_still_counts(world: World) -> None
 
 
 @pytest.mark.parametrize("call", ["manifest", "health"])
-def test_an_unknown_plugin_has_neither_manifest_nor_health(registry: PluginRegistry, call: str) -> None:
+def test_manifest_and_health_of_an_unknown_plugin_raise_unknown_plugin(registry: PluginRegistry, call: str) -> None:
     method: Callable[[str], Any] = getattr(registry, call)
     with pytest.raises(UnknownPlugin):
         method("nope")

@@ -1,4 +1,4 @@
-"""Requests as the gateway hands them over."""
+"""Parsing of requests as received from the gateway."""
 
 import json
 from typing import Any
@@ -28,26 +28,26 @@ def refused(text: str | bytes, **headers: str) -> str:
     return str(caught.value)
 
 
-# --- Who is calling ---
+# --- Authorization ---
 
 
 def authorized_by(authorizer: dict[str, str] | None, scope: Scope = Scope.EXECUTE) -> Any:
     return authorized(APIGatewayProxyEvent(rest_event("GET", "/", authorizer=authorizer)), scope)
 
 
-def test_the_authorizers_word_is_taken() -> None:
+def test_principal_is_read_from_the_authorizer_context() -> None:
     principal = authorized_by({"tenant": "acme", "key_id": "k1", "scopes": "execute jobs:read"})
     assert (principal.tenant, principal.key_id, principal.scopes) == ("acme", "k1", {"execute", "jobs:read"})
 
 
 @pytest.mark.parametrize("authorizer", [None, {}, {"tenant": ""}, {"scopes": "admin"}])
-def test_a_request_without_a_tenant_is_not_authorized(authorizer: dict[str, str] | None) -> None:
+def test_request_without_a_tenant_is_unauthorized(authorizer: dict[str, str] | None) -> None:
     with pytest.raises(Unauthorized):
         authorized_by(authorizer)
 
 
 @pytest.mark.parametrize("scopes", ["", "jobs:read", "executes", "execute,admin"])
-def test_a_key_without_the_scope_gets_the_missing_scope(scopes: str) -> None:
+def test_missing_scope_is_named(scopes: str) -> None:
     with pytest.raises(Forbidden) as caught:
         authorized_by({"tenant": "acme", "scopes": scopes})
     assert caught.value.details == {"scope": "execute"}
@@ -56,12 +56,12 @@ def test_a_key_without_the_scope_gets_the_missing_scope(scopes: str) -> None:
 # --- The body ---
 
 
-def test_a_body_is_read_as_its_model() -> None:
+def test_body_is_parsed_into_its_model() -> None:
     request = execute_body('{"plugin": "ocr", "tool": "analyze", "input": {"image": "x"}, "timeout_s": 20}')
     assert request == ExecuteRequest(plugin="ocr", tool="analyze", input={"image": "x"}, timeout_s=20)
 
 
-def test_a_base64_encoded_body_is_the_same() -> None:
+def test_base64_encoded_body_is_decoded() -> None:
     text = json.dumps({"plugin": "ocr", "input": {"text": "grün"}}, ensure_ascii=False)
     assert execute_body(text.encode()) == execute_body(text)
 
@@ -69,14 +69,14 @@ def test_a_base64_encoded_body_is_the_same() -> None:
 @pytest.mark.parametrize(
     "content_type", ["application/json", "Application/JSON", "application/json; charset=utf-8", ""]
 )
-def test_json_is_taken_by_each_of_its_names(content_type: str) -> None:
+def test_json_content_types_are_accepted(content_type: str) -> None:
     assert execute_body('{"plugin": "ocr", "input": {}}', Content_Type=content_type).plugin == "ocr"
 
 
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
 )
-def test_another_content_type_is_refused(content_type: str) -> None:
+def test_other_content_types_are_refused(content_type: str) -> None:
     assert refused('{"plugin": "ocr", "input": {}}', Content_Type=content_type).startswith("Content-Type is ")
 
 
@@ -101,7 +101,7 @@ def test_body_that_is_not_json_is_reported(text: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400 + ".0"])
-def test_a_number_beyond_the_double_range_is_refused(number: str) -> None:
+def test_number_beyond_the_double_range_is_refused(number: str) -> None:
     assert "out of range" in refused('{"plugin": "ocr", "input": {"n": ' + number + "}}")
 
 
@@ -111,7 +111,7 @@ def test_deep_nesting_is_refused(depth: int) -> None:
     assert refused(text).startswith("The body cannot be read as JSON: ")
 
 
-def test_nesting_as_documents_have_it_passes() -> None:
+def test_moderate_nesting_is_accepted() -> None:
     assert execute_body('{"plugin": "ocr", "input": {"x": ' + "[" * 150 + "]" * 150 + "}}").input.keys() == {"x"}
 
 
@@ -124,22 +124,22 @@ def test_nesting_as_documents_have_it_passes() -> None:
         '{"plugin": "ocr", "input": {"%s": 1}}',
     ],
 )
-def test_half_a_character_is_refused(form: str, escape: str) -> None:
+def test_unpaired_surrogate_is_refused(form: str, escape: str) -> None:
     assert refused(form % escape).startswith("The body cannot be read as JSON: ")
 
 
 @pytest.mark.parametrize(("escape", "text"), [(r"\ud83d\ude00", "😀"), (r"\\ud800", r"\ud800"), (r"\u00e9", "é")])
-def test_whole_characters_pass_however_they_are_escaped(escape: str, text: str) -> None:
+def test_escaped_characters_are_accepted(escape: str, text: str) -> None:
     assert execute_body('{"plugin": "ocr", "input": {"x": "' + escape + '"}}').input == {"x": text}
 
 
-def test_a_body_that_is_not_utf_8_is_refused() -> None:
+def test_body_that_is_not_utf_8_is_refused() -> None:
     assert refused(b'{"plugin": "\xff"}').startswith("The body cannot be read as JSON: ")
     assert refused('{"plugin": "\ud800"}').startswith("The body cannot be read as JSON: ")
 
 
 @pytest.mark.parametrize("body", ["%%%", "abc", "äöü"])
-def test_a_body_that_is_not_the_base64_it_claims_to_be_is_refused(body: str) -> None:
+def test_invalid_base64_body_is_refused(body: str) -> None:
     broken = rest_event("POST", "/v1/execute") | {"body": body, "isBase64Encoded": True}
     with pytest.raises(InvalidRequest, match="not valid base64"):
         json_body(APIGatewayProxyEvent(broken), ExecuteRequest)
@@ -168,7 +168,7 @@ def test_a_body_that_is_not_the_base64_it_claims_to_be_is_refused(body: str) -> 
         ({"plugin": "ocr", "input": {}, "a/b": 1}, "/a~1b"),
     ],
 )
-def test_a_field_that_is_missing_unknown_or_wrong_is_named(document: Any, path: str) -> None:
+def test_missing_unknown_or_invalid_field_is_named(document: Any, path: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         execute_body(json.dumps(document))
     assert [one["path"] for one in caught.value.details["errors"]] == [path]
@@ -176,15 +176,15 @@ def test_a_field_that_is_missing_unknown_or_wrong_is_named(document: Any, path: 
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "3", '"text"', "true"])
-def test_a_body_that_is_no_object_is_refused(text: str) -> None:
+def test_body_that_is_not_an_object_is_refused(text: str) -> None:
     for model in (ExecuteRequest, CancelRequest, UploadRequest):
         with pytest.raises(InvalidRequest, match=r"^The body must be a JSON object\.$") as caught:
             json_body(event(text), model)
         assert caught.value.details == {"errors": [{"path": "", "message": "must be a JSON object"}]}
 
 
-def test_a_refusal_is_small_for_any_request() -> None:
-    # The answer must fit where the request did.
+def test_error_is_small_for_any_request() -> None:
+    # A response has the same size limit as a request.
     many = json.dumps({"plugin": "ocr", "input": {}} | {f"field{n}": n for n in range(50_000)})
     long = json.dumps({"plugin": "ocr", "input": {}, "x" * 1_000_000: 1})
     for text in (many, long):
@@ -194,11 +194,11 @@ def test_a_refusal_is_small_for_any_request() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "  \n"])
-def test_an_optional_body_may_be_left_out(text: str | None) -> None:
+def test_optional_body_may_be_omitted(text: str | None) -> None:
     assert json_body(event(text, Content_Type="text/plain"), CancelRequest, optional=True) == CancelRequest()
 
 
-def test_an_optional_body_that_is_there_is_read_and_checked() -> None:
+def test_optional_body_is_validated_if_present() -> None:
     assert json_body(event('{"reason": "x"}'), CancelRequest, optional=True).reason == "x"
     with pytest.raises(InvalidRequest):
         json_body(event('{"reason": "' + "x" * 501 + '"}'), CancelRequest, optional=True)
@@ -207,17 +207,17 @@ def test_an_optional_body_that_is_there_is_read_and_checked() -> None:
 # --- Headers ---
 
 
-def test_a_header_is_found_in_any_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     assert header(event(PREFER="respond-async"), "Prefer") == "respond-async"
     assert header(event(), "Prefer") == ""
 
 
-def test_a_header_that_was_sent_twice_is_joined_also_when_the_cases_differ() -> None:
+def test_repeated_headers_are_joined_whatever_their_case() -> None:
     several = rest_event("POST", "/") | {"multiValueHeaders": {"Prefer": ["a", "b"], "prefer": ["c"]}}
     assert header(APIGatewayProxyEvent(several), "PREFER") == "a, b, c"
 
 
-def test_single_headers_do_where_the_others_are_missing() -> None:
+def test_single_value_headers_are_used_without_multi_value_headers() -> None:
     single_headers = rest_event("POST", "/", headers={"prefer": "x"}) | {"multiValueHeaders": None}
     assert header(APIGatewayProxyEvent(single_headers), "Prefer") == "x"
 
@@ -242,34 +242,34 @@ def test_single_headers_do_where_the_others_are_missing() -> None:
         ("respond-async; foo=bar, wait=5; baz", 5),
         ("handling=lenient, respond-async , return=minimal", 0),
         ("respond-async=", 0),
-        # One quoted value, with any content.
+        # A quoted value may contain the syntax of preferences.
         ('foo="x, respond-async"', None),
         ('foo="a;b\\", respond-async, wait=3", respond-async', 0),
     ],
 )
-def test_preferences_are_read_as_rfc_7240_writes_them(prefer: str, wait_s: int | None) -> None:
+def test_preferences_are_parsed_as_rfc_7240_defines(prefer: str, wait_s: int | None) -> None:
     assert preference(event(Prefer=prefer)) == wait_s
 
 
 @pytest.mark.parametrize("wait", ["21", "-1", "1.5", "abc", "0x5", "²", "1_0", "9" * 5000, "1 0"])
-def test_a_wait_that_is_no_whole_number_up_to_twenty_is_refused(wait: str) -> None:
+def test_invalid_wait_is_refused(wait: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         preference(event(Prefer=f"respond-async, wait={wait}"))
     assert "must be whole seconds from 0 to 20" in str(caught.value)
     assert len(str(caught.value)) < 400
 
 
-def test_leading_zeros_do_not_change_a_number() -> None:
+def test_wait_may_have_leading_zeros() -> None:
     assert preference(event(Prefer="respond-async, wait=007")) == 7
 
 
 @pytest.mark.parametrize("key", ["a", "!~ x", "x" * 255])
-def test_an_idempotency_key_is_taken_as_it_is(key: str) -> None:
+def test_idempotency_key_is_used_unchanged(key: str) -> None:
     assert idempotency_key(event(Idempotency_Key=key)) == key
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\tb", "a\n"])
-def test_an_idempotency_key_of_other_than_1_to_255_printable_characters_is_refused(key: str) -> None:
+def test_invalid_idempotency_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidRequest, match="1 to 255 printable ASCII"):
         idempotency_key(event(Idempotency_Key=key))
 
@@ -277,42 +277,42 @@ def test_an_idempotency_key_of_other_than_1_to_255_printable_characters_is_refus
 @pytest.mark.parametrize(
     "several", [{"Idempotency-Key": ["k1", "k2"]}, {"Idempotency-Key": ["k1"], "idempotency-key": ["k1"]}]
 )
-def test_two_idempotency_keys_are_refused_and_not_joined(several: dict[str, list[str]]) -> None:
+def test_repeated_idempotency_key_is_refused(several: dict[str, list[str]]) -> None:
     twice = APIGatewayProxyEvent(rest_event("POST", "/") | {"multiValueHeaders": several})
     with pytest.raises(InvalidRequest, match="Idempotency-Key may be given only once"):
         idempotency_key(twice)
 
 
-def test_no_idempotency_key_is_none() -> None:
+def test_missing_idempotency_key_is_none() -> None:
     assert idempotency_key(event()) is None
 
 
 # --- The query ---
 
 
-def asked(**values: list[str]) -> APIGatewayProxyEvent:
+def query_event(**values: list[str]) -> APIGatewayProxyEvent:
     return APIGatewayProxyEvent(rest_event("GET", "/v1/jobs", query=values))
 
 
-def test_values_of_a_query_are_read_in_both_forms_that_the_gateway_has() -> None:
-    assert query(asked(status=["a", "b"]), "status") == {"status": ["a", "b"]}
+def test_query_is_read_from_multi_and_single_value_parameters() -> None:
+    assert query(query_event(status=["a", "b"]), "status") == {"status": ["a", "b"]}
     old = rest_event("GET", "/v1/jobs", query={"limit": ["5"]}) | {"multiValueQueryStringParameters": None}
     assert query(APIGatewayProxyEvent(old), "limit") == {"limit": ["5"]}
-    assert query(asked(), "limit") == {}
+    assert query(query_event(), "limit") == {}
 
 
-def test_an_unknown_query_parameter_is_named_with_those_that_there_are() -> None:
+def test_unknown_query_parameter_is_reported_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequest, match=r"'statu'.*There are: plugin, status\."):
-        query(asked(statu=["failed"]), "plugin", "status")
+        query(query_event(statu=["failed"]), "plugin", "status")
 
 
-def test_a_route_without_parameters_is_described_as_such() -> None:
-    assert query(asked()) == {}
+def test_query_parameter_of_a_route_without_any_is_reported() -> None:
+    assert query(query_event()) == {}
     with pytest.raises(InvalidRequest, match=r"'page'. This route takes none\."):
-        query(asked(page=["2"]))
+        query(query_event(page=["2"]))
 
 
-def test_a_parameter_may_be_given_once() -> None:
+def test_repeated_or_empty_parameter_is_reported() -> None:
     assert single({"limit": ["5"]}, "limit") == "5"
     assert single({}, "limit") is None
     with pytest.raises(InvalidRequest, match="may be given only once"):

@@ -1,4 +1,4 @@
-"""Answers and the envelope, apart from any route; and errors that no route expects."""
+"""Responses, the error envelope, and unexpected errors, independent of any route."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from tests.fakes.outside import NOON, ManualClock, MemoryRates
 from tests.fakes.world import LambdaContext, rest_event
 
 
-def test_an_error_object_has_every_field_and_null_for_what_does_not_apply() -> None:
+def test_error_object_has_every_field_and_null_if_not_applicable() -> None:
     error = ErrorInfo(ErrorCode.PLUGIN_EXCEPTION, "no luck", {"exception": "E"})
     assert error_object(error, at=NOON) == {
         "type": "PluginError",
@@ -30,7 +30,7 @@ def test_an_error_object_has_every_field_and_null_for_what_does_not_apply() -> N
     }
 
 
-def test_an_error_object_names_plugin_tool_and_job() -> None:
+def test_error_object_names_plugin_tool_and_job() -> None:
     error = ErrorInfo(ErrorCode.WORKER_LOST, "gone")
     about = error_object(error, plugin="ocr", tool="analyze", job_id="J", at=NOON + timedelta(milliseconds=345))
     assert (about["plugin"], about["tool"], about["job_id"], about["retryable"]) == ("ocr", "analyze", "J", True)
@@ -38,28 +38,28 @@ def test_an_error_object_names_plugin_tool_and_job() -> None:
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
-def test_only_fitting_responses_have_a_challenge_or_retry_after(code: ErrorCode) -> None:
+def test_challenge_and_retry_after_are_sent_only_with_their_codes(code: ErrorCode) -> None:
     headers = error_response(ErrorInfo(code, "m")).headers
     assert headers.get("WWW-Authenticate") == ('ApiKey realm="interlock"' if code == "unauthorized" else None)
     assert ("Retry-After" in headers) == (code in {"not_finished", "rate_limited", "unavailable"})
 
 
-def test_given_headers_and_status_come_first() -> None:
+def test_given_headers_and_status_override_the_defaults() -> None:
     answer = error_response(ErrorInfo(ErrorCode.UNAVAILABLE, "m"), status=504, headers={"Retry-After": "9"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (504, "9")
 
 
-def test_a_body_is_compact_ascii() -> None:
+def test_body_is_compact_ascii() -> None:
     assert json_response(200, {"a": "grün \ud800", "b": [1, 2]}).body == r'{"a":"gr\u00fcn \ud800","b":[1,2]}'
 
 
-def test_a_body_is_json_or_nothing() -> None:
+def test_body_that_json_cannot_represent_is_rejected() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         json_response(200, {"a": float("nan")})
 
 
 def raising(error: Exception) -> dict[str, Any]:
-    """The answer of a route that raises."""
+    """Return the response of a route that raises this error."""
     app = HttpApp(RateLimits(MemoryRates(), ManualClock()))
 
     @app.route("GET", "/v1/boom")
@@ -70,7 +70,7 @@ def raising(error: Exception) -> dict[str, Any]:
     return {"status": answer["statusCode"], "headers": answer["multiValueHeaders"], **json.loads(answer["body"])}
 
 
-def test_an_error_of_ours_becomes_its_envelope() -> None:
+def test_interlock_error_becomes_its_envelope() -> None:
     answer = raising(NotFound("no such thing", kind="job"))
     assert (answer["status"], answer["error"]["code"], answer["error"]["details"]) == (
         404,
@@ -79,7 +79,7 @@ def test_an_error_of_ours_becomes_its_envelope() -> None:
     )
 
 
-def test_a_service_that_is_down_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
+def test_unavailable_service_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = raising(ServiceUnavailable(service="table"))
     assert (answer["status"], answer["error"]["details"]) == (503, {"service": "table"})
@@ -88,7 +88,7 @@ def test_a_service_that_is_down_is_logged_with_its_cause(caplog: pytest.LogCaptu
     assert record.exc_info
 
 
-def test_an_unexpected_error_is_503_logged_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_error_returns_503_and_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = raising(KeyError("/var/task/secret"))
     assert (answer["status"], answer["error"]["code"], answer["error"]["retryable"]) == (503, "unavailable", True)

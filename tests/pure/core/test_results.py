@@ -1,4 +1,4 @@
-"""Results in answers: where the line is between inline and a URL."""
+"""Results in responses: inline, or a URL if too large."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from tests.fakes.jobs import a_job
 from tests.fakes.outside import MemoryObjects
 
 LAMBDA_BYTES = 6 * 1024 * 1024
-"""What Lambda hands on of a function's answer: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""Maximum size of a function's response: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def stored(value: Any) -> tuple[Job, Documents]:
@@ -24,7 +24,7 @@ def stored(value: Any) -> tuple[Job, Documents]:
 
 
 def of_size(size: int, letter: str = "x") -> list[str]:
-    """A value whose JSON text has this many bytes."""
+    """Return a value whose JSON text has this many bytes."""
     unit = len(json.dumps(letter)) - 2
     text = letter * ((size - 4) // unit)
     return [text + "x" * (size - 4 - len(text) * unit)]
@@ -34,14 +34,14 @@ def is_url(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"download_url", "size", "expires_at"}
 
 
-@pytest.mark.parametrize("at_hand", [True, False], ids=["at hand", "read"])
+@pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "read"])
 @pytest.mark.parametrize(
     ("value", "inline"),
     [
         (of_size(MAX_INLINE_BYTES - 1), True),
         (of_size(MAX_INLINE_BYTES), True),
         (of_size(MAX_INLINE_BYTES + 1), False),
-        # Text of 4.9 MB that takes more than Lambda's 6 MiB when it is written as a string in JSON.
+        # 4.9 MB of JSON text; as a string in Lambda's response it exceeds 6 MiB.
         (of_size(4_900_000, '"'), False),
         ([[""]] * 900_000, False),
         (of_size(4_900_000, "ü"), True),
@@ -50,17 +50,17 @@ def is_url(value: Any) -> bool:
         (of_size(20_000, "\\"), True),
     ],
 )
-def test_it_is_inline_if_it_fits(value: Any, inline: bool, at_hand: bool) -> None:
+def test_result_is_inline_if_the_response_fits(value: Any, inline: bool, in_memory: bool) -> None:
     job, documents = stored(value)
     assert job.result is not None
-    shown = presented(job, documents, value if at_hand else None)
+    shown = presented(job, documents, value if in_memory else None)
     assert is_url(shown) is not inline
     if inline:
         assert shown == value
     else:
         assert shown["size"] == job.result.size_bytes
     assert job.result.key is not None
-    # Whatever the choice, the answer goes through.
+    # In both forms the response is within Lambda's limit.
     answer = json_response(200, result_document(job, shown))
     payload: dict[str, Any] = {
         "statusCode": 200,
@@ -71,9 +71,9 @@ def test_it_is_inline_if_it_fits(value: Any, inline: bool, at_hand: bool) -> Non
     assert len(json.dumps(payload)) <= LAMBDA_BYTES
 
 
-def test_five_megabytes_are_so_many_bytes() -> None:
+def test_inline_limit_is_five_million_bytes() -> None:
     assert MAX_INLINE_BYTES == 5_000_000
 
 
-def test_a_job_without_a_result_shows_none() -> None:
+def test_job_without_a_result_has_none() -> None:
     assert presented(a_job(JobStatus.FAILED), Documents(MemoryObjects())) is None

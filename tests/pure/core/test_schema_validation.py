@@ -1,4 +1,4 @@
-"""Problems of a value by its tool's schema: their paths and messages."""
+"""Validation against a tool's schema: paths and messages of problems."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ def problems(value: Any, schema: dict[str, Any] = SCHEMA) -> list[tuple[str, str
     return [(one["path"], one["message"]) for one in SchemaValidator().problems("key", schema, value)]
 
 
-def test_a_value_that_fits_has_no_problems() -> None:
+def test_valid_value_has_no_problems() -> None:
     assert problems({"image": "aGk=", "size": {"width": 3}, "tags": ["a"], "anything": [None, {"x": 1.5}]}) == []
 
 
@@ -48,7 +48,7 @@ def test_a_value_that_fits_has_no_problems() -> None:
         (None, [("", 'null is not of type "object"')]),
     ],
 )  # fmt: skip
-def test_each_misfit_is_named_by_its_place(value: Any, expected: list[tuple[str, str]]) -> None:
+def test_each_problem_is_reported_with_its_path(value: Any, expected: list[tuple[str, str]]) -> None:
     assert sorted(problems(value)) == sorted(expected)
 
 
@@ -114,7 +114,7 @@ def tagged(word: str, field: str) -> dict[str, Any]:
         ([], [("", '[] is not of type "object"')]),
     ],
 )
-def test_without_a_discriminator_a_field_of_one_word_is_the_tag(
+def test_constant_field_is_the_tag_without_a_discriminator(
     keyword: str, value: Any, expected: list[tuple[str, str]]
 ) -> None:
     assert problems(value, {keyword: [tagged("a", "x"), tagged("b", "y")]}) == expected
@@ -128,7 +128,7 @@ def test_indistinguishable_options_are_reported_as_a_union() -> None:
     assert (path, "more than one" in message) == ("", True)
 
 
-def test_an_empty_text_is_not_a_file_of_an_input() -> None:
+def test_empty_text_is_not_a_valid_file() -> None:
     schema = {"properties": {"image": FILE_SCHEMA}}
     assert problems({"image": ""}, schema) == [("/image", '"" is shorter than 1 character')]
     assert problems({"image": "aGk="}, schema) == []
@@ -144,7 +144,7 @@ def test_only_the_first_twenty_problems_are_reported(value: Any) -> None:
     assert len(problems(value)) == MAX_PROBLEMS == 20
 
 
-def test_a_message_does_not_repeat_a_whole_file() -> None:
+def test_message_does_not_repeat_a_whole_file() -> None:
     [(path, message)] = problems({"image": "", "size": "A" * 1_000_000})
     assert path == "/size"
     assert len(message) < 320
@@ -152,12 +152,12 @@ def test_a_message_does_not_repeat_a_whole_file() -> None:
 
 
 @pytest.mark.parametrize("value", [{"image": "\ud800"}, {"image": "", "\ud800": 1}])
-def test_an_unpaired_surrogate_is_reported(value: Any) -> None:
+def test_unpaired_surrogate_is_reported(value: Any) -> None:
     assert problems(value) == [("", "holds a lone surrogate, which is not Unicode text")]
 
 
 @pytest.mark.parametrize("depth", [300, 900, 5_000])
-def test_a_problem_nested_too_deeply_is_reported_without_an_exception(depth: int) -> None:
+def test_too_deep_nesting_is_reported_without_an_exception(depth: int) -> None:
     value: Any = 1
     for _ in range(depth):
         value = [value]
@@ -175,7 +175,7 @@ class Twig(BaseModel):
 
 
 @pytest.mark.parametrize("first", ["kind", "parts"])
-def test_the_cost_of_options_that_recurse_does_not_double_with_each_level(first: str) -> None:
+def test_cost_of_recursive_options_does_not_double_with_each_level(first: str) -> None:
     value: dict[str, Any] = {"kind": "leaf", "parts": []}
     for _ in range(60):
         fields = {"kind": "branch", "parts": [value]}
@@ -190,11 +190,11 @@ def test_first_problems_of_a_large_value_are_reported_with_their_paths() -> None
     assert sorted(problems(value)) == [("/size/width", "is required"), ("/tags/3", '1 is not of type "string"')]
 
 
-def test_a_misfit_behind_the_first_thousand_values_is_found() -> None:
+def test_problem_after_the_first_thousand_values_is_found() -> None:
     assert problems({"image": "", "tags": [*["a"] * 5_000, 2]}) == [("/tags/5000", '2 is not of type "string"')]
 
 
-def test_fields_missing_from_a_sample_are_no_problem() -> None:
+def test_sampling_a_large_value_causes_no_false_problems() -> None:
     schema = {"properties": {"items": {"minItems": 4_000}, "text": {"minLength": 150_000}, "odd": {"type": "null"}}}
     value = {"items": [0] * 5_000, "text": "x" * 200_000, "odd": 1}
     assert problems(value, schema) == [("/odd", '1 is not of type "null"')]
@@ -203,7 +203,7 @@ def test_fields_missing_from_a_sample_are_no_problem() -> None:
     assert (path, "less than 4000 items" in message) == ("/items", True)
 
 
-def test_a_field_name_that_does_not_fit_is_quoted() -> None:
+def test_invalid_field_name_is_quoted() -> None:
     assert problems({"a": 1}, {"propertyNames": {"pattern": "^z"}}) == [("", '"a" does not match "^z"')]
 
 
@@ -215,17 +215,17 @@ def test_unresolvable_unions_are_reported_as_a_whole(keyword: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["anyOf", "default", "$ref", "not"])
-def test_fields_that_are_named_like_keywords_are_fields(name: str) -> None:
+def test_fields_may_be_named_like_schema_keywords(name: str) -> None:
     schema = {"properties": {name: {"anyOf": [{"type": "integer"}, {"const": {"anyOf": [1]}}]}}}
     assert problems({name: {"anyOf": [1]}}, schema) == []
     assert [path for path, _ in problems({name: "x"}, schema)] == [f"/{name}"]
 
 
-def test_whole_numbers_of_any_size_pass() -> None:
+def test_integers_of_any_size_are_valid() -> None:
     assert problems({"image": "", "size": {"width": 10**400}}) == []
 
 
-def test_a_schema_is_compiled_once_under_its_key() -> None:
+def test_schema_is_compiled_once_per_key() -> None:
     validator = SchemaValidator()
     assert validator.problems("tool.input", {"type": "string"}, 1) != []
     assert validator.problems("tool.input", {"type": "integer"}, 1) != []
@@ -236,11 +236,11 @@ def test_a_schema_is_compiled_once_under_its_key() -> None:
     ("parts", "text"),
     [([], ""), (["a"], "/a"), (["a", 0, "b"], "/a/0/b"), (["a/b", "~c"], "/a~1b/~0c"), ([""], "/")],
 )
-def test_pointers_are_those_of_rfc_6901(parts: list[str | int], text: str) -> None:
+def test_json_pointers_follow_rfc_6901(parts: list[str | int], text: str) -> None:
     assert json_pointer(parts) == text
 
 
-def test_a_pointer_does_not_repeat_a_field_name_of_a_megabyte() -> None:
+def test_json_pointer_does_not_repeat_a_field_name_of_a_megabyte() -> None:
     [(path, _)] = problems({"image": "", "x" * 1_000_000: 1})
     assert len(path) < 320
     assert path.startswith("/xxx")

@@ -1,4 +1,4 @@
-"""Times as the contract writes them."""
+"""Times in the format of the contract (RFC 3339)."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,13 +18,13 @@ aware = st.datetimes(
 )
 
 
-def test_milliseconds_and_z() -> None:
+def test_times_have_milliseconds_and_z() -> None:
     assert rfc3339(datetime(2026, 11, 22, 10, 11, 12, 345_678, tzinfo=UTC)) == "2026-11-22T10:11:12.345Z"
     assert rfc3339(datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC)) == "2026-11-22T10:11:12.000Z"
 
 
 @given(aware)
-def test_written_times_read_back_as_the_same_instant(moment: datetime) -> None:
+def test_times_round_trip_to_the_same_instant(moment: datetime) -> None:
     text = rfc3339(moment)
     assert FORM.fullmatch(text)
     assert from_rfc3339(text) == to_millisecond(moment)
@@ -32,12 +32,12 @@ def test_written_times_read_back_as_the_same_instant(moment: datetime) -> None:
 
 
 @given(aware, aware)
-def test_texts_order_as_the_instants_do(one: datetime, other: datetime) -> None:
+def test_texts_sort_like_their_instants(one: datetime, other: datetime) -> None:
     # The table compares them as text.
     assert (rfc3339(one) < rfc3339(other)) == (to_millisecond(one) < to_millisecond(other))
 
 
-def test_now_is_utc_and_has_nothing_below_the_millisecond() -> None:
+def test_utc_now_has_millisecond_precision() -> None:
     before = to_millisecond(datetime.now(UTC))
     now = utc_now()
     assert now.microsecond % 1000 == 0

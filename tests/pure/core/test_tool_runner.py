@@ -1,4 +1,4 @@
-"""The ToolRunner in the Lambda process: every way in which a run may end, as an outcome, and metrics on every path."""
+"""The ToolRunner in the Lambda process: outcomes of all endings of a run, and metrics on every path."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ from tests.fakes.world import World
 
 
 class Bench:
-    """A ToolRunner on a scripted sandbox."""
+    """A ToolRunner with a scripted sandbox."""
 
     def __init__(self, world: World, cancel: CancelToken) -> None:
         self.registry: PluginRegistry = world.core.registry
@@ -61,9 +61,9 @@ class Bench:
         return self.run(lambda _: ending)
 
     def state(self) -> LifecycleState:
-        """The lifecycle of the plugin in this environment, as the start of a run finds it."""
+        """Return the lifecycle state of the plugin at the start of a run."""
         state = self.registry.run_started("echo")
-        self.registry.record(self.call(), state, Outcome.failed(ErrorCode.INVALID_INPUT, "only looking"))
+        self.registry.record(self.call(), state, Outcome.failed(ErrorCode.INVALID_INPUT, "state check"))
         self.sink.executions.pop()
         return state
 
@@ -86,10 +86,10 @@ def message_of(outcome: Outcome) -> str:
     return outcome.error.message
 
 
-# --- What is asked of the sandbox ---
+# --- Requests to the sandbox ---
 
 
-def test_the_worker_gets_source_tool_input_and_job(bench: Bench) -> None:
+def test_worker_request_has_source_tool_input_and_job(bench: Bench) -> None:
     bench.run()
     [run] = bench.sandbox.runs
     assert run.key == "echo"
@@ -102,7 +102,7 @@ def test_the_worker_gets_source_tool_input_and_job(bench: Bench) -> None:
     }
 
 
-def test_the_limits_are_those_of_the_call_and_of_the_manifest(bench: Bench) -> None:
+def test_limits_come_from_the_call_and_the_manifest(bench: Bench) -> None:
     bench.run(timeout_s=2.5)
     limits = bench.sandbox.runs[0].limits
     assert (limits.wall_s, limits.memory_mb) == (2.5, 300)
@@ -110,21 +110,21 @@ def test_the_limits_are_those_of_the_call_and_of_the_manifest(bench: Bench) -> N
 
 
 @pytest.mark.parametrize("network", [False, True])
-def test_the_process_has_the_network_if_the_tool_declares_it(world_of: Callable[..., World], network: bool) -> None:
+def test_worker_process_has_network_access_only_if_declared(world_of: Callable[..., World], network: bool) -> None:
     with closing(CancelToken()) as cancel:
         bench = Bench(world_of(a_plugin("echo", a_tool("say", network=network))), cancel)
         bench.run()
     assert bench.sandbox.runs[0].network is network
 
 
-def test_cancel_progress_and_log_lines_pass_through(bench: Bench) -> None:
-    def talks(run: Run) -> Ending:
+def test_cancel_progress_and_log_lines_are_passed_on(bench: Bench) -> None:
+    def report(run: Run) -> Ending:
         run.on_progress(0.5, "half")
         run.on_log(LogLine("stdout", "hello"))
         assert run.cancel is bench.cancel
         return echoes(run)
 
-    bench.run(talks)
+    bench.run(report)
     assert bench.progress == [(0.5, "half")]
     assert bench.lines == [LogLine("stdout", "hello")]
 
@@ -132,12 +132,12 @@ def test_cancel_progress_and_log_lines_pass_through(bench: Bench) -> None:
 # --- Endings ---
 
 
-def test_a_result_that_fits_is_a_success(bench: Bench) -> None:
+def test_valid_result_succeeds(bench: Bench) -> None:
     outcome = bench.run()
     assert (outcome.status, outcome.result, outcome.error) == (JobStatus.SUCCEEDED, {"text": "hello"}, None)
 
 
-def test_a_signal_is_a_crash_with_the_signal(bench: Bench) -> None:
+def test_process_ended_by_a_signal_is_reported_as_a_crash(bench: Bench) -> None:
     outcome = bench.ends_with(Crashed(pid=1, exit_code=None, signal=11, while_loading=False))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_crashed", {"signal": 11})
@@ -146,7 +146,7 @@ def test_a_signal_is_a_crash_with_the_signal(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 3])
-def test_an_exit_is_a_crash_with_the_exit_code(bench: Bench, code: int) -> None:
+def test_process_exit_is_reported_as_a_crash(bench: Bench, code: int) -> None:
     outcome = bench.ends_with(Crashed(pid=1, exit_code=code, signal=None, while_loading=False))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_crashed", {"exit_code": code})
@@ -167,7 +167,7 @@ def test_an_exit_is_a_crash_with_the_exit_code(bench: Bench, code: int) -> None:
         (TimedOut(pid=1, how="killed", while_loading=True), "its import and setup() took over 20 s"),
     ],
 )
-def test_a_process_that_ends_while_it_loads_makes_the_plugin_unavailable(
+def test_process_that_ends_while_loading_makes_the_plugin_unavailable(
     bench: Bench, ending: Ending, reason: str
 ) -> None:
     outcome = bench.ends_with(ending)
@@ -177,7 +177,7 @@ def test_a_process_that_ends_while_it_loads_makes_the_plugin_unavailable(
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_run_over_its_limit_timed_out(bench: Bench, how: Any) -> None:
+def test_run_over_its_time_limit_times_out(bench: Bench, how: Any) -> None:
     outcome = bench.ends_with(TimedOut(pid=1, how=how, while_loading=False))
     assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, how)
     assert error_of(outcome) == ("timeout", {"timeout_s": 5.0})
@@ -185,7 +185,7 @@ def test_a_run_over_its_limit_timed_out(bench: Bench, how: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_a_cancelled_run_reports_how_it_was_stopped(bench: Bench, how: Any) -> None:
+def test_cancelled_run_reports_how_it_was_stopped(bench: Bench, how: Any) -> None:
     outcome = bench.ends_with(Cancelled(pid=1, how=how))
     assert (outcome.status, outcome.stopped) == (JobStatus.CANCELLED, how)
     assert error_of(outcome) == ("cancelled", {})
@@ -195,7 +195,7 @@ def test_a_cancelled_run_reports_how_it_was_stopped(bench: Bench, how: Any) -> N
 @pytest.mark.parametrize(
     ("memory_mb", "limit"), [("128", 1_342_177), ("1769", 18_549_309), ("6400", 67_108_864), ("10240", 67_108_864)]
 )
-def test_the_result_limit_follows_the_memory_of_the_function(
+def test_result_limit_depends_on_the_memory_of_the_function(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, memory_mb: str, limit: int
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", memory_mb)
@@ -204,21 +204,21 @@ def test_the_result_limit_follows_the_memory_of_the_function(
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": limit})
 
 
-def test_a_run_over_its_memory_reports_the_limit(bench: Bench) -> None:
+def test_run_over_its_memory_limit_reports_the_limit(bench: Bench) -> None:
     outcome = bench.ends_with(MemoryExceeded(pid=1, resident_mb=301))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("memory_exceeded", {"memory_mb": 300})
     assert message_of(outcome) == "The tool used more memory than its limit of 300 MiB."
 
 
-def test_a_result_over_the_limit_reports_both_sizes(bench: Bench) -> None:
+def test_result_over_the_limit_reports_both_sizes(bench: Bench) -> None:
     outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": MAX_RESULT_BYTES})
     assert message_of(outcome) == "The result of echo.say is over the limit of 67108864 bytes."
 
 
-def test_a_worker_that_vanished_is_worker_lost(bench: Bench) -> None:
+def test_vanished_worker_process_is_worker_lost(bench: Bench) -> None:
     outcome = bench.ends_with(WorkerLost(pid=1))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("worker_lost", {})
@@ -227,7 +227,7 @@ def test_a_worker_that_vanished_is_worker_lost(bench: Bench) -> None:
 # --- Verdicts of the worker ---
 
 
-def test_an_exception_is_reported_with_class_and_text(bench: Bench) -> None:
+def test_exception_is_reported_with_class_and_text(bench: Bench) -> None:
     outcome = bench.ends_with(answered("exception", {"exception": "KeyError", "message": "'x'"}))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_exception", {"exception": "KeyError"})
@@ -235,20 +235,20 @@ def test_an_exception_is_reported_with_class_and_text(bench: Bench) -> None:
     assert outcome.error.message == "'x'"
 
 
-def test_input_that_the_tool_refuses_names_the_field(bench: Bench) -> None:
+def test_input_refused_by_the_tool_names_the_field(bench: Bench) -> None:
     errors = [{"path": "/image", "message": "is not an image"}]
     outcome = bench.ends_with(answered("invalid_input", {"message": "/image: is not an image", "errors": errors}))
     assert error_of(outcome) == ("invalid_input", {"errors": errors})
     assert message_of(outcome) == "/image: is not an image"
 
 
-def test_output_that_the_model_rejects_is_invalid_output_with_its_path(bench: Bench) -> None:
+def test_output_rejected_by_the_model_is_invalid_output_with_its_path(bench: Bench) -> None:
     errors = [{"path": "/text", "message": "is missing"}]
     assert error_of(bench.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "detail"),
     [
         ("exception", {"exception": "E" * 100_000, "message": "x" * 100_000}),
         ("exception", {"exception": "\udfff", "message": "half \ud800 a character"}),
@@ -258,25 +258,25 @@ def test_output_that_the_model_rejects_is_invalid_output_with_its_path(bench: Be
         ("unavailable", "x" * 100_000),
     ],
 )
-def test_worker_reports_are_cut_to_the_limits_of_the_table(bench: Bench, verdict: str, said: Any) -> None:
-    # An item of the table holds at most 400 KB. Reports of a plugin must not keep its job from its end.
-    outcome = bench.ends_with(answered(verdict, said))
+def test_worker_reports_are_cut_to_the_limits_of_the_table(bench: Bench, verdict: str, detail: Any) -> None:
+    # An item of the table holds at most 400 KB. Reports of a plugin must not prevent its job from finishing.
+    outcome = bench.ends_with(answered(verdict, detail))
     assert outcome.error is not None
     code, details = error_of(outcome)
     assert code in {"plugin_exception", "invalid_input", "invalid_output", "plugin_unavailable"}
     assert len(json.dumps([outcome.error.message, details]).encode()) < 40_000
-    (outcome.error.message + json.dumps(details, ensure_ascii=False)).encode()  # it is Unicode text
+    (outcome.error.message + json.dumps(details, ensure_ascii=False)).encode()  # raises on unpaired surrogates
 
 
 @pytest.mark.parametrize("number", [0.1, -1.5e-300, 1.7976931348623157e308, 12345678901234567890])
-def test_a_number_that_json_has_comes_back_as_it_was(world_of: Callable[..., World], number: float) -> None:
+def test_numbers_in_a_result_are_returned_exactly(world_of: Callable[..., World], number: float) -> None:
     world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
     world.sandbox.script = lambda _: answered("succeeded", {"n": number})
     assert world.execute().body["result"] == {"n": number}
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_number_that_json_has_no_form_for_is_invalid_output(world_of: Callable[..., World], number: str) -> None:
+def test_number_that_json_cannot_represent_is_invalid_output(world_of: Callable[..., World], number: str) -> None:
     world = world_of(a_plugin("echo", a_tool("say", output_schema={})))
     payload = f'{{"verdict": "succeeded", "detail": {{"n": [{number}]}}}}'.encode()
     world.sandbox.script = lambda _: Completed(pid=1, payload=payload)
@@ -293,11 +293,11 @@ def test_output_is_always_validated_against_the_manifest(bench: Bench, result: A
     assert [one["path"] for one in details["errors"]] == [path]
 
 
-def test_a_memory_error_is_memory_exceeded(bench: Bench) -> None:
+def test_memory_error_is_memory_exceeded(bench: Bench) -> None:
     assert error_of(bench.ends_with(answered("memory", None))) == ("memory_exceeded", {"memory_mb": 300})
 
 
-def test_a_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Bench) -> None:
+def test_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Bench) -> None:
     outcome = bench.ends_with(answered("unavailable", "ImportError: no torch"))
     assert error_of(outcome) == ("plugin_unavailable", {"reason": "ImportError: no torch"})
 
@@ -321,8 +321,8 @@ def test_a_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Be
         b'{"verdict": "succeeded", "detail": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_an_answer_that_makes_no_sense_is_invalid_output(bench: Bench, payload: bytes) -> None:
-    # The worker's process is the plugin's to tamper with.
+def test_malformed_worker_response_is_invalid_output(bench: Bench, payload: bytes) -> None:
+    # A plugin can tamper with its worker process.
     code, details = error_of(bench.ends_with(Completed(pid=1, payload=payload)))
     assert code == "invalid_output"
     assert details["errors"][0]["message"]
@@ -347,7 +347,7 @@ ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
 
 
 @pytest.mark.parametrize(("ending", "state", "status"), ENDINGS)
-def test_every_ending_moves_the_lifecycle_and_is_counted_once(
+def test_every_ending_updates_lifecycle_and_metrics_once(
     bench: Bench, ending: Ending, state: LifecycleState | None, status: JobStatus
 ) -> None:
     outcome = bench.ends_with(ending)
@@ -366,16 +366,16 @@ def test_failures_outside_the_plugin_keep_its_state(bench: Bench) -> None:
     assert bench.state() is LifecycleState.INITIALIZED
 
 
-def test_the_plugin_is_running_while_it_runs(bench: Bench) -> None:
-    def starts_another(run: Run) -> Ending:
+def test_plugin_is_running_during_a_run(bench: Bench) -> None:
+    def start_another(run: Run) -> Ending:
         with pytest.raises(ValueError, match="RUNNING -> RUNNING"):
             bench.registry.run_started("echo")
         return echoes(run)
 
-    assert bench.run(starts_another).status is JobStatus.SUCCEEDED
+    assert bench.run(start_another).status is JobStatus.SUCCEEDED
 
 
-def test_metrics_are_updated_also_when_the_sandbox_itself_fails(bench: Bench) -> None:
+def test_metrics_are_updated_when_the_sandbox_fails(bench: Bench) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError("no more processes")
 
@@ -387,7 +387,7 @@ def test_metrics_are_updated_also_when_the_sandbox_itself_fails(bench: Bench) ->
     assert bench.run(echoes).status is JobStatus.SUCCEEDED
 
 
-def test_metrics_are_updated_also_when_the_run_is_interrupted(bench: Bench) -> None:
+def test_metrics_are_updated_when_the_run_is_interrupted(bench: Bench) -> None:
     def interrupted(_: Run) -> Ending:
         raise KeyboardInterrupt
 
@@ -397,7 +397,7 @@ def test_metrics_are_updated_also_when_the_run_is_interrupted(bench: Bench) -> N
     assert bench.run(echoes).status is JobStatus.SUCCEEDED
 
 
-def test_an_error_of_ours_on_the_way_becomes_the_outcome(bench: Bench) -> None:
+def test_interlock_error_during_a_run_becomes_the_outcome(bench: Bench) -> None:
     def refuses(_: Run) -> Ending:
         raise PluginUnavailable("gone", reason="gone")
 
@@ -405,9 +405,7 @@ def test_an_error_of_ours_on_the_way_becomes_the_outcome(bench: Bench) -> None:
     assert (outcome.status, *error_of(outcome)) == (JobStatus.FAILED, "plugin_unavailable", {"reason": "gone"})
 
 
-def test_a_failure_of_the_metrics_is_logged_and_hides_no_outcome(
-    bench: Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_metrics_failure_is_logged_and_keeps_the_outcome(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.sink.broken = RuntimeError("no metrics today")
     with caplog.at_level(logging.ERROR):
         outcome = bench.run()
@@ -418,7 +416,7 @@ def test_a_failure_of_the_metrics_is_logged_and_hides_no_outcome(
     assert str(record.exc_info[1]) == "no metrics today"
 
 
-def test_a_failure_of_the_metrics_hides_no_failure_of_the_sandbox(bench: Bench) -> None:
+def test_metrics_failure_does_not_hide_a_sandbox_failure(bench: Bench) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError("no more processes")
 
@@ -427,7 +425,7 @@ def test_a_failure_of_the_metrics_hides_no_failure_of_the_sandbox(bench: Bench) 
         bench.run(breaks)
 
 
-def test_after_a_failure_of_the_metrics_the_plugin_runs_again(bench: Bench) -> None:
+def test_plugin_runs_again_after_a_metrics_failure(bench: Bench) -> None:
     bench.sink.broken = RuntimeError("no metrics today")
     bench.run()
     bench.sink.broken = None
@@ -435,7 +433,7 @@ def test_after_a_failure_of_the_metrics_the_plugin_runs_again(bench: Bench) -> N
     assert bench.state() is LifecycleState.INITIALIZED
 
 
-def test_the_elapsed_time_is_the_runs_own(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_execution_time_is_measured_per_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([100.0, 100.04125, 200.0, 200.5])
     monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
     assert bench.run().execution_time_ms == 41.25

@@ -1,4 +1,4 @@
-"""Uploads: their ids, the look at them before a job is made, and their way to a run."""
+"""Uploads: ids, validation before a job is created, and download for a run."""
 
 import base64
 import string
@@ -32,7 +32,7 @@ sizes = st.integers(1, MAX_UPLOAD_BYTES)
 
 
 @given(content_types, sizes)
-def test_an_upload_id_contains_the_declaration_and_fits_a_key(content_type: str, size: int) -> None:
+def test_upload_id_contains_the_declaration_and_fits_an_object_key(content_type: str, size: int) -> None:
     upload = Upload.new(content_type, size, NOON)
     assert Upload.of_id(upload.id) == upload
     assert len(upload.id) <= 255
@@ -40,7 +40,7 @@ def test_an_upload_id_contains_the_declaration_and_fits_a_key(content_type: str,
 
 
 @given(content_types, sizes, st.data())
-def test_an_id_that_was_changed_is_none_or_another_ones(content_type: str, size: int, data: st.DataObject) -> None:
+def test_changed_upload_id_is_invalid_or_another_valid_id(content_type: str, size: int, data: st.DataObject) -> None:
     text = Upload.new(content_type, size, NOON).id
     at = data.draw(st.integers(0, len(text) - 1))
     other = data.draw(st.characters(codec="ascii").filter(lambda letter: letter != text[at]))
@@ -52,7 +52,7 @@ def test_an_id_that_was_changed_is_none_or_another_ones(content_type: str, size:
 
 
 @given(st.text() | st.binary(max_size=60).map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
-def test_made_up_tokens_raise_only_the_declared_error(text: str) -> None:
+def test_invalid_upload_ids_raise_only_not_an_upload(text: str) -> None:
     try:
         upload = Upload.of_id(text)
     except NotAnUpload:
@@ -63,18 +63,18 @@ def test_made_up_tokens_raise_only_the_declared_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "..", "../../jobs/acme/x", "x" * 300, "ä", "AAAA\n", "\ud800", "uploads/acme/x"])
-def test_a_key_is_no_id(text: str) -> None:
+def test_object_keys_and_paths_are_not_upload_ids(text: str) -> None:
     with pytest.raises(NotAnUpload):
         Upload.of_id(text)
 
 
 @pytest.mark.parametrize("content_type", ["", "png", "image/png\n", "application/x-www-form-urlencoded; charset=utf-8"])
-def test_an_id_of_a_type_that_no_upload_may_have_is_none(content_type: str) -> None:
+def test_upload_id_with_an_invalid_content_type_is_rejected(content_type: str) -> None:
     with pytest.raises(NotAnUpload):
         Upload.of_id(Upload.new(content_type, 5, NOON).id)
 
 
-def test_ids_of_the_same_moment_differ_in_eighty_bits() -> None:
+def test_upload_ids_have_eighty_random_bits() -> None:
     uploads = [Upload.new("image/png", 5, NOON) for _ in range(1000)]
     assert len({upload.nonce for upload in uploads}) == 1000
     assert {len(upload.nonce) for upload in uploads} == {10}
@@ -103,15 +103,15 @@ def test_ids_of_the_same_moment_differ_in_eighty_bits() -> None:
         ("a/" + "b" * 126, False),
     ],
 )
-def test_content_types(text: str, good: bool) -> None:
+def test_content_types_are_validated(text: str, good: bool) -> None:
     assert is_content_type(text) is good
 
 
-# --- Before a job is made ---
+# --- Before a job is created ---
 
 
 class Shelf:
-    """Uploads on an object store in memory."""
+    """Uploads in an in-memory object store."""
 
     def __init__(self) -> None:
         self.objects, self.clock = MemoryObjects(), ManualClock()
@@ -143,19 +143,19 @@ def references(*ids: str) -> list[FileReference]:
     return [FileReference(("files", number), upload_id, names[upload_id]) for number, upload_id in enumerate(ids)]
 
 
-def test_a_new_upload_is_put_under_its_tenant_within_a_quarter_of_an_hour(shelf: Shelf) -> None:
+def test_new_upload_has_a_url_under_its_tenant_for_15_minutes(shelf: Shelf) -> None:
     new = shelf.uploads.new("acme", "image/png", 5)
     assert f"/uploads/acme/{new.upload.id}?expires=900" in new.request.url
     assert new.expires_at == NOON + URL_LIFETIME == NOON + timedelta(minutes=15)
 
 
-def test_uploads_that_are_there_may_be_named_any_number_of_times(shelf: Shelf) -> None:
+def test_repeated_upload_id_is_checked_once(shelf: Shelf) -> None:
     one, another = shelf.put(), shelf.put(b"")
     shelf.uploads.check("acme", references(one, another, one))
     assert len(shelf.objects.described) == 2
 
 
-def test_each_upload_that_is_not_there_is_named_by_its_field(shelf: Shelf) -> None:
+def test_each_missing_upload_is_reported_by_its_field(shelf: Shelf) -> None:
     others = shelf.put(tenant="other")
     problems = shelf.problems(shelf.put(), "made-up", shelf.expected().id, others)
     assert [problem.split(" names no upload")[0] for problem in problems] == ["/files/1", "/files/2", "/files/3"]
@@ -163,7 +163,7 @@ def test_each_upload_that_is_not_there_is_named_by_its_field(shelf: Shelf) -> No
     assert len({problem.partition(" ")[2] for problem in problems}) == 1
 
 
-def test_ten_thousand_ids_find_nothing_of_another_tenant(shelf: Shelf) -> None:
+def test_guessed_ids_never_reach_another_tenant(shelf: Shelf) -> None:
     random = Random(7)
     others = [shelf.put(tenant=tenant) for tenant in ("other", "acme2", "acm") for _ in range(50)]
     letters = string.ascii_letters + string.digits + "-_/.%#"
@@ -177,7 +177,7 @@ def test_ten_thousand_ids_find_nothing_of_another_tenant(shelf: Shelf) -> None:
     assert all(key.startswith("uploads/acme/") and key.count("/") == 2 for key in shelf.objects.described)
 
 
-def test_an_upload_is_good_for_24_hours(shelf: Shelf) -> None:
+def test_upload_expires_after_24_hours(shelf: Shelf) -> None:
     upload_id = shelf.put()
     shelf.clock.advance(UPLOAD_LIFETIME.total_seconds() - 1)
     shelf.uploads.check("acme", references(upload_id))
@@ -185,7 +185,7 @@ def test_an_upload_is_good_for_24_hours(shelf: Shelf) -> None:
     assert "names no upload" in shelf.problems(upload_id)[0]
 
 
-def test_an_upload_that_is_not_as_declared_is_refused(shelf: Shelf) -> None:
+def test_upload_that_differs_from_its_declaration_is_refused(shelf: Shelf) -> None:
     short, other = shelf.expected(), shelf.expected()
     shelf.objects.files[short.key("acme")] = (b"hell", "image/png")
     shelf.objects.files[other.key("acme")] = (b"hello", "text/html")
@@ -195,7 +195,7 @@ def test_an_upload_that_is_not_as_declared_is_refused(shelf: Shelf) -> None:
     ]
 
 
-def test_an_input_may_name_so_many_uploads_and_no_more(shelf: Shelf) -> None:
+def test_number_of_uploads_in_an_input_is_bounded(shelf: Shelf) -> None:
     ids = [shelf.put(str(number).encode()) for number in range(MAX_UPLOADS + 1)]
     shelf.uploads.check("acme", references(*ids[:-1], *ids[:-1]))
     shelf.objects.described.clear()
@@ -203,7 +203,7 @@ def test_an_input_may_name_so_many_uploads_and_no_more(shelf: Shelf) -> None:
     assert shelf.objects.described == []
 
 
-def test_the_uploads_of_an_input_are_bounded_together(shelf: Shelf) -> None:
+def test_total_size_of_uploads_in_an_input_is_bounded(shelf: Shelf) -> None:
     ids = [shelf.expected(MAX_UPLOAD_BYTES).id for _ in range(3)]
     assert shelf.problems(*ids, shelf.expected(1).id) == [
         "/files/3 is too large: the uploads of an input may have at most 300 MiB together"
@@ -211,7 +211,7 @@ def test_the_uploads_of_an_input_are_bounded_together(shelf: Shelf) -> None:
     assert "too large" not in shelf.problems(*ids)[0]
 
 
-def test_a_bucket_that_is_down_is_unavailable_and_no_bad_input(shelf: Shelf) -> None:
+def test_unavailable_bucket_is_not_reported_as_invalid_input(shelf: Shelf) -> None:
     upload_id = shelf.put()
     shelf.objects.down = True
     with pytest.raises(ServiceUnavailable):
@@ -225,21 +225,21 @@ def never() -> bool:
     return False
 
 
-def test_each_upload_is_one_file_that_cannot_be_written(shelf: Shelf, tmp_path: Path) -> None:
+def test_each_upload_is_fetched_once_as_a_read_only_file(shelf: Shelf, tmp_path: Path) -> None:
     one, another = shelf.put(b"one"), shelf.put(b"another")
     shelf.uploads.fetch("acme", references(one, another, one), str(tmp_path), stop=never)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"upload-0": b"one", "upload-1": b"another"}
     assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o400}
 
 
-def test_an_upload_of_a_job_that_was_taken_is_not_too_old(shelf: Shelf, tmp_path: Path) -> None:
+def test_upload_that_expired_after_its_job_was_accepted_is_fetched(shelf: Shelf, tmp_path: Path) -> None:
     upload_id = shelf.put()
     shelf.clock.advance(UPLOAD_LIFETIME.total_seconds() + 60)
     shelf.uploads.fetch("acme", references(upload_id), str(tmp_path), stop=never)
     assert (tmp_path / "upload-0").read_bytes() == b"hello"
 
 
-def test_one_that_is_gone_by_then_is_named_in_each_of_its_fields(shelf: Shelf, tmp_path: Path) -> None:
+def test_deleted_upload_is_reported_in_each_of_its_fields(shelf: Shelf, tmp_path: Path) -> None:
     gone = shelf.put()
     shelf.objects.files.clear()
     with pytest.raises(InvalidInput) as caught:
@@ -247,7 +247,7 @@ def test_one_that_is_gone_by_then_is_named_in_each_of_its_fields(shelf: Shelf, t
     assert [one["path"] for one in caught.value.details["errors"]] == ["/files/0", "/files/2"]
 
 
-def test_one_that_was_replaced_is_not_written(shelf: Shelf, tmp_path: Path) -> None:
+def test_replaced_upload_is_not_fetched(shelf: Shelf, tmp_path: Path) -> None:
     upload = shelf.expected()
     shelf.objects.files[upload.key("acme")] = (b"x" * 1000, "image/png")
     with pytest.raises(InvalidInput, match="1000 bytes"):
@@ -255,17 +255,17 @@ def test_one_that_was_replaced_is_not_written(shelf: Shelf, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_tenant_gets_none(shelf: Shelf, tmp_path: Path) -> None:
+def test_upload_of_another_tenant_is_not_fetched(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="names no upload"):
         shelf.uploads.fetch("other", references(shelf.put()), str(tmp_path), stop=never)
 
 
-def test_a_stop_leaves_the_rest(shelf: Shelf, tmp_path: Path) -> None:
+def test_stop_ends_fetching(shelf: Shelf, tmp_path: Path) -> None:
     shelf.uploads.fetch("acme", references(shelf.put(), shelf.put()), str(tmp_path), stop=lambda: True)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_without_room_is_unavailable(shelf: Shelf, tmp_path: Path) -> None:
+def test_storage_failure_is_unavailable(shelf: Shelf, tmp_path: Path) -> None:
     with pytest.raises(ServiceUnavailable) as caught:
         shelf.uploads.fetch("acme", references(shelf.put()), str(tmp_path / "no such folder"), stop=never)
     assert caught.value.details == {"service": "temporary storage"}
