@@ -79,7 +79,7 @@ def claim(at: Setting, job: Job, worker_id: str = "worker-1") -> Job:
 def finish(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
     """Write the outcome of the job as its worker does."""
     outcome = outcome or replace(Outcome.succeeded(None), execution_time_ms=5.0)
-    after = steps.finish(at.stored(job), outcome, result=None, progress=None, now=at.clock())
+    after = steps.ended(at.stored(job), outcome, result=None, progress=None, now=at.clock())
     at.store.settle(at.stored(job), after, ending_delta(at.stored(job), after))
     return after
 
