@@ -24,6 +24,7 @@ from tests.volume import volume
 ROOT = Path(__file__).resolve().parents[2]
 INTERLOCK = "layers/runtime/interlock"
 RUNNER = f"{INTERLOCK}/tools/tool_runner.py"
+MESSAGES = f"{INTERLOCK}/tools/messages.py"
 SERVICE = f"{INTERLOCK}/jobs/service.py"
 JOBS = f"{INTERLOCK}/jobs/runner.py"
 LIFECYCLE = f"{INTERLOCK}/domain/lifecycle.py"
@@ -213,8 +214,8 @@ BREAKING = {
         {"a failed load is swallowed": (r"(except BaseException as error:\n)( {8}.*\n)+", r"\1        return b''\n")},
     ),
     **within(
-        RUNNER,
-        "_text",
+        MESSAGES,
+        "exception_text",
         "ILK006",
         {
             "the job's error is a repr": (r"str\(error\)", "repr(error)"),
@@ -233,12 +234,12 @@ BREAKING = {
         },
     ),
     **within(
-        RUNNER,
-        "ToolRunner._invoke",
+        MESSAGES,
+        "encode_request",
         "ILK007",
         {"the worker gets a fallback tool": (r"call\.tool\.name", "call.tool.name or 'run'")},
     ),
-    **within(RUNNER, "", "ILK009", {"boto3 in the ToolRunner": (r"^import json$", "import json, boto3")}),
+    **within(RUNNER, "", "ILK009", {"boto3 in the ToolRunner": (r"^import logging$", "import logging, boto3")}),
     **within(
         RUNNER,
         RUN,
