@@ -36,7 +36,7 @@ CATEGORIES = {
         ),
     ),
 }
-"""The first category whose pattern matches a file is its own."""
+"""A file belongs to the first category with a matching pattern."""
 
 
 def category_of(file: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Options of the whole suite, and what a run reports at its end."""
+"""Options, markers and summary of the whole suite."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.service.dynamodb_local import missing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--require-counts", action="store_true", help="fail unless every crash point and race was passed")
+    parser.addoption("--require-counts", action="store_true", help="fail unless every crash point and race was tested")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,13 +26,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run where groups of tests cannot be kept in one process each.
+    """Fail if pytest-xdist would distribute the tests of a group over several processes.
 
-    pytest-xdist marks a group by a suffix of the test's name. Without it every process would run some tests of each
-    group and start everything that the group needs."""
+    pytest-xdist marks a group by a suffix of the test's name. Without the suffix every process would run some tests of
+    each group, and start all the servers that the group needs."""
     loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid]
     if loose and config.getoption("loadgroup", default=False):
-        raise pytest.UsageError(f"this pytest keeps no groups of tests together: {loose[0]}")
+        raise pytest.UsageError(f"pytest-xdist does not keep groups of tests together: {loose[0]}")
 
 
 @pytest.hookimpl(trylast=True)
@@ -48,8 +48,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for line in missing_counts(terminalreporter):
             terminalreporter.write_line(line, red=True)
     if needed := missing():
-        terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which needs {needed}")
-    if any("every_cell_answers" in report.nodeid for report in terminalreporter.getreports("passed")):
+        terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which requires {needed}")
+    if any("every_cell_of_the_access_matrix" in report.nodeid for report in terminalreporter.getreports("passed")):
         from tests.stack.access.matrix import MATRIX
 
         routes = len({cell.route.call for cell in MATRIX})

@@ -1,4 +1,4 @@
-"""How often repetitive tests repeat: a sample, or everything with `INTERLOCK_TEST_VOLUME=full`."""
+"""The volume of repetitive tests: a sample, or everything with `INTERLOCK_TEST_VOLUME=full`."""
 
 import os
 

@@ -1,2 +1,1 @@
-"""The outside world in memory, for tests: it keeps the same promises as the adapters (tests/service holds it to
-them)."""
+"""In-memory fakes of the ports, for tests. The contract tests in tests/service run against them and the adapters."""

@@ -1,4 +1,4 @@
-"""The form that every refusal has."""
+"""Assertions on the error envelope."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ ENVELOPE = {"type", "code", "message", "details", "plugin", "tool", "job_id", "r
 
 
 def refused(answer: Answer, status: int, code: str, error_type: str) -> dict[str, Any]:
-    """The inner object of an envelope, whose form is checked."""
+    """Assert that a response is an error envelope with this status and code; return its inner object."""
     assert answer.status == status, answer.body
     assert set(answer.body) == {"error"}
     error = answer.error

@@ -1,4 +1,4 @@
-"""Fixtures of the world in memory, for the `conftest.py` of each folder that uses them."""
+"""Fixtures of the in-memory world, for the `conftest.py` of each folder that uses them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +14,13 @@ __all__ = ["world", "world_of"]
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    """All functions on a world in memory, with the plugin `echo` (tools `say` and `shout`) and a broken plugin."""
+    """Return a world with the plugin `echo` (tools `say` and `shout`) and a broken plugin."""
     return World(tmp_path, a_plugin("echo", a_tool("say"), a_tool("shout", timeout_s=100.0)), a_broken_plugin())
 
 
 @pytest.fixture
 def world_of(tmp_path: Path) -> Callable[..., World]:
-    """Return a function that makes a world with other plugins."""
+    """Return a function that creates a world with the given plugins."""
 
     def make(*plugins: PluginManifest) -> World:
         return World(tmp_path, *plugins)

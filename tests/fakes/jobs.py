@@ -13,7 +13,7 @@ from tests.fakes.outside import NOON
 
 
 def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
-    """Return a job in this status; `fields` override its own."""
+    """Return a job in this status; `fields` override the defaults."""
     given: dict[str, Any] = {
         "tenant": "acme",
         "job_id": str(ULID.from_datetime(NOON)),
@@ -50,5 +50,5 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
 
 
 def idempotency_record(job: Job, key: str, body: Any) -> IdempotencyRecord:
-    """Return the claim of an idempotency key for this job and request body."""
+    """Return the idempotency record of this key, job and request body."""
     return KeyedRequest.of(job.tenant, key, body).record_for(job)

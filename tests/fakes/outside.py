@@ -1,4 +1,4 @@
-"""A workflow engine, an object store, a clock, rates, secrets and a sink for metrics, in memory."""
+"""In-memory fakes of the workflow, object store, clock, rates, secrets and metrics sink."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 
 
 class ManualClock:
-    """A clock that a test moves."""
+    """A clock that moves only when a test advances it."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self.now = now
@@ -28,7 +28,7 @@ class ManualClock:
 
 
 class MemoryWorkflow:
-    """A `Workflow` whose executions stand still until a test moves them. `down` makes every call fail."""
+    """A `Workflow` that only records its executions. `down` makes every call fail."""
 
     def __init__(self) -> None:
         self.running: dict[str, str] = {}
@@ -40,7 +40,7 @@ class MemoryWorkflow:
 
     def start(self, tenant: str, job_id: str) -> bool:
         with self._lock:
-            self._must_be_up()
+            self._raise_if_down()
             if job_id in self.over:
                 return False
             self.running[job_id] = tenant
@@ -48,25 +48,25 @@ class MemoryWorkflow:
 
     def stop(self, job_id: str, cause: str) -> None:
         with self._lock:
-            self._must_be_up()
+            self._raise_if_down()
             self.stopped.append(job_id)
             self.causes.append(cause)
             if self.running.pop(job_id, None) is not None:
                 self.over.add(job_id)
 
     def finish(self, job_id: str) -> None:
-        """End the execution without a stop."""
+        """End the workflow execution without a stop."""
         with self._lock:
             self.running.pop(job_id, None)
             self.over.add(job_id)
 
-    def _must_be_up(self) -> None:
+    def _raise_if_down(self) -> None:
         if self.down:
             raise ServiceUnavailable(service="workflow")
 
 
 class MemoryObjects:
-    """An `ObjectStore` in two dicts, of documents and of uploads with their types. `down` makes every call fail."""
+    """An `ObjectStore` in two dicts: documents, and uploads with their types. `down` makes every call fail."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
@@ -75,11 +75,11 @@ class MemoryObjects:
         self.down = False
 
     def put(self, key: str, text: str) -> None:
-        self._must_be_up()
+        self._raise_if_down()
         self.texts[key] = text
 
     def get(self, key: str) -> str:
-        self._must_be_up()
+        self._raise_if_down()
         if key not in self.texts:
             raise NotFound("The document has expired.")
         return self.texts[key]
@@ -92,13 +92,13 @@ class MemoryObjects:
         return PutRequest(f"https://objects.test/{key}?expires={expires_in_s}", headers)
 
     def describe(self, key: str) -> StoredObject | None:
-        self._must_be_up()
+        self._raise_if_down()
         self.described.append(key)
         found = self.files.get(key)
         return StoredObject(len(found[0]), found[1]) if found else None
 
     def fetch(self, key: str, path: Path, expected: StoredObject, stop: Callable[[], bool]) -> StoredObject | None:
-        self._must_be_up()
+        self._raise_if_down()
         found = self.files.get(key)
         if found is None:
             return None
@@ -107,13 +107,13 @@ class MemoryObjects:
             path.write_bytes(b"" if stop() else found[0])
         return stored
 
-    def _must_be_up(self) -> None:
+    def _raise_if_down(self) -> None:
         if self.down:
             raise ServiceUnavailable(service="bucket")
 
 
 class RecordingSink:
-    """A `MetricsSink` that keeps what it gets; with `broken`, it raises that instead."""
+    """A `MetricsSink` that records executions, or raises `broken` if set."""
 
     def __init__(self) -> None:
         self.executions: list[tuple[str, str, JobStatus, float]] = []
@@ -126,7 +126,7 @@ class RecordingSink:
 
 
 class MemoryRates:
-    """A `RateStore` in a dict: the generic cell rate algorithm as its textbook has it."""
+    """A `RateStore` in a dict, with the textbook form of the generic cell rate algorithm."""
 
     def __init__(self) -> None:
         self._next: dict[str, datetime] = {}
@@ -142,11 +142,11 @@ class MemoryRates:
 
 
 class MemorySecrets:
-    """`Secrets` that are no secret; `asked` are those asked for."""
+    """Predictable `Secrets` that record the names requested."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     def secret(self, name: str) -> bytes:
-        self.asked.append(name)
+        self.requested.append(name)
         return name.encode().ljust(32, b"-")

@@ -1,4 +1,4 @@
-"""Plugins as an index lists them, without any code behind them."""
+"""Manifests of plugins without code, and an index of them."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ def a_broken_plugin(name: str = "broken", reason: str = "needs torch: not instal
 
 
 def an_index(folder: Path, *manifests: PluginManifest) -> PluginIndex:
-    """An index of these plugins, in the files that the build of the layer writes."""
+    """Write the files of a plugin index, as the build does, and return the index."""
     (folder / "plugins").mkdir(parents=True)
     for manifest in manifests:
         (folder / "plugins" / f"{manifest.name}.json").write_text(json.dumps(manifest.to_dict()))

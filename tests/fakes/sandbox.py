@@ -1,4 +1,4 @@
-"""A sandbox without processes: a script tells how each run ends."""
+"""A sandbox without processes: a script decides how each run ends."""
 
 import json
 import select
@@ -11,7 +11,7 @@ from typing import Any, cast
 from interlock.sandbox import Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
 
 PATIENCE_S = 20
-"""How long a test waits for what must come, before it fails."""
+"""Seconds that a test waits for an expected event before it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Run:
     files: Mapping[str, bytes]
 
     def until_cancelled(self) -> str:
-        """Waits for the cancel, and returns its reason."""
+        """Wait for the cancel and return its reason."""
         ready, _, _ = select.select([self.cancel.fileno()], [], [], PATIENCE_S)
-        assert ready, "the run was not told to stop"
+        assert ready, "the run was not cancelled"
         assert self.cancel.reason is not None
         return self.cancel.reason
 
@@ -39,7 +39,7 @@ type Script = Callable[[Run], Ending]
 
 
 class ScriptedSandbox:
-    """A fake of `interlock.sandbox.Sandbox`. `runs` are the runs so far."""
+    """A fake of `interlock.sandbox.Sandbox` that records its runs."""
 
     unfit = False
 
@@ -72,7 +72,7 @@ class ScriptedSandbox:
 
 
 def answered(verdict: str, detail: Any) -> Completed:
-    """The ending of a run whose worker gave this verdict."""
+    """Return the ending of a run whose worker process returned this verdict."""
     return Completed(pid=1, payload=json.dumps({"verdict": verdict, "detail": detail}).encode())
 
 
@@ -81,7 +81,7 @@ def succeeds_with(result: Any) -> Script:
 
 
 def echoes(run: Run) -> Ending:
-    """Returns the input as the result."""
+    """Return the input as the result."""
     return answered("succeeded", run.request["input"])
 
 

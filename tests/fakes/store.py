@@ -1,4 +1,4 @@
-"""Jobs and counters in memory, under the conditions of `interlock.ports.JobStore`."""
+"""In-memory jobs and counters, under the conditions of `interlock.ports.JobStore`."""
 
 import threading
 from collections import Counter
@@ -18,11 +18,11 @@ from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, Stal
 
 
 class MemoryJobs:
-    """A `JobStore` for many threads. `down` makes every call fail as a table that does not answer."""
+    """A thread-safe `JobStore`. `down` makes every call fail like a table that does not respond."""
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._claims: dict[tuple[str, str], IdempotencyRecord] = {}
+        self._records: dict[tuple[str, str], IdempotencyRecord] = {}
         self._metrics: dict[tuple[str, str], ExecutionMetrics] = {}
         self.slots: Counter[str | None] = Counter()
         self._lock = threading.RLock()
@@ -30,22 +30,22 @@ class MemoryJobs:
 
     @property
     def all_jobs(self) -> list[Job]:
-        """Every job, oldest first."""
+        """All jobs, oldest first."""
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: job.job_id)
 
     def forget(self, job: Job) -> None:
-        """Remove expired items, as the table's TTL does."""
+        """Remove a job, as the table's TTL does."""
         with self._open():
             del self._jobs[job.tenant, job.job_id]
 
     def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         with self._open():
-            if record is not None and (claim := self._claims.get((record.tenant, record.key_hash))) is not None:
-                if claim == record:
+            if record is not None and (known := self._records.get((record.tenant, record.key_hash))) is not None:
+                if known == record:
                     return
-                if claim.expires_at >= job.created_at:
-                    raise KeyAlreadyUsed(claim)
+                if known.expires_at >= job.created_at:
+                    raise KeyAlreadyUsed(known)
             existing = self._jobs.get((job.tenant, job.job_id))
             if existing is not None:
                 if existing == job:
@@ -55,7 +55,7 @@ class MemoryJobs:
             self._jobs[job.tenant, job.job_id] = job
             self._count(started)
             if record is not None:
-                self._claims[record.tenant, record.key_hash] = record
+                self._records[record.tenant, record.key_hash] = record
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._open():
@@ -63,11 +63,11 @@ class MemoryJobs:
 
     def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
         with self._open():
-            return self._claims.get((tenant, key_hash))
+            return self._records.get((tenant, key_hash))
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._open():
-            if self._moved(before, after):
+            if self._write_change(before, after):
                 self._count(started)
 
     def heartbeat(
@@ -91,7 +91,7 @@ class MemoryJobs:
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         with self._open():
-            if self._moved(before, after, same_lease=True):
+            if self._write_change(before, after, same_lease=True):
                 self._count(delta)
                 if before.key_limit is not None:
                     self.slots[before.key_id] -= 1
@@ -131,15 +131,15 @@ class MemoryJobs:
                 raise ServiceUnavailable(service="table")
             yield
 
-    def _moved(self, before: Job, after: Job, *, same_lease: bool = False) -> bool:
-        """Writes what differs between the two. False: that very change is there already."""
+    def _write_change(self, before: Job, after: Job, *, same_lease: bool = False) -> bool:
+        """Write the fields that differ, or raise `StaleJob`. Return False if this change is already stored."""
         current = self._jobs.get((before.tenant, before.job_id))
-        stands_still = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
+        unchanged = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
         if current is not None and after.events != before.events:
-            stands_still = stands_still and current.events.last_seq == before.events.last_seq
+            unchanged = unchanged and current.events.last_seq == before.events.last_seq
         if current is not None and same_lease:
-            stands_still = stands_still and current.lease_expires_at == before.lease_expires_at
-        if current is None or not stands_still:
+            unchanged = unchanged and current.lease_expires_at == before.lease_expires_at
+        if current is None or not unchanged:
             if current is not None and current == after:
                 return False
             raise StaleJob(current)
@@ -178,8 +178,8 @@ type Hook = Callable[[Moment, str], None]
 
 
 class Interposed:
-    """A `JobStore` around another. `hook` is called before and after each call, with the method's name: it may change
-    the store behind the caller's back, or raise. `calls` are the names so far."""
+    """A `JobStore` that wraps another, records the names of the methods called in `calls`, and calls `hook` before and
+    after each: the hook may raise, or change the store as a concurrent process would."""
 
     def __init__(self, inner: JobStore, hook: Hook = lambda _moment, _name: None) -> None:
         self._inner = inner
@@ -239,7 +239,7 @@ class Interposed:
 
 
 def once(moment: Moment, name: str, action: Callable[[], object]) -> Hook:
-    """A hook that acts at the first such call, and never again."""
+    """Return a hook that acts at the first such call only."""
     left = [action]
 
     def hook(now: Moment, called: str) -> None:
@@ -250,7 +250,7 @@ def once(moment: Moment, name: str, action: Callable[[], object]) -> Hook:
 
 
 def finished_counts(jobs: Sequence[Job]) -> dict[tuple[str, str], dict[JobStatus, int]]:
-    """Finished jobs by plugin and tool, and by status: what the counters must say."""
+    """Count finished jobs by plugin and tool, and by status: the expected counters."""
     counts: dict[tuple[str, str], dict[JobStatus, int]] = {}
     for job in jobs:
         if job.finished:

@@ -1,4 +1,4 @@
-"""All the functions, composed as their handlers compose them, on the outside world in memory."""
+"""All functions, composed like their handlers compose them, on in-memory fakes of the ports."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ SETTINGS = Settings(table="table", bucket="bucket", workflow_arn="arn", retentio
 
 @dataclass
 class LambdaContext:
-    """What Lambda hands to a handler, as far as it is used."""
+    """The attributes of Lambda's context object that the functions use."""
 
     remaining_ms: int = 29_000
     function_name: str = "function"
@@ -47,7 +47,7 @@ class LambdaContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A function's answer: `headers` by their names as sent, `body` parsed."""
+    """A function's response, with its body parsed."""
 
     status: int
     headers: Mapping[str, str]
@@ -69,7 +69,7 @@ def rest_event(
     query: Mapping[str, Sequence[str]] | None = None,
     authorizer: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """A request as the REST API's proxy integration hands it over; a body of bytes comes base64-encoded."""
+    """Return the event of the REST API's proxy integration for a request; a body of bytes is base64-encoded."""
     headers = {"Content-Type": "application/json", **(headers or {})}
     return {
         "resource": path,
@@ -87,7 +87,7 @@ def rest_event(
 
 
 class World:
-    """The functions and what they stand on. `request` sends an HTTP request to the function that has the route."""
+    """The functions and their fakes. `request` sends an HTTP request to the function that serves the route."""
 
     def __init__(
         self,
@@ -137,7 +137,7 @@ class World:
         rate: str | None = None,
         concurrency: int | None = None,
     ) -> Answer:
-        """`body` is sent as JSON; `text` as it is. Without a tenant there is no authorizer's word."""
+        """Send a request. `body` is sent as JSON, `text` unchanged; with an empty `tenant` it is unauthenticated."""
         if body is not None:
             text = json.dumps(body)
         authorizer = {"tenant": tenant, "key_id": key_id, "scopes": scopes} if tenant else {}
@@ -153,12 +153,12 @@ class World:
         return Answer(answer["statusCode"], sent, json.loads(answer["body"]))
 
     def execute(self, input: Any = None, *, prefer: str | None = None, **fields: Any) -> Answer:
-        """`POST /v1/execute` of plugin `echo`."""
+        """Send `POST /v1/execute` for the plugin `echo`."""
         body = {"plugin": "echo", "input": {"text": "hello"} if input is None else input} | fields
         return self.request("POST", "/v1/execute", body, headers={"Prefer": prefer} if prefer else None)
 
     def submit(self, **fields: Any) -> str:
-        """The id of a job that was submitted and waits."""
+        """Submit a job and return its id."""
         answer = self.execute(prefer="respond-async", **fields)
         assert answer.status == 202, answer.body
         return str(answer.body["job_id"])

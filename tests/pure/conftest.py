@@ -32,7 +32,7 @@ def no_processes() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_network() -> Iterator[None]:
-    """Refuse sockets but Unix sockets, which stay on this machine."""
+    """Refuse all sockets except Unix sockets, which are local."""
     disable_socket(allow_unix_socket=True)
     yield
     enable_socket()

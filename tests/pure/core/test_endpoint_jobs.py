@@ -360,9 +360,9 @@ def test_order_of_statuses_does_not_change_the_query(world: World) -> None:
 def test_cursor_secret_is_read_only_for_the_first_cursor(world: World) -> None:
     given_jobs(world)
     assert listed(world).body["next_cursor"] is None
-    assert world.secrets.asked == []
+    assert world.secrets.requested == []
     listed(world, limit="1")
-    assert world.secrets.asked == ["cursors"]
+    assert world.secrets.requested == ["cursors"]
 
 
 # --- Cancel ---

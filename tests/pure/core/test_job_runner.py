@@ -157,9 +157,9 @@ def test_claim_and_start_of_the_tool_overlap(stage: Stage) -> None:
 
 def test_job_with_an_idempotency_key_is_claimed_before_its_tool_runs(stage: Stage) -> None:
     job = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-    claim = idempotency_record(job, "key", {})
+    record = idempotency_record(job, "key", {})
     assert (
-        stage.runner.run_now(job, stage.call(), deadline=Deadline.after(25.0), record=claim).job.status
+        stage.runner.run_now(job, stage.call(), deadline=Deadline.after(25.0), record=record).job.status
         is JobStatus.SUCCEEDED
     )
     again = stage.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
@@ -167,7 +167,7 @@ def test_job_with_an_idempotency_key_is_claimed_before_its_tool_runs(stage: Stag
         stage.runner.run_now(
             again, stage.call(), deadline=Deadline.after(25.0), record=idempotency_record(again, "key", {})
         )
-    assert caught.value.record == claim
+    assert caught.value.record == record
     assert len(stage.sandbox.runs) == 1
     assert len(stage.jobs.all_jobs) == 1
 

@@ -187,23 +187,23 @@ def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed(at: Setti
 
 def test_request_hash_is_the_same_in_every_release(at: Setting) -> None:
     # Stored hashes outlive a deployment: another algorithm would turn every replay into a mismatch.
-    claim = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+    record = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
-    assert claim.request_hash == hashlib.sha256(canonical).hexdigest()
-    assert claim.key_hash == hashlib.sha256(b"key").hexdigest()
+    assert record.request_hash == hashlib.sha256(canonical).hexdigest()
+    assert record.key_hash == hashlib.sha256(b"key").hexdigest()
 
 
 def test_idempotency_record_is_found_by_its_tenant_until_it_expires(at: Setting) -> None:
     job = at.service.new(WANTED)
-    claim = idempotency_record(job, "key", {})
+    record = idempotency_record(job, "key", {})
     again = KeyedRequest.of("acme", "key", {"other": "body"})
     assert at.service.first_request(again) is None
-    at.service.submit(job, {}, claim)
-    assert at.service.first_request(again) == claim
+    at.service.submit(job, {}, record)
+    assert at.service.first_request(again) == record
     assert at.service.first_request(replace(again, tenant="other")) is None
     assert at.service.first_request(KeyedRequest.of("acme", "other key", {})) is None
     at.clock.advance(timedelta(days=7).total_seconds())
-    assert at.service.first_request(again) == claim
+    assert at.service.first_request(again) == record
     at.clock.advance(0.001)
     assert at.service.first_request(again) is None
 

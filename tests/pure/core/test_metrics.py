@@ -140,7 +140,7 @@ def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float |
         (delta(JobStatus.TIMED_OUT, ErrorCode.TIMEOUT, 1.0), LifecycleState.FAILED),
         (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, 1.0), None),
         (delta(JobStatus.FAILED, ErrorCode.INVALID_INPUT, 1.0), None),
-        # Without a run the outcome says nothing about the plugin.
+        # Without a run the outcome does not depend on the plugin.
         (delta(JobStatus.FAILED, ErrorCode.WORKER_LOST, None), None),
         (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, None), None),
         (delta(JobStatus.SUCCEEDED, None, None), None),

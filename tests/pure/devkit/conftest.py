@@ -1,4 +1,4 @@
-"""A small template, and a gateway on it whose functions are Python callables."""
+"""A small template, and a gateway for it whose functions are Python callables."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -79,7 +79,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     path: Path = tmp_path_factory.mktemp("project") / "template.yaml"
     path.write_text(TEMPLATE)
     with warnings.catch_warnings():
-        # SAM's validator warns about its own code.
+        # SAM's validator triggers deprecation warnings itself.
         warnings.simplefilter("ignore", DeprecationWarning)
         return Template(path)
 
@@ -90,7 +90,7 @@ type Serve = Callable[..., tuple[Client, FakeFunctions]]
 
 @pytest.fixture
 def serve(template: Template) -> Iterator[Serve]:
-    """Makes a client of a gateway whose functions are the given ones."""
+    """Return a function that creates a client of a gateway with the given functions."""
     gateways: list[Gateway] = []
 
     def serving(work: Function = ok, authorize: Function = allow, timeout_s: float = 5) -> tuple[Client, FakeFunctions]:

@@ -1,4 +1,4 @@
-"""Stand-ins for execution environments and functions."""
+"""Fakes of execution environments and functions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from interlock_dev.lambda_.functions import UnknownFunction
 
 
 class FakeEnvironment:
-    """Answers with its own number. An event may ask for more: `{"hold": true}` waits for `release`, `{"crash": true}`
-    breaks it."""
+    """An environment that returns its number. The event `{"hold": true}` waits for `release`, `{"crash": true}` breaks
+    the environment."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -43,7 +43,7 @@ class FakeEnvironment:
 
 
 class Fleet:
-    """All environments that a pool has made."""
+    """All environments that a pool has created."""
 
     def __init__(self) -> None:
         self.made: list[FakeEnvironment] = []
@@ -54,7 +54,7 @@ class Fleet:
 
 
 class FakeFunctions:
-    """Functions as Python callables from event to answer (a document, or an `Invocation`)."""
+    """Functions as Python callables that take an event and return a document or an `Invocation`."""
 
     def __init__(self, **functions: Callable[[dict[str, Any]], Any]) -> None:
         self._functions = functions

@@ -1,4 +1,4 @@
-"""Responses of the emulator, and which of them are failures."""
+"""Responses of the emulator: results, errors and broken environments."""
 
 import json
 
@@ -17,12 +17,12 @@ def test_results_that_resemble_errors_are_not_errors(document: object) -> None:
     assert (answer.error, answer.broken, json.loads(answer.payload)) == (None, False, document)
 
 
-def test_an_exception_is_an_error_after_which_the_environment_lives_on() -> None:
+def test_exception_is_an_error_that_keeps_the_environment() -> None:
     answer = read_answer(200, json.dumps(RAISED).encode())
     assert (answer.error, answer.broken, answer.error_message) == ("Unhandled", False, "boo")
 
 
-def test_a_timeout_is_an_error_after_which_it_does_not() -> None:
+def test_timeout_is_an_error_that_breaks_the_environment() -> None:
     answer = read_answer(200, b"Task timed out after 3.00 seconds")
     assert (answer.error, answer.broken) == ("Unhandled", True)
     assert json.loads(answer.payload) == {
@@ -31,10 +31,10 @@ def test_a_timeout_is_an_error_after_which_it_does_not() -> None:
     }
 
 
-def test_a_function_may_return_the_text_of_a_timeout() -> None:
+def test_result_with_the_text_of_a_timeout_is_not_an_error() -> None:
     assert read_answer(200, b'"Task timed out after 3.00 seconds"').error is None
 
 
-def test_a_crash_is_an_error_after_which_it_does_not() -> None:
+def test_crash_is_an_error_that_breaks_the_environment() -> None:
     answer = read_answer(502, b'{"errorType":"Runtime.ExitError","errorMessage":"exit status 3"}')
     assert (answer.error, answer.broken, answer.error_message) == ("Unhandled", True, "exit status 3")

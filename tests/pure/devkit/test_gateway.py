@@ -1,4 +1,4 @@
-"""The front refuses, limits and answers as API Gateway does."""
+"""The local gateway routes, limits and responds like API Gateway."""
 
 import io
 import re
@@ -18,7 +18,7 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
 def chunked(client: Client, path: str, body: bytes) -> Any:
-    """A request whose body comes in chunks: of no announced length."""
+    """Send a request with a chunked body, without a Content-Length."""
     return client.post(path, input_stream=io.BytesIO(body), environ_overrides={"wsgi.input_terminated": True})
 
 
@@ -26,7 +26,7 @@ def chunked(client: Client, path: str, body: bytes) -> Any:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v1/open/more", "/prod/v1/open", "/v1//open"])
-def test_an_unknown_path_is_answered_by_the_templates_response(serve: Serve, path: str) -> None:
+def test_unknown_path_returns_the_response_of_the_template(serve: Serve, path: str) -> None:
     client, functions = serve()
     answer = client.get(path)
     assert (answer.status_code, answer.mimetype) == (404, "application/json")
@@ -34,18 +34,18 @@ def test_an_unknown_path_is_answered_by_the_templates_response(serve: Serve, pat
     assert not functions.events
 
 
-def test_an_unknown_method_of_a_known_path_is_the_same(serve: Serve) -> None:
+def test_unknown_method_of_a_known_path_returns_404(serve: Serve) -> None:
     client, _ = serve()
     assert [client.open("/v1/get", method=method).status_code for method in ("POST", "OPTIONS", "PURGE")] == [404] * 3
 
 
-def test_a_route_of_any_method_takes_all_that_the_gateway_knows(serve: Serve) -> None:
+def test_any_route_accepts_all_common_methods(serve: Serve) -> None:
     client, _ = serve()
     methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     assert {client.open("/v1/open", method=method).status_code for method in methods} == {200}
 
 
-def test_a_route_of_any_method_takes_trace_and_query(serve: Serve) -> None:
+def test_any_route_accepts_trace_and_query(serve: Serve) -> None:
     client, functions = serve()
     assert {client.open("/v1/open", method=method).status_code for method in ("TRACE", "QUERY")} == {200}
     assert [event["httpMethod"] for _, event in functions.events] == ["TRACE", "QUERY"]
@@ -53,7 +53,7 @@ def test_a_route_of_any_method_takes_trace_and_query(serve: Serve) -> None:
     assert client.open("/v1/get", method="TRACE").status_code == 404
 
 
-def test_an_encoded_slash_is_no_slash(serve: Serve) -> None:
+def test_encoded_slash_does_not_separate_path_segments(serve: Serve) -> None:
     client, functions = serve()
     assert client.get("/v1/open?x=a%2Fb").status_code == 200
     assert [
@@ -65,32 +65,32 @@ def test_an_encoded_slash_is_no_slash(serve: Serve) -> None:
 # --- Authorizer ---
 
 
-def test_without_the_identity_source_the_authorizer_is_not_called(serve: Serve) -> None:
+def test_authorizer_is_not_called_without_its_identity_source(serve: Serve) -> None:
     client, functions = serve()
     answer = client.get("/v1/things/1")
     assert (answer.status_code, answer.get_json()) == (401, {"message": "Unauthorized"})
     assert not functions.events
 
 
-def test_a_denial_shows_the_reason_of_the_authorizer(serve: Serve) -> None:
+def test_denial_shows_the_reason_of_the_authorizer(serve: Serve) -> None:
     client, functions = serve(authorize=lambda event: policy("Deny", event, {"timestamp": "noon"}))
     answer = client.get("/v1/things/1", headers=KEY)
     assert (answer.status_code, answer.get_json()) == (401, {"denied": "noon"})
     assert [name for name, _ in functions.events] == ["AuthorizeFunction"]
 
 
-def test_the_authorizer_sees_the_request_without_its_body(serve: Serve) -> None:
+def test_authorizer_gets_the_request_without_its_body(serve: Serve) -> None:
     client, functions = serve()
     client.post("/v1/things/7?a=1&a=2", headers=KEY, data="body")
-    (_, asked), (_, event) = functions.events
-    assert asked["type"] == "REQUEST"
-    assert asked["methodArn"].endswith("/prod/POST/v1/things/7")
-    assert "body" not in asked
+    (_, authorized), (_, event) = functions.events
+    assert authorized["type"] == "REQUEST"
+    assert authorized["methodArn"].endswith("/prod/POST/v1/things/7")
+    assert "body" not in authorized
     assert event["body"] == "body"
-    assert asked["requestContext"]["requestId"] == event["requestContext"]["requestId"]
+    assert authorized["requestContext"]["requestId"] == event["requestContext"]["requestId"]
 
 
-def test_its_context_reaches_the_function_as_text(serve: Serve) -> None:
+def test_authorizer_context_is_passed_to_the_function_as_text(serve: Serve) -> None:
     client, functions = serve(authorize=lambda event: policy("Allow", event, {"tenant": "acme", "n": 1, "b": True}))
     client.get("/v1/things/7", headers=KEY)
     assert functions.events[1][1]["requestContext"]["authorizer"] == {
@@ -107,19 +107,19 @@ def test_its_context_reaches_the_function_as_text(serve: Serve) -> None:
         ([], "AUTHORIZER_CONFIGURATION_ERROR"),
     ],
 )
-def test_an_authorizer_that_fails_is_a_server_error(serve: Serve, answer: object, kind: str) -> None:
+def test_failing_authorizer_is_a_server_error(serve: Serve, answer: object, kind: str) -> None:
     client, functions = serve(authorize=lambda _: answer)
     refused = client.get("/v1/things/1", headers=KEY)
     assert (refused.status_code, refused.get_json(), refused.headers["Retry-After"]) == (503, {"server": kind}, "1")
     assert len(functions.events) == 1
 
 
-def test_an_authorizer_with_a_nested_context_is_a_server_error(serve: Serve) -> None:
+def test_nested_authorizer_context_is_a_server_error(serve: Serve) -> None:
     client, _ = serve(authorize=lambda event: policy("Allow", event, {"scopes": ["a"]}))
     assert client.get("/v1/things/1", headers=KEY).status_code == 503
 
 
-def test_an_authorizer_that_raises_unauthorized_refuses(serve: Serve) -> None:
+def test_authorizer_raising_unauthorized_returns_401(serve: Serve) -> None:
     client, _ = serve(authorize=lambda _: failure("Exception", "Unauthorized"))
     assert client.get("/v1/things/1", headers=KEY).status_code == 401
 
@@ -127,7 +127,7 @@ def test_an_authorizer_that_raises_unauthorized_refuses(serve: Serve) -> None:
 # --- Bodies ---
 
 
-def test_a_body_over_the_limit_is_refused_before_authorization(serve: Serve) -> None:
+def test_body_over_the_limit_is_refused_before_authorization(serve: Serve) -> None:
     client, functions = serve()
     body = b"x" * (MAX_BODY_BYTES + 1)
     answers = [client.post("/v1/things/1", data=body, headers=KEY), chunked(client, "/v1/open", body)]
@@ -137,14 +137,14 @@ def test_a_body_over_the_limit_is_refused_before_authorization(serve: Serve) -> 
     assert not functions.events
 
 
-def test_a_body_at_the_limit_is_not(serve: Serve) -> None:
+def test_body_at_the_limit_is_accepted(serve: Serve) -> None:
     client, functions = serve()
     assert client.post("/v1/open", data=b"x" * MAX_BODY_BYTES).status_code == 200
     assert chunked(client, "/v1/open", b"x" * 1000).status_code == 200
     assert [len(event["body"]) for _, event in functions.events] == [MAX_BODY_BYTES, 1000]
 
 
-def test_an_event_over_lambdas_own_limit_is_too_large_as_well(serve: Serve) -> None:
+def test_event_over_the_limit_of_lambda_returns_413(serve: Serve) -> None:
     def refuse(_: object) -> None:
         raise RequestTooLarge
 
@@ -152,19 +152,19 @@ def test_an_event_over_lambdas_own_limit_is_too_large_as_well(serve: Serve) -> N
     assert client.post("/v1/open", data=b"x").status_code == 413
 
 
-def test_bytes_that_are_not_utf_8_are_replaced_in_a_body(serve: Serve) -> None:
+def test_invalid_utf_8_in_a_body_is_replaced(serve: Serve) -> None:
     client, functions = serve()
     assert client.post("/v1/open", data=b"a\xffb\xc3\xa9").status_code == 200
     assert functions.events[0][1]["body"] == "a\ufffdbé"
 
 
-def test_no_body_is_none(serve: Serve) -> None:
+def test_missing_body_is_none(serve: Serve) -> None:
     client, functions = serve()
     client.get("/v1/open")
     assert functions.events[0][1]["body"] is None
 
 
-# --- The function's answer ---
+# --- The function's response ---
 
 
 @pytest.mark.parametrize(
@@ -178,13 +178,13 @@ def test_no_body_is_none(serve: Serve) -> None:
         {"statusCode": 200, "unknown": "key"},
     ],
 )
-def test_a_function_that_fails_or_answers_nonsense_is_a_server_error(serve: Serve, answer: object) -> None:
+def test_failing_function_or_malformed_response_is_a_server_error(serve: Serve, answer: object) -> None:
     client, _ = serve(work=lambda _: answer)
     refused = client.get("/v1/open")
     assert (refused.status_code, refused.get_json()) == (503, {"server": "MALFORMED_RESPONSE"})
 
 
-def test_a_function_that_takes_too_long_is_not_waited_for(serve: Serve) -> None:
+def test_slow_function_is_an_integration_timeout(serve: Serve) -> None:
     client, _ = serve(work=lambda _: time.sleep(0.5), timeout_s=0.05)
     began = time.monotonic()
     refused = client.get("/v1/open")
@@ -192,7 +192,7 @@ def test_a_function_that_takes_too_long_is_not_waited_for(serve: Serve) -> None:
     assert (refused.status_code, refused.get_json()) == (503, {"server": "INTEGRATION_TIMEOUT"})
 
 
-def test_a_function_without_a_free_environment_is_a_server_error(serve: Serve) -> None:
+def test_throttled_function_is_an_integration_failure(serve: Serve) -> None:
     def refuse(_: object) -> None:
         raise Throttled
 
@@ -200,7 +200,7 @@ def test_a_function_without_a_free_environment_is_a_server_error(serve: Serve) -
     assert client.get("/v1/open").get_json() == {"server": "INTEGRATION_FAILURE"}
 
 
-def test_a_functions_own_error_is_left_as_it_is(serve: Serve) -> None:
+def test_error_returned_by_a_function_is_passed_on_unchanged(serve: Serve) -> None:
     body = '{"message":"Internal server error"}'
     client, _ = serve(work=lambda _: {"statusCode": 502, "body": body, "multiValueHeaders": {"X-A": ["1", "2"]}})
     answer = client.get("/v1/open")
@@ -210,7 +210,7 @@ def test_a_functions_own_error_is_left_as_it_is(serve: Serve) -> None:
 # --- The event ---
 
 
-def test_headers_pass_as_they_are_the_tenants_included(serve: Serve) -> None:
+def test_headers_are_passed_on_including_the_tenant_header(serve: Serve) -> None:
     client, functions = serve()
     client.get("/v1/open", headers=[("X-Amz-Tenant-Id", "acme"), ("X-Twice", "1"), ("X-Twice", "2")])
     event = functions.events[0][1]
@@ -218,7 +218,7 @@ def test_headers_pass_as_they_are_the_tenants_included(serve: Serve) -> None:
     assert event["multiValueHeaders"]["X-Amz-Tenant-Id"] == ["acme"]
 
 
-def test_repeated_headers_are_separate_values_and_the_last_one_counts(serve: Serve) -> None:
+def test_repeated_headers_are_separate_values_and_the_last_is_the_single_value(serve: Serve) -> None:
     client, functions = serve()
     sent = [("Idempotency-Key", "one"), ("idempotency-key", "two"), ("X-Once", "a,b")]
     client.get("/v1/open", headers=sent, environ_overrides={HEADERS: sent})
@@ -228,7 +228,7 @@ def test_repeated_headers_are_separate_values_and_the_last_one_counts(serve: Ser
     assert event["multiValueHeaders"]["X-Once"] == ["a,b"]
 
 
-def test_the_event_has_path_query_and_parameters(serve: Serve) -> None:
+def test_event_has_path_query_and_parameters(serve: Serve) -> None:
     client, functions = serve()
     client.get("/v1/things/a%20b?x=1&x=2&y=", headers=KEY)
     event = functions.events[1][1]
@@ -237,7 +237,7 @@ def test_the_event_has_path_query_and_parameters(serve: Serve) -> None:
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"], "y": [""]}
 
 
-def test_every_request_has_an_id_and_a_time_of_its_own(serve: Serve) -> None:
+def test_every_request_has_its_own_id_and_time(serve: Serve) -> None:
     client, functions = serve()
     answers = [client.get("/v1/open") for _ in range(2)]
     contexts = [event["requestContext"] for _, event in functions.events]
@@ -246,7 +246,7 @@ def test_every_request_has_an_id_and_a_time_of_its_own(serve: Serve) -> None:
     assert abs(contexts[1]["requestTimeEpoch"] / 1000 - time.time()) < 5
 
 
-def test_the_access_log_is_written_in_the_templates_format(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+def test_access_log_has_the_format_of_the_template(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     client, _ = serve()
     client.get("/v1/things/1", headers=KEY)
     client.get("/v1/nothing")

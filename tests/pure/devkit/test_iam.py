@@ -1,4 +1,4 @@
-"""Permissions of calls, policies, and how the local stack rejects calls."""
+"""Permissions that calls need, policies that grant them, and rejected calls."""
 
 import io
 import json
@@ -25,10 +25,10 @@ def key(partition: str) -> dict[str, Any]:
     return {"pk": {"S": partition}, "sk": {"S": "JOB"}}
 
 
-def test_a_call_to_a_table_names_its_partitions() -> None:
+def test_table_call_needs_its_partitions() -> None:
     for operation, field in (("GetItem", "Key"), ("UpdateItem", "Key"), ("PutItem", "Item")):
-        asked = of_dynamodb(operation, TableName="jobs", **{field: key("JOB#a#1")})
-        assert asked == [Need(f"dynamodb:{operation}", TABLE, frozenset({"JOB#a#1"}))]
+        needed = of_dynamodb(operation, TableName="jobs", **{field: key("JOB#a#1")})
+        assert needed == [Need(f"dynamodb:{operation}", TABLE, frozenset({"JOB#a#1"}))]
     batch = of_dynamodb("BatchGetItem", RequestItems={"jobs": {"Keys": [key("JOB#a#1"), key("JOB#a#2")]}})
     assert batch == [Need("dynamodb:BatchGetItem", TABLE, frozenset({"JOB#a#1", "JOB#a#2"}))]
     written = of_dynamodb("BatchWriteItem", RequestItems={"jobs": [{"PutRequest": {"Item": key("JOB#a#1")}}]})
@@ -37,7 +37,7 @@ def test_a_call_to_a_table_names_its_partitions() -> None:
     assert of_dynamodb("ListTables") == [Need("dynamodb:ListTables", "*")]
 
 
-def test_a_query_is_on_its_index_and_names_the_partition_there() -> None:
+def test_query_needs_its_index_and_partition() -> None:
     [on_index] = of_dynamodb(
         "Query",
         TableName="jobs",
@@ -50,7 +50,7 @@ def test_a_query_is_on_its_index_and_names_the_partition_there() -> None:
         of_dynamodb("Query", TableName="jobs", KeyConditionExpression="begins_with(pk, :p)")
 
 
-def test_a_transaction_needs_what_its_writes_need_on_all_of_its_partitions() -> None:
+def test_transaction_needs_the_actions_of_its_writes_on_all_partitions() -> None:
     writes = [
         {"Put": {"TableName": "jobs", "Item": key("JOB#a#1")}},
         {"Update": {"TableName": "jobs", "Key": key("METRICS#ocr")}},
@@ -76,11 +76,13 @@ def test_a_transaction_needs_what_its_writes_need_on_all_of_its_partitions() -> 
         ("PUT", "/files", "policy", "s3:PutBucket:policy", "files"),
     ],
 )
-def test_a_call_to_the_bucket(method: str, path: str, query: str, action: str, resource: str) -> None:
+def test_bucket_call_needs_its_action_and_resource(
+    method: str, path: str, query: str, action: str, resource: str
+) -> None:
     assert needs(method, path, query, "", b"") == [Need(action, f"arn:aws:s3:::{resource}")]
 
 
-def test_a_call_to_the_workflow() -> None:
+def test_workflow_call_needs_its_action_and_resource() -> None:
     for operation, field in (("StartExecution", "stateMachineArn"), ("StopExecution", "executionArn")):
         body = json.dumps({field: "arn:aws:states:x"}).encode()
         assert needs("POST", "/", "", f"AWSStepFunctions.{operation}", body) == [
@@ -114,13 +116,13 @@ def test_all_partitions_must_be_allowed() -> None:
         },
     ],
 )
-def test_a_policy_that_is_not_known_is_not_passed_over(policy: Any) -> None:
+def test_unsupported_policy_is_reported(policy: Any) -> None:
     with pytest.raises(UsageError, match="WorkFunction: the local stack knows"):
         statements("WorkFunction", [policy])
 
 
 class Aws:
-    """Answers everything, and remembers the bodies."""
+    """A fake of AWS that accepts every request and records the bodies."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -146,10 +148,10 @@ def request(signer: str, *, target: str = "", body: bytes = b"") -> dict[str, An
 
 
 def answered(environ: dict[str, Any], *allowed: Statement) -> tuple[str, bytes, list[bytes]]:
-    aws, said = Aws(), []
+    aws, statuses = Aws(), []
     iam = Iam(aws, {"WorkFunction": allowed})
-    body = b"".join(iam(environ, lambda status, _: said.append(status)))
-    return said[0], body, aws.bodies
+    body = b"".join(iam(environ, lambda status, _: statuses.append(status)))
+    return statuses[0], body, aws.bodies
 
 
 GET = json.dumps({"TableName": "jobs", "Key": key("JOB#a#1")}).encode()
@@ -161,7 +163,7 @@ def test_allowed_requests_pass_with_their_body() -> None:
     assert answered(request("WorkFunction", target=TARGET, body=GET), allowed) == ("200 OK", b"done", [GET])
 
 
-def test_requests_without_permission_get_the_error_of_aws_and_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_requests_without_permission_return_the_error_of_aws_and_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
     status, body, reached = answered(request("WorkFunction", target=TARGET, body=GET))
     assert (status, reached) == ("400 Bad Request", [])
     assert json.loads(body)["__type"].endswith("#AccessDeniedException")
@@ -170,7 +172,7 @@ def test_requests_without_permission_get_the_error_of_aws_and_are_logged(capsys:
     )
 
 
-def test_an_object_that_no_policy_names_is_refused() -> None:
+def test_object_without_a_policy_is_refused() -> None:
     status, body, reached = answered(request("WorkFunction"))
     assert (status, reached) == ("403 Forbidden", [])
     assert b"<Code>AccessDenied</Code>" in body
@@ -178,7 +180,7 @@ def test_an_object_that_no_policy_names_is_refused() -> None:
     assert answered(request("WorkFunction"), allowed)[0] == "200 OK"
 
 
-def test_the_owner_may_do_everything() -> None:
+def test_owner_may_do_everything() -> None:
     assert answered(request(OWNER, target=TARGET, body=GET))[0] == "200 OK"
 
 

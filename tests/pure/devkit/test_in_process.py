@@ -1,4 +1,4 @@
-"""Functions inside this process: the same answers as in the Lambda runtime."""
+"""Functions in this process return the same responses as in the Lambda runtime."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def started(tmp_path: Path) -> Environment:
     return found
 
 
-def test_the_handler_gets_event_and_context(started: Environment) -> None:
+def test_handler_gets_event_and_context(started: Environment) -> None:
     answer = started.invoke(b"{}")
     document = json.loads(answer.payload)
     assert answer.error is None
@@ -64,20 +64,20 @@ def test_the_handler_gets_event_and_context(started: Environment) -> None:
     ("event", "kind", "message"),
     [({"raise": "boo"}, "ValueError", "boo"), ({"exit": 3}, "SystemExit", "3"), ({"object": 1}, "TypeError", None)],
 )
-def test_an_exception_is_a_function_error(started: Environment, event: object, kind: str, message: str | None) -> None:
+def test_exception_is_a_function_error(started: Environment, event: object, kind: str, message: str | None) -> None:
     answer = started.invoke(json.dumps(event).encode())
     document = json.loads(answer.payload)
     assert (answer.error, answer.broken, document["errorType"]) == ("Unhandled", False, kind)
     assert message is None or document["errorMessage"] == message
 
 
-def test_an_answer_over_lambdas_limit_is_an_error(started: Environment) -> None:
+def test_response_over_the_limit_of_lambda_is_an_error(started: Environment) -> None:
     answer = started.invoke(b'{"bytes": 6400000}')
     assert json.loads(answer.payload)["errorType"] == "Function.ResponseSizeTooLarge"
 
 
 @pytest.mark.parametrize("source", ["import nothing_of_that_name", "def other(event, context): ..."])
-def test_a_module_that_does_not_load_is_reported(tmp_path: Path, source: str) -> None:
+def test_module_that_cannot_be_loaded_is_reported(tmp_path: Path, source: str) -> None:
     with pytest.raises(InitFailed) as failed:
         environment(tmp_path, source).start()
     assert json.loads(failed.value.invocation.payload)["errorType"] == "Runtime.ImportModuleError"

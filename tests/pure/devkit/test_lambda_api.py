@@ -1,4 +1,4 @@
-"""Lambda's Invoke as SDKs and workflows call it."""
+"""Lambda's Invoke API, as SDKs and workflows call it."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -39,18 +39,18 @@ def path(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["Echo", ARN, ARN.replace(":", "%3A")])
-def test_a_function_is_invoked_by_name_or_arn(client: Client, name: str) -> None:
+def test_function_is_invoked_by_name_or_arn(client: Client, name: str) -> None:
     answer = client.post(path(name), data=b'{"a": 1}')
     assert (answer.status_code, answer.get_json()) == (200, {"a": 1})
     assert answer.headers["x-amzn-RequestId"]
     assert "X-Amz-Function-Error" not in answer.headers
 
 
-def test_without_a_payload_the_event_is_an_empty_object(client: Client) -> None:
+def test_event_without_a_payload_is_an_empty_object(client: Client) -> None:
     assert client.post(path("Echo")).get_json() == {}
 
 
-def test_a_function_error_is_a_success_with_a_header(client: Client) -> None:
+def test_function_error_returns_200_with_a_header(client: Client) -> None:
     answer = client.post(path("Fails"), data=b"{}")
     assert (answer.status_code, answer.headers["X-Amz-Function-Error"]) == (200, "Unhandled")
     assert answer.get_json()["errorMessage"] == "boo"
@@ -58,15 +58,15 @@ def test_a_function_error_is_a_success_with_a_header(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("name", "status", "kind"),
-    [("Nobody", 404, "ResourceNotFoundException"), ("Throttled", 429, "TooManyRequestsException")],
+    [("Unknown", 404, "ResourceNotFoundException"), ("Throttled", 429, "TooManyRequestsException")],
 )
-def test_invalid_invocations_get_the_error_of_lambda(client: Client, name: str, status: int, kind: str) -> None:
+def test_invalid_invocations_return_the_error_of_lambda(client: Client, name: str, status: int, kind: str) -> None:
     answer = client.post(path(name), data=b"{}")
     assert (answer.status_code, answer.headers["x-amzn-ErrorType"]) == (status, kind)
 
 
 @pytest.mark.parametrize("invocation_type", ["RequestResponse", "Event"])
-def test_a_payload_over_the_limit_is_refused(client: Client, functions: FakeFunctions, invocation_type: str) -> None:
+def test_payload_over_the_limit_is_refused(client: Client, functions: FakeFunctions, invocation_type: str) -> None:
     answer = client.post(
         path("Echo"), data=b" " * (MAX_REQUEST_BYTES + 1), headers={"X-Amz-Invocation-Type": invocation_type}
     )
@@ -74,7 +74,7 @@ def test_a_payload_over_the_limit_is_refused(client: Client, functions: FakeFunc
     assert not functions.events
 
 
-def test_an_event_is_accepted_and_run_afterwards(client: Client, functions: FakeFunctions) -> None:
+def test_event_invocation_is_accepted_and_run_afterwards(client: Client, functions: FakeFunctions) -> None:
     answer = client.post(path("Echo"), data=b'{"a": 1}', headers={"X-Amz-Invocation-Type": "Event"})
     assert (answer.status_code, answer.data) == (202, b"")
     deadline = time.monotonic() + 5
@@ -84,12 +84,12 @@ def test_an_event_is_accepted_and_run_afterwards(client: Client, functions: Fake
     assert functions.events == [("Echo", {"a": 1})]
 
 
-def test_a_dry_run_runs_nothing(client: Client, functions: FakeFunctions) -> None:
+def test_dry_run_does_not_run_the_function(client: Client, functions: FakeFunctions) -> None:
     answer = client.post(path("Echo"), headers={"X-Amz-Invocation-Type": "DryRun"})
     assert answer.status_code == 204
     assert not functions.events
 
 
-def test_everything_else_goes_on(client: Client) -> None:
+def test_other_requests_are_passed_to_the_next_application(client: Client) -> None:
     assert client.get("/bucket/key").data == b"beyond"
     assert client.get(path("Echo")).data == b"beyond"

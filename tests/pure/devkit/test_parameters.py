@@ -1,4 +1,4 @@
-"""Values of the template's parameters are refused where CloudFormation would refuse them."""
+"""Values of the template's parameters are validated like CloudFormation validates them."""
 
 from pathlib import Path
 from typing import Any
@@ -23,63 +23,63 @@ def complaint(value: str, **rules: object) -> str | None:
 
 
 @pytest.mark.parametrize("number", ["abc", "", "1e3", "1_0", "٣", "0x1", "nan", "1 "])
-def test_a_number_is_written_as_one(number: str) -> None:
+def test_invalid_numbers_are_refused(number: str) -> None:
     assert complaint(number, Type="Number") == "a number"
 
 
 @pytest.mark.parametrize("number", ["1", "-1", "+1", "1.5", ".5", "365"])
-def test_numbers_are_taken(number: str) -> None:
+def test_valid_numbers_are_accepted(number: str) -> None:
     assert complaint(number, Type="Number") is None
 
 
-def test_a_number_is_within_its_bounds() -> None:
+def test_number_must_be_within_its_bounds() -> None:
     bounds = {"Type": "Number", "MinValue": 1, "MaxValue": 365}
     found = [complaint(number, **bounds) for number in ("0", "1", "365", "366")]
     assert found == ["at least 1", None, None, "at most 365"]
 
 
-def test_a_text_is_as_long_as_it_may_be() -> None:
+def test_text_must_have_an_allowed_length() -> None:
     bounds = {"Type": "String", "MinLength": 2, "MaxLength": 3}
     found = [complaint(text, **bounds) for text in ("a", "ab", "abc", "abcd")]
     assert found == ["at least 2 characters long", None, None, "at most 3 characters long"]
 
 
-def test_a_value_is_one_of_those_allowed() -> None:
+def test_value_must_be_an_allowed_one() -> None:
     assert complaint("2", Type="Number", AllowedValues=[1, 3]) == "one of 1, 3"
     assert complaint("3", Type="Number", AllowedValues=[1, 3]) is None
 
 
-def test_a_pattern_is_for_the_whole_value() -> None:
+def test_pattern_must_match_the_whole_value() -> None:
     assert complaint("abc\n", Type="String", AllowedPattern="[a-c]+") == "what the pattern [a-c]+ takes"
     assert complaint("abc", Type="String", AllowedPattern="[a-c]+") is None
 
 
-def test_each_item_of_a_list_is_held_to_the_rules() -> None:
+def test_each_item_of_a_list_is_validated() -> None:
     rules = {"Type": "CommaDelimitedList", "AllowedPattern": "[a-c]+", "AllowedValues": ["a", "b"]}
     assert complaint("a,b", **rules) is None
     assert complaint("a,c", **rules) == "one of a, b"
 
 
-def test_the_template_may_override_gateway_responses() -> None:
+def test_constraint_description_replaces_the_message() -> None:
     assert complaint("x", Type="String", AllowedValues=["a"], ConstraintDescription="the letter a") == "the letter a"
 
 
 @pytest.mark.parametrize(
     "issuer", ["http://127.0.0.1:9000", "http://localhost:1/x", "http://[::1]:9", "https://a.b", ""]
 )
-def test_a_server_on_this_machine_needs_no_certificate(issuer: str) -> None:
+def test_local_issuer_may_use_plain_http(issuer: str) -> None:
     check({"OidcIssuer": issuer}, OWN)
 
 
 @pytest.mark.parametrize(
     "issuer", ["http://example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "http://["]
 )
-def test_any_other_does(issuer: str) -> None:
+def test_other_issuers_must_use_https(issuer: str) -> None:
     with pytest.raises(UsageError, match=r"must be an https URL, or empty$"):
         check({"OidcIssuer": issuer}, OWN)
 
 
-def test_the_defaults_of_the_project_are_allowed() -> None:
+def test_defaults_of_the_template_are_valid() -> None:
     check({name: str(rules["Default"]) for name, rules in OWN.items()}, OWN)
 
 

@@ -1,4 +1,4 @@
-"""A built template takes the architecture of its wheels alone."""
+"""A built template allows only the architecture of its wheels."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(("built", "other"), [("arm64", "x86_64"), ("x86_64", "arm64")])
-def test_the_architecture_that_was_built_is_the_only_one(tmp_path: Path, built: str, other: str) -> None:
+def test_only_the_built_architecture_is_allowed(tmp_path: Path, built: str, other: str) -> None:
     (tmp_path / "template.yaml").write_text((ROOT / "template.yaml").read_text())
     before = yaml_parse((tmp_path / "template.yaml").read_text())
     pin_architecture.main(tmp_path, built)

@@ -1,4 +1,4 @@
-"""The watch over added plugins: what is a change of one, and what is not."""
+"""Detection of changes in added plugins."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from interlock_dev.stack import plugins
 from interlock_dev.stack.plugins import Watch
 
 LATER_NS = 10_000_000_000
-type Sees = Callable[[Path], bool]
+type Detects = Callable[[Path], bool]
 
 
 @pytest.fixture
@@ -23,16 +23,16 @@ def package(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sees(package: Path) -> Sees:
-    """Whether a look at the package shows that this file has changed."""
+def detects(package: Path) -> Detects:
+    """Return a function that changes a file and returns whether the change is detected."""
     watch = Watch([package])
     before = watch._stamps()
 
-    def sees(file: Path) -> bool:
+    def detects(file: Path) -> bool:
         touch(file)
         return watch._stamps() != before
 
-    return sees
+    return detects
 
 
 def touch(file: Path) -> None:
@@ -41,17 +41,17 @@ def touch(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["__init__.py", "words.txt", "data/model.bin", "data/new.json"])
-def test_a_package_changes_with_each_of_its_files(package: Path, sees: Sees, name: str) -> None:
-    assert sees(package / name)
+def test_change_of_any_file_of_a_package_is_detected(package: Path, detects: Detects, name: str) -> None:
+    assert detects(package / name)
 
 
 @pytest.mark.parametrize("name", ["__pycache__/x.pyc", ".git/index", ".hidden"])
-def test_files_of_python_and_editors_do_not_count_as_changes(package: Path, sees: Sees, name: str) -> None:
-    assert not sees(package / name)
+def test_cache_and_hidden_files_are_ignored(package: Path, detects: Detects, name: str) -> None:
+    assert not detects(package / name)
 
 
-def test_a_folder_of_very_many_files_is_not_watched_whole(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[Path] = []
+def test_number_of_watched_files_is_bounded(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Path] = []
     for n in range(20):
         (package / f"z{n}").write_text("")
     monkeypatch.setattr(plugins, "_WATCHED_FILES", 5)
@@ -59,9 +59,9 @@ def test_a_folder_of_very_many_files_is_not_watched_whole(package: Path, monkeyp
 
     def counted(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
         if path.name.startswith("z"):
-            looked.append(path)
+            checked.append(path)
         return stat(path, follow_symlinks=follow_symlinks)
 
     monkeypatch.setattr(Path, "stat", counted)
     Watch([package])
-    assert 0 < len(looked) < 5
+    assert 0 < len(checked) < 5

@@ -1,4 +1,4 @@
-"""A pool gives every request its own environment, grows with the load and keeps no broken one."""
+"""A pool gives every concurrent request its own environment, grows with the load and replaces broken ones."""
 
 import json
 import threading
@@ -41,31 +41,31 @@ def eventually(condition: Callable[[], bool], within_s: float = 5) -> None:
         time.sleep(0.005)
 
 
-def held(pool: Pool, requests: ThreadPoolExecutor) -> Future[Invocation]:
+def submit_held(pool: Pool, requests: ThreadPoolExecutor) -> Future[Invocation]:
     return requests.submit(pool.invoke, b'{"hold": true}')
 
 
-def all_are_busy(fleet: Fleet, count: int) -> None:
+def wait_until_busy(fleet: Fleet, count: int) -> None:
     eventually(lambda: [environment.busy.is_set() for environment in fleet.made] == [True] * count)
 
 
-def test_one_environment_serves_requests_that_follow_each_other(pool: Pool, fleet: Fleet) -> None:
+def test_sequential_requests_share_an_environment(pool: Pool, fleet: Fleet) -> None:
     assert [pool.invoke(b"{}").payload for _ in range(5)] == [b"0"] * 5
     assert len(fleet.made) == 1
 
 
-def test_an_environment_is_never_given_to_two_requests(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
-    futures = [held(pool, requests) for _ in range(LIMIT)]
-    all_are_busy(fleet, LIMIT)
+def test_concurrent_requests_have_separate_environments(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+    futures = [submit_held(pool, requests) for _ in range(LIMIT)]
+    wait_until_busy(fleet, LIMIT)
     for environment in fleet.made:
         environment.release.set()
     assert {future.result(5).payload for future in futures} == {b"0", b"1", b"2"}
 
 
-def test_it_grows_to_its_limit_and_the_rest_waits_its_turn(
+def test_requests_over_the_limit_wait_for_an_environment(
     pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
 ) -> None:
-    futures = [held(pool, requests) for _ in range(LIMIT + 2)]
+    futures = [submit_held(pool, requests) for _ in range(LIMIT + 2)]
     eventually(lambda: len(fleet.made) == LIMIT)
     time.sleep(0.5)
     assert len(fleet.made) == LIMIT
@@ -74,26 +74,26 @@ def test_it_grows_to_its_limit_and_the_rest_waits_its_turn(
     assert all(future.result(5).error is None for future in futures)
 
 
-def test_an_abandoned_start_is_not_made(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+def test_start_that_is_no_longer_needed_is_skipped(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     with ThreadPoolExecutor(1) as starter:
         pool = Pool(fleet.create, starter, limit=LIMIT)
-        busy = held(pool, requests)
+        busy = submit_held(pool, requests)
         eventually(lambda: bool(fleet.made) and fleet.made[0].busy.is_set())
-        others_start = threading.Event()
-        starter.submit(others_start.wait, 10)
+        unblock = threading.Event()
+        starter.submit(unblock.wait, 10)
         waiting = requests.submit(pool.invoke, b"{}")
         eventually(lambda: len(fleet.made) == 2)
         fleet.made[0].release.set()
         assert (busy.result(5).payload, waiting.result(5).payload) == (b"0", b"0")
-        others_start.set()
+        unblock.set()
         starter.submit(lambda: None).result(5)
         assert [environment.started for environment in fleet.made] == [True, False]
         pool.close()
 
 
-def test_the_environment_used_last_is_used_next(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
-    futures = [held(pool, requests), held(pool, requests)]
-    all_are_busy(fleet, 2)
+def test_most_recently_used_environment_is_reused_first(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+    futures = [submit_held(pool, requests), submit_held(pool, requests)]
+    wait_until_busy(fleet, 2)
     fleet.made[1].release.set()
     eventually(lambda: any(future.done() for future in futures))
     fleet.made[0].release.set()
@@ -101,7 +101,7 @@ def test_the_environment_used_last_is_used_next(pool: Pool, fleet: Fleet, reques
     assert pool.invoke(b"{}").payload == b"0"
 
 
-def test_one_that_broke_is_closed_and_replaced(pool: Pool, fleet: Fleet) -> None:
+def test_broken_environment_is_closed_and_replaced(pool: Pool, fleet: Fleet) -> None:
     broken = pool.invoke(b'{"crash": true}')
     assert (broken.error, json.loads(broken.payload)["errorType"]) == ("Unhandled", "Runtime.ExitError")
     assert fleet.made[0].closed
@@ -109,7 +109,7 @@ def test_one_that_broke_is_closed_and_replaced(pool: Pool, fleet: Fleet) -> None
     assert pool.invoke(b"{}").payload == b"1"
 
 
-def test_a_start_that_fails_is_the_answer_and_the_next_request_tries_again(pool: Pool, fleet: Fleet) -> None:
+def test_failed_start_is_returned_and_retried_by_the_next_request(pool: Pool, fleet: Fleet) -> None:
     fleet.starts_fail = True
     failed = pool.invoke(b"{}")
     assert (failed.error, failed.error_message) == ("Unhandled", "No module named 'nothing'")
@@ -118,7 +118,7 @@ def test_a_start_that_fails_is_the_answer_and_the_next_request_tries_again(pool:
     assert pool.invoke(b"{}").error is None
 
 
-def test_a_start_ahead_of_requests_reports_its_failure(pool: Pool, fleet: Fleet) -> None:
+def test_failed_warm_start_is_reported(pool: Pool, fleet: Fleet) -> None:
     assert pool.warm().result(5) is None
     fleet.starts_fail = True
     failed = pool.warm().result(5)
@@ -126,7 +126,7 @@ def test_a_start_ahead_of_requests_reports_its_failure(pool: Pool, fleet: Fleet)
     assert fleet.made[1].closed
 
 
-def test_every_request_gets_an_answer_when_no_start_succeeds(
+def test_every_request_gets_a_response_when_all_starts_fail(
     pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
 ) -> None:
     fleet.starts_fail = True
@@ -134,10 +134,10 @@ def test_every_request_gets_an_answer_when_no_start_succeeds(
     assert all(answer.error for answer in answers)
 
 
-def test_a_request_waits_no_longer_than_it_may(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+def test_waiting_request_is_throttled_after_its_limit(pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     for _ in range(LIMIT):
-        held(pool, requests)
-    all_are_busy(fleet, LIMIT)
+        submit_held(pool, requests)
+    wait_until_busy(fleet, LIMIT)
     with pytest.raises(Throttled):
         pool.invoke(b"{}", wait_s=0.05)
     for environment in fleet.made:
@@ -145,16 +145,16 @@ def test_a_request_waits_no_longer_than_it_may(pool: Pool, fleet: Fleet, request
     assert pool.invoke(b"{}", wait_s=5).error is None
 
 
-def test_an_event_over_lambdas_limit_is_refused_before_anything_is_started(pool: Pool, fleet: Fleet) -> None:
+def test_event_over_the_limit_of_lambda_is_refused_before_a_start(pool: Pool, fleet: Fleet) -> None:
     with pytest.raises(RequestTooLarge, match="6291456 bytes"):
         pool.invoke(b" " * (MAX_REQUEST_BYTES + 1))
     assert not fleet.made
 
 
-def test_recycling_replaces_idle_ones_now_and_busy_ones_when_they_are_done(
+def test_recycling_replaces_busy_environments_after_their_request(
     pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
 ) -> None:
-    busy = held(pool, requests)
+    busy = submit_held(pool, requests)
     eventually(lambda: bool(fleet.made) and fleet.made[0].busy.is_set())
     pool.recycle()
     assert not fleet.made[0].closed
@@ -164,10 +164,10 @@ def test_recycling_replaces_idle_ones_now_and_busy_ones_when_they_are_done(
     assert pool.invoke(b"{}").payload == b"1"
 
 
-def test_closing_ends_every_environment_and_every_wait(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
+def test_closing_ends_all_environments_and_waiting_requests(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     with ThreadPoolExecutor(2) as starter:
         pool = Pool(fleet.create, starter, limit=1)
-        busy, waiting = held(pool, requests), held(pool, requests)
+        busy, waiting = submit_held(pool, requests), submit_held(pool, requests)
         eventually(lambda: len(fleet.made) == 1)
         pool.close()
         assert busy.exception(5) is None or isinstance(busy.exception(5), Throttled)

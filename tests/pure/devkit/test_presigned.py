@@ -1,4 +1,4 @@
-"""A presigned URL is good for what it was signed for, and for nothing else."""
+"""A presigned URL allows only the request that it was signed for."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -35,8 +35,8 @@ def put() -> str:
 
 
 def send(url: str, method: str = "PUT", headers: dict[str, str] = HEADERS) -> tuple[str, bytes]:
-    """The status of the answer, and its body."""
-    passed = Signatures(_app, {OWNER: AccessKey("key", "secret")})
+    """Send a request and return the status and body of the response."""
+    app = Signatures(_app, {OWNER: AccessKey("key", "secret")})
     parts = urlsplit(url)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
@@ -52,7 +52,7 @@ def send(url: str, method: str = "PUT", headers: dict[str, str] = HEADERS) -> tu
     def start_response(status: str, _: list[tuple[str, str]]) -> None:
         statuses.append(status)
 
-    body = b"".join(passed(environ, start_response))
+    body = b"".join(app(environ, start_response))
     return statuses[0], body
 
 
@@ -79,7 +79,7 @@ def test_signed_requests_pass(put: str) -> None:
         *({name: HEADERS[name] for name in HEADERS if name != missing} for missing in HEADERS),
     ],
 )
-def test_another_length_type_or_condition_is_refused(put: str, headers: dict[str, str]) -> None:
+def test_changed_headers_are_refused(put: str, headers: dict[str, str]) -> None:
     status, body = send(put, headers=headers)
     assert status == "403 Forbidden"
     assert b"<Code>SignatureDoesNotMatch</Code>" in body
@@ -98,17 +98,17 @@ def test_another_length_type_or_condition_is_refused(put: str, headers: dict[str
         ("signature", lambda url: (url[:-1] + ("0" if url[-1] != "0" else "1"), "PUT")),
     ],
 )
-def test_anything_else_is_refused(put: str, what: str, change: Callable[[str], tuple[str, str]]) -> None:
+def test_changed_urls_are_refused(put: str, what: str, change: Callable[[str], tuple[str, str]]) -> None:
     assert send(*change(put))[0] == "403 Forbidden", what
 
 
-def test_other_keys_are_refused() -> None:
+def test_other_access_keys_are_refused() -> None:
     assert send(presigned(secret="another", ContentLength=5))[0] == "403 Forbidden"
     status, body = send(presigned().replace("Credential=key", "Credential=other"))
     assert (status, b"InvalidAccessKeyId" in body) == ("403 Forbidden", True)
 
 
-def test_its_time_runs_out(put: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_url_is_refused(put: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Later(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> "Later":
@@ -129,6 +129,6 @@ def test_missing_parameters_are_named() -> None:
     assert (status, b"AuthorizationQueryParametersError" in body) == ("403 Forbidden", True)
 
 
-def test_a_request_without_a_signature_is_refused() -> None:
+def test_request_without_a_signature_is_refused() -> None:
     status, body = send("http://127.0.0.1:1234/bucket/key?list-type=2", "GET", {})
     assert (status, b"<Code>AccessDenied</Code>" in body) == ("403 Forbidden", True)

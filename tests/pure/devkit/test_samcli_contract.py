@@ -1,5 +1,5 @@
-"""The pieces of SAM CLI that the local stack stands on. They are internal: aws-sam-cli is pinned exactly, and this says
-what a new release must still have."""
+"""The internals of SAM CLI that the local stack uses. aws-sam-cli is pinned exactly; these tests show what a new
+release has to keep."""
 
 import inspect
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from interlock_dev.lambda_.environments import emulator_path
 from interlock_dev.project.template import Template
 
 
-def test_the_pinned_release_is_the_one_that_is_installed() -> None:
+def test_installed_release_is_the_pinned_one() -> None:
     assert version("aws-sam-cli") == "1.170.0"
 
 
@@ -51,8 +51,8 @@ def test_called_functions_accept_our_arguments(function: Callable[..., Any], par
     assert set(parameters) <= set(inspect.signature(function).parameters)
 
 
-def test_the_fronts_own_handler_would_report_its_use_to_aws() -> None:
-    """Why it is replaced. When this fails, it may not have to be any more."""
+def test_request_handler_of_sam_reports_its_use_to_aws() -> None:
+    """The local stack replaces the handler for this reason. If this test fails, the replacement may be unnecessary."""
     assert "EventTracker.track_event" in inspect.getsource(LocalApigwService._request_handler)
 
 
@@ -60,15 +60,15 @@ def test_the_fronts_own_handler_would_report_its_use_to_aws() -> None:
     "field",
     ["name", "handler", "runtime", "codeuri", "layers", "memory", "timeout", "environment", "logging_config", "events"],
 )
-def test_a_function_has_the_fields_that_are_read(field: str) -> None:
+def test_function_has_the_fields_that_the_local_stack_reads(field: str) -> None:
     assert field in Function._fields
 
 
-def test_a_layer_has_its_folder() -> None:
+def test_layer_has_a_folder() -> None:
     assert isinstance(LayerVersion.codeuri, property)
 
 
-def test_routes_and_authorizers_have_what_is_read_of_them(template: Template) -> None:
+def test_routes_and_authorizers_have_the_fields_that_the_local_stack_reads(template: Template) -> None:
     api: Api = template.api()
     assert api.stage_name == "prod"
     assert api.binary_media_types == []
@@ -79,5 +79,5 @@ def test_routes_and_authorizers_have_what_is_read_of_them(template: Template) ->
     assert next(route for route in api.routes if route.path == "/v1/open").authorizer_object is None
 
 
-def test_the_emulator_is_in_the_package() -> None:
+def test_package_contains_the_emulator() -> None:
     assert emulator_path().is_file()

@@ -1,4 +1,4 @@
-"""Schedules fire as EventBridge does."""
+"""Schedules fire like those of EventBridge."""
 
 import json
 import threading
@@ -13,11 +13,11 @@ from interlock_dev.project.template import Schedule
     ("expression", "seconds"),
     [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(2 hours)", 7200), ("cron(0 12 * * ? *)", None)],
 )
-def test_the_interval_of_an_expression(expression: str, seconds: float | None) -> None:
+def test_rate_expression_is_converted_to_seconds(expression: str, seconds: float | None) -> None:
     assert rate_s(expression) == seconds
 
 
-def test_a_schedule_sends_scheduled_events_until_it_is_stopped() -> None:
+def test_schedule_sends_scheduled_events_until_stopped() -> None:
     sent: list[tuple[str, bytes]] = []
     fired = threading.Event()
 
@@ -35,6 +35,6 @@ def test_a_schedule_sends_scheduled_events_until_it_is_stopped() -> None:
     assert event["resources"] == ["arn:aws:events:us-east-1:123456789012:rule/every-minute"]
 
 
-def test_an_unsupported_schedule_expression_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unsupported_schedule_expression_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     Schedules([Schedule("F", "nightly", "cron(0 3 * * ? *)")], lambda *_: None)
     assert "nightly: cron(0 3 * * ? *) is not fired here" in capsys.readouterr().err

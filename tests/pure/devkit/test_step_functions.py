@@ -1,4 +1,4 @@
-"""StopExecution ends an execution at once."""
+"""StopExecution ends a workflow execution at once."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def stop(execution: Any) -> None:
     abort(json.dumps({"executionArn": execution.execution_arn, "error": "Cancelled", "cause": "why"}).encode())
 
 
-def test_a_running_execution_is_aborted_at_once_and_stays_so(backend: Any) -> None:
+def test_running_execution_is_aborted_at_once_and_for_good(backend: Any) -> None:
     execution = start(backend, WAITS)
     stop(execution)
     assert (execution.status, execution.error, execution.cause) == ("ABORTED", "Cancelled", "why")
@@ -46,7 +46,7 @@ def test_a_running_execution_is_aborted_at_once_and_stays_so(backend: Any) -> No
     assert "After" not in {event.get("stateEnteredEventDetails", {}).get("name") for event in events}
 
 
-def test_a_finished_execution_is_left_as_it_is(backend: Any) -> None:
+def test_finished_execution_is_not_changed(backend: Any) -> None:
     execution = start(backend, {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
     deadline = time.monotonic() + 5
     while execution.status == "RUNNING":
@@ -56,5 +56,5 @@ def test_a_finished_execution_is_left_as_it_is(backend: Any) -> None:
     assert execution.status == "SUCCEEDED"
 
 
-def test_an_unknown_execution_is_left_to_moto() -> None:
+def test_unknown_execution_is_left_to_moto() -> None:
     abort(b'{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:m:nothing"}')

@@ -1,4 +1,4 @@
-"""The project's own template as the local stack reads it."""
+"""The project's template, as the local stack reads it."""
 
 import warnings
 from pathlib import Path
@@ -18,7 +18,7 @@ def own() -> Template:
         return Template(ROOT / "template.yaml")
 
 
-def test_every_folder_of_functions_is_a_function(own: Template) -> None:
+def test_every_folder_in_functions_is_a_function(own: Template) -> None:
     functions = own.functions()
     assert {short_name(name) for name in functions} == {
         handler.parent.name for handler in (ROOT / "functions").glob("*/handler.py")
@@ -27,7 +27,7 @@ def test_every_folder_of_functions_is_a_function(own: Template) -> None:
     assert functions["RunJobFunction"].layers == (ROOT / "layers" / "runtime", ROOT / "layers" / "plugins")
 
 
-def test_a_function_gets_the_names_of_its_resources(own: Template) -> None:
+def test_function_variables_name_its_resources(own: Template) -> None:
     (table,), (bucket,), (machine,) = map(own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE))
     variables = own.functions()["ExecuteFunction"].variables
     assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-Table"
@@ -36,7 +36,7 @@ def test_a_function_gets_the_names_of_its_resources(own: Template) -> None:
     assert machine.arn == "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-jobs"
 
 
-def test_the_workflow_invokes_functions_by_their_arn(own: Template) -> None:
+def test_workflow_invokes_functions_by_their_arn(own: Template) -> None:
     (machine,) = own.of_type(AwsType.STATE_MACHINE)
     states = own.definition(machine)["States"]
     invoked = {state["Parameters"]["FunctionName"] for state in states.values() if state["Type"] == "Task"}
@@ -45,12 +45,12 @@ def test_the_workflow_invokes_functions_by_their_arn(own: Template) -> None:
     }
 
 
-def test_the_schedule_is_read_from_the_functions_events(own: Template) -> None:
+def test_schedule_is_read_from_the_events_of_the_function(own: Template) -> None:
     (schedule,) = own.schedules()
     assert (schedule.function, schedule.expression) == ("SettleJobsFunction", "rate(1 minute)")
 
 
-def test_a_parameter_takes_the_place_of_its_default() -> None:
+def test_parameter_overrides_its_default() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         template = Template(ROOT / "template.yaml", {"OidcIssuer": "http://127.0.0.1:9", "DefaultKeyRate": "5/s"})
@@ -60,7 +60,7 @@ def test_a_parameter_takes_the_place_of_its_default() -> None:
     assert template.functions()["ExecuteFunction"].variables["INTERLOCK_TABLE"] == "interlock-dev-Table"
 
 
-def test_a_parameter_missing_from_the_template_is_reported() -> None:
+def test_unknown_parameter_is_reported() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         with pytest.raises(UsageError, match="no parameter OidcIsuer"):

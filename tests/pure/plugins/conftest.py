@@ -1,4 +1,4 @@
-"""A context without a sandbox, the test images, and the one place here that runs a tool."""
+"""A context without a sandbox, the test images, and fixtures that run a tool."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ IMAGES = Path(__file__).parents[2] / "images"
 
 
 class FakeContext:
-    """A `ToolContext` that keeps what was reported."""
+    """A `ToolContext` that records the reported progress."""
 
     job_id = "01J00000000000000000000000"
     cancelled = False
@@ -40,7 +40,7 @@ def context(tmp_path: Path) -> FakeContext:
 
 @pytest.fixture
 def run(context: FakeContext) -> Callable[..., Any]:
-    """Runs a tool as a request would: files as base64 in, and the result through JSON and back."""
+    """Return a function that runs a tool with files as base64 and checks that the result is plain JSON."""
 
     def _run(plugin: type[Plugin], tool: str, **fields: object) -> Any:
         sent = {
@@ -56,7 +56,7 @@ def run(context: FakeContext) -> Callable[..., Any]:
 
 @pytest.fixture
 def refusal(run: Callable[..., Any]) -> Callable[..., Mapping[str, str]]:
-    """Runs a tool that must refuse its input, and returns the one problem it names: `path` and `message`."""
+    """Return a function that runs a tool, expects `InvalidInput` with one problem, and returns the problem."""
     from interlock.domain.errors import InvalidInput
 
     def _refusal(plugin: type[Plugin], tool: str, **fields: object) -> Mapping[str, str]:
@@ -71,13 +71,13 @@ def refusal(run: Callable[..., Any]) -> Callable[..., Mapping[str, str]]:
 
 @pytest.fixture
 def image_file() -> Callable[[str], bytes]:
-    """The bytes of a file in tests/images."""
+    """Return a function that reads a file in tests/images."""
     return lambda name: (IMAGES / name).read_bytes()
 
 
 @pytest.fixture
 def encoded() -> Callable[..., bytes]:
-    """Encodes a Pillow image as a file: `encoded(image, "JPEG", quality=90)`."""
+    """Return a function that encodes a Pillow image as a file: `encoded(image, "JPEG", quality=90)`."""
 
     def _encoded(image: PIL.Image.Image, format: str = "PNG", **options: Any) -> bytes:
         file = io.BytesIO()

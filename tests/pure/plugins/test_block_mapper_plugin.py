@@ -1,4 +1,4 @@
-"""The plugin `block_mapper`: pictures of known colours become the blocks of that name."""
+"""The plugin `block_mapper`: images of known colours are mapped to the blocks of these colours."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ type Encode = Callable[..., bytes]
 
 
 @pytest.mark.parametrize("width", [1, 7, 32, 256])
-def test_the_grid_is_as_large_as_it_says(width: int, run: Run, image_file: Run) -> None:
+def test_grid_has_the_reported_size_and_counts(width: int, run: Run, image_file: Run) -> None:
     result = run(BlockMapper, "analyze", image=image_file("astronaut.png"), width=width)
     assert (result["width"], result["height"]) == (width, width)
     assert [len(row) for row in result["blocks"]] == [width] * width
@@ -39,7 +39,7 @@ def test_the_grid_is_as_large_as_it_says(width: int, run: Run, image_file: Run) 
         ((2, 2), {"width": 9}, (9, 9)),
     ],
 )
-def test_the_height_follows_from_the_proportions(
+def test_default_height_keeps_the_proportions(
     size: tuple[int, int], asked: dict[str, int], expected: tuple[int, int], run: Run, encoded: Encode
 ) -> None:
     result = run(BlockMapper, "analyze", image=encoded(PIL.Image.new("RGB", size)), **asked)
@@ -48,7 +48,7 @@ def test_the_height_follows_from_the_proportions(
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_each_block_stands_for_its_own_colour(name: str, run: Run, encoded: Encode) -> None:
+def test_colour_of_each_block_is_mapped_to_that_block(name: str, run: Run, encoded: Encode) -> None:
     result = run(BlockMapper, "analyze", image=encoded(PIL.Image.new("RGB", (40, 40), BLOCKS[name])), width=4)
     assert result["counts"] == {name: 16}
     assert result["blocks"] == [[name] * 4] * 4
@@ -70,12 +70,12 @@ def test_each_block_stands_for_its_own_colour(name: str, run: Run, encoded: Enco
         ("#7a2ab0", "purple_wool"),
     ],
 )
-def test_other_colours_become_what_one_would_say(color: str, name: str, run: Run, encoded: Encode) -> None:
+def test_other_colours_are_mapped_to_the_nearest_block(color: str, name: str, run: Run, encoded: Encode) -> None:
     result = run(BlockMapper, "analyze", image=encoded(PIL.Image.new("RGB", (9, 9), color)), width=3)
     assert result["counts"] == {name: 9}
 
 
-def test_rows_run_from_the_top_and_blocks_from_the_left(run: Run, encoded: Encode) -> None:
+def test_rows_are_ordered_from_the_top_and_blocks_from_the_left(run: Run, encoded: Encode) -> None:
     corners = ["red_wool", "lime_wool", "blue_wool", "sand"]
     picture = PIL.Image.new("RGB", (60, 40))
     for n, name in enumerate(corners):
@@ -84,7 +84,7 @@ def test_rows_run_from_the_top_and_blocks_from_the_left(run: Run, encoded: Encod
     assert result["blocks"] == [corners[:2], corners[2:]]
 
 
-def test_a_block_has_the_mean_of_its_pixels(run: Run, encoded: Encode) -> None:
+def test_block_has_the_mean_colour_of_its_pixels(run: Run, encoded: Encode) -> None:
     checks = PIL.Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 252)
     assert run(BlockMapper, "analyze", image=encoded(checks), width=8)["counts"] == {"stone": 64}
 
@@ -97,7 +97,7 @@ def test_requested_sizes_are_bounded(field: str, value: object, refusal: Run, im
     assert problem["path"] == f"/{field}"
 
 
-def test_the_table_is_sound() -> None:
+def test_block_names_and_colours_are_unique_and_valid() -> None:
     assert len(BLOCKS) >= 24
     assert len(set(BLOCKS.values())) == len(BLOCKS)
     assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in BLOCKS)
@@ -107,7 +107,7 @@ def test_the_table_is_sound() -> None:
 @pytest.mark.parametrize(
     ("rgb", "lab"),
     [
-        # Reference values of CSS Color 4, which takes OKLab over: `oklab()` of the named colours.
+        # Reference values of CSS Color 4, which adopts OKLab: `oklab()` of the named colours.
         ((255, 255, 255), (1.0, 0.0, 0.0)),
         ((0, 0, 0), (0.0, 0.0, 0.0)),
         ((255, 0, 0), (0.62796, 0.22486, 0.12585)),
@@ -115,11 +115,11 @@ def test_the_table_is_sound() -> None:
         ((0, 0, 255), (0.45201, -0.03246, -0.31153)),
     ],
 )
-def test_oklab_is_that_of_the_standard(rgb: tuple[int, int, int], lab: tuple[float, float, float]) -> None:
+def test_oklab_matches_the_standard(rgb: tuple[int, int, int], lab: tuple[float, float, float]) -> None:
     assert oklab(rgb).tolist() == pytest.approx(lab, abs=2e-4)
 
 
-def test_nearest_is_the_least_distance() -> None:
+def test_nearest_has_the_smallest_distance() -> None:
     random = np.random.default_rng(7)
     colors, palette = random.random((500, 3)), random.random((40, 3))
     expected = np.linalg.norm(colors[:, None] - palette[None], axis=2).argmin(axis=1)

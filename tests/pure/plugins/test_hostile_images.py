@@ -1,4 +1,4 @@
-"""Whatever is sent as an image, every tool either takes it or names the field and the reason."""
+"""Every tool either accepts an image or reports the field and the reason, whatever is sent."""
 
 import contextlib
 import io
@@ -44,7 +44,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png_that_unpacks(kind: bytes, size_mb: int) -> bytes:
-    """A sound PNG with a chunk of metadata that is small and unpacks to so much."""
+    """Return a valid PNG with a small chunk of metadata that unpacks to `size_mb`."""
     compressor = zlib.compressobj(9)
     packed = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(size_mb)) + compressor.flush()
     sound = SOUND["PNG"]
@@ -53,7 +53,7 @@ def png_that_unpacks(kind: bytes, size_mb: int) -> bytes:
 
 
 def png_that_claims(width: int, height: int, data: bytes = b"") -> bytes:
-    """A PNG of valid chunks whose header claims a size."""
+    """Return a PNG of valid chunks whose header claims a size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + pixels
@@ -64,7 +64,7 @@ def bmp_that_claims(width: int, height: int) -> bytes:
 
 
 def gif_that_claims(width: int, height: int) -> bytes:
-    """An animation of tiny frames on a huge canvas."""
+    """Return an animation of tiny frames on a huge canvas."""
     frames = [PIL.Image.new("P", (2, 2), n) for n in range(50)]
     gif = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
     return gif[:6] + struct.pack("<HH", width, height) + gif[10:]
@@ -86,7 +86,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "not a readable",
     ),
     "SVG": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a readable"),
-    "a format that is not taken": (file_of(NOISE, "PPM"), "not a readable"),
+    "an unsupported format": (file_of(NOISE, "PPM"), "not a readable"),
     "a PNG signature alone": (b"\x89PNG\r\n\x1a\n", "not a readable"),
     "a PNG with no pixels in it": (png_that_claims(64, 64), "damaged or truncated"),
     "a PNG with a flipped bit": (SOUND["PNG"][:200] + bytes([SOUND["PNG"][200] ^ 1]) + SOUND["PNG"][201:], "damaged"),
@@ -112,7 +112,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize(("plugin", "tool", "field"), FIELDS, ids=lambda value: getattr(value, "__name__", value))
-def test_refuses_with_the_field_and_the_reason(
+def test_hostile_image_is_refused_with_field_and_reason(
     plugin: type[Plugin], tool: str, field: str, name: str, refusal: Callable[..., Any]
 ) -> None:
     content, reason = HOSTILE[name]
@@ -128,7 +128,7 @@ def test_refuses_with_the_field_and_the_reason(
 
 
 @pytest.mark.parametrize("name", [name for name, (_, reason) in HOSTILE.items() if "pixels" in reason])
-def test_refuses_the_size_before_it_decodes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_image_is_refused_before_decoding(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(*_: object) -> None:
         pytest.fail("pixels were decoded")
 
@@ -139,7 +139,7 @@ def test_refuses_the_size_before_it_decodes(name: str, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
 @pytest.mark.parametrize("tool", ["inspect", "thumbnail"])
-def test_metadata_that_unpack_to_much_cost_little(kind: bytes, tool: str, run: Callable[..., Any]) -> None:
+def test_metadata_bombs_use_little_memory(kind: bytes, tool: str, run: Callable[..., Any]) -> None:
     bomb = png_that_unpacks(kind, 300)
     assert len(bomb) < 1 << 20
     tracemalloc.start()
@@ -151,19 +151,19 @@ def test_metadata_that_unpack_to_much_cost_little(kind: bytes, tool: str, run: C
 
 
 @pytest.mark.parametrize("format", SOUND)
-def test_takes_all_six_formats(format: str, run: Callable[..., Any]) -> None:
+def test_all_six_formats_are_accepted(format: str, run: Callable[..., Any]) -> None:
     result = run(Image, "inspect", image=SOUND[format])
     assert (result["format"], result["mime_type"]) == (format, _images.MIME_TYPES[format])
     assert (result["width"], result["height"]) == (64, 64)
 
 
-def test_takes_the_first_frame_of_an_animation(run: Callable[..., Any]) -> None:
+def test_first_frame_of_an_animation_is_used(run: Callable[..., Any]) -> None:
     frames = [PIL.Image.new("RGB", (16, 16), color) for color in ("red", "lime", "blue")]
     gif = file_of(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert run(Image, "inspect", image=gif)["dominant_colors"] == [{"hex": "#ff0000", "share": 1.0}]
 
 
-def test_a_multi_picture_jpeg_is_a_jpeg(run: Callable[..., Any]) -> None:
+def test_multi_picture_jpeg_is_accepted_as_jpeg(run: Callable[..., Any]) -> None:
     mpo = file_of(NOISE, "MPO", save_all=True, append_images=[NOISE])
     assert run(Image, "inspect", image=mpo)["mime_type"] == "image/jpeg"
     run(Ocr, "analyze", image=mpo, mime_type="image/jpeg")
@@ -171,7 +171,7 @@ def test_a_multi_picture_jpeg_is_a_jpeg(run: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("tool", ["inspect", "thumbnail"])
-def test_damaged_metadata_do_not_spoil_the_image(name: str, tool: str, run: Callable[..., Any]) -> None:
+def test_image_with_damaged_metadata_is_accepted(name: str, tool: str, run: Callable[..., Any]) -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\x01\x12\0\x03\xff\xff\xff\xff" * 4
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

@@ -1,4 +1,4 @@
-"""The plugin `image`: facts about an image, and thumbnails."""
+"""The plugin `image`: properties of images, and thumbnails."""
 
 import base64
 import io
@@ -33,13 +33,13 @@ def decoded(thumbnail: Any) -> PIL.Image.Image:
 
 
 class TestInspect:
-    def test_reports_the_facts_of_a_photograph(self, run: Run, image_file: Run) -> None:
+    def test_properties_of_a_photograph_are_reported(self, run: Run, image_file: Run) -> None:
         facts = run(Image, "inspect", image=image_file("astronaut.png"))
         assert facts.items() >= {
             "format": "PNG", "mime_type": "image/png", "width": 256, "height": 256, "mode": "RGB", "exif": {}
         }.items()  # fmt: skip
         assert facts["perceptual_hash"] == "c2924c5532bddfc8"  # of ImageHash 4.3.2, `phash`
-        # The darkest of them are the helmet and the space behind: a quarter of the picture.
+        # The darkest colour covers the helmet and the background: a quarter of the image.
         shares = {color["hex"]: color["share"] for color in facts["dominant_colors"]}
         assert len(shares) == 5
         assert sum(shares.values()) == pytest.approx(1, abs=0.001)
@@ -48,16 +48,16 @@ class TestInspect:
         assert shares[darkest] == pytest.approx(0.26, abs=0.03)
 
     @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA"])
-    def test_reports_the_pixel_format(self, mode: str, run: Run, encoded: Encode) -> None:
+    def test_pixel_format_is_reported(self, mode: str, run: Run, encoded: Encode) -> None:
         assert run(Image, "inspect", image=encoded(PIL.Image.new(mode, (5, 3))))["mode"] == mode
 
-    def test_reports_the_stored_size_and_not_the_upright_one(self, run: Run, encoded: Encode) -> None:
+    def test_size_is_the_stored_one_before_rotation(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0x0112] = 6
         facts = run(Image, "inspect", image=encoded(PIL.Image.new("RGB", (5, 3)), "JPEG", exif=exif))
         assert (facts["width"], facts["height"], facts["exif"]["Orientation"]) == (5, 3, 6)
 
-    def test_names_exact_colours_with_their_shares(self, run: Run, encoded: Encode) -> None:
+    def test_exact_colours_are_reported_with_their_shares(self, run: Run, encoded: Encode) -> None:
         flag = PIL.Image.new("RGB", (1280, 1024), "#0000ff")
         flag.paste("#ffff00", (0, 0, 1280, 256))
         flag.paste("#ff0000", (0, 0, 640, 128))
@@ -68,18 +68,18 @@ class TestInspect:
         ]
 
     @pytest.mark.parametrize("most", [1, 2, 16])
-    def test_names_as_many_colours_as_asked(self, most: int, run: Run, image_file: Run) -> None:
+    def test_requested_number_of_colours_is_reported(self, most: int, run: Run, image_file: Run) -> None:
         found = run(Image, "inspect", image=image_file("astronaut.png"), colors=most)["dominant_colors"]
         assert len(found) == most
 
     @pytest.mark.parametrize("most", [0, 17, -1, "many"])
-    def test_bounds_the_number_of_colours(self, most: object, refusal: Run, image_file: Run) -> None:
+    def test_number_of_colours_is_bounded(self, most: object, refusal: Run, image_file: Run) -> None:
         assert refusal(Image, "inspect", image=image_file("astronaut.png"), colors=most)["path"] == "/colors"
 
 
 class TestPerceptualHash:
     @pytest.mark.parametrize("side", [64, 128, 512, 777])
-    def test_hardly_changes_with_the_size(
+    def test_hash_hardly_depends_on_the_size(
         self, side: int, run: Run, encoded: Encode, astronaut: PIL.Image.Image
     ) -> None:
         of = [
@@ -88,7 +88,7 @@ class TestPerceptualHash:
         ]
         assert differing_bits(*of) <= 4
 
-    def test_hardly_changes_with_format_quality_and_light(
+    def test_hash_hardly_depends_on_format_quality_and_brightness(
         self, run: Run, encoded: Encode, astronaut: PIL.Image.Image
     ) -> None:
         original = run(Image, "inspect", image=encoded(astronaut))["perceptual_hash"]
@@ -100,7 +100,7 @@ class TestPerceptualHash:
         ):
             assert differing_bits(original, run(Image, "inspect", image=file)["perceptual_hash"]) <= 6
 
-    def test_differs_for_other_pictures(
+    def test_hash_differs_for_other_images(
         self, run: Run, image_file: Run, encoded: Encode, astronaut: PIL.Image.Image
     ) -> None:
         files = [
@@ -112,7 +112,7 @@ class TestPerceptualHash:
         for n, one in enumerate(hashes):
             assert all(differing_bits(one, other) >= 20 for other in hashes[:n])
 
-    def test_is_of_the_upright_picture(self, run: Run, encoded: Encode, astronaut: PIL.Image.Image) -> None:
+    def test_hash_is_that_of_the_upright_image(self, run: Run, encoded: Encode, astronaut: PIL.Image.Image) -> None:
         exif = PIL.Image.Exif()
         exif[0x0112] = 8
         turned = encoded(astronaut.rotate(-90), exif=exif)
@@ -120,7 +120,7 @@ class TestPerceptualHash:
         assert run(Image, "inspect", image=turned)["perceptual_hash"] == upright["perceptual_hash"]
 
     @pytest.mark.parametrize("shade", [1, 77, 128, 255])
-    def test_hash_of_a_plain_picture_is_stable(self, shade: int, run: Run, encoded: Encode) -> None:
+    def test_hash_of_a_plain_image_is_constant(self, shade: int, run: Run, encoded: Encode) -> None:
         image = PIL.Image.new("L", (37, 61), shade)
         assert run(Image, "inspect", image=encoded(image))["perceptual_hash"] == "8000000000000000"
 
@@ -131,7 +131,7 @@ class TestExif:
         return run(Image, "inspect", image=encoded(PIL.Image.new("RGB", (8, 8)), format, exif=exif))["exif"]
 
     @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-    def test_comes_as_plain_values(self, format: str, run: Run, encoded: Encode) -> None:
+    def test_exif_values_are_plain_json(self, format: str, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0x010F] = "Maker"
         exif[0x0112] = 1
@@ -154,7 +154,7 @@ class TestExif:
             "GPSLatitude": [52.0, 30.0, 3.6],
         }
 
-    def test_leaves_out_values_that_json_cannot_hold(self, run: Run, encoded: Encode) -> None:
+    def test_exif_values_that_json_cannot_represent_are_omitted(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0x010F] = "Maker"
         exif[0x0110] = "x" * 5000  # Model, absurdly long
@@ -163,14 +163,14 @@ class TestExif:
         camera[0x927C] = b"\x01\x02" * 100  # MakerNote
         assert self.inspected(run, encoded, exif) == {"Make": "Maker"}
 
-    def test_names_unknown_tags_by_their_number(self, run: Run, encoded: Encode) -> None:
+    def test_unknown_exif_tags_are_named_by_number(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         exif[0xFDE8] = b"\xff\x00"
         exif[0xFDEA] = "text"
         found = self.inspected(run, encoded, exif)
         assert found == {"0xfde8": "ff00", "0xfdea": "text"}
 
-    def test_is_bounded_in_number(self, run: Run, encoded: Encode) -> None:
+    def test_number_of_exif_tags_is_bounded(self, run: Run, encoded: Encode) -> None:
         exif = PIL.Image.Exif()
         for tag in range(0xD000, 0xD000 + 2000):
             exif[tag] = 7
@@ -190,7 +190,7 @@ class TestThumbnail:
             ((3000, 2), {"width": 30, "height": 30}, (30, 1)),
         ],
     )
-    def test_fits_the_frame_in_proportion(
+    def test_thumbnail_fits_the_requested_size_in_proportion(
         self, size: tuple[int, int], asked: dict[str, Any], expected: tuple[int, int], run: Run, encoded: Encode
     ) -> None:
         made = run(Image, "thumbnail", image=encoded(PIL.Image.new("RGB", size, "teal")), **asked)
@@ -200,7 +200,7 @@ class TestThumbnail:
         assert (image.format, made["mime_type"]) == (wanted, f"image/{wanted.lower()}")
         assert image.convert("RGB").resize((1, 1)).getpixel((0, 0)) == pytest.approx((0, 128, 128), abs=3)
 
-    def test_looks_like_the_picture(self, run: Run, image_file: Run, astronaut: PIL.Image.Image) -> None:
+    def test_thumbnail_looks_like_the_image(self, run: Run, image_file: Run, astronaut: PIL.Image.Image) -> None:
         made = run(Image, "thumbnail", image=image_file("astronaut.png"), width=64, height=64)
         hashes = [
             run(Image, "inspect", image=file)["perceptual_hash"]
@@ -208,11 +208,11 @@ class TestThumbnail:
         ]
         assert differing_bits(*hashes) <= 4
 
-    def test_is_upright_and_has_no_location(self, run: Run, encoded: Encode) -> None:
+    def test_thumbnail_is_upright_and_has_no_metadata(self, run: Run, encoded: Encode) -> None:
         picture = PIL.Image.new("RGB", (60, 20), "blue")
         picture.paste("red", (0, 0, 30, 20))
         exif = PIL.Image.Exif()
-        exif[0x0112] = 6  # turn clockwise to see it: what is stored on the left is seen at the top
+        exif[0x0112] = 6  # to be rotated clockwise: the left of the stored image is the top of the visible one
         exif.get_ifd(0x8825)[1] = "N"
         file = encoded(picture, exif=exif, icc_profile=b"not a profile" * 100)
         made = decoded(run(Image, "thumbnail", image=file, width=30, height=30))
@@ -224,7 +224,7 @@ class TestThumbnail:
 
     @pytest.mark.parametrize("format", ["PNG", "WEBP"])
     @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-    def test_keeps_transparency(self, format: str, mode: str, run: Run, encoded: Encode) -> None:
+    def test_thumbnail_keeps_transparency(self, format: str, mode: str, run: Run, encoded: Encode) -> None:
         picture = PIL.Image.new("RGBA", (64, 64), (255, 255, 255, 255))
         picture.paste((0, 0, 0, 0), (0, 0, 32, 64))
         stored = picture.quantize(2) if mode == "P" else picture.convert(mode)

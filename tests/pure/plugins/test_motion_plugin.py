@@ -1,4 +1,4 @@
-"""The plugin `motion` on two frames of a launch pad, and on frames drawn here."""
+"""The plugin `motion` on two photographs of a launch pad, and on generated frames."""
 
 import io
 import time
@@ -19,8 +19,8 @@ type Run = Callable[..., Any]
 type Encode = Callable[..., bytes]
 type Edges = tuple[int, int, int, int]
 
-# tests/images/README.md: where the rocket was, and where it is.
-LEFT_FROM, MOVED_TO = (152, 60, 170, 160), (176, 60, 194, 160)
+# The old and the new position of the rocket (tests/images/README.md).
+MOVED_FROM, MOVED_TO = (152, 60, 170, 160), (176, 60, 194, 160)
 
 
 def edges(box: Mapping[str, int]) -> Edges:
@@ -28,7 +28,7 @@ def edges(box: Mapping[str, int]) -> Edges:
 
 
 def overlap(one: Edges, other: Edges) -> float:
-    """Intersection over union."""
+    """Return the intersection over union of two boxes."""
 
     def area(box: Edges) -> int:
         return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
@@ -38,37 +38,37 @@ def overlap(one: Edges, other: Edges) -> float:
 
 
 def frame(*boxes: Edges, size: tuple[int, int] = (640, 480)) -> PIL.Image.Image:
-    """Light boxes on a dark ground."""
+    """Return a frame with light boxes on a dark background."""
     image = PIL.Image.new("RGB", size, "#202020")
     for box in boxes:
         ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill="#c0c0c0")
     return image
 
 
-def test_boxes_where_the_object_was_and_where_it_is(run: Run, image_file: Run) -> None:
+def test_old_and_new_position_of_an_object_are_reported(run: Run, image_file: Run) -> None:
     result = run(Motion, "compare", before=image_file("frame-1.png"), after=image_file("frame-2.png"))
     assert result["moving"] is True
     assert len(result["regions"]) == 2
-    for place in (LEFT_FROM, MOVED_TO):
+    for place in (MOVED_FROM, MOVED_TO):
         assert max(overlap(edges(region["box"]), place) for region in result["regions"]) > 0.7
     assert result["score"] == pytest.approx(2 * 18 * 100 / (320 * 214), rel=0.3)
 
 
-def test_the_order_of_the_frames_does_not_matter(run: Run, image_file: Run) -> None:
+def test_order_of_the_frames_does_not_matter(run: Run, image_file: Run) -> None:
     one, other = image_file("frame-1.png"), image_file("frame-2.png")
     assert run(Motion, "compare", before=one, after=other) == run(Motion, "compare", before=other, after=one)
 
 
 @pytest.mark.parametrize("name", ["frame-1.png", "astronaut.png", "page.png"])
 @pytest.mark.parametrize("threshold", [0, 0.1])
-def test_equal_frames_do_not_move(name: str, threshold: float, run: Run, image_file: Run) -> None:
+def test_equal_frames_have_no_motion(name: str, threshold: float, run: Run, image_file: Run) -> None:
     result = run(Motion, "compare", before=image_file(name), after=image_file(name), threshold=threshold, min_area=0)
     assert result == {"score": 0, "moving": False, "regions": []}
 
 
 @pytest.mark.parametrize("quality", [75, 90])
 @pytest.mark.parametrize("name", ["frame-1.png", "astronaut.png", "page.png"])
-def test_another_encoding_of_the_same_frame_does_not_move(
+def test_other_encoding_of_the_same_frame_is_no_motion(
     name: str, quality: int, run: Run, image_file: Run, encoded: Encode
 ) -> None:
     with PIL.Image.open(io.BytesIO(image_file(name))) as image:
@@ -76,7 +76,7 @@ def test_another_encoding_of_the_same_frame_does_not_move(
     assert run(Motion, "compare", before=image_file(name), after=again)["moving"] is False
 
 
-def test_frames_with_nothing_in_common_move_all_over(run: Run, encoded: Encode) -> None:
+def test_completely_different_frames_are_one_region(run: Run, encoded: Encode) -> None:
     black, white = (encoded(PIL.Image.new("L", (123, 77), color)) for color in ("black", "white"))
     assert run(Motion, "compare", before=black, after=white) == {
         "score": 1,
@@ -86,7 +86,7 @@ def test_frames_with_nothing_in_common_move_all_over(run: Run, encoded: Encode) 
 
 
 @pytest.mark.parametrize("size", [(160, 120), (640, 480), (1920, 1080), (3840, 2160)])
-def test_finds_each_object_at_any_resolution(size: tuple[int, int], run: Run, encoded: Encode) -> None:
+def test_each_object_is_found_at_any_resolution(size: tuple[int, int], run: Run, encoded: Encode) -> None:
     unit = size[0] // 32
     small = (20 * unit, 2 * unit, 23 * unit, 5 * unit)
     large = (2 * unit, 10 * unit, 8 * unit, 14 * unit)
@@ -99,13 +99,13 @@ def test_finds_each_object_at_any_resolution(size: tuple[int, int], run: Run, en
     assert result["score"] == pytest.approx(sum(region["area_share"] for region in result["regions"]), abs=1e-5)
 
 
-def test_sees_a_change_of_colour_at_equal_brightness(run: Run, encoded: Encode) -> None:
+def test_change_of_colour_at_equal_brightness_is_motion(run: Run, encoded: Encode) -> None:
     red, green = PIL.Image.new("RGB", (64, 64), (255, 0, 0)), PIL.Image.new("RGB", (64, 64), (0, 130, 0))
     assert ImageChops.difference(red.convert("L"), green.convert("L")).getextrema() == (0, 0)
     assert run(Motion, "compare", before=encoded(red), after=encoded(green))["score"] == 1
 
 
-def test_threshold_is_a_part_of_the_full_scale(run: Run, encoded: Encode) -> None:
+def test_threshold_is_a_share_of_the_full_scale(run: Run, encoded: Encode) -> None:
     files = {level: encoded(PIL.Image.new("L", (64, 64), level)) for level in (100, 120, 200)}
     for level, threshold, moving in ((120, 0.07, True), (120, 0.08, False), (200, 0.39, True), (200, 0.4, False)):
         result = run(Motion, "compare", before=files[100], after=files[level], threshold=threshold)
@@ -120,21 +120,21 @@ def test_min_area_is_a_share_of_the_frame(run: Run, encoded: Encode) -> None:
         assert (result["score"] > 0) is moving
 
 
-def test_single_noisy_pixels_do_not_move(run: Run, encoded: Encode) -> None:
+def test_single_noisy_pixels_are_no_motion(run: Run, encoded: Encode) -> None:
     noisy = frame()
     for n in range(200):
         noisy.putpixel((n * 7919 % 640, n * 104_729 % 480), (255, 255, 255))
     assert run(Motion, "compare", before=encoded(frame()), after=encoded(noisy))["moving"] is False
 
 
-def test_a_speck_in_a_cell_does_not_move(run: Run, encoded: Encode) -> None:
+def test_speck_smaller_than_a_cell_is_no_motion(run: Run, encoded: Encode) -> None:
     size = (3840, 2160)  # 30 pixels a cell, and the speck is 12 x 12
     still, moved = (encoded(frame(*boxes, size=size), compress_level=1) for boxes in ((), [(369, 369, 381, 381)]))
     assert run(Motion, "compare", before=still, after=moved, min_area=0)["moving"] is False
 
 
 @pytest.mark.parametrize("size", [(640, 479), (480, 640), (1, 1)])
-def test_frames_must_have_one_size(size: tuple[int, int], refusal: Run, encoded: Encode) -> None:
+def test_frames_of_different_sizes_are_refused(size: tuple[int, int], refusal: Run, encoded: Encode) -> None:
     problem = refusal(Motion, "compare", before=encoded(frame()), after=encoded(frame(size=size)))
     assert problem["path"] == "/after"
     assert f"{size[0]} x {size[1]}" in problem["message"]
@@ -149,7 +149,7 @@ def test_requested_sizes_are_bounded(field: str, value: object, refusal: Run, im
     assert refusal(Motion, "compare", before=file, after=file, **{field: value})["path"] == f"/{field}"
 
 
-def test_a_4k_frame_full_of_small_regions_is_not_slow(run: Run, encoded: Encode) -> None:
+def test_4k_frame_full_of_small_regions_is_fast(run: Run, encoded: Encode) -> None:
     cells = [(x, y, x + 30, y + 30) for x in range(0, 3840, 90) for y in range(0, 2160, 90)]
     still, moved = (encoded(frame(*boxes, size=(3840, 2160)), compress_level=1) for boxes in ((), cells))
     started = time.perf_counter()
@@ -171,6 +171,6 @@ def test_regions_are_a_partition_into_connected_areas(mask: Any) -> None:
             near = {cell for cell in area if max(abs(cell[0] - row), abs(cell[1] - column)) == 1} - reached
             reached |= near
             border += near
-        assert reached == set(area), "an area is in two parts"
+        assert reached == set(area), "an area is not connected"
         for other in areas[:n]:
             assert all(max(abs(a[0] - b[0]), abs(a[1] - b[1])) > 1 for a in area for b in other), "two areas touch"

@@ -1,4 +1,4 @@
-"""An opened image becomes the picture that one sees: upright, on white, in 8 bits."""
+"""Opened images are normalized: upright, on white, in 8 bits."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 type Encode = Callable[..., bytes]
 
 CORNERS = PIL.Image.fromarray(np.array([[0, 85], [170, 255], [255, 0]], dtype=np.uint8))
-"""Three rows of two pixels: no two of its eight orientations are alike."""
+"""Three rows of two pixels, different in each of the eight orientations."""
 
 STORED = {
     1: CORNERS,
@@ -25,12 +25,12 @@ STORED = {
     7: CORNERS.transpose(PIL.Image.Transpose.TRANSVERSE),
     8: CORNERS.transpose(PIL.Image.Transpose.ROTATE_270),
 }
-"""How a camera stores that picture, by the orientation that it notes (EXIF 2.32, section 4.6.4)."""
+"""The stored form of that image by EXIF orientation (EXIF 2.32, section 4.6.4)."""
 
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
-def test_turns_the_picture_upright(orientation: int, format: str, encoded: Encode) -> None:
+def test_image_is_turned_upright(orientation: int, format: str, encoded: Encode) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = orientation
     options = {"exif": exif} | ({"lossless": True} if format == "WEBP" else {})
@@ -40,7 +40,7 @@ def test_turns_the_picture_upright(orientation: int, format: str, encoded: Encod
     assert as_rgb(image).tobytes() == CORNERS.convert("RGB").tobytes()
 
 
-def test_an_orientation_that_does_not_exist_is_none(encoded: Encode) -> None:
+def test_invalid_orientation_is_ignored(encoded: Encode) -> None:
     exif = PIL.Image.Exif()
     exif[0x0112] = 99
     assert as_gray(open_image(encoded(CORNERS, exif=exif), "/image")).tobytes() == CORNERS.tobytes()
@@ -67,7 +67,7 @@ def test_sixteen_bits_are_scaled_and_not_clipped(format: str, encoded: Encode) -
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "YCbCr"])
-def test_takes_every_common_way_to_store_a_pixel(mode: str, encoded: Encode) -> None:
+def test_all_common_pixel_formats_are_accepted(mode: str, encoded: Encode) -> None:
     image = PIL.Image.new("RGB", (8, 8), "white").convert(mode)
     opened = open_image(encoded(image, "TIFF" if mode in {"CMYK", "YCbCr"} else "PNG"), "/image")
     assert as_gray(opened).getextrema() == (255, 255)

@@ -1,4 +1,4 @@
-"""The plugins' schemas are public documentation."""
+"""The plugins' schemas, which are public documentation."""
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
@@ -22,19 +22,19 @@ TOOLS = [
 
 
 def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each field of the schema's objects, those in `$defs` included."""
+    """Yield each field of the schema's objects, including those in `$defs`."""
     for part in (schema, *schema.get("$defs", {}).values()):
         yield from part.get("properties", {}).items()
 
 
 def examples(spec: ToolSpec) -> dict[str, Any]:
-    """An input made of the first example of each field."""
+    """Return an input with the first example of each field."""
     properties = spec.input_model.model_json_schema()["properties"]
     return {name: field["examples"][0] for name, field in properties.items()}
 
 
 @pytest.mark.parametrize("name", PLUGINS)
-def test_the_entry_point_leads_to_the_plugin(name: str) -> None:
+def test_entry_point_loads_the_plugin(name: str) -> None:
     [entry] = entry_points(group="interlock.plugins", name=name)
     assert entry.load() is PLUGINS[name]
     assert PLUGINS[name].name == name
@@ -42,7 +42,7 @@ def test_the_entry_point_leads_to_the_plugin(name: str) -> None:
     assert PLUGINS[name].description
 
 
-def test_the_tools_are_these() -> None:
+def test_plugins_have_their_tools() -> None:
     assert {name: list(plugin.tools()) for name, plugin in PLUGINS.items()} == {
         "block_mapper": ["analyze"],
         "image": ["inspect", "thumbnail"],
@@ -64,19 +64,19 @@ def test_every_field_is_described_and_every_input_has_examples(plugin: type[Plug
 
 
 @pytest.mark.parametrize(("plugin", "spec"), TOOLS)
-def test_the_examples_run(plugin: type[Plugin], spec: ToolSpec, run: Callable[..., Any]) -> None:
+def test_tools_run_with_their_examples(plugin: type[Plugin], spec: ToolSpec, run: Callable[..., Any]) -> None:
     result = run(plugin, spec.name, **examples(spec))
     spec.output_model.model_validate(result)
 
 
 @pytest.mark.parametrize(("plugin", "spec"), TOOLS)
-def test_a_misspelt_field_is_refused(plugin: type[Plugin], spec: ToolSpec, refusal: Callable[..., Any]) -> None:
+def test_misspelt_field_is_refused(plugin: type[Plugin], spec: ToolSpec, refusal: Callable[..., Any]) -> None:
     problem = refusal(plugin, spec.name, **examples(spec), treshold=1)
     assert problem["path"] == "/treshold"
 
 
 @pytest.mark.parametrize(("plugin", "spec"), TOOLS)
-def test_a_missing_file_is_named(plugin: type[Plugin], spec: ToolSpec, refusal: Callable[..., Any]) -> None:
+def test_missing_file_is_reported(plugin: type[Plugin], spec: ToolSpec, refusal: Callable[..., Any]) -> None:
     given = examples(spec)
     required = spec.input_model.model_json_schema()["required"]
     assert required == (["before", "after"] if plugin is Motion else ["image"])

@@ -1,4 +1,4 @@
-"""Each execution category has its minimum of tests, and every one of its tests asserts something."""
+"""Each execution category has its minimum number of tests, and each of its tests can fail."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from tests.categories import CATEGORIES, TESTS, category_of
 FILES = {file.relative_to(TESTS).as_posix(): file for file in TESTS.rglob("test_*.py") if category_of(file)}
 
 ASSERTING = {"raises", "refused", "works", "fails"}
-"""Calls that assert for a test: pytest's own, and helpers and fixtures of the execution tests."""
+"""Calls that assert: `pytest.raises`, and helpers and fixtures of the execution tests."""
 
 
 def functions_of(source: str) -> Iterator[ast.FunctionDef]:

@@ -52,7 +52,7 @@ def parts_of(target: str) -> list[str]:
 
 
 def problems(of: Json) -> Iterator[str]:
-    """Yield what is wrong with a workflow."""
+    """Yield the defects of a workflow."""
     if "pull_request" not in of["on"]:
         yield "does not run for pull requests"
     if "main" not in (of["on"].get("push") or {}).get("branches", []):
@@ -82,7 +82,7 @@ def problems_of_job(job: Json) -> Iterator[str]:
 
 
 def absent(command: str) -> Iterator[str]:
-    """Yield the targets of make, files and tools that a command names and that do not exist."""
+    """Yield the targets of make, files and tools in a command that do not exist."""
     program, *arguments = shlex.split(command)
     if program == "make":
         yield from (f"target {target}" for target in arguments if target not in TARGETS)
@@ -106,7 +106,7 @@ def test_kept_coverage_is_the_file_that_make_test_writes() -> None:
 
 
 def drop(name: str) -> Callable[[Json], object]:
-    """Remove the step of this name."""
+    """Return a change that removes the step of this name."""
 
     def dropped(of: Json) -> None:
         for job in of["jobs"].values():

@@ -1,4 +1,4 @@
-"""The floors in docs/architecture.md are those of the real imports."""
+"""The floors in docs/architecture.md match the imports."""
 
 from graphlib import CycleError
 from pathlib import Path
@@ -14,17 +14,17 @@ IMPORTS = {
 }
 
 
-def test_the_diagrams_show_the_imports_of_today() -> None:
+def test_diagrams_show_the_current_imports() -> None:
     text = diagram.PAGE.read_text()
     assert diagram.drawn(text) == text, "run make diagram"
 
 
-def test_the_page_covers_runtime_devkit_and_scanner() -> None:
+def test_page_covers_runtime_devkit_and_scanner() -> None:
     text = diagram.PAGE.read_text()
     assert all(f"<!-- floors: {package} -->" in text for package in ("interlock", "interlock_dev", "tools.scanner"))
 
 
-def test_a_stale_section_is_replaced_and_the_rest_kept() -> None:
+def test_stale_section_is_replaced_and_the_rest_kept() -> None:
     stale = "before\n<!-- floors: interlock -->\nstale\n<!-- end -->\nafter\n"
     drawn = diagram.drawn(stale)
     assert "stale" not in drawn
@@ -34,7 +34,7 @@ def test_a_stale_section_is_replaced_and_the_rest_kept() -> None:
     assert diagram.drawn(drawn) == drawn
 
 
-def test_a_floor_is_one_above_the_highest_import() -> None:
+def test_floor_is_one_above_the_highest_import() -> None:
     assert diagram.floors(IMPORTS) == {"domain": 0, "jobs": 1, "ports": 1, "http": 2}
 
 
@@ -42,7 +42,7 @@ def test_implied_imports_are_not_drawn() -> None:
     assert set(diagram.essential(IMPORTS)) == {("http", "jobs"), ("jobs", "domain"), ("ports", "domain")}
 
 
-def test_parts_that_import_each_other_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_circular_imports_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "circular_example"
     package.mkdir()
     (package / "__init__.py").write_text("")

@@ -29,12 +29,12 @@ def name_of(file: Path) -> str:
 
 
 def code_of(text: str) -> str:
-    """The inline code and code blocks of a page, without its prose."""
+    """Return the inline code and code blocks of a page, without its prose."""
     return "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub generates for the headings of a page."""
+    """Return the anchors that GitHub generates for the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
@@ -50,18 +50,18 @@ def broken_links(page: Path) -> list[str]:
 
 
 def missing_names(text: str) -> list[str]:
-    """Paths and make targets in a text that do not exist."""
+    """Return the paths and make targets in a text that do not exist."""
     paths = [path for path in _PATH.findall(text) if not any(ROOT.glob(path.rstrip("/")))]
     targets = [f"make {target}" for target in _TARGET.findall(code_of(text)) if target not in TARGETS]
     return paths + targets
 
 
-def test_the_pattern_for_secret_scanners_is_that_of_the_keys() -> None:
+def test_pattern_for_secret_scanners_is_documented() -> None:
     assert f"\n{KEY_PATTERN}\n" in (ROOT / "docs/access.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_lead_to_files_and_headings(page: Path) -> None:
+def test_link_targets_exist(page: Path) -> None:
     assert broken_links(page) == []
 
 
@@ -78,7 +78,7 @@ def test_missing_links_paths_and_targets_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=name_of)
-def test_a_decision_record_has_its_sections_and_is_listed(record: Path) -> None:
+def test_decision_record_has_its_sections_and_is_listed(record: Path) -> None:
     text = record.read_text()
     assert re.match(r"# \d+\. .+\n\nDate: 20\d\d-\d\d-\d\d\. Status: \w+\.\n", text)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
@@ -98,7 +98,7 @@ def test_templates_of_the_repository_are_valid_yaml(file: Path) -> None:
     assert loaded
 
 
-def test_dependabot_watches_every_folder_of_locks() -> None:
+def test_dependabot_watches_every_folder_with_lock_files() -> None:
     loaded = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())
     watched = {folder for update in loaded["updates"] for folder in update.get("directories", [])}
     assert watched == {f"/{name_of(lock.parent)}" for lock in (ROOT / "requirements").rglob("*.txt")}

@@ -1,4 +1,4 @@
-"""The OpenAPI document by itself: as committed, valid, with true examples, and in the domain's own words."""
+"""The OpenAPI document: up to date, valid, with valid examples, and consistent with the domain."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def operations() -> Iterator[tuple[str, str, Json]]:
 
 
 def resolved(node: Json) -> Json:
-    """Return the target of a reference; any other node unchanged."""
+    """Return the target of a reference, or any other node unchanged."""
     while "$ref" in node:
         found: Any = DOCUMENT
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -50,7 +50,7 @@ def resolved(node: Json) -> Json:
 
 
 def nodes(node: Any, where: str = "#") -> Iterator[tuple[str, Json]]:
-    """Every object of the document with its place."""
+    """Yield every object of the document with its JSON Pointer."""
     if isinstance(node, dict):
         yield where, node
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -64,7 +64,7 @@ def problems(schema: Json, value: Any) -> list[str]:
 
 
 def examples() -> Iterator[tuple[str, Json, Any]]:
-    """Every example with its place and the schema that it is an example of."""
+    """Yield every example with its JSON Pointer and schema."""
     for where, node in nodes(DOCUMENT):
         if where.endswith("/value"):
             continue
@@ -81,14 +81,14 @@ def examples() -> Iterator[tuple[str, Json, Any]]:
 # --- The document as a whole -----------------------------------------------------------------------------------------
 
 
-def test_the_committed_document_is_what_the_builder_writes() -> None:
+def test_committed_document_is_up_to_date() -> None:
     written = io.StringIO()
     with redirect_stdout(written):
         document.main()
     assert files("interlock").joinpath("http", "openapi.json").read_text() == written.getvalue(), "run: make openapi"
 
 
-def test_it_is_valid_openapi_3_1() -> None:
+def test_document_is_valid_openapi_3_1() -> None:
     assert DOCUMENT["openapi"].startswith("3.1.")
     assert [error.message for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
 
@@ -109,10 +109,10 @@ def test_every_component_is_used() -> None:
     assert used == defined
 
 
-def test_every_example_is_one() -> None:
+def test_every_example_matches_its_schema() -> None:
     found = list(examples())
     assert [f"{where}: {problem}" for where, schema, value in found for problem in problems(schema, value)] == []
-    # Every operation shows what it answers, and every one with a body what it takes.
+    # Every operation has an example of each response, and of its body if it has one.
     assert len(found) > 50
     for _, _, operation in operations():
         contents = [resolved(answer)["content"]["application/json"] for answer in operation["responses"].values()]
@@ -120,7 +120,7 @@ def test_every_example_is_one() -> None:
         assert all(content["examples"] for content in contents), operation["operationId"]
 
 
-def test_an_example_that_does_not_fit_would_show() -> None:
+def test_invalid_examples_are_detected() -> None:
     [job] = [value for where, _, value in examples() if where.endswith("getJob/get") or " running" in where][:1]
     assert problems({"$ref": "#/components/schemas/Job"}, job) == []
     assert problems({"$ref": "#/components/schemas/Job"}, {**job, "status": "RUNNING"})
@@ -128,7 +128,7 @@ def test_an_example_that_does_not_fit_would_show() -> None:
     assert problems({"$ref": "#/components/schemas/Job"}, {**job, "job_id": None})
 
 
-def test_an_error_has_the_services_time_or_the_gateways() -> None:
+def test_error_time_may_have_the_format_of_the_service_or_the_gateway() -> None:
     schema = {"$ref": "#/components/schemas/ErrorTime"}
     for time in ("2026-11-22T10:11:12.345Z", "22/Nov/2026:10:11:12 +0000"):
         assert problems(schema, time) == []
@@ -163,7 +163,7 @@ def test_each_operation_is_complete(path: str, method: str, operation: Json) -> 
     assert expected <= set(operation["responses"])
 
 
-def test_scopes_are_those_of_the_domain() -> None:
+def test_scopes_match_the_domain() -> None:
     needed = {operation["operationId"]: operation["security"] for _, _, operation in operations()}
     assert {name for name, security in needed.items() if not security} == NO_KEY
     # Either a key or a token, with the same scope.
@@ -178,7 +178,7 @@ def test_scopes_are_those_of_the_domain() -> None:
     assert all(f"`{scope}`" in scheme["description"] for scope in Scope)
 
 
-def test_links_lead_to_operations_by_values_that_are_there() -> None:
+def test_links_name_existing_operations_and_response_fields() -> None:
     targets = {operation["operationId"]: operation for _, _, operation in operations()}
     seen = set()
     for _, _, operation in operations():
@@ -195,12 +195,12 @@ def test_links_lead_to_operations_by_values_that_are_there() -> None:
     assert {("execute", "getJob"), ("execute", "getResult"), ("execute", "cancelJob"), ("getJob", "getResult")} <= seen
 
 
-def test_the_first_server_is_where_the_document_was_read() -> None:
+def test_first_server_is_relative_to_the_document() -> None:
     for base in ("http://127.0.0.1:3000/", "https://a1.execute-api.us-east-1.amazonaws.com/prod/"):
         assert urljoin(f"{base}v1/openapi.json", DOCUMENT["servers"][0]["url"]) == base
 
 
-def test_the_execute_answers_name_their_headers() -> None:
+def test_execute_responses_document_their_headers() -> None:
     answers = DOCUMENT["paths"]["/v1/execute"]["post"]["responses"]
     assert set(answers["202"]["headers"]) == {"Location", "Preference-Applied", "Idempotency-Replayed"}
     assert set(resolved(answers["405"])["headers"]) == {"Allow"}
@@ -212,7 +212,7 @@ def test_the_execute_answers_name_their_headers() -> None:
 
 
 def refusals() -> Iterator[tuple[int, Json]]:
-    """Every error that an operation may answer, as in its examples."""
+    """Yield the error examples of all operations with their status codes."""
     for _, _, operation in operations():
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
@@ -223,7 +223,7 @@ def refusals() -> Iterator[tuple[int, Json]]:
                     yield int(status), example["value"]["error"]
 
 
-def test_the_envelope_knows_every_code_and_type_of_the_domain() -> None:
+def test_envelope_lists_every_error_code_and_type_of_the_domain() -> None:
     error = resolved(COMPONENTS["schemas"]["ErrorEnvelope"]["properties"]["error"])["properties"]
     assert resolved(error["code"])["enum"] == [code.value for code in ErrorCode]
     assert set(resolved(error["type"])["enum"]) == set(ERROR_TYPES.values())
@@ -231,21 +231,21 @@ def test_the_envelope_knows_every_code_and_type_of_the_domain() -> None:
         assert re.search(rf"^- `{error_type}`:.*`{code}`", resolved(error["code"])["description"], re.MULTILINE)
 
 
-def test_every_code_is_shown_where_it_is_answered() -> None:
+def test_every_error_code_has_an_example() -> None:
     shown = {(status, error["code"]) for status, error in refusals() if status != 405}
     assert shown == {(STATUS_BY_CODE.get(code, 400), code.value) for code in ErrorCode}
 
 
-def test_types_go_with_their_codes() -> None:
+def test_error_examples_have_the_type_of_their_code() -> None:
     assert {(error["code"], error["type"]) for _, error in refusals()} == {
         (code.value, error_type) for code, error_type in ERROR_TYPES.items()
     }
 
 
-# --- Words and bounds ------------------------------------------------------------------------------------------------
+# --- Enums and bounds ------------------------------------------------------------------------------------------------
 
 
-def test_words_are_those_of_the_domain() -> None:
+def test_enums_match_the_domain() -> None:
     schemas = COMPONENTS["schemas"]
     assert schemas["JobStatus"]["enum"] == [str(status) for status in JobStatus]
     assert schemas["LifecycleState"]["enum"] == [str(state) for state in LifecycleState]
@@ -254,7 +254,7 @@ def test_words_are_those_of_the_domain() -> None:
     assert set(COMPONENTS["parameters"]["status"]["schema"]["items"]["enum"]) == {*map(str, JobStatus), *STATUS_ALIASES}
 
 
-def test_bounds_are_those_of_the_routes() -> None:
+def test_bounds_match_the_routes() -> None:
     parameters = COMPONENTS["parameters"]
     limit = parameters["limit"]["schema"]
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (

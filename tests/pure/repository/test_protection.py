@@ -1,4 +1,4 @@
-"""Promises of template.yaml to an operator: encryption, kept logs, alarms, and rules that no linter checks."""
+"""Properties of template.yaml that operators rely on: encryption, log retention and alarms."""
 
 import re
 from pathlib import Path
@@ -26,27 +26,27 @@ LOG_GROUPS = of_type("AWS::Logs::LogGroup")
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 
-def test_every_function_writes_to_a_log_of_its_own() -> None:
+def test_every_function_has_its_own_log_group() -> None:
     named = {name: one["LoggingConfig"]["LogGroup"]["Ref"] for name, one in FUNCTIONS.items()}
     assert named == {name: name.removesuffix("Function") + "LogGroup" for name in FUNCTIONS}
     assert TEMPLATE["Globals"]["Function"]["LoggingConfig"] == {"LogFormat": "JSON"}
 
 
 @pytest.mark.parametrize("group", LOG_GROUPS)
-def test_logs_are_kept_as_long_as_the_parameter_says(group: str) -> None:
+def test_log_retention_is_set_by_the_parameter(group: str) -> None:
     assert LOG_GROUPS[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-    # Two stacks of one account do not share a log.
+    # Two stacks of one account have separate log groups.
     assert "${AWS::StackName}" in LOG_GROUPS[group]["LogGroupName"]["Fn::Sub"]
 
 
-def test_the_service_logs_by_the_prefix_that_needs_no_policy_of_its_own() -> None:
+def test_workflow_log_group_has_the_prefix_that_needs_no_resource_policy() -> None:
     assert LOG_GROUPS["WorkflowLogGroup"]["LogGroupName"]["Fn::Sub"].startswith("/aws/vendedlogs/states/")
 
 
 # --- Data ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_table_is_encrypted_backed_up_and_kept() -> None:
+def test_table_is_encrypted_backed_up_and_protected() -> None:
     table = RESOURCES["Table"]["Properties"]
     condition, with_key, without = table["SSESpecification"]["Fn::If"]
     assert condition == "HasKmsKey"
@@ -57,7 +57,7 @@ def test_the_table_is_encrypted_backed_up_and_kept() -> None:
     assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_the_bucket_is_encrypted_and_takes_no_plain_http() -> None:
+def test_bucket_is_encrypted_and_refuses_plain_http() -> None:
     bucket = RESOURCES["Bucket"]["Properties"]
     [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     algorithms = [one["ServerSideEncryptionByDefault"]["SSEAlgorithm"] for one in rule["Fn::If"][1:]]
@@ -69,11 +69,11 @@ def test_the_bucket_is_encrypted_and_takes_no_plain_http() -> None:
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == [{"Fn::GetAtt": ["Bucket", "Arn"]}, {"Fn::Sub": "${Bucket.Arn}/*"}]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    # It goes with the bucket, which outlives the stack.
+    # The bucket outlives the stack, and so must its policy.
     assert RESOURCES["BucketPolicy"]["DeletionPolicy"] == RESOURCES["Bucket"]["DeletionPolicy"] == "Retain"
 
 
-def test_a_key_of_ones_own_may_be_used_by_every_function_for_the_data_alone() -> None:
+def test_kms_key_may_be_used_by_every_function_for_stored_data_only() -> None:
     policy = RESOURCES["KmsKeyPolicy"]
     assert policy["Condition"] == "HasKmsKey"
     assert policy["Properties"]["Roles"] == [{"Ref": f"{name}Role"} for name in FUNCTIONS]
@@ -94,7 +94,7 @@ def test_a_key_of_ones_own_may_be_used_by_every_function_for_the_data_alone() ->
         ("AlarmTopicArn", ["", "arn:aws-cn:sns:cn-north-1:123456789012:alarms"], ["alarms", "arn:aws:sqs:x:1:alarms"]),
     ],
 )
-def test_a_parameter_takes_an_arn_or_nothing(parameter: str, good: list[str], bad: list[str]) -> None:
+def test_parameter_must_be_an_arn_or_empty(parameter: str, good: list[str], bad: list[str]) -> None:
     declared = TEMPLATE["Parameters"][parameter]
     pattern = re.compile(declared["AllowedPattern"])
     assert declared["Default"] == ""
@@ -106,11 +106,11 @@ def test_a_parameter_takes_an_arn_or_nothing(parameter: str, good: list[str], ba
 
 
 @pytest.mark.parametrize("alarm", ALARMS)
-def test_an_alarm_notifies_the_topic_with_a_description(alarm: str) -> None:
+def test_alarm_notifies_the_topic_with_a_description(alarm: str) -> None:
     found = ALARMS[alarm]
     assert found["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]}
     assert found["AlarmDescription"]
-    # Without traffic there are no data, and nothing is wrong.
+    # Missing data means that there is no traffic, which is no failure.
     assert found["TreatMissingData"] == "notBreaching"
     for dimension in found.get("Dimensions", []):
         if "Ref" in dimension["Value"]:
@@ -134,7 +134,7 @@ def test_every_failure_for_operators_has_an_alarm() -> None:
     }
 
 
-def test_the_api_has_the_name_and_stage_that_its_alarm_watches() -> None:
+def test_alarm_watches_the_name_and_stage_of_the_api() -> None:
     api = RESOURCES["Api"]["Properties"]
     dimensions = {one["Name"]: one["Value"] for one in ALARMS["ServerErrorsAlarm"]["Dimensions"]}
     assert dimensions == {"ApiName": api["Name"], "Stage": api["StageName"]}

@@ -1,4 +1,4 @@
-"""Properties of template.yaml that the code counts on and that no linter knows."""
+"""Properties of template.yaml that the code relies on and that no linter checks."""
 
 import json
 import os
@@ -47,12 +47,12 @@ NOW = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
 
 
 def properties(function: str) -> Json:
-    """A function's properties with the globals."""
+    """Return a function's properties merged with the globals."""
     return {**TEMPLATE["Globals"]["Function"], **RESOURCES[function]["Properties"]}
 
 
 def handler(function: str) -> str:
-    """The text of a function's module."""
+    """Return the source of a function's handler module."""
     return ROOT.joinpath(properties(function)["CodeUri"], "handler.py").read_text()
 
 
@@ -68,10 +68,10 @@ def api_events() -> Iterator[tuple[str, Json]]:
 
 @pytest.fixture(scope="module")
 def translated() -> Json:
-    """The resources as SAM makes them for CloudFormation."""
+    """Return the CloudFormation resources that SAM generates."""
 
     class NoManagedPolicies:
-        """The template names none."""
+        """An empty list of managed policies."""
 
         def load(self) -> dict[str, str]:
             return {}
@@ -86,7 +86,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_every_function_has_its_code() -> None:
+def test_every_function_has_a_handler() -> None:
     assert {properties(function)["Handler"] for function in FUNCTIONS} == {"handler.handler"}
     folders = {Path(properties(function)["CodeUri"]) for function in FUNCTIONS}
     assert folders == {file.parent.relative_to(ROOT) for file in ROOT.glob("functions/*/handler.py")}
@@ -94,7 +94,7 @@ def test_every_function_has_its_code() -> None:
     assert all("def handler(" in handler(function) for function in FUNCTIONS)
 
 
-def test_no_address_is_of_one_partition_of_aws_alone() -> None:
+def test_addresses_are_independent_of_the_aws_partition() -> None:
     text = json.dumps([TEMPLATE["Outputs"], RESOURCES["KmsKeyPolicy"]])
     assert "amazonaws" not in text
     assert text.count("${AWS::URLSuffix}") == 3
@@ -116,8 +116,8 @@ def references(value: Any) -> set[str]:
     return {name for one in value.values() for name in references(one)}
 
 
-def made_before(resource: str, resources: Json) -> set[str]:
-    """The resources that CloudFormation makes before this one."""
+def created_before(resource: str, resources: Json) -> set[str]:
+    """Return the resources that CloudFormation creates before this one."""
     found: set[str] = set()
     todo = [resource]
     while todo:
@@ -128,19 +128,19 @@ def made_before(resource: str, resources: Json) -> set[str]:
     return found
 
 
-def test_the_stage_that_logs_comes_after_the_role_that_it_logs_by(translated: Json) -> None:
-    """In a new account the stage is refused before the account has its role, and the role before there is an API.
+def test_stage_is_created_after_the_role_for_its_log(translated: Json) -> None:
+    """In a new account, the stage with a log can only be created after the role, and the role only after an API.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html
     """
     [stage] = [name for name, one in translated.items() if one["Type"] == "AWS::ApiGateway::Stage"]
     assert "AccessLogSetting" in translated[stage]["Properties"]
-    assert {"ApiAccount", "ApiLogRole"} <= made_before(stage, translated)
-    assert "Api" in made_before("ApiAccount", translated)
+    assert {"ApiAccount", "ApiLogRole"} <= created_before(stage, translated)
+    assert "Api" in created_before("ApiAccount", translated)
 
 
-def test_no_resource_waits_for_itself(translated: Json) -> None:
-    assert [name for name in translated if name in made_before(name, translated)] == []
+def test_resources_have_no_circular_dependencies(translated: Json) -> None:
+    assert [name for name in translated if name in created_before(name, translated)] == []
 
 
 # --- Permissions -----------------------------------------------------------------------------------------------------
@@ -158,13 +158,13 @@ LOG_DELIVERY = {
     *("logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery"),
     *("logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"),
 }
-"""What a state machine that logs needs, and needs on `*`: no resource can be named for these.
+"""Actions that a state machine with a log needs on `*`, since they do not support named resources.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
 """
 
 
-def test_every_function_has_a_role_of_its_own(translated: Json) -> None:
+def test_every_function_has_its_own_role(translated: Json) -> None:
     roles = {name: translated[name]["Properties"]["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS}
     assert len(set(roles.values())) == len(FUNCTIONS)
     for role in roles.values():
@@ -174,9 +174,9 @@ def test_every_function_has_a_role_of_its_own(translated: Json) -> None:
         assert statements(translated[role])
 
 
-def test_no_role_may_do_everything_or_to_everything(translated: Json) -> None:
+def test_roles_have_no_wildcard_actions_or_resources(translated: Json) -> None:
     roles = [one for one in translated.values() if one["Type"] == "AWS::IAM::Role"]
-    assert len(roles) == len(FUNCTIONS) + 2  # and those of the workflow and of the gateway's log
+    assert len(roles) == len(FUNCTIONS) + 2  # the roles of the workflow and of the gateway's log
     for statement in (statement for role in roles for statement in statements(role)):
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource"} & set(statement)
@@ -184,18 +184,18 @@ def test_no_role_may_do_everything_or_to_everything(translated: Json) -> None:
         if set(listed(statement["Action"])) == LOG_DELIVERY:
             continue
         for resource in listed(statement["Resource"]):
-            # Always something of this stack: by reference, or by a name that holds the stack's.
+            # Each resource belongs to this stack: it is a reference, or its name contains the stack's name.
             text = json.dumps(resource)
             assert "Ref" in text or "Fn::GetAtt" in text or re.search(r"\$\{(\w+\.Arn|AWS::StackName)", text), text
 
 
-def test_no_function_may_delete_or_read_everything() -> None:
+def test_functions_may_not_delete_scan_or_administer() -> None:
     text = json.dumps([properties(function)["Policies"] for function in FUNCTIONS])
     assert not re.findall(r"Delete\w*|Scan|CreateTable|UpdateTable|PutBucket\w*", text)
 
 
 def test_functions_that_read_objects_may_list_the_bucket() -> None:
-    """Without `s3:ListBucket` S3 answers 403 for an object that is not there, and the adapter waits for NoSuchKey.
+    """Without `s3:ListBucket` S3 returns 403 for a missing object, while the adapter expects NoSuchKey.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, under Permissions.
     """
@@ -208,13 +208,13 @@ def test_functions_that_read_objects_may_list_the_bucket() -> None:
 
 
 def granted(function: str, action: str) -> set[str]:
-    """The resources on which a function may do this."""
+    """Return the resources on which a function may perform this action."""
     given = [one for policy in properties(function)["Policies"] for one in policy["Statement"]]
     named = [one["Resource"] for one in given if action in listed(one["Action"])]
     return {one if isinstance(one, str) else next(iter(one.values())) for each in named for one in listed(each)}
 
 
-def test_only_functions_that_transfer_uploads_may() -> None:
+def test_only_functions_that_transfer_uploads_may_access_them() -> None:
     uploads = "${Bucket.Arn}/uploads/*"
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:PutObject")} == {"ExecuteFunction"}
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:GetObject")} == {
@@ -228,28 +228,28 @@ def test_only_functions_that_transfer_uploads_may() -> None:
 
 def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     class Recorder(dict[str, str]):
-        """An environment in which everything is set."""
+        """An environment in which every variable is set."""
 
         def __missing__(self, name: str) -> str:
             self[name] = "1"
             return "1"
 
-    asked, of_access = Recorder(), Recorder(INTERLOCK_DEFAULT_RATE="none")
+    core_variables, access_variables = Recorder(), Recorder(INTERLOCK_DEFAULT_RATE="none")
     with monkeypatch.context() as patched:
-        patched.setattr(os, "environ", asked)
+        patched.setattr(os, "environ", core_variables)
         bootstrap.Settings.from_env()
-        patched.setattr(os, "environ", of_access)
+        patched.setattr(os, "environ", access_variables)
         AuthorizerSettings.from_env()
-    assert {"INTERLOCK_TABLE", "INTERLOCK_BUCKET"} <= set(asked)
-    assert {"INTERLOCK_KEY_CACHE_S", "INTERLOCK_OIDC_ISSUER"} <= set(of_access)
+    assert {"INTERLOCK_TABLE", "INTERLOCK_BUCKET"} <= set(core_variables)
+    assert {"INTERLOCK_KEY_CACHE_S", "INTERLOCK_OIDC_ISSUER"} <= set(access_variables)
     for function in FUNCTIONS:
-        told = {
+        declared = {
             **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
-        # Every variable that is read is set, and no other.
-        read = {*asked, *of_access} if function == "AuthorizeFunction" else set(asked)
-        assert {name for name in told if name.startswith("INTERLOCK_")} == read, function
+        # Exactly the variables that are read are set.
+        read = {*core_variables, *access_variables} if function == "AuthorizeFunction" else set(core_variables)
+        assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function
 
 
 def test_metrics_have_the_stack_as_a_dimension() -> None:
@@ -258,13 +258,13 @@ def test_metrics_have_the_stack_as_a_dimension() -> None:
 
 
 def test_functions_that_use_the_registry_have_the_plugin_layer() -> None:
-    asking = {name for name in FUNCTIONS if re.search("execute_app|jobs_app|run_job_task", handler(name))}
+    users = {name for name in FUNCTIONS if re.search("execute_app|jobs_app|run_job_task", handler(name))}
     layers = {name for name in FUNCTIONS if {"Ref": "PluginLayer"} in RESOURCES[name]["Properties"].get("Layers", [])}
-    assert asking == layers == {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
+    assert users == layers == {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
     assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "RuntimeLayer"}]
 
 
-def test_functions_last_as_long_as_the_runs_that_they_hold() -> None:
+def test_function_timeouts_exceed_the_limits_of_their_runs() -> None:
     gateway_s = 29
     assert SYNC_LIMIT_S + END_MARGIN_S <= properties("ExecuteFunction")["Timeout"] <= gateway_s
     longest_s = OPENAPI["components"]["schemas"]["ExecuteRequest"]["properties"]["timeout_s"]["anyOf"][0]["maximum"]
@@ -277,7 +277,7 @@ def test_functions_that_run_tools_have_storage_for_uploads() -> None:
         assert room_bytes >= 2 * MAX_UPLOADED_BYTES
 
 
-def test_an_upload_outlives_the_time_in_which_it_may_be_used() -> None:
+def test_uploads_are_stored_at_least_for_their_lifetime() -> None:
     rules = {rule["Id"]: rule for rule in RESOURCES["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]}
     rule = rules["expire-uploads"]
     assert Upload.new("image/png", 1, NOW).key("acme").startswith(rule["Prefix"])
@@ -288,20 +288,20 @@ def test_an_upload_outlives_the_time_in_which_it_may_be_used() -> None:
 # --- The API ---------------------------------------------------------------------------------------------------------
 
 
-def test_paths_are_those_of_the_document_and_each_is_once() -> None:
+def test_paths_match_the_openapi_document() -> None:
     paths = [event["Path"] for _, event in api_events()]
     assert len(paths) == len(set(paths))
     assert set(paths) == set(OPENAPI["paths"])
     assert all(event["RestApiId"] == {"Ref": "Api"} for _, event in api_events())
 
 
-def test_keys_are_asked_for_everywhere_but_where_the_document_says_so() -> None:
+def test_keys_are_required_except_on_the_open_routes() -> None:
     auth = RESOURCES["Api"]["Properties"]["Auth"]
     authorizer = auth["Authorizers"][auth["DefaultAuthorizer"]]
     assert authorizer["FunctionPayloadType"] == "REQUEST"
     assert authorizer["FunctionArn"] == {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]}
-    # With an identity source the gateway would refuse whoever sends a token and no key, before anybody is asked; and
-    # without one it cannot cache.
+    # With an identity source, the gateway would refuse requests with a token and no key without calling the
+    # authorizer; without one it cannot cache.
     assert authorizer["Identity"] == {"ReauthorizeEvery": 0}
     open_paths = {event["Path"] for _, event in api_events() if event.get("Auth", {}).get("Authorizer") == "NONE"}
     without_key = {
@@ -310,11 +310,11 @@ def test_keys_are_asked_for_everywhere_but_where_the_document_says_so() -> None:
     assert open_paths == without_key == {"/v1/health", "/v1/openapi.json"}
 
 
-# --- What the gateway answers by itself ------------------------------------------------------------------------------
+# --- Gateway responses -----------------------------------------------------------------------------------------------
 
 GATEWAY_RESPONSES: Json = RESOURCES["Api"]["Properties"]["GatewayResponses"]
 SAMPLES: Mapping[str, str] = {
-    # As AWS writes them: the time in the Common Log Format, the message with its quotes.
+    # In the format of AWS: the time in the Common Log Format, the message with its quotes.
     "$context.requestTime": "22/Nov/2026:10:11:12 +0000",
     "$context.error.messageString": json.dumps('Invalid "request" body'),
     "$context.authorizer.timestamp": "2026-11-22T10:11:12.345Z",
@@ -324,7 +324,7 @@ _VARIABLE = re.compile(r"\$context(?:\.\w+)+")
 
 
 def rendered(kind: str) -> Json:
-    """The body of a gateway response, its variables replaced. That is all that AWS does: no VTL runs here."""
+    """Return the body of a gateway response with its variables replaced. AWS supports no VTL here."""
     [(media_type, template)] = GATEWAY_RESPONSES[kind]["ResponseTemplates"].items()
     assert media_type == "application/json"
     text = _VARIABLE.sub(lambda match: SAMPLES[match[0]], template)
@@ -334,7 +334,7 @@ def rendered(kind: str) -> Json:
 
 
 @pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
-def test_the_gateway_answers_with_the_envelope(kind: str) -> None:
+def test_gateway_responses_have_the_error_envelope(kind: str) -> None:
     envelope = rendered(kind)
     schema = {"$ref": "#/components/schemas/ErrorEnvelope", "components": OPENAPI["components"]}
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
@@ -354,20 +354,20 @@ def test_the_gateway_answers_with_the_envelope(kind: str) -> None:
     assert all(re.fullmatch(r"'[1-9]\d*'", value) for value in headers.values())
 
 
-def test_the_gateway_has_an_answer_for_everything_that_it_refuses() -> None:
+def test_gateway_responses_cover_all_refusals_with_the_status_of_the_contract() -> None:
     shapes = Loader().load_service_model("apigateway", "service-2")["shapes"]
     assert set(GATEWAY_RESPONSES) <= set(shapes["GatewayResponseType"]["enum"])
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(GATEWAY_RESPONSES)
-    # The contract's own statuses for what never comes as far as a function.
+    # The contract's statuses of requests that do not reach a function.
     statuses = {kind: response.get("StatusCode") for kind, response in GATEWAY_RESPONSES.items()}
     assert (statuses["UNAUTHORIZED"], statuses["ACCESS_DENIED"]) == (401, 401)
     assert (statuses["MISSING_AUTHENTICATION_TOKEN"], statuses["RESOURCE_NOT_FOUND"]) == (404, 404)
     assert (statuses["REQUEST_TOO_LARGE"], statuses["THROTTLED"], statuses["DEFAULT_5XX"]) == (413, 429, 503)
 
 
-def test_a_denial_has_every_variable_of_its_template() -> None:
+def test_denial_sets_every_variable_of_its_template() -> None:
     class NoKeys:
-        """No key is known."""
+        """An empty key store."""
 
         def get(self, key_hash: str) -> ApiKey | None:
             return None
@@ -381,7 +381,7 @@ def test_a_denial_has_every_variable_of_its_template() -> None:
         assert denied["context"][name] == SAMPLES[f"$context.authorizer.{name}"]
 
 
-def test_the_access_log_holds_no_key_body_or_query() -> None:
+def test_access_log_contains_no_key_body_or_query() -> None:
     log = RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Format"]
     entry: Json = json.loads(log)
     assert {"request_id", "status", "route"} <= set(entry)
@@ -396,30 +396,30 @@ INDEXES = {one["IndexName"]: one for one in TABLE["GlobalSecondaryIndexes"]}
 
 
 def key_of(schema: list[Json]) -> tuple[str, ...]:
-    """The attributes of a key, the partition's first."""
+    """Return the attributes of a key, the partition key first."""
     return tuple(one["AttributeName"] for one in sorted(schema, key=lambda one: one["KeyType"] != "HASH"))
 
 
 class Table:
-    """A fake DynamoDB client that keeps its arguments."""
+    """A fake DynamoDB client that records its queries."""
 
     def __init__(self) -> None:
         self.queries: list[Json] = []
 
-    def query(self, **asked: Any) -> Json:
-        self.queries.append(asked)
+    def query(self, **arguments: Any) -> Json:
+        self.queries.append(arguments)
         return {"Items": []}
 
     def get_paginator(self, operation: str) -> "Table":
         assert operation == "query"
         return self
 
-    def paginate(self, **asked: Any) -> list[Json]:
-        return [self.query(**asked)]
+    def paginate(self, **arguments: Any) -> list[Json]:
+        return [self.query(**arguments)]
 
 
 def queries() -> list[Json]:
-    """Every kind of query that the adapter makes."""
+    """Return every kind of query that the adapter makes."""
     client: Any = Table()
     store = DynamoJobs(client, "table")
     statuses: tuple[tuple[JobStatus, ...], ...] = ((), (JobStatus.RUNNING,))
@@ -431,7 +431,7 @@ def queries() -> list[Json]:
     return found
 
 
-def test_the_indexes_are_those_that_the_adapter_queries() -> None:
+def test_declared_indexes_are_those_that_the_adapter_queries() -> None:
     assert {query["IndexName"] for query in queries() if "IndexName" in query} == set(INDEXES)
 
 
@@ -462,11 +462,11 @@ def a_job() -> job.Job:
     return job.submitted(pending, input=job.StoredJson(2, "{}"), lease_expires_at=NOW + timedelta(minutes=1))
 
 
-def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
+def test_items_have_the_declared_keys_and_types() -> None:
     item = dynamo_items.job_to_item(a_job())
     keys = {name for index in INDEXES.values() for name in key_of(index["KeySchema"])}
     keys |= set(key_of(TABLE["KeySchema"]))
-    # CloudFormation refuses a declared attribute that is no key, and DynamoDB an item whose key is of another type.
+    # CloudFormation refuses declared attributes that are not keys, and DynamoDB items with keys of another type.
     assert set(TYPES) == keys
     serialize = TypeSerializer().serialize
     assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
@@ -482,7 +482,7 @@ def test_items_have_the_keys_that_the_table_declares_in_their_types() -> None:
     ]
     for other in others:
         assert {name: set(serialize(other[name])) for name in key_of(TABLE["KeySchema"])} == {"pk": {"S"}, "sk": {"S"}}
-        # No other item strays into a listing.
+        # Only jobs have the keys of the listing indexes.
         assert not (keys - set(key_of(TABLE["KeySchema"]))) & set(other)
 
 
@@ -494,14 +494,14 @@ def test_only_unfinished_jobs_are_in_the_lease_index() -> None:
     assert lease_key not in dynamo_items.job_to_item(over)
 
 
-def test_an_index_carries_the_keys_that_its_readers_take() -> None:
-    """`job_id` from the listings, `pk` from the leases: KEYS_ONLY has the index's key and the table's."""
+def test_indexes_project_the_keys_that_their_readers_need() -> None:
+    """Listings read `job_id` and leases read `pk`; KEYS_ONLY projects the keys of the index and the table."""
     for name, index in INDEXES.items():
         assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
         assert name == "by_lease" or key_of(index["KeySchema"]) == (name, "job_id")
 
 
-def test_expiry_is_by_the_attribute_that_items_have() -> None:
+def test_time_to_live_attribute_is_that_of_the_items() -> None:
     expiry = TABLE["TimeToLiveSpecification"]
     assert expiry["Enabled"] is True
     assert dynamo_items.job_to_item(a_job())[expiry["AttributeName"]] == int((NOW + timedelta(days=7)).timestamp())
@@ -513,6 +513,6 @@ def test_resources_with_data_outlive_the_stack() -> None:
     assert all(RESOURCES["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values())
 
 
-def test_nothing_else_does_but_the_accounts_role_for_logs(translated: Json) -> None:
+def test_only_data_and_the_account_role_for_logs_outlive_the_stack(translated: Json) -> None:
     kept = {name for name, one in translated.items() if one.get("DeletionPolicy", "Delete") != "Delete"}
     assert kept == {"Table", "Bucket", "BucketPolicy", "ApiAccount", "ApiLogRole"}

@@ -1,4 +1,4 @@
-"""The state machine's definition: valid by cfn-lint, and with the properties that the service's promises stand on."""
+"""The state machine's definition: valid for cfn-lint, and with the properties that the service relies on."""
 
 import copy
 import inspect
@@ -34,7 +34,7 @@ LAMBDA_SERVICE_ERRORS = {
     "Lambda.TooManyRequestsException",
     "Lambda.ClientExecutionTimeoutException",
 }
-"""Failures of the service around the function. Those of the function itself are none of them."""
+"""Failures of the Lambda service, as opposed to those of the function."""
 
 
 def lint(definition: Json) -> list[str]:
@@ -58,14 +58,14 @@ def lint(definition: Json) -> list[str]:
 
 
 def successors(state: Json) -> Iterator[str]:
-    """Where a state may lead to."""
+    """Yield the names of the states that may follow a state."""
     yield from (catch["Next"] for catch in state.get("Catch", []))
     yield from (choice["Next"] for choice in state.get("Choices", []))
     yield from (state[key] for key in ("Next", "Default") if key in state)
 
 
 def function_of(state: Json) -> Json:
-    """The properties of the function that a task invokes."""
+    """Return the properties of the function that a task invokes."""
     substitution = re.fullmatch(r"\$\{(\w+)\}", state["Parameters"]["FunctionName"])
     assert substitution is not None
     logical_id, attribute = PROPERTIES["DefinitionSubstitutions"][substitution[1]]["Fn::GetAtt"]
@@ -74,14 +74,14 @@ def function_of(state: Json) -> Json:
     return found
 
 
-# --- Valid -----------------------------------------------------------------------------------------------------------
+# --- Validity --------------------------------------------------------------------------------------------------------
 
 
-def test_cfn_lint_finds_nothing() -> None:
+def test_definition_passes_cfn_lint() -> None:
     assert lint(DEFINITION) == []
 
 
-SPOILT: dict[str, Callable[[Json], Any]] = {
+DEFECTS: dict[str, Callable[[Json], Any]] = {
     "starts nowhere": lambda definition: definition.update(StartAt="Nowhere"),
     "goes nowhere": lambda definition: definition["States"]["RunJob"].pop("End"),
     "runs nothing": lambda definition: definition["States"]["RunJob"].pop("Resource"),
@@ -93,14 +93,14 @@ SPOILT: dict[str, Callable[[Json], Any]] = {
 }
 
 
-@pytest.mark.parametrize("how", SPOILT)
-def test_cfn_lint_finds_planted_mistakes(how: str) -> None:
+@pytest.mark.parametrize("how", DEFECTS)
+def test_cfn_lint_finds_planted_defects(how: str) -> None:
     broken = copy.deepcopy(DEFINITION)
-    SPOILT[how](broken)
+    DEFECTS[how](broken)
     assert any(problem.startswith("E3601:") for problem in lint(broken))
 
 
-def test_every_state_is_reached_and_every_way_leads_somewhere() -> None:
+def test_every_state_is_reachable_and_has_a_successor_or_ends() -> None:
     reached: set[str] = set()
     ahead = [DEFINITION["StartAt"]]
     while ahead:
@@ -113,11 +113,11 @@ def test_every_state_is_reached_and_every_way_leads_somewhere() -> None:
     assert all("End" in state or any(successors(state)) for state in STATES.values())
 
 
-def test_substitutions_are_those_that_the_definition_asks_for() -> None:
+def test_substitutions_match_the_definition() -> None:
     assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == set(PROPERTIES["DefinitionSubstitutions"])
 
 
-def test_it_may_invoke_the_functions_of_its_tasks_and_no_others() -> None:
+def test_workflow_may_invoke_only_the_functions_of_its_tasks() -> None:
     given = {
         value["Fn::GetAtt"][0] for value in PROPERTIES["DefinitionSubstitutions"].values() if "Fn::GetAtt" in value
     }
@@ -129,14 +129,14 @@ def test_it_may_invoke_the_functions_of_its_tasks_and_no_others() -> None:
     assert all(action.startswith("logs:") for action in statement["Action"])
 
 
-def test_its_failures_are_logged_without_the_data_of_jobs() -> None:
+def test_workflow_failures_are_logged_without_execution_data() -> None:
     logging = PROPERTIES["Logging"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     [to] = logging["Destinations"]
     assert to == {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["WorkflowLogGroup", "Arn"]}}}
 
 
-def test_every_local_interpreter_can_run_it() -> None:
+def test_definition_uses_only_features_of_local_interpreters() -> None:
     """JSONPath, no variables, no nested executions."""
     assert DEFINITION.get("QueryLanguage", "JSONPath") == "JSONPath"
     for state in STATES.values():
@@ -144,15 +144,15 @@ def test_every_local_interpreter_can_run_it() -> None:
         assert state.get("Resource", "lambda:invoke").endswith("lambda:invoke")
 
 
-# --- What it promises ------------------------------------------------------------------------------------------------
+# --- Behaviour -------------------------------------------------------------------------------------------------------
 
 
-def test_it_is_standard() -> None:
-    """Express has no StopExecution, and a cancel needs it."""
+def test_workflow_is_standard() -> None:
+    """Express workflows have no StopExecution, which a cancel needs."""
     assert PROPERTIES["Type"] == "STANDARD"
 
 
-def test_a_run_is_retried_for_the_service_s_failures_alone_and_not_for_ever() -> None:
+def test_runs_are_retried_only_for_lambda_service_errors_and_with_a_limit() -> None:
     for retry in STATES["RunJob"]["Retry"]:
         assert set(retry["ErrorEquals"]) <= LAMBDA_SERVICE_ERRORS
     for state in STATES.values():
@@ -170,19 +170,19 @@ def test_every_failure_of_a_run_leads_to_settling() -> None:
         way.append(STATES[way[-1]]["Next"])
     assert way[-1] == "SettleJob"
     assert [name for name in way if STATES[name]["Type"] == "Task"] == ["SettleJob"]
-    # A worker that is alive after all has renewed its lease by then, and the job is left to it.
+    # A live worker has extended its lease by then and keeps the job.
     waited = sum(STATES[name]["Seconds"] for name in way if STATES[name]["Type"] == "Wait")
     assert waited > LEASE.total_seconds()
 
 
-def test_a_task_outlasts_its_function() -> None:
+def test_task_timeouts_exceed_the_timeouts_of_their_functions() -> None:
     for name in ("RunJob", "SettleJob"):
         assert STATES[name]["TimeoutSeconds"] > function_of(STATES[name])["Timeout"]
     assert DEFINITION["TimeoutSeconds"] > STATES["RunJob"]["TimeoutSeconds"] + STATES["SettleJob"]["TimeoutSeconds"]
 
 
-def test_both_tasks_get_the_execution_s_input() -> None:
-    """`{"tenant", "job_id"}`; a Catch adds to it and takes nothing away."""
+def test_both_tasks_get_the_input_of_the_workflow_execution() -> None:
+    """The input is `{"tenant", "job_id"}`; a Catch only adds to it."""
     for name in ("RunJob", "SettleJob"):
         assert STATES[name]["Parameters"]["Payload.$"] == "$"
         assert not {"InputPath", "OutputPath", "ResultSelector"} & set(STATES[name])
@@ -190,14 +190,14 @@ def test_both_tasks_get_the_execution_s_input() -> None:
     assert re.fullmatch(r"\$\.(?!tenant$|job_id$)\w+", catch["ResultPath"])
 
 
-def test_executions_start_with_what_the_tasks_read() -> None:
+def test_workflow_executions_start_with_the_input_that_the_tasks_read() -> None:
     class Client:
-        """Keeps what is asked of it."""
+        """A fake client that records the arguments of its last call."""
 
         started: Json
 
-        def start_execution(self, **asked: str) -> None:
-            self.started = asked
+        def start_execution(self, **arguments: str) -> None:
+            self.started = arguments
 
     client: Any = Client()
     assert StepFunctionsWorkflow(client, "arn").start("acme", "01KY4QJ3HS0123456789ABCDEF")

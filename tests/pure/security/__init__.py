@@ -1,1 +1,1 @@
-"""Harmful requests to all routes: each is answered by the contract and reaches nothing else."""
+"""Harmful requests to all routes: every response follows the contract."""

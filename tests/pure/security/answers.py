@@ -7,15 +7,13 @@ from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from tests.fakes.world import Answer
 
 ENVELOPE = {"type", "code", "message", "details", "plugin", "tool", "job_id", "retryable", "timestamp"}
-OUR_INSIDE = re.compile(
-    r"Traceback|File \"|\.py\b|site-packages|/opt/|/var/task|object at 0x|AKIA|pydantic|interlock\."
-)
+INTERNALS = re.compile(r"Traceback|File \"|\.py\b|site-packages|/opt/|/var/task|object at 0x|AKIA|pydantic|interlock\.")
 MAX_REFUSAL_BYTES = 8192
-"""A refusal quotes what it refuses, and not all of it."""
+"""Maximum size of an error envelope, which quotes only a part of the request."""
 
 
 def check(answer: Answer) -> Answer:
-    """A status of the contract, never a 5xx; a refusal is an envelope that shows nothing of our inside."""
+    """Assert a status of the contract other than 5xx, and a small valid envelope for an error; return the response."""
     assert answer.status in {200, 202, 400, 401, 403, 404, 405, 409, 413, 422, 429}, answer
     if answer.status < 400:
         return answer
@@ -28,7 +26,7 @@ def check(answer: Answer) -> Answer:
 
 
 def check_hidden(answer: Answer) -> Answer:
-    """The same, for requests that hold nothing that looks like our inside themselves."""
-    found = OUR_INSIDE.search(json.dumps(check(answer).body)) if answer.status >= 400 else None
+    """Check a response as above, and that an error reveals no internals. The request must not contain such text."""
+    found = INTERNALS.search(json.dumps(check(answer).body)) if answer.status >= 400 else None
     assert found is None, answer
     return answer

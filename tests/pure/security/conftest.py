@@ -1,4 +1,4 @@
-"""A world in memory that all examples of a module share: an example must not help the next."""
+"""An in-memory world that all examples of a module share, so that effects of earlier examples would show."""
 
 import pytest
 

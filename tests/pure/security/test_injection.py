@@ -1,4 +1,4 @@
-"""Names, ids and cursors that mean more than they are: paths, keys of the table, log lines."""
+"""Names, ids and cursors crafted as paths, keys of the table, or log lines."""
 
 import base64
 import io
@@ -48,7 +48,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_a_name_and_no_path(world: World, name: str) -> None:
+def test_plugin_and_tool_names_are_not_interpreted_as_paths(world: World, name: str) -> None:
     answer = check(world.request("POST", "/v1/execute", {"plugin": name, "input": {}}))
     assert (answer.status, answer.error["code"]) == (400, "unknown_plugin")
     answer = check(world.request("POST", "/v1/execute", {"plugin": "echo", "tool": name, "input": {"text": ""}}))
@@ -59,7 +59,7 @@ def test_a_name_is_a_name_and_no_path(world: World, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("parameter", ["plugin", "tool"])
-def test_a_filter_finds_jobs_of_that_name_and_no_others(world: World, name: str, parameter: str) -> None:
+def test_filter_with_a_crafted_name_finds_no_other_jobs(world: World, name: str, parameter: str) -> None:
     world.jobs.create(a_job(JobStatus.SUCCEEDED, job_id=new_id(world)))
     answer = check(world.request("GET", "/v1/jobs", query={parameter: [name]}))
     assert (answer.status, answer.body["jobs"]) == (200, [])
@@ -69,8 +69,8 @@ def new_id(world: World) -> str:
     return f"01J{len(world.jobs.all_jobs):023}"
 
 
-def test_no_name_of_the_index_can_part_a_key_of_the_table() -> None:
-    # A key's parts are joined by `#`, which no tenant, name, tool or status contains.
+def test_parts_of_table_keys_contain_no_separator() -> None:
+    # The parts of a key are joined by `#`, which no tenant, name, tool or status contains.
     joined = [*JobStatus, *LifecycleState]
     assert not any("#" in word for word in joined)
     assert items.job_key("acme", "X")["pk"].count("#") == 2
@@ -84,7 +84,7 @@ tenants = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
     tenant=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),
     other=st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True),
 )
-def test_two_tenants_share_no_key(tenant: str, other: str) -> None:
+def test_tenants_share_no_table_or_index_key(tenant: str, other: str) -> None:
     if tenant != other:
         job_id = "01J00000000000000000000000"
         mine, theirs = a_job(tenant=tenant, job_id=job_id), a_job(tenant=other, job_id=job_id)
@@ -108,7 +108,7 @@ CURSORS = [
 
 
 @pytest.mark.parametrize("cursor", CURSORS)
-def test_a_cursor_that_was_not_given_out_is_refused(world: World, cursor: str) -> None:
+def test_forged_cursor_is_refused(world: World, cursor: str) -> None:
     answer = check_hidden(world.request("GET", "/v1/jobs", query={"cursor": [cursor]}))
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
     assert "cursor" in answer.error["message"]
@@ -119,9 +119,9 @@ def test_a_cursor_that_was_not_given_out_is_refused(world: World, cursor: str) -
 
 @pytest.fixture
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Return the stream that the functions' log writes to, in its real format."""
+    """Return the stream of the functions' log, in its real format."""
     stream = io.StringIO()
-    name = request.node.name  # Powertools keeps one logger a service
+    name = request.node.name  # Powertools keeps one logger per service
     monkeypatch.setattr(job_events, "logger", Logger(service=name, stream=stream, level="INFO"))
     return stream
 
@@ -139,7 +139,7 @@ TRAPS = [
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_any_printed_line_is_one_log_line_with_one_value(written: io.StringIO, trap: str) -> None:
+def test_printed_line_is_one_log_line_with_one_value(written: io.StringIO, trap: str) -> None:
     EventBuffer("01J", ManualClock()).logged(LogLine("stdout", trap))
     lines = written.getvalue().removesuffix("\n").split("\n")
     assert len(lines) == 1
