@@ -1,6 +1,6 @@
 """Upload fields of an input, as found in the schemas that pydantic generates from plugins' models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -104,6 +104,30 @@ def test_uploads_are_found_behind_each_combining_keyword(keyword: str) -> None:
 def test_purely_recursive_schema_has_no_files() -> None:
     schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}}
     assert file_references(schema, {"file": UPLOAD}) == ()
+
+
+class Unread(list[Any]):
+    """A list that must not be iterated."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("a list that cannot hold uploads was searched")
+
+
+class Mixed(BaseModel):
+    file: FileBytes
+    numbers: list[int]
+    rows: list[list[int]]
+    lookalikes: list[Lookalike]
+
+
+def test_values_that_cannot_hold_uploads_are_not_searched() -> None:
+    value = {"file": UPLOAD, "numbers": Unread([1]), "rows": Unread([[1]]), "lookalikes": Unread([UPLOAD])}
+    assert [one.location for one in file_references(Mixed.model_json_schema(), value)] == [("file",)]
+
+
+def test_defaults_that_resemble_schemas_are_no_uploads() -> None:
+    schema = {"type": "object", "properties": {"a": {"default": {"properties": {"upload_id": 5}}}}}
+    assert file_references(schema, {"a": UPLOAD}) == ()
 
 
 def test_upload_reference_has_location_id_and_file_name() -> None:

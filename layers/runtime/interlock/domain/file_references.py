@@ -42,16 +42,18 @@ def file_references(schema: Mapping[str, Any], value: Any) -> tuple[FileReferenc
 def is_upload(schema: Mapping[str, Any]) -> bool:
     """Return whether the schema describes `{"upload_id": "..."}`."""
     properties = schema.get("properties")
-    return isinstance(properties, dict) and properties.get("upload_id", {}).get("format") == UPLOAD_FORMAT
+    field = properties.get("upload_id") if isinstance(properties, dict) else None
+    return isinstance(field, dict) and field.get("format") == UPLOAD_FORMAT
 
 
 class _Search:
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
+        self._holds_uploads: dict[int, bool] = {}
 
     def below(self, schema: Any, value: Any, at: Location, met: frozenset[str]) -> Iterator[tuple[Location, str]]:
         """Yield location and id of each upload. `met` are the `$ref`s followed for this value, against cycles."""
-        if not isinstance(schema, dict) or not isinstance(value, dict | list):
+        if not isinstance(value, dict | list) or not self._may_hold_uploads(schema):
             return
         if is_upload(schema) and isinstance(value, dict):
             if isinstance(value.get("upload_id"), str):
@@ -65,6 +67,30 @@ class _Search:
                 yield from self.below(option, value, at, met)
         for part, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from self.below(_schema_of(schema, part), inner, (*at, part), frozenset())
+
+    def _may_hold_uploads(self, schema: Any) -> bool:
+        """Return whether an upload is possible in a value of this schema. Values without one are not searched."""
+        if not isinstance(schema, dict) or not schema:
+            return False
+        if id(schema) not in self._holds_uploads:  # the root keeps its parts alive, so their ids are unique
+            self._holds_uploads[id(schema)] = any(map(is_upload, self._parts(schema)))
+        return self._holds_uploads[id(schema)]
+
+    def _parts(self, schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Yield a schema and all schemas that it contains or refers to."""
+        waiting: list[Any] = [schema]
+        followed: set[str] = set()
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, dict):
+                yield node
+                waiting += node.values()
+                reference = node.get("$ref")
+                if isinstance(reference, str) and reference not in followed:
+                    followed.add(reference)
+                    waiting.append(self._resolved(reference))
+            elif isinstance(node, list):
+                waiting += node
 
     def _resolved(self, reference: str) -> Any:
         """Return the schema that `#/$defs/Name` refers to."""
