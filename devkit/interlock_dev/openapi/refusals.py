@@ -87,9 +87,9 @@ _NOT_EXECUTED = (
     ),
     _of_job(
         ErrorCode.OUTPUT_TOO_LARGE,
-        "The result of ocr.analyze is over the limit of 67108864 bytes.",
-        size_bytes=67108865,
-        limit_bytes=67108864,
+        "The result of ocr.analyze is over the limit of 18549309 bytes.",
+        size_bytes=18549310,
+        limit_bytes=18549309,
     ),
     Example(
         ErrorCode.PLUGIN_UNAVAILABLE,

@@ -33,7 +33,7 @@ class KeyAlreadyUsed(Exception):
     """A job with the idempotency key exists already. `record` belongs to the first request."""
 
     def __init__(self, record: IdempotencyRecord) -> None:
-        super().__init__(f"the key stands for job {record.job_id}")
+        super().__init__(f"the idempotency key belongs to job {record.job_id}")
         self.record = record
 
 

@@ -37,7 +37,7 @@ LARGE = {
     ),
     "the last of many": ({"items": {"type": "integer"}}, '[1] * 3_000_000 + [""]', "/3000000", 'of type "integer"'),
     "a list too long": ({"maxItems": 3}, "[1] * 3_000_000", "", "has more than 3 items"),
-    "a list in the place of text": ({"type": "string"}, "[1] * 3_000_000", "", '1] ... is not of type "string"'),
+    "a list instead of text": ({"type": "string"}, "[1] * 3_000_000", "", '1] ... is not of type "string"'),
 }
 
 IN_BOUNDED_MEMORY = """

@@ -333,6 +333,14 @@ def rendered(kind: str) -> Json:
     return envelope
 
 
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("REQUEST_TOO_LARGE", errors.PayloadTooLarge()), ("DEFAULT_5XX", errors.ServiceUnavailable(service="table"))],
+)
+def test_gateway_and_functions_use_the_same_message(kind: str, error: errors.InterlockError) -> None:
+    assert rendered(kind)["error"]["message"] == str(error)
+
+
 @pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
 def test_gateway_responses_have_the_error_envelope(kind: str) -> None:
     envelope = rendered(kind)

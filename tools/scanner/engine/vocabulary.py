@@ -28,9 +28,9 @@ class Vocabulary:
 
     `names` are searched in the names of variables, parameters, classes and keys, in `owner.attribute`, and in the
     dotted origins of imports. `types` are searched in the class names of annotations. `results` are the functions that
-    return such a value. An attribute, index or call whose name fits `same` stands for its owner or argument. A class in
-    `bases`, and every subclass of a value, is such a value, and so is the first parameter of its methods. `except … as
-    name` binds `caught`.
+    return such a value. An attribute, index or call whose name fits `same` has the value of its owner or argument. A
+    class in `bases`, and every subclass of a value, is such a value, and so is the first parameter of its methods.
+    `except … as name` binds `caught`.
     """
 
     names: Patterns = ()

@@ -183,7 +183,7 @@ class AlreadyFinished(InterlockError):
 
 
 class PayloadTooLarge(InterlockError):
-    """The request body exceeds the size limit of the service."""
+    """The request body exceeds the size limit."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
 
@@ -208,6 +208,6 @@ class TooManyJobs(RateLimited):
 
 
 class ServiceUnavailable(InterlockError):
-    """A service that Interlock depends on is down. Try again shortly."""
+    """A service that Interlock depends on is unavailable. Try again shortly."""
 
     code = ErrorCode.UNAVAILABLE

@@ -5,7 +5,7 @@ counts as idle only when all its threads sleep. It is then stopped (SIGSTOP), so
 next request. Its context switches are recorded and compared before it is continued.
 
 A stopped process can arrange to be continued, by a process that it has started or by a timer whose signal is SIGCONT.
-So it is kept only if neither exists once it has stopped, and it has not run meanwhile.
+A worker process is therefore kept only if neither exists once it has stopped, and if it has not run meanwhile.
 """
 
 import os
