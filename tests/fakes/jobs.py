@@ -11,6 +11,8 @@ from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
 from tests.fakes.outside import NOON
 
+UNFINISHED = [status for status in JobStatus if status not in FINAL]
+
 
 def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
     """Return a job in this status; `fields` override the defaults."""

@@ -11,8 +11,10 @@ import pytest
 from ulid import ULID
 
 from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.domain.job import Job
 from interlock.plugins.building import build_index
 from interlock.ports import JobStore
+from tests.fakes.jobs import a_job
 from tests.fakes.store import MemoryJobs
 from tests.service import clients, dynamodb_local, moto_server
 
@@ -108,3 +110,9 @@ def tenant() -> str:
 def plugin() -> str:
     """A plugin of this test alone: its counters are."""
     return f"p_{str(ULID()).lower()}"
+
+
+@pytest.fixture
+def job(tenant: str, plugin: str) -> Job:
+    """A pending job, not written yet."""
+    return a_job(tenant=tenant, plugin=plugin)

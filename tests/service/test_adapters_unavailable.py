@@ -1,0 +1,110 @@
+"""Adapters of services that do not respond."""
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from interlock.adapters import aws
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.adapters.s3_files import S3Files
+from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job_status import JobStatus
+from interlock.ports import JobFilter, StoredObject
+from tests.fakes.jobs import a_job
+from tests.fakes.outside import NOON
+from tests.service import clients
+from tests.service.conftest import Table
+from tests.service.storage_jobs import LEASE, succeeded
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """A URL on which no server listens: the port number is reserved here."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{reserved.getsockname()[1]}"
+
+
+JOB = a_job(JobStatus.RUNNING)
+ENDED = succeeded(JOB)
+STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
+    "create": lambda store: store.create(JOB),
+    "start": lambda store: store.create(JOB, starting_delta(JOB, NOON)),
+    "get": lambda store: store.get("t", "j"),
+    "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
+    "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
+    "find_idempotency_record": lambda store: store.find_idempotency_record("t", "h"),
+    "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
+    "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
+    "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),
+    "metrics": lambda store: store.metrics("p"),
+}
+
+
+@pytest.mark.parametrize("call", list(STORE_CALLS))
+def test_unresponsive_table_is_unavailable(closed_url: str, call: str) -> None:
+    store = DynamoJobs(clients.dynamodb(closed_url, once=True), "jobs")
+    with pytest.raises(ServiceUnavailable) as caught:
+        STORE_CALLS[call](store)
+    assert caught.value.details == {"service": "table"}
+
+
+OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "keys.get": ("table", lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").get("h")),
+    "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),
+    "files.get": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").get("k")),
+    "files.describe": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").describe("k")),
+    "files.fetch": (
+        "bucket",
+        lambda url: S3Files(clients.s3(url, once=True), "b").fetch(
+            "k", Path("k"), StoredObject(5, "image/png"), lambda: False
+        ),
+    ),
+    "workflow.start": (
+        "workflow",
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start("t", "j"),
+    ),
+    "workflow.stop": (
+        "workflow",
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).stop("j", "why"),
+    ),
+}
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:jobs"
+
+
+@pytest.mark.parametrize("call", list(OTHER_CALLS))
+def test_unresponsive_service_is_unavailable(closed_url: str, call: str) -> None:
+    service, action = OTHER_CALLS[call]
+    with pytest.raises(ServiceUnavailable) as caught:
+        action(closed_url)
+    assert caught.value.details == {"service": service}
+
+
+def test_missing_table_is_unavailable_and_no_job_is_stale(table: Table) -> None:
+    with pytest.raises(ServiceUnavailable):
+        DynamoJobs(table.client, "no-such-table").get("t", "j")
+    with pytest.raises(ServiceUnavailable):
+        DynamoJobs(table.client, "no-such-table").create(JOB)
+
+
+def test_clients_give_up_before_a_lease_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    for client in (aws.dynamodb(), aws.stepfunctions(), aws.s3()):
+        config: Any = client.meta.config
+        assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+        assert config.connect_timeout == 2
+        assert config.read_timeout <= 15
