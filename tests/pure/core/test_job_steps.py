@@ -27,12 +27,11 @@ from interlock.domain.job import (
 from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.stop import Stopped
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import UNFINISHED, a_job
 from tests.fakes.outside import NOON
 
 LATER = NOON + timedelta(seconds=3)
 LEASE = NOON + timedelta(seconds=15)
-UNFINISHED = [status for status in JobStatus if status not in FINAL]
 
 
 def test_claim_increments_the_attempt_and_sets_worker_and_lease() -> None:

@@ -1,0 +1,200 @@
+"""Create, submit, read and list jobs."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from interlock.domain.errors import NotFinished, NotFound, ServiceUnavailable
+from interlock.domain.events import EMPTY_LOG, state_event
+from interlock.domain.idempotency import KeyedRequest
+from interlock.domain.job_status import FINAL, JobStatus
+from interlock.jobs.documents import INLINE_LIMIT_BYTES
+from interlock.jobs.service import START_LEASE, JobService
+from interlock.ports import JobFilter, KeyAlreadyUsed
+from tests.fakes.jobs import UNFINISHED, a_job, idempotency_record
+from tests.fakes.outside import NOON
+from tests.fakes.store import Moment
+from tests.pure.core.job_service_setting import WANTED, Setting
+
+# --- New and submit ---
+
+
+def test_new_job_is_pending_expires_after_the_retention_and_is_not_stored(at: Setting) -> None:
+    job = at.service.new(WANTED)
+    assert (job.status, job.attempt, job.created_at, job.updated_at) == (JobStatus.PENDING, 0, NOON, NOON)
+    assert job.expires_at == NOON + timedelta(days=7)
+    assert (job.plugin, job.tool, job.plugin_version, job.timeout_s) == ("echo", "say", "1.0.0", 20.0)
+    assert job.events == EMPTY_LOG.adding([state_event(JobStatus.PENDING, NOON)])
+    assert at.between.calls == []
+
+
+def test_new_job_has_the_key_and_limit_of_its_request(at: Setting) -> None:
+    job = at.service.new(replace(WANTED, key_id="key-1", key_limit=3))
+    assert (job.key_id, job.key_limit) == ("key-1", 3)
+
+
+def test_job_ids_sort_by_creation_time(at: Setting) -> None:
+    ids = []
+    for _ in range(50):
+        ids.append(at.service.new(WANTED).job_id)
+        at.clock.advance(0.001)
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 50
+
+
+def test_submitted_job_is_pending_with_its_input_and_start_lease(at: Setting) -> None:
+    job = at.submit()
+    assert job == at.stored(job)
+    assert job.input is not None
+    assert job.input.text == '{"text":"hello"}'
+    assert (job.status, job.lease_expires_at) == (JobStatus.PENDING, NOON + START_LEASE)
+    assert at.workflow.running == {job.job_id: "acme"}
+
+
+def test_job_is_stored_before_its_workflow_execution_starts(at: Setting) -> None:
+    def assert_not_started(moment: Moment, name: str) -> None:
+        if (moment, name) == ("after", "create"):
+            assert at.workflow.running == {}
+
+    at.between.hook = assert_not_started
+    job = at.submit()
+    assert at.between.calls == ["create"]
+    assert job.job_id in at.workflow.running
+
+
+def test_large_input_is_stored_before_its_job(at: Setting) -> None:
+    at.objects.down = True
+    with pytest.raises(ServiceUnavailable):
+        at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
+    assert at.store.all_jobs == []
+
+
+def test_large_input_is_stored_under_its_job_and_name(at: Setting) -> None:
+    job = at.service.submit(at.service.new(WANTED), {"text": "x" * INLINE_LIMIT_BYTES})
+    assert list(at.objects.texts) == [f"jobs/acme/{job.job_id}/input.json"]
+
+
+def test_failed_write_starts_no_workflow_execution(at: Setting) -> None:
+    at.store.down = True
+    with pytest.raises(ServiceUnavailable):
+        at.submit()
+    assert at.workflow.running == {}
+
+
+def test_job_whose_start_failed_is_started_by_a_later_read(at: Setting) -> None:
+    at.workflow.down = True
+    with pytest.raises(ServiceUnavailable):
+        at.submit()
+    [job] = at.store.all_jobs
+    assert job.status is JobStatus.PENDING
+    at.workflow.down = False
+    assert at.service.get("acme", job.job_id) == job  # its start lease has not expired
+    assert at.workflow.running == {}
+    at.clock.advance(60.001)
+    read = at.service.get("acme", job.job_id)
+    assert at.workflow.running == {job.job_id: "acme"}
+    assert read == at.stored(job)
+    assert (read.status, read.lease_expires_at) == (JobStatus.PENDING, at.clock() + START_LEASE)
+
+
+def test_used_idempotency_key_starts_nothing(at: Setting) -> None:
+    first = at.service.new(WANTED)
+    at.service.submit(first, {"text": "a"}, idempotency_record(first, "key", {"text": "a"}))
+    again = at.service.new(WANTED)
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        at.service.submit(again, {"text": "a"}, idempotency_record(again, "key", {"text": "a"}))
+    assert caught.value.record.job_id == first.job_id
+    assert list(at.workflow.running) == [first.job_id]
+
+
+def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed(at: Setting) -> None:
+    job = at.service.new(WANTED)
+    one = idempotency_record(job, "key", {"a": 1, "b": [1.5, "x"]})
+    assert one.request_hash == idempotency_record(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
+    assert one.request_hash != idempotency_record(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
+    assert one.key_hash != idempotency_record(job, "Key", {}).key_hash
+    assert (one.tenant, one.job_id, one.expires_at) == ("acme", job.job_id, job.expires_at)
+    assert "key" not in one.key_hash
+
+
+def test_request_hash_is_the_same_in_every_release(at: Setting) -> None:
+    # Stored hashes outlive a deployment: another algorithm would turn every replay into a mismatch.
+    record = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+    canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
+    assert record.request_hash == hashlib.sha256(canonical).hexdigest()
+    assert record.key_hash == hashlib.sha256(b"key").hexdigest()
+
+
+def test_idempotency_record_is_found_by_its_tenant_until_it_expires(at: Setting) -> None:
+    job = at.service.new(WANTED)
+    record = idempotency_record(job, "key", {})
+    again = KeyedRequest.of("acme", "key", {"other": "body"})
+    assert at.service.first_request(again) is None
+    at.service.submit(job, {}, record)
+    assert at.service.first_request(again) == record
+    assert at.service.first_request(replace(again, tenant="other")) is None
+    assert at.service.first_request(KeyedRequest.of("acme", "other key", {})) is None
+    at.clock.advance(timedelta(days=7).total_seconds())
+    assert at.service.first_request(again) == record
+    at.clock.advance(0.001)
+    assert at.service.first_request(again) is None
+
+
+# --- Read and list ---
+
+
+def test_job_is_read_in_one_call(at: Setting) -> None:
+    job = at.add(a_job(JobStatus.RUNNING))
+    assert at.service.get("acme", job.job_id) == job
+    assert at.between.calls == ["get"]
+
+
+CALLS: list[Callable[[JobService, str, str], object]] = [
+    lambda service, tenant, job_id: service.get(tenant, job_id),
+    lambda service, tenant, job_id: service.result(tenant, job_id),
+    lambda service, tenant, job_id: service.cancel(tenant, job_id, None),
+]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=["get", "result", "cancel"])
+def test_unknown_job_and_job_of_another_tenant_raise_the_same_error(
+    at: Setting, call: Callable[[JobService, str, str], object]
+) -> None:
+    job = at.add(a_job())
+    for tenant, job_id in (("acme", "01J00000000000000000000000"), ("rival", job.job_id)):
+        with pytest.raises(NotFound, match=f"^There is no job '{job_id}'"):
+            call(at.service, tenant, job_id)
+    assert at.stored(job) == job
+
+
+def test_job_of_another_tenant_cannot_be_settled(at: Setting) -> None:
+    job = at.add(a_job())
+    assert at.service.settle("rival", job.job_id, worker_gone=True) is None
+    assert at.stored(job) == job
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+def test_result_of_an_unfinished_job_raises_not_finished(at: Setting, status: JobStatus) -> None:
+    job = at.add(a_job(status))
+    with pytest.raises(NotFinished) as caught:
+        at.service.result("acme", job.job_id)
+    assert caught.value.details == {"status": status.value}
+    assert str(caught.value) == f"The job is {status.value}."
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_result_of_every_finished_job_is_returned(at: Setting, status: JobStatus) -> None:
+    job = at.add(a_job(status))
+    assert at.service.result("acme", job.job_id) == job
+
+
+def test_pages_list_the_newest_jobs_first(at: Setting) -> None:
+    jobs = [at.add(a_job()) for _ in range(3)]
+    page, next_id = at.service.page(JobFilter("acme"), limit=2, before_id=None)
+    newest = sorted((job.job_id for job in jobs), reverse=True)
+    assert [job.job_id for job in page] == newest[:2]
+    assert next_id == newest[1]
+    assert [job.job_id for job in at.service.page(JobFilter("acme"), limit=2, before_id=next_id)[0]] == newest[2:]
