@@ -21,13 +21,12 @@ from interlock.domain.outcome import Outcome
 from interlock.jobs.runner import Finished, JobRunner, Lease
 from interlock.jobs.service import START_LEASE, JobService
 from interlock.ports import StaleJob
+from tests.exhaustive.cancel_paths import CancelledStubbornWorker, CancelRunning
+from tests.exhaustive.crash_path import CrashPath
 from tests.exhaustive.injection import Fault
 from tests.exhaustive.paths import (
     Asynchronous,
     AsynchronousRetried,
-    CancelledStubbornWorker,
-    CancelRunning,
-    CrashPath,
     SettledBySchedule,
     Synchronous,
     SynchronousKeyed,

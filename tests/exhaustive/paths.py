@@ -1,5 +1,4 @@
-"""The paths on which each call may go wrong: what happens before, on the path itself, beside it, and when clients try
-again after it."""
+"""The paths on which each call may fail: executing, submitting and settling, and those of a cancel."""
 
 import json
 from collections.abc import Callable
@@ -8,73 +7,32 @@ from typing import Any
 from interlock.adapters.dynamo.values import LEASE_SHARDS
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
-from interlock.domain.job_status import JobStatus
 from interlock.jobs.runner import LEASE
 from interlock.jobs.service import NewJob
+from tests.exhaustive.cancel_paths import CancelledSynchronousWorker, CancelledWorker, CancelPending, CancelRunning
+from tests.exhaustive.crash_path import (
+    ASYNC,
+    BEAT,
+    END,
+    FETCH,
+    GET,
+    LARGE,
+    LOOK,
+    LOSE,
+    PUT,
+    QUERY,
+    READ,
+    RESTART,
+    RUN,
+    START,
+    STORE,
+    SUBMIT,
+    TRANSACT,
+    CrashPath,
+    answered,
+)
 from tests.exhaustive.invariants import contents
-from tests.exhaustive.ledger import recorded
-from tests.exhaustive.system import HEARTBEAT_S, LONGER_THAN_LEASES_S, System
-
-ASYNC = "respond-async"
-NEVER_S = 3600.0
-LARGE = 20_000
-"""Characters that make a document too large for the table's item."""
-
-# The calls of the steps of a path: requests to the table and the bucket, and calls of the workflow.
-START, STOP, FETCH, STORE, LOOK = "workflow.start", "workflow.stop", "GET", "PUT", "HEAD"
-PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
-BEAT = UPDATE
-SUBMIT = (STORE, PUT, START)
-RUN = (GET, TRANSACT, FETCH, STORE, TRANSACT)
-READ = (GET, FETCH)
-LOSE = (GET, TRANSACT)
-RESTART = (START, UPDATE)
-END = (START, TRANSACT)
-
-type Until = Callable[[Callable[[], bool]], None]
-"""Waits for a condition, or for the end of the path."""
-
-
-class CrashPath:
-    """A path. The faults are in `drive`, which may run in a separate process that leaves nothing but the shared
-    table, bucket, executions and files. Calls of `healthy` succeed."""
-
-    name: str
-    calls: tuple[str, ...]
-    """The calls to the outside world without a fault, in any order, heartbeats aside."""
-
-    beats = False
-    """It takes a heartbeat, however fast the machine is; others take none, however slow it is."""
-
-    @property
-    def heartbeat_s(self) -> float:
-        return HEARTBEAT_S if self.beats else NEVER_S
-
-    keyed = False
-    """Under one idempotency key: there is at most one job and one run."""
-
-    engine_retries = False
-
-    def before(self, healthy: System) -> None:
-        """Prepare the state before the path."""
-
-    def drive(self, system: System) -> None:
-        """The path. Errors are taken as the platform takes them."""
-        raise NotImplementedError
-
-    def beside(self, healthy: System, until: Until) -> None:
-        """Act beside the path."""
-
-    def ready(self, healthy: System) -> bool:
-        """Whether the path may begin; asked until it may."""
-        return True
-
-    def again(self, healthy: System) -> None:
-        """Retry as a client that got no answer, or a 503."""
-
-    def after_call(self, system: System) -> Callable[[str], None]:
-        """Return a callback for each call on the path that came back."""
-        return lambda _name: None
+from tests.exhaustive.system import LONGER_THAN_LEASES_S, System
 
 
 class Synchronous(CrashPath):
@@ -237,94 +195,6 @@ class SettledByReader(SettledBySchedule):
             system.call("GET", f"/v1/jobs/{job.job_id}")
 
 
-class CancelPending(CrashPath):
-    name = "cancel, pending"
-    calls: tuple[str, ...] = (GET, TRANSACT, STOP)
-
-    def before(self, healthy: System) -> None:
-        healthy.execute(prefer=ASYNC)
-
-    def drive(self, system: System) -> None:
-        system.cancel(submitted(system))
-
-    def again(self, healthy: System) -> None:
-        if not cancelled(healthy):
-            healthy.cancel(submitted(healthy))
-
-
-class CancelRunning(CrashPath):
-    """The faults are the canceller's; the worker is well."""
-
-    heartbeat_s = HEARTBEAT_S
-
-    name = "cancel, running, faults of the canceller"
-    calls: tuple[str, ...] = (GET, UPDATE, STOP)
-
-    def before(self, healthy: System) -> None:
-        healthy.execute(prefer=ASYNC, wait_for=never(healthy))
-
-    def beside(self, healthy: System, until: Until) -> None:
-        healthy.engine.run()
-
-    def ready(self, healthy: System) -> bool:
-        return bool(recorded(healthy.place.record))
-
-    def drive(self, system: System) -> None:
-        system.cancel(submitted(system))
-
-    def again(self, healthy: System) -> None:
-        if not cancelled(healthy):
-            healthy.cancel(submitted(healthy))
-
-
-class CancelledWorker(CrashPath):
-    """The faults are the worker's; the canceller is well."""
-
-    name = "cancel, running, faults of the worker"
-    calls: tuple[str, ...] = (GET, TRANSACT, TRANSACT)
-    beats = True
-
-    def before(self, healthy: System) -> None:
-        healthy.execute(prefer=ASYNC, wait_for=never(healthy))
-
-    def drive(self, system: System) -> None:
-        system.engine.run()
-
-    def beside(self, healthy: System, until: Until) -> None:
-        until(lambda: bool(recorded(healthy.place.record)))
-        healthy.cancel(submitted(healthy))
-
-
-class CancelledStubbornWorker(CancelledWorker):
-    """The tool does not stop when it is asked to."""
-
-    name = "cancel, running, stubborn"
-
-    def before(self, healthy: System) -> None:
-        healthy.execute("stubborn", prefer=ASYNC)
-
-
-class CancelledSynchronousWorker(CrashPath):
-    name = "cancel, running synchronously, faults of the worker"
-    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
-    beats = True
-
-    def drive(self, system: System) -> None:
-        system.execute(wait_for=never(system))
-
-    def beside(self, healthy: System, until: Until) -> None:
-        until(lambda: bool(self._running(healthy)))
-        for job_id in self._running(healthy):
-            healthy.cancel(job_id)
-
-    @staticmethod
-    def _running(healthy: System) -> list[str]:
-        """Those that have begun and are in the table."""
-        ids = {event.job_id for event in recorded(healthy.place.record)}
-        found = [healthy.core.store.get("acme", job_id) for job_id in ids]
-        return [job.job_id for job in found if job and job.status is JobStatus.RUNNING]
-
-
 PATHS: dict[str, CrashPath] = {
     path.name: path
     for path in (
@@ -345,22 +215,3 @@ PATHS: dict[str, CrashPath] = {
         CancelledSynchronousWorker(),
     )
 }
-
-
-def answered(system: System, status: int) -> bool:
-    return any(said.status == status for said in system.answers())
-
-
-def submitted(system: System) -> str:
-    """The id of the job that was acknowledged first."""
-    return next(str(said.body["job_id"]) for said in system.answers() if said.status == 202)
-
-
-def cancelled(system: System) -> bool:
-    """A cancel was answered for good."""
-    return any(said.request.endswith("/cancel") and said.status < 500 for said in system.answers())
-
-
-def never(system: System) -> str:
-    """A file that is not there before the system is brought to rest."""
-    return str(system.place.file("rest"))

@@ -18,11 +18,11 @@ from interlock.domain.job import Job
 from interlock.jobs import runner as job_runner
 from interlock.sandbox import Sandbox
 from tests.exhaustive.backend import Backend
+from tests.exhaustive.crash_path import CrashPath
 from tests.exhaustive.driver import CALLS, ERROR, LAST_WORDS, Command, Driver
 from tests.exhaustive.injection import Fault, Faults
 from tests.exhaustive.invariants import violations
 from tests.exhaustive.ledger import Event, recorded
-from tests.exhaustive.paths import CrashPath
 from tests.exhaustive.system import LONGER_THAN_LEASES_S, Place, System
 
 PATIENCE_S = 60

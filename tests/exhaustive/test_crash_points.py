@@ -5,10 +5,12 @@ from collections import Counter
 
 import pytest
 
+from tests.exhaustive.cancel_paths import CancelledStubbornWorker
 from tests.exhaustive.counts import Report
+from tests.exhaustive.crash_path import BEAT
 from tests.exhaustive.defects import DEFECTS_AT_A_FAULT, Shows
 from tests.exhaustive.injection import Fault
-from tests.exhaustive.paths import BEAT, PATHS, CancelledStubbornWorker
+from tests.exhaustive.paths import PATHS
 from tests.exhaustive.runs import Laboratory
 from tests.volume import volume
 

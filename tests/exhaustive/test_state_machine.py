@@ -22,10 +22,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
-    RuleBasedStateMachine,
     consumes,
-    initialize,
-    invariant,
     multiple,
     precondition,
     rule,
@@ -39,14 +36,13 @@ from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
 from interlock.domain.job import Job, Progress
-from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
+from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.outcome import Outcome
-from interlock.jobs.documents import Documents
-from interlock.jobs.service import JobService, NewJob
-from interlock.ports import JobFilter, JobStore, KeyAlreadyUsed, StaleJob
+from interlock.jobs.service import NewJob
+from interlock.ports import JobStore, KeyAlreadyUsed, StaleJob
+from tests.exhaustive.job_state_machine import JobStateMachine
 from tests.fakes.jobs import idempotency_record
-from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
-from tests.fakes.store import MemoryJobs, finished_counts
+from tests.fakes.store import MemoryJobs
 from tests.service.clients import create_table
 from tests.volume import volume
 
@@ -59,37 +55,18 @@ OUTCOMES = [
     replace(Outcome.timed_out(Deadline(math.inf, 20), "killed"), execution_time_ms=20_000.0),
     replace(Outcome.cancelled("stopped"), execution_time_ms=700.0),
 ]
-REACHABLE: dict[JobStatus, set[JobStatus]] = {}
-"""Which statuses may come after one, in any number of steps."""
-for _status in reversed([JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELLING, *FINAL]):
-    REACHABLE[_status] = {_status, *(far for near in TRANSITIONS[_status] for far in REACHABLE[near])}
 
 
-class Service(RuleBasedStateMachine):
-    """The state machine. Subclasses provide the store."""
+class JobServiceMachine(JobStateMachine):
+    """The rules of the state machine. Subclasses provide the store."""
 
     submitted = Bundle("submitted")
     held = Bundle("held")
-    """Jobs as their workers know them: perhaps long settled by somebody else."""
-
-    def make_store(self) -> JobStore:
-        raise NotImplementedError
+    """Claimed jobs as last read by their workers. Another process may have settled them since."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tenant = f"t{uuid.uuid4().hex}"
-        self.plugin = f"p{uuid.uuid4().hex}"
-        self.seen: dict[str, Job] = {}
         self.keys: dict[str, str] = {}
-        self.acknowledged: set[str] = set()
-
-    @initialize()
-    def start(self) -> None:
-        self.clock = ManualClock()
-        self.store = self.make_store()
-        self.workflow = MemoryWorkflow()
-        documents = Documents(MemoryObjects())
-        self.service = JobService(self.store, self.workflow, documents, clock=self.clock, retention=timedelta(days=7))
 
     # --- Clients ---
 
@@ -107,15 +84,15 @@ class Service(RuleBasedStateMachine):
     @rule(target=submitted, key=st.sampled_from(["k1", "k2"]))
     def submit_under_a_key(self, key: str) -> str:
         job = self.new("say")
-        stands_for = job.job_id
+        job_id = job.job_id
         try:
             self.service.submit(job, {"text": "hello"}, idempotency_record(job, key, {}))
         except KeyAlreadyUsed as error:
-            stands_for = error.record.job_id
+            job_id = error.record.job_id
         except ServiceUnavailable:
             pass
-        assert self.keys.setdefault(key, stands_for) == stands_for
-        return stands_for
+        assert self.keys.setdefault(key, job_id) == job_id
+        return job_id
 
     @rule(target=held, tool=st.sampled_from(["say", "shout"]), worker=st.uuids())
     def run_now(self, tool: str, worker: uuid.UUID) -> Job:
@@ -125,7 +102,7 @@ class Service(RuleBasedStateMachine):
         self.acknowledged.add(job.job_id)
         return job
 
-    # --- Clients whose key may have so many jobs ---
+    # --- Clients whose key has a concurrency limit ---
 
     def limited(self) -> Job:
         wanted = NewJob(self.tenant, self.plugin, "say", "1.0.0", 20.0, key_id=self.tenant, key_limit=KEY_LIMIT)
@@ -174,7 +151,7 @@ class Service(RuleBasedStateMachine):
             assert self.service.cancel(self.tenant, job_id, "why").status in {"cancelled", "cancelling"}
 
     @rule(job=held)
-    def cancel_what_is_held(self, job: Job) -> None:
+    def cancel_claimed_job(self, job: Job) -> None:
         self.cancel(job.job_id)
 
     # --- Workers ---
@@ -217,7 +194,7 @@ class Service(RuleBasedStateMachine):
 
     @rule(job=held, outcome=st.sampled_from(OUTCOMES))
     def end(self, job: Job, outcome: Outcome) -> None:
-        """A worker ends its job as it knows it; when it learns better, once more."""
+        """Write the end of a job as its worker knows it. After a lost race, retry with the current job."""
         before: Job | None = job
         while before is not None and before.status in CLAIMED and before.attempt == job.attempt:
             if outcome.status is JobStatus.CANCELLED and before.status is not JobStatus.CANCELLING:
@@ -259,73 +236,13 @@ class Service(RuleBasedStateMachine):
     def the_engine_comes_back(self) -> None:
         self.workflow.down = False
 
-    # --- What always holds ---
 
-    def all_jobs(self) -> list[Job]:
-        page, next_id = self.store.page(JobFilter(self.tenant), limit=100, before_id=None)
-        assert next_id is None
-        return list(page)
-
-    @invariant()
-    def no_final_status_changes_and_no_job_is_lost(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        current = {job.job_id: job for job in self.all_jobs()}
-        assert set(self.seen) <= set(current)
-        assert self.acknowledged <= set(current)
-        for job_id, was in self.seen.items():
-            now = current[job_id]
-            assert now.status in REACHABLE[was.status]
-            assert now.attempt >= was.attempt
-            assert not was.finished or now == was
-        self.seen = current
-
-    @invariant()
-    def the_counters_are_the_jobs(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        metrics = self.store.metrics(self.plugin)
-        finished = finished_counts(list(self.seen.values()))
-        for tool in ("say", "shout"):
-            counts = finished.get((self.plugin, tool), {})
-            found: Any = metrics.get(tool)
-            for status in FINAL:
-                assert (getattr(found, status) if found else 0) == counts.get(status, 0)
-            claimed = [job for job in self.seen.values() if job.tool == tool and job.status in CLAIMED]
-            assert (found.in_flight if found else 0) == len(claimed)
-
-    @invariant()
-    def a_job_is_as_its_status_says(self) -> None:
-        for job in self.seen.values():
-            assert (job.completed_at is not None) == job.finished == (job.lease_expires_at is None)
-            assert (job.error is None) == (job.status is JobStatus.SUCCEEDED or not job.finished)
-            assert (job.attempt > 0) == (job.started_at is not None)
-            assert job.cancel is None or (job.cancel.outcome is not None) == job.finished
-            if job.status in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
-                assert job.cancel is not None
-
-    def teardown(self) -> None:
-        """Everybody leaves. What remains to be done is the schedule's alone."""
-        if not hasattr(self, "store"):
-            return
-        self.workflow.down = False
-        for _ in range(2):
-            self.clock.advance(61)
-            for job_id in list(self.workflow.running):
-                self.workflow.finish(job_id)
-            self.service.settle_lapsed()
-        self.no_final_status_changes_and_no_job_is_lost()
-        self.the_counters_are_the_jobs()
-        self.a_job_is_as_its_status_says()
-        assert all(job.finished for job in self.seen.values())
-
-
-class InMemory(Service):
+class InMemory(JobServiceMachine):
     def make_store(self) -> JobStore:
         return MemoryJobs()
 
 
-class OnMoto(Service):
+class OnMoto(JobServiceMachine):
     def make_store(self) -> JobStore:
         client = boto3.client("dynamodb")
         name = f"jobs-{uuid.uuid4().hex}"

@@ -86,6 +86,9 @@ class CommandWithScopes(TyperCommand):
 
 Stack = Annotated[str | None, typer.Option(metavar="NAME", help="A deployed stack instead of the running local one.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Note = Annotated[
+    str | None, typer.Option(parser=parse_note, metavar="TEXT", help="A note that `interlock keys list` shows.")
+]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id that `interlock keys list` shows.")]
 
 app = typer.Typer(name="keys", help="Create, list, revoke and rotate API keys.")
@@ -114,9 +117,7 @@ def create(
         int | None,
         typer.Option(parser=integer_between(1, MAX_CONCURRENCY), metavar="N", help="Unfinished jobs at a time."),
     ] = None,
-    note: Annotated[
-        str | None, typer.Option(parser=parse_note, metavar="TEXT", help="A note for whoever lists the keys.")
-    ] = None,
+    note: Note = None,
     stack: Stack = None,
     json: Json = False,
 ) -> int:

@@ -1,7 +1,6 @@
 """The index: built by importing each plugin once in a child process, whatever its import does."""
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Mapping
@@ -9,41 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
 from interlock.plugins import building
-from interlock.plugins.audit import InstalledPlugin
-from interlock.plugins.building import build_index, main
-from interlock.plugins.index import PluginIndex, open_index
+from interlock.plugins.building import build_index
+from interlock.plugins.index import PluginIndex
 from interlock.plugins.loading import load_plugin_class
-from tests.fakes.plugins import a_broken_plugin, a_plugin, an_index
+from tests.process.core.plugin_files import HEAD, plugin_class
 
 # One process for all of them: the build below is made once for each.
 pytestmark = pytest.mark.xdist_group("plugin-index")
-
-HEAD = """
-import ctypes, os, sys, time
-from pydantic import BaseModel
-from interlock.plugin import Plugin, ToolContext, tool
-
-class In(BaseModel):
-    text: str
-
-class Out(BaseModel):
-    text: str
-"""
-
-
-def plugin_class(name: str, class_name: str = "Added", tool_name: str = "say", version: str = "1.0.0") -> str:
-    return f"""
-class {class_name}(Plugin):
-    "What it is for."
-    name, version = "{name}", "{version}"
-
-    @tool(timeout_s=5)
-    def {tool_name}(self, input: In, context: ToolContext) -> Out:
-        return {{"text": input.text}}
-"""
 
 
 SCRIBBLE = """
@@ -155,11 +128,6 @@ GOOD: Mapping[str, str] = {
 }
 
 
-@pytest.fixture
-def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "GROUP", "interlock.tests.none")
-
-
 class Built:
     def __init__(self, folder: Path, manifests: Mapping[str, PluginManifest]) -> None:
         self.folder = folder
@@ -264,15 +232,6 @@ def test_the_written_index_equals_the_built_one(built: Built) -> None:
         assert index.manifest(name) == manifest
 
 
-def test_an_added_file_replaces_an_installed_plugin(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(HEAD + plugin_class("image", tool_name="try_it", version="9.9.9"))
-    manifests = {manifest.name: manifest for manifest in build_index(tmp_path / "index", [file])}
-    assert (manifests["image"].version, manifests["image"].source.path) == ("9.9.9", str(file))
-    assert {"ocr", "motion", "block_mapper"} <= set(manifests)
-    assert all(manifest.available for manifest in manifests.values())
-
-
 @pytest.mark.usefixtures("nothing_installed")
 def test_modules_of_the_working_directory_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "helper.py").write_text("")
@@ -280,184 +239,3 @@ def test_modules_of_the_working_directory_cannot_be_imported(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     [manifest] = build_index(tmp_path / "index", [tmp_path / "mine.py"])
     assert manifest.reason == "needs helper: not installed"
-
-
-# --- One name, several plugins ---
-
-
-def build(folder: Path, *files: Path) -> Mapping[str, PluginManifest]:
-    built = build_index(folder / "index", files)
-    return {manifest.name: manifest for manifest in built}
-
-
-def added_file(folder: Path, name: str, source: str) -> Path:
-    (folder / name).write_text(source)
-    return folder / name
-
-
-@pytest.mark.usefixtures("nothing_installed")
-def test_two_classes_of_one_name_are_both_rejected(tmp_path: Path) -> None:
-    both = plugin_class("echo", "One") + plugin_class("echo", "Two")
-    found = build(tmp_path, added_file(tmp_path, "both.py", HEAD + both + plugin_class("other", "Other")))
-    assert found["echo"].reason == "several plugins have this name: both.py:One, both.py:Two"
-    assert found["other"].available
-
-
-@pytest.mark.usefixtures("nothing_installed")
-def test_two_added_files_of_one_name_are_both_rejected(tmp_path: Path) -> None:
-    files = [added_file(tmp_path, name, HEAD + plugin_class("echo")) for name in ("a.py", "b.py")]
-    assert build(tmp_path, *files)["echo"].reason == "several plugins have this name: a.py:Added, b.py:Added"
-
-
-@pytest.mark.usefixtures("nothing_installed")
-def test_file_added_twice_is_loaded_once(tmp_path: Path) -> None:
-    file = added_file(tmp_path, "a.py", HEAD + plugin_class("echo"))
-    assert build(tmp_path, file, tmp_path / "." / "a.py")["echo"].available
-
-
-def installed(monkeypatch: pytest.MonkeyPatch, *entries: tuple[str, str, str]) -> None:
-    plugins = [InstalledPlugin(*entry, distribution="interlock-plugins", version="1") for entry in entries]
-    monkeypatch.setattr(building, "installed_plugins", lambda _: plugins)
-
-
-def test_two_layer_plugins_of_one_name_are_both_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("named_one", "named_two"):
-        added_file(tmp_path, f"{name}.py", HEAD + plugin_class("echo"))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    installed(monkeypatch, ("one", "named_one", "Added"), ("two", "named_two", "Added"))
-    found = build(tmp_path)
-    assert found["echo"].reason == "several plugins have this name: named_one:Added, named_two:Added"
-    assert set(found) == {"echo"}
-
-
-def test_one_class_behind_two_entry_points_is_one_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = ("interlock_plugins.motion", "Motion")
-    installed(monkeypatch, ("motion", *entry), ("moved", *entry))
-    found = build(tmp_path)
-    assert set(found) == {"motion"}
-    assert found["motion"].available
-
-
-def test_broken_file_does_not_displace_a_working_plugin(tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    files = [added_file(folder, "image.py", "1/0") for folder in (tmp_path, tmp_path / "other")]
-    found = build(tmp_path, *files)
-    assert found["image"].available
-    for name in ("image_2", "image_3"):
-        reason = "image.py: its import failed: ZeroDivisionError: division by zero (image.py, line 1)"
-        assert (found[name].reason, found[name].title) == (reason, name)
-
-
-def test_broken_entry_point_does_not_displace_a_working_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", "interlock_plugins.motion", "Motion"))
-    found = build(tmp_path)
-    assert found["motion"].available
-    assert found["motion_2"].reason == "no_such_module:Any: needs no_such_module: not installed"
-    record = json.loads((tmp_path / "index" / "installed.json").read_text())["installed"]
-    assert [one["plugin"] for one in record] == ["motion_2", "motion"]
-
-
-def test_an_added_plugin_replaces_a_broken_one_of_the_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(monkeypatch, ("motion", "no_such_module", "Any"))
-    found = build(tmp_path, added_file(tmp_path, "mine.py", HEAD + plugin_class("motion")))
-    assert set(found) == {"motion"}
-    assert found["motion"].available
-    record = json.loads((tmp_path / "index" / "installed.json").read_text())["installed"]
-    assert [one["plugin"] for one in record] == [None]
-
-
-def test_an_added_file_hides_no_installed_module(tmp_path: Path) -> None:
-    file = tmp_path / "json.py"
-    file.write_text("class Added: name = 'json'")
-    found = load_plugin_class(PluginSource("json", "Added", str(file)))
-    assert found.name == "json"
-    assert found.__module__ != "json"
-    assert hasattr(json, "loads")
-
-
-def test_file_that_is_not_python_is_rejected(tmp_path: Path) -> None:
-    file = tmp_path / "notes.txt"
-    file.write_text("hello")
-    with pytest.raises(ImportError, match=r"notes\.txt is not a Python file"):
-        load_plugin_class(PluginSource("notes", "", str(file)))
-
-
-# --- Reading ---
-
-
-def test_a_name_from_a_request_never_becomes_a_path(tmp_path: Path) -> None:
-    index = an_index(tmp_path / "index", a_plugin("ocr"))
-    (tmp_path / "secret.json").write_text(json.dumps(a_plugin("secret").to_dict()))
-    for name in ("../../secret", "secret", "ocr.json", "../plugins/ocr", ""):
-        with pytest.raises(UnknownPlugin):
-            index.manifest(name)
-
-
-def test_a_manifest_is_read_once(tmp_path: Path) -> None:
-    index = an_index(tmp_path / "index", a_plugin("ocr"))
-    first = index.manifest("ocr")
-    (tmp_path / "index" / "plugins" / "ocr.json").unlink()
-    assert index.manifest("ocr") is first
-
-
-def test_an_empty_index_is_reported(tmp_path: Path) -> None:
-    index = an_index(tmp_path / "index")
-    assert index.names == ()
-    with pytest.raises(UnknownPlugin, match="There are: none"):
-        index.manifest("ocr")
-
-
-def test_the_environment_names_the_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    an_index(tmp_path / "index", a_plugin("ocr"), a_broken_plugin())
-    monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(tmp_path / "index"))
-    open_index.cache_clear()
-    assert open_index().names == ("broken", "ocr")
-    assert open_index() is open_index()
-    open_index.cache_clear()
-
-
-# --- The command line ---
-
-
-@pytest.mark.usefixtures("nothing_installed")
-def test_the_command_writes_the_index_and_reports_broken_plugins(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    good, bad = tmp_path / "good.py", tmp_path / "bad.py"
-    good.write_text(HEAD + plugin_class("good"))
-    bad.write_text("import no_such_module")
-    code = main(["--out", str(tmp_path / "index"), "--path", str(good), "--path", str(bad)])
-    assert code == 0
-    assert capsys.readouterr().err == "plugin bad is unavailable: needs no_such_module: not installed\n"
-    assert PluginIndex(tmp_path / "index").names == ("bad", "good")
-
-
-@pytest.mark.usefixtures("nothing_installed")
-@pytest.mark.parametrize(("source", "code"), [(HEAD + plugin_class("good"), 0), ("import no_such_module", 1)])
-def test_a_strict_build_fails_with_a_broken_plugin(tmp_path: Path, source: str, code: int) -> None:
-    file = tmp_path / "added.py"
-    file.write_text(source)
-    assert main(["--strict", "--out", str(tmp_path / "index"), "--path", str(file)]) == code
-
-
-def test_the_command_needs_a_folder_to_write_to(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([])
-    assert caught.value.code == 2
-    assert "are required: --out" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("nothing_installed")
-def test_a_build_replaces_the_index_that_was_there(tmp_path: Path) -> None:
-    file = tmp_path / "good.py"
-    file.write_text(HEAD + plugin_class("good"))
-    build_index(tmp_path / "index", [file])
-    build_index(tmp_path / "index")
-    assert PluginIndex(tmp_path / "index").names == ()
-
-
-def test_a_long_name_is_not_quoted_whole(tmp_path: Path) -> None:
-    index = an_index(tmp_path, a_plugin("echo"))
-    with pytest.raises(UnknownPlugin) as refused:
-        index.manifest("a" * 60_000)
-    assert len(str(refused.value)) < 1000

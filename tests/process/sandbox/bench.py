@@ -22,6 +22,8 @@ STOPPED = replace(PATIENT, wall_s=0.3)
 KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
 """For what does not."""
 
+SLEEP = "import time\nchannel.progress(0.5, 'on')\ntime.sleep(60)"
+"""Source that reports progress once, then sleeps."""
 
 LOSES_ZYGOTE = """
 import time

@@ -1,36 +1,16 @@
-"""Attempts of real workers to get around their confinement."""
+"""System calls, processes and files that the confinement of a worker process refuses or permits."""
 
 import contextlib
 import json
 import os
-import socket
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.process.sandbox.attempts import outcomes_of
 from tests.process.sandbox.bench import Bench, alive
 
-ROOT = Path(__file__).parents[3]
-
-TRY = """
-import ctypes, errno, json, os, resource, signal, socket
-libc = ctypes.CDLL(None, use_errno=True)
-def call(name, *arguments):
-    if getattr(libc, name)(*arguments) < 0:
-        raise OSError(ctypes.get_errno(), name)
-def tried(what):
-    try:
-        what()
-    except OSError as error:
-        return errno.errorcode[error.errno]
-    return "done"
-"""
 NAMED = {
     "kill": "os.kill({pid}, 0)",
     "stop": "os.kill({pid}, signal.SIGSTOP)",
@@ -68,34 +48,26 @@ ALONE = {
 ADD_KEY = 217 if os.uname().machine == "aarch64" else 248
 
 
-def found(bench: Bench, attempts: dict[str, str], *, network: bool = False, key: str = "key") -> dict[str, str]:
-    """How each attempt of a worker ended: `done` or the name of the error."""
-    tried = "\n".join(f"found[{name!r}] = tried(lambda: {code})" for name, code in attempts.items())
-    source = f"{TRY}found = {{}}\n{tried}\nresult = json.dumps(found)"
-    answer: dict[str, str] = json.loads(bench.result(source, network=network, key=key))
-    return answer
-
-
 @pytest.mark.parametrize("whose", ["supervisor", "zygote"])
 def test_supervisor_and_zygote_are_out_of_reach(bench: Bench, whose: str) -> None:
     pid = os.getpid() if whose == "supervisor" else bench.zygote.pid
     attempts = {name: code.format(pid=pid) for name, code in NAMED.items()}
 
-    assert found(bench, attempts) == dict.fromkeys(NAMED, "EPERM")
+    assert outcomes_of(bench, attempts) == dict.fromkeys(NAMED, "EPERM")
     assert alive(pid)
 
 
 def test_calls_that_outlive_a_run_or_raise_privileges_are_refused(bench: Bench) -> None:
     attempts = {name: code.format(add_key=ADD_KEY) for name, code in ALONE.items()}
 
-    assert found(bench, attempts) == dict.fromkeys(ALONE, "EPERM")
+    assert outcomes_of(bench, attempts) == dict.fromkeys(ALONE, "EPERM")
 
 
 def test_newer_ways_around_are_as_if_the_kernel_did_not_have_them(bench: Bench) -> None:
     numbers = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435}
     attempts = {name: f"call('syscall', {number}, 0, None)" for name, number in numbers.items()}
 
-    assert found(bench, attempts) == dict.fromkeys(numbers, "ENOSYS")
+    assert outcomes_of(bench, attempts) == dict.fromkeys(numbers, "ENOSYS")
 
 
 def test_child_processes_are_confined_too(bench: Bench) -> None:
@@ -120,7 +92,7 @@ ORDINARY = {
 
 
 def test_calls_on_its_own_process_are_permitted(fresh: Bench) -> None:
-    assert found(fresh, ORDINARY) == dict.fromkeys(ORDINARY, "done")
+    assert outcomes_of(fresh, ORDINARY) == dict.fromkeys(ORDINARY, "done")
 
 
 LIBRARIES = {
@@ -155,35 +127,6 @@ def test_libraries_work_as_before(bench: Bench, library: str) -> None:
     assert bench.result(LIBRARIES[library]) == "6"
 
 
-@pytest.fixture
-def server() -> Iterator[int]:
-    """The port of a server on this machine that nobody answers at: a connection is all that is wanted."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
-
-
-def connects(port: int) -> str:
-    return f"socket.create_connection(('127.0.0.1', {port}), 5).close()"
-
-
-def test_connections_are_for_tools_that_declare_them(bench: Bench, server: int) -> None:
-    attempt = {"connection": connects(server)}
-
-    assert found(bench, attempt) == {"connection": "EPERM"}
-    assert found(bench, attempt, network=True) == {"connection": "done"}
-    assert found(bench, attempt) == {"connection": "EPERM"}
-
-
-def test_a_key_has_a_process_for_either_kind_of_tool(bench: Bench) -> None:
-    def pid(*, network: bool) -> str:
-        return bench.result("import os\nresult = os.getpid()", network=network)
-
-    without, with_network = pid(network=False), pid(network=True)
-
-    assert without != with_network
-    assert (pid(network=False), pid(network=True)) == (without, with_network)
-
-
 LOOK = {
     **{name: f"open('/proc/{{pid}}/{name}', 'rb').read(1)" for name in ("environ", "maps", "mem", "auxv")},
     "descriptors": "os.readlink('/proc/{pid}/fd/0')",
@@ -205,7 +148,7 @@ def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: 
         pids = {"supervisor": os.getpid(), "zygote": bench.zygote.pid, "sibling": bench.pid(key="sibling")}
         pid = {**pids, "bystander": bystander.pid}[whose]
         tid = thread.native_id if whose == "supervisor" else pid
-        ends_with = found(bench, {name: code.format(pid=pid, tid=tid) for name, code in LOOK.items()})
+        ends_with = outcomes_of(bench, {name: code.format(pid=pid, tid=tid) for name, code in LOOK.items()})
 
     assert set(ends_with.values()) <= {"EPERM", "EACCES"}, ends_with
 
@@ -244,128 +187,3 @@ os.symlink("/", "root")
 result = sorted(os.listdir("a") + os.listdir("b"))
 """
     assert bench.result(source) == "['file', 'link']"
-
-
-@pytest.fixture
-def closing(server: int) -> Iterator[Bench]:
-    """A sandbox that closes the port of the server to everybody."""
-    bench = Bench.new(closed_ports=[server])
-    yield bench
-    bench.sandbox.close()
-
-
-WAYS_TO_CONNECT = {
-    "connection": "socket.create_connection(('127.0.0.1', {port}), 5).close()",
-    "by an address of IPv6": "socket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', {port}))",
-    "many paths": "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', {port}))",
-    "first packet": "socket.socket().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', {port}))",
-    "first message": "socket.socket().sendmsg([b'x'], [], socket.MSG_FASTOPEN, ('127.0.0.1', {port}))",
-}
-
-
-def test_a_closed_port_is_closed_to_tools_with_the_network_as_well(closing: Bench, server: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        attempts = {name: code.format(port=server) for name, code in WAYS_TO_CONNECT.items()}
-        needed = {"connection": connects(port), "server": "socket.create_server(('127.0.0.1', 0))"}
-
-        refused = found(closing, attempts, network=True)
-        allowed = found(closing, needed, network=True)
-
-    assert set(refused.values()) <= {"EACCES", "EPERM"}, refused
-    assert set(allowed.values()) == {"done"}
-
-
-DESCRIPTORS = """
-import os
-paths = [f"/proc/self/fd/{number}" for number in range(100)]
-result = [os.readlink(path) for path in paths if os.path.lexists(path)]
-"""
-
-
-@pytest.mark.parametrize("network", [False, True])
-def test_no_descriptor_of_a_ruleset_reaches_a_plugin(closing: Bench, network: bool) -> None:
-    closing.result("result = 1", network=True)  # from now on the zygote has both
-
-    links = closing.result(DESCRIPTORS, network=network, key="another")
-
-    assert "landlock" in str([path.readlink() for path in Path(f"/proc/{closing.zygote.pid}/fd").iterdir()])
-    assert "memfd" in links
-    assert "landlock" not in links
-    assert "socket" not in links
-
-
-# Run by a process that may not install filters, as some hosts of containers have it.
-UNCONFINED = '''
-import errno, json, os
-from interlock.sandbox.wire import processes
-from interlock.sandbox.worker import seccomp
-from interlock.sandbox.worker.seccomp import Rule
-processes.forbid_new_privileges()
-program = seccomp.compile_filter({rules}, os.uname().machine)
-seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
-from tests.process.sandbox.bench import Bench
-bench = Bench.new()
-source = """
-import socket
-try:
-    socket.socket().close()
-    result = "connected"
-except PermissionError:
-    result = "refused"
-"""
-answers = [bench.result(source, key=key) for key in "ab"]
-bench.sandbox.close()
-print(json.dumps(answers))
-'''
-
-
-def outcome_where(rules: str) -> tuple[Any, list[str]]:
-    """Return the answers of two workers on a host that refuses system calls, and the warnings in the log."""
-    program = [sys.executable, "-c", UNCONFINED.format(rules=rules)]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout), [line for line in done.stderr.splitlines() if line.startswith("WARNING")]
-
-
-@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
-def test_without_filters_workers_run_and_one_warning_is_logged(error: str) -> None:
-    answers, warnings = outcome_where(f"[Rule(('seccomp',), error=errno.{error})]")
-
-    assert answers == ["connected", "connected"]
-    assert len(warnings) == 1
-    assert "no seccomp filter" in warnings[0]
-
-
-def test_without_landlock_workers_have_their_filter_and_one_warning_is_logged() -> None:
-    answers, warnings = outcome_where("[Rule(('landlock_create_ruleset',), error=errno.ENOSYS)]")
-
-    assert answers == ["refused", "refused"]
-    assert len(warnings) == 1
-    assert "tools with the network can reach the Lambda Runtime API" in warnings[0]
-
-
-def test_without_either_workers_run_and_one_warning_is_logged() -> None:
-    answers, warnings = outcome_where("[Rule(('seccomp', 'landlock_create_ruleset'), error=errno.EPERM)]")
-
-    assert answers == ["connected", "connected"]
-    assert len(warnings) == 1
-
-
-def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Path) -> None:
-    from interlock.sandbox.wire import processes
-    from interlock.sandbox.worker.confinement import Confinement
-
-    confinement = Confinement()
-    times = []
-    for _ in range(10):
-        pid = os.fork()
-        if pid == 0:
-            processes.forbid_new_privileges()
-            began = time.process_time()
-            confinement.apply(network=False)
-            (tmp_path / "took").write_text(str(time.process_time() - began))
-            os._exit(0)
-        os.waitpid(pid, 0)
-        times.append(float((tmp_path / "took").read_text()))
-
-    assert min(times) < 0.001

@@ -1,46 +1,18 @@
-"""Each ending, by the simplest code that leads to it; and what comes first when two things happen at once."""
+"""Completed, failed and lost runs, and the life of the worker process after them."""
 
 import os
-import threading
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from interlock.sandbox import (
-    Cancelled,
-    CancelToken,
     Completed,
     Crashed,
-    Ending,
     OutputTooLarge,
     Sandbox,
-    TimedOut,
     WorkerLost,
 )
-from tests.process.sandbox.bench import KILLED, PATIENT, STOPPED, Bench, alive, wait_until
-
-SLEEP = "import time\nchannel.progress(0.5, 'on')\ntime.sleep(60)"
-STUBBORN = """
-import time
-while True:
-    try:
-        channel.progress(0.5, 'on')
-        time.sleep(60)
-    except BaseException:
-        pass
-"""
-
-
-def cancelled_when_on(bench: Bench, source: str, **limits: Any) -> Ending:
-    """The ending of a run that is cancelled when it tells its progress."""
-    token = CancelToken()
-    try:
-        return bench.run(
-            source, replace(PATIENT, **limits), cancel=token, on_progress=lambda *_: token.set("not needed")
-        )
-    finally:
-        token.close()
+from tests.process.sandbox.bench import PATIENT, SLEEP, Bench, alive, wait_until
 
 
 def test_it_completes_with_the_payload(bench: Bench) -> None:
@@ -70,150 +42,6 @@ def test_the_least_recently_used_worker_goes_when_there_are_too_many(bench: Benc
     assert not alive(first)
     assert bench.pid(key="1") != oldest
     assert len(bench.processes()) == 4
-
-
-def test_a_cancel_stops_it(bench: Bench) -> None:
-    ending = cancelled_when_on(bench, SLEEP)
-
-    assert isinstance(ending, Cancelled)
-    assert ending.how == "stopped"
-    assert not alive(ending.pid)
-
-
-def test_a_cancel_kills_a_run_that_does_not_stop(bench: Bench) -> None:
-    ending = cancelled_when_on(bench, STUBBORN, grace_s=0.1)
-
-    assert isinstance(ending, Cancelled)
-    assert ending.how == "killed"
-    assert not alive(ending.pid)
-
-
-def test_a_cancel_while_it_loads_stops_it(fresh: Bench) -> None:
-    token = CancelToken()
-    timer = threading.Timer(0.3, token.set, ["not needed"])
-    timer.start()
-
-    ending = fresh.run("import time\ntime.sleep(60)\n#ready\n", cancel=token)
-
-    timer.join()
-    token.close()
-    assert ending == Cancelled(pid=ending.pid, how="stopped")
-
-
-def test_run_cancelled_before_its_start_is_not_started(bench: Bench) -> None:
-    pid = bench.pid()
-    token = CancelToken()
-    token.set("not needed")
-
-    ending = bench.run("result = 1", cancel=token)
-
-    token.close()
-    assert ending == Cancelled(pid=0, how="stopped")
-    assert bench.pid() == pid
-
-
-def test_the_exception_of_a_stop_is_raised_where_the_code_is(bench: Bench) -> None:
-    source = """
-import time
-try:
-    channel.progress(0.5, 'on')
-    time.sleep(60)
-except Stop:
-    print('cleaned up', channel.cancelled)
-    raise
-"""
-
-    ending = cancelled_when_on(bench, source)
-
-    assert ending == Cancelled(pid=ending.pid, how="stopped")
-    assert bench.messages("stdout") == ["cleaned up True"]
-
-
-def test_a_result_that_was_there_before_the_cancel_counts(bench: Bench) -> None:
-    """The cancel comes with the last progress, which is sent with the answer."""
-    token = CancelToken()
-    told: list[float] = []
-
-    def cancel(fraction: float, _message: str) -> None:
-        told.append(fraction)
-        if fraction == 1:
-            token.set("too late")
-
-    ending = bench.run(
-        "channel.progress(0.1, '')\nchannel.progress(1, '')\nresult = 'done'", cancel=token, on_progress=cancel
-    )
-
-    token.close()
-    assert told[-1] == 1
-    assert ending == Completed(pid=ending.pid, payload=b"done")
-
-
-def test_code_that_does_not_heed_a_cancel_and_completes_has_completed(bench: Bench) -> None:
-    source = """
-import time
-try:
-    channel.progress(0.5, 'on')
-    time.sleep(60)
-except Stop:
-    result = 'done'
-"""
-
-    ending = cancelled_when_on(bench, source)
-
-    assert ending == Completed(pid=ending.pid, payload=b"done")
-    assert not alive(ending.pid), "its state after the stop is unknown: the process is not used again"
-
-
-def test_cancelled_run_does_not_time_out(bench: Bench) -> None:
-    """The wall-clock limit runs out in the grace."""
-    source = """
-import time
-until = time.monotonic() + 1.2
-try:
-    channel.progress(0.5, 'on')
-    time.sleep(60)
-finally:
-    time.sleep(until - time.monotonic())
-"""
-
-    ending = cancelled_when_on(bench, source, wall_s=1)
-
-    assert ending == Cancelled(pid=ending.pid, how="stopped")
-
-
-def test_a_timeout_stays_one_though_it_answers_and_is_cancelled_in_the_grace(bench: Bench) -> None:
-    source = """
-import time
-try:
-    time.sleep(60)
-except Stop:
-    channel.progress(1, 'on')
-result = 'late'
-"""
-
-    ending = cancelled_when_on(bench, source, wall_s=0.2)
-
-    assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
-
-
-def test_loading_does_not_count_as_running(fresh: Bench) -> None:
-    ending = fresh.run("import time\ntime.sleep(0.6)\n#ready\nresult = 1", replace(PATIENT, wall_s=0.5))
-
-    assert ending == Completed(pid=ending.pid, payload=b"1")
-
-
-def test_a_run_does_not_count_as_loading(fresh: Bench) -> None:
-    """The import of the target itself, and the zygote's start, count as loading."""
-    fresh.pid()
-    ending = fresh.run("import time\ntime.sleep(0.3)\nresult = 1", replace(PATIENT, load_s=0.2))
-
-    assert ending == Completed(pid=ending.pid, payload=b"1")
-
-
-def test_the_deadline_of_the_channel_is_that_of_the_run(bench: Bench) -> None:
-    left = bench.result("import time\nresult = channel.deadline - time.time()", replace(PATIENT, wall_s=100))
-
-    assert 50 < float(left) <= 100
 
 
 def test_a_target_that_is_never_ready_answers_and_is_not_used_again() -> None:
@@ -262,36 +90,6 @@ def test_payloads_of_any_size_go_both_ways(size: int) -> None:
     assert ending.payload == payload
 
 
-def test_a_worker_that_never_reads_its_request_times_out(bench: Bench) -> None:
-    """The code forges its answer and waits where an idle worker does. It does not read the next request, which is
-    larger than a pipe."""
-    forged = """
-import os
-os.write(4, channel._token + bytes([3, 0]) + bytes(8))
-while True:
-    try:
-        os.read(3, 1)
-        while True: pass
-    except BaseException:
-        pass
-"""
-    assert bench.run(forged) == Completed(pid=bench.sandbox._warm["key", False].pid, payload=b"")
-
-    ending = bench.run(" " * 5_000_000, KILLED)
-
-    assert ending == TimedOut(pid=ending.pid, how="killed", while_loading=False)
-
-
-def test_a_stop_right_after_the_last_answer_is_that_of_the_next_run(bench: Bench) -> None:
-    """It arrives while the worker is not yet back at waiting for a request. Lost, it would take the whole grace."""
-    for _ in range(30):
-        bench.pid()
-
-        ending = bench.run("import time\ntime.sleep(60)", replace(PATIENT, wall_s=0))
-
-        assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
-
-
 def test_exception_of_a_callback_ends_the_run(bench: Bench) -> None:
     def fail(*_: object) -> None:
         raise LookupError("a bug of ours")
@@ -317,13 +115,6 @@ def test_worker_process_has_lower_priority_than_its_supervisor(bench: Bench) -> 
 
     # Linux permits only a few changes of the session's priority per second; each run tries again.
     wait_until(lowered, "niceness and session priority are lowered")
-
-
-def test_the_wall_clock_limit_stops_a_run(bench: Bench) -> None:
-    ending = bench.run(SLEEP, STOPPED)
-
-    assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
-    assert not alive(ending.pid)
 
 
 def test_the_worker_is_lost_with_its_zygote(bench: Bench) -> None:

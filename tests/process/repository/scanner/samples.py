@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-FOLDER = Path(__file__).resolve().parents[3] / "tools" / "scanner" / "samples"
+FOLDER = Path(__file__).resolve().parents[4] / "tools" / "scanner" / "samples"
 
 _START = re.compile(r"^# %% (violation|harmless)(?: in (\S+))?\n", re.MULTILINE)
 _BAD = "# bad"

@@ -1,0 +1,105 @@
+"""Paths of a cancel, with faults of the process that cancels or of the worker."""
+
+from interlock.domain.job_status import JobStatus
+from tests.exhaustive.crash_path import (
+    ASYNC,
+    GET,
+    STOP,
+    TRANSACT,
+    UPDATE,
+    CrashPath,
+    Until,
+    cancelled,
+    never,
+    submitted,
+)
+from tests.exhaustive.ledger import recorded
+from tests.exhaustive.system import HEARTBEAT_S, System
+
+
+class CancelPending(CrashPath):
+    name = "cancel, pending"
+    calls: tuple[str, ...] = (GET, TRANSACT, STOP)
+
+    def before(self, healthy: System) -> None:
+        healthy.execute(prefer=ASYNC)
+
+    def drive(self, system: System) -> None:
+        system.cancel(submitted(system))
+
+    def again(self, healthy: System) -> None:
+        if not cancelled(healthy):
+            healthy.cancel(submitted(healthy))
+
+
+class CancelRunning(CrashPath):
+    """The faults are the canceller's; the worker is well."""
+
+    heartbeat_s = HEARTBEAT_S
+
+    name = "cancel, running, faults of the canceller"
+    calls: tuple[str, ...] = (GET, UPDATE, STOP)
+
+    def before(self, healthy: System) -> None:
+        healthy.execute(prefer=ASYNC, wait_for=never(healthy))
+
+    def beside(self, healthy: System, until: Until) -> None:
+        healthy.engine.run()
+
+    def ready(self, healthy: System) -> bool:
+        return bool(recorded(healthy.place.record))
+
+    def drive(self, system: System) -> None:
+        system.cancel(submitted(system))
+
+    def again(self, healthy: System) -> None:
+        if not cancelled(healthy):
+            healthy.cancel(submitted(healthy))
+
+
+class CancelledWorker(CrashPath):
+    """The faults are the worker's; the canceller is well."""
+
+    name = "cancel, running, faults of the worker"
+    calls: tuple[str, ...] = (GET, TRANSACT, TRANSACT)
+    beats = True
+
+    def before(self, healthy: System) -> None:
+        healthy.execute(prefer=ASYNC, wait_for=never(healthy))
+
+    def drive(self, system: System) -> None:
+        system.engine.run()
+
+    def beside(self, healthy: System, until: Until) -> None:
+        until(lambda: bool(recorded(healthy.place.record)))
+        healthy.cancel(submitted(healthy))
+
+
+class CancelledStubbornWorker(CancelledWorker):
+    """The tool does not stop when it is asked to."""
+
+    name = "cancel, running, stubborn"
+
+    def before(self, healthy: System) -> None:
+        healthy.execute("stubborn", prefer=ASYNC)
+
+
+class CancelledSynchronousWorker(CrashPath):
+    name = "cancel, running synchronously, faults of the worker"
+    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
+    beats = True
+
+    def drive(self, system: System) -> None:
+        system.execute(wait_for=never(system))
+
+    def beside(self, healthy: System, until: Until) -> None:
+        until(lambda: bool(self._running(healthy)))
+        for job_id in self._running(healthy):
+            healthy.cancel(job_id)
+
+    @staticmethod
+    def _running(healthy: System) -> list[str]:
+        """Those that have begun and are in the table."""
+        ids = {event.job_id for event in recorded(healthy.place.record)}
+        found = [healthy.core.store.get("acme", job_id) for job_id in ids]
+        return [job.job_id for job in found if job and job.status is JobStatus.RUNNING]

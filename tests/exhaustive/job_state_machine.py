@@ -1,0 +1,103 @@
+"""Jobs and counters of a Hypothesis state machine, and their invariants, checked after each step."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+)
+
+from interlock.domain.job import Job
+from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
+from interlock.jobs.documents import Documents
+from interlock.jobs.service import JobService
+from interlock.ports import JobFilter, JobStore
+from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
+from tests.fakes.store import finished_counts
+
+REACHABLE: dict[JobStatus, set[JobStatus]] = {}
+"""The statuses that can follow a status, in any number of transitions."""
+for _status in reversed([JobStatus.PENDING, JobStatus.RUNNING, JobStatus.CANCELLING, *FINAL]):
+    REACHABLE[_status] = {_status, *(far for near in TRANSITIONS[_status] for far in REACHABLE[near])}
+
+
+class JobStateMachine(RuleBasedStateMachine):
+    """A state machine on one tenant and one plugin. Subclasses provide the store and the rules."""
+
+    def make_store(self) -> JobStore:
+        raise NotImplementedError
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tenant = f"t{uuid.uuid4().hex}"
+        self.plugin = f"p{uuid.uuid4().hex}"
+        self.seen: dict[str, Job] = {}
+        self.acknowledged: set[str] = set()
+
+    @initialize()
+    def start(self) -> None:
+        self.clock = ManualClock()
+        self.store = self.make_store()
+        self.workflow = MemoryWorkflow()
+        documents = Documents(MemoryObjects())
+        self.service = JobService(self.store, self.workflow, documents, clock=self.clock, retention=timedelta(days=7))
+
+    def all_jobs(self) -> list[Job]:
+        page, next_id = self.store.page(JobFilter(self.tenant), limit=100, before_id=None)
+        assert next_id is None
+        return list(page)
+
+    @invariant()
+    def invariants_hold(self) -> None:
+        """Read the jobs and assert all invariants, in this order: the others use what the first has read."""
+        if hasattr(self, "store"):
+            self.assert_no_final_status_changes_and_no_job_is_lost()
+            self.assert_counters_equal_the_jobs()
+            self.assert_fields_match_the_status()
+
+    def assert_no_final_status_changes_and_no_job_is_lost(self) -> None:
+        current = {job.job_id: job for job in self.all_jobs()}
+        assert set(self.seen) <= set(current)
+        assert self.acknowledged <= set(current)
+        for job_id, was in self.seen.items():
+            now = current[job_id]
+            assert now.status in REACHABLE[was.status]
+            assert now.attempt >= was.attempt
+            assert not was.finished or now == was
+        self.seen = current
+
+    def assert_counters_equal_the_jobs(self) -> None:
+        metrics = self.store.metrics(self.plugin)
+        finished = finished_counts(list(self.seen.values()))
+        for tool in ("say", "shout"):
+            counts = finished.get((self.plugin, tool), {})
+            found: Any = metrics.get(tool)
+            for status in FINAL:
+                assert (getattr(found, status) if found else 0) == counts.get(status, 0)
+            claimed = [job for job in self.seen.values() if job.tool == tool and job.status in CLAIMED]
+            assert (found.in_flight if found else 0) == len(claimed)
+
+    def assert_fields_match_the_status(self) -> None:
+        for job in self.seen.values():
+            assert (job.completed_at is not None) == job.finished == (job.lease_expires_at is None)
+            assert (job.error is None) == (job.status is JobStatus.SUCCEEDED or not job.finished)
+            assert (job.attempt > 0) == (job.started_at is not None)
+            assert job.cancel is None or (job.cancel.outcome is not None) == job.finished
+            if job.status in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
+                assert job.cancel is not None
+
+    def teardown(self) -> None:
+        """Assert that the schedule alone settles all remaining jobs."""
+        if not hasattr(self, "store"):
+            return
+        self.workflow.down = False
+        for _ in range(2):
+            self.clock.advance(61)
+            for job_id in list(self.workflow.running):
+                self.workflow.finish(job_id)
+            self.service.settle_lapsed()
+        self.invariants_hold()
+        assert all(job.finished for job in self.seen.values())

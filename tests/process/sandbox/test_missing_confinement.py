@@ -1,0 +1,89 @@
+"""Workers on hosts without seccomp or Landlock, and the cost of the confinement."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+# Run by a process that may not install filters, as some hosts of containers have it.
+UNCONFINED = '''
+import errno, json, os
+from interlock.sandbox.wire import processes
+from interlock.sandbox.worker import seccomp
+from interlock.sandbox.worker.seccomp import Rule
+processes.forbid_new_privileges()
+program = seccomp.compile_filter({rules}, os.uname().machine)
+seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
+from tests.process.sandbox.bench import Bench
+bench = Bench.new()
+source = """
+import socket
+try:
+    socket.socket().close()
+    result = "connected"
+except PermissionError:
+    result = "refused"
+"""
+answers = [bench.result(source, key=key) for key in "ab"]
+bench.sandbox.close()
+print(json.dumps(answers))
+'''
+
+
+def outcome_where(rules: str) -> tuple[Any, list[str]]:
+    """Return the answers of two workers on a host that refuses system calls, and the warnings in the log."""
+    program = [sys.executable, "-c", UNCONFINED.format(rules=rules)]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout), [line for line in done.stderr.splitlines() if line.startswith("WARNING")]
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_without_filters_workers_run_and_one_warning_is_logged(error: str) -> None:
+    answers, warnings = outcome_where(f"[Rule(('seccomp',), error=errno.{error})]")
+
+    assert answers == ["connected", "connected"]
+    assert len(warnings) == 1
+    assert "no seccomp filter" in warnings[0]
+
+
+def test_without_landlock_workers_have_their_filter_and_one_warning_is_logged() -> None:
+    answers, warnings = outcome_where("[Rule(('landlock_create_ruleset',), error=errno.ENOSYS)]")
+
+    assert answers == ["refused", "refused"]
+    assert len(warnings) == 1
+    assert "tools with the network can reach the Lambda Runtime API" in warnings[0]
+
+
+def test_without_either_workers_run_and_one_warning_is_logged() -> None:
+    answers, warnings = outcome_where("[Rule(('seccomp', 'landlock_create_ruleset'), error=errno.EPERM)]")
+
+    assert answers == ["connected", "connected"]
+    assert len(warnings) == 1
+
+
+def test_confinement_costs_less_than_a_millisecond_for_each_worker(tmp_path: Path) -> None:
+    from interlock.sandbox.wire import processes
+    from interlock.sandbox.worker.confinement import Confinement
+
+    confinement = Confinement()
+    times = []
+    for _ in range(10):
+        pid = os.fork()
+        if pid == 0:
+            processes.forbid_new_privileges()
+            began = time.process_time()
+            confinement.apply(network=False)
+            (tmp_path / "took").write_text(str(time.process_time() - began))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        times.append(float((tmp_path / "took").read_text()))
+
+    assert min(times) < 0.001
