@@ -522,7 +522,7 @@ def test_response_matches_the_openapi_document(service: Service, case: Case) -> 
 
 
 def test_every_documented_status_code_is_returned() -> None:
-    """The gateway alone makes the rest; tests/pure/repository/test_template.py checks its responses."""
+    """The gateway alone makes the rest; tests/pure/repository/test_template_api.py checks its responses."""
     documented = {(name, int(status)) for name, (_, _, one) in OPERATIONS.items() for status in one["responses"]}
     given = {(case.operation, case.status) for case in CASES}
     assert given <= documented
