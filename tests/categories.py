@@ -18,9 +18,9 @@ class Category(NamedTuple):
 CATEGORIES = {
     "endpoint": Category(22, ("pure/core/test_endpoint_*.py",)),
     "job_service": Category(20, ("pure/core/test_job_service_*.py",)),
-    "tool_runner": Category(13, ("pure/core/test_tool_runner.py",)),
+    "tool_runner": Category(13, ("pure/core/test_tool_runner_*.py",)),
     "plugin_execution": Category(
-        11, ("pure/core/test_plugin_execution_worker.py", "stack/test_plugin_execution*.py", "stack/test_hostile_*.py")
+        11, ("pure/core/test_plugin_execution_*.py", "stack/test_plugin_execution*.py", "stack/test_hostile_*.py")
     ),
     "registry": Category(8, ("pure/core/test_registry.py", "process/core/test_registry_audit.py")),
     "integration": Category(

@@ -1,15 +1,27 @@
-"""Fixtures of the tests of endpoints, job runner and job service."""
+"""Fixtures of the tests of endpoints, jobs, the ToolRunner and its worker processes."""
 
+import json
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from interlock.jobs import runner as job_runner
+from interlock.sandbox import CancelToken, Channel
+from interlock.tools import tool_runner
+from interlock.tools.tool_runner import serve
+from interlock.tools.worker_diagnostics import InterpreterReports
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.store import Interposed, MemoryJobs
 from tests.fakes.world import World
 from tests.pure.core.job_runner_stage import Stage
 from tests.pure.core.job_service_setting import Setting
+from tests.pure.core.probe_plugin import PLUGIN, Ask, RecordingChannel
+from tests.pure.core.tool_runner_bench import Bench
 
 
 @pytest.fixture
@@ -34,3 +46,42 @@ def watched(tmp_path: Path) -> World:
     world = World(tmp_path, a_plugin("echo", a_tool("say")), store=Interposed(inner))
     world.jobs = inner
     return world
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> RecordingChannel:
+    return RecordingChannel(tmp_path)
+
+
+@pytest.fixture
+def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Run a tool of the probe plugin in the worker code; return the verdict and its detail."""
+    file = tmp_path / "probe.py"
+    file.write_text(PLUGIN)
+    monkeypatch.setattr(tool_runner, "_loaded", {})
+    monkeypatch.setattr(tool_runner, "_failures_in_a_row", [])
+    monkeypatch.setattr(tool_runner, "_reports", InterpreterReports())
+    for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
+        monkeypatch.setattr(module, name, getattr(module, name))  # restored after the test
+
+    def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
+        if source is not None:
+            file.write_text(source)
+        request = {
+            "source": {"module": "probe", "class_name": "Probe", "path": str(file)},
+            "tool": tool,
+            "input": {"text": text},
+            "files": [],
+            "job_id": "JOB",
+        }
+        answer = json.loads(serve(json.dumps(request).encode(), cast("Channel", channel)))
+        return answer["verdict"], answer["detail"]
+
+    return _ask
+
+
+@pytest.fixture
+def bench(world_of: Callable[..., World]) -> Iterator[Bench]:
+    cancel = CancelToken()
+    yield Bench(world_of(a_plugin("echo", a_tool("say", memory_mb=300))), cancel)
+    cancel.close()

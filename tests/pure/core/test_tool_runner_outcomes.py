@@ -1,20 +1,14 @@
-"""The ToolRunner in the Lambda process: outcomes of all endings of a run, and metrics on every path."""
+"""The ToolRunner in the Lambda process: its requests to the sandbox, and the outcomes of all endings of a run."""
 
 import json
-import logging
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 
-from interlock.domain.deadline import Deadline
-from interlock.domain.errors import ErrorCode, PluginUnavailable
 from interlock.domain.job_status import JobStatus
-from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.outcome import Outcome
-from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.sandbox import (
     Cancelled,
     CancelToken,
@@ -28,57 +22,10 @@ from interlock.sandbox import (
     WorkerLost,
 )
 from interlock.tools.limits import LOAD_LIMIT_S, MAX_RESULT_BYTES
-from interlock.tools.tool_runner import Observer, ToolRunner
 from tests.fakes.plugins import a_plugin, a_tool
-from tests.fakes.sandbox import Run, ScriptedSandbox, answered, echoes
+from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
-
-
-class Bench:
-    """A ToolRunner with a scripted sandbox."""
-
-    def __init__(self, world: World, cancel: CancelToken) -> None:
-        self.registry: PluginRegistry = world.core.registry
-        self.sandbox: ScriptedSandbox = world.sandbox
-        self.sink = world.sink
-        self.runner = ToolRunner(self.registry, self.sandbox.as_sandbox())
-        self.progress: list[tuple[float, str]] = []
-        self.lines: list[LogLine] = []
-        self.cancel = cancel
-
-    def call(self, tool: str = "say", input: Any = None) -> ToolCall:
-        manifest, found = self.registry.find("echo", tool)
-        return self.registry.checked(manifest, found, {"text": "hello"} if input is None else input)
-
-    def run(self, script: Callable[[Run], Ending] | None = None, *, timeout_s: float = 5.0) -> Outcome:
-        if script is not None:
-            self.sandbox.script = script
-        observer = Observer(lambda fraction, message: self.progress.append((fraction, message)), self.lines.append)
-        deadline = Deadline(math.inf, timeout_s)
-        return self.runner.run(self.call(), job_id="JOB", deadline=deadline, cancel=self.cancel, observer=observer)
-
-    def ends_with(self, ending: Ending) -> Outcome:
-        return self.run(lambda _: ending)
-
-    def state(self) -> LifecycleState:
-        """Return the lifecycle state of the plugin at the start of a run."""
-        state = self.registry.run_started("echo")
-        self.registry.record(self.call(), state, Outcome.failed(ErrorCode.INVALID_INPUT, "state check"))
-        self.sink.executions.pop()
-        return state
-
-
-@pytest.fixture
-def bench(world_of: Callable[..., World]) -> Iterator[Bench]:
-    cancel = CancelToken()
-    yield Bench(world_of(a_plugin("echo", a_tool("say", memory_mb=300))), cancel)
-    cancel.close()
-
-
-def error_of(outcome: Outcome) -> tuple[str, dict[str, Any]]:
-    assert outcome.error is not None
-    assert outcome.result is None
-    return outcome.error.code.value, dict(outcome.error.details)
+from tests.pure.core.tool_runner_bench import Bench, error_of
 
 
 def message_of(outcome: Outcome) -> str:
@@ -326,116 +273,3 @@ def test_malformed_worker_response_is_invalid_output(bench: Bench, payload: byte
     code, details = error_of(bench.ends_with(Completed(pid=1, payload=payload)))
     assert code == "invalid_output"
     assert details["errors"][0]["message"]
-
-
-# --- Metrics and the lifecycle, on every path ---
-
-
-ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
-    (answered("succeeded", {"text": "x"}), LifecycleState.INITIALIZED, JobStatus.SUCCEEDED),
-    (answered("succeeded", {}), LifecycleState.FAILED, JobStatus.FAILED),
-    (answered("exception", {"exception": "E", "message": ""}), LifecycleState.FAILED, JobStatus.FAILED),
-    (answered("invalid_input", {"message": "", "errors": []}), None, JobStatus.FAILED),
-    (answered("unavailable", "x"), LifecycleState.UNAVAILABLE, JobStatus.FAILED),
-    (Crashed(pid=1, exit_code=1, signal=None, while_loading=False), LifecycleState.FAILED, JobStatus.FAILED),
-    (TimedOut(pid=1, how="killed", while_loading=False), LifecycleState.FAILED, JobStatus.TIMED_OUT),
-    (MemoryExceeded(pid=1, resident_mb=1), LifecycleState.FAILED, JobStatus.FAILED),
-    (OutputTooLarge(pid=1, size_bytes=1), LifecycleState.FAILED, JobStatus.FAILED),
-    (Cancelled(pid=1, how="stopped"), None, JobStatus.CANCELLED),
-    (WorkerLost(pid=1), None, JobStatus.FAILED),
-]
-
-
-@pytest.mark.parametrize(("ending", "state", "status"), ENDINGS)
-def test_every_ending_updates_lifecycle_and_metrics_once(
-    bench: Bench, ending: Ending, state: LifecycleState | None, status: JobStatus
-) -> None:
-    outcome = bench.ends_with(ending)
-    assert bench.sink.executions == [("echo", "say", status, outcome.execution_time_ms)]
-    assert bench.state() is (state or LifecycleState.LOADED)
-
-
-def test_failures_outside_the_plugin_keep_its_state(bench: Bench) -> None:
-    bench.run()
-    bench.ends_with(Cancelled(pid=1, how="stopped"))
-    assert bench.state() is LifecycleState.INITIALIZED
-    bench.ends_with(MemoryExceeded(pid=1, resident_mb=1))
-    bench.ends_with(answered("invalid_input", {"message": "", "errors": []}))
-    assert bench.state() is LifecycleState.FAILED
-    bench.run(echoes)
-    assert bench.state() is LifecycleState.INITIALIZED
-
-
-def test_plugin_is_running_during_a_run(bench: Bench) -> None:
-    def start_another(run: Run) -> Ending:
-        with pytest.raises(ValueError, match="RUNNING -> RUNNING"):
-            bench.registry.run_started("echo")
-        return echoes(run)
-
-    assert bench.run(start_another).status is JobStatus.SUCCEEDED
-
-
-def test_metrics_are_updated_when_the_sandbox_fails(bench: Bench) -> None:
-    def breaks(_: Run) -> Ending:
-        raise OSError("no more processes")
-
-    with pytest.raises(OSError, match="no more processes"):
-        bench.run(breaks)
-    [(_, _, status, elapsed_ms)] = bench.sink.executions
-    assert status is JobStatus.FAILED
-    assert elapsed_ms >= 0
-    assert bench.run(echoes).status is JobStatus.SUCCEEDED
-
-
-def test_metrics_are_updated_when_the_run_is_interrupted(bench: Bench) -> None:
-    def interrupted(_: Run) -> Ending:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        bench.run(interrupted)
-    assert len(bench.sink.executions) == 1
-    assert bench.run(echoes).status is JobStatus.SUCCEEDED
-
-
-def test_interlock_error_during_a_run_becomes_the_outcome(bench: Bench) -> None:
-    def refuses(_: Run) -> Ending:
-        raise PluginUnavailable("gone", reason="gone")
-
-    outcome = bench.run(refuses)
-    assert (outcome.status, *error_of(outcome)) == (JobStatus.FAILED, "plugin_unavailable", {"reason": "gone"})
-
-
-def test_metrics_failure_is_logged_and_keeps_the_outcome(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    bench.sink.broken = RuntimeError("no metrics today")
-    with caplog.at_level(logging.ERROR):
-        outcome = bench.run()
-    assert (outcome.status, outcome.result) == (JobStatus.SUCCEEDED, {"text": "hello"})
-    [record] = caplog.records
-    assert record.getMessage() == "metrics of echo.say were not updated"
-    assert record.exc_info is not None
-    assert str(record.exc_info[1]) == "no metrics today"
-
-
-def test_metrics_failure_does_not_hide_a_sandbox_failure(bench: Bench) -> None:
-    def breaks(_: Run) -> Ending:
-        raise OSError("no more processes")
-
-    bench.sink.broken = RuntimeError("no metrics today")
-    with pytest.raises(OSError, match="no more processes"):
-        bench.run(breaks)
-
-
-def test_plugin_runs_again_after_a_metrics_failure(bench: Bench) -> None:
-    bench.sink.broken = RuntimeError("no metrics today")
-    bench.run()
-    bench.sink.broken = None
-    assert bench.run().status is JobStatus.SUCCEEDED
-    assert bench.state() is LifecycleState.INITIALIZED
-
-
-def test_execution_time_is_measured_per_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([100.0, 100.04125, 200.0, 200.5])
-    monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
-    assert bench.run().execution_time_ms == 41.25
-    assert bench.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
-    assert [elapsed for *_, elapsed in bench.sink.executions] == [41.25, 500.0]

@@ -1,0 +1,135 @@
+"""The table of template.yaml against the adapter: keys, types, indexes and expiry."""
+
+import re
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+from boto3.dynamodb.types import TypeSerializer
+
+from interlock.adapters.dynamo import key_values as access_items
+from interlock.adapters.dynamo import values as dynamo_items
+from interlock.adapters.dynamo.counters import metrics_key
+from interlock.adapters.dynamo.jobs import DynamoJobs
+from interlock.domain import job
+from interlock.domain.access import ApiKey
+from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.job_status import JobStatus
+from interlock.ports import JobFilter
+from tests.pure.repository.template import NOW, RESOURCES, Json
+
+TABLE: Json = RESOURCES["Table"]["Properties"]
+TYPES = {one["AttributeName"]: one["AttributeType"] for one in TABLE["AttributeDefinitions"]}
+INDEXES = {one["IndexName"]: one for one in TABLE["GlobalSecondaryIndexes"]}
+
+
+def key_of(schema: list[Json]) -> tuple[str, ...]:
+    """Return the attributes of a key, the partition key first."""
+    return tuple(one["AttributeName"] for one in sorted(schema, key=lambda one: one["KeyType"] != "HASH"))
+
+
+class Table:
+    """A fake DynamoDB client that records its queries."""
+
+    def __init__(self) -> None:
+        self.queries: list[Json] = []
+
+    def query(self, **arguments: Any) -> Json:
+        self.queries.append(arguments)
+        return {"Items": []}
+
+    def get_paginator(self, operation: str) -> "Table":
+        assert operation == "query"
+        return self
+
+    def paginate(self, **arguments: Any) -> list[Json]:
+        return [self.query(**arguments)]
+
+
+def queries() -> list[Json]:
+    """Return every kind of query that the adapter makes."""
+    client: Any = Table()
+    store = DynamoJobs(client, "table")
+    statuses: tuple[tuple[JobStatus, ...], ...] = ((), (JobStatus.RUNNING,))
+    for plugin, tools, some in product((None, "ocr"), (None, [("ocr", "analyze")]), statuses):
+        store.page(JobFilter("acme", plugin, tools, some), limit=2, before_id="01KY4QJ3HS0123456789ABCDEF")
+    list(store.with_lapsed_lease(NOW))
+    store.metrics("ocr")
+    found: list[Json] = client.queries
+    return found
+
+
+def test_declared_indexes_are_those_that_the_adapter_queries() -> None:
+    assert {query["IndexName"] for query in queries() if "IndexName" in query} == set(INDEXES)
+
+
+def test_queries_name_the_keys_of_their_index() -> None:
+    for query in queries():
+        key = key_of(INDEXES[query["IndexName"]]["KeySchema"] if "IndexName" in query else TABLE["KeySchema"])
+        names = query.get("ExpressionAttributeNames", {})
+        condition = query["KeyConditionExpression"]
+        used = [names.get(word, word) for word in re.findall(r"(#?\w+) [=<]", condition)]
+        assert tuple(used) == key[: len(used)], query
+        for word, value in zip(used, re.findall(r"[=<] (:\w+)", condition), strict=True):
+            assert set(query["ExpressionAttributeValues"][value]) == {TYPES[word]}
+
+
+def a_job() -> job.Job:
+    pending = job.Job(
+        tenant="acme",
+        job_id="01KY4QJ3HS0123456789ABCDEF",
+        plugin="ocr",
+        tool="analyze",
+        plugin_version="1.0.0",
+        timeout_s=20.0,
+        status=JobStatus.PENDING,
+        created_at=NOW,
+        updated_at=NOW,
+        expires_at=NOW + timedelta(days=7),
+    )
+    return job.submitted(pending, input=job.StoredJson(2, "{}"), lease_expires_at=NOW + timedelta(minutes=1))
+
+
+def test_items_have_the_declared_keys_and_types() -> None:
+    item = dynamo_items.job_to_item(a_job())
+    keys = {name for index in INDEXES.values() for name in key_of(index["KeySchema"])}
+    keys |= set(key_of(TABLE["KeySchema"]))
+    # CloudFormation refuses declared attributes that are not keys, and DynamoDB items with keys of another type.
+    assert set(TYPES) == keys
+    serialize = TypeSerializer().serialize
+    assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
+    key = ApiKey("hash", "key", "acme", frozenset({"admin"}), expires_at=NOW, created_at=NOW, revoked_at=NOW)
+    others = [
+        metrics_key("ocr", "analyze", 7),
+        access_items.api_key_to_item(key),
+        access_items.listed_key_to_item(key),
+        access_items.rate_key("key"),
+        access_items.slots_key("key"),
+        access_items.secret_key("cursors"),
+        dynamo_items.idempotency_to_item(IdempotencyRecord("acme", "hash", "hash", a_job().job_id, NOW)),
+    ]
+    for other in others:
+        assert {name: set(serialize(other[name])) for name in key_of(TABLE["KeySchema"])} == {"pk": {"S"}, "sk": {"S"}}
+        # Only jobs have the keys of the listing indexes.
+        assert not (keys - set(key_of(TABLE["KeySchema"]))) & set(other)
+
+
+def test_only_unfinished_jobs_are_in_the_lease_index() -> None:
+    [lease_key, *_] = key_of(INDEXES["by_lease"]["KeySchema"])
+    assert lease_key in dynamo_items.job_to_item(a_job())
+    over = job.cancel_requested(a_job(), reason=None, now=NOW)
+    assert over.finished
+    assert lease_key not in dynamo_items.job_to_item(over)
+
+
+def test_indexes_project_the_keys_that_their_readers_need() -> None:
+    """Listings read `job_id` and leases read `pk`; KEYS_ONLY projects the keys of the index and the table."""
+    for name, index in INDEXES.items():
+        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+        assert name == "by_lease" or key_of(index["KeySchema"]) == (name, "job_id")
+
+
+def test_time_to_live_attribute_is_that_of_the_items() -> None:
+    expiry = TABLE["TimeToLiveSpecification"]
+    assert expiry["Enabled"] is True
+    assert dynamo_items.job_to_item(a_job())[expiry["AttributeName"]] == int((NOW + timedelta(days=7)).timestamp())
