@@ -110,7 +110,7 @@ def cancel_at_once(plant: Plant) -> None:
 
 def leave_what_never_started(plant: Plant) -> None:
     """A job whose execution was not started is left to itself."""
-    plant(JobService, "_restarted", lambda _self, job: job)
+    plant(JobService, "_restart", lambda _self, job: job)
 
 
 def lose_without_counting(plant: Plant) -> None:

@@ -68,7 +68,7 @@ def test_invalid_gateway_event_is_reported_in_one_line(
     ended = invoke(probes.project, function, event=event)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"interlock: standard input is no event of API Gateway, which calls {function}: it has no {missing}\n"
+        f"interlock: standard input is not an API Gateway event, which {function} expects: {missing!r} is missing\n"
     )
 
 

@@ -101,4 +101,4 @@ def _check_event(file: str, event: object, function: str, needed: Sequence[str])
     missing = next((name for name in needed if name not in has), None)
     if missing is not None:
         source = "standard input" if file == "-" else file
-        raise UsageError(f"{source} is no event of API Gateway, which calls {function}: it has no {missing}")
+        raise UsageError(f"{source} is not an API Gateway event, which {function} expects: {missing!r} is missing")

@@ -105,7 +105,7 @@ def revoke(target: KeyTarget, key_id: str) -> None:
 
 
 def rotate(target: KeyTarget, key_id: str, *, overlap: timedelta, expires: timedelta | None) -> None:
-    """Replace a key by one with the same rights, and print that. The old key works on for `overlap`."""
+    """Replace a key by one with the same rights, and print the new key. The old key remains valid for `overlap`."""
     with _table_of(target) as keys:
         old, now = _found(keys, key_id), utc_now()
         if not old.valid(now):

@@ -1,4 +1,4 @@
-"""The arguments of `interlock keys`. A bad one is reported by its option before AWS is called."""
+"""The arguments of `interlock keys`. Invalid ones are reported before AWS is called."""
 
 import re
 from datetime import timedelta

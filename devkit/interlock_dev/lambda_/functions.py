@@ -61,7 +61,7 @@ class Functions:
         return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
 
     def warm(self, names: Iterable[str]) -> dict[str, Future[InitFailed | None]]:
-        """Start one environment of each. The futures hold why one could not be started."""
+        """Start one environment of each. Each result is the reason why one did not start, or None."""
         return {name: self._pools[name].warm() for name in names}
 
     def recycle(self) -> None:

@@ -89,7 +89,7 @@ class Pool:
         return invocation
 
     def warm(self) -> Future[InitFailed | None]:
-        """Start one environment before the first request. The future holds why it could not be started, or None."""
+        """Start one environment before the first request. The result is the reason why it did not start, or None."""
         with self._lock:
             return self._begin(ahead=True)
 

@@ -1,4 +1,4 @@
-"""The public plugin API: all that a plugin imports of Interlock.
+"""The public plugin API, the only module of Interlock that plugins import.
 
 ```python
 from pydantic import BaseModel
@@ -13,8 +13,9 @@ class Echo(Plugin):
         return SayOutput(text=input.text)
 ```
 
-A tool runs in a process of its own, never in the one that talks to the table: it may crash, hang or exit without
-harm to anybody else, and it is stopped (SIGTERM as `Cancelled`, 2 s later SIGKILL) on cancel and at its limits.
+A tool runs in a worker process, never in the process that accesses the table. It may crash, hang or exit without
+affecting other jobs. On a cancel and at its limits it is stopped: by SIGTERM, raised as `Cancelled`, and 2 s later by
+SIGKILL.
 """
 
 import base64
@@ -54,8 +55,10 @@ class InvalidInput(_InvalidInput):
 
 
 class InvalidOutput(Exception):
-    """A tool returned a value that does not fit its output model. `errors` holds `{"path": JSON Pointer, "message":
-    text}` items."""
+    """A tool returned a value that does not fit its output model.
+
+    `errors` is a list of `{"path": JSON Pointer, "message": text}`.
+    """
 
     def __init__(self, errors: list[Problem]) -> None:
         super().__init__("; ".join(f"{item['path'] or '/'}: {item['message']}" for item in errors))
@@ -63,7 +66,7 @@ class InvalidOutput(Exception):
 
 
 def _file_content(value: object) -> object:
-    """Pass bytes unchanged. pydantic rejects values that are none of the forms of a file."""
+    """Return the content of a file. Values in no form of a file are passed on, and pydantic rejects them."""
     if isinstance(value, StoredFile):
         return value.path.read_bytes()
     return decode_file(value) if isinstance(value, str) else value
@@ -189,21 +192,21 @@ def _tools_of(plugin: type[Plugin]) -> Mapping[str, ToolSpec]:
 
 
 def _check_class(plugin: type[Plugin]) -> None:
-    """Check that the methods which the framework calls can be called that way."""
+    """Raise TypeError if the framework could not create the class or call its methods."""
     where = f"plugin {plugin.name!r}"
     for attribute in ("title", "description"):
         if not isinstance(getattr(plugin, attribute), str):
             raise TypeError(f"{where}: set {attribute!r} to a string")
     if any("run" in vars(base) for base in plugin.__mro__[: plugin.__mro__.index(Plugin)]):
-        raise TypeError(f"{where}: must not define 'run', which is what runs its tools: give yours another name")
+        raise TypeError(f"{where}: must not define 'run', which runs the plugin's tools: choose another name")
     if inspect.iscoroutinefunction(plugin.setup):
-        raise TypeError(f"{where}: its setup must not be 'async def': nobody would await it")
+        raise TypeError(f"{where}: its setup must not be 'async def': it would never be awaited")
     if plugin.__init__ is object.__init__:
         return
     try:
         inspect.signature(plugin.__init__).bind(None)
     except TypeError as error:
-        raise TypeError(f"{where}: is made without arguments, but for its __init__ {error}") from None
+        raise TypeError(f"{where}: is created without arguments, which its __init__ does not accept: {error}") from None
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:

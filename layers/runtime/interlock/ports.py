@@ -80,7 +80,7 @@ class JobStore(Protocol):
     ) -> Job:
         """Extend the lease of an attempt, add events, and return the current job, which shows a requested cancel.
 
-        Raises `StaleJob` if the attempt is over, or if there is news and another event was added since `job` was read.
+        Raises `StaleJob` if the attempt is over, or if there are new events and another was added since `job` was read.
         """
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
@@ -115,7 +115,7 @@ class RateStore(Protocol):
     """The used rates of keys, for all execution environments. Raises `ServiceUnavailable` like `JobStore`."""
 
     def take(self, key_id: str, rate: Rate, now: datetime) -> float:
-        """Count a request. Return 0, or the seconds until it may be repeated if it is over the rate and not counted."""
+        """Count a request and return 0. A request over the rate is not counted: return the seconds until a retry."""
 
 
 class Secrets(Protocol):

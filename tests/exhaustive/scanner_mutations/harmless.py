@@ -68,7 +68,7 @@ HARMLESS = {
     ),
     **within(
         SERVICE,
-        "JobService._lost",
+        "JobService._fail_lost_worker",
         "",
         {
             "a settle of its own": (r"self\._write\(", "self._store.settle("),
@@ -77,7 +77,7 @@ HARMLESS = {
     ),
     **within(
         SERVICE,
-        "JobService._settled",
+        "JobService._settle_expired",
         "",
         {
             "final statuses are named": (START, r"\1\n    final = (JobStatus.FAILED, JobStatus.SUCCEEDED)"),

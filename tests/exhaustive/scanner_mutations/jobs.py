@@ -15,7 +15,7 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         SERVICE,
-        "JobService._lost",
+        "JobService._fail_lost_worker",
         "ILK008",
         {"a lost job ends past settle": (r"self\._write\(", "self._store.change(")},
     ),
@@ -39,7 +39,7 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         SERVICE,
-        "JobService._lost",
+        "JobService._fail_lost_worker",
         "ILK004",
         {
             "the service swallows": (r"except \w+ as", "except Exception as"),

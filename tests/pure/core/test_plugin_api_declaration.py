@@ -139,7 +139,10 @@ def a_run(self: Any) -> None:
     ("attribute", "what"),
     [
         ({"setup": an_async_setup}, "its setup must not be 'async def'"),
-        ({"__init__": an_init}, "is made without arguments, but for its __init__ missing a required argument: 'model'"),
+        (
+            {"__init__": an_init},
+            "is created without arguments, which its __init__ does not accept: missing a required argument: 'model'",
+        ),
         ({"run": a_run}, "must not define 'run'"),
     ],
 )

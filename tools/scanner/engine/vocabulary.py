@@ -18,7 +18,7 @@ NOTHING = re.compile(r"(?!)")
 
 
 def words(*patterns: tuple[str, Value]) -> Patterns:
-    """Compile patterns; upper and lower case are the same."""
+    """Compile patterns that ignore case."""
     return tuple((re.compile(pattern, re.IGNORECASE), value) for pattern, value in patterns)
 
 

@@ -52,8 +52,9 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def translated(service: str) -> Iterator[None]:
-    """Turns what botocore raises after its retries into `ServiceUnavailable`. Codes that mean something to the
-    caller are caught inside."""
+    """Translate errors that botocore raises after its retries into `ServiceUnavailable`.
+
+    Callers handle the error codes that they expect inside the block."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

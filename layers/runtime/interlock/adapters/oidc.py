@@ -90,7 +90,7 @@ class OidcTokens:
     @cached_property
     def _keys(self) -> jwt.PyJWKClient:
         issuer = self._provider.issuer
-        document = _fetched(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        document = _fetch_json(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
         if document.get("issuer") != issuer or not isinstance(document.get("jwks_uri"), str):
             raise ServiceUnavailable(service="identity provider")
         return jwt.PyJWKClient(
@@ -107,12 +107,13 @@ class OidcTokens:
 
 
 def _scopes(claim: Any) -> frozenset[str]:
-    """The scopes that we know of a claim: words of one text (RFC 8693, section 4.2), or a list of them."""
+    """Return the known scopes of a token claim: one string with spaces (RFC 8693, section 4.2) or a list of strings."""
     words = claim.split() if isinstance(claim, str) else claim if isinstance(claim, list) else []
     return frozenset(str(scope) for scope in Scope if scope in words)
 
 
-def _fetched(url: str) -> dict[str, Any]:
+def _fetch_json(url: str) -> dict[str, Any]:
+    """Return a JSON object of the provider. Raise `ServiceUnavailable` if it cannot be fetched."""
     try:
         answer = urllib3.request("GET", url, timeout=TIMEOUT_S, retries=1, redirect=False)
         document = json.loads(answer.data) if answer.status == 200 else None

@@ -57,7 +57,7 @@ class MetricsDelta:
 
     @property
     def lifecycle(self) -> LifecycleState | None:
-        """The plugin's state after this end, None if it does not change."""
+        """The plugin's lifecycle state after this outcome, None if it does not change."""
         executed = self.status is not None and self.elapsed_ms is not None
         return verdict(self.error) if executed else None
 

@@ -54,8 +54,8 @@ def _command(event: APIGatewayProxyEvent, context: Any, execute: Execute) -> Exe
 
 
 def _request(document: Any, principal: Principal, key: str | None, execute: Execute) -> ExecuteRequest:
-    """Return the body as a model. Raises `InvalidRequest`, or `IdempotencyMismatch` if its key was used before: the
-    accepted body was another one, since this one is never accepted."""
+    """Return the body as a model. Raises `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
+    was used before: an invalid body always differs from the accepted one."""
     try:
         return as_model(document, ExecuteRequest)
     except InvalidRequest:

@@ -98,7 +98,7 @@ class JobService:
         job = self._store.get(tenant, job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id!r}.")
-        return self._settled(job)
+        return self._settle_expired(job)
 
     def result(self, tenant: str, job_id: str) -> Job:
         """Return a finished job. Raises `NotFound` and `NotFinished`."""
@@ -141,7 +141,11 @@ class JobService:
         job = self._store.get(tenant, job_id)
         if job is None or job.finished:
             return job
-        return self._lost(job) if worker_gone and job.status is JobStatus.PENDING else self._settled(job)
+        return (
+            self._fail_lost_worker(job)
+            if worker_gone and job.status is JobStatus.PENDING
+            else self._settle_expired(job)
+        )
 
     def settle_lapsed(self) -> int:
         """Settle all jobs whose lease has expired, and return their number.
@@ -152,20 +156,21 @@ class JobService:
         for job in self._store.with_lapsed_lease(self._clock()):
             looked_at += 1
             try:
-                self._settled(job)
+                self._settle_expired(job)
             except ServiceUnavailable:
                 logger.exception("the job was not settled", extra={"job_id": job.job_id})
         return looked_at
 
-    def _settled(self, job: Job) -> Job:
+    def _settle_expired(self, job: Job) -> Job:
+        """Settle a job if its lease has expired, and return the current job."""
         if job.finished or not job.lease_ran_out(self._clock()):
             return job
-        return self._lost(job) if job.status in CLAIMED else self._restarted(job)
+        return self._fail_lost_worker(job) if job.status in CLAIMED else self._restart(job)
 
-    def _restarted(self, job: Job) -> Job:
+    def _restart(self, job: Job) -> Job:
         """Start the workflow execution of a pending job again, or fail the job if that execution has ended."""
         if not self._workflow.start(job.tenant, job.job_id):
-            return self._lost(job)
+            return self._fail_lost_worker(job)
         after = jobs.lease_extended(job, self._clock() + START_LEASE)
         try:
             self._store.change(job, after)
@@ -173,13 +178,14 @@ class JobService:
             return error.current or job
         return after
 
-    def _lost(self, job: Job) -> Job:
+    def _fail_lost_worker(self, job: Job) -> Job:
+        """Fail a job whose worker is gone with `worker_lost`, and return the current job."""
         after = jobs.lost(job, now=self._clock())
         try:
             self._write(job, after)
         except StaleJob as error:
             # The job was settled, claimed or cancelled meanwhile. After a cancel its worker is still gone.
-            return self._settled(error.current) if error.current else job
+            return self._settle_expired(error.current) if error.current else job
         return after
 
     def _write(self, before: Job, after: Job) -> None:

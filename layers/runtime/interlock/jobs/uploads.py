@@ -69,11 +69,12 @@ class Uploads:
         for upload_id, upload in uploads.items():
             if stop():
                 return
-            wrong = _UNKNOWN if upload is None else self._fetched(tenant, upload, files[upload_id], stop)
+            wrong = _UNKNOWN if upload is None else self._fetch_file(tenant, upload, files[upload_id], stop)
             if wrong is not None:
                 raise _invalid([(one, wrong) for one in references if one.upload_id == upload_id])
 
-    def _fetched(self, tenant: str, upload: Upload, path: Path, stop: Callable[[], bool]) -> str | None:
+    def _fetch_file(self, tenant: str, upload: Upload, path: Path, stop: Callable[[], bool]) -> str | None:
+        """Fetch an upload into a file. Return the reason if the stored object differs from the upload."""
         try:
             problem = _misfit(upload, self._objects.fetch(upload.key(tenant), path, _declared(upload), stop))
             if problem is None:

@@ -105,7 +105,7 @@ class PluginRegistry:
         return tuple(sorted({*self._index.names, *self._findings}))
 
     def manifest(self, name: str) -> PluginManifest:
-        """Return a plugin's condition. Raises `UnknownPlugin`."""
+        """Return a plugin's manifest, whose `reason` explains a broken plugin. Raises `UnknownPlugin`."""
         try:
             return self._index.manifest(name)
         except UnknownPlugin:

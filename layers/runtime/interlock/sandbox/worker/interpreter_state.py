@@ -33,7 +33,7 @@ class InterpreterState:
         self._decimal_context = decimal.getcontext().copy() if decimal else None
 
     def unchanged(self) -> bool:
-        """Return whether no setting differs that cannot be reset."""
+        """Return False if a setting has changed that cannot be reset."""
         return (
             _settings() == self._settings
             # Imports may append a finder, as `six` does: it is asked only for modules that no other finder has.
