@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import boto3
 from moto import mock_aws
 
+from interlock.adapters import aws
 from interlock.composition import job_worker as worker
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
@@ -186,11 +187,11 @@ class Replay:
     def __init__(self) -> None:
         self.needs: set[Need] = set()
         self._asked: set[Need] | None = None
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION is not None
-        boto3.DEFAULT_SESSION.events.register("request-created", self._record)
+        aws.session.cache_clear()
+        aws.session().register("request-created", self._record)
 
-    def _record(self, request: Any, **_: Any) -> None:
+    def _record(self, **sending: Any) -> None:
+        request = sending["request"]
         if self._asked is None:
             # A request of the test itself, between two events.
             return
@@ -222,7 +223,7 @@ def replaying() -> Iterator[Replay]:
     """Replay inside an account. All functions share one sandbox, since a new one for each event takes a second."""
     with patch.object(worker, "Sandbox", lambda target, *, preload, **_: _shared_sandbox(target, preload=preload)):
         yield Replay()
-    boto3.setup_default_session()
+    aws.session.cache_clear()
 
 
 @cache

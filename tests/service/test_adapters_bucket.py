@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 import requests
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -102,7 +101,7 @@ def test_every_type_that_may_be_declared_is_signed(files: S3Files, content_type:
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 def test_a_presigned_url_names_the_endpoint_of_the_region(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    aws.session.cache_clear()
     for name, value in {"AWS_DEFAULT_REGION": region, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}.items():
         monkeypatch.setenv(name, value)
     request = S3Files(aws.s3(), "bucket").upload_request(KEY, "image/png", 5, expires_in_s=900)

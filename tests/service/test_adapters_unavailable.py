@@ -4,8 +4,8 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import boto3
 import pytest
 
 from interlock.adapters import aws
@@ -102,9 +102,25 @@ def test_clients_give_up_before_a_lease_expires(monkeypatch: pytest.MonkeyPatch)
         "AWS_SECRET_ACCESS_KEY": "y",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    aws.session.cache_clear()
     for client in (aws.dynamodb(), aws.stepfunctions(), aws.s3()):
         config: Any = client.meta.config
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}
         assert config.connect_timeout == 2
         assert config.read_timeout <= 15
+
+
+def test_clients_of_the_bucket_and_the_workflow_are_created_at_their_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.session.cache_clear()
+    with patch.object(aws.session(), "create_client", wraps=aws.session().create_client) as create:
+        bucket, workflow = aws.s3(), aws.stepfunctions()
+        create.assert_not_called()
+        assert bucket.meta.region_name == workflow.meta.region_name == "us-east-1"
+        assert bucket.get_object == bucket.get_object
+    assert [call.args[0] for call in create.call_args_list] == ["s3", "stepfunctions"]

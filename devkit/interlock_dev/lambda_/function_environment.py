@@ -17,7 +17,7 @@ from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.template import ACCOUNT, REGION, Function
 
 _RUNTIME_DISTRIBUTIONS = ("awslambdaric", "simplejson", "snapshot-restore-py")
-"""Packages of AWS's managed runtime that serve a handler. boto3 is not listed: our layer contains it."""
+"""Packages of AWS's managed runtime that serve a handler. boto3 is not listed: no function imports it."""
 
 
 class SourceRuntime:

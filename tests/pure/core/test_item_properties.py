@@ -2,8 +2,10 @@
 
 from collections import Counter
 from datetime import UTC
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from ulid import ULID
 from interlock.adapters.dynamo import counters
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
+from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
@@ -77,8 +80,38 @@ jobs = st.builds(
 
 def through_dynamodb(item: dict[str, Any]) -> dict[str, Any]:
     """Return the item after a round trip through DynamoDB's types."""
-    to_value, from_value = TypeSerializer().serialize, TypeDeserializer().deserialize
-    return {name: from_value(to_value(value)) for name, value in item.items()}
+    return deserialized(serialized(item))
+
+
+numbers = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)
+attributes = st.recursive(
+    st.none() | st.booleans() | numbers | text | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(attributes)
+def test_attribute_values_have_the_form_that_boto3_gives_them(value: Any) -> None:
+    try:
+        expected = TypeSerializer().serialize(value)
+    except (TypeError, ArithmeticError) as error:
+        with pytest.raises(type(error)):
+            serialized({"field": value})
+        return
+    assert serialized({"field": value}) == {"field": expected}
+    assert deserialized({"field": expected}) == {"field": TypeDeserializer().deserialize(expected)}
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_dynamodb_lacks_are_refused(text: str) -> None:
+    with pytest.raises(TypeError, match="no infinity and no NaN"):
+        serialized({"field": Decimal(text)})
+
+
+def test_value_without_an_attribute_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="no attribute type for float"):
+        serialized({"field": 0.5})
 
 
 @given(jobs)

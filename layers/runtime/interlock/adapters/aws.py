@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import cache, partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 from interlock.domain.errors import ServiceUnavailable
 
@@ -32,18 +34,44 @@ _REGIONAL_CONFIG = _FILES_CONFIG.merge(
 )
 
 
+@cache
+def session() -> Session:
+    """Return the SDK's session of this process, with its credentials and the descriptions of services."""
+    return Session()
+
+
+class _Deferred:
+    """A client that is created at its first use: most requests need no bucket and no workflow.
+
+    Creating a client takes 10 to 50 ms.
+    """
+
+    def __init__(self, service: str, config: Config) -> None:
+        self._create = partial(session().create_client, service, config=config)
+        self._lock = Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if "_client" not in self.__dict__:
+                self._client = self._create()
+        value = getattr(self._client, name)
+        setattr(self, name, value)
+        return value
+
+
 def dynamodb() -> DynamoDBClient:
-    return boto3.client("dynamodb", config=_CONFIG)
+    return cast("DynamoDBClient", session().create_client("dynamodb", config=_CONFIG))
 
 
 def stepfunctions() -> SFNClient:
-    return boto3.client("stepfunctions", config=_CONFIG)
+    return cast("SFNClient", _Deferred("stepfunctions", _CONFIG))
 
 
 def s3() -> S3Client:
     # A presigned URL has to name the region's own endpoint: for a young bucket the global one, which the SDK would
     # name, redirects, and the signature is then one for another host. Only AWS has a host for each bucket.
-    return boto3.client("s3", config=_FILES_CONFIG if "AWS_ENDPOINT_URL" in os.environ else _REGIONAL_CONFIG)
+    config = _FILES_CONFIG if "AWS_ENDPOINT_URL" in os.environ else _REGIONAL_CONFIG
+    return cast("S3Client", _Deferred("s3", config))
 
 
 def error_code(error: ClientError) -> str:
