@@ -21,6 +21,9 @@ from tests.service import clients, dynamodb_local, moto_server
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+# A failed check shows the values that it compared, as a failed test does.
+pytest.register_assert_rewrite("tests.service.event_checks")
+
 # One process for all of its tests, so that one Java machine is started and no more.
 _LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.xdist_group("dynamodb-local"))
 TABLES = ["moto", *([] if dynamodb_local.missing() else [_LOCAL])]

@@ -15,6 +15,7 @@ import pytest
 
 from interlock_dev.aws.iam.calls import Need
 from interlock_dev.aws.iam.policies import Statement
+from tests.service.event_checks import CHECKS
 from tests.service.replay import (
     BUCKET,
     FUNCTIONS,
@@ -28,7 +29,6 @@ from tests.service.replay import (
     new_account,
     replaying,
 )
-from tests.service.test_events import CHECKS
 
 type Json = dict[str, Any]
 type Scenario = Callable[[Account, Replay], None]

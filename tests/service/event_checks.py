@@ -1,0 +1,172 @@
+"""What each event in events/ must come to."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from importlib.resources import files
+from typing import Any
+
+import boto3
+
+from interlock.domain.access import ApiKey, hash_key
+from interlock.domain.job_status import JobStatus
+from tests.service.replay import JOB_ID, ROOT, TENANT, Account, Replay, event
+
+type Json = dict[str, Any]
+
+OPENAPI: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+
+WORDS = {"determine", "markers", "coins", "background", "histogram"}
+"""Some of the words on tests/images/page.png."""
+
+
+def http_body(answer: Any, status: int) -> Json:
+    """The body of an answer to the gateway, which must have this status."""
+    assert set(answer) == {"statusCode", "multiValueHeaders", "body", "isBase64Encoded"}
+    assert answer["statusCode"] == status, answer["body"]
+    assert answer["isBase64Encoded"] is False
+    assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
+    body: Json = json.loads(answer["body"])
+    return body
+
+
+def check_execute_ocr(account: Account, replay: Replay) -> None:
+    body = http_body(replay("execute-ocr"), 200)
+    assert (body["plugin"], body["tool"], body["status"]) == ("ocr", "analyze", "succeeded")
+    assert set(re.findall(r"\w+", body["result"]["text"])) >= WORDS
+    kept = account.core.store.get(TENANT, body["job_id"])
+    assert kept is not None
+    assert kept.status is JobStatus.SUCCEEDED
+
+
+def check_execute_async(account: Account, replay: Replay) -> None:
+    answer = replay("execute-async")
+    body = http_body(answer, 202)
+    assert answer["multiValueHeaders"]["Location"] == [f"/v1/jobs/{body['job_id']}"]
+    assert answer["multiValueHeaders"]["Preference-Applied"] == ["respond-async"]
+    assert (body["status"], body["attempt"], body["timeout_s"]) == ("pending", 0, 20)
+    [execution] = boto3.client("stepfunctions").list_executions(stateMachineArn=account.workflow_arn)["executions"]
+    assert execution["name"] == body["job_id"]
+    again = replay("execute-async")
+    assert http_body(again, 202)["job_id"] == body["job_id"]
+    assert again["multiValueHeaders"]["Idempotency-Replayed"] == ["true"]
+
+
+def check_upload_create(account: Account, replay: Replay) -> None:
+    body = http_body(replay("upload-create"), 201)
+    assert f"/uploads/{TENANT}/{body['upload_id']}?" in body["url"]
+    assert body["headers"]["Content-Length"] == str((ROOT / "tests" / "images" / "page.png").stat().st_size)
+
+
+def check_jobs_list(account: Account, replay: Replay) -> None:
+    account.put_running()
+    body = http_body(replay("jobs-list"), 200)
+    assert (body["count"], body["next_cursor"]) == (1, None)
+    assert [(job["job_id"], job["status"]) for job in body["jobs"]] == [(JOB_ID, "running")]
+
+
+def check_job_get(account: Account, replay: Replay) -> None:
+    account.put_running()
+    body = http_body(replay("job-get"), 200)
+    assert (body["job_id"], body["status"], body["attempt"], body["completed_at"]) == (JOB_ID, "running", 1, None)
+
+
+def check_job_result(account: Account, replay: Replay) -> None:
+    account.put_succeeded()
+    body = http_body(replay("job-result"), 200)
+    assert (body["status"], body["result"], body["error"]) == ("succeeded", {"text": "hello"}, None)
+    assert body["execution_time_ms"] == 41.2
+
+
+def check_job_events(account: Account, replay: Replay) -> None:
+    account.put_succeeded()
+    body = http_body(replay("job-events"), 200)
+    assert [event["seq"] for event in body["events"]] == [3]
+    assert (body["events"][0]["status"], body["next"]) == ("succeeded", 3)
+
+
+def check_job_cancel(account: Account, replay: Replay) -> None:
+    account.put_running()
+    body = http_body(replay("job-cancel"), 202)
+    assert body["status"] == "cancelling"
+    assert (body["cancel"]["reason"], body["cancel"]["outcome"]) == ("not needed any more", None)
+    assert account.job().status is JobStatus.CANCELLING
+
+
+def check_job_delete(account: Account, replay: Replay) -> None:
+    account.put_pending()
+    body = http_body(replay("job-delete"), 200)
+    assert body["status"] == "cancelled"
+    assert (body["cancel"]["reason"], body["cancel"]["outcome"]) == (None, "prevented")
+    assert account.job().status is JobStatus.CANCELLED
+
+
+def check_plugins_list(account: Account, replay: Replay) -> None:
+    body = http_body(replay("plugins-list"), 200)
+    assert [plugin["name"] for plugin in body["plugins"]] == ["block_mapper", "image", "motion", "ocr"]
+    assert (body["total"], body["available"], body["failed"], body["unavailable"]) == (4, 4, 0, 0)
+
+
+def check_plugin_get(account: Account, replay: Replay) -> None:
+    body = http_body(replay("plugin-get"), 200)
+    assert (body["name"], [tool["name"] for tool in body["tools"]]) == ("ocr", ["analyze"])
+    assert "image" in body["tools"][0]["input_schema"]["required"]
+
+
+def check_plugin_health(account: Account, replay: Replay) -> None:
+    account.put_succeeded()
+    body = http_body(replay("plugin-health"), 200)
+    assert (body["name"], body["state"], body["success_count"]) == ("ocr", "INITIALIZED", 1)
+    assert body["tools"]["analyze"]["success_count"] == 1
+
+
+def check_health(account: Account, replay: Replay) -> None:
+    assert http_body(replay("health"), 200)["status"] == "ok"
+
+
+def check_openapi(account: Account, replay: Replay) -> None:
+    assert http_body(replay("openapi"), 200) == OPENAPI
+
+
+def check_authorize(account: Account, replay: Replay) -> None:
+    denied = replay("authorize")
+    assert denied["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+    account.core.keys.create(ApiKey(hash_key("dev-key"), "dev", TENANT, frozenset({"admin"})))
+    allowed = replay("authorize")
+    [statement] = allowed["policyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
+    assert statement["Resource"] == "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/*"
+    # The gateway puts this context into the other events.
+    given = event("job-get")["requestContext"]["authorizer"]
+    assert {"principalId": allowed["principalId"], **allowed["context"]} == {
+        name: value for name, value in given.items() if name != "integrationLatency"
+    }
+
+
+def check_run_job(account: Account, replay: Replay) -> None:
+    account.put_pending(json.loads(event("execute-async")["body"])["input"])
+    assert replay("run-job") == {"job_id": JOB_ID, "status": "succeeded"}
+    result = account.job().result
+    assert result is not None
+    assert set(re.findall(r"\w+", account.core.documents.read(result)["text"])) >= WORDS
+
+
+def check_settle_job(account: Account, replay: Replay) -> None:
+    account.put_running(lease=timedelta(seconds=-1))
+    assert replay("settle-job") == {"job_id": JOB_ID, "status": "failed"}
+    error = account.job().error
+    assert error is not None
+    assert error.code == "worker_lost"
+
+
+def check_settle_schedule(account: Account, replay: Replay) -> None:
+    account.put_running(lease=timedelta(seconds=-1))
+    assert replay("settle-schedule") == {"settled": 1}
+    assert account.job().status is JobStatus.FAILED
+    assert replay("settle-schedule") == {"settled": 0}
+
+
+CHECKS: Mapping[str, Callable[[Account, Replay], None]] = {
+    name.removeprefix("check_").replace("_", "-"): check for name, check in globals().items() if name[:6] == "check_"
+}

@@ -1,0 +1,222 @@
+"""The HTTP functions and the workflow's task over moto's AWS, called as by the gateway."""
+
+import importlib.util
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from interlock.composition.core import Core
+from interlock.domain import job as jobs
+from interlock.domain.counters import starting_delta
+from interlock.domain.times import utc_now
+
+type Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+DOCUMENT: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
+OPERATIONS = {
+    operation["operationId"]: (method.upper(), path, operation)
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+}
+UNKNOWN_JOB = "01KY4QJ3HS0123456789ABCDEF"
+PLUGIN = '''
+import os
+import time
+
+from pydantic import BaseModel
+
+from interlock.plugin import FileBytes, Plugin, tool
+
+
+class Text(BaseModel):
+    text: str = ""
+
+
+class File(BaseModel):
+    file: FileBytes
+
+
+class Specimen(Plugin):
+    """Does what it is told."""
+
+    name, version, title = "specimen", "1.0.0", "Specimen"
+
+    @tool(timeout_s=10)
+    def say(self, input: Text, context) -> Text:
+        return Text(text=input.text)
+
+    @tool(timeout_s=10)
+    def look(self, input: File, context) -> Text:
+        return Text()
+
+    @tool(timeout_s=10)
+    def large(self, input: Text, context) -> Text:
+        return Text(text="x" * (6 * 1024 * 1024))
+
+    @tool(timeout_s=10)
+    def talk(self, input: Text, context) -> Text:
+        print("to standard output")
+        context.logger.error("to the log")
+        context.progress(0.5, "half")
+        return Text()
+
+    @tool(timeout_s=10)
+    def flood(self, input: Text, context) -> Text:
+        print("line\\n" * 5000)
+        return Text()
+
+    @tool(timeout_s=10)
+    def fail(self, input: Text, context) -> Text:
+        raise LookupError("there is none")
+
+    @tool(timeout_s=10)
+    def crash(self, input: Text, context) -> Text:
+        os._exit(3)
+
+    @tool(timeout_s=10)
+    def nonsense(self, input: Text, context) -> Text:
+        return {"text": 7}
+
+    @tool(timeout_s=0.2)
+    def sleep(self, input: Text, context) -> Text:
+        time.sleep(60)
+'''
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A function's answer, parsed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Json
+
+
+class LambdaContext:
+    """The fields of Lambda's context object that the handlers use."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
+
+
+def handler_module(function: str) -> ModuleType:
+    """A function's module, loaded as Lambda does: from its folder, with its environment."""
+    file = ROOT / "functions" / function / "handler.py"
+    spec = importlib.util.spec_from_file_location(f"{function}_handler", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Functions:
+    """The HTTP functions and the workflow's task, on one table."""
+
+    def __init__(self, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("INTERLOCK_TABLE", table)
+        self.execute = handler_module("execute")
+        self.jobs = handler_module("jobs")
+        self.run_job = handler_module("run_job")
+        self.store: Any = Core.from_env().store
+
+
+class Service:
+    """A client of the functions; `broken` are the same functions whose table is not there."""
+
+    def __init__(self, functions: Functions, broken: Functions) -> None:
+        self._functions = functions
+        self._broken = broken
+        self._answers: dict[Hashable, Answer] = {}
+
+    def once(self, name: Hashable, ask: Callable[["Service"], Answer]) -> Answer:
+        """The answer to a request, asked for once under this name."""
+        if name not in self._answers:
+            self._answers[name] = ask(self)
+        return self._answers[name]
+
+    def call(
+        self,
+        operation: str,
+        body: Any = None,
+        *,
+        method: str | None = None,
+        scopes: str | None = "admin",
+        query: Mapping[str, Sequence[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        table_is_down: bool = False,
+        limits: Mapping[str, str] | None = None,
+        job_id: str = UNKNOWN_JOB,
+        name: str = "specimen",
+    ) -> Answer:
+        documented, resource, _ = OPERATIONS[operation]
+        given = {"job_id": job_id, "name": name}
+        parameters = {key: value for key, value in given.items() if f"{{{key}}}" in resource}
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        caller = {"tenant": "acme", "key_id": "key", "scopes": scopes, "principalId": "key", **(limits or {})}
+        event = {
+            "resource": resource,
+            "path": resource.format(**parameters),
+            "httpMethod": method or documented,
+            "headers": sent,
+            "multiValueHeaders": {name: [value] for name, value in sent.items()},
+            "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
+            "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()}
+            if query
+            else None,
+            "pathParameters": parameters or None,
+            "requestContext": {"authorizer": caller} if scopes is not None else {},
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        functions = self._broken if table_is_down else self._functions
+        module = functions.execute if operation in {"execute", "createUpload"} else functions.jobs
+        answer = module.handler(event, LambdaContext())
+        got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
+        assert got.pop("Content-Type") == "application/json"
+        return Answer(answer["statusCode"], got, json.loads(answer["body"]))
+
+    def execute(self, tool: str, *, prefer: str = "", key: str = "", **input: Any) -> Answer:
+        headers = {"Prefer": prefer} if prefer else {}
+        headers |= {"Idempotency-Key": key} if key else {}
+        return self.call("execute", {"plugin": "specimen", "tool": tool, "input": input}, headers=headers)
+
+    def pending(self, tool: str = "say") -> str:
+        """A job that waits for its execution."""
+        return str(self.execute(tool, prefer="respond-async").body["job_id"])
+
+    def running(self) -> str:
+        """A job that some worker is busy with."""
+        store, now = self._functions.store, utc_now()
+        job = store.get("acme", self.pending())
+        claimed = jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + timedelta(minutes=1))
+        store.change(job, claimed, starting_delta(claimed, now))
+        progress = jobs.Progress(0.4, "page 2 of 5", now)
+        store.heartbeat(claimed, now=now, lease_expires_at=now + timedelta(minutes=1), progress=progress)
+        return str(job.job_id)
+
+    def finished(self, tool: str = "say") -> str:
+        """A job that the workflow's task has run."""
+        job_id = self.pending(tool)
+        self._functions.run_job.handler({"tenant": "acme", "job_id": job_id}, LambdaContext())
+        return job_id
+
+    def cancelled(self) -> str:
+        job_id = self.pending()
+        assert self.call("cancelJob", job_id=job_id).status == 200
+        return job_id
+
+    def lost(self) -> str:
+        """A job whose worker vanished."""
+        job_id = self.running()
+        store, now = self._functions.store, utc_now()
+        store.heartbeat(store.get("acme", job_id), now=now, lease_expires_at=now - timedelta(seconds=1), progress=None)
+        return job_id
