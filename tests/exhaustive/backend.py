@@ -1,7 +1,7 @@
 """A table and a bucket that outlive any process under test: moto's server, in a separate process.
 
-It answers one request to a table at a time. After each write, before the next request, the ledger of the table is shown
-the job: so it has the complete history, whoever wrote it.
+It answers one request to a table at a time. After each write, before the next request, the job is recorded in the
+table's ledger, which therefore has the complete history of all writers.
 """
 
 import io
@@ -24,7 +24,7 @@ LEDGERS = "/ledgers/"
 
 
 class Backend:
-    """The server as the tests see it. It has as many tables as are made, each with its ledger."""
+    """A client of the server. Each table has a ledger."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -32,14 +32,14 @@ class Backend:
         client("s3", url).create_bucket(Bucket=BUCKET)
 
     def new_table(self, record: Path) -> str:
-        """An empty table as in the template. The plugin records its runs in `record`."""
+        """Create an empty table as in the template. The plugin records its runs in `record`."""
         name = next(self._names)
         clients.create_table(client("dynamodb", self.url), name)
         urllib.request.urlopen(f"{self.url}{LEDGERS}{name}", str(record).encode()).close()
         return name
 
     def ledger(self, table: str) -> Ledger:
-        """Return the history of the table until now."""
+        """Return the history of a table so far."""
         with urllib.request.urlopen(f"{self.url}{LEDGERS}{table}") as answer:
             ledger: Ledger = pickle.load(answer)
         return ledger
@@ -55,7 +55,7 @@ def running() -> Iterator[Backend]:
 
 
 class _Watched:
-    """WSGI middleware: each write to a table is shown to its ledger."""
+    """WSGI middleware that records each written job in the ledger of its table."""
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app
@@ -93,7 +93,7 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def _written(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The tables and keys that a request may have written."""
+    """Yield the tables and keys that a request may have written."""
     match operation:
         case "PutItem" | "UpdateItem" | "DeleteItem":
             writes = [request]

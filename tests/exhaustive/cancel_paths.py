@@ -21,66 +21,66 @@ class CancelPending(CrashPath):
     name = "cancel, pending"
     calls: tuple[str, ...] = (GET, TRANSACT, STOP)
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC)
 
     def drive(self, system: System) -> None:
         system.cancel(submitted(system))
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         if not cancelled(healthy):
             healthy.cancel(submitted(healthy))
 
 
 class CancelRunning(CrashPath):
-    """The faults are the canceller's; the worker is well."""
+    """Faults occur in the process that cancels, not in the worker."""
 
     heartbeat_s = HEARTBEAT_S
 
     name = "cancel, running, faults of the canceller"
     calls: tuple[str, ...] = (GET, UPDATE, STOP)
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC, wait_for=never(healthy))
 
-    def beside(self, healthy: System, until: Until) -> None:
+    def run_alongside(self, healthy: System, until: Until) -> None:
         healthy.engine.run()
 
     def ready(self, healthy: System) -> bool:
-        return bool(recorded(healthy.place.record))
+        return bool(recorded(healthy.shared.record))
 
     def drive(self, system: System) -> None:
         system.cancel(submitted(system))
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         if not cancelled(healthy):
             healthy.cancel(submitted(healthy))
 
 
 class CancelledWorker(CrashPath):
-    """The faults are the worker's; the canceller is well."""
+    """Faults occur in the worker, not in the process that cancels."""
 
     name = "cancel, running, faults of the worker"
     calls: tuple[str, ...] = (GET, TRANSACT, TRANSACT)
     beats = True
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC, wait_for=never(healthy))
 
     def drive(self, system: System) -> None:
         system.engine.run()
 
-    def beside(self, healthy: System, until: Until) -> None:
-        until(lambda: bool(recorded(healthy.place.record)))
+    def run_alongside(self, healthy: System, until: Until) -> None:
+        until(lambda: bool(recorded(healthy.shared.record)))
         healthy.cancel(submitted(healthy))
 
 
 class CancelledStubbornWorker(CancelledWorker):
-    """The tool does not stop when it is asked to."""
+    """The tool ignores SIGTERM."""
 
     name = "cancel, running, stubborn"
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         healthy.execute("stubborn", prefer=ASYNC)
 
 
@@ -92,14 +92,14 @@ class CancelledSynchronousWorker(CrashPath):
     def drive(self, system: System) -> None:
         system.execute(wait_for=never(system))
 
-    def beside(self, healthy: System, until: Until) -> None:
+    def run_alongside(self, healthy: System, until: Until) -> None:
         until(lambda: bool(self._running(healthy)))
         for job_id in self._running(healthy):
             healthy.cancel(job_id)
 
     @staticmethod
     def _running(healthy: System) -> list[str]:
-        """Those that have begun and are in the table."""
-        ids = {event.job_id for event in recorded(healthy.place.record)}
+        """Return the ids of the jobs that have begun and are running in the table."""
+        ids = {event.job_id for event in recorded(healthy.shared.record)}
         found = [healthy.core.store.get("acme", job_id) for job_id in ids]
         return [job.job_id for job in found if job and job.status is JobStatus.RUNNING]

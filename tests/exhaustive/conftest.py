@@ -1,4 +1,4 @@
-"""Fixtures of the tests of faults."""
+"""Fixtures of the tests with fault injection."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from interlock.plugins.index import PluginIndex
 from tests.exhaustive.backend import Backend, running
 from tests.exhaustive.counts import COUNT, Report
 from tests.exhaustive.driver import Driver
-from tests.exhaustive.runs import Laboratory
+from tests.exhaustive.fault_runner import FaultRunner
 from tests.exhaustive.system import new_sandbox, witness_index
 from tests.fakes.plugins import a_plugin, an_index
 
@@ -21,10 +21,10 @@ def backend() -> Iterator[Backend]:
 
 
 @pytest.fixture(scope="session")
-def laboratory(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def fault_runner(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultRunner]:
     driver, sandbox = Driver(backend.url), new_sandbox()
     index = witness_index(tmp_path_factory.mktemp("index"))
-    yield Laboratory(backend, driver, sandbox, index, tmp_path_factory.mktemp("runs"))
+    yield FaultRunner(backend, driver, sandbox, index, tmp_path_factory.mktemp("runs"))
     driver.close()
     sandbox.close()
 

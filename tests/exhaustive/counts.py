@@ -8,10 +8,10 @@ import pytest
 COUNT = "count"
 
 LEAST = {"crash points": 488, "orders": 1226, "races": 4100}
-"""How many a run in full volume has at least (`--require-counts`)."""
+"""The minimum numbers of a run in full volume (`--require-counts`)."""
 
 type Report = Callable[[str, str, int], None]
-"""Called with what was counted, where, and the number."""
+"""Called with the kind of the count (such as `races`), its place, and the number."""
 
 
 def counted(terminalreporter: pytest.TerminalReporter) -> dict[str, Counter[str]]:

@@ -24,65 +24,68 @@ RESTART = (START, UPDATE)
 END = (START, TRANSACT)
 
 type Until = Callable[[Callable[[], bool]], None]
-"""Waits for a condition, or for the end of the path."""
+"""Waits until a condition holds, or until the path has ended."""
 
 
 class CrashPath:
-    """A path. The faults are in `drive`, which may run in a separate process that leaves nothing but the shared
-    table, bucket, executions and files. Calls of `healthy` succeed."""
+    """A sequence of calls into which a fault is injected.
+
+    Faults are injected into `drive`, which may run in a separate process. That process shares only the table, the
+    bucket, the executions and files with the test. Calls of a `healthy` system succeed.
+    """
 
     name: str
     calls: tuple[str, ...]
-    """The calls to the outside world without a fault, in any order, heartbeats aside."""
+    """The calls of `drive` without a fault to the table, bucket and workflow, in any order, without heartbeats."""
 
     beats = False
-    """It takes a heartbeat, however fast the machine is; others take none, however slow it is."""
+    """Whether the path contains a heartbeat. It does not depend on the speed of the machine."""
 
     @property
     def heartbeat_s(self) -> float:
         return HEARTBEAT_S if self.beats else NEVER_S
 
     keyed = False
-    """Under one idempotency key: there is at most one job and one run."""
+    """Whether all requests have one idempotency key, so that there is at most one job and one run."""
 
     engine_retries = False
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         """Prepare the state before the path."""
 
     def drive(self, system: System) -> None:
-        """The path. Errors are taken as the platform takes them."""
+        """Make the calls of the path. Errors are handled as Lambda and Step Functions handle them."""
         raise NotImplementedError
 
-    def beside(self, healthy: System, until: Until) -> None:
-        """Act beside the path."""
+    def run_alongside(self, healthy: System, until: Until) -> None:
+        """Act concurrently with the path."""
 
     def ready(self, healthy: System) -> bool:
-        """Whether the path may begin; asked until it may."""
+        """Return whether the path may begin. It is called until it returns True."""
         return True
 
-    def again(self, healthy: System) -> None:
-        """Retry as a client that got no answer, or a 503."""
+    def retry(self, healthy: System) -> None:
+        """Retry as a client that received no response, or a 503."""
 
     def after_call(self, system: System) -> Callable[[str], None]:
-        """Return a callback for each call on the path that came back."""
+        """Return a callback that is called with the name of each completed call."""
         return lambda _name: None
 
 
 def answered(system: System, status: int) -> bool:
-    return any(said.status == status for said in system.answers())
+    return any(answer.status == status for answer in system.answers())
 
 
 def submitted(system: System) -> str:
-    """The id of the job that was acknowledged first."""
-    return next(str(said.body["job_id"]) for said in system.answers() if said.status == 202)
+    """Return the id of the job that was acknowledged first."""
+    return next(str(answer.body["job_id"]) for answer in system.answers() if answer.status == 202)
 
 
 def cancelled(system: System) -> bool:
-    """A cancel was answered for good."""
-    return any(said.request.endswith("/cancel") and said.status < 500 for said in system.answers())
+    """Return whether a cancel has received a response other than a 5xx."""
+    return any(answer.request.endswith("/cancel") and answer.status < 500 for answer in system.answers())
 
 
 def never(system: System) -> str:
-    """A file that is not there before the system is brought to rest."""
-    return str(system.place.file("rest"))
+    """Return the path of a file that is created only after the path, so that a run does not end before."""
+    return str(system.shared.file("rest"))

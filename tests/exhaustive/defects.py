@@ -1,4 +1,4 @@
-"""Mistakes that a change could make in the product, each with where it shows: the proof that the checks can fail."""
+"""Defects that are planted in the product to show that the checks can fail, each with a path and a fault."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,13 +34,13 @@ from tests.exhaustive.paths import (
 )
 
 type Plant = Callable[[object, str, Any], None]
-"""Sets an attribute, as `setattr` does."""
+"""Sets an attribute like `setattr`."""
 
 type Defect = Callable[[Plant], None]
 
 
-def write_counters_apart(plant: Plant) -> None:
-    """A job and its counters are two writes."""
+def write_counters_separately(plant: Plant) -> None:
+    """Write a job and its counters separately."""
 
     def transact(self: DynamoJobs, write: dict[str, Any], delta: MetricsDelta | None, *_: Any, **__: Any) -> None:
         [(kind, arguments)] = write.items()
@@ -51,8 +51,8 @@ def write_counters_apart(plant: Plant) -> None:
     plant(DynamoJobs, "_transact", transact)
 
 
-def write_claims_apart(plant: Plant) -> None:
-    """A job and its idempotency key are two writes."""
+def write_idempotency_record_separately(plant: Plant) -> None:
+    """Write a job and its idempotency record separately."""
     whole = DynamoJobs.create
 
     def create(
@@ -65,25 +65,25 @@ def write_claims_apart(plant: Plant) -> None:
     plant(DynamoJobs, "create", create)
 
 
-def overwrite_ends(plant: Plant) -> None:
-    """A write of a job has no condition but that it is there."""
+def overwrite_final_statuses(plant: Plant) -> None:
+    """Write a job on the only condition that it exists."""
     _drop(plant, "SAME_STATUS_AND_ATTEMPT")
 
 
 def revive_by_heartbeat(plant: Plant) -> None:
-    """A heartbeat has no condition but that the job is there."""
+    """Write a heartbeat on the only condition that the job exists."""
     _drop(plant, "STILL_MINE")
 
 
 def _drop(plant: Plant, condition: str) -> None:
-    """Also that the lease is the same and that no event was added meanwhile, either of which alone would do."""
+    """Drop a condition, and also those on the lease and the events, because either of them would suffice."""
     for one in (condition, "SAME_LEASE"):
         plant(dynamo_jobs, one, f"({getattr(dynamo_jobs, one)}) OR attribute_exists(pk)")
     plant(dynamo_jobs, "_demand_no_event_since", lambda *_: None)
 
 
-def cancel_before_the_end(plant: Plant) -> None:
-    """The worker writes `cancelled` when it learns of the cancel, and stops the tool then."""
+def cancel_before_the_tool_stops(plant: Plant) -> None:
+    """Write `cancelled` when the worker sees the cancel, before it stops the tool."""
     beat = Lease._beat
 
     def eager(self: Lease) -> None:
@@ -97,7 +97,7 @@ def cancel_before_the_end(plant: Plant) -> None:
 
 
 def cancel_at_once(plant: Plant) -> None:
-    """The canceller writes `cancelled` itself."""
+    """Write `cancelled` with the request to cancel."""
 
     def cancelled(job: Job, *, reason: str | None, now: datetime) -> Job:
         error = ErrorInfo(ErrorCode.CANCELLED, "It was cancelled.")
@@ -108,18 +108,18 @@ def cancel_at_once(plant: Plant) -> None:
     plant(jobs, "cancel_requested", cancelled)
 
 
-def leave_what_never_started(plant: Plant) -> None:
-    """A job whose execution was not started is left to itself."""
+def never_restart_unstarted_jobs(plant: Plant) -> None:
+    """Never restart a job whose execution was not started."""
     plant(JobService, "_restart", lambda _self, job: job)
 
 
-def lose_without_counting(plant: Plant) -> None:
-    """A job with a lost worker is settled without its counters."""
+def fail_lost_workers_without_counting(plant: Plant) -> None:
+    """Fail a job with a lost worker without updating its counters."""
     plant(JobService, "_write", lambda self, before, after: self._store.change(before, after))
 
 
 def run_without_a_lease(plant: Plant) -> None:
-    """A tool goes on though its claim failed."""
+    """Continue to run a tool whose claim failed."""
 
     def keep(self: Lease) -> None:
         with suppress(ServiceUnavailable):
@@ -128,21 +128,21 @@ def run_without_a_lease(plant: Plant) -> None:
     plant(Lease, "_keep", keep)
 
 
-def answer_before_the_end(plant: Plant) -> None:
-    """Report an end to the client that could not be written."""
+def answer_with_an_unwritten_outcome(plant: Plant) -> None:
+    """Return an outcome to the client that could not be written."""
     finish = JobRunner._finish
 
-    def hopeful(self: JobRunner, job: Job, outcome: Outcome, *said: Any) -> Finished:
+    def hopeful(self: JobRunner, job: Job, outcome: Outcome, *rest: Any) -> Finished:
         try:
-            return finish(self, job, outcome, *said)
+            return finish(self, job, outcome, *rest)
         except ServiceUnavailable:
             return Finished(jobs.ended(job, outcome, result=None, progress=None, now=self._clock()), outcome.result)
 
     plant(JobRunner, "_finish", hopeful)
 
 
-def start_first(plant: Plant) -> None:
-    """An execution is started before its job is written."""
+def start_before_writing(plant: Plant) -> None:
+    """Start an execution before its job is written."""
 
     def submit(self: JobService, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
         stored = self._documents.write(job, "input", input)
@@ -155,7 +155,7 @@ def start_first(plant: Plant) -> None:
 
 
 def drop_the_outcome(plant: Plant) -> None:
-    """A worker that meets a cancel at its end takes the job for settled."""
+    """Discard the outcome if the job was cancelled at the end of the run."""
 
     def finish(self: JobRunner, job: Job, outcome: Outcome, *_: Any) -> Finished:
         after = jobs.ended(job, outcome, result=None, progress=None, now=self._clock())
@@ -168,13 +168,13 @@ def drop_the_outcome(plant: Plant) -> None:
     plant(JobRunner, "_finish", finish)
 
 
-def tell_twice(plant: Plant) -> None:
-    """Write the news of a heartbeat again when no answer came."""
+def repeat_events(plant: Plant) -> None:
+    """Write the events of a heartbeat again after a lost response."""
     plant(EventLog, "lacks", lambda _self, news, _since: list(news))
 
 
 @dataclass(frozen=True, slots=True)
-class Shows:
+class DefectCase:
     """A path and a fault that reveal a defect."""
 
     defect: Defect
@@ -184,21 +184,21 @@ class Shows:
 
 
 DEFECTS_AT_A_FAULT = [
-    Shows(write_counters_apart, Synchronous(), Fault.KILLED_BEFORE, 4),
-    Shows(write_claims_apart, SynchronousKeyed(), Fault.KILLED_AFTER, 1),
-    Shows(overwrite_ends, Asynchronous(), Fault.ARRIVES_LATE, 6),
-    Shows(revive_by_heartbeat, SynchronousLong(), Fault.ARRIVES_LATE, 2),
-    Shows(overwrite_ends, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
-    Shows(cancel_before_the_end, CancelledStubbornWorker()),
-    Shows(cancel_at_once, CancelRunning()),
-    Shows(leave_what_never_started, Asynchronous(), Fault.REFUSED, 3),
-    Shows(lose_without_counting, SettledBySchedule()),
-    Shows(run_without_a_lease, Synchronous(), Fault.REFUSED, 1),
-    Shows(answer_before_the_end, Synchronous(), Fault.REFUSED, 2),
-    Shows(tell_twice, SynchronousLong(), Fault.ANSWER_LOST, 2),
+    DefectCase(write_counters_separately, Synchronous(), Fault.KILLED_BEFORE, 4),
+    DefectCase(write_idempotency_record_separately, SynchronousKeyed(), Fault.KILLED_AFTER, 1),
+    DefectCase(overwrite_final_statuses, Asynchronous(), Fault.ARRIVES_LATE, 6),
+    DefectCase(revive_by_heartbeat, SynchronousLong(), Fault.ARRIVES_LATE, 2),
+    DefectCase(overwrite_final_statuses, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
+    DefectCase(cancel_before_the_tool_stops, CancelledStubbornWorker()),
+    DefectCase(cancel_at_once, CancelRunning()),
+    DefectCase(never_restart_unstarted_jobs, Asynchronous(), Fault.REFUSED, 3),
+    DefectCase(fail_lost_workers_without_counting, SettledBySchedule()),
+    DefectCase(run_without_a_lease, Synchronous(), Fault.REFUSED, 1),
+    DefectCase(answer_with_an_unwritten_outcome, Synchronous(), Fault.REFUSED, 2),
+    DefectCase(repeat_events, SynchronousLong(), Fault.ANSWER_LOST, 2),
 ]
 DEFECTS_IN_AN_ORDER: list[tuple[Defect, str]] = [
-    (start_first, "a submit meets its execution"),
+    (start_before_writing, "a submit meets its execution"),
     (drop_the_outcome, "a cancel meets a run"),
 ]
-DEFECTS = {shows.defect.__name__: shows.defect for shows in DEFECTS_AT_A_FAULT}
+DEFECTS = {case.defect.__name__: case.defect for case in DEFECTS_AT_A_FAULT}

@@ -1,4 +1,4 @@
-"""Run each command in a fork that may be killed.
+"""Run each command in a forked process that may be killed.
 
 `python -m tests.exhaustive.driver <url>` reads commands from standard input, one JSON document per line, and answers
 each with the exit code of its process, or with the negative number of a signal. Everything else is written to files.
@@ -26,19 +26,19 @@ from interlock.tools.tool_runner import PRELOAD
 from tests.exhaustive.defects import DEFECTS
 from tests.exhaustive.injection import Fault, Faults
 from tests.exhaustive.paths import PATHS
-from tests.exhaustive.system import ROOT, Place, System, new_client, new_sandbox
+from tests.exhaustive.system import ROOT, SharedState, System, new_client, new_sandbox
 
 CALLS = "calls"
-LAST_WORDS = "last-words"
+ORPHANS = "orphans"
 ERROR = "error"
 MAX_DESCRIPTOR = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Drives a path with a fault at its n-th call, and with a defect in the product if it has a name."""
+    """Run a path with a fault at call number `at`, and with the defect of this name, if any."""
 
-    place: Place
+    shared: SharedState
     path: str
     fault: Fault
     at: int
@@ -46,8 +46,9 @@ class Command:
 
 
 class ForkedZygote(ZygoteProcess):
-    """A zygote forked from this process, which has imported all it needs, instead of started by exec: in a tenth of the
-    time. In all else, its end and that of its workers included, it is as the real one."""
+    """A zygote that is forked from this process instead of started by exec, which takes a tenth of the time.
+
+    This process has imported what it needs. Everything else is as in the real zygote."""
 
     def _start(self, theirs: socket.socket, arguments: list[str], env: Mapping[str, str]) -> Any:
         pid = os.fork()
@@ -68,7 +69,7 @@ class ForkedZygote(ZygoteProcess):
 
 
 class _Child:
-    """A child as `subprocess` has it."""
+    """A child process with the interface of `subprocess.Popen`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -86,7 +87,7 @@ class _Child:
 
 
 class Driver:
-    """The process that forks, as the tests see it."""
+    """A client of the process that forks."""
 
     def __init__(self, url: str) -> None:
         self._process = subprocess.Popen(
@@ -94,8 +95,8 @@ class Driver:
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
 
-    def carry_out(self, command: Command) -> int:
-        """How the command's process ended: its exit code, or the negative number of a signal."""
+    def execute(self, command: Command) -> int:
+        """Run a command and return the exit code of its process, or the negative number of a signal."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(asdict(command)) + "\n")
@@ -108,18 +109,18 @@ class Driver:
         self._process.wait()
 
 
-def _carry_out(command: Command) -> None:
+def _execute(command: Command) -> None:
     if command.defect:
         DEFECTS[command.defect](setattr)
-    path, place = PATHS[command.path], command.place
+    path, shared = PATHS[command.path], command.shared
     job_runner.HEARTBEAT_S = path.heartbeat_s
     sandbox = new_sandbox()
     sandbox.start()  # before there are threads
-    faults = Faults(command.fault, command.at, last_words=place.file(LAST_WORDS))
-    system = System(place, sandbox, faults=faults, engine_retries=path.engine_retries)
+    faults = Faults(command.fault, command.at, orphans_file=shared.file(ORPHANS))
+    system = System(shared, sandbox, faults=faults, engine_retries=path.engine_retries)
     faults.after = path.after_call(system)
     path.drive(system)
-    place.file(CALLS).write_text(json.dumps(faults.calls))
+    shared.file(CALLS).write_text(json.dumps(faults.calls))
     sandbox.close()
 
 
@@ -134,15 +135,15 @@ def main(url: str) -> None:
     os.dup2(2, 1)  # what the functions log
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
-        command = Command(**asked | {"place": Place(**asked["place"]), "fault": Fault(asked["fault"])})
+        command = Command(**asked | {"shared": SharedState(**asked["shared"]), "fault": Fault(asked["fault"])})
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                _carry_out(command)
+                _execute(command)
                 code = 0
             except BaseException:
-                command.place.file(ERROR).write_text(traceback.format_exc())
+                command.shared.file(ERROR).write_text(traceback.format_exc())
             os._exit(code)
         _, status = os.waitpid(pid, 0)
         answers.write(f"{os.waitstatus_to_exitcode(status)}\n")

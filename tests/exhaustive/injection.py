@@ -1,7 +1,7 @@
-"""Between us and the outside world: every request passes through one place, where it is counted, and may go wrong.
+"""Fault injection: all calls to the table, the bucket and the workflow are intercepted, counted, and may fail.
 
-The table's and the bucket's are met where the SDK sends them, so that a write which came to be two is two, and what
-the adapters make of a failure is under test; those of the workflow at its port.
+Requests to the table and the bucket are intercepted where the SDK sends them, so that the adapters' retries and error
+handling are tested too. Calls of the workflow are intercepted at its port.
 """
 
 import functools
@@ -20,21 +20,21 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.sandbox.wire.processes import descendants
 
 
-class Passage(Protocol):
-    """Where calls pass through, of all ports together."""
+class CallInterceptor(Protocol):
+    """Called instead of each call of the intercepted ports."""
 
     def call(self, name: str, action: Callable[[], Any]) -> Any:
-        """Makes the call `port.method`, or does not."""
+        """Make the call `name`, such as `store.get`, or fail."""
 
 
-def through[Port](passage: Passage, name: str, port: Port) -> Port:
-    """The same port, each of its calls through the passage."""
-    return cast("Port", _Through(passage, name, port))
+def intercepted[Port](interceptor: CallInterceptor, name: str, port: Port) -> Port:
+    """Return the port with all calls intercepted."""
+    return cast("Port", _InterceptedPort(interceptor, name, port))
 
 
-class _Through:
-    def __init__(self, passage: Passage, name: str, port: Any) -> None:
-        self._passage = passage
+class _InterceptedPort:
+    def __init__(self, interceptor: CallInterceptor, name: str, port: Any) -> None:
+        self._interceptor = interceptor
         self._name = name
         self._port = port
 
@@ -43,20 +43,20 @@ class _Through:
 
         @functools.wraps(real)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._passage.call(f"{self._name}.{method}", lambda: _whole(real(*args, **kwargs)))
+            return self._interceptor.call(f"{self._name}.{method}", lambda: _whole(real(*args, **kwargs)))
 
         return call
 
 
-def tap(client: Any, passage: Passage) -> None:
-    """Has each request of a botocore client go through the passage, under the name of its operation."""
+def intercept_requests(client: Any, interceptor: CallInterceptor) -> None:
+    """Intercept all requests of a botocore client, under the names of their operations."""
     endpoint = client._endpoint
-    endpoint.http_session = _Tapped(passage, endpoint.http_session)
+    endpoint.http_session = _InterceptedSession(interceptor, endpoint.http_session)
 
 
-class _Tapped:
-    def __init__(self, passage: Passage, session: Any) -> None:
-        self._passage = passage
+class _InterceptedSession:
+    def __init__(self, interceptor: CallInterceptor, session: Any) -> None:
+        self._interceptor = interceptor
         self._session = session
 
     def send(self, request: AWSPreparedRequest) -> Any:
@@ -68,7 +68,7 @@ class _Tapped:
             return self._session.send(request)
 
         try:
-            return self._passage.call(name.rpartition(".")[2], send)
+            return self._interceptor.call(name.rpartition(".")[2], send)
         except ServiceUnavailable as error:
             raise ConnectionClosedError(endpoint_url=request.url) from error
 
@@ -84,9 +84,9 @@ READS = frozenset({"GetItem", "Query", "GET", "HEAD"})
 class Fault(StrEnum):
     """The fault at the n-th call.
 
-    REFUSED: it fails before anything happened. ANSWER_LOST: it happened, and then failed. SENT_TWICE: it happened
-    twice, as when an SDK sends again what had arrived. ARRIVES_LATE: it fails, and happens when all others are at rest.
-    KILLED_BEFORE and KILLED_AFTER: the process ends there.
+    REFUSED: the call fails without effect. ANSWER_LOST: it takes effect, and its response is lost. SENT_TWICE: it takes
+    effect twice, as after a retry by the SDK of a request that had arrived. ARRIVES_LATE: it fails, and takes effect
+    after all jobs have finished. KILLED_BEFORE and KILLED_AFTER: the process is killed before or after the call.
     """
 
     REFUSED = "refused"
@@ -97,27 +97,26 @@ class Fault(StrEnum):
     KILLED_AFTER = "killed after"
 
     @property
-    def deadly(self) -> bool:
+    def kills(self) -> bool:
         return self in {Fault.KILLED_BEFORE, Fault.KILLED_AFTER}
 
-    def among(self, calls: Iterable[str]) -> list[str]:
-        """Those of the calls at which it makes a difference: a read may come twice, or late."""
+    def affected(self, calls: Iterable[str]) -> list[str]:
+        """Return the calls at which the fault makes a difference: repeated or late reads make none."""
         alike = READS if self in {Fault.SENT_TWICE, Fault.ARRIVES_LATE} else frozenset()
         return [call for call in calls if call not in alike]
 
 
 class Faults:
-    """Counts calls. The `at`-th of those at which it makes a difference goes wrong in the way of `fault`, and no other;
-    0: none does. `calls` are the names of all so far; `after` gets each one that has come back; `late` is the one
-    that is still on its way.
+    """A `CallInterceptor` that counts calls and injects `fault` into the `at`-th affected call; 0 injects none.
 
-    `last_words` is a file for the processes that stay behind when this one is killed: whoever waits for them reads it.
+    `calls` are the names of all calls so far, `after` is called after each call, and `late` is the call that takes
+    effect at the end. Before this process is killed, it writes the ids of its descendants to `orphans_file`.
     """
 
-    def __init__(self, fault: Fault = Fault.REFUSED, at: int = 0, *, last_words: Path | None = None) -> None:
+    def __init__(self, fault: Fault = Fault.REFUSED, at: int = 0, *, orphans_file: Path | None = None) -> None:
         self._fault = fault
         self._at = at
-        self._last_words = last_words
+        self._orphans_file = orphans_file
         self._lock = threading.Lock()
         self.calls: list[str] = []
         self.late: Callable[[], Any] | None = None
@@ -126,7 +125,7 @@ class Faults:
     def call(self, name: str, action: Callable[[], Any]) -> Any:
         with self._lock:
             self.calls.append(name)
-            here = len(self._fault.among(self.calls)) == self._at and self._fault.among([name])
+            here = len(self._fault.affected(self.calls)) == self._at and self._fault.affected([name])
             fault = self._fault if here else None
         if fault is Fault.ARRIVES_LATE:
             self.late = action
@@ -145,6 +144,6 @@ class Faults:
         return result
 
     def _kill(self) -> None:
-        if self._last_words is not None:
-            self._last_words.write_text(" ".join(map(str, descendants(os.getpid()))))
+        if self._orphans_file is not None:
+            self._orphans_file.write_text(" ".join(map(str, descendants(os.getpid()))))
         os.kill(os.getpid(), signal.SIGKILL)

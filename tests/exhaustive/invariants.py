@@ -1,4 +1,4 @@
-"""Invariants at rest, of the table alone and of the answers to clients."""
+"""Invariants of the table, and of the responses to clients, once all jobs have finished."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,10 +15,10 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.jobs.documents import Documents
 from tests.exhaustive.ledger import Ledger, recorded
-from tests.exhaustive.system import BUCKET, Place, Said, client
+from tests.exhaustive.system import BUCKET, RecordedAnswer, SharedState, client
 
 UNFINISHED = frozenset(JobStatus) - FINAL
-NOTHING_TOLD = {404: "not_found", 503: "unavailable"}
+CODES_WITHOUT_JOB = {404: "not_found", 503: "unavailable"}
 
 type Counters = Mapping[str, Mapping[str, ExecutionMetrics]]
 """By plugin and tool."""
@@ -26,16 +26,16 @@ type Counters = Mapping[str, Mapping[str, ExecutionMetrics]]
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """Return the content of a table."""
+    """The content of a table."""
 
     jobs: list[Job]
     counters: Counters
-    claims: int
+    idempotency_records: int
 
 
-def contents(place: Place) -> Contents:
-    """All of a table, read from its items."""
-    pages = client("dynamodb", place.url).get_paginator("scan").paginate(TableName=place.table, ConsistentRead=True)
+def contents(shared: SharedState) -> Contents:
+    """Return the content of a table, read from its items."""
+    pages = client("dynamodb", shared.url).get_paginator("scan").paginate(TableName=shared.table, ConsistentRead=True)
     of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "IDEMPOTENCY": []}
     for item in (item for page in pages for item in page["Items"]):
         of_kind[item["pk"]["S"].partition("#")[0]].append(deserialized(item))
@@ -45,36 +45,39 @@ def contents(place: Place) -> Contents:
     return Contents(
         jobs=[job_from_item(item) for item in of_kind["JOB"]],
         counters={plugin: metrics_from_items(items) for plugin, items in shards.items()},
-        claims=len(of_kind["IDEMPOTENCY"]),
+        idempotency_records=len(of_kind["IDEMPOTENCY"]),
     )
 
 
-def violations(place: Place, ledger: Ledger, answers: list[Said], *, keyed: bool) -> list[str]:
+def violations(shared: SharedState, ledger: Ledger, answers: list[RecordedAnswer], *, keyed: bool) -> list[str]:
     """Return violations in the table, the plugin's record and the answers. `keyed`: all requests had one key."""
-    table = contents(place)
+    table = contents(shared)
     found = [f"job {job.job_id} {problem}" for job in table.jobs for problem in ledger.violations(job)]
-    found += [f"job {job.job_id} has no result" for job in table.jobs if job.result and not readable(place, job.result)]
+    unreadable = [job for job in table.jobs if job.result and not readable(shared, job.result)]
+    found += [f"job {job.job_id} has no result" for job in unreadable]
     found += counter_violations(table.jobs, table.counters)
     found += answer_violations(answers, table.jobs)
     if lost := ledger.histories.keys() - {job.job_id for job in table.jobs}:
         found.append(f"jobs {lost} are gone")
-    runs = sum(event.event == "began" for event in recorded(place.record))
-    if keyed and (len(table.jobs) != 1 or table.claims != 1 or runs > 1):
-        found.append(f"under one key there are {len(table.jobs)} jobs, {table.claims} claims and {runs} runs")
+    runs = sum(event.event == "began" for event in recorded(shared.record))
+    if keyed and (len(table.jobs) != 1 or table.idempotency_records != 1 or runs > 1):
+        found.append(
+            f"{len(table.jobs)} jobs, {table.idempotency_records} records and {runs} runs have one idempotency key"
+        )
     return found
 
 
-def readable(place: Place, stored: StoredJson) -> bool:
-    """The document is there, all of it."""
+def readable(shared: SharedState, stored: StoredJson) -> bool:
+    """Return whether the document exists in its full size."""
     try:
-        document = Documents(S3Files(client("s3", place.url), BUCKET)).read(stored)
+        document = Documents(S3Files(client("s3", shared.url), BUCKET)).read(stored)
     except NotFound:
         return False
     return len(json.dumps(document, separators=(",", ":"))) == stored.size_bytes
 
 
 def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:
-    """Differences between the counters and the finished jobs, by plugin, tool and outcome."""
+    """Return differences between the counters and the finished jobs, by plugin, tool and outcome."""
     found = []
     jobs = list(jobs)
     tools = {(job.plugin, job.tool) for job in jobs} | {(one, tool) for one in counters for tool in counters[one]}
@@ -92,31 +95,31 @@ def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:
     return found
 
 
-def answer_violations(answers: list[Said], jobs: list[Job]) -> list[str]:
-    """Return wrong answers: an acknowledged job must exist, with the end that the client was given."""
+def answer_violations(answers: list[RecordedAnswer], jobs: list[Job]) -> list[str]:
+    """Return wrong responses: an acknowledged job must exist, with the status and error that the client received."""
     by_id = {job.job_id: job for job in jobs}
     return [
-        f"{said.request} answered {said.status} {said.body}: {problem}"
-        for said in answers
-        if (problem := _contradiction(said, by_id))
+        f"{answer.request} answered {answer.status} {answer.body}: {problem}"
+        for answer in answers
+        if (problem := _contradiction(answer, by_id))
     ]
 
 
-def _contradiction(said: Said, jobs: dict[str, Job]) -> str | None:
-    error = said.body.get("error") or {}
-    if said.status in NOTHING_TOLD:
-        return None if error["code"] == NOTHING_TOLD[said.status] else "that is not its code"
-    job = jobs.get(said.body.get("job_id") or error.get("job_id") or said.request.split("/")[3])
+def _contradiction(answer: RecordedAnswer, jobs: dict[str, Job]) -> str | None:
+    error = answer.body.get("error") or {}
+    if answer.status in CODES_WITHOUT_JOB:
+        return None if error["code"] == CODES_WITHOUT_JOB[answer.status] else "the code does not match the HTTP status"
+    job = jobs.get(answer.body.get("job_id") or error.get("job_id") or answer.request.split("/")[3])
     if job is None:
         return "there is no such job"
-    so: str | None
-    match said.status:
+    actual: str | None
+    match answer.status:
         case 200 | 202:
-            told, so = said.body["status"], job.status.value
+            reported, actual = answer.body["status"], job.status.value
         case 400:
-            told, so = error["code"], job.error.code.value if job.error else None
+            reported, actual = error["code"], job.error.code.value if job.error else None
         case 409:
-            told, so = error["details"]["status"], job.status.value
+            reported, actual = error["details"]["status"], job.status.value
         case _:
-            return "no path answers that"
-    return None if told == so or told in UNFINISHED else f"the job is {job.status}, {job.error}"
+            return "no path has this HTTP status"
+    return None if reported == actual or reported in UNFINISHED else f"the job is {job.status}, {job.error}"

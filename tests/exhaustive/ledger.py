@@ -1,4 +1,4 @@
-"""The history: the plugin's own record, and every version of every job that the table has held."""
+"""The history of a test: the runs that the plugin recorded, and every version of every job in the table."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.TIMED_OUT})
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the plugin's record."""
+    """A line of the file in which the plugin records its runs."""
 
     job_id: str
     event: str
@@ -25,14 +25,14 @@ class Event:
 
 
 def recorded(record: Path) -> list[Event]:
-    """The plugin's record so far."""
+    """Return the runs that the plugin has recorded so far."""
     if not record.exists():
         return []
     return [Event(**json.loads(line)) for line in record.read_text().splitlines()]
 
 
 def alive(pid: int) -> bool:
-    """False when the process is not there, or has ended and waits to be reaped."""
+    """Return whether a process runs. A process that has ended and was not reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
     except (FileNotFoundError, ProcessLookupError):
@@ -41,14 +41,14 @@ def alive(pid: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The record of a job, and its live processes, when its final status was written."""
+    """The recorded runs of a job, and its live processes, when its final status was written."""
 
     events: list[Event]
     alive: list[int]
 
 
 class Ledger:
-    """Is shown each job after each write to the table, before the next one."""
+    """Records each version of each job. Call it after each write to the table, before the next write."""
 
     def __init__(self, record: Path) -> None:
         self._record = record
@@ -65,18 +65,18 @@ class Ledger:
             self.endings[job.job_id] = Ending(events, [event.pid for event in events if alive(event.pid)])
 
     @property
-    def at_rest(self) -> bool:
-        """Every job was seen to be finished."""
+    def all_finished(self) -> bool:
+        """True if every recorded job has a final status."""
         return self.histories.keys() == self.endings.keys()
 
     def violations(self, job: Job) -> list[str]:
-        """Return the violations in the history of a job that is at rest."""
+        """Return the violations in the history of a job that should be finished."""
         history = self.histories[job.job_id]
         if not job.finished:
             return [f"is still {job.status}: {[one.status.value for one in history]}"]
-        found = [] if job == history[-1] else ["is not what was written last"]
+        found = [] if job == history[-1] else ["differs from its last recorded version"]
         if job.lease_expires_at is not None:
-            found.append("is finished, and its lease would have it settled again")
+            found.append("is finished, but still has a lease")
         return found + history_violations(history) + self._violations_of_runs(job)
 
     def _violations_of_runs(self, job: Job) -> list[str]:
@@ -86,11 +86,11 @@ class Ledger:
         if counts["began"] > job.attempt or counts["done"] > job.attempt:
             found.append(f"ran {counts['began']} times in {job.attempt} attempts")
         if events != ending.events:
-            found.append(f"ran on when it was {job.status}: {events[len(ending.events) :]}")
+            found.append(f"continued to run after it was {job.status}: {events[len(ending.events) :]}")
         if job.status in STOPPED and ending.alive:
-            found.append(f"was {job.status} while {ending.alive} ran")
+            found.append(f"was {job.status} while its processes {ending.alive} ran")
         if job.status is JobStatus.SUCCEEDED and not counts["done"]:
-            found.append("succeeded without having run")
+            found.append("succeeded without a completed run")
         return found
 
     def _events_of(self, job_id: str) -> list[Event]:
@@ -98,7 +98,7 @@ class Ledger:
 
 
 def history_violations(history: list[Job]) -> list[str]:
-    """Which steps of a job's life are not allowed."""
+    """Return the transitions in a job's history that are not permitted."""
     found = []
     if history[0].status not in BEGINNINGS:
         found.append(f"began as {history[0].status}")
@@ -114,22 +114,22 @@ def history_violations(history: list[Job]) -> list[str]:
 
 
 def _event_violations(history: list[Job]) -> list[str]:
-    """Differences between the events that clients read and the recorded events, each once and in order."""
+    """Return differences between the job's events and its history. Each event occurs once, in order."""
     found = []
     events = history[-1].events.events
-    told = [event.fields["status"] for event in events if event.type is EventType.STATE]
-    lived = [status for status, _ in groupby([JobStatus.PENDING, *(job.status for job in history)])]
-    if told != lived:
-        found.append(f"tells that it was {told}, and was {lived}")
+    reported = [event.fields["status"] for event in events if event.type is EventType.STATE]
+    actual = [status for status, _ in groupby([JobStatus.PENDING, *(job.status for job in history)])]
+    if reported != actual:
+        found.append(f"reports the statuses {reported}, but had {actual}")
     if [event.seq for event in events] != list(range(1, len(events) + 1)):
         found.append(f"numbers its events {[event.seq for event in events]}")
     once = [replace(event, seq=0) for event in events]
     if any(once.count(event) > 1 for event in once):
-        found.append(f"tells something twice: {once}")
+        found.append(f"has an event twice: {once}")
     return found
 
 
 def end_of(job: Job) -> str:
-    """How a job ended, and what its cancel came to."""
+    """Return a job's status, with the outcome of its cancel, if any."""
     outcome = job.cancel and job.cancel.outcome
     return f"{job.status} {outcome}" if outcome else job.status

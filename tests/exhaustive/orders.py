@@ -1,8 +1,8 @@
-"""Every order in which the calls of several actors can come: each is tried, none is left to chance.
+"""Explore every order in which several actors can make their calls.
 
-A call to a port is one step, since every write is one conditional call. Actors are let through one step at a time; the
-orders are gone through depth first, each from a fresh start. Of orders that differ only in which of two reads, or of
-two calls to different ports, came first, one is tried: nobody could tell them apart.
+A call to a port is one step, because every write is one conditional call. The scheduler permits one step at a time. The
+orders are explored depth first, each from a new start. Two reads, and two calls of different ports, commute: of orders
+that differ only in these, one is tried.
 """
 
 import threading
@@ -15,8 +15,8 @@ READS = frozenset({"store.get", "store.with_lapsed_lease", "objects.get"})
 type Actor = Callable[[], object]
 
 
-class Gate:
-    """A `Passage` that lets one actor at a time do its next call. Calls of others, such as heartbeats, pass."""
+class CallScheduler:
+    """A `CallInterceptor` that lets one actor at a time make its next call. Other calls, such as heartbeats, pass."""
 
     def __init__(self) -> None:
         self._turns: dict[int, threading.Semaphore] = {}
@@ -33,13 +33,15 @@ class Gate:
         return action()
 
     def run(self, actors: Sequence[Actor], choices: Sequence[int]) -> tuple[list[Any], list[list[int]], list[str]]:
-        """Runs the actors: at each step the one of the next choice, without one the first that waits. Returns what each
-        actor returned or raised, who could have been chosen at each step (the chosen one first), and the steps."""
-        came: list[Any] = [None] * len(actors)
+        """Run the actors. Each step is made by the actor of the next choice, or by the first waiting actor.
+
+        Return the result or exception of each actor, the actors that could have made each step (the chosen one first),
+        and the steps."""
+        results: list[Any] = [None] * len(actors)
         threads = []
         for number, actor in enumerate(actors):
             self._turns[number] = threading.Semaphore(0)
-            threads.append(threading.Thread(target=self._act, args=(number, actor, came), daemon=True))
+            threads.append(threading.Thread(target=self._act, args=(number, actor, results), daemon=True))
             threads[-1].start()
             self._until_stopped()  # at its first call, one after the other: before it they share nothing
         options: list[list[int]] = []
@@ -53,42 +55,43 @@ class Gate:
             self._until_stopped()
         for thread in threads:
             thread.join(PATIENCE_S)
-        return came, options, [f"{number}: {name}" for number, name in steps]
+        return results, options, [f"{number}: {name}" for number, name in steps]
 
     def _new_ones(self, last: tuple[int, str] = (0, "")) -> list[int]:
-        """Return the actors that may come next, but those whose call commutes with the last: that was tried."""
+        """Return the actors that may make the next step, except those whose call commutes with the last."""
         waiting = sorted(self._waiting)
         new = [number for number in waiting if number >= last[0] or not _commute(self._waiting[number], last[1])]
         return new or waiting[:1]
 
-    def _act(self, number: int, actor: Actor, came: list[Any]) -> None:
+    def _act(self, number: int, actor: Actor, results: list[Any]) -> None:
         self._mine.number = number
         try:
-            came[number] = actor()
+            results[number] = actor()
         except Exception as error:
-            came[number] = error
+            results[number] = error
         finally:
             self._stopped.release()
 
     def _until_stopped(self) -> None:
-        """Until the actor that was let through waits for its next call, or is done."""
-        assert self._stopped.acquire(timeout=PATIENCE_S), "an actor neither goes on nor ends"
+        """Wait until the chosen actor is at its next call, or has ended."""
+        assert self._stopped.acquire(timeout=PATIENCE_S), "an actor neither makes a call nor ends"
 
     def _turn(self, number: int) -> None:
-        assert self._turns[number].acquire(timeout=PATIENCE_S), "an actor was forgotten"
+        assert self._turns[number].acquire(timeout=PATIENCE_S), "an actor was never chosen"
 
 
 def _commute(one: str, other: str) -> bool:
     return {one, other} <= READS or one.partition(".")[0] != other.partition(".")[0]
 
 
-def every_order(play: Callable[[Sequence[int]], list[list[int]]]) -> Iterator[Sequence[int]]:
-    """Calls `play` with the choices of each order; it returns who could have been chosen at each step, the chosen one
-    first. An order is its choices."""
+def every_order(run_order: Callable[[Sequence[int]], list[list[int]]]) -> Iterator[Sequence[int]]:
+    """Call `run_order` with the choices of each order, and yield them.
+
+    `run_order` returns the actors that could have made each step, the chosen one first."""
     choices: list[int] = []
     left: list[list[int]] = []
     while True:
-        options = play(choices)
+        options = run_order(choices)
         left += [others[1:] for others in options[len(left) :]]
         choices = [others[0] for others in options]
         yield choices

@@ -42,23 +42,23 @@ class Synchronous(CrashPath):
     def drive(self, system: System) -> None:
         system.execute()
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         if not answered(healthy, 200):
             healthy.execute()
 
 
 class SynchronousLong(CrashPath):
-    """With a heartbeat, and a result that goes to the bucket."""
+    """A run with a heartbeat, and with a result that is stored in the bucket."""
 
     name = "synchronous, long"
     calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT)
     beats = True
 
     def drive(self, system: System) -> None:
-        system.execute(wait_for=str(system.place.file("beat")), size=LARGE)
+        system.execute(wait_for=str(system.shared.file("beat")), size=LARGE)
 
     def after_call(self, system: System) -> Callable[[str], None]:
-        return lambda name: system.place.file("beat").touch() if name == BEAT else None
+        return lambda name: system.shared.file("beat").touch() if name == BEAT else None
 
 
 class SynchronousUpload(CrashPath):
@@ -68,14 +68,14 @@ class SynchronousUpload(CrashPath):
     calls: tuple[str, ...] = (LOOK, TRANSACT, FETCH, TRANSACT)
     prefer, status = "", 200
 
-    def before(self, healthy: System) -> None:
-        healthy.place.file("upload").write_text(json.dumps(healthy.upload("read me")))
+    def prepare(self, healthy: System) -> None:
+        healthy.shared.file("upload").write_text(json.dumps(healthy.upload("read me")))
 
     def drive(self, system: System) -> None:
-        system.execute("read", prefer=self.prefer, file=json.loads(system.place.file("upload").read_text()))
+        system.execute("read", prefer=self.prefer, file=json.loads(system.shared.file("upload").read_text()))
         system.engine.run()
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         if not answered(healthy, self.status):
             self.drive(healthy)
 
@@ -95,7 +95,7 @@ class SynchronousOverLimit(CrashPath):
 
 
 class SynchronousKeyed(CrashPath):
-    """Sent twice under one key, the second time a minute later if the first came to nothing."""
+    """A request that is sent twice with one idempotency key, a minute later if the first failed."""
 
     name = "synchronous, with an idempotency key"
     calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT, TRANSACT, *READ)
@@ -106,13 +106,13 @@ class SynchronousKeyed(CrashPath):
             system.clock.advance(LONGER_THAN_LEASES_S)
         system.execute(key="one", size=LARGE)
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         healthy.clock.advance(LONGER_THAN_LEASES_S)
         healthy.execute(key="one", size=LARGE)
 
 
 class Asynchronous(CrashPath):
-    """Submitted, run by the workflow, and read."""
+    """A job that is submitted, run by the workflow, and read."""
 
     name = "asynchronous"
     calls: tuple[str, ...] = (*SUBMIT, *RUN, *READ)
@@ -127,20 +127,20 @@ class Asynchronous(CrashPath):
         if answer.status == 202:
             system.call("GET", f"/v1/jobs/{answer.body['job_id']}/result")
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         if not answered(healthy, 202):
             self.submit(healthy)
 
 
 class AsynchronousRetried(Asynchronous):
-    """The engine takes each failure of RunJob for one of the Lambda service, and invokes it again."""
+    """Every failure of RunJob is treated as an error of the Lambda service, and RunJob is invoked again."""
 
     name = "asynchronous, RunJob invoked again"
     engine_retries = True
 
 
 class AsynchronousKeyed(Asynchronous):
-    """Sent before and after the run, under one key."""
+    """A request that is sent before and after the run with one idempotency key."""
 
     name = "asynchronous, with an idempotency key"
     calls: tuple[str, ...] = (STORE, TRANSACT, START, *RUN, STORE, TRANSACT, *READ)
@@ -152,22 +152,21 @@ class AsynchronousKeyed(Asynchronous):
         system.engine.run()
         self.submit(system)
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         self.submit(healthy)
 
 
 class SettledBySchedule(CrashPath):
-    """Jobs whose worker is gone (the workflow's Catch settles it), whose execution was never started, and whose
-    execution is over."""
+    """Three jobs: with a lost worker (settled by the Catch), with an unstarted execution, and with an ended one."""
 
     name = "asynchronous, settled by Catch and schedule"
     calls: tuple[str, ...] = (*LOSE, *[QUERY] * LEASE_SHARDS, GET, *RESTART, GET, *END)
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         core, now = healthy.core, healthy.clock()
         for fate in ("worker gone", "never started", "over"):
             new = core.service.new(NewJob("acme", "witness", "work", "1.0.0", 60))
-            document = core.documents.write(new, "input", {"record": str(healthy.place.record)})
+            document = core.documents.write(new, "input", {"record": str(healthy.shared.record)})
             job = jobs.submitted(new, input=document, lease_expires_at=now)
             core.store.create(job)
             if fate == "worker gone":
@@ -191,7 +190,7 @@ class SettledByReader(SettledBySchedule):
 
     def drive(self, system: System) -> None:
         system.clock.advance(LONGER_THAN_LEASES_S)
-        for job in contents(system.place).jobs:
+        for job in contents(system.shared).jobs:
             system.call("GET", f"/v1/jobs/{job.job_id}")
 
 

@@ -29,7 +29,7 @@ from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
 from interlock.tools.tool_runner import PRELOAD, TARGET
-from tests.exhaustive.injection import Faults, tap, through
+from tests.exhaustive.injection import Faults, intercept_requests, intercepted
 from tests.exhaustive.workflow import Engine, Executions
 from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
 from tests.fakes.plugins import an_index
@@ -42,7 +42,7 @@ BUCKET = "documents"
 TENANT = "acme"
 LONGER_THAN_LEASES_S = 61
 HEARTBEAT_S = 0.2
-"""A faster heart than the real one, so that a run of many crash points takes no minutes."""
+"""A shorter interval than the real one, so that many crash points are tested in a short time."""
 
 
 _session = boto3.session.Session("local", "local", region_name=REGION)
@@ -61,8 +61,8 @@ client = functools.cache(new_client)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The state of a run that survives all of its processes."""
+class SharedState:
+    """The state that the processes of a test share and that survives them: table, index and a folder."""
 
     url: str
     table: str
@@ -79,8 +79,8 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An answer as a client has it."""
+class RecordedAnswer:
+    """A response that a client has received."""
 
     request: str
     status: int
@@ -88,7 +88,7 @@ class Said:
 
 
 class MovableClock:
-    """The real time, and some more."""
+    """The real time plus an offset."""
 
     def __init__(self) -> None:
         self._ahead = timedelta()
@@ -101,12 +101,12 @@ class MovableClock:
 
 
 def new_sandbox() -> Sandbox:
-    """As `interlock.composition.job_worker` makes it; it starts with its first run."""
+    """Create a sandbox as `interlock.composition.job_worker` does. It starts with its first run."""
     return Sandbox(TARGET, preload=PRELOAD)
 
 
 def witness_index(folder: Path) -> Path:
-    """An index of the witness alone."""
+    """Write an index whose only plugin is the witness."""
     an_index(folder, *describe(PluginSource("witness", "", str(WITNESS))))
     return folder
 
@@ -115,24 +115,24 @@ class System:
     """Clients, functions and workflow of one process."""
 
     def __init__(
-        self, place: Place, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
+        self, shared: SharedState, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
     ) -> None:
-        self.place = place
+        self.shared = shared
         self.clock = MovableClock()
-        self.executions = Executions(place.file("executions"))
+        self.executions = Executions(shared.file("executions"))
         make = client if faults is None else new_client
-        table, bucket = make("dynamodb", place.url), make("s3", place.url)
+        table, bucket = make("dynamodb", shared.url), make("s3", shared.url)
         workflow: Workflow = self.executions
         if faults is not None:
-            tap(table, faults)
-            tap(bucket, faults)
-            workflow = through(faults, "workflow", workflow)
+            intercept_requests(table, faults)
+            intercept_requests(bucket, faults)
+            workflow = intercepted(faults, "workflow", workflow)
         self.core = core = Core(
-            Settings(place.table, BUCKET, "arn", timedelta(days=7)),
-            store=DynamoJobs(table, place.table),
+            Settings(shared.table, BUCKET, "arn", timedelta(days=7)),
+            store=DynamoJobs(table, shared.table),
             workflow=workflow,
             objects=S3Files(bucket, BUCKET),
-            index=PluginIndex(Path(place.index)),
+            index=PluginIndex(Path(shared.index)),
             sink=RecordingSink(),
             rates=MemoryRates(),
             secrets=MemorySecrets(),
@@ -158,21 +158,21 @@ class System:
         app = self._execute if path == "/v1/execute" else self._jobs
         raw = app.resolve(event, LambdaContext())
         answer = Answer(raw["statusCode"], {}, json.loads(raw["body"]))
-        with self.place.file("answers").open("a") as answers:
+        with self.shared.file("answers").open("a") as answers:
             answers.write(json.dumps([f"{method} {path}", answer.status, answer.body]) + "\n")
         return answer
 
     def execute(self, tool: str = "work", *, prefer: str = "", key: str = "", **input: Any) -> Answer:
-        """`POST /v1/execute` of the witness."""
+        """Call `POST /v1/execute` with a tool of the witness."""
         headers = {"Prefer": prefer, "Idempotency-Key": key}
-        body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.place.record), **input}}
+        body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.shared.record), **input}}
         return self.call("POST", "/v1/execute", body, {name: value for name, value in headers.items() if value})
 
     def upload(self, text: str) -> dict[str, str]:
-        """An uploaded file, as an input names it."""
+        """Upload a file, and return the value that names it in an input."""
         content = text.encode()
         upload = Upload.new("text/plain", len(content), self.clock())
-        bucket = client("s3", self.place.url)
+        bucket = client("s3", self.shared.url)
         bucket.put_object(Bucket=BUCKET, Key=upload.key(TENANT), Body=content, ContentType=upload.content_type)
         return {"upload_id": upload.id}
 
@@ -180,11 +180,11 @@ class System:
         return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
 
     def schedule(self) -> None:
-        """Invoke the settling function as its schedule does: a failed invocation is repeated."""
+        """Settle lapsed jobs as the schedule does. A failure is ignored, because the schedule comes again."""
         with contextlib.suppress(ServiceUnavailable):
             self.core.service.settle_lapsed()
 
-    def answers(self) -> list[Said]:
-        """All answers so far, of all processes."""
-        file = self.place.file("answers")
-        return [Said(*json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []
+    def answers(self) -> list[RecordedAnswer]:
+        """Return all responses so far, of all processes."""
+        file = self.shared.file("answers")
+        return [RecordedAnswer(*json.loads(line)) for line in file.read_text().splitlines()] if file.exists() else []

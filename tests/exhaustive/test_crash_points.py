@@ -8,10 +8,10 @@ import pytest
 from tests.exhaustive.cancel_paths import CancelledStubbornWorker
 from tests.exhaustive.counts import Report
 from tests.exhaustive.crash_path import BEAT
-from tests.exhaustive.defects import DEFECTS_AT_A_FAULT, Shows
+from tests.exhaustive.defects import DEFECTS_AT_A_FAULT, DefectCase
+from tests.exhaustive.fault_runner import FaultRunner
 from tests.exhaustive.injection import Fault
 from tests.exhaustive.paths import PATHS
-from tests.exhaustive.runs import Laboratory
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
@@ -26,15 +26,15 @@ SELECTED = volume(
 
 @pytest.mark.parametrize(("name", "fault"), SELECTED)
 def test_fault_in_any_call_keeps_the_invariants(
-    laboratory: Laboratory, report: Report, name: str, fault: Fault
+    fault_runner: FaultRunner, report: Report, name: str, fault: Fault
 ) -> None:
     path, found, passed = PATHS[name], [], 0
-    calls = len(fault.among(path.calls))
-    # Until there is no such call any more. How many heartbeats there are is not known before.
+    calls = len(fault.affected(path.calls))
+    # Until the path has no such call. The number of heartbeats is not known in advance.
     while passed < calls or path.beats:
-        went = laboratory.run(path, fault, passed + 1)
-        found += [f"call {passed + 1} {fault}: {problem}" for problem in went.violations]
-        if went.calls is not None and len(fault.among(went.calls)) <= passed:
+        result = fault_runner.run(path, fault, passed + 1)
+        found += [f"call {passed + 1} {fault}: {problem}" for problem in result.violations]
+        if result.calls is not None and len(fault.affected(result.calls)) <= passed:
             break
         passed += 1
     assert not found, "\n".join(found)
@@ -43,31 +43,31 @@ def test_fault_in_any_call_keeps_the_invariants(
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_run_without_a_fault_keeps_the_invariants(laboratory: Laboratory, name: str) -> None:
+def test_run_without_a_fault_keeps_the_invariants(fault_runner: FaultRunner, name: str) -> None:
     path = PATHS[name]
-    went = laboratory.run(path, Fault.REFUSED, at=0)
-    calls = Counter(went.calls)
-    assert not went.violations
+    result = fault_runner.run(path, Fault.REFUSED, at=0)
+    calls = Counter(result.calls)
+    assert not result.violations
     assert not path.beats or calls.pop(BEAT)
     assert calls == Counter(path.calls)
 
 
-def test_stubborn_tool_has_ended_before_its_cancel_is_written(laboratory: Laboratory) -> None:
-    # Without a fault alone: it takes its two seconds.
-    went = laboratory.run(CancelledStubbornWorker(), Fault.REFUSED, at=0)
-    assert not went.violations
-    assert [(job.status, job.cancel and job.cancel.outcome) for job in went.jobs] == [("cancelled", "killed")]
+def test_stubborn_tool_has_ended_before_its_cancel_is_written(fault_runner: FaultRunner) -> None:
+    # Only without a fault, because the grace takes two seconds.
+    result = fault_runner.run(CancelledStubbornWorker(), Fault.REFUSED, at=0)
+    assert not result.violations
+    assert [(job.status, job.cancel and job.cancel.outcome) for job in result.jobs] == [("cancelled", "killed")]
 
 
-@pytest.mark.parametrize("shows", DEFECTS_AT_A_FAULT, ids=lambda shows: f"{shows.defect.__name__}, {shows.path.name}")
+@pytest.mark.parametrize("case", DEFECTS_AT_A_FAULT, ids=lambda case: f"{case.defect.__name__}, {case.path.name}")
 def test_planted_defect_is_found_by_some_fault(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, shows: Shows
+    fault_runner: FaultRunner, monkeypatch: pytest.MonkeyPatch, case: DefectCase
 ) -> None:
-    shows.defect(monkeypatch.setattr)
-    went = laboratory.run(shows.path, shows.fault, shows.at, defect=shows.defect.__name__)
-    assert went.violations
+    case.defect(monkeypatch.setattr)
+    result = fault_runner.run(case.path, case.fault, case.at, defect=case.defect.__name__)
+    assert result.violations
 
 
 def test_number_of_crash_points_has_not_fallen() -> None:
-    least = sum(len(fault.among(path.calls)) + path.beats for path in PATHS.values() for fault in Fault)
+    least = sum(len(fault.affected(path.calls)) + path.beats for path in PATHS.values() for fault in Fault)
     assert least >= 476

@@ -1,4 +1,4 @@
-"""A tool never runs on without its lease, however the table behaves; and no job is left behind."""
+"""A tool never runs without its lease, whatever the table does, and every job reaches a final status."""
 
 import threading
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.jobs import runner as job_runner
 from interlock.plugins.index import PluginIndex
 from interlock.sandbox import Cancelled, Ending
-from tests.exhaustive.arena import LIMIT_S, Arena, WatchedJobs
+from tests.exhaustive.cluster import LIMIT_S, Cluster, WatchedJobs
 from tests.exhaustive.invariants import counter_violations
 from tests.exhaustive.ledger import history_violations
 from tests.fakes.sandbox import Run, echoes
@@ -23,18 +23,18 @@ LEASE_S = job_runner.LEASE.total_seconds()
 MARGIN_S = job_runner.LEASE_MARGIN.total_seconds()
 
 
-class Held:
-    """A `Passage` that holds one call back until it is let go: it `began`, and arrives when the table answers."""
+class DelayedCall:
+    """A `CallInterceptor` that delays one call: it sets `began`, then waits for `released` before the call."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self.began = threading.Event()
-        self.let_go = threading.Event()
+        self.released = threading.Event()
 
     def call(self, name: str, action: Callable[[], Any]) -> Any:
         if name == self._name:
             self.began.set()
-            assert self.let_go.wait(PATIENCE_S), f"{name} was never let go"
+            assert self.released.wait(PATIENCE_S), f"{name} was never released"
         return action()
 
 
@@ -44,7 +44,7 @@ def store() -> WatchedJobs:
 
 
 @pytest.fixture(autouse=True)
-def quick_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.01)
 
 
@@ -58,45 +58,45 @@ def check(store: WatchedJobs, status: JobStatus) -> Job:
 
 
 def test_slow_claim_is_awaited_after_the_tool_has_ended(index: PluginIndex, store: WatchedJobs) -> None:
-    claim = Held("store.create")
-    arena = Arena(store, index, passage=claim)
+    claim = DelayedCall("store.create")
+    cluster = Cluster(store, index, interceptor=claim)
 
     def ends_first(run: Run) -> Ending:
         assert claim.began.wait(PATIENCE_S)
-        threading.Timer(0.05, claim.let_go.set).start()
+        threading.Timer(0.05, claim.released.set).start()
         return echoes(run)
 
-    finished = arena.worker(ends_first).run_now(arena.new_job(), arena.call(), deadline=Deadline.after(LIMIT_S))
+    finished = cluster.worker(ends_first).run_now(cluster.new_job(), cluster.call(), deadline=Deadline.after(LIMIT_S))
     assert finished.job == check(store, JobStatus.SUCCEEDED)
 
 
 def test_hanging_table_stops_the_tool_before_its_lease_expires(index: PluginIndex, store: WatchedJobs) -> None:
     # A call may outlast the lease: a settler of the expired lease must not find the tool still running.
-    beat = Held("store.heartbeat")
-    arena = Arena(store, index, passage=beat)
-    job = arena.submit()
+    beat = DelayedCall("store.heartbeat")
+    cluster = Cluster(store, index, interceptor=beat)
+    job = cluster.submit()
 
     def runs_on(run: Run) -> Ending:
-        arena.clock.advance(LEASE_S - MARGIN_S - 0.1)
+        cluster.clock.advance(LEASE_S - MARGIN_S - 0.1)
         assert beat.began.wait(PATIENCE_S)
         assert run.until_cancelled() == "the lease cannot be kept"
-        beat.let_go.set()
+        beat.released.set()
         return Cancelled(pid=1, how="stopped")
 
     with pytest.raises(ServiceUnavailable):
-        arena.run_pending(job, runs_on)
-    arena.bring_to_rest()
+        cluster.run_pending(job, runs_on)
+    cluster.finish_all_jobs()
     assert check(store, JobStatus.FAILED).attempt == 1
 
 
 def test_briefly_hanging_table_does_not_affect_the_job(index: PluginIndex, store: WatchedJobs) -> None:
-    beat = Held("store.heartbeat")
-    arena = Arena(store, index, passage=beat)
+    beat = DelayedCall("store.heartbeat")
+    cluster = Cluster(store, index, interceptor=beat)
 
     def runs_on(run: Run) -> Ending:
         assert beat.began.wait(PATIENCE_S)
-        beat.let_go.set()
+        beat.released.set()
         return echoes(run)
 
-    arena.run_pending(arena.submit(), runs_on)
+    cluster.run_pending(cluster.submit(), runs_on)
     check(store, JobStatus.SUCCEEDED)

@@ -1,4 +1,4 @@
-"""Actors on one job may call in any order: each order is tried, and each keeps the invariants."""
+"""Actors on one job make their calls in every order, and each order keeps the invariants."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,92 +10,92 @@ from interlock.domain.deadline import Deadline
 from interlock.domain.job import Job
 from interlock.plugins.index import PluginIndex
 from interlock.ports import KeyAlreadyUsed
-from tests.exhaustive.arena import INPUT, LIMIT_S, Arena, WatchedJobs
+from tests.exhaustive.cluster import INPUT, LIMIT_S, Cluster, WatchedJobs
 from tests.exhaustive.counts import Report
 from tests.exhaustive.defects import DEFECTS_IN_AN_ORDER, Defect
 from tests.exhaustive.invariants import counter_violations
 from tests.exhaustive.ledger import end_of, history_violations
-from tests.exhaustive.orders import Actor, Gate, every_order
+from tests.exhaustive.orders import Actor, CallScheduler, every_order
 from tests.fakes.jobs import idempotency_record
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
 
-type Cast = Callable[[Arena], Sequence[Actor]]
+type Scenario = Callable[[Cluster], Sequence[Actor]]
 
 
-def run(arena: Arena, job: Job) -> Actor:
-    return lambda: arena.run_pending(job)
+def run(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.run_pending(job)
 
 
-def cancel(arena: Arena, job: Job) -> Actor:
-    return lambda: arena.service.cancel(job.tenant, job.job_id, "enough")
+def cancel(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.service.cancel(job.tenant, job.job_id, "enough")
 
 
-def read_late(arena: Arena, job: Job) -> Actor:
-    return lambda: arena.late.get(job.tenant, job.job_id)
+def read_late(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.late_service.get(job.tenant, job.job_id)
 
 
-def catch(arena: Arena, job: Job) -> Actor:
-    return lambda: arena.service.settle(job.tenant, job.job_id, worker_gone=True)
+def catch(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.service.settle(job.tenant, job.job_id, worker_gone=True)
 
 
-def schedule(arena: Arena, _: Job) -> Actor:
-    return arena.late.settle_lapsed
+def schedule(cluster: Cluster, _: Job) -> Actor:
+    return cluster.late_service.settle_lapsed
 
 
-def submitted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
+def submitted(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
     """The actors share a submitted job."""
 
-    def cast(arena: Arena) -> Sequence[Actor]:
-        job = arena.submit()
-        return [actor(arena, job) for actor in actors]
+    def scenario(cluster: Cluster) -> Sequence[Actor]:
+        job = cluster.submit()
+        return [actor(cluster, job) for actor in actors]
 
-    return cast
+    return scenario
 
 
-def unstarted(*actors: Callable[[Arena, Job], Actor]) -> Cast:
+def unstarted(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
     """The actors share a job without a started execution."""
 
-    def cast(arena: Arena) -> Sequence[Actor]:
-        job = arena.submit_unstarted()
-        return [actor(arena, job) for actor in actors]
+    def scenario(cluster: Cluster) -> Sequence[Actor]:
+        job = cluster.submit_unstarted()
+        return [actor(cluster, job) for actor in actors]
 
-    return cast
+    return scenario
 
 
-def held(*actors: Callable[[Arena, Job], Actor]) -> Cast:
+def held(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
     """The actors share a job with a lost worker."""
 
-    def cast(arena: Arena) -> Sequence[Actor]:
-        job = arena.submit()
-        arena.hold(job)
-        return [actor(arena, job) for actor in actors]
+    def scenario(cluster: Cluster) -> Sequence[Actor]:
+        job = cluster.submit()
+        cluster.claim_as_lost_worker(job)
+        return [actor(cluster, job) for actor in actors]
 
-    return cast
+    return scenario
 
 
-def under_one_key(arena: Arena) -> Sequence[Actor]:
-    """One runs it now, one submits it, and one is late."""
-    jobs = [arena.new_job() for _ in range(3)]
+def under_one_key(cluster: Cluster) -> Sequence[Actor]:
+    """Three requests with one idempotency key: one runs the job synchronously, two submit it."""
+    jobs = [cluster.new_job() for _ in range(3)]
     claims = [idempotency_record(job, "key", INPUT) for job in jobs]
     return [
-        lambda: arena.worker().run_now(jobs[0], arena.call(), deadline=Deadline.after(LIMIT_S), record=claims[0]),
-        lambda: arena.service.submit(jobs[1], INPUT, claims[1]),
-        lambda: arena.service.submit(jobs[2], INPUT, claims[2]),
+        lambda: cluster.worker().run_now(jobs[0], cluster.call(), deadline=Deadline.after(LIMIT_S), record=claims[0]),
+        lambda: cluster.service.submit(jobs[1], INPUT, claims[1]),
+        lambda: cluster.service.submit(jobs[2], INPUT, claims[2]),
     ]
 
 
-def submit_and_run(arena: Arena) -> Sequence[Actor]:
-    """The engine is quick."""
-    return [arena.submit, arena.run_started]
+def submit_and_run(cluster: Cluster) -> Sequence[Actor]:
+    """The workflow runs the job while it is being submitted."""
+    return [cluster.submit, cluster.run_started_executions]
 
 
 PREVENTED, TOO_LATE = "cancelled prevented", "succeeded too_late"
 LOST, LOST_TOO_LATE = "failed", "failed too_late"
 ANY_END = {PREVENTED, TOO_LATE, "succeeded", LOST, LOST_TOO_LATE}
 
-CASTS: dict[str, tuple[Cast, set[str]]] = {
+SCENARIOS: dict[str, tuple[Scenario, set[str]]] = {
     "a submit meets its execution": (submit_and_run, {"succeeded"}),
     "a cancel meets a run": (submitted(run, cancel), {"succeeded", TOO_LATE, PREVENTED}),
     "two cancels meet a run": (submitted(run, cancel, cancel), {"succeeded", TOO_LATE, PREVENTED}),
@@ -112,58 +112,58 @@ CASTS: dict[str, tuple[Cast, set[str]]] = {
 }
 """The actors of each scenario, and exactly the outcomes that its job may have."""
 
-HUNDREDS = {
+LONG_SCENARIOS = {
     "two cancels meet a run",
     "the schedule, a cancel and a slow worker",
     "a late reader, a cancel and a slow worker",
 }
-SELECTED = volume(sample=[name for name in CASTS if name not in HUNDREDS], full=list(CASTS))
+SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
 """A sample leaves out the scenarios with hundreds of orders."""
 
 
 @dataclass
-class Theatre:
-    """Play a scenario in an order, each time on a new store, and let it come to rest."""
+class OrderExplorer:
+    """Run a scenario in every order, each time on a new store, until all jobs have finished."""
 
-    cast: Cast
+    scenario: Scenario
     index: PluginIndex
     ends: Counter[str] = field(default_factory=Counter)
 
-    def play_all(self) -> int:
-        """Returns in how many orders."""
-        orders = [tuple(order) for order in every_order(self.play)]
+    def run_every_order(self) -> int:
+        """Run the scenario in every order. Return the number of orders."""
+        orders = [tuple(order) for order in every_order(self.run_order)]
         assert len(set(orders)) == len(orders)
         return len(orders)
 
-    def play(self, choices: Sequence[int]) -> list[list[int]]:
-        gate, store = Gate(), WatchedJobs()
-        arena = Arena(store, self.index, passage=gate)
-        came, options, steps = gate.run(self.cast(arena), choices)
+    def run_order(self, choices: Sequence[int]) -> list[list[int]]:
+        scheduler, store = CallScheduler(), WatchedJobs()
+        cluster = Cluster(store, self.index, interceptor=scheduler)
+        results, options, steps = scheduler.run(self.scenario(cluster), choices)
         for _ in range(2):
-            arena.bring_to_rest()
+            cluster.finish_all_jobs()
         histories = store.ledger.histories
         problems = [problem for history in histories.values() for problem in history_violations(history)]
         problems += counter_violations(store.all_jobs, {"echo": store.metrics("echo")})
         problems += [f"is still {job.status}" for job in store.all_jobs if not job.finished]
-        problems += [f"ran {count} times" for count in arena.runs.values() if count > 1]
-        problems += [f"raised {one!r}" for one in came if isinstance(one, Exception) and not _may_be_told(one)]
+        problems += [f"ran {count} times" for count in cluster.runs.values() if count > 1]
+        problems += [f"raised {one!r}" for one in results if isinstance(one, Exception) and not _is_expected(one)]
         if len(store.all_jobs) != 1:
             problems.append(f"there are {len(store.all_jobs)} jobs")
-        assert not problems, f"{problems} after {steps}, which came to {came}"
+        assert not problems, f"{problems} after {steps}, with the results {results}"
         self.ends.update(map(end_of, store.all_jobs))
         return options
 
 
-def _may_be_told(error: Exception) -> bool:
+def _is_expected(error: Exception) -> bool:
     return isinstance(error, KeyAlreadyUsed) or getattr(error, "code", None) == "already_finished"
 
 
 @pytest.mark.parametrize("name", SELECTED)
 def test_every_order_of_calls_keeps_the_invariants(index: PluginIndex, report: Report, name: str) -> None:
-    cast, ends = CASTS[name]
-    theatre = Theatre(cast, index)
-    report("orders", name, theatre.play_all())
-    assert set(theatre.ends) == ends, theatre.ends
+    scenario, ends = SCENARIOS[name]
+    explorer = OrderExplorer(scenario, index)
+    report("orders", name, explorer.run_every_order())
+    assert set(explorer.ends) == ends, explorer.ends
 
 
 @pytest.mark.parametrize(("defect", "name"), DEFECTS_IN_AN_ORDER, ids=lambda one: getattr(one, "__name__", one))

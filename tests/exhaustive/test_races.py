@@ -1,4 +1,4 @@
-"""Races: whichever side wins, every job takes allowed steps only and the counters are exact."""
+"""Races: whichever racer is first, every job makes permitted transitions only and the counters are exact."""
 
 import itertools
 import statistics
@@ -17,12 +17,12 @@ from interlock.jobs import runner as job_runner
 from interlock.plugins.index import PluginIndex
 from interlock.ports import JobFilter
 from tests.exhaustive import races
-from tests.exhaustive.arena import MOMENT_S, Arena, WatchedJobs
 from tests.exhaustive.backend import Backend
+from tests.exhaustive.cluster import JITTER_S, Cluster, WatchedJobs
 from tests.exhaustive.counts import Report
 from tests.exhaustive.invariants import counter_violations
 from tests.exhaustive.ledger import Ledger, end_of, history_violations
-from tests.exhaustive.races import Race, Track
+from tests.exhaustive.races import Race, RaceRunner
 from tests.exhaustive.system import client
 from tests.service import clients, dynamodb_local
 from tests.volume import volume
@@ -37,21 +37,21 @@ ON_DYNAMODB_LOCAL = volume(sample=10, full=100)
 """Each takes 30 ms and more."""
 
 MOST = 10
-"""How many times as many races are run at most, until each end has come."""
+"""Limit of additional races, as a multiple of the planned number, that are run until each outcome has occurred."""
 
-CALLS_OF_A_MOMENT = 24
+CALLS_PER_JITTER = 24
 
-type Kind = Callable[[Arena], Race]
+type Kind = Callable[[Cluster], Race]
 
 
 @pytest.fixture
-def track() -> Iterator[Track]:
-    """Threads take turns more often than they would."""
+def race_runner() -> Iterator[RaceRunner]:
+    """A race runner, with threads that switch more often than usual."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(0.0001)
-    track = Track()
-    yield track
-    track.close()
+    runner = RaceRunner()
+    yield runner
+    runner.close()
     sys.setswitchinterval(interval)
 
 
@@ -63,16 +63,19 @@ class Series:
     count: int
     ends: frozenset[str]
 
-    def run(self, arena: Arena, track: Track, count: int, ledger: Callable[[], Ledger] | None = None) -> int:
-        """Runs that many, and more while an end has not come: who is first is the machine's affair, and on a busy one
-        seldom everybody. Returns how many."""
+    def run(
+        self, cluster: Cluster, race_runner: RaceRunner, count: int, ledger: Callable[[], Ledger] | None = None
+    ) -> int:
+        """Run `count` races, and more until each outcome has occurred. Return their number.
+
+        On a busy machine, some outcomes are rare."""
         for ran in itertools.count(1):
-            race = self.kind(arena)
-            came = track.run(race, arena.moment_s)
-            assert race.verdict(came), came
+            race = self.kind(cluster)
+            results = race_runner.run(race, cluster.jitter_s)
+            assert race.verdict(results), results
             if ran % count == 0:
-                arena.bring_to_rest()
-                ends = self.check(arena, ledger() if ledger else None)
+                cluster.finish_all_jobs()
+                ends = self.check(cluster, ledger() if ledger else None)
                 assert ends.total() == ran
                 assert set(ends) <= self.ends, ends
                 if set(ends) == self.ends or ran >= count * MOST:
@@ -80,12 +83,12 @@ class Series:
         assert set(ends) == self.ends, ends
         return ran
 
-    def check(self, arena: Arena, ledger: Ledger | None = None) -> Counter[str]:
-        """The invariants; returns how often each end came."""
-        jobs = all_jobs(arena)
+    def check(self, cluster: Cluster, ledger: Ledger | None = None) -> Counter[str]:
+        """Assert the invariants, and return how often each outcome has occurred."""
+        jobs = all_jobs(cluster)
         found = [f"{job.job_id} is still {job.status}" for job in jobs if not job.finished]
-        found += [f"{job.job_id} ran too often" for job in jobs if arena.runs[job.job_id] > job.attempt]
-        found += counter_violations(jobs, {"echo": arena.store.metrics("echo")})
+        found += [f"{job.job_id} ran too often" for job in jobs if cluster.runs[job.job_id] > job.attempt]
+        found += counter_violations(jobs, {"echo": cluster.store.metrics("echo")})
         if ledger is not None:
             assert ledger.histories.keys() == {job.job_id for job in jobs}
             found += [problem for history in ledger.histories.values() for problem in history_violations(history)]
@@ -93,18 +96,18 @@ class Series:
         return Counter(map(end_of, jobs))
 
 
-def all_jobs(arena: Arena) -> list[Job]:
+def all_jobs(cluster: Cluster) -> list[Job]:
     jobs: list[Job] = []
     before_id = None
     while True:
-        page, before_id = arena.store.page(JobFilter("acme"), limit=100, before_id=before_id)
+        page, before_id = cluster.store.page(JobFilter("acme"), limit=100, before_id=before_id)
         jobs += page
         if before_id is None:
             return jobs
 
 
 COMPLETIONS = frozenset({"cancelled stopped", "succeeded too_late", "succeeded"})
-THE_TWO = [
+ALSO_ON_TABLES = [
     Series(races.cancel_against_completion, MANY, COMPLETIONS),
     Series(races.claims, MANY, frozenset({"succeeded"})),
 ]
@@ -112,7 +115,7 @@ OTHERS = [
     Series(races.cancel_against_claim, SOME, frozenset({"cancelled prevented", "succeeded too_late", "succeeded"})),
     Series(races.settling_against_a_slow_end, SOME, frozenset({"succeeded", "failed"})),
     Series(races.cancel_against_settling, SOME, frozenset({"failed", "failed too_late"})),
-    Series(races.looking_after_what_never_started, SOME, frozenset({"cancelled prevented"})),
+    Series(races.settling_an_unstarted_job, SOME, frozenset({"cancelled prevented"})),
     Series(races.one_key, SOME, frozenset({"succeeded"})),
 ]
 
@@ -121,14 +124,14 @@ def name(series: Series) -> str:
     return series.kind.__name__
 
 
-@pytest.mark.parametrize("series", THE_TWO + OTHERS, ids=name)
+@pytest.mark.parametrize("series", ALSO_ON_TABLES + OTHERS, ids=name)
 def test_races_in_memory_keep_the_invariants(
-    index: PluginIndex, track: Track, monkeypatch: pytest.MonkeyPatch, report: Report, series: Series
+    index: PluginIndex, race_runner: RaceRunner, monkeypatch: pytest.MonkeyPatch, report: Report, series: Series
 ) -> None:
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", MOMENT_S / 4)
+    monkeypatch.setattr(job_runner, "HEARTBEAT_S", JITTER_S / 4)
     store = WatchedJobs()
-    arena = Arena(store, index)
-    report("races", f"{name(series)} in memory", series.run(arena, track, series.count, lambda: store.ledger))
+    cluster = Cluster(store, index)
+    report("races", f"{name(series)} in memory", series.run(cluster, race_runner, series.count, lambda: store.ledger))
 
 
 @pytest.fixture(scope="session")
@@ -138,24 +141,24 @@ def dynamodb_local_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Arena]:
-    """An arena on this table at this URL. There a moment is as long as a few calls take, on this machine as it is."""
+def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Cluster]:
+    """Create a cluster on a table at a URL. Its jitter is the measured duration of a few calls."""
 
-    def arena(url: str, table: str) -> Arena:
+    def cluster(url: str, table: str) -> Cluster:
         store = DynamoJobs(client("dynamodb", url), table)
         call_s = statistics.median(timeit.repeat(lambda: store.get("acme", "none"), number=1, repeat=9))
         monkeypatch.setattr(job_runner, "HEARTBEAT_S", call_s)
-        return Arena(store, index, moment_s=CALLS_OF_A_MOMENT * call_s)
+        return Cluster(store, index, jitter_s=CALLS_PER_JITTER * call_s)
 
-    return arena
+    return cluster
 
 
-@pytest.mark.parametrize("series", THE_TWO, ids=name)
+@pytest.mark.parametrize("series", ALSO_ON_TABLES, ids=name)
 def test_races_on_moto_keep_the_invariants(
-    backend: Backend, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
+    backend: Backend, on_a_table: Callable[[str, str], Cluster], race_runner: RaceRunner, report: Report, series: Series
 ) -> None:
     table = backend.new_table(Path("no plugin runs here"))
-    ran = series.run(on_a_table(backend.url, table), track, ON_MOTO, lambda: backend.ledger(table))
+    ran = series.run(on_a_table(backend.url, table), race_runner, ON_MOTO, lambda: backend.ledger(table))
     report("races", f"{name(series)} on moto", ran)
 
 
@@ -164,10 +167,14 @@ def test_races_on_moto_keep_the_invariants(
 if not dynamodb_local.missing():
 
     @pytest.mark.xdist_group("dynamodb-local")
-    @pytest.mark.parametrize("series", THE_TWO, ids=name)
+    @pytest.mark.parametrize("series", ALSO_ON_TABLES, ids=name)
     def test_races_on_dynamodb_local_keep_the_invariants(
-        dynamodb_local_url: str, on_a_table: Callable[[str, str], Arena], track: Track, report: Report, series: Series
+        dynamodb_local_url: str,
+        on_a_table: Callable[[str, str], Cluster],
+        race_runner: RaceRunner,
+        report: Report,
+        series: Series,
     ) -> None:
         clients.create_table(client("dynamodb", dynamodb_local_url), name(series))
-        arena = on_a_table(dynamodb_local_url, name(series))
-        report("races", f"{name(series)} on DynamoDB Local", series.run(arena, track, ON_DYNAMODB_LOCAL))
+        cluster = on_a_table(dynamodb_local_url, name(series))
+        report("races", f"{name(series)} on DynamoDB Local", series.run(cluster, race_runner, ON_DYNAMODB_LOCAL))

@@ -28,7 +28,7 @@ PATIENCE_S = 60 + EXECUTIONS / 4
 
 type Json = dict[str, Any]
 type End = tuple[str, str | None]
-"""The status and the error code that a job ends with."""
+"""The final status and the error code of a job."""
 
 pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.timeout(PATIENCE_S + EXECUTIONS)]
 
@@ -42,7 +42,7 @@ SHARES = {"p50_ms": "0.50", "p95_ms": "0.95", "p99_ms": "0.99"}
 
 
 class Soak:
-    """Sends executions, and keeps which job came of each and how it has to end."""
+    """Sends executions and records the expected outcome of each job."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -65,20 +65,20 @@ class Soak:
         assert answer.status in {200, 202}, answer.body
 
     def refused(self, plugin: str, prefer: Mapping[str, str]) -> None:
-        """No job comes of it."""
+        """Send an invalid input, for which no job is created."""
         body = {"plugin": plugin, "tool": "works", "input": {"ms": "long"}}
         answer = self._client.call("POST", "/v1/execute", body, prefer)
         assert (answer.status, answer.code, answer.body["error"]["job_id"]) == (400, "invalid_input", None)
 
     def _expect(self, job_id: str, end: End) -> None:
-        assert job_id not in self.expected, "two executions have one job"
+        assert job_id not in self.expected, "two executions have the same job id"
         self.expected[job_id] = end
 
 
 SUCCEEDED, RAISED = ("succeeded", None), ("failed", "plugin_exception")
 DIED, OVERRAN, REFUSED = ("failed", "plugin_crashed"), ("timed_out", "timeout"), ("failed", "invalid_input")
 
-# Shares of a hundred executions. Long ones are few: it is enough that they meet the others.
+# Shares of a hundred executions. Long executions are rare, so that the test is fast.
 MIX: Sequence[tuple[int, Callable[[Soak, str, float], None]]] = [
     (38, lambda soak, plugin, ms: soak.now(plugin, "works", ms, SUCCEEDED)),
     (14, lambda soak, plugin, ms: soak.later(plugin, "works", ms, SUCCEEDED)),
@@ -105,7 +105,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 
 def executions(count: int) -> list[tuple[Callable[[Soak, str, float], None], str, float]]:
-    """The mix in a shuffled order, over all plugins, with times that have a long tail."""
+    """Return the executions in a shuffled order, over all plugins, with log-normal durations."""
     chance = random.Random(20)
     kinds = list(itertools.islice(itertools.cycle([way for share, way in MIX for _ in range(share)]), count))
     chance.shuffle(kinds)
@@ -113,7 +113,7 @@ def executions(count: int) -> list[tuple[Callable[[Soak, str, float], None], str
 
 
 def all_jobs(client: Client) -> list[Json]:
-    """Every job, page by page."""
+    """Return all jobs, read page by page."""
     jobs: list[Json] = []
     cursor = ""
     while True:
@@ -130,8 +130,8 @@ def listed(client: Client, query: str) -> Answer:
     return answer
 
 
-def at_rest(client: Client) -> None:
-    """Waits until no job is unfinished."""
+def wait_until_finished(client: Client) -> None:
+    """Wait until all jobs have finished."""
     deadline = time.monotonic() + PATIENCE_S
     while unfinished := listed(client, "status=pending&status=running&status=cancelling&limit=1").body["jobs"]:
         assert time.monotonic() < deadline, unfinished
@@ -139,7 +139,7 @@ def at_rest(client: Client) -> None:
 
 
 def true_percentile(times: Sequence[float], share: str) -> float:
-    """By nearest rank, in exact numbers."""
+    """Return a percentile by nearest rank, computed exactly."""
     return sorted(times)[math.ceil(Fraction(share) * len(times)) - 1]
 
 
@@ -147,7 +147,7 @@ def counters_of(jobs: Sequence[Json]) -> Json:
     """Return the counters that health must show for these jobs, as far as they are exact."""
     statuses = Counter(job["status"] for job in jobs)
     counts = {name: statuses[status] for name, status in COUNTS.items()}
-    # One that was cancelled before it started has no time.
+    # A job that was cancelled before it started has no execution time.
     executed = [job for job in jobs if job["execution_time_ms"] is not None]
     if not executed:
         return {**counts, **dict.fromkeys((*SHARES, "avg_execution_time_ms", "last_execution_time_ms", "last_used"))}
@@ -156,15 +156,15 @@ def counters_of(jobs: Sequence[Json]) -> Json:
     return {**counts, "avg_execution_time_ms": pytest.approx(mean, abs=0.001), "last_used": last_used}
 
 
-def assert_told(told: Json, jobs: Sequence[Json]) -> None:
+def assert_health_equals_jobs(shown: Json, jobs: Sequence[Json]) -> None:
     true = counters_of(jobs)
-    assert {name: told[name] for name in true} == true
+    assert {name: shown[name] for name in true} == true
     times = [job["execution_time_ms"] for job in jobs if job["execution_time_ms"] is not None]
     for name, share in SHARES.items() if times else ():
         # Health and jobs show thousandths.
-        assert told[name] == pytest.approx(true_percentile(times, share), rel=PERCENTILE_ERROR, abs=0.001), name
+        assert shown[name] == pytest.approx(true_percentile(times, share), rel=PERCENTILE_ERROR, abs=0.001), name
     latest = [job["execution_time_ms"] for job in jobs if job["updated_at"] == true["last_used"]]
-    assert not times or told["last_execution_time_ms"] in latest
+    assert not times or shown["last_execution_time_ms"] in latest
 
 
 def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> None:
@@ -172,7 +172,7 @@ def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> No
     began = time.monotonic()
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(lambda one: one[0](soak, *one[1:]), executions(EXECUTIONS)))
-    at_rest(stack)
+    wait_until_finished(stack)
     elapsed_s = time.monotonic() - began
 
     jobs = all_jobs(stack)
@@ -186,8 +186,8 @@ def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> No
         of_plugin = [job for job in jobs if job["plugin"] == plugin]
         health = stack.call("GET", f"/v1/plugins/{plugin}/health").body
         assert health["state"] in {"INITIALIZED", "FAILED"}
-        assert_told(health, of_plugin)
+        assert_health_equals_jobs(health, of_plugin)
         for tool in {job["tool"] for job in of_plugin}:
-            assert_told(health["tools"][tool], [job for job in of_plugin if job["tool"] == tool])
-    told = Counter(job["status"] for job in jobs)
-    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {told}")
+            assert_health_equals_jobs(health["tools"][tool], [job for job in of_plugin if job["tool"] == tool])
+    shown = Counter(job["status"] for job in jobs)
+    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {shown}")

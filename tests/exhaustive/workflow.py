@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 WAIT_S = 20
-"""`LetLeaseRunOut`, between the failure of RunJob and SettleJob."""
+"""The wait of the state `LetLeaseRunOut`, between the failure of RunJob and SettleJob."""
 
 SETTLE_TRIES = 7
-"""SettleJob with its retries."""
+"""Attempts of SettleJob."""
 
 
 class Executions:
-    """`interlock.ports.Workflow`."""
+    """`interlock.ports.Workflow` on a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -34,13 +34,13 @@ class Executions:
         self.move(job_id, "over")
 
     def move(self, job_id: str, state: str) -> bool:
-        """False: it is over, and stays so."""
+        """Change the state of an execution. Return False if it is over, which is final."""
         with self._open() as rows:
             moved = rows.execute("UPDATE executions SET state = ? WHERE name = ? AND state != 'over'", (state, job_id))
             return moved.rowcount == 1
 
     def in_state(self, state: str) -> list[tuple[str, str]]:
-        """Tenants and names."""
+        """Return the tenants and names of the executions in a state."""
         with self._open() as rows:
             return list(rows.execute("SELECT tenant, name FROM executions WHERE state = ? ORDER BY name", (state,)))
 
@@ -60,9 +60,9 @@ class Executions:
 
 
 class Engine:
-    """Runs executions: RunJob; when that fails, by an exception or with its process, the wait and SettleJob.
+    """Runs executions: RunJob and, if that fails by an exception or with its process, the wait and SettleJob.
 
-    `retries`: RunJob is invoked a second time when it failed, as on an error of the Lambda service.
+    With `retries`, a failed RunJob is invoked a second time, as after an error of the Lambda service.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Engine:
         self._retries = retries
 
     def run(self) -> None:
-        """Runs all that were started, and goes on with those whose process was killed."""
+        """Run all started executions, and continue those whose process was killed."""
         for tenant, job_id in self._executions.in_state("running"):
             self._failed(tenant, job_id, tried=1)
         for tenant, job_id in self._executions.in_state("started"):
@@ -101,7 +101,7 @@ class Engine:
             self._try(tenant, job_id, tried=tried)
             return
         self._wait(WAIT_S)
-        # A stopped execution goes on to no other step.
+        # A stopped execution runs no further step.
         for _ in range(SETTLE_TRIES if self._executions.move(job_id, "running") else 0):
             try:
                 self._settle_job(tenant, job_id)

@@ -1,4 +1,4 @@
-"""Five plugins with the same light tools, one for each way in which an execution may end."""
+"""Five plugins with the same tools, one for each outcome of an execution."""
 
 import os
 import time

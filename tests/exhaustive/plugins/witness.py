@@ -11,8 +11,7 @@ from interlock.plugin import FilePath, Plugin, ToolContext, tool
 
 
 class Work(BaseModel):
-    """`record`: the file. `wait_for`: a file to wait for before it is done. `size`: characters of its result.
-    `padding`: makes the input large."""
+    """The file for the record, a file to wait for, the length of the result, and text that makes the input large."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,7 +22,7 @@ class Work(BaseModel):
 
 
 class Reading(Work):
-    """`file`: what it reads."""
+    """An input with a file to read."""
 
     file: FilePath
 
@@ -33,13 +32,13 @@ class Done(BaseModel):
 
 
 class Witness(Plugin):
-    """Records each of its runs."""
+    """A plugin that records its runs."""
 
     name, version, title = "witness", "1.0.0", "Witness"
 
     @tool(timeout_s=60)
     def work(self, input: Work, context: ToolContext) -> Done:
-        """Begins, waits if it is to, and is done."""
+        """Record the beginning and the end, and wait for a file in between."""
         _record(input, context, "began")
         context.progress(0.5, "half way")
         while input.wait_for and not Path(input.wait_for).exists():
@@ -57,7 +56,7 @@ class Witness(Plugin):
 
     @tool(timeout_s=0.2)
     def oversleep(self, input: Work, context: ToolContext) -> Done:
-        """Runs over its limit of time."""
+        """Exceed the wall-clock limit."""
         _record(input, context, "began")
         time.sleep(60)
         return Done(text="")

@@ -19,7 +19,7 @@ from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import JobStore
 from interlock.sandbox import Ending
 from interlock.tools.tool_runner import ToolRunner
-from tests.exhaustive.injection import Faults, Passage, through
+from tests.exhaustive.injection import CallInterceptor, Faults, intercepted
 from tests.exhaustive.ledger import Ledger
 from tests.exhaustive.system import LONGER_THAN_LEASES_S, MovableClock
 from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
@@ -29,12 +29,12 @@ from tests.fakes.world import SETTINGS
 
 INPUT = {"text": "hello"}
 LIMIT_S = 20.0
-MOMENT_S = 0.002
-"""About as long as a write to the store in memory may take when many are at it."""
+JITTER_S = 0.002
+"""About the duration of a write to the in-memory store under contention, in seconds."""
 
 
 class WatchedJobs(MemoryJobs):
-    """The store in memory, whose ledger is shown each job after each write, before the next one."""
+    """The in-memory store. It records each job in a ledger after each write, before the next write."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,45 +44,50 @@ class WatchedJobs(MemoryJobs):
     def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
         with self._watching:
             super().create(job, started, record)
-            self._look_at(job)
+            self._record(job)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._watching:
             super().change(before, after, started)
-            self._look_at(before)
+            self._record(before)
 
     def heartbeat(self, job: Job, **beat: Any) -> Job:
         with self._watching:
             current = super().heartbeat(job, **beat)
-            self._look_at(job)
+            self._record(job)
             return current
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
         with self._watching:
             super().settle(before, after, delta)
-            self._look_at(before)
+            self._record(before)
 
-    def _look_at(self, job: Job) -> None:
+    def _record(self, job: Job) -> None:
         current = self.get(job.tenant, job.job_id)
         assert current is not None
         self.ledger(current)
 
 
-class Arena:
-    """Make workers and services over one store, each with its own core.
+class Cluster:
+    """Workers and services over one store, each with its own core.
 
-    `late` is a service that comes when every lease has run out. `runs` counts the runs of each job. `moment_s` is how
-    far from each other things happen that happen at the same time.
+    The clock of `late_service` is ahead: all leases have expired. `runs` counts the runs of each job. `jitter_s` is the
+    longest time between calls that race each other.
     """
 
     def __init__(
-        self, store: JobStore, index: PluginIndex, *, passage: Passage | None = None, moment_s: float = MOMENT_S
+        self,
+        store: JobStore,
+        index: PluginIndex,
+        *,
+        interceptor: CallInterceptor | None = None,
+        jitter_s: float = JITTER_S,
     ) -> None:
-        self._passage = passage or Faults()
-        self.store = through(self._passage, "store", store)
+        self._interceptor = interceptor or Faults()
+        self.store = intercepted(self._interceptor, "store", store)
         self.executions = MemoryWorkflow()
-        self.workflow = through(self._passage, "workflow", self.executions)
-        self.moment_s = moment_s
+        self.workflow = intercepted(self._interceptor, "workflow", self.executions)
+        self.jitter_s = jitter_s
         self.runs: Counter[str] = Counter()
         self._index = index
         self.clock = MovableClock()
@@ -90,7 +95,7 @@ class Arena:
         self._late_clock.advance(LONGER_THAN_LEASES_S)
         self._core = self._new_core(self.clock)
         self.service = self._core.service
-        self.late = self._new_core(self._late_clock).service
+        self.late_service = self._new_core(self._late_clock).service
 
     def _new_core(self, clock: MovableClock) -> Core:
         sink, objects = RecordingSink(), MemoryObjects()
@@ -116,27 +121,27 @@ class Arena:
         return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
 
     def new_job(self) -> Job:
-        """A pending job that is not written yet."""
+        """Return a pending job that is not written yet."""
         return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S))
 
     def submit(self) -> Job:
         return self.service.submit(self.new_job(), INPUT)
 
     def call(self) -> ToolCall:
-        """What `JobRunner.run_now` takes."""
+        """Return the call that `JobRunner.run_now` takes."""
         manifest, tool = self._core.registry.find("echo", "say")
         return self._core.registry.checked(manifest, tool, INPUT)
 
     def submit_unstarted(self) -> Job:
-        """What `submit` leaves when the engine fails after the job was written."""
+        """Submit a job whose workflow execution could not be started after the job was written."""
         new = self.new_job()
         document = self._core.documents.write(new, "input", INPUT)
         job = jobs.submitted(new, input=document, lease_expires_at=self.clock() + START_LEASE)
         self.store.create(job)
         return job
 
-    def hold(self, job: Job) -> Job:
-        """Claim the job as a worker that ends during the run."""
+    def claim_as_lost_worker(self, job: Job) -> Job:
+        """Claim a job for a worker that ends during the run, and return the claimed job."""
         now = self.clock()
         claimed = jobs.claimed(job, worker_id="gone", now=now, lease_expires_at=now + LEASE)
         self.store.change(job, claimed, starting_delta(claimed, now))
@@ -148,18 +153,18 @@ class Arena:
         assert found is not None
         return found
 
-    def run_started(self) -> None:
-        """The workflow runs what was started."""
-        started = self._passage.call("workflow.look", lambda: list(self.executions.running.items()))
+    def run_started_executions(self) -> None:
+        """Run the jobs whose workflow executions were started."""
+        started = self._interceptor.call("workflow.look", lambda: list(self.executions.running.items()))
         for job_id, tenant in started:
             self.worker().run_pending(tenant, job_id, deadline=Deadline.after(LIMIT_S))
             self.executions.finish(job_id)
 
-    def bring_to_rest(self) -> None:
-        """Continue the executions, let the leases expire, and invoke the schedule."""
-        self.run_started()
-        self.late.settle_lapsed()
+    def finish_all_jobs(self) -> None:
+        """Run the started executions, then settle the other jobs as after the expiry of their leases."""
+        self.run_started_executions()
+        self.late_service.settle_lapsed()
 
     def run_pending(self, job: Job, script: Script = echoes) -> Job | None:
-        """The workflow's task."""
+        """Run a pending job as the workflow's task does."""
         return self.worker(script).run_pending(job.tenant, job.job_id, deadline=Deadline.after(LIMIT_S))
