@@ -53,7 +53,7 @@ def floors(imports: Imports) -> dict[str, int]:
 
 
 def essential(imports: Imports) -> Iterator[tuple[str, str]]:
-    """Yield the imports that no chain of others implies: drawing them shows the order without clutter."""
+    """Yield the imports that do not follow from others, so that the diagram has few arrows."""
 
     @cache
     def reach(part: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ _WORDS = re.compile(
     r"\b(stands|lies|told|says|hears|comes to|of its own|in the place of|(?:is|are) given back)\b", re.IGNORECASE
 )
 _LITERAL = re.compile(r"stands alone|comes to an end|of its own accord")
-"""Uses of the words above that mean what they say."""
+"""Literal uses of the words above, which are permitted."""
 
 _TEST_NAME = re.compile(r"test_(so|nor|and|what|who|whoever|whose|nobody|none|neither|that|of)_")
 _QUOTED = re.compile(r"``.+?``|`[^`]+`|\"[^\"]+\"|“[^”]+”", re.DOTALL)

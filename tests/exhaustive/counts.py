@@ -37,5 +37,7 @@ def missing_counts(terminalreporter: pytest.TerminalReporter) -> list[str]:
     counts = counted(terminalreporter)
     found = {what: counts.get(what, Counter[str]()).total() for what in LEAST}
     return [
-        f"{found[what]} {what}, but at least {least} are due" for what, least in LEAST.items() if found[what] < least
+        f"{found[what]} {what}, but at least {least} are required"
+        for what, least in LEAST.items()
+        if found[what] < least
     ]

@@ -1,4 +1,4 @@
-"""API Gateway: SAM CLI's own front, with the refusals and limits of the real one.
+"""API Gateway: SAM CLI's front end, with the errors and limits of the real service.
 
 SAM CLI routes requests, builds events and parses the responses of authorizers and functions. Its request handler is
 replaced, because it does not record who made a response, guesses function errors from the body's text, sends telemetry

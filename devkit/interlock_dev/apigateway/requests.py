@@ -14,10 +14,10 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit of a request body."""
 
 REFUSAL = "interlock.refusal"
-"""Where `WholeBody` stores why it refuses a request: a `GatewayError`, or None."""
+"""Key in the WSGI environment for the reason why `WholeBody` rejects a request: a `GatewayError`, or None."""
 
 HEADERS = "interlock.headers"
-"""Where `GatewayHandler` stores the request's headers as name and value pairs: WSGI joins repeated ones."""
+"""Key in the WSGI environment for the request's headers as name and value pairs: WSGI joins repeated ones."""
 
 _DIGITS = re.compile("[0-9]+")
 _UNREADABLE = {414: ("URI_TOO_LONG", "URI Too Long"), 431: ("HEADERS_TOO_LARGE", "Request Header Fields Too Large")}

@@ -120,7 +120,7 @@ def demo() -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 2 if what it was asked for cannot be done."""
+    """Run a command and return its exit status: 2 if the command cannot be carried out."""
     command = typer.main.get_command(app)
     try:
         status: int | None = command.main(

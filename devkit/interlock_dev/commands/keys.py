@@ -35,7 +35,7 @@ _COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concur
 
 @contextmanager
 def _table_of(target: KeyTarget) -> Iterator[DynamoKeys]:
-    """Open the table of keys. Raises `UsageError` for what AWS answers in the body."""
+    """Open the table of keys. Errors of AWS in the body of the context become `UsageError`."""
     try:
         yield _deployed(target.stack) if target.stack else _local()
     except ServiceUnavailable as error:
@@ -152,7 +152,7 @@ def _show_once(secret: str, key: ApiKey, target: KeyTarget, replaces: Mapping[st
     _print(f"{'expires_at':<12} {document['expires_at'] or 'never'}")
     if replaces:
         _print(f"{'replaces':<12} {replaces['key_id']}, which works until {replaces['expires_at']}")
-    sys.stderr.write("The key is shown this once and kept nowhere.\n")
+    sys.stderr.write("The key is shown this once and is not stored.\n")
 
 
 def _document(key: ApiKey) -> dict[str, Any]:

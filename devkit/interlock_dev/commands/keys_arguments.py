@@ -121,7 +121,7 @@ def create(
     stack: Stack = None,
     json: Json = False,
 ) -> int:
-    """Create a key and show it, this once."""
+    """Create a key and print it. It cannot be shown again."""
     from interlock_dev.commands import keys
 
     keys.create(
@@ -144,7 +144,7 @@ def list_(
     stack: Stack = None,
     json: Json = False,
 ) -> int:
-    """List keys without showing any."""
+    """List keys, without the keys' secrets."""
     from interlock_dev.commands import keys
 
     keys.show(KeyTarget(stack, json), tenant)
@@ -153,7 +153,7 @@ def list_(
 
 @app.command()
 def revoke(key_id: KeyId, stack: Stack = None, json: Json = False) -> int:
-    """End a key."""
+    """Revoke a key."""
     from interlock_dev.commands import keys
 
     keys.revoke(KeyTarget(stack, json), key_id)

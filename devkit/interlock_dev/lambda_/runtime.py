@@ -41,7 +41,7 @@ def main(handler: str) -> None:
 
 
 def _add_site_builtins() -> None:
-    """`exit` and its like, which Lambda's interpreter has and `-S` takes away with site-packages."""
+    """Define `exit` and similar built-ins, which Lambda's interpreter has and the option `-S` leaves out."""
     import site  # noqa: PLC0415 - not wanted on the path that AWS has it on
 
     site.setquit()

@@ -1,4 +1,4 @@
-"""Jobs, plugins and results to show: real values, made by the functions that make them in the service."""
+"""Example jobs, plugins and results, built by the functions that build them in the service."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -56,7 +56,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of a path. `refusals` and `parameters` are those besides what its path and its scope bring along."""
+    """A method of a path. `refusals` and `parameters` are added to those that the path and the scope imply."""
 
     id: str
     route: str

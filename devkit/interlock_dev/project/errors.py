@@ -2,4 +2,4 @@
 
 
 class UsageError(Exception):
-    """A command cannot do what it was asked for. The message is printed as one line; the exit status is 2."""
+    """A command cannot be carried out. The message is printed as one line; the exit status is 2."""

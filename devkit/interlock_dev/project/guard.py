@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Ask for SIGKILL when the thread that started this process ends, which outlives exec, and run the command."""
+    """Run the command by exec, with SIGKILL requested for the end of the thread that started this process."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The parent may have ended before.
     if os.getppid() == parent:

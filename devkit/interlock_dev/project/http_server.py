@@ -11,7 +11,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 _LENGTH = re.compile("0*([0-9]{1,15})")
 
 _POLL_S = 0.05
-"""Interval at which a server looks whether it is to stop."""
+"""Interval in seconds at which a server checks whether it must stop."""
 
 type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

@@ -103,7 +103,10 @@ def built_index(layers: Sequence[Path]) -> Path:
 
 
 class Watch:
-    """Watches the files of added plugins, so that the next call runs the saved code. Changes count from here on."""
+    """Watches the files of added plugins, so that the next call runs the saved code.
+
+    Changes before the creation of this object do not count.
+    """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths

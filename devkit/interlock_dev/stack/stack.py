@@ -54,7 +54,7 @@ class FunctionSet:
         return found
 
     def start(self, *, aws_endpoint_url: str, owner: AccessKey, plugin_index: Path) -> Functions:
-        """Start the functions on that endpoint and that index. Their access keys are derived from the owner's."""
+        """Start the functions. Their access keys are derived from the owner's."""
         overrides = {
             "AWS_ENDPOINT_URL": aws_endpoint_url,
             "INTERLOCK_PLUGIN_INDEX": str(plugin_index),

@@ -1,4 +1,4 @@
-"""Follow values through a file: which expressions stand for a plugin, a lifecycle state, a caught exception, …
+"""Follow values through a file: which expressions are a plugin, a lifecycle state, a caught exception, …
 
 The analysis works by scope and ignores the order of statements: a name that is a plugin anywhere in its function is a
 plugin everywhere in it. It repeats until it learns nothing new, so it finds an alias of an alias of a loop variable.
@@ -148,7 +148,7 @@ class Flow:
         return self._results.get(name) or self.value(function)
 
     def _under_key(self, node: ast.expr) -> Value | None:
-        """Return the value under a fixed key: `state["plugin"]` is a plugin."""
+        """Return the value under a constant key: `state["plugin"]` is a plugin."""
         return self._named(self._tree.text_of(node) or "")
 
     def annotated(self, annotation: ast.expr | None) -> Value | None:
@@ -276,7 +276,7 @@ class Flow:
                 self._bind(tested, next((found for c in candidates if (found := self.annotated(c))), None))
 
     def _called(self, function: ast.expr) -> Iterator[tuple[ast.AST, list[ast.arg]]]:
-        """Yield the functions of this file that a call may mean, with the parameters that its arguments go to."""
+        """Yield the functions of this file that a call may invoke, with the parameters that receive its arguments."""
         match function:
             case ast.Lambda():
                 yield function, parameters(function)

@@ -23,7 +23,7 @@ _LEAVES = frozenset(
     {str, bytes, int, float, complex, bool, type(None), type(...)}
     | {leaf for kind in _SHARED for leaf in kind.__subclasses__()}
 )
-"""Fields of a node that are no nodes with a place of their own: values, and objects that the parser shares."""
+"""Types of a node's fields that have no location: values, and objects that the parser shares."""
 
 _DEPTH = 8
 """The longest chain of aliases that is followed. Ends cycles."""
@@ -40,7 +40,7 @@ def without_type_parameters(source: bytes) -> bytes:
 
 
 class SyntaxTree:
-    """The nodes of one file by type, their parents, and what its names stand for."""
+    """The nodes of one file by type, their parents, and the origins of its names."""
 
     def __init__(self, module: ast.Module, text: str) -> None:
         self.module = module

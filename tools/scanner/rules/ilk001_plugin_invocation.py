@@ -67,7 +67,7 @@ def invocations(tree: SyntaxTree) -> Iterator[Invocation]:
 
 
 def _by_lookup(tree: SyntaxTree, flow: Flow) -> Iterator[Invocation]:
-    """`getattr(plugin, "run")`, and with a computed name if the result is called at once."""
+    """Yield `getattr(plugin, "run")`, and `getattr` with a computed name if the result is called at once."""
     for call in tree.calls("getattr", "getattr_static", "__getattribute__", "__getattr__", "setattr"):
         holders = [call.func.value] if isinstance(call.func, ast.Attribute) else []
         if PLUGIN in map(flow.value, (*holders, *call.args)):
@@ -79,8 +79,11 @@ def _by_lookup(tree: SyntaxTree, flow: Flow) -> Iterator[Invocation]:
 
 
 def _by_call(tree: SyntaxTree, flow: Flow) -> Iterator[Invocation]:
-    """A method of a plugin that gets a tool's context is a tool: `plugin.analyze(input, context)`, directly, by an
-    alias, or given to an executor. A plugin may call its own methods. `plugin.tools["analyze"](…)` calls a tool too."""
+    """Yield calls of a plugin's method with a tool's context, directly, by an alias or by an executor.
+
+    Such a method is a tool: `plugin.analyze(input, context)`, or `plugin.tools["analyze"](…)`. A plugin may call its
+    own methods.
+    """
     for call in tree.nodes(ast.Call):
         carried = given(call) if last(tree.dotted(call.func)) in _CARRIERS else ()
         for function in (tree.value(call.func), *carried) if any(map(_is_context, given(call))) else ():

@@ -23,7 +23,7 @@ LIFECYCLE, JOB_STATUS = Value("lifecycle state"), Value("job status")
 _CLASS = r"Lifecycle(State|Status|Phase|Stage)?$"
 _TYPES = words((_CLASS, LIFECYCLE), (f"{JOB_ENUM}$", JOB_STATUS))
 _RELATED = r"_?(transition|configuration|policy|rule|path|file|name|key|url|message|reason|at|ms)s?$"
-"""Ends of names that are about a lifecycle and hold something else."""
+"""Endings of names that mention a lifecycle but hold another value."""
 
 _VOCABULARY = Vocabulary(
     names=(

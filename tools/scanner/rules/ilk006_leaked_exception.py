@@ -53,7 +53,7 @@ def _reprs(tree: SyntaxTree) -> Iterator[ast.expr]:
 
 
 def _represented(tree: SyntaxTree, node: ast.expr) -> list[ast.expr]:  # noqa: PLR0911 - one line each
-    """Return the values of which an expression makes the repr."""
+    """Return the values that an expression formats with `repr` or `ascii`."""
     match node:
         case ast.FormattedValue(value=value, conversion=114 | 97):  # !r and !a
             return [value]

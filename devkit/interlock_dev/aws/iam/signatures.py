@@ -1,4 +1,4 @@
-"""Signature Version 4 is verified here, since moto accepts every access key and every signature.
+"""Verify Signature Version 4, because moto accepts every access key and every signature.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -21,7 +21,7 @@ from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.http_server import Wsgi, content_length
 
 PRINCIPAL = "interlock.principal"
-"""Where the name of the caller (`OWNER`, or a function's) is found in `environ`."""
+"""Key in the WSGI environment for the name of the caller: `OWNER` or a function's name."""
 
 CLOCK_SKEW = timedelta(minutes=15)
 

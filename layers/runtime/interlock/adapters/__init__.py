@@ -1,1 +1,1 @@
-"""The ports answered with AWS. Here, and here alone, botocore's errors become ours."""
+"""Implementations of the ports with AWS. Only this package handles botocore's errors."""

@@ -1,4 +1,4 @@
-"""botocore clients, and its errors as ours."""
+"""Create botocore clients, and translate their errors."""
 
 from __future__ import annotations
 
@@ -90,6 +90,6 @@ def translated(service: str) -> Iterator[None]:
 
 
 def reasons(error: ClientError) -> list[dict[str, Any]]:
-    """Why a transaction was cancelled: one reason for each of its writes, in their order."""
+    """Return why a transaction was cancelled: one reason for each write, in order."""
     found: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
     return found

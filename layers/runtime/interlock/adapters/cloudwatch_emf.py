@@ -1,7 +1,7 @@
-"""Metrics of single executions as CloudWatch's embedded metric format: a line of log, no call.
+"""Publish metrics of executions in CloudWatch's embedded metric format: as a log line, without a call.
 
-By stack and plugin, and by stack, plugin and tool, with the names that the API's counters have. A job that ended
-without an execution (cancelled before it started, its worker lost) is counted by the API alone.
+The dimensions are stack and plugin, and stack, plugin and tool; the names are those of the API's counters. Jobs that
+ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only.
 """
 
 import os
@@ -13,7 +13,7 @@ from interlock.domain.metrics import COUNTERS
 
 NAMESPACE = "Interlock"
 STACK_VARIABLE = "POWERTOOLS_SERVICE_NAME"
-"""The template puts the stack's name there; Powertools makes it the dimension `service`."""
+"""The environment variable with the stack's name. Powertools publishes it as the dimension `service`."""
 
 
 class EmbeddedMetrics:

@@ -24,11 +24,11 @@ from interlock.ports import InvalidToken
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 LEEWAY_S = 5
-"""Tolerated difference between the provider's clock and ours."""
+"""Tolerated difference in seconds between the provider's clock and ours."""
 
 KEYS_LIFETIME_S = 600
 COOLDOWN_S = 10
-"""Between two looks for a key that is not there: a token with a made-up `kid` must not send us to the provider."""
+"""Minimum seconds between two fetches for an unknown `kid`, so that forged tokens do not cause one request each."""
 
 TIMEOUT_S = 3
 
@@ -52,7 +52,7 @@ class Provider:
 
 
 class OidcTokens:
-    """Checks tokens. The provider's keys are fetched when the first token comes, and kept."""
+    """Validates tokens. The provider's keys are fetched for the first token and cached."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider

@@ -22,7 +22,7 @@ PIECE_BYTES = 1024 * 1024
 """Chunk size for fetching a file, which bounds the memory used."""
 
 _GONE = {"404", "NoSuchKey"}
-"""A HEAD has no body that could tell more than the status."""
+"""Error codes for a missing object. A HEAD response has no body, so its code is the HTTP status."""
 
 
 class S3Files:
@@ -85,7 +85,7 @@ class S3Files:
             return expected
 
     def _found(self, call: Callable[..., Any], key: str) -> Any:
-        """The answer; None when there is no such object."""
+        """Return the response, None if the object does not exist."""
         try:
             return call(Bucket=self._bucket, Key=key)
         except ClientError as error:

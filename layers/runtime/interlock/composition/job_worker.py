@@ -50,7 +50,7 @@ def closed_ports(environ: Mapping[str, str]) -> list[int]:
 
 
 def _is_local(host: str) -> bool:
-    """Return whether a host is this machine. Closing a port closes it on every host, such as 443."""
+    """Return whether a host is this machine. Only local ports are closed, because a rule holds for every host."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -152,7 +152,7 @@ def ended(
     progress: Progress | None,
     news: Iterable[Event] = (),
 ) -> Job:
-    """Return the job with its outcome and the last news of its tool.
+    """Return the job with its outcome, and with the last progress and events of its tool.
 
     If the tool finished before a cancel arrived, the outcome is kept and the cancel was `too_late`.
     """

@@ -15,7 +15,7 @@ type _Location = tuple[str | int, ...]
 
 
 def checked_schema(model: type[BaseModel], mode: Literal["validation", "serialization"], whose: str) -> dict[str, Any]:
-    """Return the schema of `model`. Raises TypeError with `whose` schema it is and the location of the error."""
+    """Return the schema of `model`. Raises TypeError that names the schema (`whose`) and the location of the error."""
     try:
         schema = model.model_json_schema(mode=mode)
     except (PydanticUserError, NameError, TypeError, ValueError) as error:

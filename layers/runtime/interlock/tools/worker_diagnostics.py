@@ -65,7 +65,7 @@ class InterpreterReports:
             self._report("warning", "an exception was ignored: ", args.exc_value)
 
     def report_warning(self, message: Warning | str, category: type[Warning], *where: Any) -> None:
-        """`where`: file name, line number and the other parameters of `warnings.showwarning`."""
+        """Report a warning, as `warnings.showwarning`; `where` begins with file name and line."""
         with self._next_report() as channel:
             if channel is not None:
                 channel.log("warning", f"{category.__name__}: {message}")

@@ -31,7 +31,7 @@ class RunFolders:
 
     @contextlib.contextmanager
     def create(self) -> Iterator[str]:
-        """Yield an empty directory that exists for as long as the context. Raises OSError if it cannot be created."""
+        """Yield an empty directory, removed with the context. Raises OSError if it cannot be created."""
         if self._descriptor is None:
             os.mkdir(self._path, 0o700)
             self._descriptor = os.open(self._path, OPEN_FOLDER)

@@ -117,7 +117,7 @@ class PackedFilter:
         self._own = [n * _INSTRUCTION.size + _OPERAND_AT for n, one in enumerate(program) if one[3] == OWN]
 
     def of_process(self, pid: int) -> bytes:
-        """The program with this process id in the places of `OWN`."""
+        """Return the program with this process id in place of `OWN`."""
         program = bytearray(self._bytes)
         for place in self._own:
             struct.pack_into("=I", program, place, pid)

@@ -105,23 +105,23 @@ _NUMBERS: dict[str, tuple[int, int | None]] = {
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
 }
-"""Name to number on each of `MACHINES`; None where there is no such call."""
+"""System call numbers by name, for each of `MACHINES`; None if the architecture lacks the call."""
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def machine() -> str:
-    """The architecture of this process, as `MACHINES` has it."""
+    """Return the architecture of this process, one of `MACHINES`."""
     return platform.machine()
 
 
 def number_of(name: str, machine: str) -> int | None:
-    """The number of a system call; None where the architecture has no such call."""
+    """Return the number of a system call, None if the architecture lacks it."""
     return _NUMBERS[name][MACHINES.index(machine)]
 
 
 def own_number_of(name: str) -> int:
-    """The number of a system call for this process. Raises OSError where it is not known."""
+    """Return the number of a system call for this process. Raises OSError if it is unknown."""
     number = number_of(name, machine()) if machine() in MACHINES else None
     if number is None:
         raise OSError(errno.ENOSYS, f"{name} is not known on {machine()}")
