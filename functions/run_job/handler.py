@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from interlock.composition.core import Core
-from interlock.composition.job_worker import run_job_task
+from interlock.composition.sandbox import start_sandbox
 
-run_job = run_job_task(Core.from_env())
+sandbox = start_sandbox()
+
+from interlock.composition.core import Core
+from interlock.composition.job_worker import job_runner, run_job_task
+
+run_job = run_job_task(job_runner(Core.from_env(), sandbox))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

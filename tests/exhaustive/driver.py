@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from interlock.composition.sandbox import PRELOAD
 from interlock.jobs import runner as job_runner
 from interlock.sandbox.supervisor import sandbox as supervisor
 from interlock.sandbox.supervisor.zygote_process import INHERITED, ZygoteProcess
 from interlock.sandbox.worker import zygote
-from interlock.tools.tool_runner import PRELOAD
 from tests.exhaustive.defects import DEFECTS
 from tests.exhaustive.injection import Fault, Faults
 from tests.exhaustive.paths import PATHS

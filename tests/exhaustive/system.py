@@ -19,6 +19,7 @@ from interlock.composition.core import Core, Settings
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner, run_job_task
 from interlock.composition.jobs import jobs_app
+from interlock.composition.sandbox import PRELOAD, TARGET
 from interlock.composition.settlement import settle_jobs_task
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
@@ -28,7 +29,6 @@ from interlock.plugins.describing import describe
 from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
-from interlock.tools.tool_runner import PRELOAD, TARGET
 from tests.exhaustive.injection import Faults, intercept_requests, intercepted
 from tests.exhaustive.workflow import Engine, Executions
 from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
@@ -101,7 +101,7 @@ class MovableClock:
 
 
 def new_sandbox() -> Sandbox:
-    """Create a sandbox as `interlock.composition.job_worker` does. It starts with its first run."""
+    """Create a sandbox as `interlock.composition.sandbox` does. It starts with its first run."""
     return Sandbox(TARGET, preload=PRELOAD)
 
 
@@ -139,7 +139,7 @@ class System:
             clock=self.clock,
         )
         runner = job_runner(core, sandbox)
-        run_job, settle_jobs = run_job_task(core, runner), settle_jobs_task(core)
+        run_job, settle_jobs = run_job_task(runner), settle_jobs_task(core)
         self.engine = Engine(
             self.executions,
             run_job=lambda tenant, job_id: run_job({"tenant": tenant, "job_id": job_id}, LambdaContext(70_000)),

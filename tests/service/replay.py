@@ -19,7 +19,7 @@ import boto3
 from moto import mock_aws
 
 from interlock.adapters import aws
-from interlock.composition import job_worker as worker
+from interlock.composition import sandbox as composed
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
 from interlock.domain.counters import ending_delta, starting_delta
@@ -221,7 +221,7 @@ def _text(value: str | bytes) -> str:
 @contextmanager
 def replaying() -> Iterator[Replay]:
     """Replay inside an account. All functions share one sandbox, since a new one for each event takes a second."""
-    with patch.object(worker, "Sandbox", lambda target, *, preload, **_: _shared_sandbox(target, preload=preload)):
+    with patch.object(composed, "Sandbox", lambda target, *, preload, **_: _shared_sandbox(target, preload=preload)):
         yield Replay()
     aws.session.cache_clear()
 

@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
-from interlock.composition import job_worker as worker
+from interlock.composition import sandbox as composed
 from interlock.plugins.building import build_index
 from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
@@ -52,7 +52,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             started.append(Sandbox(*arguments, **options))
             return started[-1]
 
-        monkeypatch.setattr(worker, "Sandbox", remembered)
+        monkeypatch.setattr(composed, "Sandbox", remembered)
         open_index.cache_clear()
         yield Service(Functions("interlock", monkeypatch), Functions("there-is-no-such-table", monkeypatch))
         for sandbox in started:

@@ -11,7 +11,7 @@ from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.composition.core import Core, Settings
-from interlock.composition.job_worker import closed_ports
+from interlock.composition.sandbox import closed_ports
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics

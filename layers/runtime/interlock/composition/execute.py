@@ -3,7 +3,7 @@
 from functools import partial
 
 from interlock.composition.core import Core
-from interlock.composition.job_worker import job_runner, leave_if_unfit
+from interlock.composition.job_worker import leave_if_unfit
 from interlock.http.app import HttpApp
 from interlock.http.routes_execute import add_execute_route
 from interlock.http.routes_uploads import add_upload_route
@@ -11,9 +11,8 @@ from interlock.jobs.execute import Execute
 from interlock.jobs.runner import JobRunner
 
 
-def execute_app(core: Core, runner: JobRunner | None = None) -> HttpApp:
-    """Compose the application. Without a runner a new one is started."""
-    runner = runner or job_runner(core)
+def execute_app(core: Core, runner: JobRunner) -> HttpApp:
+    """Compose the application."""
     app = HttpApp(core.limits, at_end=partial(leave_if_unfit, runner))
     add_execute_route(app, Execute(core.registry, core.service, runner, core.uploads), core.documents)
     add_upload_route(app, core.uploads)

@@ -6,25 +6,20 @@ Separate from `interlock.composition.core`, so that functions that run no tool d
 import os
 import sys
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from interlock.composition.core import Core
 from interlock.domain.deadline import Deadline
 from interlock.jobs.runner import JobRunner
 from interlock.sandbox import EXIT_UNFIT, Sandbox
-from interlock.tools.tool_runner import PRELOAD, TARGET, ToolRunner
+from interlock.tools.tool_runner import ToolRunner
 
 END_MARGIN_S = 10
 """Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
 
-def job_runner(core: Core, sandbox: Sandbox | None = None) -> JobRunner:
-    """Compose a JobRunner. Without a sandbox a new one is started, which overlaps with the rest of the start-up."""
-    if sandbox is None:
-        sandbox = Sandbox(TARGET, preload=PRELOAD, closed_ports=closed_ports(os.environ))
-        sandbox.start()
+def job_runner(core: Core, sandbox: Sandbox) -> JobRunner:
+    """Compose a JobRunner."""
     runner = ToolRunner(core.registry, sandbox)
     return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)
 
@@ -41,29 +36,9 @@ def leave_if_unfit(runner: JobRunner) -> None:
         os._exit(EXIT_UNFIT)
 
 
-def closed_ports(environ: Mapping[str, str]) -> list[int]:
-    """Return the TCP ports that no tool may connect to: the Lambda Runtime API, which hands out the current request
-    without asking for credentials, and the AWS endpoint of the local stack."""
-    urls = f"http://{environ.get('AWS_LAMBDA_RUNTIME_API', '')}", environ.get("AWS_ENDPOINT_URL", "")
-    parts = [urlsplit(url) for url in urls]
-    return [part.port for part in parts if part.port and _is_local(part.hostname or "")]
-
-
-def _is_local(host: str) -> bool:
-    """Return whether a host is this machine. Only local ports are closed, because a rule holds for every host."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_link_local
-
-
-def run_job_task(
-    core: Core, runner: JobRunner | None = None
-) -> Callable[[Mapping[str, str], Any], dict[str, str | None]]:
+def run_job_task(runner: JobRunner) -> Callable[[Mapping[str, str], Any], dict[str, str | None]]:
     """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. A tool that fails is a normal
     return."""
-    runner = runner or job_runner(core)
 
     def run_job(event: Mapping[str, str], context: Any) -> dict[str, str | None]:
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000).earlier(END_MARGIN_S)

@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TARGET = "interlock.tools.tool_runner:serve"
-PRELOAD = ("interlock.plugin", "interlock.tools.tool_runner")
 MAX_FAILURES_IN_A_ROW = 3
 """A process is replaced after this many consecutive failures: something that an earlier run left may cause them."""
 
