@@ -1,4 +1,4 @@
-"""The real template, built and deployed by sam, once for all of these tests."""
+"""The real template, built and deployed by sam once for all these tests."""
 
 import json
 import os
@@ -42,7 +42,7 @@ class Deployed:
 
     @property
     def api_url(self) -> str:
-        """Where the API answers here: its id is that of the stack's own URL."""
+        """Return the local URL of the API. Its id is that of the stack's own URL."""
         found = re.fullmatch(rf"https://(\w+)\.execute-api\.{REGION}\.amazonaws\.com/(\w+)", self.outputs["Url"])
         assert found is not None, self.outputs
         return f"{self.aws.url}/_aws/execute-api/{found[1]}/{found[2]}"
@@ -88,7 +88,8 @@ def deployed(aws: Aws) -> Deployed:
 
 
 def _wait_until_it_serves(deployed: Deployed) -> None:
-    """A function's first start unpacks its layers, which takes a busy machine longer than a client waits."""
+    """Wait for the first response: a function's first start, which unpacks its layers, takes longer than a client
+    waits."""
     until = time.monotonic() + FIRST_START_LIMIT_S
     while True:
         try:
@@ -123,7 +124,7 @@ def client(deployed: Deployed) -> Client:
 
 @pytest.fixture
 def without_policies(aws: Aws, deployed: Deployed) -> Iterator[Callable[[str], None]]:
-    """Takes its policies from a function's role, and puts them back at the end."""
+    """Remove the policies of a function's role, and restore them at the end."""
     iam = aws.client("iam")
     taken: list[tuple[str, str, Any]] = []
 

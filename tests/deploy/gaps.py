@@ -14,8 +14,8 @@ METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
 
 def template() -> Path:
-    """The built template with a route for each method in place of `any`, which its import of an API passes over, and
-    with the workflow's definition in it, which it reads from a file as JSON alone."""
+    """Return the built template with a route for each method in place of `any`, which the import of an API ignores, and
+    with the workflow's definition inline, which ministack reads from a file only as JSON."""
     built = yaml_parse((BUILT / "template.yaml").read_text())
     for resource in built["Resources"].values():
         events = resource["Properties"].get("Events", {})
@@ -32,7 +32,7 @@ def template() -> Path:
 
 
 def put_gateway_responses(gateway: Any, api_id: str) -> None:
-    """Puts the template's gateway responses, which the import passes over as well, and deploys the API with them."""
+    """Create the template's gateway responses, which the import ignores too, and deploy the API with them."""
     api = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]["Api"]["Properties"]
     for kind, response in api["GatewayResponses"].items():
         headers = response.get("ResponseParameters", {}).get("Headers", {})

@@ -1,7 +1,7 @@
 """An AWS to deploy to: ministack, in its own environment and process, on loopback, over TLS, with IAM enforced.
 
-It runs functions under the sessions of their roles and judges action and resource of what they call. It knows no
-`dynamodb:LeadingKeys`; those the local stack and tests/service/test_permissions.py hold.
+Functions run with sessions of their roles, and the action and resource of their calls are checked.
+`dynamodb:LeadingKeys` is not supported; the local stack and tests/service/test_permissions.py check it.
 """
 
 import os
@@ -29,7 +29,7 @@ START_LIMIT_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Aws:
-    """An account at an endpoint, as its owner."""
+    """An account at an endpoint, with the owner's permissions."""
 
     url: str
     certificate: Path
@@ -56,7 +56,7 @@ class Aws:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Aws]:
-    """Runs it with all of its files in `folder`. Its processes, and those of the functions, end with it."""
+    """Run ministack with all its files in `folder`. Its processes, and those of the functions, end with it."""
     port = _free_port()
     log = folder / "ministack.log"
     environment = {
@@ -114,7 +114,7 @@ def _wait_until_it_answers(aws: Aws, process: subprocess.Popen[bytes]) -> None:
 
 
 def _processes_of(folder: Path) -> list[str]:
-    """The processes that were started with this folder as their TMPDIR."""
+    """Return the processes whose TMPDIR is this folder."""
     wanted = f"TMPDIR={folder}".encode()
     found = []
     for one in Path("/proc").glob("[0-9]*"):

@@ -16,7 +16,7 @@ from tests.deploy.ministack import ROOT
 
 IMAGES = ROOT / "tests" / "images"
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
-"""Some of the words on page.png."""
+"""Some words on page.png."""
 
 
 def image(name: str) -> str:
@@ -24,7 +24,7 @@ def image(name: str) -> str:
 
 
 def many_pages() -> str:
-    """The page over and over: reading it takes tesseract longer than it takes to cancel it."""
+    """An image with many copies of the page, so that reading takes longer than cancelling."""
     page = Image.open(IMAGES / "page.png").convert("L")
     sheet = Image.new("L", (page.width * 6, page.height * 14), 255)
     for column in range(6):
@@ -84,7 +84,7 @@ def test_image_inspect_runs_synchronously(client: Client) -> None:
 
 
 def test_ocr_analyze_runs_synchronously(client: Client) -> None:
-    """A large input, so by way of the bucket, and the native libraries of the layer."""
+    """The large input goes through the bucket, and the layer's native libraries are used."""
     answer = client.execute("ocr", "analyze", {"image": image("page.png")})
     assert answer.status == 200, answer.body
     assert set(re.findall(r"\w+", answer.body["result"]["text"])) >= WORDS
@@ -92,7 +92,7 @@ def test_ocr_analyze_runs_synchronously(client: Client) -> None:
 
 
 def test_job_can_be_submitted_polled_and_fetched(client: Client) -> None:
-    """Through the workflow, to the task's function and back."""
+    """The job goes through the workflow to the task's function."""
     job_id = client.submit("ocr", "analyze", {"image": image("page.png")})
     job = client.until_final(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 1), job
@@ -179,7 +179,7 @@ def test_bad_input_leaves_no_job(client: Client) -> None:
 def test_the_functions_run_under_their_roles(
     client: Client, deployed: Deployed, without_policies: Callable[[str], None]
 ) -> None:
-    """All of the above was allowed by the template's policies: without them nothing is."""
+    """The other calls were permitted by the template's policies: without them, calls are denied."""
     assert client.call("GET", "/v1/jobs").status == 200
     without_policies("JobsFunction")
     refused(client.call("GET", "/v1/jobs"), 503, "unavailable")

@@ -1,7 +1,4 @@
-"""A path of calls on which faults are injected, and the vocabulary of the paths.
-
-A path says what happens before it, on it, and beside it, and how clients retry after it.
-"""
+"""The base class of paths with injected faults, and the calls that paths consist of."""
 
 from collections.abc import Callable
 

@@ -172,7 +172,7 @@ def settling_an_unstarted_job(cluster: Cluster) -> Race:
 
 
 def one_key(cluster: Cluster) -> Race:
-    """Of three requests with one idempotency key, one creates the job and runs it."""
+    """Three requests with one idempotency key: only one creates the job and runs it."""
     wanted = [cluster.new_job() for _ in range(3)]
 
     def racer(job: Job) -> Racer:

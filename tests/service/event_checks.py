@@ -1,4 +1,4 @@
-"""What each event in events/ must come to."""
+"""The expected result of each event in events/."""
 
 import json
 import re

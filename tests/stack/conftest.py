@@ -33,7 +33,7 @@ type SlowSetup = Callable[[str], Answer]
 
 @pytest.fixture(scope="session")
 def real_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository's own project, to start stacks in that are not ready."""
+    """The repository's project, for stacks that cannot become ready."""
     return link_project(tmp_path_factory.mktemp("real"))
 
 
@@ -76,8 +76,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def client(project: Path, mark: str) -> Iterator[Client]:
-    """A client of a local stack to which the hostile plugins were added. When all tests have done their worst, its
-    counters equal its jobs and nothing that a plugin has started is left."""
+    """A client of a local stack with the hostile plugins. After all tests, its counters equal its jobs, and no process
+    of a plugin is left."""
     options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
@@ -88,8 +88,8 @@ def client(project: Path, mark: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def slow_setup(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowSetup]:
-    """The answers of calls to plugins that take up to half a minute to be ready or to be given up. They are under way
-    from when this is first asked for."""
+    """The responses of calls to plugins whose setup takes up to half a minute. The calls begin with the first use of
+    this fixture."""
     with ThreadPoolExecutor(len(SLOW_SETUPS)) as pool:
         _have_environments(client, pool, tmp_path_factory.mktemp("environments"))
         answers = {plugin: pool.submit(client.execute, plugin, tool, {}) for plugin, tool in SLOW_SETUPS.items()}
@@ -97,8 +97,8 @@ def slow_setup(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -> None:
-    """Returns when as many environments are idle as there are slow setups: all the time that the gateway gives them
-    is theirs, and none goes into the start of an environment."""
+    """Wait until as many environments are idle as there are slow setups, so that no call spends its time on starting
+    one."""
     paths = [folder / plugin for plugin in SLOW_SETUPS]
     calls = [pool.submit(client.execute, "lingering", "until_told", {"path": str(path)}) for path in paths]
     while not all(path.exists() for path in paths):
@@ -111,14 +111,13 @@ def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -
 
 @pytest.fixture
 def hand(client: Client, project: Path) -> Hand:
-    """Return the calls between the services of that stack."""
+    """Control of the calls between the services of that stack."""
     return Hand(project, project)
 
 
 @pytest.fixture(scope="session")
 def mark() -> str:
-    """The name that all processes take which the adversaries start. It is of this session alone: on the same machine
-    others may run."""
+    """The process name of all processes that the adversaries start in this session."""
     return f"il-{secrets.token_hex(6)}"
 
 
@@ -138,8 +137,8 @@ def _runs_as(folder: Path, mark: bytes) -> bool:
 
 @pytest.fixture
 def works(client: Client, mark: str) -> Callable[..., dict[str, Any]]:
-    """Runs a tool of an adversary, which has to succeed and to leave nothing running; returns the result. Then the
-    next call to the same plugin has to work."""
+    """Run a tool of an adversary that must succeed and leave no process. Assert that the next call of the plugin works,
+    and return the result."""
 
     def call(plugin: str, tool: str, **input: str) -> dict[str, Any]:
         answer = client.execute(plugin, tool, {"mark": mark, **input})

@@ -1,4 +1,4 @@
-"""As much of curl as the README uses, for a machine that has none. What it does not know is an error."""
+"""The part of curl that the README uses, for machines without curl. Unknown options are an error."""
 
 import argparse
 import sys

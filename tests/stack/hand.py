@@ -1,4 +1,4 @@
-"""A test's hand between the services of a watched stack (watched_stack.py is the other end)."""
+"""Observe and control the calls between the services of a stack that runs watched_stack.py."""
 
 import json
 import time
@@ -18,7 +18,7 @@ _PAUSE_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Something that has passed: `at` is a time of this machine's monotonic clock in seconds."""
+    """An observed call: `at` is the time in seconds on this machine's monotonic clock."""
 
     at: float
     job_id: str
@@ -26,15 +26,15 @@ class Seen:
 
 
 class Hand:
-    """Sees what passes in a stack that serves `project`, and keeps some of it."""
+    """Observes the calls in a stack that serves `project`, and can hold or reject some."""
 
     def __init__(self, folder: Path, project: Path) -> None:
         self._folder = folder
         self._project = Project(project)
 
     def seen(self, job_id: str) -> list[Seen]:
-        """Return the calls for a job: those of the table by the names of their operations; `held`, `refused` and
-        `returned` of the invocations of the workflow's task."""
+        """Return the calls for a job: table calls by operation, and `held`, `refused` or `returned` for invocations of
+        the workflow's task."""
         lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # whole ones
         return [Seen(**json.loads(line)) for line in lines if job_id in line]
 
@@ -46,7 +46,7 @@ class Hand:
 
     @contextmanager
     def keeps(self, how: str) -> Iterator[None]:
-        """While it lasts, the workflow's tasks are not run: `hold` has them wait, `refuse` throttles them."""
+        """In this context, the workflow's tasks do not run: `hold` delays them, `refuse` throttles them."""
         sign = self._folder / how
         sign.touch()
         try:

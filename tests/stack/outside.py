@@ -1,4 +1,4 @@
-"""Kill and stop the processes of a running tool from the test, since tools are not permitted to."""
+"""Kill and stop the processes of a running tool from the test, because tools are not permitted to."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ START_LIMIT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The process ids of a running tool and of what it was started by."""
+    """The process ids of a running tool and of its ancestors."""
 
     worker: int
     zygote: int
@@ -24,7 +24,7 @@ class Family:
 
 
 def family(pid_file: Path) -> Family:
-    """The processes of a tool, as soon as it has written its process id there."""
+    """Return the processes of a tool, as soon as it has written its process id."""
     deadline = time.monotonic() + START_LIMIT_S
     while not pid_file.exists():
         assert time.monotonic() < deadline, "the tool did not start"
@@ -39,7 +39,7 @@ def parent_of(pid: int) -> int:
 
 
 def struck(client: Client, pid_file: Path, strike: Callable[[Family], object]) -> Answer:
-    """The answer of a tool that would wait for long, after something was done to its processes."""
+    """Return the response of a long-running tool whose processes are damaged meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "dying", "waits", {"path": str(pid_file)})
         strike(family(pid_file))

@@ -1,4 +1,4 @@
-"""Checks of a stack at rest."""
+"""Checks of a stack whose jobs have all finished."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ COUNTED = {
 
 
 def assert_counters_equal_jobs(client: Client) -> None:
-    """For each plugin and each tool, when all jobs have ended."""
+    """Assert it for each plugin and tool. All jobs must have finished."""
     for plugin in client.call("GET", "/v1/plugins").body["plugins"]:
         name = plugin["name"]
         for status in ("pending", "running", "cancelling"):
@@ -31,7 +31,7 @@ def assert_counters_equal_jobs(client: Client) -> None:
 
 
 def listed(client: Client, **filters: str) -> list[dict[str, Any]]:
-    """All jobs, page by page."""
+    """Return all jobs, read page by page."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while True:

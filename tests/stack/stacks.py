@@ -1,4 +1,4 @@
-"""Stacks under test, and the folders that they are started in."""
+"""Stacks under test, and the folders in which they are started."""
 
 import json
 from dataclasses import dataclass

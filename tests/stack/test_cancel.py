@@ -19,7 +19,7 @@ def running_pids(pid_file: Path, within_s: float = 30) -> list[int]:
 
 
 def gone(pid: int) -> bool:
-    """True when the process is not there, or has ended and waits to be reaped."""
+    """Return whether a process has ended. It may not have been reaped yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:

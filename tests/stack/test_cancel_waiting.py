@@ -1,4 +1,4 @@
-"""Cancelling over HTTP what has not started: the tool never runs, and of the workflow nothing goes on."""
+"""Cancelling pending jobs over HTTP: the tool never runs, and the workflow execution ends."""
 
 import time
 from pathlib import Path
@@ -12,8 +12,8 @@ from tests.stack.hand import Hand
 pytestmark = pytest.mark.xdist_group("cancel-waiting")
 
 RETRY_S = 2.0
-"""The longest that the workflow waits before its first retry of the task: the interval of its definition, since the
-jitter only takes away from it."""
+"""The longest time before the workflow's first retry of the task: the interval of its definition, which jitter only
+shortens."""
 
 
 def submitted(client: Client, pid_file: Path) -> str:
@@ -21,7 +21,7 @@ def submitted(client: Client, pid_file: Path) -> str:
 
 
 def cancelled(client: Client, job_id: str) -> dict[str, Any]:
-    """Cancels a job that is pending; the job as it is from then on."""
+    """Cancel a pending job and return the cancelled job."""
     assert client.job(job_id)["status"] == "pending"
     answer = client.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "not needed"})
     assert (answer.status, answer.body["status"]) == (200, "cancelled")
@@ -32,7 +32,7 @@ def cancelled(client: Client, job_id: str) -> dict[str, Any]:
 
 
 def test_a_pending_job_is_cancelled_at_once_and_never_starts(client: Client, hand: Hand, tmp_path: Path) -> None:
-    """Its task is under way to a function that has no environment for it yet: what arrives later finds it cancelled."""
+    """The task waits for an environment of its function. When it runs, it finds the job cancelled."""
     with hand.keeps("hold"):
         job_id = submitted(client, tmp_path / "pid")
         hand.wait_for(job_id, "held")
@@ -59,7 +59,8 @@ def test_job_waiting_for_a_retry_is_cancelled_and_not_retried(client: Client, ha
 
 
 def test_job_with_a_throttled_task_is_retried(client: Client, hand: Hand) -> None:
-    """Else there would be no wait to be cancelled in. What was never claimed is no attempt."""
+    """There is a wait before the retry, in which a job can be cancelled. A throttled task has not claimed the job, so
+    it is not an attempt."""
     with hand.keeps("refuse"):
         job_id = client.submit("hostile", "echo", {"text": "at last"})
         hand.wait_for(job_id, "refused")

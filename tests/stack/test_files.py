@@ -28,7 +28,7 @@ def ask(client: Client, content: bytes, content_type: str = "application/octet-s
 
 
 def put(asked: Answer, content: bytes, **other: str) -> int:
-    """The status with which the bucket answers. The key of the API goes nowhere near it."""
+    """Return the status of the bucket's response. The request carries no API key."""
     headers = {**asked.body["headers"], **{name.replace("_", "-"): value for name, value in other.items()}}
     return requests.put(asked.body["url"], content, headers=headers, timeout=60).status_code
 
@@ -200,7 +200,7 @@ def test_a_bad_request_for_an_upload_names_its_field(client: Client, path: str) 
 
 
 def results_of(client: Client, **wanted: Any) -> list[Any]:
-    """The result as each way to it shows it: now, within a wait, and read."""
+    """Return the result from each route that returns it: synchronous, after a wait, and read."""
     now = client.execute("files", "text", wanted)
     body = {"plugin": "files", "tool": "text", "input": wanted}
     waited = client.call("POST", "/v1/execute", body, {"Prefer": "respond-async, wait=20"})

@@ -15,8 +15,7 @@ TRIES = 20
 
 
 def calls(client: Client, hand: Hand, tool: str, **input: object) -> list[Seen]:
-    """The calls of the table that a synchronous run has made, the first and the last of which are its claim and its
-    end."""
+    """Return the table calls of a synchronous run, from its claim to its end."""
     answer = client.execute("lingering", tool, {name: str(value) for name, value in input.items()})
     assert answer.status == 200, answer.body
     seen = hand.seen(answer.body["job_id"])
@@ -35,7 +34,7 @@ def test_a_run_under_a_second_costs_its_claim_and_its_end(client: Client, hand: 
 
 @pytest.mark.parametrize("tool", ["for_seconds", "tells_progress_for_seconds"])
 def test_a_run_costs_one_table_call_a_second_with_or_without_progress(client: Client, hand: Hand, tool: str) -> None:
-    """The lease, the progress and the question for a cancel are one call."""
+    """Lease, progress and the check for a cancel share one call."""
     _, *beats, _ = seen = calls(client, hand, tool, way=3.5)
     assert {beat.what for beat in beats} == {BEAT}
     assert all(later.at - earlier.at >= 1 for earlier, later in pairwise(seen[:-1]))

@@ -1,4 +1,4 @@
-"""A tool that takes all there is meets a limit, or gives everything back when its run ends."""
+"""A tool that exhausts a resource is stopped at a limit, or the resource is free again after its run."""
 
 from collections.abc import Callable
 from pathlib import Path

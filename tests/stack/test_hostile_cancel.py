@@ -1,5 +1,7 @@
-"""Cancel stubborn jobs, and at the worst moments. No job is `cancelled` while its work goes on: status and processes of
-each job are compared repeatedly."""
+"""Cancel stubborn jobs, and jobs at critical moments.
+
+No job is `cancelled` while its work continues: status and processes of each job are compared repeatedly.
+"""
 
 import os
 import select
@@ -23,7 +25,7 @@ POLL_S = 0.03
 
 
 class Processes:
-    """Some processes by handles, which stay theirs when a process id is given to another."""
+    """Handles of processes, which remain valid when a process id is reused."""
 
     def __init__(self, pids: list[int], handles: ExitStack) -> None:
         self._handles = [os.pidfd_open(pid) for pid in pids]
@@ -144,7 +146,7 @@ def race(client: Client, pid_file: Path, number: int) -> str:
 
 
 def told_to_end(client: Client, job_id: str, end: Path, number: int) -> Any:
-    """Cancels, and tells the tool to end before that, or by steps of 50 ms later, or never."""
+    """Cancel, and tell the tool to end before that, later by steps of 50 ms, or never."""
     if number % 4 == 0:
         end.touch()
     answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")

@@ -1,4 +1,4 @@
-"""A tool whose process dies, or that never comes back."""
+"""Tools whose process dies, or that never return."""
 
 import os
 import resource
@@ -38,8 +38,8 @@ START_LIMIT_S = 30
 
 @pytest.fixture(scope="module")
 def slow(client: Client) -> Iterator[Slow]:
-    """The answers of calls that take seconds, which are all under way while the other tests of this module run, each
-    with the answer of the call after it."""
+    """The responses of calls that take seconds, each with the response of the next call. They run while the other tests
+    of this module do."""
 
     def call(way: str) -> tuple[Answer, Answer]:
         return client.execute("stuck", "go", {"way": way}), client.execute("stuck", "echo", {"way": way})
@@ -51,8 +51,8 @@ def slow(client: Client) -> Iterator[Slow]:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The answer to a call that took its runtime with it, and the jobs of it and of an asynchronous one. They end when
-    their leases have run out."""
+    """The response to a call that killed its runtime, and the jobs of that call and of an asynchronous call. These end
+    when their leases expire."""
 
     answer: Answer
     job_ids: tuple[str, str]
@@ -60,8 +60,7 @@ class Lost:
 
 @pytest.fixture(scope="module", autouse=True)
 def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPathFactory) -> Lost:
-    """Before all other tests of this module, which go on while the leases run out, and while the plugins load that take
-    long to."""
+    """Start the calls before the other tests, which run while leases expire and slow plugins load."""
     folder = tmp_path_factory.mktemp("dying")
     job_ids: list[str] = []
 
@@ -76,7 +75,7 @@ def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPat
 
 
 def running_job(client: Client) -> str:
-    """The one that runs, as soon as its claim is written: which is while its tool runs already."""
+    """Return the running job as soon as its claim is written, when its tool already runs."""
     deadline = time.monotonic() + START_LIMIT_S
     while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=waits&status=running").body["jobs"]):
         assert time.monotonic() < deadline, "the job did not start"
@@ -165,7 +164,7 @@ def test_standard_input_of_a_plugin_is_empty(fails: Fails) -> None:
 def test_an_asynchronous_job_ends_in_the_same_way(
     client: Client, plugin: str, way: str, status: str, code: str
 ) -> None:
-    """In one attempt: a plugin's failure is never retried behind the caller's back."""
+    """The job has one attempt: failures of a plugin are never retried."""
     job_id = client.submit(plugin, "go", {"way": way})
     job = client.until_final(job_id)
     assert (job["status"], job["error"]["code"], job["attempt"]) == (status, code, 1)
@@ -200,7 +199,7 @@ def test_job_with_a_killed_runtime_is_settled_when_its_lease_expires(client: Cli
 
 
 def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp_path: Path) -> None:
-    """By another process of its user, as a tool could where nothing keeps it from doing so."""
+    """Another process of the user lowers the limit of descriptors, as a tool without confinement could."""
     pid_file = tmp_path / "pid"
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "lingering", "until_told", {"path": str(pid_file)})

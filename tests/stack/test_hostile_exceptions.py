@@ -1,4 +1,4 @@
-"""A tool that raises, whatever it is, fails with that exception; its text and its name are kept within bounds."""
+"""A tool that raises fails with that exception. The lengths of its text and name are bounded."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A plugin that cannot be loaded is listed with its reason, and executing it is the plugin's failure."""
+"""A plugin that cannot be loaded is listed with its reason, and executing it fails by the plugin's fault."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_slow_import_does_not_count_against_the_tool(client: Client) -> None:
     ],
 )
 def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin: str, reason: str) -> None:
-    """Every time anew: nothing of the first attempt is left to be called."""
+    """Every call tries again: nothing of the failed attempt can be called."""
     for _ in range(2):
         answer = client.execute(plugin, "echo", {})
         assert (answer.status, answer.code) == (400, "plugin_unavailable")

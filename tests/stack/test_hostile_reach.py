@@ -1,4 +1,4 @@
-"""A tool that reaches for the Lambda Runtime API, for AWS, and for the processes around it."""
+"""A tool that accesses the Lambda Runtime API, AWS, and the processes around it."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +63,7 @@ def test_a_plugins_page_shows_which_tools_have_the_network(client: Client) -> No
 
 @pytest.fixture
 def running_elsewhere(client: Client, tmp_path: Path) -> Iterator[Family]:
-    """The processes of a tool that runs in another environment at the same time."""
+    """Return the processes of a tool that runs in another environment at the same time."""
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "dying", "waits", {"path": str(tmp_path / "pid")})
         try:

@@ -1,4 +1,4 @@
-"""A result that is not what the tool's schema promises is refused, whoever wrote it; one that is, is taken."""
+"""A result that does not fit the tool's schema is rejected, whoever wrote it; a valid result is accepted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -79,5 +79,5 @@ def test_result_that_raises_when_read_is_a_plugin_failure(fails: Call, way: str)
     ],
 )
 def test_a_forged_failure_is_kept_within_bounds(fails: Call, way: str, code: str) -> None:
-    """A plugin can have its process say anything of itself: nothing but the size matters."""
+    """A plugin can make its process report any failure, so only the size is checked."""
     assert len(str(fails("lying", "go", code, way=way))) < 5000

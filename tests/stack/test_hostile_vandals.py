@@ -1,4 +1,4 @@
-"""A tool that leaves its process otherwise than it has found it: the next run notices nothing."""
+"""A tool that leaves its process changed does not affect the next run."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def test_process_that_can_no_longer_respond_has_crashed(fails: Call, way: str) -
 
 
 def test_repeatedly_failing_process_is_given_up(client: Client, mark: str) -> None:
-    """Damage to the code of the plugin itself goes unnoticed. It costs three calls and no more."""
+    """Damage to the plugin's own code is not detected. The process is replaced after three failed calls."""
     assert client.execute("vandal", "go", {"mark": mark, "way": "the plugin API"}).status == 200
     codes = [client.execute("vandal", "echo", {}).code for _ in range(5)]
     assert codes == ["plugin_exception"] * 3 + [None] * 2
@@ -116,7 +116,7 @@ def test_killing_idle_worker_processes_does_not_harm_their_plugins(client: Clien
 
 
 def test_plugin_finds_no_secrets_in_its_environment_or_its_parents(works: Call) -> None:
-    """The runtime's own environment is not asserted: what runs as root reads it, and on Lambda nothing does."""
+    """The runtime's own environment is not checked: root can read it locally, but nothing can on Lambda."""
     facts = works("vandal", "looks_for_secrets")["facts"]
     assert "PATH" in facts["own"]
     assert "PATH" in facts["own as started"]

@@ -1,4 +1,4 @@
-"""The README's lines, as printed: a shell runs them against the local stack with the README's own plugin in it."""
+"""The README's commands, as printed: a shell runs them against the local stack with the README's plugin."""
 
 import json
 import re
@@ -24,7 +24,7 @@ type Seen = list[tuple[str, str, int]]
 
 
 def block(language: str, first: str) -> str:
-    """The one block of code in that language with these words in its first line."""
+    """Return the only code block of a language whose first line contains these words."""
     blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     [found] = [text for text in blocks if first in text.partition("\n")[0]]
     return str(found)
@@ -32,7 +32,7 @@ def block(language: str, first: str) -> str:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack in a folder in which the README's paths lead to what they name."""
+    """A stack in a folder in which the README's paths exist."""
     project = link_project(tmp_path_factory.mktemp("readme"))
     (project / "tests").symlink_to(ROOT / "tests")
     (project / ".venv").symlink_to(sys.prefix)

@@ -1,4 +1,4 @@
-"""`--built` serves what was built, and shows functions nothing else."""
+"""`--built` serves the built functions, which cannot import anything else."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("stack")
 
 @pytest.fixture
 def built_project(probe_project: Path, tmp_path: Path) -> Path:
-    """The probes as `sam build` writes them: a copy of the template beside a folder for each function."""
+    """The probes as `sam build` writes them: a copy of the template and a folder for each function."""
     project = tmp_path / "project"
     shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock", "stack.log"))
     build = project / ".aws-sam" / "build"

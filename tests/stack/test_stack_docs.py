@@ -1,4 +1,4 @@
-"""`/docs` of the local stack: the page, all that it names, and the document that it shows, from this machine alone."""
+"""`/docs` of the local stack: the page, everything it refers to, and the document, all from this machine."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Functions in real Lambda runtimes, and what becomes of those that misbehave."""
+"""Functions in real Lambda runtimes, and the handling of those that misbehave."""
 
 import json
 import time
@@ -37,7 +37,7 @@ def probe(stack: Running, what: str, **more: Any) -> dict[str, Any]:
 
 
 def invoke(stack: Running, what: str, **more: Any) -> tuple[str | None, Any]:
-    """Through the data plane: the function error, and the payload."""
+    """Invoke a function. Return the function error and the payload."""
     answer = aws(stack, "lambda").invoke(FunctionName="ProbeFunction", Payload=json.dumps({"what": what, **more}))
     return answer.get("FunctionError"), json.load(answer["Payload"])
 

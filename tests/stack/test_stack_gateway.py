@@ -18,7 +18,7 @@ FIELDS = {"type", "code", "message", "details", "plugin", "tool", "job_id", "ret
 
 
 def refusal(answer: requests.Response) -> tuple[int, str]:
-    """Status and code of an envelope."""
+    """Return status and code of an envelope."""
     assert answer.headers["Content-Type"] == "application/json"
     error = answer.json()["error"]
     assert error.keys() == FIELDS
@@ -120,7 +120,7 @@ def test_every_accepted_document_gets_a_response(real: Running) -> None:
 
 
 def sent(real: Running, request: bytes) -> tuple[int, str, Any]:
-    """Status, content type and body of the answer to these very bytes."""
+    """Send these bytes. Return status, content type and body of the response."""
     host, _, port = real.client.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), 30) as connection:
         connection.sendall(request)
@@ -224,7 +224,7 @@ def test_a_repeated_idempotency_key_is_refused(real: Running) -> None:
 
 
 def test_repeated_prefer_headers_are_one_list(real: Running) -> None:
-    """RFC 7240, section 2: several `Prefer` headers are one."""
+    """RFC 7240, section 2: several `Prefer` headers are equivalent to one list."""
     body = json.dumps({"plugin": "image", "input": {"image": ""}, "timeout_s": 1}).encode()
     headers = (b"Content-Length: %d" % len(body), b"Prefer: respond-async", b"Prefer: wait=99")
     status, _, answer = sent(real, with_key(real, b"POST /v1/execute HTTP/1.1", *headers, body=body))

@@ -1,4 +1,4 @@
-"""`--in-process`, for machines without the emulator: the same answers."""
+"""`--in-process`, for machines without the emulator, gives the same responses."""
 
 from pathlib import Path
 

@@ -54,7 +54,7 @@ with local_stack(Path(sys.argv[1]), Path(sys.argv[1], "stack.log")):
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs: one that has ended and is not reaped yet does not."""
+    """Return whether a process runs. A process that has ended and was not reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -62,7 +62,7 @@ def alive(pid: int) -> bool:
 
 
 def complaint(project: Path, *arguments: str) -> str:
-    """The one line of a command that cannot do what it is asked for."""
+    """Return the only line that a command prints when it cannot be carried out."""
     ended = subprocess.run([*COMMAND, *arguments], cwd=project, capture_output=True, text=True, timeout=60, check=False)
     (line,) = ended.stderr.splitlines()
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -140,7 +140,7 @@ def test_stack_is_not_ready_when_a_function_cannot_be_started(
 
 @contextmanager
 def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[str], set[int]]]:
-    """A stack with a tool at work, and all its processes."""
+    """A stack with a running tool, and all its processes."""
     with local_stack(project, project / "stack.log", "--plugin", str(plugin)) as (client, process):
         job = client.submit("slow", "sleep", {})
         client.until(job, lambda found: found["status"] == "running")

@@ -1,8 +1,8 @@
-"""`interlock dev` with a test's hand between the services: `watched_stack.py FOLDER dev ...`.
+"""`interlock dev` with calls between the services under a test's control: `watched_stack.py FOLDER dev ...`.
 
-What passes is written to `FOLDER/seen`, a line for each: calls of the table that concern a job, and what became of each
-invocation of the workflow's task. While there is a file `FOLDER/hold`, such an invocation waits, as for an environment;
-while there is `FOLDER/refuse`, it is throttled, as by a function's reserved concurrency.
+Calls are written to `FOLDER/seen`, one per line: table calls that concern a job, and the result of each invocation of
+the workflow's task. While the file `FOLDER/hold` exists, such an invocation waits, as for an environment. While
+`FOLDER/refuse` exists, it is throttled, as by a function's reserved concurrency.
 """
 
 import io
@@ -26,7 +26,7 @@ _PAUSE_S = 0.005
 
 
 class Hand:
-    """Sees what passes, and keeps some of it."""
+    """Records calls, and holds or rejects some."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

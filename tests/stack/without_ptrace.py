@@ -1,4 +1,4 @@
-"""`without_ptrace.py ARGUMENTS...` becomes `python ARGUMENTS...`, without root's right to look into any process."""
+"""`without_ptrace.py ARGUMENTS...` becomes `python ARGUMENTS...`, without root's permission to inspect any process."""
 
 import ctypes
 import os

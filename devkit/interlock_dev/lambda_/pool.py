@@ -19,7 +19,7 @@ STALL_S = 0.2
 """A pool with waiting requests grows by one environment if none has ended for this long."""
 
 LONGEST_STALL_S = 1.0
-"""Maximum of that time for long requests: on a busy machine all are long, and each start adds load."""
+"""Upper limit of the stall time when requests are long: on a busy machine all are, and each start adds load."""
 
 START_S = 2.0
 """Typical time of a start on busy processors. Requests that would wait longer justify one."""

@@ -136,7 +136,7 @@ class Built:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """One build of everything above, none of it installed."""
+    """One index of all files in `BROKEN` and `GOOD`, without installed plugins."""
     folder = tmp_path_factory.mktemp("plugins")
     sources = {**{f"{name}.py": source for name, (source, _) in BROKEN.items()}, **GOOD}
     for name, source in sources.items():
@@ -169,7 +169,7 @@ def processes_about(mark: Path) -> list[bytes]:
 
 
 def ends_everything_about(mark: Path) -> bool:
-    """True once there is no such process any more: it was killed, and dies in its own time."""
+    """Wait until no such process exists. Return whether all have ended in time."""
     until = time.monotonic() + 20
     while (left := processes_about(mark)) and time.monotonic() < until:
         os.sched_yield()

@@ -77,7 +77,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def layer(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The layer on the import path, for a test to change. What would import a plugin of it leaves a mark, and fails."""
+    """A copy of the layer on the import path, for a test to change. Importing a plugin leaves a file and fails."""
     copy = tmp_path / "layer"
     shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
     trap = MUST_NOT_BE_IMPORTED.format(marker=str(tmp_path / "imported"))
@@ -98,7 +98,7 @@ def world(tmp_path: Path, layer: Path) -> World:
 
 @pytest.fixture
 def pages(world: World, tmp_path: Path) -> Pages:
-    """Reads the plugin list, and the health of each of this layer, of which the list is a part."""
+    """Read the plugin list and the health of each plugin of this layer."""
 
     def read() -> dict[str, Any]:
         listed = {one["name"]: one for one in world.request("GET", "/v1/plugins").body["plugins"]}

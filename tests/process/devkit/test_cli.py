@@ -1,4 +1,4 @@
-"""A command that cannot do what it is asked for prints one line and exits with status 2."""
+"""A command that cannot be carried out prints one line and exits with status 2."""
 
 import json
 import os
@@ -24,7 +24,7 @@ print(sorted({"samcli", "moto", "boto3", "flask"} & set(sys.modules)))
 
 @pytest.fixture(autouse=True)
 def _environment() -> Iterator[None]:
-    """A command makes the environment of its process its own."""
+    """Restore the environment variables, which a command changes for its process."""
     before = dict(os.environ)
     yield
     os.environ.clear()

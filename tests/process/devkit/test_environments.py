@@ -18,7 +18,7 @@ from interlock_dev.project.processes import loopback_address, next_port
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port at which somebody else answers in the emulator's place, as a tool with network access could."""
+    """A port on which another server answers instead of the emulator, as a tool with network access could."""
     port = next_port()
     with socket.create_server((loopback_address(), port)) as server:
         answering = threading.Thread(target=_answer_all, args=(server,))

@@ -1,4 +1,4 @@
-"""The import contracts hold the tree, and each one breaks when its own violation is planted."""
+"""The import contracts are kept, and each is broken by a violation planted for it."""
 
 import os
 import shutil

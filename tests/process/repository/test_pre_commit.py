@@ -99,7 +99,7 @@ def test_every_hook_is_local_and_has_a_planted_violation() -> None:
 
 
 def test_every_hook_runs_a_command_of_make_check() -> None:
-    """`make check` shows that the tree passes; on the same commands, so do the hooks."""
+    """`make check` shows that the tree passes, so the hooks pass if they run the same commands."""
     commands = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
     missing = [hook["entry"] for hook in hooks() if f"\t{hook['entry']}" not in commands]
     assert missing == []

@@ -1,4 +1,4 @@
-"""The check of plain English finds what it should, and nothing else."""
+"""The prose check reports violations of plain English, and nothing else."""
 
 import importlib.util
 from collections.abc import Iterator

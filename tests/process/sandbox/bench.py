@@ -17,10 +17,10 @@ PATIENT = Limits(wall_s=60, load_s=60, memory_mb=1000, result_bytes=1 << 20, gra
 """Limits that nothing runs into by accident, however slow the machine is."""
 
 STOPPED = replace(PATIENT, wall_s=0.3)
-"""Limits for code that ends when it is asked to."""
+"""Limits for code that ends on SIGTERM."""
 
 KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
-"""For what does not."""
+"""Limits for code that ignores SIGTERM."""
 
 SLEEP = "import time\nchannel.progress(0.5, 'on')\ntime.sleep(60)"
 """Source that reports progress once, then sleeps."""
@@ -30,11 +30,11 @@ import time
 channel.log("info", "now")
 time.sleep(60)
 """
-"""For `Bench.kill_zygote`."""
+"""Source that logs a line, then sleeps. Use it with `Bench.kill_zygote`."""
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not reaped does not."""
+    """Return whether a process runs. A process that has ended and was not reaped does not."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -61,7 +61,7 @@ class Bench:
     progress: list[tuple[float, str]] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
     bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
-    """Processes that other tests of this process have started before."""
+    """Child processes that existed before this sandbox."""
 
     @classmethod
     def new(
@@ -107,17 +107,17 @@ class Bench:
         )
 
     def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key", network: bool = False) -> str:
-        """The result of source that completes."""
+        """Return the result of source that completes."""
         ending = self.run(source, limits, key=key, network=network)
         assert isinstance(ending, Completed), ending
         return ending.payload.decode()
 
     def pid(self, *, key: str = "key") -> int:
-        """The worker that has the next run of the key."""
+        """Return the id of the worker process that serves the next run of the key."""
         return int(self.result("import os\nresult = os.getpid()", key=key))
 
     def kill_zygote(self, line: LogLine) -> None:
-        """For `on_log`: kills the zygote as soon as the source logs a line. Its worker is not allowed to."""
+        """Kill the zygote when the source logs a line, as `on_log`. Worker processes are not permitted to kill it."""
         if line.stream == "log":
             os.kill(self.zygote.pid, signal.SIGKILL)
 
@@ -128,7 +128,7 @@ class Bench:
         return zygote
 
     def processes(self) -> set[int]:
-        """All that run below the zygote."""
+        """Return all live processes below the zygote."""
         return set(filter(alive, descendants(self.zygote.pid)))
 
     def messages(self, stream: str) -> list[str]:
@@ -146,6 +146,6 @@ class Bench:
         assert not [inside for folder in folders for inside in folder.iterdir()]
 
     def assert_usable(self) -> None:
-        """The next run completes, and the sandbox is as it should be between runs."""
+        """Assert that the next run completes, and that it leaves nothing behind."""
         assert self.result("result = 'next'") == "next"
         self.assert_nothing_left()

@@ -9,7 +9,7 @@ from tests.process.sandbox.bench import Bench
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Bench]:
-    """One sandbox for all tests of a module: it has to stand what each of them does to it."""
+    """A sandbox that all tests of a module share, so it must withstand each of them."""
     bench = Bench.new()
     yield bench
     bench.sandbox.close()
@@ -17,14 +17,14 @@ def shared() -> Iterator[Bench]:
 
 @pytest.fixture
 def bench(shared: Bench) -> Iterator[Bench]:
-    """The module's sandbox, which has to be in order after each test."""
+    """The module's sandbox. It must be usable after each test."""
     yield shared
     shared.assert_usable()
 
 
 @pytest.fixture
 def fresh() -> Iterator[Bench]:
-    """A sandbox of the test alone."""
+    """A sandbox for one test."""
     bench = Bench.new()
     yield bench
     bench.sandbox.close()

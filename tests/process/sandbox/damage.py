@@ -1,5 +1,7 @@
-"""Damages a supervisor from another process of the same user, while a run is on, and prints what came of it
-(test_self_check runs it as a user without rights)."""
+"""Damage a supervisor from another process of the same user during a run, and print the result.
+
+test_self_check runs this program as an unprivileged user.
+"""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""Measures coverage in zygotes and workers, which know nothing of the suite: imported ahead when it is measured here.
+"""Measure coverage in zygotes and worker processes, which import this module first if the suite measures coverage.
 
-A zygote saves what it has when it ends. A worker is killed, so it saves when a run begins.
+A zygote saves its data when it ends. A worker process is killed, so it saves when a run begins.
 """
 
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import coverage
 
 STARTED_BY = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
-"""The variables with which coverage.py's `patch = subprocess` starts a process."""
+"""The environment variables with which coverage.py's `patch = subprocess` starts to measure a process."""
 
 
 def save() -> None:
@@ -19,8 +19,8 @@ def save() -> None:
 
 
 def _unlocked(current: Any) -> None:
-    """coverage.py locks its data at each call, in Python. A stop that is raised just then would leave it locked, and
-    the worker waiting for itself."""
+    """Prevent a deadlock: coverage.py locks its data at each call, and a stop raised in between would leave the lock
+    held."""
     for one in (current._collector, *current._collector.tracers):
         one.lock_data = one.unlock_data = lambda: None
 

@@ -1,4 +1,4 @@
-"""Imported ahead by the zygote: from then on it believes that this is not Linux."""
+"""Make the zygote that imports this module behave as on another system than Linux."""
 
 from interlock.sandbox.wire import processes
 

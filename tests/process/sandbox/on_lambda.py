@@ -1,7 +1,7 @@
-"""A program that tries the sandbox where little is allowed, and prints what it found as JSON (test_elsewhere runs it).
+"""Run the sandbox with few permissions and print the findings as JSON (test_elsewhere runs this program).
 
-Its argument, when there is one, has an audit hook refuse every write but below the temporary directory, in place of
-a read-only file system: also in the workers, which import this module ahead.
+With an argument, an audit hook rejects every write outside the temporary directory, in place of a read-only file
+system. It also applies to worker processes, which import this module first.
 """
 
 import json
@@ -82,7 +82,7 @@ result = json.dumps(found)
 
 
 def mounted_for_writing() -> list[str]:
-    """Where file systems are mounted that the kernel lets be written to, besides its own of processes."""
+    """Return the mount points of writable file systems, except those of the kernel."""
     mounts = [line.split()[4:6] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     places = [place for place, options in mounts if "rw" in options.split(",") and not place.startswith("/proc")]
     return ["<all>" if place == PLACE else place for place in places]

@@ -1,11 +1,14 @@
-"""The target of the workers in these tests: the request is Python source. The part above a line `#ready` is loading."""
+"""The target of the worker processes in these tests: it runs its request as Python source.
+
+Lines above `#ready` are run while loading.
+"""
 
 from interlock.sandbox import Channel
 from tests.process.sandbox import measured
 
 
 class Stop(BaseException):
-    """How a stop arrives in the source."""
+    """The exception that a requested stop raises in the source."""
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
@@ -25,5 +28,5 @@ def serve(request: bytes, channel: Channel) -> bytes:
 
 
 def bare(request: bytes, channel: Channel) -> bytes:
-    """A target that knows nothing of its channel."""
+    """A target that ignores its channel."""
     return request

@@ -1,4 +1,4 @@
-"""The token, and 200 cancels at random moments."""
+"""The cancellation token, and 200 cancels at random moments."""
 
 import random
 import threading

@@ -12,7 +12,7 @@ from tests.process.sandbox.bench import Bench
 
 @pytest.fixture
 def server() -> Iterator[int]:
-    """The port of a server on this machine that nobody answers at: a connection is all that is wanted."""
+    """The port of a server that accepts connections and sends nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
 
@@ -41,7 +41,7 @@ def test_a_key_has_a_process_for_either_kind_of_tool(bench: Bench) -> None:
 
 @pytest.fixture
 def closing(server: int) -> Iterator[Bench]:
-    """A sandbox that closes the port of the server to everybody."""
+    """A sandbox that closes the server's port to all worker processes."""
     bench = Bench.new(closed_ports=[server])
     yield bench
     bench.sandbox.close()

@@ -27,7 +27,7 @@ NAMED = {
     "signals of a descriptor": "__import__('fcntl').fcntl(1, 8, {pid})",
     "trace": "call('ptrace', 16, {pid}, None, None)",
 }
-"""Attempts on another process."""
+"""System calls on another process."""
 
 ALONE = {
     "all processes": "os.kill(-1, 0)",
@@ -138,7 +138,7 @@ LOOK = {
 
 @pytest.mark.parametrize("whose", ["supervisor", "zygote", "sibling", "bystander"])
 def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: str) -> None:
-    """As root, who otherwise may read all of them."""
+    """The worker process runs as root, which could read all processes without the confinement."""
     with subprocess.Popen(["sleep", "60"]) as bystander, contextlib.ExitStack() as ends:
         ends.callback(bystander.kill)
         release = threading.Event()
@@ -154,7 +154,7 @@ def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: 
 
 
 def test_it_has_no_capabilities_but_those_over_files(bench: Bench) -> None:
-    """Nor a program that it starts, although it is root's where the tests are."""
+    """Programs that it starts have no others either, although the tests may run as root."""
     source = (
         "import subprocess\nresult = subprocess.run(['grep', '^Cap[EP]', '/proc/self/status'], capture_output=True)"
     )

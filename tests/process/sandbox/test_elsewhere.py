@@ -1,4 +1,4 @@
-"""Where little is allowed (Lambda: one writable directory, no shared memory, no rights), and where it is not Linux."""
+"""The sandbox with few permissions, as on Lambda (one writable directory, no shared memory), and outside Linux."""
 
 import fcntl
 import json
@@ -39,13 +39,13 @@ done
 exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search \\
     prlimit --nofile=1024 --nproc=1024 "$@"
 """
-"""As root: a mount namespace with one small writable directory and no shared memory, then an unprivileged user, who may
-read (and no more than that) what root has, since that is where the interpreter may be installed."""
+"""Run as root, create a mount namespace with one small writable directory and without shared memory, then become an
+unprivileged user, who may read root's files because the interpreter may be among them."""
 
 
 def like_lambda(tmp_path: Path, *, hooked: bool) -> dict[str, Any]:
-    """What the program has found. Where we are not root, the hook stands in for the namespace, and the user is
-    unprivileged as it is."""
+    """The program's findings. Without root, the audit hook replaces the namespace, and the user is already
+    unprivileged."""
     tmp_path.chmod(0o777)
     command = [*PROGRAM, "hooked"]
     if os.getuid() == 0 and not hooked:
@@ -85,7 +85,7 @@ def test_an_unprivileged_user_is_enough_and_learns_nothing(tmp_path: Path) -> No
 
 @pytest.fixture
 def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """No prctl, no /proc and no pidfd, in this process and in the zygote."""
+    """Neither this process nor the zygote has prctl, /proc or pidfd."""
     monkeypatch.setattr(processes, "LINUX", False)
     monkeypatch.setattr(processes, "PROC", "/nowhere")
     monkeypatch.setattr(processes, "_LISTS_CHILDREN", False)

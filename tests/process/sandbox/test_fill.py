@@ -1,4 +1,4 @@
-"""Files are put into the directory of a run before it begins."""
+"""Files are written into the directory of a run before it begins."""
 
 import time
 from collections.abc import Callable

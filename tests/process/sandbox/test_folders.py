@@ -1,4 +1,4 @@
-"""The directory of a run goes, whatever the code has made of it, and nothing else goes with it."""
+"""The directory of a run is removed whatever the code does to it, and nothing else is removed."""
 
 import multiprocessing
 import os
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path) -> Path:
 
 
 def deep(folder: Path) -> None:
-    """Longer than any path may be, and deeper than there are descriptors."""
+    """Create a path that exceeds the length limit and the number of available descriptors."""
     at = os.open(folder, os.O_RDONLY)
     for _ in range(1100):
         os.mkdir("down" * 10, dir_fd=at)
@@ -68,7 +68,7 @@ def hidden(folder: Path) -> None:
 
 
 def nothing(folder: Path) -> None:
-    """Left as it was made."""
+    """Leave the directory unchanged."""
 
 
 @pytest.mark.parametrize("fill", [deep, wide, closed, special, hidden, nothing])
@@ -204,7 +204,7 @@ def test_abandoned_folders_are_removed_by_the_next_process(
 
 
 def abandon(where: str) -> None:
-    """Ends with a file in the directory of a run, as when everything is killed at once."""
+    """End with a file in the directory of a run, as when all processes are killed at once."""
     tempfile.tempdir = where
     with RunFolders().create() as path:
         Path(path, "upload-0").write_text("x")

@@ -1,4 +1,4 @@
-"""Every process that a run has started is gone when it has ended, whichever process was killed."""
+"""All processes that a run has started have ended when it ends, whichever process was killed."""
 
 import os
 import random
@@ -63,7 +63,8 @@ def test_a_whole_family_is_gone(bench: Bench) -> None:
 
 
 def test_forks_that_keep_forking_are_gone(bench: Bench) -> None:
-    """A fork bomb bounded by its own count, since root has no limit: each child forks on, in a new session."""
+    """Each child forks again in a new session. The fork bomb is bounded by its own counter, because root has no process
+    limit."""
     source = """
 import os, signal
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -173,7 +174,7 @@ def test_a_preload_that_fails_is_left_to_the_worker(capfd: pytest.CaptureFixture
 
 
 def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is stopped, and what would have it go on does not arrive."""
+    """The zygote is stopped, and SIGCONT does not reach it."""
     pid = fresh.pid()
     zygote = fresh.zygote
     zygote._control.settimeout(0.2)
@@ -188,7 +189,7 @@ def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: py
 
 
 def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while the zygote is asked: its answer, which comes later, must not be taken for another."""
+    """Ctrl-C arrives while the zygote is asked. Its late answer must not be taken for the next command's."""
     fresh.pid()
     before = fresh.zygote
 

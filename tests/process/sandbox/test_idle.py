@@ -1,4 +1,4 @@
-"""Code that forges the end of its run: the run ends as forged, and the code does not run on."""
+"""Code that forges the end of its run is stopped: the run ends as forged."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def forge(text):
 def count():
     with open({path!r}, "ab", buffering=0) as file: file.write(b"x")
 """
-"""Read the token of its run from the frames of its own thread."""
+"""Source that reads the run's token from the frames of its thread."""
 
 GOES_ON = {
     "in a loop": "forge(str(os.getpid()))\nwhile True: count()",
@@ -86,7 +86,7 @@ while True: os.read(3, 1)
 
 
 def test_a_timer_of_a_worker_that_seems_idle_does_not_ring(bench: Bench, tmp_path: Path) -> None:
-    """Its main thread is where an idle worker's is, so it is stopped, and what waits for it ends it."""
+    """The main thread waits where an idle worker process does, so the process is stopped. The pending timer ends it."""
     path = tmp_path / "count"
     ending = bench.run(FORGED.format(path=str(path)) + IN_HANDLER)
     wait_until(lambda: _status(ending.pid, "State") == "T", "it is stopped")
@@ -117,7 +117,7 @@ assert libc.timer_create(1, event, ctypes.byref(timer)) == 0
 assert libc.timer_settime(timer, 0, struct.pack("=4q", 0, 50_000_000, 0, 200_000_000), None) == 0
 """,
 }
-"""Ways of a worker to be sent SIGCONT while it is stopped."""
+"""Ways in which a stopped worker process is sent SIGCONT."""
 
 SLEEPS_IN_A_THREAD = """
 import threading, time
@@ -133,7 +133,7 @@ threading.Thread(target=go_on, daemon=True).start()
 
 @pytest.fixture
 def unfiltered() -> Iterator[Bench]:
-    """A sandbox on a kernel without seccomp, which would refuse the timer."""
+    """A sandbox without seccomp, which would reject the timer."""
     bench = Bench.new(preload=["tests.process.sandbox.no_filters"])
     yield bench
     bench.sandbox.close()
@@ -199,7 +199,7 @@ def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(bench: Bench)
 
 
 def test_a_worker_that_stays_busy_costs_its_process_in_bounded_time(fresh: Bench) -> None:
-    """Here by a thread that was started while loading, and never sleeps."""
+    """A thread that was started while loading never sleeps."""
     loading = (
         "import threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n"
     )

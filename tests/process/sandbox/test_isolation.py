@@ -1,4 +1,4 @@
-"""A worker gets nothing from the process that talks to the table."""
+"""A worker process inherits nothing from the process that accesses the table."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def test_its_environment_is_written_for_it(among_secrets: Bench) -> None:
 
 
 def test_no_descriptor_of_ours_is_inherited(bench: Bench) -> None:
-    """Also none that is inheritable, and none of the zygote's."""
+    """This includes inheritable descriptors and those of the zygote."""
     ours = os.open("/dev/zero", os.O_RDONLY)
     os.set_inheritable(ours, True)
     number = os.dup2(ours, 77)
@@ -128,8 +128,8 @@ def test_one_file_cannot_take_more_than_half_of_the_disk(bench: Bench) -> None:
 
 
 def test_zygote_and_workers_that_wait_are_closed_to_others(bench: Bench) -> None:
-    """Their files in /proc are root's; so another process of an unprivileged user cannot read memory or environment
-    (test_elsewhere has one try)."""
+    """Their files in /proc belong to root, so other processes of an unprivileged user cannot read memory or
+    environment. test_elsewhere tries it."""
     idle = bench.pid()
     for pid in (idle, bench.zygote.pid, os.getpid()):
         assert Path(f"/proc/{pid}/environ").stat().st_uid == 0

@@ -1,4 +1,4 @@
-"""The limit of resident memory: how often it is looked at, what counts, and what the kernel holds a run to besides."""
+"""The limit of resident memory: the interval of its checks, the memory that counts, and the kernel's own limits."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ HOLD = "import time\nkept = bytearray(b'x') * {mib} * 1024 * 1024\n"
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, sizes_mb: dict[int, int], exact_mb: dict[int, int]) -> MemoryWatch:
-    """A watch over processes of these sizes, with a limit of 100 MiB."""
+    """A watch of processes with these sizes and a limit of 100 MiB."""
     monkeypatch.setattr(memory, "resident_bytes", lambda pid: sizes_mb[pid] * MIB)
     monkeypatch.setattr(memory, "proportional_bytes", lambda pid: exact_mb[pid] * MIB)
     return MemoryWatch(100, lambda: iter(sizes_mb))
@@ -58,7 +58,7 @@ def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPa
 
 
 def test_exact_size_of_too_many_processes_is_estimated_from_the_largest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thousand processes that share half of their memory, and take long to be measured."""
+    """A thousand processes share half of their memory and are slow to measure."""
     asked = []
 
     def exact(pid: int) -> int:
@@ -86,7 +86,7 @@ def test_a_look_at_too_many_processes_ends(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
-    """In native code, which fills memory as fast as anything can."""
+    """Native code fills memory at the highest possible speed."""
     ending = bench.run(
         "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.malloc.restype = ctypes.c_void_p\n"
         "while True: libc.memset(ctypes.c_void_p(libc.malloc(1 << 20)), 1, 1 << 20)",
@@ -98,7 +98,7 @@ def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
 
 
 def test_memory_shared_by_forks_counts_once(bench: Bench) -> None:
-    """Their resident sizes add up to three times the limit."""
+    """The resident sizes of the processes add up to three times the limit."""
     ending = bench.run(
         HOLD.format(mib=100)
         + "import os\nfor _ in range(6):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(0.5)\nresult = 'within'",
@@ -133,7 +133,7 @@ def test_memory_that_is_not_touched_does_not_count(bench: Bench) -> None:
 
 
 def test_more_than_the_backstop_is_refused_at_once(bench: Bench) -> None:
-    """Before any of it is resident: so the watch has nothing to see."""
+    """The allocation fails before any of it is resident, so the watch is not needed."""
     source = "try: bytearray((2 * 200 + 1025) << 20)\nexcept MemoryError: result = 'refused'"
 
     assert bench.result(source, BOUNDED) == "refused"

@@ -1,4 +1,4 @@
-"""Output of code as bounded lines: first of the class alone, then through a worker."""
+"""Output of code as bounded lines: first of the class alone, then through a worker process."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.process.sandbox.bench import PATIENT, Bench
 
 
 class Pipes:
-    """Two pipes, and the lines that came out of them."""
+    """Two pipes and the lines read from them."""
 
     def __init__(self) -> None:
         (self.stdout, self.to_stdout), (self.stderr, self.to_stderr) = os.pipe(), os.pipe()
@@ -23,7 +23,7 @@ class Pipes:
         self.output = OutputLines(self.lines.append)
 
     def write(self, data: bytes) -> None:
-        """Writes to stdout and reads what was written."""
+        """Write to stdout, then read the lines."""
         for at in range(0, len(data), READ_BYTES):
             os.write(self.to_stdout, data[at : at + READ_BYTES])
             assert self.output.read(self.stdout, "stdout")
@@ -228,7 +228,7 @@ def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Benc
 
 
 def test_a_finalizer_may_talk_while_its_thread_does(bench: Bench) -> None:
-    """Also between the parts of the answer, which it does not get into."""
+    """Its frames must not get between the parts of the answer."""
     result = bench.result(
         "import gc\n"
         "class Talks:\n"
@@ -294,5 +294,5 @@ def test_a_flood_on_everything_does_not_hide_memory(bench: Bench) -> None:
 
 
 def test_output_flood_of_a_retired_process_is_not_awaited(bench: Bench) -> None:
-    """The answer gets out between the garbage, and reading what is left ends though somebody still writes."""
+    """The answer is found between the garbage, and reading the rest ends although another process still writes."""
     assert bench.result(FLOOD + "result = 'out'") == "out"

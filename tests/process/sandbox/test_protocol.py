@@ -1,4 +1,4 @@
-"""Frames out of a stream in which anybody may write."""
+"""Frames are found in a stream that other code may write to."""
 
 import os
 import struct
@@ -61,7 +61,7 @@ def test_frames_are_found_however_they_are_cut(step: int | None) -> None:
     step=st.integers(min_value=1, max_value=200),
 )
 def test_garbage_between_frames_is_passed_over(parts: list[tuple[bytes, Frame]], step: int) -> None:
-    """Also the beginning of a token that is none."""
+    """Garbage includes the beginning of a token."""
     parts = [(garbage + TOKEN[:9], frame) for garbage, frame in parts]
 
     assert read(b"".join(garbage + written(frame) for garbage, frame in parts), step=step) == [f for _, f in parts]
@@ -93,7 +93,7 @@ def test_a_result_over_the_limit_is_seen_from_its_head() -> None:
 
 
 class Counting(bytearray):
-    """Counts the bytes that are looked through for a token."""
+    """Counts the bytes that are searched for a token."""
 
     looked = 0
 

@@ -1,4 +1,4 @@
-"""Which runs keep their process warm, and which cost it."""
+"""Runs that keep their process warm, and runs after which it is replaced."""
 
 import os
 import signal
@@ -180,7 +180,7 @@ def test_each_run_has_the_clean_state(bench: Bench) -> None:
 
 
 def test_late_output_of_an_earlier_run_does_not_reach_the_next(bench: Bench) -> None:
-    """A hostile thread that forges the end of its own run, and goes on writing."""
+    """A hostile thread forges the end of the run and continues to write."""
     bench.result("print('of this run')")
     worker = bench.sandbox._warm["key", False]
     for descriptor in (1, 2, 4):

@@ -105,7 +105,7 @@ CALLS: list[tuple[str, tuple[int, ...], int]] = [
     ("seccomp", (), 0),
     ("sendto", (3, 0, 0, 0x2000_0000), 0),
 ]
-"""Name, arguments, error number."""
+"""Name, arguments and error number of each call."""
 
 WITH_NETWORK: list[tuple[str, tuple[int, ...], int]] = [
     ("socket", (2, 1, 0), 0),

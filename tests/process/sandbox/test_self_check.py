@@ -1,4 +1,4 @@
-"""Tools that change how their supervisor, or the zygote, may run."""
+"""Tools that change the limits or the scheduling of their supervisor or zygote."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_a_damaged_zygote_is_replaced(fresh: Bench) -> None:
 
 
 def test_a_run_whose_supervisor_is_out_of_descriptors_is_lost(fresh: Bench) -> None:
-    """Without them it would see no memory and no children, and so no limit."""
+    """Without descriptors the supervisor could not measure memory or find children, so no limit would hold."""
     pid = fresh.pid()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 

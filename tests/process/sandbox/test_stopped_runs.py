@@ -25,7 +25,7 @@ while True:
 
 
 def cancelled_when_on(bench: Bench, source: str, **limits: Any) -> Ending:
-    """The ending of a run that is cancelled when it tells its progress."""
+    """Return the ending of a run that is cancelled when it reports progress."""
     token = CancelToken()
     try:
         return bench.run(
@@ -93,7 +93,7 @@ except Stop:
 
 
 def test_a_result_that_was_there_before_the_cancel_counts(bench: Bench) -> None:
-    """The cancel comes with the last progress, which is sent with the answer."""
+    """The cancel is requested by the last progress report, which is sent together with the answer."""
     token = CancelToken()
     told: list[float] = []
 
@@ -128,7 +128,7 @@ except Stop:
 
 
 def test_cancelled_run_does_not_time_out(bench: Bench) -> None:
-    """The wall-clock limit runs out in the grace."""
+    """The wall-clock limit is reached during the grace."""
     source = """
 import time
 until = time.monotonic() + 1.2
@@ -200,7 +200,8 @@ while True:
 
 
 def test_a_stop_right_after_the_last_answer_is_that_of_the_next_run(bench: Bench) -> None:
-    """It arrives while the worker is not yet back at waiting for a request. Lost, it would take the whole grace."""
+    """The stop arrives before the worker process waits for its next request. If it were lost, the run would last the
+    whole grace."""
     for _ in range(30):
         bench.pid()
 

@@ -83,7 +83,7 @@ def provider() -> Iterator[OpenIdProvider]:
 
 @pytest.fixture(scope="session")
 def token_stack(tmp_path_factory: pytest.TempPathFactory, provider: OpenIdProvider) -> Iterator[Client]:
-    """A stack that takes the provider's tokens as well, with limits for whoever has none."""
+    """A stack that also accepts the provider's tokens, with default limits."""
     project = link_project(tmp_path_factory.mktemp("tokens"))
     parameters = {"OidcIssuer": provider.issuer, "OidcAudience": AUDIENCE, "DefaultKeyRate": "30/m"}
     options = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]

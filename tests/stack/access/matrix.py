@@ -15,8 +15,8 @@ DOCUMENT: Json = json.loads(files("interlock").joinpath("http", "openapi.json").
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route of the contract, the scope that it needs (None: no key), what it answers to whoever may call it, and
-    what it answers to another tenant, whose job is asked for."""
+    """A route of the contract: its scope (None: no key), its response to permitted callers, and its response to another
+    tenant that asks for a job."""
 
     call: str
     scope: Scope | None
@@ -57,14 +57,14 @@ DOCUMENTED = {f"{method.upper()} {path}" for path, item in DOCUMENT["paths"].ite
 ROUTES = tuple(route for route in CONTRACT if route.call in DOCUMENTED)
 
 NOBODY = ("no key", "empty", "malformed", "mistyped", "wrong", "expired", "revoked", "a token where none is taken")
-"""Callers whom no key lets in: 401."""
+"""Callers without a valid key, who get 401."""
 
 SCOPED = (*(f"only {scope}" for scope in Scope), "no scope", "all but admin")
 STRANGERS = ("stranger with admin", *(f"stranger with only {scope}" for scope in Scope if scope is not Scope.ADMIN))
 CALLERS = (*NOBODY, *SCOPED, *STRANGERS)
 
 FORMS = ("as it should be", "with a body that is no JSON", "with an unknown field or parameter")
-"""Access is decided before anything else of the request is looked at."""
+"""Forms of requests: access is checked before the rest of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Cell:
 
     @property
     def expected(self) -> int:
-        """The status: 401 before 403 before 404 before 400 before the rest."""
+        """Return the expected status: 401 takes precedence over 403, then 404, 400 and the others."""
         if self.route.scope is None:
             return self.route.answers if self.form == FORMS[0] or self.takes_anything else 400
         if self.caller in NOBODY:
@@ -99,7 +99,7 @@ class Cell:
 
     @property
     def takes_anything(self) -> bool:
-        """True for a route that looks at no part of the request in which this form is wrong."""
+        """Return whether a route ignores the invalid part of this form of request."""
         if self.form == FORMS[1]:
             return self.route.body is None and self.route.method != "DELETE"
         reads_query = self.route.method == "GET" and self.route.scope is not None

@@ -1,4 +1,4 @@
-"""Keys in their life, and their limits, over HTTP and under real concurrency."""
+"""The life cycle of keys, and their limits, over HTTP and under real concurrency."""
 
 import time
 from collections.abc import Callable

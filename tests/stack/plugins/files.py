@@ -1,4 +1,4 @@
-"""Tools that take files, and one that returns as much as it is asked to."""
+"""Tools that take files, and a tool that returns a result of a given size."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ class Wanted(_Input):
 
 
 class Digest(BaseModel):
-    """SHA-256 and size of each file; and where the last one was."""
+    """SHA-256 and size of each file, and the path of the last."""
 
     sha256: list[str]
     size: list[int]
@@ -52,7 +52,7 @@ class Files(Plugin):
 
     @tool(timeout_s=60, memory_mb=96)
     def on_disk(self, input: OnDisk, context: ToolContext) -> Digest:
-        """Has less memory than a large file takes. Waits before it reads."""
+        """Read a file with less memory than a large file takes, after a wait."""
         context.progress(0.1, str(input.file))
         time.sleep(input.pause_s)
         with input.file.open("rb") as file:
@@ -61,13 +61,13 @@ class Files(Plugin):
 
     @tool(timeout_s=20)
     def crash(self, input: OnDisk, context: ToolContext) -> Text:
-        """Report the path of its file, and die."""
+        """Report the path of its file, then crash."""
         context.progress(0.1, str(input.file))
         os._exit(1)
 
     @tool(timeout_s=20)
     def text(self, input: Wanted, context: ToolContext) -> Text:
-        """A result whose JSON text has `size` bytes; the letter takes as many as JSON needs for it."""
+        """Return a result whose JSON text has `size` bytes, filled with one letter."""
         unit = {'"': 2, "\\": 2}.get(input.letter, 1)
         room = input.size - len('{"text":""}')
         return Text(text=input.letter * (room // unit) + "x" * (room % unit))

@@ -1,4 +1,4 @@
-"""Tools that misbehave, each in its own way; and a few that do not."""
+"""Tools that misbehave, each in its own way, and some that do not."""
 
 import ctypes
 import os
@@ -22,7 +22,7 @@ class Anything(BaseModel):
 
 
 class Where(BaseModel):
-    """A file that the tool writes its process id to."""
+    """A file in which the tool writes its process id."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -69,7 +69,7 @@ class Hostile(Plugin):
 
     @tool(timeout_s=60)
     def yields(self, input: Where, context: ToolContext) -> Anything:
-        """Works on, and ends when it is asked to."""
+        """Run until SIGTERM."""
         _tell_pid(input)
         for step in range(600):
             context.progress(step / 600, f"step {step}")
@@ -78,7 +78,7 @@ class Hostile(Plugin):
 
     @tool(timeout_s=60)
     def stubborn(self, input: Where, context: ToolContext) -> Anything:
-        """Ignores that it is asked to end."""
+        """Ignore SIGTERM."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _tell_pid(input)
         while True:
@@ -89,7 +89,7 @@ class Hostile(Plugin):
 
     @tool(timeout_s=60)
     def has_children(self, input: Where, context: ToolContext) -> Anything:
-        """Its child has left the session."""
+        """Start a child process in another session."""
         child = subprocess.Popen(["/bin/sleep", "600"], start_new_session=True)
         _tell_pid(input, child.pid)
         time.sleep(60)

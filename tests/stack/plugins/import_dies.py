@@ -1,4 +1,4 @@
-"""Ends its process where it should be imported, after writing to every descriptor that there is."""
+"""A plugin whose import writes to every descriptor and ends the process."""
 
 import contextlib
 import os

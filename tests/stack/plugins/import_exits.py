@@ -1,4 +1,4 @@
-"""Exits where it should be imported."""
+"""A plugin whose import exits."""
 
 import sys
 

@@ -1,3 +1,3 @@
-"""Imports a package that is not installed."""
+"""A plugin that imports a package that is not installed."""
 
 import no_such_package_anywhere  # type: ignore[import-not-found]  # noqa: F401

@@ -1,3 +1,3 @@
-"""Cannot be imported."""
+"""A plugin whose import fails."""
 
 raise LookupError("no such model")

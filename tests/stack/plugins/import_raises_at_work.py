@@ -1,4 +1,4 @@
-"""Import in the process that describes plugins, and in no other."""
+"""A plugin whose import fails except in the process that builds the index."""
 
 import sys
 

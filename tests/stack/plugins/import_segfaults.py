@@ -1,4 +1,4 @@
-"""Reads address 0 where it should be imported."""
+"""A plugin whose import causes a segmentation fault."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""Takes longer to import than its tools may run."""
+"""A plugin whose import takes longer than the limit of its tools."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A plugin to be fuzzed with: quick, of every outcome, and with one tool that runs long enough to be cancelled."""
+"""A plugin for fuzzing: fast, with every outcome, and with one tool that runs long enough to be cancelled."""
 
 import os
 import time
@@ -17,7 +17,7 @@ class Wait(BaseModel):
 
 
 class Specimen(Plugin):
-    """Follow the input."""
+    """A tool for each outcome."""
 
     name, version, title = "specimen", "1.0.0", "Specimen"
 

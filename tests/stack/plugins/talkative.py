@@ -18,7 +18,7 @@ class Count(BaseModel):
 
 
 class Sign(BaseModel):
-    """A file that is waited for."""
+    """A file to wait for."""
 
     go_on: str
 
@@ -28,7 +28,7 @@ class Done(BaseModel):
 
 
 class Talkative(Plugin):
-    """Writes to all that takes lines."""
+    """Writes lines to the logger and the standard streams."""
 
     name, version, title = "talkative", "1.0.0", "Talkative"
 

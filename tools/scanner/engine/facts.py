@@ -97,5 +97,5 @@ def is_logging(tree: SyntaxTree, call: ast.Call) -> bool:
 
 
 def is_logged(tree: SyntaxTree, node: ast.AST) -> bool:
-    """Return whether a node is part of an argument of such a call."""
+    """Return whether a node is part of an argument of a logging call."""
     return any(isinstance(around, ast.Call) and is_logging(tree, around) for around in tree.ancestors(node))

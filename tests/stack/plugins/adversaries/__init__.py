@@ -1,4 +1,4 @@
-"""Plugins that do their worst, one for each kind of harm. All of them also have the tool `echo`, which does none."""
+"""Hostile plugins, one for each kind of harm. Each has a harmless tool `echo`."""
 
 from .dying import Dying
 from .greedy import Greedy

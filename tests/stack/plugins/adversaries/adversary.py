@@ -1,4 +1,4 @@
-"""Shared by the adversaries: input and output, a harmless tool, and children with a recognizable name."""
+"""Code that the adversaries share: input and output, a harmless tool, and child processes with a recognizable name."""
 
 import ctypes
 import os
@@ -14,12 +14,12 @@ LIBC = ctypes.CDLL(None)
 _PR_SET_NAME = 15
 
 ENOUGH_S = 25
-"""The limit where none is meant to be met, however busy the machine is: the longest that a synchronous call has."""
+"""A time limit in seconds that is not reached even on a busy machine: the longest for a synchronous call."""
 
 
 class Asked(BaseModel):
-    """`mark`: the name that all processes take which a tool starts. `way`: which of its ways a tool is to go.
-    `path`: a file or folder of the test."""
+    """`mark`: the name of all processes that a tool starts. `way`: the variant of a tool. `path`: a file or folder of
+    the test."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,19 +48,19 @@ class Adversary(Plugin):
 
 
 def take_name(mark: str) -> None:
-    """Names this process, for /proc/<pid>/comm. What it forks has the same name."""
+    """Set the name of this process and its later children (/proc/<pid>/comm)."""
     LIBC.prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
 
 
 def tell(path: str, *pids: int) -> None:
-    """Writes process ids in one step, so that a reader sees all of them or no file."""
+    """Write process ids atomically, so that a reader sees all of them or no file."""
     unfinished = Path(f"{path}.part")
     unfinished.write_text(" ".join(map(str, pids)))
     unfinished.rename(path)
 
 
 def child(mark: str, live: Callable[[], object]) -> int:
-    """Forks a child of that name that does something and ends; its process id."""
+    """Fork a child process with that name that calls a function and ends. Return its process id."""
     pid = os.fork()
     if pid == 0:
         try:

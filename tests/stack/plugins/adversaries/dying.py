@@ -1,4 +1,4 @@
-"""Dies of everything that there is to die of, and takes others with it."""
+"""End the process in every possible way, and other processes with it."""
 
 import ctypes
 import os

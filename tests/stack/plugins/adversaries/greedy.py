@@ -60,7 +60,7 @@ BOMBS: dict[str, Callable[[], None]] = {
 
 
 def _tree(depth: int) -> None:
-    """Each process forks two, and so on: 2 ** (depth + 1) - 1 of them."""
+    """Fork two processes, each of which forks two, and so on: 2 ** (depth + 1) - 1 processes."""
     for _ in range(2 if depth else 0):
         if os.fork() == 0:
             _tree(depth - 1)
@@ -69,7 +69,7 @@ def _tree(depth: int) -> None:
 
 
 def _chain(length: int) -> None:
-    """Each process forks the next and ends: whoever looks for them comes too late for each."""
+    """Fork a process that forks the next and ends, so that a search for them is always too late."""
     for _ in range(length):
         if os.fork():
             os._exit(0)
@@ -91,7 +91,7 @@ class Greedy(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def fills_memory_with_children(self, input: Asked, context: ToolContext) -> Said:
-        """No child has more than the limit, all of them together have."""
+        """Fill memory in child processes: each stays below the limit, together they exceed it."""
 
         def live() -> None:
             _held.append(b"x" * (100 * MIB))
@@ -120,7 +120,7 @@ class Greedy(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def outlives(self, input: Asked, context: ToolContext) -> Said:
-        """A daemon by the book: another session, and a parent that has ended."""
+        """Start a daemon: a process in another session whose parent has ended."""
         read, write = os.pipe()
 
         def live() -> None:
@@ -140,7 +140,7 @@ class Greedy(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def leaves_a_thread(self, input: Asked, context: ToolContext) -> Said:
-        """It would keep an interpreter from ending."""
+        """Leave a thread that would keep an interpreter from ending."""
         threading.Thread(target=time.sleep, args=(600,), daemon=False).start()
         return Said(number=threading.active_count() - 1)
 
@@ -187,7 +187,7 @@ class Greedy(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def tells_progress_without_end(self, input: Asked, context: ToolContext) -> Said:
-        """Some ten thousand times a second, for long enough that heartbeats carry it, too."""
+        """Report progress about ten thousand times a second, long enough for heartbeats to carry it."""
         calls = 20_000
         for number in range(calls):
             context.progress(number / calls, f"call {number}")

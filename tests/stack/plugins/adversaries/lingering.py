@@ -15,7 +15,7 @@ LONG_S = 60
 
 
 def _work_in_c() -> None:
-    """Never comes back to the interpreter, and lets no other thread to it."""
+    """Run native code that never returns to the interpreter and blocks all other threads."""
     collections.deque(itertools.repeat(0), maxlen=0)
 
 
@@ -51,7 +51,7 @@ class Lingering(Adversary):
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def until_told(self, input: Asked, context: ToolContext) -> Said:
-        """Ends at once when the file `<path>.end` is there."""
+        """Run until the file `<path>.end` exists."""
         tell(input.path, os.getpid())
         end = Path(f"{input.path}.end")
         while not end.exists():
@@ -66,7 +66,7 @@ class Lingering(Adversary):
 
     @tool(timeout_s=LONG_S, memory_mb=256)
     def tells_progress_for_seconds(self, input: Asked, context: ToolContext) -> Said:
-        """A hundred times a second."""
+        """Report progress a hundred times a second."""
         until = time.monotonic() + float(input.way)
         while (left_s := until - time.monotonic()) > 0:
             context.progress(1 - left_s / float(input.way), f"{left_s:.2f} s left")

@@ -1,4 +1,4 @@
-"""Returns anything but what it has promised."""
+"""Return values that break the tool's declaration."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ from .adversary import ENOUGH_S, Adversary, Asked, Said
 
 
 class More(Said):
-    """A subclass with a field more."""
+    """A subclass with an additional field."""
 
     extra: int = 1
 
 
 class Dumper(Said):
-    """Claim another type in JSON than its own."""
+    """A model whose `model_dump` returns values of other types."""
 
     def model_dump(self, **_: Any) -> Any:
         return {"text": 5, "number": "many", "facts": []}
@@ -58,7 +58,7 @@ async def _coroutine() -> Said:
 
 
 def _forge(answer: bytes) -> dict[str, Any]:
-    """Has the worker send something else than an answer of the framework, once."""
+    """Make the worker process send something else than an answer of the framework, once."""
     runner: Any = sys.modules["interlock.tools.tool_runner"]
     honest = runner.encode_answer
 

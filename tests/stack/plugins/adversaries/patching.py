@@ -1,4 +1,4 @@
-"""Replaces what others rely on: ways of the vandal that change names."""
+"""Replace functions that other code relies on."""
 
 import builtins
 import io
@@ -17,7 +17,7 @@ from interlock.plugin import Plugin
 
 
 class Unwritable(io.StringIO):
-    """A stream that fails whatever is asked of it."""
+    """A stream whose methods all fail."""
 
     def write(self, _: str) -> int:
         raise LookupError("no writing")

@@ -1,4 +1,4 @@
-"""Raises everything that there is to raise."""
+"""Raise every kind of exception."""
 
 import sys
 import time
@@ -11,11 +11,11 @@ from .adversary import ENOUGH_S, Adversary, Asked, Said
 
 
 class Bottom(BaseException):
-    """Not an `Exception`."""
+    """An exception that is not derived from `Exception`."""
 
 
 class Mute(Exception):
-    """Cannot say what it is."""
+    """An exception without a text."""
 
     def __str__(self) -> str:
         return str(1 // 0)
@@ -27,7 +27,7 @@ class Quitter(Exception):
 
 
 class Endless(Exception):
-    """Never comes to an end of saying what it is."""
+    """An exception whose text never ends."""
 
     def __str__(self) -> str:  # noqa: PLE0307 - it never returns
         while True:
@@ -50,7 +50,7 @@ class Anonymous(Exception, metaclass=Nameless):
 
 
 class Formless(InvalidInput):
-    """Has not the details that the framework expects of its kind."""
+    """An `InvalidInput` whose details have the wrong type."""
 
     def __init__(self) -> None:
         super().__init__("/way", "is formless")
@@ -58,7 +58,7 @@ class Formless(InvalidInput):
 
 
 class Rootless(Exception):
-    """Makes a mess of every traceback."""
+    """An exception whose `__cause__` raises, so that its traceback cannot be formatted."""
 
     @property
     def __cause__(self) -> NoReturn:  # type: ignore[override]
@@ -88,7 +88,7 @@ def _named(name: str, text: str) -> BaseException:
 
 
 def _unbounded() -> BaseException:
-    """Takes the limit of texts away where the worker has it."""
+    """Remove the length limit of texts in the worker process."""
     sys.modules["interlock.tools.messages"].MAX_MESSAGE = 10**9  # type: ignore[attr-defined]
     return _named("N" * 3_000_000, "x" * 3_000_000)
 

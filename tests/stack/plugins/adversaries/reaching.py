@@ -1,4 +1,4 @@
-"""Reaches for what is not its own: the Lambda Runtime API, AWS as the local stack has it, other processes."""
+"""Access other parts of the system: the Lambda Runtime API, the local stack's AWS, other processes."""
 
 import http.client
 import os
@@ -54,7 +54,7 @@ def _place(address: str) -> tuple[str, int]:
 
 
 def _runtime_apis() -> list[str]:
-    """The address of the emulator that this process runs below."""
+    """Return the addresses of the emulators above this process."""
     above, pid = set(), os.getpid()
     while pid:
         above.add(pid)
@@ -102,7 +102,7 @@ class Reaching(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def connects(self, input: Asked, context: ToolContext) -> Said:
-        """`way`: how; `path`: the address, or the Runtime API's."""
+        """Connect in the way `way` to the address `path`, by default to the Runtime API."""
         return _connections(input.way, input.path)
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256, network=True)

@@ -1,4 +1,4 @@
-"""Never comes back, in every way."""
+"""Never return, in several ways."""
 
 import collections
 import contextlib
@@ -50,7 +50,7 @@ def _clean_up_for_ever() -> None:
 
 
 def _lock_twice() -> None:
-    """A deadlock in C that holds the interpreter's lock."""
+    """Cause a deadlock in native code that holds the interpreter lock."""
     mutex = ctypes.create_string_buffer(64)
     python = ctypes.PyDLL(None)
     python.pthread_mutex_lock(mutex)

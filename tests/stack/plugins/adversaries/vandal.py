@@ -1,4 +1,4 @@
-"""Leaves its process otherwise than it has found it, and looks around in what is not its own."""
+"""Leave the process changed, and inspect its surroundings."""
 
 import atexit
 import contextlib
@@ -31,7 +31,7 @@ _lock = threading.Lock()
 
 
 def _garbage() -> None:
-    """To every descriptor that takes it; frames that it has no token for among it."""
+    """Write garbage, including frames without a valid token, to every descriptor."""
     noise = random.Random(1)
     for number in range(64):
         with contextlib.suppress(OSError):
@@ -53,7 +53,7 @@ def _all_signals(handler: Any) -> None:
 
 
 def _alarm() -> None:
-    """Rings when another run is on, if that is in the same process."""
+    """Set an alarm that expires during the next run of the same process."""
     signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, ALARM_S, ALARM_S)
 
@@ -211,7 +211,7 @@ class Vandal(Adversary):
 
     @tool(timeout_s=ENOUGH_S, memory_mb=256)
     def looks_for_secrets(self, input: Asked, context: ToolContext) -> Said:
-        """The environments of this process and of those above it, as far as they can be read."""
+        """Return the readable environments of this process and its ancestors."""
         found = {"own": dict(os.environ), "own as started": _environment("self")}
         pid = os.getppid()
         for role in ("zygote", "runtime"):

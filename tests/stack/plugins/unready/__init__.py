@@ -1,4 +1,4 @@
-"""Plugins that can be described, and cannot be made ready to run."""
+"""Plugins that can be described, but whose setup fails."""
 
 from .setups import SetupDies, SetupExits, SetupHangs, SetupIsSlow, SetupRaises
 

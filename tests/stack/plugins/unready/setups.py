@@ -1,4 +1,4 @@
-"""Each fails in `setup` in its own way."""
+"""Plugins whose `setup` fails in different ways."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ class Nothing(BaseModel):
 
 
 class Unready(Plugin):
-    """Base: its tool is never reached."""
+    """Base class. Its tool is never reached."""
 
     version = "1.0.0"
 
@@ -52,7 +52,7 @@ class SetupHangs(Unready):
 
 
 class SetupIsSlow(Plugin):
-    """Late to be ready, and then longer than a synchronous call may take."""
+    """A plugin whose setup and tool together take longer than a synchronous call may."""
 
     name, version = "setup_is_slow", "1.0.0"
 

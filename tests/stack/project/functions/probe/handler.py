@@ -1,4 +1,4 @@
-"""Does what it is asked for, by the path over HTTP or by `what` in the event."""
+"""Misbehave in the way that the HTTP path, or `what` in the event, names."""
 
 import ctypes
 import json
