@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from interlock.adapters.dynamo.values import LEASE_SHARDS
+from interlock.adapters.dynamo.indexes import OPEN_PARTITIONS
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
 from interlock.jobs.runner import LEASE
@@ -160,7 +160,7 @@ class SettledBySchedule(CrashPath):
     """Three jobs: with a lost worker (settled by the Catch), with an unstarted execution, and with an ended one."""
 
     name = "asynchronous, settled by Catch and schedule"
-    calls: tuple[str, ...] = (*LOSE, *[QUERY] * LEASE_SHARDS, GET, *RESTART, GET, *END)
+    calls: tuple[str, ...] = (*LOSE, *[QUERY] * OPEN_PARTITIONS, GET, *RESTART, GET, *END)
 
     def prepare(self, healthy: System) -> None:
         core, now = healthy.core, healthy.clock()

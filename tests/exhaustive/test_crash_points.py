@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -24,14 +25,23 @@ SELECTED = volume(
 """A sample takes one fault for each path, and the next fault for the next path."""
 
 
+def repeated(calls: Sequence[str]) -> set[int]:
+    """Return the positions of calls that equal three others before and one after them: the schedule's many queries."""
+    return {at for at in range(3, len(calls) - 1) if len(set(calls[at - 3 : at + 2])) == 1}
+
+
 @pytest.mark.parametrize(("name", "fault"), SELECTED)
 def test_fault_in_any_call_keeps_the_invariants(
     fault_runner: FaultRunner, report: Report, name: str, fault: Fault
 ) -> None:
     path, found, passed = PATHS[name], [], 0
-    calls = len(fault.affected(path.calls))
+    affected = fault.affected(path.calls)
+    calls, alike = len(affected), repeated(affected)
     # Until the path has no such call. The number of heartbeats is not known in advance.
     while passed < calls or path.beats:
+        if passed in alike:
+            passed += 1
+            continue
         result = fault_runner.run(path, fault, passed + 1)
         found += [f"call {passed + 1} {fault}: {problem}" for problem in result.violations]
         if result.calls is not None and len(fault.affected(result.calls)) <= passed:
@@ -69,5 +79,7 @@ def test_planted_defect_is_found_by_some_fault(
 
 
 def test_number_of_crash_points_has_not_fallen() -> None:
-    least = sum(len(fault.affected(path.calls)) + path.beats for path in PATHS.values() for fault in Fault)
+    affected = [fault.affected(path.calls) for path in PATHS.values() for fault in Fault]
+    least = sum(len(calls) - len(repeated(calls)) for calls in affected)
+    least += sum(path.beats for path in PATHS.values()) * len(Fault)
     assert least >= 476

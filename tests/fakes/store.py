@@ -11,7 +11,7 @@ from typing import Literal
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.idempotency import IdempotencyRecord
-from interlock.domain.job import Job, Progress, after_heartbeat
+from interlock.domain.job import Job, Progress, after_heartbeat, listed
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob
@@ -99,12 +99,12 @@ class MemoryJobs:
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._open():
             found = [
-                job
+                listed(job)
                 for job in reversed(self.all_jobs)
                 if job.tenant == wanted.tenant
                 and (before_id is None or job.job_id < before_id)
-                and (wanted.tools is None or (job.plugin, job.tool) in wanted.tools)
-                and (wanted.plugin is None or job.plugin == wanted.plugin)
+                and wanted.plugin in {None, job.plugin}
+                and wanted.tool in {None, job.tool}
                 and (not wanted.statuses or job.status in wanted.statuses)
             ]
         return found[:limit], found[limit - 1].job_id if len(found) > limit else None

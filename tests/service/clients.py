@@ -54,7 +54,7 @@ def create_table(client: "DynamoDBClient", name: str) -> None:
 
 @functools.cache
 def _definition() -> dict[str, Any]:
-    properties = yaml.load(TEMPLATE.read_text(), _Tags)["Resources"]["Table"]["Properties"]
+    properties = yaml.load(TEMPLATE.read_text(), _Tags)["Resources"]["StateTable"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
     return {field: properties[field] for field in wanted}
 

@@ -161,7 +161,7 @@ def check_settle_job(account: Account, replay: Replay) -> None:
 
 
 def check_settle_schedule(account: Account, replay: Replay) -> None:
-    account.put_running(lease=timedelta(seconds=-1))
+    account.put_running(lease=timedelta(seconds=-10))
     assert replay("settle-schedule") == {"settled": 1}
     assert account.job().status is JobStatus.FAILED
     assert replay("settle-schedule") == {"settled": 0}

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from interlock.adapters.dynamo import jobs as dynamo_jobs
+from interlock.adapters.dynamo import values as items
+from interlock.adapters.dynamo.attributes import serialized
 from interlock.adapters.dynamo.jobs import TRANSACTION_TRIES
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.idempotency import IdempotencyRecord
-from interlock.domain.job import Job
+from interlock.domain.job import Job, listed
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter
 from tests.fakes.jobs import a_job
@@ -165,7 +167,7 @@ def test_unprocessed_reads_are_retried(table: Table, tenant: str, plugin: str) -
     with Refuses(table.client, "BatchGetItem", 1, json.dumps(unprocessed).encode(), status=200) as met:
         page, _ = table.store.page(JobFilter(tenant), limit=10, before_id=None)
     assert met.seen == 2
-    assert list(page) == jobs[::-1]
+    assert list(page) == [listed(job) for job in jobs[::-1]]
 
 
 # --- An index that lags behind its table ---
@@ -177,28 +179,38 @@ def answers_query(table: Table, item: dict[str, Any]) -> Refuses:
     return Refuses(table.client, "Query", 1, json.dumps(found).encode(), status=200)
 
 
-def key_of(job: Job) -> dict[str, Any]:
-    return {"pk": {"S": f"JOB#{job.tenant}#{job.job_id}"}, "sk": {"S": "JOB"}, "job_id": {"S": job.job_id}}
+def entry_of(job: Job) -> dict[str, Any]:
+    """Return the job's entry in any of the indexes."""
+    return serialized(items.job_to_item(job))
 
 
-def test_job_indexed_under_its_old_and_new_status_is_listed_once(table: Table, job: Job) -> None:
-    table.store.create(job)
-    statuses = (JobStatus.PENDING, JobStatus.RUNNING)
-    with answers_query(table, key_of(job)):
+def test_job_indexed_as_unfinished_and_as_ended_is_listed_once(table: Table, job: Job) -> None:
+    over = steps.lost(job, now=NOON)
+    table.store.create(over)
+    statuses = (JobStatus.RUNNING, JobStatus.FAILED)
+    with answers_query(table, entry_of(job)):
         page, next_id = table.store.page(JobFilter(job.tenant, statuses=statuses), limit=1, before_id=None)
-    assert (list(page), next_id) == ([job], None)
+    assert (list(page), next_id) == ([listed(over)], None)
 
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_job_without_the_wanted_status_or_deleted_is_not_listed(table: Table, job: Job, gone: bool) -> None:
     if not gone:
         table.store.create(job)
-    with answers_query(table, key_of(job)):
+    with answers_query(table, entry_of(job)):
         page, _ = table.store.page(JobFilter(job.tenant, statuses=(JobStatus.PENDING,)), limit=5, before_id=None)
     assert list(page) == []
 
 
+def test_job_that_has_ended_is_listed_as_it_is_and_not_as_its_entry_shows_it(table: Table, job: Job) -> None:
+    over = steps.lost(job, now=NOON)
+    table.store.create(over)
+    with answers_query(table, entry_of(job)):
+        page, _ = table.store.page(JobFilter(job.tenant), limit=1, before_id=None)
+    assert list(page) == [listed(over)]
+
+
 def test_deleted_job_is_not_settled(table: Table, job: Job) -> None:
-    with answers_query(table, key_of(job)) as met:
+    with answers_query(table, entry_of(job)) as met:
         assert list(table.store.with_lapsed_lease(NOON.replace(year=1999))) == []
     assert met.seen > 1

@@ -31,7 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     index = folder / "index"
     build_index(index, [folder / "specimen.py", folder / "broken.py"])
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    table = template["Resources"]["Table"]["Properties"]
+    table = template["Resources"]["StateTable"]["Properties"]
     with mock_aws(), pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
         monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(index))

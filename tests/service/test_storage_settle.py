@@ -194,21 +194,27 @@ def test_unfinished_jobs_are_found_once_their_lease_has_expired(storage: Storage
     jobs = [
         a_job(status, tenant=tenant, plugin=plugin, job_id=str(ULID()), lease_expires_at=after_s(seconds))
         for status in UNFINISHED
-        for seconds in (1, 2, 3)
+        for seconds in (10, 20, 30)
     ] + [a_job(status, tenant=tenant, plugin=plugin) for status in FINAL]
     for job in jobs:
         storage.store.create(job)
-    expected = [job for job in jobs if job.lease_expires_at == after_s(1)]
-    assert lapsed(storage, jobs[0], 2) == sorted(expected, key=lambda one: one.job_id)
+    expected = [job for job in jobs if job.lease_expires_at == after_s(10)]
+    assert lapsed(storage, jobs[0], 15) == sorted(expected, key=lambda one: one.job_id)
     assert len(expected) == len(UNFINISHED)
 
 
 def test_finished_job_is_no_longer_found_by_its_lease(storage: Storage, job: Job) -> None:
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
-    assert lapsed(storage, job, 2) == [held]
+    assert lapsed(storage, job, 11) == [held]
     after = succeeded(held)
     storage.store.settle(held, after, ending_delta(held, after))
-    assert lapsed(storage, job, 2) == []
+    assert lapsed(storage, job, 11) == []
+
+
+def test_expired_lease_is_found_at_most_ten_seconds_later(storage: Storage, job: Job) -> None:
+    held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
+    assert lapsed(storage, job, 1) == []
+    assert lapsed(storage, job, 11) == [held]
 
 
 def test_heartbeat_removes_a_job_from_the_expired_leases(storage: Storage, job: Job) -> None:

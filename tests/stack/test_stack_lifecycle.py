@@ -73,7 +73,7 @@ def test_dev_publishes_its_addresses(real: Running) -> None:
     published = real.published
     assert published["url"] == real.client.url
     assert published["api_key"] == real.client.api_key
-    assert published["table"] == "interlock-dev-Table"
+    assert published["table"] == "interlock-dev-StateTable"
     assert published["bucket"] == "interlock-dev-bucket"
     assert published["workflow_arn"].endswith(":stateMachine:interlock-dev-jobs")
     assert published["aws_endpoint_url"].startswith("http://127.0.0.1:")

@@ -98,7 +98,8 @@ OPERATIONS = (
         "GET /v1/jobs",
         Scope.JOBS_READ,
         "List jobs, newest first",
-        "Each job appears on exactly one page, even if new jobs arrive between the requests.",
+        "Each job appears on exactly one page, even if new jobs arrive between the requests. A page may have fewer "
+        "jobs than `limit`, or none, if few jobs match; the list ends when `next_cursor` is null.",
         {
             200: Answer(
                 "A page of jobs.",

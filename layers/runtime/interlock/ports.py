@@ -39,11 +39,11 @@ class KeyAlreadyUsed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """The jobs of a tenant to list. `tools` are pairs of plugin and tool. Empty fields do not filter."""
+    """The jobs of a tenant to list. Empty fields do not filter. `tool` without `plugin` is the tool of any plugin."""
 
     tenant: str
     plugin: str | None = None
-    tools: Sequence[tuple[str, str]] | None = None
+    tool: str | None = None
     statuses: Sequence[JobStatus] = ()
 
 
@@ -91,10 +91,14 @@ class JobStore(Protocol):
         """
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
-        """Return a page of jobs older than `before_id`, newest first, and the id to continue after (None: no more)."""
+        """Return a page of jobs older than `before_id`, newest first, and the id to continue after (None: no more).
+
+        The jobs are as `interlock.domain.job.listed` returns them. Where few jobs match, a page ends after a number of
+        jobs that were looked at, with fewer than `limit` or none.
+        """
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
-        """Yield the unfinished jobs whose lease has expired."""
+        """Yield the unfinished jobs whose lease has expired, some of them up to ten seconds later."""
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         """Return the counters of a plugin by tool, for the whole fleet."""

@@ -1,6 +1,7 @@
 """Property tests: domain values round-trip through items of the table and DynamoDB's types."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from interlock.adapters.dynamo import counters
+from interlock.adapters.dynamo import counters, indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
@@ -19,11 +20,13 @@ from interlock.domain.access import ApiKey, Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
 from interlock.domain.idempotency import IdempotencyRecord
-from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
+from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson, listed
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
 from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
+from interlock.http.presenters import job_document
+from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 from tests.fakes.store import MemoryJobs
 
@@ -120,33 +123,77 @@ def test_job_round_trips(job: Job) -> None:
 
 
 @given(jobs)
-def test_listing_keys_hold_tenant_plugin_tool_and_status(job: Job) -> None:
+def test_index_keys_are_those_of_partitions_that_readers_read(job: Job) -> None:
     item = items.job_to_item(job)
-    shard = item["by_tenant"].partition("#")[0]
-    assert int(shard) in range(items.LIST_SHARDS)
-    expected = {
-        "by_tenant": [job.tenant],
-        "by_plugin": [job.tenant, job.plugin],
-        "by_tool": [job.tenant, job.plugin, job.tool],
-        "by_status": [job.tenant, job.status],
-        "by_plugin_status": [job.tenant, job.plugin, job.status],
-        "by_tool_status": [job.tenant, job.plugin, job.tool, job.status],
-    }
-    assert {name: item[name].split("#") for name in expected} == {
-        name: [shard, *parts] for name, parts in expected.items()
-    }
+    assert item["by_tenant"] in indexes.listing_partitions(job.tenant)
+    assert item["by_plugin"] in indexes.listing_partitions(job.tenant, job.plugin)
+    of_tenant = indexes.ended_partitions(job.tenant) if job.finished else indexes.open_partitions(job.tenant)
+    if job.status is JobStatus.SUCCEEDED:
+        assert not {"not_succeeded", "tenant_job"} & item.keys()
+    else:
+        assert item["not_succeeded"] in of_tenant
+        assert item["tenant_job"] == f"{job.tenant}#{job.job_id}"
 
 
 @given(jobs)
-def test_ttl_is_the_expiry_and_only_leased_jobs_are_in_the_lease_index(job: Job) -> None:
+def test_schedule_reads_every_partition_of_unfinished_jobs(job: Job) -> None:
+    assert set(indexes.open_partitions(job.tenant)) <= set(indexes.all_open_partitions())
+
+
+@given(jobs)
+def test_ttl_is_the_expiry(job: Job) -> None:
+    assert items.job_to_item(job)["ttl"] == int(job.expires_at.timestamp())
+
+
+@given(jobs)
+def test_leases_are_settled_at_most_a_step_after_they_end(job: Job) -> None:
     item = items.job_to_item(job)
-    assert item["ttl"] == int(job.expires_at.timestamp())
-    assert ("by_lease" in item) == ("lease_expires_at" in item) == (job.lease_expires_at is not None)
+    assert ("settle_after" in item) == ("lease_expires_at" in item) == (job.lease_expires_at is not None)
+    if job.lease_expires_at is not None:
+        assert 0 <= item["settle_after"] - item["lease_expires_at"] < indexes.SETTLE_STEP_MS
+        assert item["settle_after"] % indexes.SETTLE_STEP_MS == 0
+
+
+def _as_steps_leave_it(job: Job) -> Job:
+    """Return a finished job with what the steps of a job see to."""
+    at = job.completed_at or job.updated_at
+    error = None if job.status is JobStatus.SUCCEEDED else job.error or ErrorInfo(ErrorCode.CANCELLED, "cancelled", {})
+    return replace(job, completed_at=at, updated_at=at, error=error)
+
+
+def _entry(job: Job) -> dict[str, Any]:
+    """Return the job's entry in an index."""
+    item = through_dynamodb(items.job_to_item(job))
+    return {name: item[name] for name in (*indexes.ENTRY_ATTRIBUTES, "job_id") if name in item}
+
+
+@given(jobs.filter(lambda job: job.finished).map(_as_steps_leave_it))
+def test_entry_of_a_finished_job_shows_all_that_a_list_shows_unless_its_error_is_long(job: Job) -> None:
+    is_long = "long_error" in items.job_to_item(job)
+    assert items.job_from_entry(job.tenant, _entry(job)) == (None if is_long else listed(job))
+
+
+@given(jobs.filter(lambda job: not job.finished))
+def test_entry_of_an_unfinished_job_sends_its_reader_to_the_job(job: Job) -> None:
+    assert items.job_from_entry(job.tenant, _entry(job)) is None
+
+
+def test_long_error_is_stored_outside_the_entries() -> None:
+    job = a_job(JobStatus.FAILED, error=ErrorInfo(ErrorCode.PLUGIN_EXCEPTION, "x" * 2000, {}))
+    item = items.job_to_item(job)
+    assert "error" not in item
+    assert items.job_from_item(through_dynamodb(item)) == job
+    assert "long_error" not in items.job_to_item(a_job(JobStatus.FAILED))
+
+
+@given(jobs)
+def test_list_shows_all_of_a_job_that_its_document_shows(job: Job) -> None:
+    assert job_document(listed(job)) == job_document(job)
 
 
 def test_jobs_spread_evenly_over_all_shards() -> None:
-    counts = Counter(items.shard_of(str(ULID()), items.LIST_SHARDS) for _ in range(4000))
-    assert set(counts) == set(range(items.LIST_SHARDS))
+    counts = Counter(indexes.shard_of(str(ULID()), indexes.LIST_SHARDS) for _ in range(4000))
+    assert set(counts) == set(range(indexes.LIST_SHARDS))
     assert min(counts.values()) > 800  # 1000 expected, standard deviation 27
 
 

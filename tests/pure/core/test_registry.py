@@ -94,17 +94,6 @@ def test_broken_plugins_are_listed(registry: PluginRegistry) -> None:
     assert registry.manifest("speech").reason == "needs torch: not installed"
 
 
-def test_plugins_are_found_by_the_name_of_a_tool(registry: PluginRegistry) -> None:
-    assert list(registry.tools_named("analyze")) == [("mapper", "analyze"), ("ocr", "analyze")]
-    assert list(registry.tools_named("nothing")) == []
-
-
-@pytest.mark.parametrize("plugin", ["ocr", "speech"])
-def test_plugins_are_found_by_the_name_of_a_removed_tool(world: World, plugin: str) -> None:
-    world.jobs.create(a_job(), MetricsDelta(plugin, "retired", 1, NOON))
-    assert list(world.core.registry.tools_named("retired")) == [(plugin, "retired")]
-
-
 # --- Lifecycle in this environment ---
 
 

@@ -30,7 +30,7 @@ def test_every_folder_in_functions_is_a_function(own: Template) -> None:
 def test_function_variables_name_its_resources(own: Template) -> None:
     (table,), (bucket,), (machine,) = map(own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE))
     variables = own.functions()["ExecuteFunction"].variables
-    assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-Table"
+    assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-StateTable"
     assert variables["INTERLOCK_BUCKET"] == bucket.name == "interlock-dev-bucket"
     assert variables["INTERLOCK_WORKFLOW_ARN"] == machine.arn
     assert machine.arn == "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-jobs"
@@ -57,7 +57,7 @@ def test_parameter_overrides_its_default() -> None:
     variables = template.functions()["AuthorizeFunction"].variables
     assert (variables["INTERLOCK_OIDC_ISSUER"], variables["INTERLOCK_DEFAULT_RATE"]) == ("http://127.0.0.1:9", "5/s")
     assert (variables["INTERLOCK_KEY_CACHE_S"], variables["INTERLOCK_DEFAULT_CONCURRENCY"]) == ("10", "0")
-    assert template.functions()["ExecuteFunction"].variables["INTERLOCK_TABLE"] == "interlock-dev-Table"
+    assert template.functions()["ExecuteFunction"].variables["INTERLOCK_TABLE"] == "interlock-dev-StateTable"
 
 
 def test_unknown_parameter_is_reported() -> None:

@@ -47,7 +47,7 @@ def test_workflow_log_group_has_the_prefix_that_needs_no_resource_policy() -> No
 
 
 def test_table_is_encrypted_backed_up_and_protected() -> None:
-    table = RESOURCES["Table"]["Properties"]
+    table = RESOURCES["StateTable"]["Properties"]
     condition, with_key, without = table["SSESpecification"]["Fn::If"]
     assert condition == "HasKmsKey"
     assert with_key == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "KmsKeyArn"}}

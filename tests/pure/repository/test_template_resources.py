@@ -149,11 +149,11 @@ def test_uploads_are_stored_at_least_for_their_lifetime() -> None:
 
 
 def test_resources_with_data_outlive_the_stack() -> None:
-    for name in ("Table", "Bucket"):
+    for name in ("StateTable", "Bucket"):
         assert (RESOURCES[name]["DeletionPolicy"], RESOURCES[name]["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert all(RESOURCES["Bucket"]["Properties"]["PublicAccessBlockConfiguration"].values())
 
 
 def test_only_data_and_the_account_role_for_logs_outlive_the_stack(translated: Json) -> None:
     kept = {name for name, one in translated.items() if one.get("DeletionPolicy", "Delete") != "Delete"}
-    assert kept == {"Table", "Bucket", "BucketPolicy", "ApiAccount", "ApiLogRole"}
+    assert kept == {"StateTable", "Bucket", "BucketPolicy", "ApiAccount", "ApiLogRole"}

@@ -7,18 +7,20 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 
+from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as dynamo_items
 from interlock.adapters.dynamo.counters import metrics_key
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job
 from interlock.domain.access import ApiKey
+from interlock.domain.events import progress_event
 from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter
 from tests.pure.repository.template import NOW, RESOURCES, Json
 
-TABLE: Json = RESOURCES["Table"]["Properties"]
+TABLE: Json = RESOURCES["StateTable"]["Properties"]
 TYPES = {one["AttributeName"]: one["AttributeType"] for one in TABLE["AttributeDefinitions"]}
 INDEXES = {one["IndexName"]: one for one in TABLE["GlobalSecondaryIndexes"]}
 
@@ -36,7 +38,7 @@ class Table:
 
     def query(self, **arguments: Any) -> Json:
         self.queries.append(arguments)
-        return {"Items": []}
+        return {"Items": [], "ScannedCount": 0}
 
     def get_paginator(self, operation: str) -> "Table":
         assert operation == "query"
@@ -50,9 +52,9 @@ def queries() -> list[Json]:
     """Return every kind of query that the adapter makes."""
     client: Any = Table()
     store = DynamoJobs(client, "table")
-    statuses: tuple[tuple[JobStatus, ...], ...] = ((), (JobStatus.RUNNING,))
-    for plugin, tools, some in product((None, "ocr"), (None, [("ocr", "analyze")]), statuses):
-        store.page(JobFilter("acme", plugin, tools, some), limit=2, before_id="01KY4QJ3HS0123456789ABCDEF")
+    statuses: tuple[tuple[JobStatus, ...], ...] = ((), (JobStatus.RUNNING,), (JobStatus.RUNNING, JobStatus.FAILED))
+    for plugin, tool, some in product((None, "ocr"), (None, "analyze"), statuses):
+        store.page(JobFilter("acme", plugin, tool, some), limit=2, before_id="01KY4QJ3HS0123456789ABCDEF")
     list(store.with_lapsed_lease(NOW))
     store.metrics("ocr")
     found: list[Json] = client.queries
@@ -68,10 +70,21 @@ def test_queries_name_the_keys_of_their_index() -> None:
         key = key_of(INDEXES[query["IndexName"]]["KeySchema"] if "IndexName" in query else TABLE["KeySchema"])
         names = query.get("ExpressionAttributeNames", {})
         condition = query["KeyConditionExpression"]
-        used = [names.get(word, word) for word in re.findall(r"(#?\w+) [=<]", condition)]
+        used = [names.get(word, word) for word in re.findall(r"(#?\w+) (?:[=<]|BETWEEN)", condition)]
         assert tuple(used) == key[: len(used)], query
-        for word, value in zip(used, re.findall(r"[=<] (:\w+)", condition), strict=True):
+        for word, value in zip(used, re.findall(r"(?:[=<]|BETWEEN) (:\w+)", condition), strict=True):
             assert set(query["ExpressionAttributeValues"][value]) == {TYPES[word]}
+
+
+def test_queries_filter_by_projected_attributes_that_are_no_keys() -> None:
+    # DynamoDB rejects filters on keys of the queried index, and an index knows nothing else.
+    filtered = [query for query in queries() if "FilterExpression" in query]
+    assert filtered
+    for query in filtered:
+        names = query.get("ExpressionAttributeNames", {})
+        used = [names.get(word, word) for word in re.findall(r"(#?\w+) (?:IN|[=<])", query["FilterExpression"])]
+        index = INDEXES[query["IndexName"]]
+        assert set(used) <= set(index["Projection"]["NonKeyAttributes"])
 
 
 def a_job() -> job.Job:
@@ -114,19 +127,40 @@ def test_items_have_the_declared_keys_and_types() -> None:
         assert not (keys - set(key_of(TABLE["KeySchema"]))) & set(other)
 
 
-def test_only_unfinished_jobs_are_in_the_lease_index() -> None:
-    [lease_key, *_] = key_of(INDEXES["by_lease"]["KeySchema"])
-    assert lease_key in dynamo_items.job_to_item(a_job())
-    over = job.cancel_requested(a_job(), reason=None, now=NOW)
-    assert over.finished
-    assert lease_key not in dynamo_items.job_to_item(over)
-
-
-def test_indexes_project_the_keys_that_their_readers_need() -> None:
-    """Listings read `job_id` and leases read `pk`; KEYS_ONLY projects the keys of the index and the table."""
+def test_indexes_project_what_their_readers_need() -> None:
+    more = {"not_succeeded": {"settle_after"}}
     for name, index in INDEXES.items():
-        assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
-        assert name == "by_lease" or key_of(index["KeySchema"]) == (name, "job_id")
+        projected = set(index["Projection"]["NonKeyAttributes"])
+        assert projected == set(indexes.ENTRY_ATTRIBUTES) | more.get(name, set())
+        assert key_of(index["KeySchema"]) == (name, "tenant_job" if name == "not_succeeded" else "job_id")
+
+
+def changed_by(before: job.Job, after: job.Job) -> set[str]:
+    """Return the indexes that a change of the job writes."""
+    old, new = dynamo_items.job_to_item(before), dynamo_items.job_to_item(after)
+    changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
+    return {
+        name
+        for name, index in INDEXES.items()
+        if changed & {*key_of(index["KeySchema"]), *index["Projection"]["NonKeyAttributes"]}
+    }
+
+
+def test_most_heartbeats_write_no_index() -> None:
+    lease = NOW + timedelta(seconds=15)
+    at = job.claimed(a_job(), worker_id="w", now=NOW, lease_expires_at=lease)
+    written = []
+    for second in range(1, 21):
+        now = NOW + timedelta(seconds=second)
+        progress = job.Progress(second / 20, "page", now)
+        news = [progress_event(progress.fraction, progress.message, now)]
+        beat = job.after_heartbeat(
+            at, now=now, lease_expires_at=now + timedelta(seconds=15), progress=progress, news=news
+        )
+        written.append(changed_by(at, beat))
+        at = beat
+    # Twenty heartbeats meet a multiple of ten seconds twice.
+    assert [one for one in written if one] == [{"not_succeeded"}] * 2
 
 
 def test_time_to_live_attribute_is_that_of_the_items() -> None:

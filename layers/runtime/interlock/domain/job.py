@@ -95,6 +95,32 @@ class Job:
         return self.lease_expires_at is not None and self.lease_expires_at < now
 
 
+_LISTED = (
+    "tenant",
+    "job_id",
+    "plugin",
+    "tool",
+    "plugin_version",
+    "timeout_s",
+    "status",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "attempt",
+    "started_at",
+    "completed_at",
+    "execution_time_ms",
+    "progress",
+    "cancel",
+    "error",
+)
+
+
+def listed(job: Job) -> Job:
+    """Return what a list shows of a job: no input, result, events, lease, worker or API key."""
+    return Job(**{name: getattr(job, name) for name in _LISTED})
+
+
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job:
     """Return the submitted job. It must be claimed before its start lease expires."""
     return replace(job, input=input, lease_expires_at=lease_expires_at)

@@ -36,6 +36,12 @@ TRANSITIONS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
 FINAL = frozenset(status for status, following in TRANSITIONS.items() if not following)
 """Statuses that never change."""
 
+UNFINISHED = frozenset(JobStatus) - FINAL
+"""Statuses of jobs that are waiting or running."""
+
+UNSUCCESSFUL = FINAL - {JobStatus.SUCCEEDED}
+"""Final statuses of jobs without a result."""
+
 CLAIMED = frozenset({JobStatus.RUNNING, JobStatus.CANCELLING})
 """Statuses in which a worker holds the job under a lease."""
 

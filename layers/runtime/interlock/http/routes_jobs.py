@@ -20,7 +20,6 @@ from interlock.http.responses import json_response
 from interlock.http.results import presented
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService
-from interlock.plugins.registry import PluginRegistry
 from interlock.ports import JobFilter, Secrets
 
 DEFAULT_LIMIT = 50
@@ -28,15 +27,13 @@ MAX_NAME = 64
 MAX_AFTER = 999_999_999
 
 
-def add_job_routes(
-    app: HttpApp, service: JobService, registry: PluginRegistry, documents: Documents, secrets: Secrets
-) -> None:
+def add_job_routes(app: HttpApp, service: JobService, documents: Documents, secrets: Secrets) -> None:
     """Register the routes below `/v1/jobs`."""
-    _add_list_route(app, service, registry, secrets)
+    _add_list_route(app, service, secrets)
     _add_routes_of_one_job(app, service, documents)
 
 
-def _add_list_route(app: HttpApp, service: JobService, registry: PluginRegistry, secrets: Secrets) -> None:
+def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None:
     cursors = Cursors(lambda: secrets.secret(SECRET_NAME))
 
     @app.route("GET", "/v1/jobs")
@@ -45,7 +42,7 @@ def _add_list_route(app: HttpApp, service: JobService, registry: PluginRegistry,
         values = query(app.resolver.current_event, "plugin", "tool", "status", "limit", "cursor")
         plugin, tool = _name(values, "plugin"), _name(values, "tool")
         statuses = [_status(word) for word in values.get("status", [])]
-        wanted = JobFilter(principal.tenant, plugin, None if tool is None else _pairs(registry, plugin, tool), statuses)
+        wanted = JobFilter(principal.tenant, plugin, tool, statuses)
         listing = [principal.tenant, plugin, tool, sorted(statuses)]
         jobs, next_id = service.page(
             wanted, limit=_limit(single(values, "limit")), before_id=cursors.read(single(values, "cursor"), listing)
@@ -109,10 +106,6 @@ def _name(values: Mapping[str, list[str]], parameter: str) -> str | None:
     if name is not None and len(name) > MAX_NAME:
         raise InvalidRequest(f"{parameter} must have at most {MAX_NAME} characters.")
     return name
-
-
-def _pairs(registry: PluginRegistry, plugin: str | None, tool: str) -> list[tuple[str, str]]:
-    return [(plugin, tool)] if plugin else list(registry.tools_named(tool))
 
 
 def _status(word: str) -> JobStatus:

@@ -1,6 +1,6 @@
 """The registry that `/v1/plugins` shows: the index, with the lifecycle state and counters of each plugin."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -112,14 +112,6 @@ class PluginRegistry:
             if name not in self._findings:
                 raise
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
-
-    def tools_named(self, tool: str) -> Iterator[tuple[str, str]]:
-        """Yield each plugin that has a tool of this name, or had one in a finished job, as pairs of plugin and tool."""
-        for name in self.names:
-            listed = any(one.name == tool for one in self.manifest(name).tools)
-            # A new version may have renamed the tool, or cannot be loaded. The jobs of the earlier version still exist.
-            if listed or tool in self._store.metrics(name):
-                yield name, tool
 
     def health(self, name: str) -> PluginHealth:
         """Return a plugin's counters. Raises `UnknownPlugin`."""

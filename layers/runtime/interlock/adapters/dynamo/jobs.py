@@ -15,6 +15,7 @@ from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, epoch_ms, serialized
 from interlock.adapters.dynamo.counters import SHARDS, counters_update, read_counters
+from interlock.adapters.dynamo.indexes import lease_to_item
 from interlock.adapters.dynamo.listing import JobListing
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
@@ -129,7 +130,7 @@ class DynamoJobs:
         # A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it.
         # A cancel that came between has numbered its event: what is new gets its numbers after it.
         after = after_heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
-        sets: dict[str, Any] = {"lease_expires_at": epoch_ms(lease_expires_at), "updated_at": rfc3339(now)}
+        sets: dict[str, Any] = {**lease_to_item(lease_expires_at), "updated_at": rfc3339(now)}
         if progress is not None:
             sets["progress"] = items.progress_to_item(progress)
         if news:

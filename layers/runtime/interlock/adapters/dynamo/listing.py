@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from heapq import merge
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interlock.adapters.aws import translated
+from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, epoch_ms, serialized
+from interlock.adapters.dynamo.lanes import Chunk, Entry, Lane, Merged, merged
 from interlock.domain.job import Job
-from interlock.domain.job_status import JobStatus
+from interlock.domain.job_status import UNFINISHED, UNSUCCESSFUL, JobStatus
 from interlock.ports import JobFilter
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+MAX_LOOKED_AT = 256
+"""How many entries a page may look at before it ends early: about 80 KB, ten read units."""
+
+_BELOW_ALL, _ABOVE_ALL = "0", "Z"
+"""Bounds of job ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The partitions of an index that hold the wanted jobs, and the attributes by which others are left out."""
+
+    index: str
+    partitions: Sequence[str]
+    attributes: Mapping[str, Sequence[str]]
+    sort_key: str = indexes.JOB_ID
+    prefix: str = ""
+    """What the sort keys begin with, before the job id."""
+
 
 class JobListing:
-    """Queries of the listing indexes. A page is merged from all shards of its partitions."""
+    """Queries of the indexes. A page is merged from all partitions of its source."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -28,42 +48,70 @@ class JobListing:
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         """Return a page of jobs, newest first, and the id to continue after (None: no more)."""
-        # Statuses are read in the order of a job's life: one that moves on meanwhile is met again later, never missed.
-        partitions = _partitions(wanted)
-        found = [self._ids(index, partition, limit + 1, before_id) for index, partition in partitions]
-        ids = list(islice(_without_repeats(merge(*found, reverse=True)), limit + 1))
-        page, more = ids[:limit], len(ids) > limit
-        jobs = self._batch_get(wanted.tenant, page)
-        kept = [
-            job
-            for job_id in page
-            # The index lags behind: a job may have left the wanted status.
-            if (job := jobs.get(job_id)) and (not wanted.statuses or job.status in wanted.statuses)
-        ]
-        return kept, page[-1] if more else None
+        found = self._entries(wanted, limit + 1, before_id or _ABOVE_ALL)
+        page = found.entries[:limit]
+        next_id = page[-1]["job_id"] if len(found.entries) > limit else found.floor
+        return list(self._jobs(wanted, page)), next_id
 
-    def _ids(self, index: str, partition: str, limit: int, before_id: str | None) -> list[str]:
+    def _entries(self, wanted: JobFilter, count: int, before: str) -> Merged:
+        """Return the newest entries. Unfinished jobs are read first: one that ends meanwhile is then met again."""
+        sources = _sources(wanted)
+        by_id: dict[str, Entry] = {}
+        floor: str | None = None
+        for source in sources:
+            read = partial(self._read, source, floor or _BELOW_ALL)
+            lanes = [Lane(partial(read, partition), before) for partition in source.partitions]
+            found = merged(lanes, count, MAX_LOOKED_AT // len(sources))
+            by_id |= {entry["job_id"]: entry for entry in found.entries}
+            floor = max(filter(None, (floor, found.floor)), default=None)
+        newest = sorted((job_id for job_id in by_id if job_id >= (floor or "")), reverse=True)
+        return Merged([by_id[job_id] for job_id in newest], floor)
+
+    def _read(self, source: _Source, lowest: str, partition: str, before: str, limit: int) -> Chunk:
+        """Query a partition from `before` (exclusive) down to `lowest`."""
+        names = {"#p": source.index, "#s": source.sort_key}
+        values = {":p": partition, ":low": source.prefix + lowest, ":high": source.prefix + _just_below(before)}
         query: dict[str, Any] = {
             "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": "#p = :p" + (" AND job_id < :before" if before_id else ""),
-            "ExpressionAttributeNames": {"#p": index},
-            "ExpressionAttributeValues": serialized({":p": partition, **({":before": before_id} if before_id else {})}),
+            "IndexName": source.index,
+            "KeyConditionExpression": "#p = :p AND #s BETWEEN :low AND :high",
             "ScanIndexForward": False,
             "Limit": limit,
         }
+        if source.attributes:
+            query["FilterExpression"] = _filter(source.attributes, names, values)
+        query |= {"ExpressionAttributeNames": names, "ExpressionAttributeValues": serialized(values)}
         with translated("table"):
             answer = self._client.query(**query)
-        return [deserialized(item)["job_id"] for item in answer["Items"]]
+        entries = [deserialized(item) for item in answer["Items"]]
+        for entry in entries:
+            entry["job_id"] = entry[source.sort_key].removeprefix(source.prefix)
+        last = deserialized(answer.get("LastEvaluatedKey", {}))
+        position = last[source.sort_key].removeprefix(source.prefix) if last else None
+        return Chunk(entries, answer["ScannedCount"], position)
+
+    def _jobs(self, wanted: JobFilter, entries: Sequence[Entry]) -> Iterator[Job]:
+        """Yield the jobs of entries. Finished ones are as their entries show them: they never change."""
+        ended = {entry["job_id"]: items.job_from_entry(wanted.tenant, entry) for entry in entries}
+        read = self._batch_get(wanted.tenant, [job_id for job_id, job in ended.items() if job is None])
+        for job_id, shown in ended.items():
+            job = shown or read.get(job_id)
+            # The index lags behind: a job may have left the wanted status, or be gone.
+            if job is not None and (not wanted.statuses or job.status in wanted.statuses):
+                yield job
 
     def _batch_get(self, tenant: str, ids: Sequence[str]) -> dict[str, Job]:
         found: dict[str, Job] = {}
         keys: list[Any] = [serialized(items.job_key(tenant, job_id)) for job_id in ids]
+        options: Any = {
+            "ConsistentRead": True,
+            "ProjectionExpression": ", ".join(f"#{name}" for name in items.LISTED_ATTRIBUTES),
+            "ExpressionAttributeNames": {f"#{name}": name for name in items.LISTED_ATTRIBUTES},
+        }
         while keys:
+            request: Any = {**options, "Keys": keys[:100]}
             with translated("table"):
-                answer = self._client.batch_get_item(
-                    RequestItems={self._table: {"Keys": keys[:100], "ConsistentRead": True}}
-                )
+                answer = self._client.batch_get_item(RequestItems={self._table: request})
             for item in answer["Responses"].get(self._table, []):
                 job = items.job_from_item(deserialized(item))
                 found[job.job_id] = job
@@ -74,45 +122,66 @@ class JobListing:
 
     def lapsed(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Yield tenant and id of the unfinished jobs whose lease has expired. The index may lag behind the jobs."""
-        for shard in range(items.LEASE_SHARDS):
+        for partition in indexes.all_open_partitions():
             pages = self._client.get_paginator("query").paginate(
                 TableName=self._table,
-                IndexName="by_lease",
-                KeyConditionExpression="by_lease = :p AND lease_expires_at < :now",
-                ExpressionAttributeValues=serialized({":p": f"LEASE#{shard}", ":now": epoch_ms(now)}),
+                IndexName=indexes.NOT_SUCCEEDED,
+                KeyConditionExpression="not_succeeded = :p",
+                FilterExpression="settle_after < :now",
+                ProjectionExpression=indexes.TENANT_JOB,
+                ExpressionAttributeValues=serialized({":p": partition, ":now": epoch_ms(now)}),
             )
             with translated("table"):
-                keys = [item for page in pages for item in page["Items"]]
-            for key in keys:
-                _, tenant, job_id = deserialized(key)["pk"].split("#")
+                entries = [item for page in pages for item in page["Items"]]
+            for entry in entries:
+                tenant, job_id = deserialized(entry)[indexes.TENANT_JOB].split("#")
                 yield tenant, job_id
 
 
-def _partitions(wanted: JobFilter) -> list[tuple[str, str]]:
-    """The index and the partitions that hold exactly the wanted jobs."""
-    scopes: Sequence[tuple[str, ...]]
-    if wanted.tools is not None:
-        name, scopes = "by_tool", [(wanted.tenant, plugin, tool) for plugin, tool in wanted.tools]
-    elif wanted.plugin is not None:
-        name, scopes = "by_plugin", [(wanted.tenant, wanted.plugin)]
-    else:
-        name, scopes = "by_tenant", [(wanted.tenant,)]
-    shards = range(items.LIST_SHARDS)
-    if not wanted.statuses:
-        return [(name, items.listing_partition(shard, *scope)) for scope in scopes for shard in shards]
-    name = "by_status" if name == "by_tenant" else f"{name}_status"
+def _sources(wanted: JobFilter) -> list[_Source]:
+    """Return what holds the wanted jobs, in the order in which it has to be read: of a job's life."""
+    statuses = frozenset(wanted.statuses) or frozenset(JobStatus)
+    attributes = {"plugin": wanted.plugin, "tool": wanted.tool}
+    chosen: dict[str, Sequence[str]] = {name: [value] for name, value in attributes.items() if value is not None}
+    if JobStatus.SUCCEEDED in statuses:
+        by_status = _status(statuses, frozenset(JobStatus))
+        if wanted.plugin is None:
+            return [_Source(indexes.BY_TENANT, indexes.listing_partitions(wanted.tenant), {**chosen, **by_status})]
+        del chosen["plugin"]
+        partitions = indexes.listing_partitions(wanted.tenant, wanted.plugin)
+        return [_Source(indexes.BY_PLUGIN, partitions, {**chosen, **by_status})]
     return [
-        (name, items.listing_partition(shard, *scope, status))
-        for status in JobStatus
-        if status in wanted.statuses
-        for scope in scopes
-        for shard in shards
+        _Source(
+            indexes.NOT_SUCCEEDED,
+            partitions,
+            {**chosen, **_status(statuses & held, held)},
+            sort_key=indexes.TENANT_JOB,
+            prefix=indexes.tenant_prefix(wanted.tenant),
+        )
+        for partitions, held in (
+            (indexes.open_partitions(wanted.tenant), UNFINISHED),
+            (indexes.ended_partitions(wanted.tenant), UNSUCCESSFUL),
+        )
+        if statuses & held
     ]
 
 
-def _without_repeats(ids: Iterator[str]) -> Iterator[str]:
-    last = None
-    for job_id in ids:
-        if job_id != last:
-            yield job_id
-        last = job_id
+def _status(wanted: frozenset[JobStatus], held: frozenset[JobStatus]) -> dict[str, Sequence[str]]:
+    """Return the filter by status, nothing where all that a partition holds is wanted."""
+    return {} if wanted == held else {"status": sorted(wanted)}
+
+
+def _filter(attributes: Mapping[str, Sequence[str]], names: dict[str, str], values: dict[str, str]) -> str:
+    """Return the filter expression, and add its names and values."""
+    clauses = []
+    for name, accepted in attributes.items():
+        places = [f":{name}{number}" for number in range(len(accepted))]
+        names[f"#{name}"] = name
+        values.update(zip(places, accepted, strict=True))
+        clauses.append(f"#{name} IN ({', '.join(places)})")
+    return " AND ".join(clauses)
+
+
+def _just_below(bound: str) -> str:
+    """Return a text above every job id that is below this one, and below it: ids have the same length."""
+    return bound[:-1] + chr(ord(bound[-1]) - 1)

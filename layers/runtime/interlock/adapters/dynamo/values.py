@@ -1,31 +1,28 @@
 """Map jobs and idempotency claims to items of the table and back. Pure: an item's shape is written nowhere else."""
 
 import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from interlock.adapters.dynamo.attributes import Item, epoch_ms, from_epoch_ms, present
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
+from interlock.adapters.dynamo.indexes import (
+    ENTRY_ATTRIBUTES,
+    for_entries,
+    from_entries,
+    index_keys,
+    lease_to_item,
+    shows_all,
+)
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
 from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
+from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.times import from_rfc3339, rfc3339
 
-LIST_SHARDS = 4
-"""Into how many partitions each listing is spread: one tenant's jobs must not heat a single one. Fixed for the life
-of a table: a page reads them all."""
-
-LEASE_SHARDS = 4
-
 JOB = "JOB"
-
-
-def shard_of(job_id: str, shards: int) -> int:
-    """Return a stable shard of a job (CRC-32 of its id)."""
-    return zlib.crc32(job_id.encode()) % shards
 
 
 # --- Jobs ------------------------------------------------------------------------------------------------------------
@@ -35,35 +32,31 @@ def job_key(tenant: str, job_id: str) -> Item:
     return {"pk": f"JOB#{tenant}#{job_id}", "sk": JOB}
 
 
-def listing_partition(shard: int, *parts: str) -> str:
-    """Return the partition of a listing: its shard, and what its jobs share. No tenant, name or status has a `#`."""
-    return "#".join((str(shard), *parts))
-
-
 def job_to_item(job: Job) -> Item:
-    """Return the item of a job: its fields, the keys of its listings and of its lease."""
-    shard = shard_of(job.job_id, LIST_SHARDS)
+    """Return the item of a job: its fields, its lease, and the keys of its entries in the indexes."""
     item: Item = {
         **job_key(job.tenant, job.job_id),
         **encoded(job, _SPECIAL),
+        **index_keys(job),
         "ttl": int(job.expires_at.timestamp()),
         "event_seq": job.events.last_seq,
-        "by_tenant": listing_partition(shard, job.tenant),
-        "by_plugin": listing_partition(shard, job.tenant, job.plugin),
-        "by_tool": listing_partition(shard, job.tenant, job.plugin, job.tool),
-        "by_status": listing_partition(shard, job.tenant, job.status),
-        "by_plugin_status": listing_partition(shard, job.tenant, job.plugin, job.status),
-        "by_tool_status": listing_partition(shard, job.tenant, job.plugin, job.tool, job.status),
     }
     if job.lease_expires_at is not None:
-        item["by_lease"] = f"LEASE#{shard_of(job.job_id, LEASE_SHARDS)}"
-    return present(item)
+        item |= lease_to_item(job.lease_expires_at)
+    return present(for_entries(item, job))
 
 
 def job_from_item(item: Mapping[str, Any]) -> Job:
     """Return the job of an item."""
-    job = decoded(Job, item, _SPECIAL)
+    job = decoded(Job, from_entries(item), _SPECIAL)
     return replace(job, events=replace(job.events, last_seq=int(item.get("event_seq", 0))))
+
+
+def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
+    """Return what a list shows of a job, by its entry in an index. None: the job has to be read."""
+    if not shows_all(entry, finished=JobStatus(entry["status"]) in FINAL):
+        return None
+    return decoded(Job, {**from_entries(entry), "tenant": tenant, "updated_at": entry["completed_at"]}, _SPECIAL)
 
 
 def events_to_text(log: EventLog) -> str | None:
@@ -93,6 +86,10 @@ _SPECIAL = {
     "events": Form(events_to_text, _events_from_text),
 }
 """Fields of a job that are not stored in the form of their type."""
+
+
+LISTED_ATTRIBUTES: Sequence[str] = (*ENTRY_ATTRIBUTES, "tenant", "job_id", "updated_at", "progress", "long_error")
+"""What a list shows of a job that its entry does not show completely."""
 
 
 # --- Idempotency keys ------------------------------------------------------------------------------------------------

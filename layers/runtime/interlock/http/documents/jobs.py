@@ -72,7 +72,7 @@ class JobList(TypedDict):
     count: Annotated[Count, Schema(maximum=MAX_PAGE)]
     """Number of jobs in the page."""
     next_cursor: str | None
-    """`cursor` of the next page. Null on the last page."""
+    """`cursor` of the next page. Null on the last page; a page before it may have fewer jobs than `limit`."""
 
 
 class Download(TypedDict):

@@ -1,0 +1,103 @@
+"""Merge partitions that are each read in chunks, newest entry first, until enough entries are found or a budget is used
+up. Pure, apart from the function that reads a chunk."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any
+
+type Entry = Mapping[str, Any]
+
+SPARE = 6
+"""How many entries more than its share a lane's first chunk has: partitions are not equally full, and these few usually
+fit into the 4 KB that are paid for anyway."""
+
+MIN_CHUNK, MAX_CHUNK = 8, 64
+"""Bounds of the chunks after the first. The smallest costs no more than a single entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Matching entries of a partition, the number that was looked at for them, and the job id of the last one that was
+    (None: the partition has no more)."""
+
+    entries: Sequence[Entry]
+    looked_at: int
+    position: str | None
+
+
+@dataclass(slots=True)
+class Lane:
+    """A partition that is being read.
+
+    `read` returns its next entries below a job id, and looks at no more than this number. `position` is the job id down
+    to which it was read, None at its end.
+    """
+
+    read: Callable[[str, int], Chunk]
+    position: str | None
+    unread: bool = True
+    entries: deque[Entry] = field(default_factory=deque)
+
+    @property
+    def dry(self) -> bool:
+        """Return whether the lane has to be read to know its next entry."""
+        return not self.entries and self.position is not None
+
+    def fill(self, size: int) -> Chunk:
+        chunk = self.read(self.position or "", size)
+        self.entries.extend(chunk.entries)
+        self.position, self.unread = chunk.position, False
+        return chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Entries by job id, newest first. They are complete down to the job id `floor` (None: to the end)."""
+
+    entries: Sequence[Entry]
+    floor: str | None
+
+
+def merged(lanes: Sequence[Lane], count: int, budget: int) -> Merged:
+    """Return the newest `count` entries of all lanes. There are fewer if `budget` entries were looked at before."""
+    found: list[Entry] = []
+    matched = looked_at = 0
+    while len(found) < count:
+        dry = [lane for lane in lanes if lane.dry]
+        if not dry:
+            lane = _newest(lanes)
+            if lane is None:
+                return Merged(found, None)
+            found.append(lane.entries.popleft())
+            continue
+        # The lane that is furthest behind bounds what is known of all of them.
+        behind = max(dry, key=lambda lane: (lane.unread, lane.position or ""))
+        if behind.unread:
+            size = ceil(count / len(lanes)) + SPARE
+        elif looked_at < budget:
+            in_hand = len(found) + sum(len(lane.entries) for lane in lanes)
+            size = _next_size(max(count - in_hand, 0) / len(lanes), matched, looked_at)
+        else:
+            return _short(lanes, found, behind.position or "")
+        chunk = behind.fill(size)
+        matched, looked_at = matched + len(chunk.entries), looked_at + chunk.looked_at
+    return Merged(found, found[-1]["job_id"])
+
+
+def _newest(lanes: Sequence[Lane]) -> Lane | None:
+    """Return the lane with the newest entry."""
+    return max((lane for lane in lanes if lane.entries), key=lambda lane: str(lane.entries[0]["job_id"]), default=None)
+
+
+def _next_size(missing: float, matched: int, looked_at: int) -> int:
+    """Return how many entries to look at for the missing ones, by the share of those that matched so far."""
+    expected = missing * looked_at / max(matched, 1)
+    return min(max(ceil(expected), MIN_CHUNK), MAX_CHUNK)
+
+
+def _short(lanes: Sequence[Lane], found: list[Entry], floor: str) -> Merged:
+    """Return what is known without further reads: all down to where the lane is that is furthest behind."""
+    rest = [entry for lane in lanes for entry in lane.entries if entry["job_id"] > floor]
+    return Merged([*found, *sorted(rest, key=lambda entry: str(entry["job_id"]), reverse=True)], floor)
