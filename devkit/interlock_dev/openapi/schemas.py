@@ -1,6 +1,7 @@
-"""The schemas of the components, generated from the types of the requests and of the responses."""
+"""The schemas of the components, those of requests as they are, and of responses generated from their types."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from enum import StrEnum
 from typing import Any, override
 
@@ -11,6 +12,7 @@ from interlock.domain import job_status, lifecycle
 from interlock.domain.errors import ERROR_TYPES
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.upload_id import CONTENT_TYPE
 from interlock.http.documents import (
     ErrorEnvelope,
     EventList,
@@ -29,9 +31,6 @@ from interlock.http.models import CancelRequest, ExecuteRequest, UploadRequest
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
-    # Requests
-    ExecuteRequest, CancelRequest, UploadRequest,
-    # Responses
     ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, OpenApi, PluginHealth, PluginList, PluginManifest,
     ServiceHealth, Upload,
 ]  # fmt: skip
@@ -87,10 +86,14 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
+    for body in (ExecuteRequest, CancelRequest, UploadRequest):
+        schemas[body.__name__] = {"description": body.__doc__, **deepcopy(body.SCHEMA)}
+    schemas["UploadRequest"]["properties"]["content_type"] |= {"pattern": f"^{CONTENT_TYPE.pattern}$"}
     for name, schema in schemas.items():
         schema.pop("title", None)
         if name in _ENUMS:
             schema["description"] = _ENUMS[name]
+    schemas = _Generator().sort(schemas)
     _discriminate(schemas, "Event", "type")
     return schemas
 

@@ -33,10 +33,14 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationErro
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
-from interlock.domain.problems import MAX_PROBLEMS, Problem, problem, problems_of
+from interlock.domain.problems import MAX_PROBLEMS, Problem, problem
 from interlock.tool_declaration import NAME, ToolSpec, is_tool, tool, tool_spec
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
+
+
+_MAX_LISTED = 1000
+"""Maximum number of errors of a model that are listed at all."""
 
 
 class Cancelled(BaseException):
@@ -172,7 +176,7 @@ class Plugin:
         try:
             model = spec.input_model.model_validate(input)
         except ValidationError as error:
-            problems = problems_of(error.errors())
+            problems = _problems_of(error)
             raise _InvalidInput("The input does not fit the tool's schema.", errors=problems) from None
         result = spec.method(self, model, context)
         try:
@@ -236,7 +240,15 @@ def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tup
         yield at, value
 
 
+def _problems_of(error: ValidationError) -> list[Problem]:
+    """Return the first problems of a model. pydantic lists all of them or none, so a large number is only counted."""
+    if error.error_count() > _MAX_LISTED:
+        return [problem((), f"has {error.error_count()} values that are not valid")]
+    listed = error.errors(include_url=False, include_context=False, include_input=False)
+    return [problem(one["loc"], one["msg"]) for one in listed[:MAX_PROBLEMS]]
+
+
 def _describe(error: Exception) -> list[Problem]:
     if isinstance(error, ValidationError):
-        return problems_of(error.errors())
+        return _problems_of(error)
     return [problem((), f"the result cannot be written as JSON ({type(error).__name__})")]

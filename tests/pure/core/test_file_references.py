@@ -148,8 +148,8 @@ def test_schemas_without_upload_fields_are_recognized() -> None:
         ({"scan": {}}, "/scan/upload_id", "is required"),
         ({"scan": {"upload_id": 7}}, "/scan/upload_id", '7 is not of type "string"'),
         ({"scan": {"upload_id": ""}}, "/scan/upload_id", '"" is shorter than 1 character'),
-        ({"scan": {**UPLOAD, "path": "/etc"}}, "/scan/path", "is not a field of this tool"),
-        ({"scan": "aGk=", "back": {"upload": "x"}}, "/back/upload", "is not a field of this tool"),
+        ({"scan": {**UPLOAD, "path": "/etc"}}, "/scan/path", "is not a known field"),
+        ({"scan": "aGk=", "back": {"upload": "x"}}, "/back/upload", "is not a known field"),
         ({"scan": "aGk=", "back": "n@pe"}, "/back", "is not valid base64"),
     ],
 )

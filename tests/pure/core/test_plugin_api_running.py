@@ -81,6 +81,21 @@ def test_result_that_is_invalid_or_not_json_raises_invalid_output(result: Any, m
     assert len(str(caught.value)) < 2000
 
 
+class Numbers(BaseModel):
+    numbers: list[int]
+
+
+@pytest.mark.parametrize("count", [20, 1000, 1001, 100_000])
+def test_problems_of_a_large_result_are_bounded(count: int) -> None:
+    with pytest.raises(InvalidOutput) as caught:
+        run(returning({"numbers": ["x"] * count}, Numbers), "give", {"text": "a"})
+    if count > 1000:
+        # pydantic lists all errors or none: a list of 100,000 would take 50 MB.
+        assert caught.value.errors == [{"path": "", "message": f"has {count} values that are not valid"}]
+    else:
+        assert [one["path"] for one in caught.value.errors] == [f"/numbers/{n}" for n in range(20)]
+
+
 def test_exceptions_of_a_tool_propagate_unchanged() -> None:
     class Raises(Plugin):
         name, version = "raises", "1"

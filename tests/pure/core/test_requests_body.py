@@ -23,7 +23,7 @@ def refused(text: str | bytes, **headers: str) -> str:
     return str(caught.value)
 
 
-def test_body_is_parsed_into_its_model() -> None:
+def test_body_is_parsed_into_its_type() -> None:
     request = execute_body('{"plugin": "ocr", "tool": "analyze", "input": {"image": "x"}, "timeout_s": 20}')
     assert request == ExecuteRequest(plugin="ocr", tool="analyze", input={"image": "x"}, timeout_s=20)
 

@@ -38,7 +38,7 @@ def test_valid_value_has_no_problems() -> None:
         ({"image": "", "size": {}}, [("/size/width", "is required")]),
         (
             {"image": "", "b": 1, "a/~": 2},
-            [("/b", "is not a field of this tool"), ("/a~1~0", "is not a field of this tool")],
+            [("/b", "is not a known field"), ("/a~1~0", "is not a known field")],
         ),
         ({"image": "", "size": {"width": "3"}}, [("/size/width", '"3" is not of type "integer"')]),
         ({"image": "", "tags": ["a", 2]}, [("/tags/1", '2 is not of type "string"')]),

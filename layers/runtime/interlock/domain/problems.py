@@ -1,7 +1,7 @@
 """The problems that validation reports: the items of `details.errors` in an error envelope."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 MAX_PROBLEMS = 20
 """Problems reported for one value. Validation stops there."""
@@ -22,11 +22,6 @@ class Problem(TypedDict):
 def problem(location: Location, message: str) -> Problem:
     """Return the problem of the field at `location`."""
     return {"path": json_pointer(location), "message": message}
-
-
-def problems_of(errors: Iterable[Mapping[str, Any]]) -> list[Problem]:
-    """Return the problems of pydantic's errors (`ValidationError.errors()`)."""
-    return [problem(error["loc"], error["msg"]) for error in errors][:MAX_PROBLEMS]
 
 
 def first_of(problems: Sequence[Problem], separator: str = " ") -> str:

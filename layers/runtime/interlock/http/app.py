@@ -5,12 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, Self
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
-
 from interlock.domain.errors import ErrorCode, ErrorInfo, InterlockError
 from interlock.http.limits import RateLimits
+from interlock.http.powertools import APIGatewayRestResolver, NextMiddleware, NotFoundError, Response
 from interlock.http.responses import error_response
 
 logger = logging.getLogger(__name__)

@@ -1,67 +1,104 @@
-"""The request bodies of the HTTP contract, as models."""
+"""The request bodies of the HTTP contract: a type and the JSON Schema (2020-12) of each.
 
-from typing import Annotated, Any
+The OpenAPI document contains the schemas, described by the docstrings. pydantic would create both from one class, but
+functions must not import it at their start.
+"""
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from interlock.domain.deadline import MIN_TIMEOUT_S
-from interlock.domain.upload_id import CONTENT_TYPE, MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES, is_content_type
+from interlock.domain.upload_id import MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+_NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
 
-class ExecuteRequest(_Request):
+def _optional(schema: Mapping[str, Any], description: str, example: Any) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}], "default": None, "description": description, "examples": [example]}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """Base class of request bodies."""
+
+    SCHEMA: ClassVar[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteRequest(RequestBody):
     """A tool to execute, and its input."""
 
-    plugin: Name = Field(description="Name of the plugin.", examples=["ocr"])
-    tool: Name | None = Field(
-        default=None,
-        description="Name of the tool. The default is the first tool of the plugin's manifest.",
-        examples=["analyze"],
-    )
-    input: dict[str, Any] = Field(
-        description="The tool's input, as its input_schema requires. A file is base64 text, a data: "
-        'URL or {"upload_id": "..."}.'
-    )
-    timeout_s: Annotated[float, Field(ge=MIN_TIMEOUT_S, le=870, allow_inf_nan=False)] | None = Field(
-        default=None, description="A time limit in seconds that is shorter than the tool's limit.", examples=[20]
-    )
+    plugin: str
+    tool: str | None = None
+    input: Mapping[str, Any]
+    timeout_s: float | None = None
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["plugin", "input"],
+        "properties": {
+            "plugin": {**_NAME, "description": "Name of the plugin.", "examples": ["ocr"]},
+            "tool": _optional(
+                _NAME, "Name of the tool. The default is the first tool of the plugin's manifest.", "analyze"
+            ),
+            "input": {
+                "type": "object",
+                "additionalProperties": True,
+                "description": "The tool's input, as its input_schema requires. A file is base64 text, a data: URL or "
+                '{"upload_id": "..."}.',
+            },
+            "timeout_s": _optional(
+                {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": 870},
+                "A time limit in seconds that is shorter than the tool's limit.",
+                20,
+            ),
+        },
+    }
 
 
-class CancelRequest(_Request):
+@dataclass(frozen=True, slots=True)
+class CancelRequest(RequestBody):
     """The reason for a cancel."""
 
-    reason: Annotated[str, StringConstraints(max_length=500)] | None = Field(
-        default=None, description="For a human.", examples=["not needed any more"]
-    )
+    reason: str | None = None
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "reason": _optional({"type": "string", "maxLength": 500}, "For a human.", "not needed any more")
+        },
+    }
 
 
-def _media_type(text: str) -> str:
-    if not is_content_type(text):
-        raise PydanticCustomError("media_type", "must be a media type such as image/png")
-    return text
-
-
-def _whole(value: Any) -> Any:
-    """Accept 7.0 as an integer, as JSON Schema does: JSON has one kind of number."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-class UploadRequest(_Request):
+@dataclass(frozen=True, slots=True)
+class UploadRequest(RequestBody):
     """A file to upload. The upload must have exactly this type and size."""
 
-    content_type: Annotated[
-        str, StringConstraints(min_length=1, max_length=MAX_CONTENT_TYPE), AfterValidator(_media_type)
-    ] = Field(
-        description="Media type of the file (RFC 9110, section 8.3.1), in ASCII.",
-        examples=["image/png"],
-        json_schema_extra={"pattern": f"^{CONTENT_TYPE.pattern}$"},
-    )
-    size: Annotated[int, Field(ge=1, le=MAX_UPLOAD_BYTES), BeforeValidator(_whole)] = Field(
-        description="Size of the file in bytes, at most 100 MiB.", examples=[31457280]
-    )
+    content_type: str
+    size: float
+    """A whole number, which JSON may write as 7.0."""
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["content_type", "size"],
+        "properties": {
+            "content_type": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_CONTENT_TYPE,
+                "description": "Media type of the file (RFC 9110, section 8.3.1), in ASCII.",
+                "examples": ["image/png"],
+            },
+            "size": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": MAX_UPLOAD_BYTES,
+                "description": "Size of the file in bytes, at most 100 MiB.",
+                "examples": [31457280],
+            },
+        },
+    }

@@ -1,20 +1,23 @@
 """Read requests: the caller, the JSON body, the query, and the `Prefer` and `Idempotency-Key` headers."""
 
 import base64
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.domain.problems import first_of, problem, problems_of
+from interlock.domain.problems import Problem, first_of, problem
+from interlock.http.models import RequestBody
+from interlock.http.strict_json import InvalidJson, parse_json
+from interlock.plugins.validation import SchemaValidator
 
 MAX_WAIT_S = 20
+
+_validator = SchemaValidator()
+_WHITE_SPACE = " \t\r\n"
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = r'"(?:\\.|[^"\\])*"'
@@ -38,11 +41,11 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
     return principal
 
 
-def json_body[Model: BaseModel](event: APIGatewayProxyEvent, model: type[Model], *, optional: bool = False) -> Model:
-    """Return the body as a model. Raises `InvalidRequest` that names the field."""
-    if optional and not _body(event).strip():
-        return model()
-    return as_model(json_document(event), model)
+def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], *, optional: bool = False) -> Body:
+    """Return the body as its type. Raises `InvalidRequest` that names the field."""
+    if optional and not _body(event).strip(_WHITE_SPACE):
+        return body()
+    return as_body(json_document(event), body)
 
 
 def json_document(event: APIGatewayProxyEvent) -> Any:
@@ -50,49 +53,36 @@ def json_document(event: APIGatewayProxyEvent) -> Any:
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
-    return _parsed(_body(event))
+    try:
+        return parse_json(_body(event))
+    except InvalidJson as error:
+        raise InvalidRequest(f"The body cannot be read as JSON: {error}.") from None
 
 
-def as_model[Model: BaseModel](document: Any, model: type[Model]) -> Model:
-    """Return a JSON document as a model. Raises `InvalidRequest` that names the field."""
+def as_body[Body: RequestBody](document: Any, body: type[Body]) -> Body:
+    """Return a JSON document as the type of a body. Raises `InvalidRequest` that names the field."""
     if not isinstance(document, dict):
         raise InvalidRequest("The body must be a JSON object.", errors=[problem((), "must be a JSON object")])
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        problems = problems_of(error.errors())
-        message = f"The body is not a valid request: {first_of(problems, ': ')}."
-        raise InvalidRequest(message, errors=problems) from None
+    problems = _validator.problems(body.__name__, body.SCHEMA, document)
+    if problems:
+        raise invalid_body(problems)
+    return body(**document)
 
 
-def _body(event: APIGatewayProxyEvent) -> bytes:
-    body = event.get("body") or ""
+def invalid_body(problems: list[Problem]) -> InvalidRequest:
+    """Return the error for a body with these problems."""
+    return InvalidRequest(f"The body is not a valid request: {first_of(problems, ': ')}.", errors=problems)
+
+
+def _body(event: APIGatewayProxyEvent) -> str:
+    body: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return body.encode("utf-8", "surrogatepass")
+        return body
     try:
-        return base64.b64decode(body, validate=True)
+        content = base64.b64decode(body, validate=True)
     except ValueError:
         raise InvalidRequest("The body is not valid base64.") from None
-
-
-def _parsed(body: bytes) -> Any:
-    """Parse strict JSON: no NaN, no lone surrogates, at most 200 levels."""
-    try:
-        document = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise InvalidRequest(f"The body cannot be read as JSON: {error}.") from None
-    # `1e999` is valid JSON, but neither this service nor its clients can represent it.
-    if not _finite(document):
-        raise InvalidRequest("The body holds a number that is out of range.")
-    return document
-
-
-def _finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_finite, value.values()))
-    if isinstance(value, list):
-        return all(map(_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+    return content.decode("utf-8", "surrogateescape")  # bytes that are not UTF-8 become surrogates, which are refused
 
 
 def header(event: APIGatewayProxyEvent, name: str) -> str:

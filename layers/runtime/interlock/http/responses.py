@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from aws_lambda_powertools.event_handler import Response
-
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.times import rfc3339, utc_now
 from interlock.http import documents
+from interlock.http.powertools import Response
 
 STATUS_BY_CODE: Mapping[ErrorCode, int] = {
     ErrorCode.UNAUTHORIZED: 401,

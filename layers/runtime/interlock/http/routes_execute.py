@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.domain.access import Principal, Scope
@@ -14,8 +13,9 @@ from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.http.app import HttpApp
 from interlock.http.models import ExecuteRequest
+from interlock.http.powertools import Response
 from interlock.http.presenters import finished_document, job_document
-from interlock.http.requests import as_model, authorized, idempotency_key, json_document, preference
+from interlock.http.requests import as_body, authorized, idempotency_key, json_document, preference
 from interlock.http.responses import error_response, json_response
 from interlock.http.results import presented
 from interlock.jobs.documents import Documents
@@ -39,29 +39,36 @@ def _command(event: APIGatewayProxyEvent, context: Any, execute: Execute) -> Exe
     invocation = Deadline.after(context.get_remaining_time_in_millis() / 1000)
     principal = authorized(event, Scope.EXECUTE)
     wait_s, key = preference(event), idempotency_key(event)
-    request = _request(json_document(event), principal, key, execute)
+    document = json_document(event)
+    request = _request(document, principal, key, execute)
     return ExecuteCommand(
         principal=principal,
         plugin=request.plugin,
         tool=request.tool,
         input=request.input,
-        timeout_s=request.timeout_s,
+        timeout_s=None if request.timeout_s is None else float(request.timeout_s),
         wait_s=wait_s,
-        keyed=KeyedRequest.of(principal.tenant, key, request.model_dump(exclude_unset=True)) if key else None,
+        keyed=KeyedRequest.of(principal.tenant, key, _comparable(document)) if key else None,
         received_at=received_at,
         due=invocation.no_later_than(received_at + GATEWAY_TIMEOUT_S),
     )
 
 
 def _request(document: Any, principal: Principal, key: str | None, execute: Execute) -> ExecuteRequest:
-    """Return the body as a model. Raises `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
+    """Return the body. Raises `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
     was used before: an invalid body always differs from the accepted one."""
     try:
-        return as_model(document, ExecuteRequest)
+        return as_body(document, ExecuteRequest)
     except InvalidRequest:
         if key and execute.used_before(KeyedRequest.of(principal.tenant, key, document)):
             raise IdempotencyMismatch from None
         raise
+
+
+def _comparable(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a body in the form in which two requests are compared: 20 and 20.0 are the same time limit."""
+    limit = document.get("timeout_s")
+    return document if limit is None else {**document, "timeout_s": float(limit)}
 
 
 def _received_at(event: APIGatewayProxyEvent) -> float:

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from aws_lambda_powertools.event_handler import Response
-
 from interlock.domain.access import Scope
 from interlock.domain.errors import InvalidRequest, NotFound
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
@@ -14,6 +12,7 @@ from interlock.http.cursors import SECRET_NAME, Cursors
 from interlock.http.documents.jobs import MAX_PAGE
 from interlock.http.documents.values import JOB_ID
 from interlock.http.models import CancelRequest
+from interlock.http.powertools import Response
 from interlock.http.presenters import events_document, job_document, job_list, result_document
 from interlock.http.requests import authorized, json_body, query, single
 from interlock.http.responses import json_response

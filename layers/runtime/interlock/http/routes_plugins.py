@@ -5,13 +5,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 import interlock
 from interlock.domain.access import Scope
 from interlock.domain.errors import NotFound, UnknownPlugin
 from interlock.http.app import HttpApp
 from interlock.http.documents import ServiceHealth
+from interlock.http.powertools import Response
 from interlock.http.presenters import health_document, manifest_document, plugin_list
 from interlock.http.requests import authorized, query
 from interlock.http.responses import json_response

@@ -118,7 +118,7 @@ class _Schema:
                 return [problem((*location, name), "is required")]
             case ValidationErrorKind.AdditionalProperties(unexpected=names):
                 surplus = names[:MAX_PROBLEMS]
-                return [problem((*location, name), "is not a field of this tool") for name in surplus]
+                return [problem((*location, name), "is not a known field") for name in surplus]
             case ValidationErrorKind.Format(format=name) if name == FILE_FORMAT:
                 return [problem(location, _file_message(_found(whole, error)))]
             case ValidationErrorKind.Not(schema={"not": {"$ref": str(reference)}}) if (
