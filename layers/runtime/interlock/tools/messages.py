@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 if TYPE_CHECKING:
     from interlock.plugins.registry import ToolCall
 
@@ -35,7 +37,10 @@ _encode = _Encoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).e
 
 
 def encode_request(call: ToolCall, job_id: str) -> bytes:
-    """Return the request `{source, tool, input, files, job_id}` for a call."""
+    """Return the request `{source, tool, input, files, job_id}` for a call.
+
+    The input is JSON: it was parsed strictly, so it has no NaN, which orjson would write as null.
+    """
     request = {
         "source": asdict(call.plugin.source),
         "tool": call.tool.name,
@@ -43,7 +48,10 @@ def encode_request(call: ToolCall, job_id: str) -> bytes:
         "files": [[one.location, one.file] for one in call.uploads],
         "job_id": job_id,
     }
-    return json.dumps(request).encode()
+    try:
+        return orjson.dumps(request)
+    except TypeError:  # for example a whole number of more than 64 bits
+        return json.dumps(request).encode()
 
 
 def parse_request(request: bytes) -> Mapping[str, Any]:

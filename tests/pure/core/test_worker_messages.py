@@ -1,0 +1,34 @@
+"""The requests that the ToolRunner sends to worker processes."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from interlock.tools.messages import encode_request, parse_request
+from tests.pure.core.tool_runner_bench import Bench
+
+DEEP = json.loads("[" * 199 + "]" * 199)
+VALUES = {
+    "whole number of more than 64 bits": 10**40,
+    "largest whole number of 64 bits": 2**64 - 1,
+    "negative number of more than 64 bits": -(2**63) - 1,
+    "fraction": 0.1 + 0.2,
+    "smallest fraction": 5e-324,
+    "fraction that is a whole number": 1e22,
+    "negative zero": -0.0,
+    "text": 'ä 日本 \U0001f600 \0 \x7f \u2028 "\\',
+    "lone surrogate": "\ud800",
+    "nesting": DEEP,
+    "other values": [None, True, False, {}, []],
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_worker_request_has_the_exact_input(bench: Bench, value: Any) -> None:
+    call = replace(bench.call(), input={"value": value})
+
+    received = parse_request(encode_request(call, "JOB"))["input"]["value"]
+
+    assert repr(received) == repr(value)
