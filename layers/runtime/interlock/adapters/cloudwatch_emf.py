@@ -4,28 +4,40 @@ The dimensions are stack and plugin, and stack, plugin and tool; the names are t
 ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only.
 """
 
+import json
 import os
-
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+import sys
+import time
 
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import COUNTERS
 
 NAMESPACE = "Interlock"
 STACK_VARIABLE = "POWERTOOLS_SERVICE_NAME"
-"""The environment variable with the stack's name. Powertools publishes it as the dimension `service`."""
+"""The environment variable with the stack's name, which is published as the dimension `service`."""
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+_DIRECTIVE = {
+    "Namespace": NAMESPACE,
+    "Dimensions": [["service", "plugin"], ["service", "plugin", "tool"]],
+    "Metrics": [
+        *({"Name": name, "Unit": "Count"} for name in COUNTERS.values()),
+        {"Name": "execution_time_ms", "Unit": "Milliseconds"},
+    ],
+}
 
 
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
-        service = os.environ.get(STACK_VARIABLE, "interlock")
-        metrics = EphemeralMetrics(namespace=NAMESPACE, service=service)
-        metrics.add_dimension("plugin", plugin)
-        metrics.add_dimensions(plugin=plugin, tool=tool, service=service)
-        for counted, name in COUNTERS.items():
+        line = {
+            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [_DIRECTIVE]},
+            "service": os.environ.get(STACK_VARIABLE, "interlock"),
+            "plugin": plugin,
+            "tool": tool,
             # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
-            metrics.add_metric(name, MetricUnit.Count, int(counted is status))
-        metrics.add_metric("execution_time_ms", MetricUnit.Milliseconds, elapsed_ms)
-        metrics.flush_metrics()
+            **{name: [float(counted is status)] for counted, name in COUNTERS.items()},
+            "execution_time_ms": [elapsed_ms],
+        }
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
