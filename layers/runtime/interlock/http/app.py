@@ -26,9 +26,8 @@ class HttpApp:
 
     def __init__(self, limits: RateLimits, *, at_end: Callable[[], None] = lambda: None) -> None:
         self.resolver = APIGatewayRestResolver()
-        self._limits = limits
         self._at_end = at_end
-        self.resolver.use(middlewares=[self._limited])
+        self.resolver.use(middlewares=[_rate_limiter(limits)])
         self._methods: dict[str, list[str]] = defaultdict(list)
         self.resolver.exception_handler(InterlockError)(_refused)
         self.resolver.exception_handler(NotFoundError)(_no_route)
@@ -52,17 +51,22 @@ class HttpApp:
         finally:
             self._at_end()
 
-    def _limited(self, resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
-        # Checked before the route, so it covers all of them, and before the body is parsed, so it costs little.
-        self._limits.check(resolver.current_event["requestContext"].get("authorizer") or {})
-        return route(resolver)
-
     def close_routes(self) -> Self:
         """Answer all other methods of the registered paths with 405 and `Allow` (RFC 9110, section 15.5.6)."""
         for path, methods in self._methods.items():
             allow = ", ".join(methods)
             self.resolver.route(path, [method for method in METHODS if method not in methods])(_refuser(allow))
         return self
+
+
+def _rate_limiter(limits: RateLimits) -> Callable[[APIGatewayRestResolver, NextMiddleware], Response[str]]:
+    # A function and not a bound method: Powertools keeps what it learns of the signature on the function itself.
+    def limited(resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
+        # Checked before the route, so it covers all of them, and before the body is parsed, so it costs little.
+        limits.check(resolver.current_event["requestContext"].get("authorizer") or {})
+        return route(resolver)
+
+    return limited
 
 
 def _forget_credentials(event: dict[str, Any]) -> None:

@@ -92,7 +92,8 @@ def header(event: APIGatewayProxyEvent, name: str) -> str:
 
 def _lines(event: APIGatewayProxyEvent, name: str) -> list[str]:
     several = event.get("multiValueHeaders") or {key: [value] for key, value in (event.get("headers") or {}).items()}
-    return [value for key, values in several.items() if key.lower() == name.lower() for value in values]
+    wanted = name.lower()
+    return [value for key, values in several.items() if key.lower() == wanted for value in values]
 
 
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
