@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from interlock.sandbox import WorkerLost
+from interlock.sandbox import Completed, WorkerLost
 from tests.process.sandbox.bench import Bench, alive
 
 ROOT = Path(__file__).parents[3]
@@ -74,13 +74,26 @@ def test_a_run_whose_supervisor_is_out_of_descriptors_is_lost(fresh: Bench) -> N
     pid = fresh.pid()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    ending = fresh.run("channel.progress(1, '')", on_progress=lambda *_: _leave_descriptors(os.getpid(), 3))
+    source = "import time\nchannel.progress(1, '')\ntime.sleep(60)"
+    ending = fresh.run(source, on_progress=lambda *_: _leave_descriptors(os.getpid(), 3))
 
     assert ending == WorkerLost(pid=0)
     assert not alive(pid)
     assert fresh.sandbox.unfit
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == limits
     assert fresh.result("result = 'next'") == "next"
+
+
+def test_a_run_that_ends_at_once_needs_no_further_descriptor(fresh: Bench) -> None:
+    pid = fresh.pid()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    ending = fresh.run("channel.progress(1, '')", on_progress=lambda *_: _leave_descriptors(os.getpid(), 3))
+
+    assert ending == Completed(pid=pid, payload=b"")
+    assert not fresh.sandbox.unfit
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == limits
+    assert fresh.pid() == pid
 
 
 def _leave_descriptors(pid: int, number: int) -> None:

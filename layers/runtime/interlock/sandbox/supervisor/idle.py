@@ -18,7 +18,7 @@ from itertools import count
 
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
 from interlock.sandbox.wire import processes
-from interlock.sandbox.wire.processes import children, read_proc, resident_bytes, threads
+from interlock.sandbox.wire.processes import children, read_proc, resident_bytes_of, status_field, threads
 from interlock.sandbox.wire.protocol import MIB
 
 LOOK_LIMIT_S = 0.25
@@ -26,14 +26,10 @@ LOOK_LIMIT_S = 0.25
 machine longer."""
 
 _LOOKS_WITHOUT_PAUSE = 5
-"""Usually a worker process is idle by then. One observation takes 20 µs, the shortest sleep 70 µs."""
+"""Usually a worker process is idle by then. One observation takes 10 µs, the shortest sleep 70 µs."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.00002, 0.01
 
-_STATUS = re.compile(
-    rb"\nState:\t(\w).*?\nThreads:\t(\d+).*?\nSigPnd:\t(\w+)\nShdPnd:\t(\w+)\n.*?\nvoluntary_ctxt_switches:\t(\d+)",
-    re.DOTALL,
-)
 _READS_REQUESTS = re.compile(rb"(?:0|63) 0x3 ")
 """/proc/PID/syscall during read(3, ...): the number of read() is 0 on x86-64, and 63 on arm64."""
 
@@ -70,10 +66,10 @@ def stop_when_idle(worker: WorkerProcess, memory_mb: int) -> bool:
         return True
 
     def waits(look: _Look) -> bool:
-        return look.asleep and _waits_for_request(worker.pid)
+        return look.asleep and _waits_for_request(worker)
 
     # A process that is not idle yet is still held to its memory limit.
-    asleep = _look_until(lambda look: waits(look) or _too_large(worker, memory_mb), worker.pid, LOOK_LIMIT_S)
+    asleep = _look_until(lambda look: waits(look) or _too_large(worker, memory_mb), worker, LOOK_LIMIT_S)
     if asleep is None or not asleep.asleep or len(asleep.switches) > worker.threads:
         return False
     worker.signal(signal.SIGSTOP)
@@ -87,8 +83,8 @@ def cannot_continue(worker: WorkerProcess, memory_mb: int) -> bool:
     meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
     if worker.stopped is None:
         return True
-    has_timers = bool(read_proc(f"{worker.pid}/timers"))
-    return not (has_timers or children(worker.pid) or _too_large(worker, memory_mb)) and still_stopped(worker)
+    has_timers = bool(worker.proc.timers.read())
+    return not (has_timers or _has_children(worker) or _too_large(worker, memory_mb)) and still_stopped(worker)
 
 
 def still_stopped(worker: WorkerProcess, within_s: float = 0) -> bool:
@@ -96,48 +92,58 @@ def still_stopped(worker: WorkerProcess, within_s: float = 0) -> bool:
     run a handler. `within_s` is the time to wait until it has stopped."""
     if worker.stopped is None:
         return True
-    look = _look_until(lambda look: look.stopped, worker.pid, within_s)
+    look = _look_until(lambda look: look.stopped, worker, within_s)
     return look is not None and look.switches == worker.stopped and not look.pending
 
 
 def _too_large(worker: WorkerProcess, memory_mb: int) -> bool:
-    return resident_bytes(worker.pid) > memory_mb * MIB
+    return resident_bytes_of(worker.proc.memory.read()) > memory_mb * MIB
 
 
-def _waits_for_request(pid: int) -> bool:
+def _waits_for_request(worker: WorkerProcess) -> bool:
     """Return whether the main thread is in read() on its requests. The kernel shows this only to root once a worker
     process has hidden its memory; then the answer is True."""
-    call = read_proc(f"{pid}/syscall")
+    call = worker.proc.call.read()
     return not call or _READS_REQUESTS.match(call) is not None
 
 
-def _look_until(wanted: Callable[[_Look], bool], pid: int, limit_s: float) -> _Look | None:
+def _has_children(worker: WorkerProcess) -> bool:
+    one_thread = worker.stopped is not None and len(worker.stopped) == 1
+    return bool(worker.proc.children.read() if one_thread else children(worker.pid))
+
+
+def _look_until(wanted: Callable[[_Look], bool], worker: WorkerProcess, limit_s: float) -> _Look | None:
     """Return the first observation that satisfies the predicate, or None if there is none in time. The pauses grow."""
     until = time.monotonic() + limit_s
     pause_s = _FIRST_PAUSE_S
     for number in count(1):
-        look = _look(pid)
+        if number <= _LOOKS_WITHOUT_PAUSE:
+            os.sched_yield()  # the worker process may have to run on this processor
+        look = _look(worker)
         if wanted(look):
             return look
         if time.monotonic() > until:
             break
-        if number < _LOOKS_WITHOUT_PAUSE:
-            os.sched_yield()
-        else:
+        if number >= _LOOKS_WITHOUT_PAUSE:
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
     return None
 
 
-def _look(pid: int) -> _Look:
+def _look(worker: WorkerProcess) -> _Look:
     """Observe a process. There are no states if it has ended."""
-    main = _STATUS.search(read_proc(f"{pid}/status"))
-    found = {pid: main}
-    if main and main[2] != b"1":
-        found = {thread: _STATUS.search(read_proc(f"{pid}/task/{thread}/status")) for thread in threads(pid)}
-    seen = {thread: match for thread, match in found.items() if match}
+    main = worker.proc.status.read()
+    found = {worker.pid: main}
+    if main and status_field(main, b"Threads") != b"1":
+        found = {thread: read_proc(f"{worker.pid}/task/{thread}/status") for thread in threads(worker.pid)}
+    seen = {thread: status for thread, status in found.items() if status}
     return _Look(
-        frozenset(match[1] for match in seen.values()),
-        {thread: int(match[5]) for thread, match in seen.items()},
-        any((int(match[3], 16) | int(match[4], 16)) & ~_ANOTHER_STOP for match in seen.values()),
+        frozenset(status_field(status, b"State")[:1] for status in seen.values()),
+        {thread: int(status_field(status, b"voluntary_ctxt_switches")) for thread, status in seen.items()},
+        any(_pending(status) for status in seen.values()),
     )
+
+
+def _pending(status: bytes) -> bool:
+    of_thread, of_process = status_field(status, b"SigPnd"), status_field(status, b"ShdPnd")
+    return bool((int(of_thread, 16) | int(of_process, 16)) & ~_ANOTHER_STOP)

@@ -25,8 +25,9 @@ from interlock.sandbox.supervisor.output import OutputLines, discard
 from interlock.sandbox.supervisor.polling import Poller
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
 from interlock.sandbox.supervisor.zygote_process import ZygoteGone, ZygoteProcess
-from interlock.sandbox.wire.processes import children, descendants, threads
+from interlock.sandbox.wire.processes import descendants, threads
 from interlock.sandbox.wire.protocol import (
+    FIRST_READ_BYTES,
     MIB,
     READ_BYTES,
     SLOT_BYTES,
@@ -92,6 +93,7 @@ class Run:
         self._frames = FrameReader(self._token, limits.result_bytes)
         self._memory = MemoryWatch(limits.memory_mb, self._processes)
         self._poller = Poller()
+        self._read_bytes = FIRST_READ_BYTES
         self._unsent: list[memoryview] = []
         self._latest = time.monotonic() + limits.total_s
         self._deadline = min(time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s), self._latest)
@@ -108,6 +110,8 @@ class Run:
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
         self._register_handlers()
+        self._send()  # a short request fits into the pipe, so the worker process wakes up only once
+        self._worker.resume()
         self._watch()
         self._check_progress()
         ended = self._ending()
@@ -143,22 +147,26 @@ class Run:
 
     def _send(self) -> None:
         try:
-            self._unsent[0] = self._unsent[0][os.write(self._worker.requests, self._unsent[0]) :]
+            sent = os.writev(self._worker.requests, self._unsent)
         except BlockingIOError:
             return
         except BrokenPipeError:
-            self._unsent = []  # the process has ended: another descriptor reports it
-        if self._unsent and not self._unsent[0]:
-            del self._unsent[0]
-        if not self._unsent:
+            sent, self._unsent = 0, []  # the process has ended: another descriptor reports it
+        while self._unsent and sent >= len(self._unsent[0]):
+            sent -= len(self._unsent.pop(0))
+        if self._unsent:
+            self._unsent[0] = self._unsent[0][sent:]
+        else:
             self._poller.unregister(self._worker.requests)
 
     def _receive(self) -> bool:
         """Read frames. Return False if nothing can be read now."""
         try:
-            data = os.read(self._worker.answers, READ_BYTES)
+            data = os.read(self._worker.answers, self._read_bytes)
         except BlockingIOError:
             return False
+        if len(data) == self._read_bytes:
+            self._read_bytes = READ_BYTES
         if not data:
             # Closed by the code or by the end of the process. If nothing else can report an end, this counts as one.
             self._poller.unregister(self._worker.answers)
@@ -267,7 +275,7 @@ class Run:
         """Return whether the worker process was idle and stays stopped until its next request."""
         if not stop_when_idle(self._worker, self._limits.memory_mb):
             return False
-        if children(self._zygote.pid) - self._zygote.workers:
+        if self._zygote.has_strays():
             # End processes of the run that are no longer children of its worker process.
             self._zygote.sweep()
         return cannot_continue(self._worker, self._limits.memory_mb)

@@ -134,7 +134,6 @@ class Sandbox:
             ending, limits = self._fill(worker, folder, limits, fill, cancel)
             if ending is not None:
                 return ending
-            worker.resume()
             try:
                 run = Run(worker, self._running_zygote(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
                 ending, warm = run.wait_until_over(request, folder)

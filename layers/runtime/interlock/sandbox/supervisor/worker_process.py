@@ -5,17 +5,36 @@ import os
 import signal
 from dataclasses import dataclass
 
+from interlock.sandbox.wire.processes import ChildList, ProcFile
+
 type WorkerKey = tuple[str, bool]
 """The key of a warm worker process: the caller's key, and whether the process has the network, which cannot be changed.
 """
+
+
+class ProcFiles:
+    """The files of /proc about a worker process that are read between its runs."""
+
+    def __init__(self, pid: int) -> None:
+        with contextlib.ExitStack() as files:
+            self.status, self.memory, self.call, self.timers = (
+                files.enter_context(contextlib.closing(ProcFile(pid, name)))
+                for name in ("status", "statm", "syscall", "timers")
+            )
+            self.children = files.enter_context(contextlib.closing(ChildList(pid)))
+            self._files = files.pop_all()
+
+    def close(self) -> None:
+        self._files.close()
 
 
 @dataclass(eq=False, slots=True)
 class WorkerProcess:
     """A worker process, with the supervisor's ends of its pipes and its slot for progress.
 
-    `exited` is a descriptor that becomes readable when the process ends. `threads` is the number of threads when the
-    process became ready. `stopped` is set while the process is idle: the context switches of its threads, by thread id.
+    `proc` are its files in /proc. `exited` is a descriptor that becomes readable when the process ends. `threads` is
+    the number of threads when the process became ready. `stopped` is set while the process is idle: the context
+    switches of its threads, by thread id.
     """
 
     key: WorkerKey
@@ -26,6 +45,7 @@ class WorkerProcess:
     stdout: int
     stderr: int
     exited: int
+    proc: ProcFiles
     loaded: bool = False
     threads: int = 0
     stopped: dict[int, int] | None = None
@@ -49,6 +69,7 @@ class WorkerProcess:
         self.signal(signal.SIGCONT)
 
     def close(self) -> None:
+        self.proc.close()
         for descriptor in (self.requests, self.answers, self.progress, self.stdout, self.stderr, self.exited):
             if descriptor >= 0:
                 os.close(descriptor)

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from interlock.sandbox.supervisor.folders import RunFolders
-from interlock.sandbox.supervisor.worker_process import WorkerKey, WorkerProcess
+from interlock.sandbox.supervisor.worker_process import ProcFiles, WorkerKey, WorkerProcess
+from interlock.sandbox.wire.processes import ChildList
 from interlock.sandbox.wire.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
@@ -60,8 +61,11 @@ class ZygoteProcess:
             self._control.settimeout(ANSWER_LIMIT_S)
             with theirs:
                 self._process = self._start(theirs, [target, *preload], env)
+            self.pid = self._process.pid
+            undo.callback(self._process.wait)
+            undo.callback(self._process.kill)
+            self._children = ChildList(self.pid)
             undo.pop_all()
-        self.pid = self._process.pid
         self.workers: set[int] = set()
         self.running.add(self.pid)
 
@@ -101,8 +105,15 @@ class ZygoteProcess:
                 os.set_blocking(descriptor, False)
             # Linux only. On other systems the end shows when the other end of the pipe closes.
             exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+            if exited >= 0:
+                ours.callback(os.close, exited)
+            proc = ProcFiles(pid)
             ours.pop_all()
-        return WorkerProcess(key, pid, requests, answers, progress, stdout, stderr, exited)
+        return WorkerProcess(key, pid, requests, answers, progress, stdout, stderr, exited, proc)
+
+    def has_strays(self) -> bool:
+        """Return whether the zygote has children that are not worker processes: a run left them behind."""
+        return bool(self._children.read() - self.workers)
 
     def sweep(self) -> int:
         """End processes that a run left behind. Return their number. Raises `ZygoteGone`."""
@@ -124,6 +135,7 @@ class ZygoteProcess:
     def kill(self) -> None:
         """End the zygote at once. Its descendants become children of this process."""
         self._control.close()
+        self._children.close()
         self._process.kill()
         self._process.wait()
         self.running.discard(self.pid)

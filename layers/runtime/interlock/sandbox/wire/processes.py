@@ -20,6 +20,7 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PROC_READ_BYTES = 4096
 _END_PAUSE_S = 0.0005
 _LIBC = ctypes.CDLL(None)
 
@@ -73,6 +74,43 @@ def read_proc(name: str) -> bytes:
     return b"".join(parts)
 
 
+def status_field(status: bytes, name: bytes) -> bytes:
+    """Return a field of /proc/<pid>/status. The kernel escapes line ends in the process's name, the first line."""
+    start = status.index(b"\n" + name + b":\t") + len(name) + 3
+    return status[start : status.index(b"\n", start)]
+
+
+class ProcFile:
+    """An open file of /proc/<pid>, for files that are read again and again: one system call a read instead of four.
+
+    Like the process's pidfd it stays bound to the process, so it never shows another one with the same id. `read`
+    returns nothing if the process has ended or access is denied. Raises OSError if the descriptors are exhausted.
+    """
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, pid: int, name: str) -> None:
+        self._descriptor = -1
+        try:
+            self._descriptor = os.open(f"{PROC}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            _raise_exhaustion(error)
+
+    def read(self) -> bytes:
+        """Return the content, as far as the kernel returns it at once: all of it, except in lists of processes."""
+        if self._descriptor < 0:
+            return b""
+        try:
+            return os.pread(self._descriptor, _PROC_READ_BYTES, 0)
+        except OSError:  # the process has ended
+            return b""
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 def _raise_exhaustion(error: OSError) -> None:
     """Raise the error if the descriptors are exhausted. Otherwise a process that exists would be taken for one that has
     ended."""
@@ -91,6 +129,22 @@ def children(pid: int) -> set[int]:
     for thread in threads(pid):
         found.update(map(int, read_proc(f"{pid}/task/{thread}/children").split()))
     return found
+
+
+class ChildList:
+    """The direct children of a process that has one thread, read again and again."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._file = ProcFile(pid, f"task/{pid}/children") if _LISTS_CHILDREN else None
+
+    def read(self) -> set[int]:
+        """Return the children, or the first few hundred of them."""
+        return children(self._pid) if self._file is None else set(map(int, self._file.read().split()))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def threads(pid: int) -> list[int]:
@@ -121,7 +175,12 @@ def descendants(pid: int) -> Iterator[int]:
 
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of a process in bytes, including shared pages."""
-    fields = read_proc(f"{pid}/statm").split()
+    return resident_bytes_of(read_proc(f"{pid}/statm"))
+
+
+def resident_bytes_of(statm: bytes) -> int:
+    """Return the resident memory by /proc/<pid>/statm, 0 if the process has ended."""
+    fields = statm.split()
     return int(fields[1]) * _PAGE_BYTES if fields else 0
 
 

@@ -23,7 +23,9 @@ SMALL_FRAME_BYTES = 4096
 """PIPE_BUF on Linux: frames up to this size are written atomically, even if a signal arrives. Only results may be
 larger."""
 
-READ_BYTES = 1 << 18
+FIRST_READ_BYTES, READ_BYTES = 1 << 16, 1 << 18
+"""The first read takes less: a short message needs no more, and memory for the larger read is mapped for each one."""
+
 MAX_TEXT, MAX_TEXT_BYTES = 1000, 3000
 MAX_LEVEL = 40
 
@@ -73,25 +75,29 @@ def request_head(header: RunHeader, request_bytes: int) -> bytes:
 
 def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
     """Wait for the next request. Return None when the supervisor has closed the pipe."""
-    head = _read_exactly(descriptor, _REQUEST.size)
-    if head is None:
+    data = _completed(descriptor, b"", _REQUEST.size, FIRST_READ_BYTES)
+    if data is None:
         return None
-    token, wall_s, memory_mb, folder_bytes, request_bytes = _REQUEST.unpack(head)
-    folder, request = _read_exactly(descriptor, folder_bytes), _read_exactly(descriptor, request_bytes)
-    if folder is None or request is None:
+    token, wall_s, memory_mb, folder_bytes, request_bytes = _REQUEST.unpack_from(data)
+    start = _REQUEST.size + folder_bytes
+    data = _completed(descriptor, data, start, FIRST_READ_BYTES)
+    if data is None:
         return None
-    return RunHeader(token, wall_s, memory_mb, os.fsdecode(folder)), request
+    request = _completed(descriptor, data[start:], request_bytes, READ_BYTES)
+    if request is None:
+        return None
+    return RunHeader(token, wall_s, memory_mb, os.fsdecode(data[_REQUEST.size : start])), request
 
 
-def _read_exactly(descriptor: int, size: int) -> bytes | None:
-    """Read `size` bytes. Return None at the end of the stream."""
-    parts = []
-    while size:
-        part = os.read(descriptor, min(size, READ_BYTES))
+def _completed(descriptor: int, begun: bytes, size: int, read_bytes: int) -> bytes | None:
+    """Return at least `size` bytes, of which some have been read. Return None at the end of the stream."""
+    parts, left = [begun], size - len(begun)
+    while left > 0:
+        part = os.read(descriptor, read_bytes)
         if not part:
             return None
         parts.append(part)
-        size -= len(part)
+        left -= len(part)
     return b"".join(parts)
 
 

@@ -34,7 +34,7 @@ class Channel:
     SIGTERM ends the process until `arm` names an exception. That exception is then raised once, in the main thread.
     """
 
-    def __init__(self, header: RunHeader, on_ready: Callable[[], None]) -> None:
+    def __init__(self, header: RunHeader, on_ready: Callable[[], bool]) -> None:
         self._token = header.token
         self._wall_s = header.wall_s
         self._on_ready = on_ready
@@ -52,10 +52,11 @@ class Channel:
     def ready(self) -> None:
         """Report that loading is complete. The wall-clock limit starts now, and changes of the process's state are
         detected from now on. Threads that should stay, such as those of a native library, must be started while
-        loading."""
-        self._on_ready()
+        loading. A process that has been ready before does not report it again."""
+        first = self._on_ready()
         self.deadline = time.time() + self._wall_s
-        self._send(FrameType.READY, b"")
+        if first:
+            self._send(FrameType.READY, b"")
 
     def progress(self, fraction: float, message: str) -> None:
         """Report progress, from 0 to 1. A report costs one small write to shared memory, which the supervisor reads

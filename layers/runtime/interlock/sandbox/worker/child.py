@@ -117,11 +117,13 @@ class _Worker:
                 channel.retire()
             channel.finish(answer)
 
-    def _record_state(self) -> None:
-        """Record the state of the process when the target is ready for the first time. Threads and modules loaded so
-        far may stay."""
-        if self._state is None:
-            self._state = ProcessState()
+    def _record_state(self) -> bool:
+        """Record the state of the process when the target is ready for the first time, and return whether it is.
+        Threads and modules loaded so far may stay."""
+        if self._state is not None:
+            return False
+        self._state = ProcessState()
+        return True
 
     def _is_clean(self, folder: str) -> bool:
         """Return whether the process is fit for another run."""

@@ -50,7 +50,7 @@ class InterpreterState:
         if decimal := sys.modules.get("decimal"):
             decimal.setcontext(self._decimal_context.copy() if self._decimal_context else decimal.Context())
         if random := sys.modules.get("random"):
-            random.seed()
+            random.seed(int.from_bytes(os.urandom(16)))  # 5 µs; without an argument 13 µs
         if numpy_random := sys.modules.get("numpy.random.mtrand"):
             numpy_random.seed(struct.unpack("4I", os.urandom(16)))  # 18 µs; without an argument 99 µs
 
