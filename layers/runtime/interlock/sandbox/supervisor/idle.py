@@ -13,8 +13,8 @@ import re
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
 from interlock.sandbox.wire import processes
@@ -37,22 +37,34 @@ _ANOTHER_STOP = 1 << (signal.SIGSTOP - 1)
 """A SIGSTOP that is sent to a stopped process stays pending. It runs no handler, and SIGCONT discards it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """An observation of a process: the states of its threads, their voluntary context switches by thread id, and
-    whether a signal is pending."""
+class _Look(NamedTuple):
+    """An observation of a process: the /proc status of its threads by thread id, none if it has ended."""
 
-    states: frozenset[bytes]
-    switches: dict[int, int]
-    pending: bool
+    statuses: dict[int, bytes]
 
     @property
     def asleep(self) -> bool:
-        return self.states == {b"S"}
+        return self._all_in(b"S")
 
     @property
     def stopped(self) -> bool:
-        return self.states == {b"T"}
+        return self._all_in(b"T")
+
+    @property
+    def switches(self) -> dict[int, int]:
+        """The voluntary context switches of its threads by thread id."""
+        return {
+            thread: int(status_field(status, b"voluntary_ctxt_switches")) for thread, status in self.statuses.items()
+        }
+
+    @property
+    def signal_pending(self) -> bool:
+        """Whether a signal is pending that would run a handler."""
+        return any(map(_signals_pending, self.statuses.values()))
+
+    def _all_in(self, state: bytes) -> bool:
+        found = self.statuses.values()
+        return bool(found) and all(status_field(status, b"State")[:1] == state for status in found)
 
 
 def stop_when_idle(worker: WorkerProcess, memory_mb: int) -> bool:
@@ -70,7 +82,7 @@ def stop_when_idle(worker: WorkerProcess, memory_mb: int) -> bool:
 
     # A process that is not idle yet is still held to its memory limit.
     asleep = _look_until(lambda look: waits(look) or _too_large(worker, memory_mb), worker, LOOK_LIMIT_S)
-    if asleep is None or not asleep.asleep or len(asleep.switches) > worker.threads:
+    if asleep is None or not asleep.asleep or len(asleep.statuses) > worker.threads:
         return False
     worker.signal(signal.SIGSTOP)
     # Stopping a sleeping thread takes one context switch. A second switch means that the thread ran in between.
@@ -93,7 +105,7 @@ def still_stopped(worker: WorkerProcess, within_s: float = 0) -> bool:
     if worker.stopped is None:
         return True
     look = _look_until(lambda look: look.stopped, worker, within_s)
-    return look is not None and look.switches == worker.stopped and not look.pending
+    return look is not None and look.switches == worker.stopped and not look.signal_pending
 
 
 def _too_large(worker: WorkerProcess, memory_mb: int) -> bool:
@@ -131,19 +143,13 @@ def _look_until(wanted: Callable[[_Look], bool], worker: WorkerProcess, limit_s:
 
 
 def _look(worker: WorkerProcess) -> _Look:
-    """Observe a process. There are no states if it has ended."""
     main = worker.proc.status.read()
-    found = {worker.pid: main}
-    if main and status_field(main, b"Threads") != b"1":
-        found = {thread: read_proc(f"{worker.pid}/task/{thread}/status") for thread in threads(worker.pid)}
-    seen = {thread: status for thread, status in found.items() if status}
-    return _Look(
-        frozenset(status_field(status, b"State")[:1] for status in seen.values()),
-        {thread: int(status_field(status, b"voluntary_ctxt_switches")) for thread, status in seen.items()},
-        any(_pending(status) for status in seen.values()),
-    )
+    if not main or status_field(main, b"Threads") == b"1":
+        return _Look({worker.pid: main} if main else {})
+    found = {thread: read_proc(f"{worker.pid}/task/{thread}/status") for thread in threads(worker.pid)}
+    return _Look({thread: status for thread, status in found.items() if status})
 
 
-def _pending(status: bytes) -> bool:
+def _signals_pending(status: bytes) -> bool:
     of_thread, of_process = status_field(status, b"SigPnd"), status_field(status, b"ShdPnd")
     return bool((int(of_thread, 16) | int(of_process, 16)) & ~_ANOTHER_STOP)

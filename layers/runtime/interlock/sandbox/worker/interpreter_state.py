@@ -13,7 +13,6 @@ import struct
 import sys
 import threading
 import warnings
-from itertools import islice
 from typing import Any, cast
 
 _CLASSES: tuple[type, ...] = (json.JSONEncoder, json.JSONDecoder, logging.Logger, logging.Handler, logging.Formatter)
@@ -64,7 +63,7 @@ class InterpreterState:
 
 
 def _begin_with(before: list[list[Any]], now: list[Any]) -> bool:
-    return all(list(islice(present, len(past))) == past for past, present in zip(before, now, strict=True))
+    return all(list(present)[: len(past)] == past for past, present in zip(before, now, strict=True))
 
 
 def _settings() -> tuple[object, ...]:

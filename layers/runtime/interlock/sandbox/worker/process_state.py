@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import time
-from itertools import islice
 from types import ModuleType
 
 from interlock.sandbox.wire.processes import read_proc, status_field
@@ -70,7 +69,7 @@ class ProcessState:
     def _same_names(self) -> bool:
         """Compare the existing names only. Modules legitimately get new names during use, and those come last."""
         return all(
-            list(islice(vars(module).values(), len(names))) == names
+            list(vars(module).values())[: len(names)] == names
             for module, names in zip(_MODULES, self._names, strict=True)
         )
 
