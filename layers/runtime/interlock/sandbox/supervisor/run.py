@@ -18,7 +18,7 @@ from interlock.sandbox.supervisor.endings import (
     OutputTooLarge,
     TimedOut,
 )
-from interlock.sandbox.supervisor.idle import cannot_continue, stop_when_idle
+from interlock.sandbox.supervisor.idle import cannot_continue, has_stopped
 from interlock.sandbox.supervisor.limits import Limits
 from interlock.sandbox.supervisor.memory import MemoryWatch
 from interlock.sandbox.supervisor.output import OutputLines, discard
@@ -264,16 +264,16 @@ class Run:
 
     def _answered(self) -> tuple[Ending, bool]:
         flags, stop = self._answer.flags, self._stop
-        warm = stop is None and Flag.RETIRE not in flags and self._stop_for_good()
+        warm = stop is None and Flag.RETIRE not in flags and self._has_stopped_for_good()
         if not warm:
             self._zygote.end(self._worker)
         if stop is Stop.TIME or (stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
             return self._stopped(stop, "stopped"), False
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
-    def _stop_for_good(self) -> bool:
-        """Return whether the worker process was idle and stays stopped until its next request."""
-        if not stop_when_idle(self._worker, self._limits.memory_mb):
+    def _has_stopped_for_good(self) -> bool:
+        """Return whether the worker process has stopped and stays so until its next request."""
+        if not has_stopped(self._worker, self._limits.memory_mb):
             return False
         if self._zygote.has_strays():
             # End processes of the run that are no longer children of its worker process.

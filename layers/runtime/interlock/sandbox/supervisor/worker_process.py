@@ -17,9 +17,8 @@ class ProcFiles:
 
     def __init__(self, pid: int) -> None:
         with contextlib.ExitStack() as files:
-            self.status, self.memory, self.call, self.timers = (
-                files.enter_context(contextlib.closing(ProcFile(pid, name)))
-                for name in ("status", "statm", "syscall", "timers")
+            self.status, self.memory, self.timers = (
+                files.enter_context(contextlib.closing(ProcFile(pid, name))) for name in ("status", "statm", "timers")
             )
             self.children = files.enter_context(contextlib.closing(ChildList(pid)))
             self._files = files.pop_all()

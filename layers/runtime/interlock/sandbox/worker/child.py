@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import hide_memory, show_memory
 from interlock.sandbox.wire.protocol import RunHeader, read_request
 from interlock.sandbox.worker.channel import ANSWERS, PROGRESS, Channel
@@ -27,7 +28,7 @@ A higher value would starve it beside two other busy processes."""
 EXIT_ESCAPED = 70
 """The exit code of a worker process whose target raised an exception (EX_SOFTWARE of sysexits.h)."""
 
-_getpid = os.getpid  # bound now, because code may replace the module's attribute
+_getpid, _kill = os.getpid, os.kill  # bound now, because code may replace the module's attributes
 
 type Target = Callable[[bytes, Channel], bytes]
 
@@ -91,13 +92,17 @@ class _Worker:
         self._priority_lowered = _lower_session_priority()
 
     def serve(self) -> None:
-        while True:
-            hide_memory()  # while idle: another plugin's worker process has the same user and may be hostile
-            asked = read_request(REQUESTS)
-            if asked is None:
-                return
+        hide_memory()  # while idle: another plugin's worker process has the same user and may be hostile
+        while (asked := read_request(REQUESTS)) is not None:
             show_memory()  # the supervisor measures how much of its memory is shared
             self._run(*asked)
+            hide_memory()
+            self._stop_until_continued()
+
+    def _stop_until_continued(self) -> None:
+        """Stop all threads of this process. The supervisor waits for it, and continues the process with a request."""
+        if processes.LINUX:
+            _kill(self._pid, signal.SIGSTOP)
 
     def _run(self, header: RunHeader, request: bytes) -> None:
         self._priority_lowered = self._priority_lowered or _lower_session_priority()
