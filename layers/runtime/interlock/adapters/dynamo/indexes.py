@@ -54,7 +54,7 @@ def index_keys(job: Job) -> Item:
     shard = shard_of(job.job_id, LIST_SHARDS)
     keys = {BY_TENANT: _joined(shard, job.tenant), BY_PLUGIN: _joined(shard, job.tenant, job.plugin)}
     if job.status is not JobStatus.SUCCEEDED:
-        partitions = ended_partitions(job.tenant) if job.finished else open_partitions(job.tenant)
+        partitions = ended_partitions(job.tenant, job.status) if job.finished else open_partitions(job.tenant)
         keys |= {NOT_SUCCEEDED: partitions[shard], TENANT_JOB: tenant_prefix(job.tenant) + job.job_id}
     return keys
 
@@ -75,9 +75,9 @@ def all_open_partitions() -> list[str]:
     return [_joined("OPEN", number) for number in range(OPEN_PARTITIONS)]
 
 
-def ended_partitions(tenant: str) -> list[str]:
-    """Return the partitions of a tenant's jobs that failed, timed out or were cancelled."""
-    return [_joined("ENDED", shard, tenant) for shard in range(LIST_SHARDS)]
+def ended_partitions(tenant: str, status: JobStatus) -> list[str]:
+    """Return the partitions of a tenant's jobs that failed, or timed out, or were cancelled."""
+    return [_joined("ENDED", shard, tenant, status) for shard in range(LIST_SHARDS)]
 
 
 def tenant_prefix(tenant: str) -> str:

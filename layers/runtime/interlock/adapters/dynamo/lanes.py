@@ -4,17 +4,16 @@ up. Pure, apart from the function that reads a chunk."""
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, sqrt
 from typing import Any
 
 type Entry = Mapping[str, Any]
 
-SPARE = 6
-"""How many entries more than its share a lane's first chunk has: partitions are not equally full, and these few usually
-fit into the 4 KB that are paid for anyway."""
+SPARE = 1.5
+"""How much more than its share a lane's first chunk has, in standard deviations: partitions are not equally full."""
 
-MIN_CHUNK, MAX_CHUNK = 8, 64
-"""Bounds of the chunks after the first. The smallest costs no more than a single entry."""
+MIN_CHUNK, MAX_CHUNK = 12, 64
+"""Bounds of the chunks after the first. The smallest is 4 KB and costs no more than a single entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +74,11 @@ def merged(lanes: Sequence[Lane], count: int, budget: int) -> Merged:
         # The lane that is furthest behind bounds what is known of all of them.
         behind = max(dry, key=lambda lane: (lane.unread, lane.position or ""))
         if behind.unread:
-            size = ceil(count / len(lanes)) + SPARE
+            share = count / len(lanes)
+            size = ceil(share + SPARE * sqrt(share))
         elif looked_at < budget:
             in_hand = len(found) + sum(len(lane.entries) for lane in lanes)
-            size = _next_size(max(count - in_hand, 0) / len(lanes), matched, looked_at)
+            size = min(_next_size(max(count - in_hand, 0) / len(lanes), matched, looked_at), budget - looked_at)
         else:
             return _short(lanes, found, behind.position or "")
         chunk = behind.fill(size)

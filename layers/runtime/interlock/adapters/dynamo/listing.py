@@ -20,8 +20,8 @@ from interlock.ports import JobFilter
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MAX_LOOKED_AT = 256
-"""How many entries a page may look at before it ends early: about 80 KB, ten read units."""
+MAX_LOOKED_AT = 200
+"""How many entries a page may look at before it ends early: about 70 KB, ten read units."""
 
 _BELOW_ALL, _ABOVE_ALL = "0", "Z"
 """Bounds of job ids."""
@@ -150,20 +150,20 @@ def _sources(wanted: JobFilter) -> list[_Source]:
         del chosen["plugin"]
         partitions = indexes.listing_partitions(wanted.tenant, wanted.plugin)
         return [_Source(indexes.BY_PLUGIN, partitions, {**chosen, **by_status})]
-    return [
-        _Source(
-            indexes.NOT_SUCCEEDED,
-            partitions,
-            {**chosen, **_status(statuses & held, held)},
-            sort_key=indexes.TENANT_JOB,
-            prefix=indexes.tenant_prefix(wanted.tenant),
-        )
-        for partitions, held in (
-            (indexes.open_partitions(wanted.tenant), UNFINISHED),
-            (indexes.ended_partitions(wanted.tenant), UNSUCCESSFUL),
-        )
-        if statuses & held
-    ]
+    unfinished, ended = statuses & UNFINISHED, sorted(statuses & UNSUCCESSFUL)
+    sources = []
+    if unfinished:
+        by_status = _status(unfinished, UNFINISHED)
+        sources.append(_not_succeeded(wanted.tenant, indexes.open_partitions(wanted.tenant), {**chosen, **by_status}))
+    if ended:
+        partitions = [one for status in ended for one in indexes.ended_partitions(wanted.tenant, status)]
+        sources.append(_not_succeeded(wanted.tenant, partitions, chosen))
+    return sources
+
+
+def _not_succeeded(tenant: str, partitions: Sequence[str], attributes: Mapping[str, Sequence[str]]) -> _Source:
+    prefix = indexes.tenant_prefix(tenant)
+    return _Source(indexes.NOT_SUCCEEDED, partitions, attributes, sort_key=indexes.TENANT_JOB, prefix=prefix)
 
 
 def _status(wanted: frozenset[JobStatus], held: frozenset[JobStatus]) -> dict[str, Sequence[str]]:
