@@ -15,6 +15,7 @@ from typing import Any
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
+from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
 from interlock_dev.aws.iam.policies import Iam, Statement
 from interlock_dev.aws.iam.signatures import Signatures
@@ -24,6 +25,7 @@ from interlock_dev.lambda_.functions import Invoker
 from interlock_dev.project.access_keys import OWNER, AccessKey
 from interlock_dev.project.http_server import HttpServer, QuietHandler, Wsgi
 
+_START_EXECUTION = "AWSStepFunctions.StartExecution"
 _STOP_EXECUTION = "AWSStepFunctions.StopExecution"
 
 
@@ -44,6 +46,7 @@ class LocalAws:
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}
+        shortcuts.apply()
         step_functions.sign_calls(owner)
         moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.lambda_api = LambdaApi(moto, functions)
@@ -82,6 +85,8 @@ class OneAtATime:
         lock, app = service
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with lock, narrowed(target, body):
+            if target == _START_EXECUTION:
+                step_functions.forget_finished()
             if target == _STOP_EXECUTION:
                 step_functions.abort(body)
             environ["wsgi.input"] = io.BytesIO(body)

@@ -1,6 +1,7 @@
 """The functions of the stack, each with its pool of execution environments."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -11,6 +12,9 @@ from interlock_dev.lambda_.pool import Pool
 from interlock_dev.project.template import short_name
 
 ENVIRONMENTS_PER_FUNCTION = 24
+
+IDLE_S, IDLE_CHECK_S = 60.0, 10.0
+"""Seconds after which an idle environment is ended, and between two searches for such. AWS waits for minutes."""
 
 
 class UnknownFunction(Exception):
@@ -45,6 +49,8 @@ class Functions:
         self._pools = {
             name: Pool(partial(create, launch), self._starter, limit=limit) for name, launch in launches.items()
         }
+        self._closed = threading.Event()
+        threading.Thread(target=self._end_idle, name="idle-environments", daemon=True).start()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +75,13 @@ class Functions:
         for pool in self._pools.values():
             pool.recycle()
 
+    def _end_idle(self) -> None:
+        while not self._closed.wait(IDLE_CHECK_S):
+            for pool in self._pools.values():
+                pool.end_idle(IDLE_S)
+
     def close(self) -> None:
+        self._closed.set()
         with ThreadPoolExecutor(len(self._pools)) as closers:
             list(closers.map(Pool.close, self._pools.values()))
         # An environment that is being started ends itself when its pool is closed.

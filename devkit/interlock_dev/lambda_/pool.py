@@ -52,6 +52,8 @@ class Throttled(Exception):
 class Pool:
     """A pool that gives each request the environment used last, or the first that becomes free or has started.
 
+    `end_idle` ends those that a burst has left.
+
     A start takes most of a second of processor time, so a few environments serve a burst of short requests sooner than
     many. Environments that crashed or timed out are not used again. A failed start is the response to one waiting
     request. `starter` starts environments, as many concurrently as it has threads.
@@ -62,6 +64,7 @@ class Pool:
         self._limit = limit
         self._lock = threading.Lock()
         self._idle: list[Environment] = []
+        self._idle_since: dict[Environment, float] = {}
         self._all: set[Environment] = set()
         self._waiting: deque[Future[Environment]] = deque()
         self._starting = 0  # includes those that wait for the starter
@@ -101,6 +104,17 @@ class Pool:
             if not self._closed:
                 self._begin(ahead=True)
         for environment in idle:
+            self._discard(environment)
+
+    def end_idle(self, longer_than_s: float) -> None:
+        """End the environments that have been idle for longer, but keep one."""
+        with self._lock:
+            before = time.monotonic() - longer_than_s
+            # The one used last is at the end, and stays if no other environment does.
+            candidates = self._idle if len(self._all) > len(self._idle) else self._idle[:-1]
+            ended = [one for one in candidates if self._idle_since[one] <= before]
+            self._idle = [one for one in self._idle if one not in ended]
+        for environment in ended:
             self._discard(environment)
 
     def close(self) -> None:
@@ -161,6 +175,7 @@ class Pool:
             self._waiting.popleft().set_result(environment)
         else:
             self._idle.append(environment)
+            self._idle_since[environment] = time.monotonic()
 
     def _grow(self) -> None:
         size, waiting = len(self._all), len(self._waiting)
@@ -209,5 +224,6 @@ class Pool:
         with self._lock:
             self._all.discard(environment)
             self._stale.discard(environment)
+            self._idle_since.pop(environment, None)
         with contextlib.suppress(OSError):
             environment.close()

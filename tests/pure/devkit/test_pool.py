@@ -49,6 +49,10 @@ def wait_until_busy(fleet: Fleet, count: int) -> None:
     eventually(lambda: [environment.busy.is_set() for environment in fleet.made] == [True] * count)
 
 
+def wait_until_done(futures: list[Future[Invocation]], count: int) -> None:
+    eventually(lambda: sum(future.done() for future in futures) == count)
+
+
 def test_sequential_requests_share_an_environment(pool: Pool, fleet: Fleet) -> None:
     assert [pool.invoke(b"{}").payload for _ in range(5)] == [b"0"] * 5
     assert len(fleet.made) == 1
@@ -175,3 +179,30 @@ def test_closing_ends_all_environments_and_waiting_requests(fleet: Fleet, reques
         assert all(environment.closed for environment in fleet.made)
         with pytest.raises(Throttled):
             pool.invoke(b"{}")
+
+
+def test_idle_environments_are_ended_but_the_one_used_last(
+    pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
+) -> None:
+    futures = [submit_held(pool, requests) for _ in range(LIMIT)]
+    wait_until_busy(fleet, LIMIT)
+    for count, number in enumerate((0, 2, 1), 1):
+        fleet.made[number].release.set()
+        wait_until_done(futures, count)
+    pool.end_idle(longer_than_s=60)
+    assert [environment.closed for environment in fleet.made] == [False] * LIMIT
+    pool.end_idle(longer_than_s=0)
+    assert [environment.closed for environment in fleet.made] == [True, False, True]
+    assert pool.invoke(b"{}").payload == b"1"
+
+
+def test_idle_environment_is_ended_while_another_is_busy(
+    pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
+) -> None:
+    futures = [submit_held(pool, requests) for _ in range(2)]
+    wait_until_busy(fleet, 2)
+    fleet.made[0].release.set()
+    wait_until_done(futures, 1)
+    pool.end_idle(longer_than_s=0)
+    assert [environment.closed for environment in fleet.made] == [True, False]
+    fleet.made[1].release.set()

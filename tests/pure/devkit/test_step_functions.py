@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from interlock_dev.aws.step_functions.executions import abort
+from interlock_dev.aws.step_functions import executions
+from interlock_dev.aws.step_functions.executions import abort, forget_finished
+from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.template import ACCOUNT, REGION
 
 WAITS = {
@@ -18,6 +20,8 @@ WAITS = {
         "After": {"Type": "Pass", "Result": "too late", "End": True},
     },
 }
+
+PASSES = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def test_running_execution_is_aborted_at_once_and_for_good(backend: Any) -> None
 
 
 def test_finished_execution_is_not_changed(backend: Any) -> None:
-    execution = start(backend, {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    execution = start(backend, PASSES)
     deadline = time.monotonic() + 5
     while execution.status == "RUNNING":
         assert time.monotonic() < deadline
@@ -58,3 +62,26 @@ def test_finished_execution_is_not_changed(backend: Any) -> None:
 
 def test_unknown_execution_is_left_to_moto() -> None:
     abort(b'{"executionArn": "arn:aws:states:us-east-1:123456789012:execution:m:nothing"}')
+
+
+def test_only_the_last_finished_executions_are_kept(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executions, "KEPT", 2)
+    monkeypatch.setattr(executions, "_SURPLUS", 1)
+    machine = backend.create_state_machine("m", json.dumps(WAITS), f"arn:aws:iam::{ACCOUNT}:role/r")
+    started = [backend.start_execution(machine.arn, str(number), "{}") for number in range(6)]
+    for execution in started[1:]:
+        stop(execution)
+    forget_finished()
+    assert [execution.name for execution in machine.executions] == ["0", "4", "5"]
+    stop(started[0])
+
+
+def test_executions_of_one_definition_do_not_share_their_input(backend: Any) -> None:
+    executions.sign_calls(AccessKey.create())
+    machine = backend.create_state_machine("m", json.dumps(PASSES), f"arn:aws:iam::{ACCOUNT}:role/r")
+    started = [backend.start_execution(machine.arn, str(number), json.dumps({"n": number})) for number in range(3)]
+    deadline = time.monotonic() + 5
+    while any(execution.status == "RUNNING" for execution in started):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [execution.output for execution in started] == [{"n": number} for number in range(3)]

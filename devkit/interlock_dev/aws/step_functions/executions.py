@@ -1,26 +1,48 @@
-"""StopExecution with the semantics of AWS: the execution is aborted at once and enters no further state.
+"""moto's Step Functions, with the StopExecution of AWS, bounded memory and less work for each execution.
 
-moto's interpreter sets a flag that it reads between states: the execution stays RUNNING while a task runs, and then
-ends FAILED, since the next state cannot be entered. Here it is ABORTED from the request on, with the request's error
-and cause. The task's function continues, as it does on AWS.
+StopExecution: the execution is aborted at once and enters no further state. moto's interpreter sets a flag that it
+reads between states: the execution stays RUNNING while a task runs, and then ends FAILED, since the next state cannot
+be entered. Here it is ABORTED from the request on, with the request's error and cause. The task's function continues,
+as it does on AWS.
+
+Memory: moto keeps each execution for ever, with its definition and its history. Here the `KEPT` last finished ones are
+kept; AWS keeps them for 90 days.
+
+Work: moto parses the definition for each execution and creates a client for each task. Here both are used again.
 """
 
 import json
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
+from moto.stepfunctions.parser.backend import execution_worker
 from moto.stepfunctions.parser.backend.execution_worker_comm import ExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.template import ACCOUNT, REGION
 
+KEPT = 200
+"""Number of finished executions of a state machine that can still be described."""
+
+_SURPLUS = 50
+"""Number of executions over `KEPT` at which the oldest are forgotten."""
+
+_CONNECTIONS = 64
+"""Connections that the interpreter's client keeps open: as many as tasks are likely to run at once."""
+
+_DEFINITIONS = 16
 _SETTLE_S = 5.0
 
 
@@ -32,19 +54,39 @@ class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has 
 
 
 def sign_calls(key: AccessKey) -> None:
-    """Let the interpreter sign its calls with this key: moto gives it one that no account has."""
+    """Let the interpreter sign its calls with this key: moto gives it one that no account has. Tasks share a client."""
+    clients: dict[tuple[str, str], Any] = {}
+    creating = threading.Lock()
 
     def client(**options: Any) -> Any:
-        credentials = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
-        return boto3.client(**(options | credentials))
+        wanted = options["service_name"], options["region_name"]
+        with creating:
+            if wanted not in clients:
+                credentials = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret}
+                config = options["config"].merge(Config(max_pool_connections=_CONNECTIONS))
+                clients[wanted] = boto3.client(**(options | credentials | {"config": config}))
+            return clients[wanted]
 
     boto_client.boto3 = SimpleNamespace(client=client)
+    # Nothing in a parsed definition changes when it runs: variables are those of the execution.
+    parsed = lru_cache(_DEFINITIONS)(AmazonStateLanguageParser.parse)
+    execution_worker.AmazonStateLanguageParser = SimpleNamespace(parse=parsed)
 
 
 def warm_up() -> None:
-    """Create a client, as the interpreter does for each task: the first use of boto3's default session, which they
-    share, is not thread-safe."""
+    """Create the client of the tasks before the first of them."""
     boto_client.boto_client_for(REGION, "lambda")
+
+
+def forget_finished() -> None:
+    """Forget all finished executions but the last ones. The caller must hold the lock on moto's Step Functions."""
+    # moto only ever adds to this list.
+    TMP_THREADS.clear()
+    for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
+        if len(machine.executions) > KEPT + _SURPLUS:
+            finished = [one for one in machine.executions if one.exec_status is not ExecutionStatus.RUNNING]
+            forgotten = {id(one) for one in finished[:-KEPT]}
+            machine.executions[:] = [one for one in machine.executions if id(one) not in forgotten]
 
 
 def abort(request: bytes) -> None:
