@@ -142,6 +142,14 @@ fuzz: setup .tools/schemathesis/.installed ## Schemathesis on the served documen
 soak: setup ## 2,000 mixed executions at concurrency 16, after which health must equal the jobs
 	INTERLOCK_TEST_VOLUME=full $(BIN)/pytest -s tests/exhaustive/test_soak.py
 
+# Number of executions of the load, and of concurrent callers.
+EXECUTIONS ?= 20000
+CALLERS ?= 16
+
+.PHONY: load
+load: setup .tools/locust/.installed ## 20,000 mixed executions: latencies, throughput, no error, no growth; EXECUTIONS=N for fewer
+	$(BIN)/python -m tests.load --executions $(EXECUTIONS) --callers $(CALLERS)
+
 # The framework below `src` and the tests that need neither stack nor plugins, as mutmut wants to find them.
 MUTATION := build/mutation
 

@@ -1,4 +1,4 @@
-"""Many concurrent executions of five plugins: afterwards health agrees exactly with the jobs.
+"""Many concurrent executions of five plugins: afterwards health agrees exactly with the jobs, and the stack is small.
 
 `make test` runs 100, `make soak` and `make test-exhaustive` 2,000.
 """
@@ -18,6 +18,7 @@ import pytest
 
 from interlock.domain.metrics import PERCENTILE_ERROR
 from interlock_dev.stack.client import FINAL, Answer, Client, local_stack
+from tests.load.usage import Usage, usage
 from tests.volume import volume
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,12 @@ PLUGINS = [f"soak_{letter}" for letter in "abcde"]
 EXECUTIONS = volume(sample=100, full=2000)
 CONCURRENCY = 16
 PATIENCE_S = 60 + EXECUTIONS / 4
+
+MOST_PROCESSES = 150
+"""Sixteen environments, each with emulator, runtime, zygote and workers, of the functions that wait for tools."""
+
+MOST_DESCRIPTORS = 20 + 10 * CONCURRENCY
+KB_PER_EXECUTION = 200
 
 type Json = dict[str, Any]
 type End = tuple[str, str | None]
@@ -97,11 +104,12 @@ MIX: Sequence[tuple[int, Callable[[Soak, str, float], None]]] = [
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A stack that holds the jobs of this test only."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, int]]:
+    """A stack that holds the jobs of this test only, and its process id."""
     log = tmp_path_factory.mktemp("soak") / "stack.log"
-    with local_stack(ROOT, log, "--plugin", str(Path(__file__).parent / "plugins" / "soak.py")) as (client, _):
-        yield client
+    plugin = str(Path(__file__).parent / "plugins" / "soak.py")
+    with local_stack(ROOT, log, "--plugin", plugin, program=("-m", "tests.load.readable_stack")) as (client, process):
+        yield client, process.pid
 
 
 def executions(count: int) -> list[tuple[Callable[[Soak, str, float], None], str, float]]:
@@ -167,13 +175,23 @@ def assert_health_equals_jobs(shown: Json, jobs: Sequence[Json]) -> None:
     assert not times or shown["last_execution_time_ms"] in latest
 
 
-def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> None:
+def assert_bounded(before: Usage, after: Usage) -> None:
+    """Asserts that the stack has not kept what it does not need."""
+    assert after.processes <= MOST_PROCESSES
+    assert after.first_descriptors <= MOST_DESCRIPTORS
+    # The first executions also fill caches.
+    assert after.first_memory_mb - before.first_memory_mb <= 50 + KB_PER_EXECUTION * EXECUTIONS / 1024
+
+
+def test_after_many_mixed_executions_health_equals_the_jobs(running: tuple[Client, int]) -> None:
+    stack, pid = running
     soak = Soak(stack)
-    began = time.monotonic()
+    before, began = usage(pid), time.monotonic()
     with ThreadPoolExecutor(CONCURRENCY) as pool:
         list(pool.map(lambda one: one[0](soak, *one[1:]), executions(EXECUTIONS)))
     wait_until_finished(stack)
-    elapsed_s = time.monotonic() - began
+    elapsed_s, after = time.monotonic() - began, usage(pid)
+    assert_bounded(before, after)
 
     jobs = all_jobs(stack)
     assert len(jobs) == len({job["job_id"] for job in jobs})
@@ -190,4 +208,4 @@ def test_after_many_mixed_executions_health_equals_the_jobs(stack: Client) -> No
         for tool in {job["tool"] for job in of_plugin}:
             assert_health_equals_jobs(health["tools"][tool], [job for job in of_plugin if job["tool"] == tool])
     shown = Counter(job["status"] for job in jobs)
-    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {shown}")
+    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {shown}; {before} became {after}")
