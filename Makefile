@@ -195,6 +195,7 @@ build: .aws-sam/.built-$(ARCHITECTURE) ## builds what is deployed into .aws-sam/
     $(shell find layers functions -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
 	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(BIN)/python -m interlock_dev.build.pin_architecture .aws-sam/build $(ARCHITECTURE)
+	@$(BIN)/python -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build/*Function
 	@rm -f .aws-sam/.built-* && touch $@
 
 .PHONY: lock
