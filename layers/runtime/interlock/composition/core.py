@@ -1,4 +1,7 @@
-"""The parts that the functions share: settings, clients, stores and services. Each is created once, on first use."""
+"""The parts that the functions share: settings, clients, stores and services. Each is imported and created once, on
+first use, so that a function imports nothing that it does not use."""
+
+from __future__ import annotations
 
 import os
 from dataclasses import dataclass
@@ -6,25 +9,19 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from interlock.adapters import aws
-from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
-from interlock.adapters.dynamo.jobs import DynamoJobs
-from interlock.adapters.dynamo.keys import DynamoKeys
-from interlock.adapters.dynamo.rates import DynamoRates
-from interlock.adapters.dynamo.secrets import DynamoSecrets
-from interlock.adapters.s3_files import S3Files
-from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.domain.times import utc_now
-from interlock.http.limits import RateLimits
-from interlock.jobs.documents import Documents
-from interlock.jobs.service import JobService
-from interlock.jobs.uploads import Uploads
-from interlock.plugins.index import PluginIndex, open_index
-from interlock.plugins.registry import PluginRegistry
-from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from interlock.adapters.dynamo.keys import DynamoKeys
+    from interlock.http.limits import RateLimits
+    from interlock.jobs.documents import Documents
+    from interlock.jobs.service import JobService
+    from interlock.jobs.uploads import Uploads
+    from interlock.plugins.index import PluginIndex
+    from interlock.plugins.registry import PluginRegistry
+    from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,47 +76,74 @@ class Core:
         return cls(Settings.from_env())
 
     @cached_property
-    def _dynamodb(self) -> "DynamoDBClient":
+    def _dynamodb(self) -> DynamoDBClient:
+        from interlock.adapters import aws
+
         return aws.dynamodb()
 
     @cached_property
     def keys(self) -> DynamoKeys:
+        from interlock.adapters.dynamo.keys import DynamoKeys
+
         return DynamoKeys(self._dynamodb, self.settings.table)
 
     @cached_property
     def store(self) -> JobStore:
+        from interlock.adapters.dynamo.jobs import DynamoJobs
+
         return self._store or DynamoJobs(self._dynamodb, self.settings.table)
 
     @cached_property
     def limits(self) -> RateLimits:
+        from interlock.adapters.dynamo.rates import DynamoRates
+        from interlock.http.limits import RateLimits
+
         return RateLimits(self._rates or DynamoRates(self._dynamodb, self.settings.table), self.clock)
 
     @cached_property
     def secrets(self) -> Secrets:
+        from interlock.adapters.dynamo.secrets import DynamoSecrets
+
         return self._secrets or DynamoSecrets(self._dynamodb, self.settings.table)
 
     @cached_property
     def workflow(self) -> Workflow:
+        from interlock.adapters import aws
+        from interlock.adapters.step_functions import StepFunctionsWorkflow
+
         return self._workflow or StepFunctionsWorkflow(aws.stepfunctions(), self.settings.workflow_arn)
 
     @cached_property
     def objects(self) -> ObjectStore:
+        from interlock.adapters import aws
+        from interlock.adapters.s3_files import S3Files
+
         return self._objects or S3Files(aws.s3(), self.settings.bucket)
 
     @cached_property
     def documents(self) -> Documents:
+        from interlock.jobs.documents import Documents
+
         return Documents(self.objects)
 
     @cached_property
     def uploads(self) -> Uploads:
+        from interlock.jobs.uploads import Uploads
+
         return Uploads(self.objects, clock=self.clock)
 
     @cached_property
     def registry(self) -> PluginRegistry:
+        from interlock.adapters.cloudwatch_emf import EmbeddedMetrics
+        from interlock.plugins.index import open_index
+        from interlock.plugins.registry import PluginRegistry
+
         return PluginRegistry(self._index or open_index(), self.store, self._sink or EmbeddedMetrics())
 
     @cached_property
     def service(self) -> JobService:
+        from interlock.jobs.service import JobService
+
         return JobService(
             self.store, self.workflow, self.documents, clock=self.clock, retention=self.settings.retention
         )

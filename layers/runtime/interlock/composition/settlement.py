@@ -9,11 +9,12 @@ from interlock.composition.core import Core
 def settle_jobs_task(core: Core) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Compose the task. It settles the job that the workflow's Catch names, `{"tenant", "job_id"}`, or, on a schedule,
     all jobs whose lease has expired."""
+    service = core.service
 
     def settle_jobs(event: Mapping[str, Any]) -> dict[str, Any]:
         if "job_id" not in event:
-            return {"settled": core.service.settle_lapsed()}
-        job = core.service.settle(event["tenant"], event["job_id"], worker_gone=True)
+            return {"settled": service.settle_lapsed()}
+        job = service.settle(event["tenant"], event["job_id"], worker_gone=True)
         return {"job_id": event["job_id"], "status": job.status.value if job else None}
 
     return settle_jobs
