@@ -3,9 +3,11 @@
 from interlock.domain.job_status import JobStatus
 from tests.exhaustive.crash_path import (
     ASYNC,
+    CLAIM,
+    END,
     GET,
+    NEW_CLAIM,
     STOP,
-    TRANSACT,
     UPDATE,
     CrashPath,
     Until,
@@ -19,7 +21,7 @@ from tests.exhaustive.system import HEARTBEAT_S, System
 
 class CancelPending(CrashPath):
     name = "cancel, pending"
-    calls: tuple[str, ...] = (GET, TRANSACT, STOP)
+    calls: tuple[str, ...] = (GET, END, STOP)
 
     def prepare(self, healthy: System) -> None:
         healthy.execute(prefer=ASYNC)
@@ -61,7 +63,7 @@ class CancelledWorker(CrashPath):
     """Faults occur in the worker, not in the process that cancels."""
 
     name = "cancel, running, faults of the worker"
-    calls: tuple[str, ...] = (GET, TRANSACT, TRANSACT)
+    calls: tuple[str, ...] = (GET, CLAIM, END)
     beats = True
 
     def prepare(self, healthy: System) -> None:
@@ -86,7 +88,7 @@ class CancelledStubbornWorker(CancelledWorker):
 
 class CancelledSynchronousWorker(CrashPath):
     name = "cancel, running synchronously, faults of the worker"
-    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
+    calls: tuple[str, ...] = (NEW_CLAIM, END)
     beats = True
 
     def drive(self, system: System) -> None:

@@ -9,10 +9,11 @@ from interlock.composition.core import Core
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
 from interlock.domain.deadline import Deadline
-from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.metrics import MetricsDelta
-from interlock.jobs.runner import LEASE, JobRunner
+from interlock.jobs.lease import LEASE
+from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, NewJob
 from interlock.plugins.index import PluginIndex
 from interlock.plugins.registry import PluginRegistry, ToolCall
@@ -23,7 +24,7 @@ from tests.exhaustive.injection import CallInterceptor, Faults, intercepted
 from tests.exhaustive.ledger import Ledger
 from tests.exhaustive.system import LONGER_THAN_LEASES_S, MovableClock
 from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
-from tests.fakes.sandbox import Run, Script, ScriptedSandbox, echoes
+from tests.fakes.sandbox import PATIENCE_S, Run, Script, ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs
 from tests.fakes.world import SETTINGS
 
@@ -41,9 +42,9 @@ class WatchedJobs(MemoryJobs):
         self._watching = threading.Lock()
         self.ledger = Ledger(Path("no plugin runs here"))
 
-    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
+    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
         with self._watching:
-            super().create(job, started, record)
+            super().create(job, delta)
             self._record(job)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
@@ -84,6 +85,7 @@ class Cluster:
         jitter_s: float = JITTER_S,
     ) -> None:
         self._interceptor = interceptor or Faults()
+        self._stored = store
         self.store = intercepted(self._interceptor, "store", store)
         self.executions = MemoryWorkflow()
         self.workflow = intercepted(self._interceptor, "workflow", self.executions)
@@ -120,9 +122,10 @@ class Cluster:
         tools = ToolRunner(registry, ScriptedSandbox(counted).as_sandbox())
         return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
 
-    def new_job(self) -> Job:
-        """Return a pending job that is not written yet."""
-        return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S))
+    def new_job(self, key: str | None = None) -> Job:
+        """Return a pending job that is not written yet, of a request with this idempotency key."""
+        keyed = KeyedRequest.of("acme", key, INPUT) if key else None
+        return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S, keyed=keyed))
 
     def submit(self) -> Job:
         return self.service.submit(self.new_job(), INPUT)
@@ -164,6 +167,19 @@ class Cluster:
         """Run the started executions, then settle the other jobs as after the expiry of their leases."""
         self.run_started_executions()
         self.late_service.settle_lapsed()
+
+    def run_now(self, job: Job, script: Script = echoes) -> Finished:
+        """Run a new job as a synchronous request does."""
+        return self.worker(script).run_now(job, self.call(), deadline=Deadline.after(LIMIT_S))
+
+    def ends_after_its_claim(self, run: Run) -> Ending:
+        """Run a tool that outlasts the claim delay: it ends once its claim is written."""
+        pause = threading.Event()
+        for _ in range(PATIENCE_S * 1000):
+            if self._stored.get("acme", run.request["job_id"]) is not None:
+                return echoes(run)
+            pause.wait(0.001)
+        raise AssertionError("the claim was never written")
 
     def run_pending(self, job: Job, script: Script = echoes) -> Job | None:
         """Run a pending job as the workflow's task does."""

@@ -13,12 +13,18 @@ LARGE = 20_000
 START, STOP, FETCH, STORE, LOOK = "workflow.start", "workflow.stop", "GET", "PUT", "HEAD"
 PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
 BEAT = UPDATE
+ONCE = NEW_CLAIM = CLAIM = END = TRANSACT
+"""The only write of a short run; the claim of a new job and of a pending one; the end of a job. With their counters."""
+
+SLOTTED = TRANSACT
+"""A write together with a slot of the API key."""
+
 SUBMIT = (STORE, PUT, START)
-RUN = (GET, TRANSACT, FETCH, STORE, TRANSACT)
+RUN = (GET, CLAIM, FETCH, STORE, END)
 READ = (GET, FETCH)
-LOSE = (GET, TRANSACT)
+LOSE = (GET, END)
 RESTART = (START, UPDATE)
-END = (START, TRANSACT)
+END_UNSTARTED = (START, END)
 
 type Until = Callable[[Callable[[], bool]], None]
 """Waits until a condition holds, or until the path has ended."""
@@ -42,8 +48,18 @@ class CrashPath:
     def heartbeat_s(self) -> float:
         return HEARTBEAT_S if self.beats else NEVER_S
 
+    claimed = False
+    """Its synchronous run outlasts the claim delay, however fast the machine is. Others are over before it."""
+
+    @property
+    def claim_delay_s(self) -> float:
+        return 0.0 if self.claimed or self.beats else NEVER_S
+
     keyed = False
     """Whether all requests have one idempotency key, so that there is at most one job and one run."""
+
+    limited = False
+    """With an API key that has a concurrency limit."""
 
     engine_retries = False
 

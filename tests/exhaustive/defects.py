@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from interlock.adapters.dynamo import jobs as dynamo_jobs
+from interlock.adapters.dynamo import job_writes
 from interlock.adapters.dynamo.counters import counters_update
+from interlock.adapters.dynamo.job_writes import Request
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
-from interlock.domain.counters import ending_delta, starting_delta
+from interlock.domain.counters import ending_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
-from interlock.jobs.runner import Finished, JobRunner, Lease
+from interlock.jobs.lease import Lease
+from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, JobService
 from interlock.ports import StaleJob
 from tests.exhaustive.cancel_paths import CancelledStubbornWorker, CancelRunning
@@ -30,6 +31,7 @@ from tests.exhaustive.paths import (
     SettledBySchedule,
     Synchronous,
     SynchronousKeyed,
+    SynchronousLimited,
     SynchronousLong,
 )
 
@@ -41,28 +43,35 @@ type Defect = Callable[[Plant], None]
 
 def write_counters_separately(plant: Plant) -> None:
     """Write a job and its counters separately."""
+    whole = DynamoJobs._write
 
-    def transact(self: DynamoJobs, write: dict[str, Any], delta: MetricsDelta | None, *_: Any, **__: Any) -> None:
-        [(kind, arguments)] = write.items()
-        self._conditional(getattr(self._client, f"{kind.lower()}_item"), arguments)
-        assert delta is not None
-        self._client.transact_write_items(TransactItems=[{"Update": counters_update(self._table, delta, 0)}])  # type: ignore[typeddict-item]
-
-    plant(DynamoJobs, "_transact", transact)
-
-
-def write_idempotency_record_separately(plant: Plant) -> None:
-    """Write a job and its idempotency record separately."""
-    whole = DynamoJobs.create
-
-    def create(
-        self: DynamoJobs, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None
+    def write(
+        self: DynamoJobs, job_write: dict[str, Request], slot: Request | None, delta: MetricsDelta | None
     ) -> None:
-        whole(self, job, started)
-        if record is not None:
-            self._client.put_item(**self._idempotency_put(record, job.created_at))
+        whole(self, job_write, slot, None)
+        if delta is not None:
+            self._client.update_item(**counters_update(self._table, delta, 0))
 
-    plant(DynamoJobs, "create", create)
+    plant(DynamoJobs, "_write", write)
+
+
+def write_slots_separately(plant: Plant) -> None:
+    """Write a job and the slot of its API key separately."""
+    whole = DynamoJobs._write
+
+    def write(
+        self: DynamoJobs, job_write: dict[str, Request], slot: Request | None, delta: MetricsDelta | None
+    ) -> None:
+        whole(self, job_write, None, delta)
+        if slot is not None:
+            self._client.update_item(**slot)
+
+    plant(DynamoJobs, "_write", write)
+
+
+def overwrite_jobs_of_a_key(plant: Plant) -> None:
+    """Write a new job without a condition."""
+    plant(job_writes, "IS_NEW", "attribute_exists(pk) OR attribute_not_exists(pk)")
 
 
 def overwrite_final_statuses(plant: Plant) -> None:
@@ -78,8 +87,8 @@ def revive_by_heartbeat(plant: Plant) -> None:
 def _drop(plant: Plant, condition: str) -> None:
     """Drop a condition, and also those on the lease and the events, because either of them would suffice."""
     for one in (condition, "SAME_LEASE"):
-        plant(dynamo_jobs, one, f"({getattr(dynamo_jobs, one)}) OR attribute_exists(pk)")
-    plant(dynamo_jobs, "_demand_no_event_since", lambda *_: None)
+        plant(job_writes, one, f"({getattr(job_writes, one)}) OR attribute_exists(pk)")
+    plant(job_writes, "_demand_no_event_since", lambda *_: None)
 
 
 def cancel_before_the_tool_stops(plant: Plant) -> None:
@@ -119,22 +128,23 @@ def fail_lost_workers_without_counting(plant: Plant) -> None:
 
 
 def run_without_a_lease(plant: Plant) -> None:
-    """Continue to run a tool whose claim failed."""
+    """Run a tool whose claim failed."""
+    whole = DynamoJobs.create
 
-    def keep(self: Lease) -> None:
+    def create(self: DynamoJobs, job: Job, delta: MetricsDelta | None = None) -> None:
         with suppress(ServiceUnavailable):
-            self._store.create(self.job, starting_delta(self.job, self.job.updated_at))
+            whole(self, job, delta)
 
-    plant(Lease, "_keep", keep)
+    plant(DynamoJobs, "create", create)
 
 
 def answer_with_an_unwritten_outcome(plant: Plant) -> None:
     """Return an outcome to the client that could not be written."""
     finish = JobRunner._finish
 
-    def hopeful(self: JobRunner, job: Job, outcome: Outcome, *rest: Any) -> Finished:
+    def hopeful(self: JobRunner, job: Job, outcome: Outcome, *rest: Any, **written: Any) -> Finished:
         try:
-            return finish(self, job, outcome, *rest)
+            return finish(self, job, outcome, *rest, **written)
         except ServiceUnavailable:
             return Finished(jobs.ended(job, outcome, result=None, progress=None, now=self._clock()), outcome.result)
 
@@ -144,11 +154,11 @@ def answer_with_an_unwritten_outcome(plant: Plant) -> None:
 def start_before_writing(plant: Plant) -> None:
     """Start an execution before its job is written."""
 
-    def submit(self: JobService, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
+    def submit(self: JobService, job: Job, input: Any) -> Job:
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
         self._workflow.start(job.tenant, job.job_id)
-        self._store.create(job, record=record)
+        self._store.create(job)
         return job
 
     plant(JobService, "submit", submit)
@@ -157,7 +167,7 @@ def start_before_writing(plant: Plant) -> None:
 def drop_the_outcome(plant: Plant) -> None:
     """Discard the outcome if the job was cancelled at the end of the run."""
 
-    def finish(self: JobRunner, job: Job, outcome: Outcome, *_: Any) -> Finished:
+    def finish(self: JobRunner, job: Job, outcome: Outcome, *_: Any, **__: Any) -> Finished:
         after = jobs.ended(job, outcome, result=None, progress=None, now=self._clock())
         try:
             self._store.settle(job, after, ending_delta(job, after))
@@ -184,8 +194,9 @@ class DefectCase:
 
 
 DEFECTS_AT_A_FAULT = [
-    DefectCase(write_counters_separately, Synchronous(), Fault.KILLED_BEFORE, 4),
-    DefectCase(write_idempotency_record_separately, SynchronousKeyed(), Fault.KILLED_AFTER, 1),
+    DefectCase(write_counters_separately, Synchronous(), Fault.KILLED_BEFORE, 2),
+    DefectCase(write_slots_separately, SynchronousLimited(), Fault.KILLED_BEFORE, 4),
+    DefectCase(overwrite_jobs_of_a_key, SynchronousKeyed()),
     DefectCase(overwrite_final_statuses, Asynchronous(), Fault.ARRIVES_LATE, 6),
     DefectCase(revive_by_heartbeat, SynchronousLong(), Fault.ARRIVES_LATE, 2),
     DefectCase(overwrite_final_statuses, AsynchronousRetried(), Fault.ARRIVES_LATE, 4),
@@ -193,8 +204,8 @@ DEFECTS_AT_A_FAULT = [
     DefectCase(cancel_at_once, CancelRunning()),
     DefectCase(never_restart_unstarted_jobs, Asynchronous(), Fault.REFUSED, 3),
     DefectCase(fail_lost_workers_without_counting, SettledBySchedule()),
-    DefectCase(run_without_a_lease, Synchronous(), Fault.REFUSED, 1),
-    DefectCase(answer_with_an_unwritten_outcome, Synchronous(), Fault.REFUSED, 2),
+    DefectCase(run_without_a_lease, SynchronousKeyed(), Fault.REFUSED, 1),
+    DefectCase(answer_with_an_unwritten_outcome, Synchronous(), Fault.REFUSED, 1),
     DefectCase(repeat_events, SynchronousLong(), Fault.ANSWER_LOST, 2),
 ]
 DEFECTS_IN_AN_ORDER: list[tuple[Defect, str]] = [

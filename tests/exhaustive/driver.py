@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from interlock.composition.sandbox import PRELOAD
-from interlock.jobs import runner as job_runner
+from interlock.jobs import lease
 from interlock.sandbox.supervisor import sandbox as supervisor
 from interlock.sandbox.supervisor.zygote_process import INHERITED, ZygoteProcess
 from interlock.sandbox.worker import zygote
@@ -113,11 +113,11 @@ def _execute(command: Command) -> None:
     if command.defect:
         DEFECTS[command.defect](setattr)
     path, shared = PATHS[command.path], command.shared
-    job_runner.HEARTBEAT_S = path.heartbeat_s
+    lease.HEARTBEAT_S, lease.CLAIM_DELAY_S = path.heartbeat_s, path.claim_delay_s
     sandbox = new_sandbox()
     sandbox.start()  # before there are threads
     faults = Faults(command.fault, command.at, orphans_file=shared.file(ORPHANS))
-    system = System(shared, sandbox, faults=faults, engine_retries=path.engine_retries)
+    system = System(shared, sandbox, faults=faults, engine_retries=path.engine_retries, limited=path.limited)
     faults.after = path.after_call(system)
     path.drive(system)
     shared.file(CALLS).write_text(json.dumps(faults.calls))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 from interlock.domain.job import Job
-from interlock.jobs import runner as job_runner
+from interlock.jobs import lease
 from interlock.sandbox import Sandbox
 from tests.exhaustive.backend import Backend
 from tests.exhaustive.crash_path import CrashPath
@@ -60,12 +60,12 @@ class FaultRunner:
 
     def run(self, path: CrashPath, fault: Fault, at: int, *, defect: str = "") -> RunResult:
         """Run a path on its own table with a fault at its `at`-th call. `defect` is planted in its process too."""
-        with mock.patch.object(job_runner, "HEARTBEAT_S", path.heartbeat_s):
+        with mock.patch.multiple(lease, HEARTBEAT_S=path.heartbeat_s, CLAIM_DELAY_S=path.claim_delay_s):
             return self._run(path, Command(self._new_shared_state(), path.name, fault, at, defect))
 
     def _run(self, path: CrashPath, command: Command) -> RunResult:
         shared = command.shared
-        healthy = System(shared, self.sandbox, engine_retries=path.engine_retries)
+        healthy = System(shared, self.sandbox, engine_retries=path.engine_retries, limited=path.limited)
         path.prepare(healthy)
         calls, late = self._drive(path, command, healthy)
         self._finish_all_jobs(healthy)
@@ -96,7 +96,9 @@ class FaultRunner:
 
     def _here(self, path: CrashPath, command: Command) -> PathCalls:
         faults = Faults(command.fault, command.at)
-        system = System(command.shared, self.sandbox, faults=faults, engine_retries=path.engine_retries)
+        system = System(
+            command.shared, self.sandbox, faults=faults, engine_retries=path.engine_retries, limited=path.limited
+        )
         faults.after = path.after_call(system)
         path.drive(system)
         return PathCalls(faults.calls, faults.late)

@@ -30,13 +30,14 @@ class Contents:
 
     jobs: list[Job]
     counters: Counters
-    idempotency_records: int
+    slots: int
+    """The occupied slots of all API keys."""
 
 
 def contents(shared: SharedState) -> Contents:
     """Return the content of a table, read from its items."""
     pages = client("dynamodb", shared.url).get_paginator("scan").paginate(TableName=shared.table, ConsistentRead=True)
-    of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "IDEMPOTENCY": []}
+    of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "SLOTS": []}
     for item in (item for page in pages for item in page["Items"]):
         of_kind[item["pk"]["S"].partition("#")[0]].append(deserialized(item))
     shards: dict[str, list[dict[str, Any]]] = {}
@@ -45,26 +46,34 @@ def contents(shared: SharedState) -> Contents:
     return Contents(
         jobs=[job_from_item(item) for item in of_kind["JOB"]],
         counters={plugin: metrics_from_items(items) for plugin, items in shards.items()},
-        idempotency_records=len(of_kind["IDEMPOTENCY"]),
+        slots=sum(int(item["used"]) for item in of_kind["SLOTS"]),
     )
 
 
 def violations(shared: SharedState, ledger: Ledger, answers: list[RecordedAnswer], *, keyed: bool) -> list[str]:
     """Return violations in the table, the plugin's record and the answers. `keyed`: all requests had one key."""
     table = contents(shared)
+    replaced = _replaced(table, ledger)
     found = [f"job {job.job_id} {problem}" for job in table.jobs for problem in ledger.violations(job)]
     unreadable = [job for job in table.jobs if job.result and not readable(shared, job.result)]
     found += [f"job {job.job_id} has no result" for job in unreadable]
-    found += counter_violations(table.jobs, table.counters)
-    found += answer_violations(answers, table.jobs)
-    if lost := ledger.histories.keys() - {job.job_id for job in table.jobs}:
+    found += counter_violations([*table.jobs, *replaced], table.counters)
+    found += answer_violations(answers, [*table.jobs, *replaced])
+    if lost := ledger.histories.keys() - {job.job_id for job in (*table.jobs, *replaced)}:
         found.append(f"jobs {lost} are gone")
+    if table.slots:
+        found.append(f"{table.slots} slots are occupied, and no job is unfinished")
     runs = sum(event.event == "began" for event in recorded(shared.record))
-    if keyed and (len(table.jobs) != 1 or table.idempotency_records != 1 or runs > 1):
-        found.append(
-            f"{len(table.jobs)} jobs, {table.idempotency_records} records and {runs} runs have one idempotency key"
-        )
+    if keyed and (len(table.jobs) != 1 or runs > 1 + len(replaced)):
+        found.append(f"{len(table.jobs)} jobs and {runs} runs have one idempotency key")
     return found
+
+
+def _replaced(table: Contents, ledger: Ledger) -> list[Job]:
+    """Return the expired jobs that a later one with the same idempotency key has replaced."""
+    created = {job.key_hash: job.created_at for job in table.jobs if job.key_hash}
+    last = [history[-1] for history in ledger.histories.values()]
+    return [job for job in last if job.key_hash in created and job.expired(created[job.key_hash])]
 
 
 def readable(shared: SharedState, stored: StoredJson) -> bool:

@@ -11,6 +11,8 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, TRANSITIONS, JobStatus
 
 BEGINNINGS = frozenset({JobStatus.PENDING, JobStatus.RUNNING})
+"""First statuses, except of a short synchronous run: it is written once, with the end of its first attempt."""
+
 STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.TIMED_OUT})
 
 
@@ -100,8 +102,9 @@ class Ledger:
 def history_violations(history: list[Job]) -> list[str]:
     """Return the transitions in a job's history that are not permitted."""
     found = []
-    if history[0].status not in BEGINNINGS:
-        found.append(f"began as {history[0].status}")
+    first = history[0]
+    if first.status not in BEGINNINGS and not (first.finished and first.attempt == 1):
+        found.append(f"began as {first.status}")
     for before, after in pairwise(history):
         if before.status in FINAL:
             found.append(f"was {before.status} and was written again: {after}")
@@ -118,7 +121,8 @@ def _event_violations(history: list[Job]) -> list[str]:
     found = []
     events = history[-1].events.events
     reported = [event.fields["status"] for event in events if event.type is EventType.STATE]
-    actual = [status for status, _ in groupby([JobStatus.PENDING, *(job.status for job in history)])]
+    before = [JobStatus.PENDING, *([JobStatus.RUNNING] if history[0].attempt else [])]
+    actual = [status for status, _ in groupby([*before, *(job.status for job in history)])]
     if reported != actual:
         found.append(f"reports the statuses {reported}, but had {actual}")
     if [event.seq for event in events] != list(range(1, len(events) + 1)):

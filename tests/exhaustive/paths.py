@@ -7,37 +7,43 @@ from typing import Any
 from interlock.adapters.dynamo.indexes import OPEN_PARTITIONS
 from interlock.domain import job as jobs
 from interlock.domain.counters import starting_delta
-from interlock.jobs.runner import LEASE
+from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
 from tests.exhaustive.cancel_paths import CancelledSynchronousWorker, CancelledWorker, CancelPending, CancelRunning
 from tests.exhaustive.crash_path import (
     ASYNC,
     BEAT,
+    CLAIM,
     END,
+    END_UNSTARTED,
     FETCH,
     GET,
     LARGE,
     LOOK,
     LOSE,
+    NEW_CLAIM,
+    ONCE,
     PUT,
     QUERY,
     READ,
     RESTART,
     RUN,
+    SLOTTED,
     START,
     STORE,
     SUBMIT,
-    TRANSACT,
     CrashPath,
     answered,
 )
 from tests.exhaustive.invariants import contents
-from tests.exhaustive.system import LONGER_THAN_LEASES_S, System
+from tests.exhaustive.system import LONGER_THAN_LEASES_S, LONGER_THAN_RETENTION_S, System
 
 
 class Synchronous(CrashPath):
+    """Over before the claim delay: written once."""
+
     name = "synchronous"
-    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
+    calls: tuple[str, ...] = (ONCE,)
 
     def drive(self, system: System) -> None:
         system.execute()
@@ -47,11 +53,41 @@ class Synchronous(CrashPath):
             healthy.execute()
 
 
+class SynchronousLargeResult(Synchronous):
+    name = "synchronous, with a large result"
+    calls = (STORE, ONCE)
+
+    def drive(self, system: System) -> None:
+        system.execute(size=LARGE)
+
+
+class SynchronousLimited(Synchronous):
+    """The claim takes a slot of the API key, and the end releases it."""
+
+    name = "synchronous, with a limited key"
+    calls = (SLOTTED, SLOTTED)
+    limited = True
+
+
+class SynchronousClaimed(Synchronous):
+    """Longer than the claim delay, and too short for a heartbeat."""
+
+    name = "synchronous, longer than the claim delay"
+    calls = (NEW_CLAIM, END)
+    claimed = True
+
+    def drive(self, system: System) -> None:
+        system.execute(wait_for=str(system.shared.file("claimed")))
+
+    def after_call(self, system: System) -> Callable[[str], None]:
+        return lambda name: system.shared.file("claimed").touch() if name == NEW_CLAIM else None
+
+
 class SynchronousLong(CrashPath):
     """A run with a heartbeat, and with a result that is stored in the bucket."""
 
     name = "synchronous, long"
-    calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT)
+    calls: tuple[str, ...] = (NEW_CLAIM, STORE, END)
     beats = True
 
     def drive(self, system: System) -> None:
@@ -65,7 +101,7 @@ class SynchronousUpload(CrashPath):
     """A run whose input names an uploaded file."""
 
     name = "synchronous, with an upload"
-    calls: tuple[str, ...] = (LOOK, TRANSACT, FETCH, TRANSACT)
+    calls: tuple[str, ...] = (LOOK, FETCH, ONCE)
     prefer, status = "", 200
 
     def prepare(self, healthy: System) -> None:
@@ -82,13 +118,13 @@ class SynchronousUpload(CrashPath):
 
 class AsynchronousUpload(SynchronousUpload):
     name = "asynchronous, with an upload"
-    calls: tuple[str, ...] = (LOOK, PUT, START, GET, TRANSACT, FETCH, TRANSACT)
+    calls: tuple[str, ...] = (LOOK, PUT, START, GET, CLAIM, FETCH, END)
     prefer, status = ASYNC, 202
 
 
 class SynchronousOverLimit(CrashPath):
     name = "synchronous, over its limit of time"
-    calls: tuple[str, ...] = (TRANSACT, TRANSACT)
+    calls: tuple[str, ...] = (ONCE,)
 
     def drive(self, system: System) -> None:
         system.execute("oversleep")
@@ -98,7 +134,7 @@ class SynchronousKeyed(CrashPath):
     """A request that is sent twice with one idempotency key, a minute later if the first failed."""
 
     name = "synchronous, with an idempotency key"
-    calls: tuple[str, ...] = (TRANSACT, STORE, TRANSACT, TRANSACT, *READ)
+    calls: tuple[str, ...] = (NEW_CLAIM, STORE, END, NEW_CLAIM, FETCH)
     keyed = True
 
     def drive(self, system: System) -> None:
@@ -109,6 +145,27 @@ class SynchronousKeyed(CrashPath):
     def retry(self, healthy: System) -> None:
         healthy.clock.advance(LONGER_THAN_LEASES_S)
         healthy.execute(key="one", size=LARGE)
+
+
+class KeyOfExpiredJob(CrashPath):
+    """The first job with the key has expired, and its successor takes its place in the table."""
+
+    name = "synchronous, with the idempotency key of an expired job"
+    calls: tuple[str, ...] = (NEW_CLAIM, END, GET)
+    keyed = True
+
+    def before(self, healthy: System) -> None:
+        healthy.execute(key="one")
+        healthy.clock.advance(LONGER_THAN_RETENTION_S)
+
+    def drive(self, system: System) -> None:
+        system.clock.advance(LONGER_THAN_RETENTION_S)
+        system.execute(key="one")
+        system.call("GET", f"/v1/jobs/{system.answers()[0].body['job_id']}")
+
+    def again(self, healthy: System) -> None:
+        healthy.clock.advance(LONGER_THAN_LEASES_S)
+        healthy.execute(key="one")
 
 
 class Asynchronous(CrashPath):
@@ -139,11 +196,19 @@ class AsynchronousRetried(Asynchronous):
     engine_retries = True
 
 
+class AsynchronousLimited(Asynchronous):
+    """The submit takes a slot of the API key, and the end releases it."""
+
+    name = "asynchronous, with a limited key"
+    calls = (STORE, SLOTTED, START, GET, CLAIM, FETCH, STORE, SLOTTED, *READ)
+    limited = True
+
+
 class AsynchronousKeyed(Asynchronous):
     """A request that is sent before and after the run with one idempotency key."""
 
     name = "asynchronous, with an idempotency key"
-    calls: tuple[str, ...] = (STORE, TRANSACT, START, *RUN, STORE, TRANSACT, *READ)
+    calls: tuple[str, ...] = (*SUBMIT, *RUN, STORE, PUT, FETCH)
     key = "one"
     keyed = True
 
@@ -160,7 +225,7 @@ class SettledBySchedule(CrashPath):
     """Three jobs: with a lost worker (settled by the Catch), with an unstarted execution, and with an ended one."""
 
     name = "asynchronous, settled by Catch and schedule"
-    calls: tuple[str, ...] = (*LOSE, *[QUERY] * OPEN_PARTITIONS, GET, *RESTART, GET, *END)
+    calls: tuple[str, ...] = (*LOSE, *[QUERY] * OPEN_PARTITIONS, GET, *RESTART, GET, *END_UNSTARTED)
 
     def prepare(self, healthy: System) -> None:
         core, now = healthy.core, healthy.clock()
@@ -186,7 +251,7 @@ class SettledByReader(SettledBySchedule):
     """The same jobs, each read by its client after its lease has expired."""
 
     name = "asynchronous, settled by readers"
-    calls: tuple[str, ...] = (*LOSE, GET, *RESTART, GET, *END)
+    calls: tuple[str, ...] = (*LOSE, GET, *RESTART, GET, *END_UNSTARTED)
 
     def drive(self, system: System) -> None:
         system.clock.advance(LONGER_THAN_LEASES_S)
@@ -198,11 +263,16 @@ PATHS: dict[str, CrashPath] = {
     path.name: path
     for path in (
         Synchronous(),
+        SynchronousLargeResult(),
+        SynchronousLimited(),
+        SynchronousClaimed(),
         SynchronousLong(),
         SynchronousUpload(),
         SynchronousOverLimit(),
         SynchronousKeyed(),
+        KeyOfExpiredJob(),
         Asynchronous(),
+        AsynchronousLimited(),
         AsynchronousRetried(),
         AsynchronousKeyed(),
         AsynchronousUpload(),

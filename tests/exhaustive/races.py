@@ -6,17 +6,16 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from interlock.domain.deadline import Deadline
-from interlock.domain.errors import AlreadyFinished
+from interlock.domain.errors import AlreadyFinished, NotFound
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.jobs.runner import Finished
 from interlock.ports import KeyAlreadyUsed
 from interlock.sandbox import Cancelled, Ending
-from tests.exhaustive.cluster import INPUT, LIMIT_S, Cluster
-from tests.fakes.jobs import idempotency_record
+from tests.exhaustive.cluster import INPUT, Cluster
 from tests.fakes.sandbox import Run, answered
 
 MAX_RACERS = 3
@@ -172,17 +171,60 @@ def settling_an_unstarted_job(cluster: Cluster) -> Race:
 
 
 def one_key(cluster: Cluster) -> Race:
-    """Three requests with one idempotency key: only one creates the job and runs it."""
-    wanted = [cluster.new_job() for _ in range(3)]
-
-    def racer(job: Job) -> Racer:
-        record = idempotency_record(job, wanted[0].job_id, INPUT)
-        return lambda: cluster.worker().run_now(job, cluster.call(), deadline=Deadline.after(LIMIT_S), record=record)
+    """Of three requests with one idempotency key, one creates the job and runs it."""
+    wanted = _under_one_key(cluster)
 
     def verdict(results: Sequence[Any]) -> bool:
         winners = [one.job for one in results if isinstance(one, Finished)]
-        claimed = {one.record.job_id for one in results if isinstance(one, KeyAlreadyUsed)}
-        ran = [job for job in wanted if cluster.runs[job.job_id]]
-        return len(winners) == len(ran) == 1 and claimed == {winners[0].job_id} == {ran[0].job_id}
+        joined = {one.job.job_id for one in results if isinstance(one, KeyAlreadyUsed)}
+        runs = sum(cluster.runs[job_id] for job_id in {job.job_id for job in wanted})
+        return len(winners) == runs == 1 and joined == {winners[0].job_id}
 
-    return Race([racer(job) for job in wanted], verdict)
+    return Race([partial(cluster.run_now, job) for job in wanted], verdict)
+
+
+def one_key_in_both_modes(cluster: Cluster) -> Race:
+    """Of three requests with one idempotency key, one runs the job synchronously and two submit it: one creates it."""
+    now, *later = _under_one_key(cluster)
+
+    def verdict(results: Sequence[Any]) -> bool:
+        made = [one.job if isinstance(one, Finished) else one for one in results if not isinstance(one, KeyAlreadyUsed)]
+        joined = {one.job.job_id for one in results if isinstance(one, KeyAlreadyUsed)}
+        return len(made) == 1 and joined == {made[0].job_id}
+
+    submits = [partial(cluster.service.submit, job, INPUT) for job in later]
+    return Race([partial(cluster.run_now, now), *submits], verdict)
+
+
+def _under_one_key(cluster: Cluster) -> list[Job]:
+    """Return three jobs of requests with the same, unused idempotency key."""
+    key = cluster.new_job().job_id
+    return [cluster.new_job(key) for _ in range(3)]
+
+
+def cancel_against_a_late_claim(cluster: Cluster) -> Race:
+    """A synchronous run outlasts the claim delay while a client cancels it."""
+    job, rendezvous = cluster.new_job(), Rendezvous(1, cluster.jitter_s)
+
+    def verdict(results: Sequence[Any]) -> bool:
+        after, (worker, canceller) = cluster.read(job), results
+        if isinstance(canceller, (AlreadyFinished, NotFound)):
+            return after.status is JobStatus.SUCCEEDED and after.cancel is None and worker.job == after
+        outcome = "stopped" if after.status is JobStatus.CANCELLED else "too_late"
+        return worker.job == after and after.cancel is not None and after.cancel.outcome == outcome
+
+    canceller = rendezvous.opponent(lambda: cluster.service.cancel(job.tenant, job.job_id, "enough"))
+    return Race([lambda: cluster.run_now(job, rendezvous.tool), canceller], verdict)
+
+
+def settling_against_a_late_claim(cluster: Cluster) -> Race:
+    """A synchronous run outlasts the claim delay, and ends after its lease has expired."""
+    job, rendezvous = cluster.new_job(), Rendezvous(2, cluster.jitter_s)
+    settler = rendezvous.opponent(lambda: cluster.late_service.get(job.tenant, job.job_id))
+
+    def verdict(results: Sequence[Any]) -> bool:
+        worker, *settlers = results
+        seen = [worker.job, *(one for one in settlers if not isinstance(one, NotFound))]
+        return all(one == cluster.read(job) for one in seen)
+
+    return Race([lambda: cluster.run_now(job, rendezvous.tool), settler, settler], verdict)

@@ -41,6 +41,8 @@ REGION = "us-east-1"
 BUCKET = "documents"
 TENANT = "acme"
 LONGER_THAN_LEASES_S = 61
+LONGER_THAN_RETENTION_S = 8 * 86_400
+KEY_LIMIT = 5
 HEARTBEAT_S = 0.2
 """A shorter interval than the real one, so that many crash points are tested in a short time."""
 
@@ -112,12 +114,19 @@ def witness_index(folder: Path) -> Path:
 
 
 class System:
-    """Clients, functions and workflow of one process."""
+    """Clients, functions and workflow of one process. `limited`: the clients' API key has a concurrency limit."""
 
     def __init__(
-        self, shared: SharedState, sandbox: Sandbox, *, faults: Faults | None = None, engine_retries: bool = False
+        self,
+        shared: SharedState,
+        sandbox: Sandbox,
+        *,
+        faults: Faults | None = None,
+        engine_retries: bool = False,
+        limited: bool = False,
     ) -> None:
         self.shared = shared
+        self._limited = limited
         self.clock = MovableClock()
         self.executions = Executions(shared.file("executions"))
         make = client if faults is None else new_client
@@ -153,6 +162,7 @@ class System:
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one HTTP request and record its response before anything else happens."""
         authorizer = {"tenant": TENANT, "key_id": "key", "scopes": "admin"}
+        authorizer |= {"concurrency": str(KEY_LIMIT)} if self._limited else {}
         text = None if body is None else json.dumps(body)
         event = rest_event(method, path, text=text, headers=headers, authorizer=authorizer)
         app = self._execute if path == "/v1/execute" else self._jobs

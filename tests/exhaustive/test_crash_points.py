@@ -58,8 +58,11 @@ def test_run_without_a_fault_keeps_the_invariants(fault_runner: FaultRunner, nam
     result = fault_runner.run(path, Fault.REFUSED, at=0)
     calls = Counter(result.calls)
     assert not result.violations
-    assert not path.beats or calls.pop(BEAT)
-    assert calls == Counter(path.calls)
+    expected = Counter(path.calls)
+    if path.beats:
+        assert calls[BEAT] > expected[BEAT]
+        calls[BEAT] = expected[BEAT]
+    assert +calls == expected
 
 
 def test_stubborn_tool_has_ended_before_its_cancel_is_written(fault_runner: FaultRunner) -> None:
@@ -82,4 +85,4 @@ def test_number_of_crash_points_has_not_fallen() -> None:
     affected = [fault.affected(path.calls) for path in PATHS.values() for fault in Fault]
     least = sum(len(calls) - len(repeated(calls)) for calls in affected)
     least += sum(path.beats for path in PATHS.values()) * len(Fault)
-    assert least >= 476
+    assert least >= 794

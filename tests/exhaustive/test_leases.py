@@ -10,7 +10,7 @@ from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
-from interlock.jobs import runner as job_runner
+from interlock.jobs import lease
 from interlock.plugins.index import PluginIndex
 from interlock.sandbox import Cancelled, Ending
 from tests.exhaustive.cluster import LIMIT_S, Cluster, WatchedJobs
@@ -19,8 +19,8 @@ from tests.exhaustive.ledger import history_violations
 from tests.fakes.sandbox import Run, echoes
 
 PATIENCE_S = 20
-LEASE_S = job_runner.LEASE.total_seconds()
-MARGIN_S = job_runner.LEASE_MARGIN.total_seconds()
+LEASE_S = lease.LEASE.total_seconds()
+MARGIN_S = lease.LEASE_MARGIN.total_seconds()
 
 
 class DelayedCall:
@@ -45,7 +45,8 @@ def store() -> WatchedJobs:
 
 @pytest.fixture(autouse=True)
 def fast_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(lease, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(lease, "CLAIM_DELAY_S", 0)
 
 
 def check(store: WatchedJobs, status: JobStatus) -> Job:

@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from interlock.domain.deadline import Deadline
 from interlock.domain.job import Job
+from interlock.jobs import lease
 from interlock.plugins.index import PluginIndex
 from interlock.ports import KeyAlreadyUsed
-from tests.exhaustive.cluster import INPUT, LIMIT_S, Cluster, WatchedJobs
+from tests.exhaustive.cluster import INPUT, Cluster, WatchedJobs
 from tests.exhaustive.counts import Report
 from tests.exhaustive.defects import DEFECTS_IN_AN_ORDER, Defect
 from tests.exhaustive.invariants import counter_violations
 from tests.exhaustive.ledger import end_of, history_violations
 from tests.exhaustive.orders import Actor, CallScheduler, every_order
-from tests.fakes.jobs import idempotency_record
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
@@ -77,13 +76,60 @@ def held(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
 
 def under_one_key(cluster: Cluster) -> Sequence[Actor]:
     """Three requests with one idempotency key: one runs the job synchronously, two submit it."""
-    jobs = [cluster.new_job() for _ in range(3)]
-    claims = [idempotency_record(job, "key", INPUT) for job in jobs]
+    jobs = [cluster.new_job("key") for _ in range(3)]
     return [
-        lambda: cluster.worker().run_now(jobs[0], cluster.call(), deadline=Deadline.after(LIMIT_S), record=claims[0]),
-        lambda: cluster.service.submit(jobs[1], INPUT, claims[1]),
-        lambda: cluster.service.submit(jobs[2], INPUT, claims[2]),
+        lambda: cluster.run_now(jobs[0]),
+        lambda: cluster.service.submit(jobs[1], INPUT),
+        lambda: cluster.service.submit(jobs[2], INPUT),
     ]
+
+
+def join_and_cancel(cluster: Cluster) -> Sequence[Actor]:
+    """Two requests with one idempotency key run the job synchronously, one submits it. Two of them, if they get the job
+    of another, cancel it."""
+
+    def request(first: Callable[[Job], object]) -> Actor:
+        job = cluster.new_job("key")
+
+        def actor() -> object:
+            try:
+                return first(job)
+            except KeyAlreadyUsed as error:
+                return cluster.service.cancel("acme", cluster.service.settle_expired(error.job).job_id, "enough")
+
+        return actor
+
+    return [
+        lambda: cluster.run_now(cluster.new_job("key")),
+        request(cluster.run_now),
+        request(lambda job: cluster.service.submit(job, INPUT)),
+    ]
+
+
+def late_request_under_one_key(cluster: Cluster) -> Sequence[Actor]:
+    """The worker of a keyed job is lost. A late request with its key settles it, another actor reads it, another
+    cancels it."""
+    lost = cluster.service.submit(cluster.new_job("key"), INPUT)
+    cluster.claim_as_lost_worker(lost)
+
+    def request() -> object:
+        try:
+            return cluster.service.submit(cluster.new_job("key"), INPUT)
+        except KeyAlreadyUsed as error:
+            return cluster.late_service.settle_expired(error.job)
+
+    return [request, read_late(cluster, lost), cancel(cluster, lost)]
+
+
+def claimed_late(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
+    """The actors share a job whose synchronous run outlasts the claim delay."""
+
+    def scenario(cluster: Cluster) -> Sequence[Actor]:
+        job = cluster.new_job()
+        worker = lambda: cluster.run_now(job, cluster.ends_after_its_claim)  # noqa: E731
+        return [worker, *(actor(cluster, job) for actor in actors)]
+
+    return scenario
 
 
 def submit_and_run(cluster: Cluster) -> Sequence[Actor]:
@@ -109,6 +155,11 @@ SCENARIOS: dict[str, tuple[Scenario, set[str]]] = {
     "two start what was not started": (unstarted(schedule, read_late), {"succeeded"}),
     "two start what was not started, and one cancels it": (unstarted(schedule, read_late, cancel), {PREVENTED}),
     "requests under one key": (under_one_key, {"succeeded"}),
+    "requests under one key join and cancel": (join_and_cancel, {"succeeded", TOO_LATE, PREVENTED}),
+    "a late request under one key": (late_request_under_one_key, {LOST, LOST_TOO_LATE}),
+    "a cancel meets a late claim": (claimed_late(cancel), {"succeeded", TOO_LATE}),
+    "a late reader and a cancel meet a late claim": (claimed_late(cancel, read_late), ANY_END - {PREVENTED}),
+    "two schedules meet a late claim": (claimed_late(schedule, schedule), {"succeeded", LOST}),
 }
 """The actors of each scenario, and exactly the outcomes that its job may have."""
 
@@ -119,6 +170,11 @@ LONG_SCENARIOS = {
 }
 SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
 """A sample leaves out the scenarios with hundreds of orders."""
+
+
+@pytest.fixture(autouse=True)
+def no_claim_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "CLAIM_DELAY_S", 0)
 
 
 @dataclass

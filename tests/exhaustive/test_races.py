@@ -13,7 +13,7 @@ import pytest
 
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain.job import Job
-from interlock.jobs import runner as job_runner
+from interlock.jobs import lease
 from interlock.plugins.index import PluginIndex
 from interlock.ports import JobFilter
 from tests.exhaustive import races
@@ -117,6 +117,9 @@ OTHERS = [
     Series(races.cancel_against_settling, SOME, frozenset({"failed", "failed too_late"})),
     Series(races.settling_an_unstarted_job, SOME, frozenset({"cancelled prevented"})),
     Series(races.one_key, SOME, frozenset({"succeeded"})),
+    Series(races.one_key_in_both_modes, SOME, frozenset({"succeeded"})),
+    Series(races.cancel_against_a_late_claim, SOME, COMPLETIONS),
+    Series(races.settling_against_a_late_claim, SOME, frozenset({"succeeded", "failed"})),
 ]
 
 
@@ -128,7 +131,8 @@ def name(series: Series) -> str:
 def test_races_in_memory_keep_the_invariants(
     index: PluginIndex, race_runner: RaceRunner, monkeypatch: pytest.MonkeyPatch, report: Report, series: Series
 ) -> None:
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", JITTER_S / 4)
+    monkeypatch.setattr(lease, "HEARTBEAT_S", JITTER_S / 4)
+    monkeypatch.setattr(lease, "CLAIM_DELAY_S", 0)
     store = WatchedJobs()
     cluster = Cluster(store, index)
     report("races", f"{name(series)} in memory", series.run(cluster, race_runner, series.count, lambda: store.ledger))
@@ -147,7 +151,7 @@ def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[
     def cluster(url: str, table: str) -> Cluster:
         store = DynamoJobs(client("dynamodb", url), table)
         call_s = statistics.median(timeit.repeat(lambda: store.get("acme", "none"), number=1, repeat=9))
-        monkeypatch.setattr(job_runner, "HEARTBEAT_S", call_s)
+        monkeypatch.setattr(lease, "HEARTBEAT_S", call_s)
         return Cluster(store, index, jitter_s=CALLS_PER_JITTER * call_s)
 
     return cluster

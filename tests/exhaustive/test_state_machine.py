@@ -34,14 +34,14 @@ from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
-from interlock.domain.errors import AlreadyFinished, ErrorCode, ServiceUnavailable, TooManyJobs
+from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFound, ServiceUnavailable, TooManyJobs
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.jobs.service import NewJob
 from interlock.ports import JobStore, KeyAlreadyUsed, StaleJob
 from tests.exhaustive.job_state_machine import JobStateMachine
-from tests.fakes.jobs import idempotency_record
 from tests.fakes.store import MemoryJobs
 from tests.service.clients import create_table
 from tests.volume import volume
@@ -70,8 +70,9 @@ class JobServiceMachine(JobStateMachine):
 
     # --- Clients ---
 
-    def new(self, tool: str) -> Job:
-        return self.service.new(NewJob(self.tenant, self.plugin, tool, "1.0.0", 20.0))
+    def new(self, tool: str, key: str | None = None) -> Job:
+        keyed = KeyedRequest.of(self.tenant, key, {}) if key else None
+        return self.service.new(NewJob(self.tenant, self.plugin, tool, "1.0.0", 20.0, keyed=keyed))
 
     @rule(target=submitted, tool=st.sampled_from(["say", "shout"]))
     def submit(self, tool: str) -> str:
@@ -83,24 +84,68 @@ class JobServiceMachine(JobStateMachine):
 
     @rule(target=submitted, key=st.sampled_from(["k1", "k2"]))
     def submit_under_a_key(self, key: str) -> str:
-        job = self.new("say")
-        job_id = job.job_id
+        job = self.new("say", key)
         try:
-            self.service.submit(job, {"text": "hello"}, idempotency_record(job, key, {}))
+            self.service.submit(job, {"text": "hello"})
         except KeyAlreadyUsed as error:
-            job_id = error.record.job_id
+            return self.joined(key, error.job)
         except ServiceUnavailable:
             pass
-        assert self.keys.setdefault(key, job_id) == job_id
-        return job_id
+        self.keys[key] = job.job_id
+        return job.job_id
+
+    @rule(target=held, key=st.sampled_from(["k1", "k2"]), worker=st.uuids())
+    def run_now_under_a_key(self, key: str, worker: uuid.UUID) -> Job:
+        job = self.claimed(self.new("say", key), worker)
+        try:
+            self.store.create(job, starting_delta(job, self.clock()))
+        except KeyAlreadyUsed as error:
+            self.joined(key, error.job)
+            return error.job
+        self.keys[key] = job.job_id
+        self.acknowledged.add(job.job_id)
+        return job
+
+    def joined(self, key: str, job: Job) -> str:
+        """Assert that this is the job of the key, and that it has not expired."""
+        assert self.keys[key] == job.job_id
+        # The table counts the time to live in whole seconds.
+        assert not job.expired(self.clock() - timedelta(seconds=1))
+        return job.job_id
+
+    @rule(key=st.sampled_from(["k1", "k2"]))
+    def find_the_job_of_a_key(self, key: str) -> None:
+        found = self.store.find_by_key(self.tenant, KeyedRequest.of(self.tenant, key, {}).key_hash)
+        assert (found.job_id if found else None) == self.keys.get(key)
+
+    @rule(tool=st.sampled_from(["say", "shout"]), worker=st.uuids(), outcome=st.sampled_from(OUTCOMES[:-1]))
+    def run_now_and_end_before_the_claim_delay(self, tool: str, worker: uuid.UUID, outcome: Outcome) -> None:
+        claimed = self.claimed(self.new(tool), worker)
+        job = steps.ended(claimed, outcome, result=None, progress=None, now=self.clock())
+        for _ in range(2):  # the SDK repeats a write whose response was lost
+            self.store.create(job, ending_delta(None, job))
+        self.acknowledged.add(job.job_id)
+
+    def claimed(self, job: Job, worker: uuid.UUID) -> Job:
+        now = self.clock()
+        return steps.claimed(job, worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
 
     @rule(target=held, tool=st.sampled_from(["say", "shout"]), worker=st.uuids())
     def run_now(self, tool: str, worker: uuid.UUID) -> Job:
-        now = self.clock()
-        job = steps.claimed(self.new(tool), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
-        self.store.create(job, starting_delta(job, now))
+        job = self.claimed(self.new(tool), worker)
+        self.store.create(job, starting_delta(job, self.clock()))
         self.acknowledged.add(job.job_id)
         return job
+
+    @rule(job=held)
+    def repeat_a_claim(self, job: Job) -> None:
+        """The SDK repeats a claim whose response was lost, after others have seen the job."""
+        current = self.current(job.job_id)
+        if current == job or (current is not None and current.held_as(job)):
+            self.store.create(job)
+        else:
+            with pytest.raises(KeyAlreadyUsed if job.key_hash else StaleJob):
+                self.store.create(job)
 
     # --- Clients whose key has a concurrency limit ---
 
@@ -127,10 +172,9 @@ class JobServiceMachine(JobStateMachine):
 
     @rule(target=held, worker=st.uuids())
     def run_now_with_a_limited_key(self, worker: uuid.UUID) -> Any:
-        now, before = self.clock(), self.unfinished()
-        job = steps.claimed(self.limited(), worker_id=str(worker), now=now, lease_expires_at=now + LEASE)
+        job, before = self.claimed(self.limited(), worker), self.unfinished()
         try:
-            self.store.create(job, starting_delta(job, now))
+            self.store.create(job, starting_delta(job, self.clock()))
         except TooManyJobs:
             assert before == KEY_LIMIT
             return multiple()
@@ -140,14 +184,21 @@ class JobServiceMachine(JobStateMachine):
 
     @rule(job_id=submitted)
     def read(self, job_id: str) -> None:
-        with suppress(ServiceUnavailable):
+        with suppress(ServiceUnavailable), self.replaced_jobs_are_not_found(job_id):
             self.service.get(self.tenant, job_id)
+
+    @contextmanager
+    def replaced_jobs_are_not_found(self, job_id: str) -> Iterator[None]:
+        try:
+            yield
+        except NotFound:
+            assert job_id in self.replaced
 
     # --- Cancellers ---
 
     @rule(job_id=submitted)
     def cancel(self, job_id: str) -> None:
-        with suppress(AlreadyFinished, ServiceUnavailable):
+        with suppress(AlreadyFinished, ServiceUnavailable), self.replaced_jobs_are_not_found(job_id):
             assert self.service.cancel(self.tenant, job_id, "why").status in {"cancelled", "cancelling"}
 
     @rule(job=held)
@@ -157,11 +208,18 @@ class JobServiceMachine(JobStateMachine):
     # --- Workers ---
 
     @rule(target=held, job_id=submitted, worker=st.uuids())
-    def claim(self, job_id: str, worker: uuid.UUID) -> Job:
-        job = self.store.get(self.tenant, job_id)
-        assert job is not None
+    def claim(self, job_id: str, worker: uuid.UUID) -> Any:
+        job = self.current(job_id)
+        if job is None:
+            return multiple()
         if job.status is JobStatus.PENDING:
             return self._claim(job, str(worker))
+        return job
+
+    def current(self, job_id: str) -> Job | None:
+        """Read a job. Return None if a later one with its idempotency key has replaced it."""
+        job = self.store.get(self.tenant, job_id)
+        assert (job is None) == (job_id in self.replaced)
         return job
 
     def _claim(self, job: Job, worker: str) -> Job:
@@ -172,9 +230,8 @@ class JobServiceMachine(JobStateMachine):
 
     @rule(job_id=submitted, workers=st.lists(st.uuids(), min_size=2, max_size=2, unique=True))
     def two_claim_at_once(self, job_id: str, workers: list[uuid.UUID]) -> None:
-        job = self.store.get(self.tenant, job_id)
-        assert job is not None
-        if job.status is JobStatus.PENDING:
+        job = self.current(job_id)
+        if job is not None and job.status is JobStatus.PENDING:
             self._claim(job, str(workers[0]))
             with pytest.raises(StaleJob):
                 self._claim(job, str(workers[1]))
@@ -183,9 +240,8 @@ class JobServiceMachine(JobStateMachine):
     def heartbeat(self, job: Job, fraction: int) -> Job:
         now = self.clock()
         progress = Progress(fraction / 100, "working", now)
-        current = self.store.get(self.tenant, job.job_id)
-        assert current is not None
-        if current.status in CLAIMED and current.attempt == job.attempt:
+        current = self.current(job.job_id)
+        if current is not None and current.held_as(job):
             return self.store.heartbeat(job, now=now, lease_expires_at=now + LEASE, progress=progress)
         with pytest.raises(StaleJob) as caught:
             self.store.heartbeat(job, now=now, lease_expires_at=now + LEASE, progress=progress)
@@ -209,7 +265,7 @@ class JobServiceMachine(JobStateMachine):
 
     # --- Settlers, the clock, the engine ---
 
-    @rule(seconds=st.sampled_from([0.001, 1, 14, 16, 61]))
+    @rule(seconds=st.sampled_from([0.001, 1, 14, 16, 61, 8 * 86_400]))
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
 

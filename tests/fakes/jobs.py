@@ -1,13 +1,16 @@
 """Jobs in each status."""
 
+import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from ulid import ULID
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
+from interlock.domain.job_id import with_key
 from interlock.domain.job_status import FINAL, JobStatus
 from tests.fakes.outside import NOON
 
@@ -51,6 +54,13 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
     return Job(**(given | fields))
 
 
-def idempotency_record(job: Job, key: str, body: Any) -> IdempotencyRecord:
-    """Return the idempotency record of this key, job and request body."""
-    return KeyedRequest.of(job.tenant, key, body).record_for(job)
+def keyed(job: Job, key: str = "key", body: Any = None) -> Job:
+    """Return the job as a request with this idempotency key and body creates it."""
+    request = KeyedRequest.of(job.tenant, key, body)
+    return replace(
+        job,
+        job_id=with_key(str(ULID.from_datetime(job.created_at)), request.key_hash),
+        key_hash=request.key_hash,
+        request_hash=request.request_hash,
+        write_id=secrets.token_hex(8),
+    )

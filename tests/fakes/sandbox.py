@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from interlock.sandbox import Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox import Alarm, Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
 
 PATIENCE_S = 20
 """Seconds that a test waits for an expected event before it fails."""
@@ -23,6 +23,7 @@ class Run:
     limits: Limits
     network: bool
     cancel: CancelToken
+    alarm: Alarm
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
     files: Mapping[str, bytes]
@@ -39,13 +40,15 @@ type Script = Callable[[Run], Ending]
 
 
 class ScriptedSandbox:
-    """A fake of `interlock.sandbox.Sandbox` that records its runs."""
+    """A fake of `interlock.sandbox.Sandbox` that records its runs. An alarm rings at the start of a run, after
+    `before_alarm`, if it is due then."""
 
     unfit = False
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.runs: list[Run] = []
+        self.before_alarm: Callable[[], object] = lambda: None
 
     def run(
         self,
@@ -55,6 +58,7 @@ class ScriptedSandbox:
         *,
         network: bool,
         cancel: CancelToken,
+        alarm: Alarm | None,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
         fill: Callable[[str], None],
@@ -63,8 +67,10 @@ class ScriptedSandbox:
         with tempfile.TemporaryDirectory() as folder:
             fill(folder)
             files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
-        run = Run(key, json.loads(request), limits, network, cancel, on_progress, on_log, files)
+        run = Run(key, json.loads(request), limits, network, cancel, alarm or Alarm.never(), on_progress, on_log, files)
         self.runs.append(run)
+        self.before_alarm()
+        run.alarm.ring_if_due()
         return self.script(run)
 
     def as_sandbox(self) -> Sandbox:

@@ -10,8 +10,8 @@ from typing import Literal
 
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress, after_heartbeat, listed
+from interlock.domain.job_id import random_part, random_part_of_key
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
 from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob
@@ -22,7 +22,6 @@ class MemoryJobs:
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}
-        self._records: dict[tuple[str, str], IdempotencyRecord] = {}
         self._metrics: dict[tuple[str, str], ExecutionMetrics] = {}
         self.slots: Counter[str | None] = Counter()
         self._lock = threading.RLock()
@@ -37,33 +36,30 @@ class MemoryJobs:
     def forget(self, job: Job) -> None:
         """Remove a job, as the table's TTL does."""
         with self._open():
-            del self._jobs[job.tenant, job.job_id]
+            del self._jobs[_key(job)]
 
-    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
+    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
         with self._open():
-            if record is not None and (known := self._records.get((record.tenant, record.key_hash))) is not None:
-                if known == record:
+            existing = self._jobs.get(_key(job))
+            if existing is not None and not (job.key_hash and existing.expired(job.created_at)):
+                own = (existing.job_id, existing.write_id) == (job.job_id, job.write_id)
+                if existing == job or (own and existing.held_as(job)):
                     return
-                if known.expires_at >= job.created_at:
-                    raise KeyAlreadyUsed(known)
-            existing = self._jobs.get((job.tenant, job.job_id))
-            if existing is not None:
-                if existing == job:
-                    return
-                raise JobExists
+                if job.key_hash is not None and existing.key_hash == job.key_hash:
+                    raise KeyAlreadyUsed(existing)
+                raise StaleJob(existing) if own else JobExists
             self._take_slot(job)
-            self._jobs[job.tenant, job.job_id] = job
-            self._count(started)
-            if record is not None:
-                self._records[record.tenant, record.key_hash] = record
+            self._jobs[_key(job)] = job
+            self._count(delta)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._open():
-            return self._jobs.get((tenant, job_id))
+            job = self._jobs.get((tenant, random_part(job_id)))
+            return None if job is None or job.job_id != job_id else job
 
-    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
+    def find_by_key(self, tenant: str, key_hash: str) -> Job | None:
         with self._open():
-            return self._records.get((tenant, key_hash))
+            return self._jobs.get((tenant, random_part_of_key(key_hash)))
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._open():
@@ -80,13 +76,13 @@ class MemoryJobs:
         news: Sequence[Event] = (),
     ) -> Job:
         with self._open():
-            current = self._jobs.get((job.tenant, job.job_id))
+            current = self.get(job.tenant, job.job_id)
             if current is None or not current.held_as(job):
                 raise StaleJob(current)
             if news and current.events.last_seq != job.events.last_seq:
                 raise StaleJob(current)
             after = after_heartbeat(current, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
-            self._jobs[job.tenant, job.job_id] = after
+            self._jobs[_key(job)] = after
             return after
 
     def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
@@ -118,7 +114,7 @@ class MemoryJobs:
             return {tool: metrics for (of, tool), metrics in self._metrics.items() if of == plugin}
 
     def _take_slot(self, job: Job) -> None:
-        if job.key_limit is None:
+        if job.key_limit is None or job.finished:
             return
         if self.slots[job.key_id] >= job.key_limit:
             raise TooManyJobs
@@ -133,7 +129,7 @@ class MemoryJobs:
 
     def _write_change(self, before: Job, after: Job, *, same_lease: bool = False) -> bool:
         """Write the fields that differ, or raise `StaleJob`. Return False if this change is already stored."""
-        current = self._jobs.get((before.tenant, before.job_id))
+        current = self.get(before.tenant, before.job_id)
         unchanged = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
         if current is not None and after.events != before.events:
             unchanged = unchanged and current.events.last_seq == before.events.last_seq
@@ -148,7 +144,7 @@ class MemoryJobs:
             for field in fields(Job)
             if getattr(after, field.name) != getattr(before, field.name)
         }
-        self._jobs[before.tenant, before.job_id] = replace(current, **changes)
+        self._jobs[_key(before)] = replace(current, **changes)
         return True
 
     def _count(self, delta: MetricsDelta | None) -> None:
@@ -173,6 +169,10 @@ class MemoryJobs:
         self._metrics[delta.plugin, delta.tool] = now
 
 
+def _key(job: Job) -> tuple[str, str]:
+    return job.tenant, random_part(job.job_id)
+
+
 type Moment = Literal["before", "after"]
 type Hook = Callable[[Moment, str], None]
 
@@ -186,17 +186,17 @@ class Interposed:
         self.hook = hook
         self.calls: list[str] = []
 
-    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
+    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
         with self._around("create"):
-            self._inner.create(job, started, record)
+            self._inner.create(job, delta)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._around("get"):
             return self._inner.get(tenant, job_id)
 
-    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
-        with self._around("find_idempotency_record"):
-            return self._inner.find_idempotency_record(tenant, key_hash)
+    def find_by_key(self, tenant: str, key_hash: str) -> Job | None:
+        with self._around("find_by_key"):
+            return self._inner.find_by_key(tenant, key_hash)
 
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         with self._around("change"):

@@ -14,13 +14,12 @@ from interlock.adapters.dynamo.rates import DynamoRates
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.rate import Rate
 from interlock.ports import KeyAlreadyUsed
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import a_job, keyed
 from tests.fakes.outside import NOON, MemoryRates
 from tests.service import clients
 from tests.service.clients import LosesAnswer
@@ -138,24 +137,22 @@ def test_concurrent_settlements_release_the_slot_once(storage: Storage, tenant: 
 
 def test_refused_submission_stores_nothing(storage: Storage, tenant: str, plugin: str) -> None:
     storage.store.create(limited(tenant, plugin, 1))
-    refused = limited(tenant, plugin, 1, JobStatus.RUNNING)
-    claim = IdempotencyRecord(tenant, "key", "r", refused.job_id, refused.expires_at)
+    refused = keyed(limited(tenant, plugin, 1, JobStatus.RUNNING))
     with pytest.raises(TooManyJobs):
-        storage.store.create(refused, starting_delta(refused, NOON), claim)
+        storage.store.create(refused, starting_delta(refused, NOON))
     assert storage.store.get(tenant, refused.job_id) is None
     assert sum(one.in_flight for one in storage.store.metrics(plugin).values()) == 0
     # The idempotency key is still free.
     later = replace(refused, key_limit=None)
-    storage.store.create(later, starting_delta(later, NOON), claim)
+    storage.store.create(later, starting_delta(later, NOON))
 
 
 def test_a_full_key_still_gets_its_replays(storage: Storage, tenant: str, plugin: str) -> None:
-    first = limited(tenant, plugin, 1)
-    claim = IdempotencyRecord(tenant, "key", "r", first.job_id, first.expires_at)
-    storage.store.create(first, record=claim)
-    again = limited(tenant, plugin, 1)
-    with pytest.raises(KeyAlreadyUsed):
-        storage.store.create(again, record=replace(claim, job_id=again.job_id))
+    first = keyed(limited(tenant, plugin, 1))
+    storage.store.create(first)
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        storage.store.create(keyed(limited(tenant, plugin, 1)))
+    assert caught.value.job == first
 
 
 def test_a_limit_may_change_while_jobs_are_unfinished(storage: Storage, tenant: str, plugin: str) -> None:

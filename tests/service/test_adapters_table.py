@@ -13,15 +13,14 @@ from interlock.adapters.dynamo.jobs import TRANSACTION_TRIES
 from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, listed
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import a_job, keyed
 from tests.fakes.outside import NOON
 from tests.service.clients import LosesAnswer, Refuses
 from tests.service.conftest import Table
-from tests.service.storage_jobs import LEASE, succeeded
+from tests.service.storage_jobs import LATER, LEASE, succeeded
 
 
 @pytest.fixture
@@ -48,9 +47,17 @@ def test_start_with_a_lost_response_has_started_the_job_and_counts_once(table: T
 
 
 def test_idempotent_create_with_a_lost_response_is_recognized(table: Table, job: Job) -> None:
-    claim = IdempotencyRecord(job.tenant, "key", "r", job.job_id, job.expires_at)
+    job = keyed(job)
+    with LosesAnswer(table.client, "PutItem") as lost:
+        table.store.create(job)
+    assert lost.seen == 2
+    assert table.store.get(job.tenant, job.job_id) == job
+
+
+def test_idempotent_create_with_a_lost_response_counts_once(table: Table, job: Job) -> None:
+    job = keyed(job)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
-        table.store.create(job, starting_delta(job, NOON), claim)
+        table.store.create(job, starting_delta(job, NOON))
     assert lost.seen == 2
     assert table.store.metrics(job.plugin)["say"].in_flight == 1
 
@@ -162,7 +169,7 @@ def test_unprocessed_reads_are_retried(table: Table, tenant: str, plugin: str) -
     jobs = [a_job(tenant=tenant, plugin=plugin, job_id=f"01J0000000000000000000000{n}") for n in range(3)]
     for job in jobs:
         table.store.create(job)
-    keys = [{"pk": {"S": f"JOB#{tenant}#{job.job_id}"}, "sk": {"S": "JOB"}} for job in jobs]
+    keys = [serialized(items.job_key(tenant, job.job_id)) for job in jobs]
     unprocessed = {"Responses": {table.name: []}, "UnprocessedKeys": {table.name: {"Keys": keys}}}
     with Refuses(table.client, "BatchGetItem", 1, json.dumps(unprocessed).encode(), status=200) as met:
         page, _ = table.store.page(JobFilter(tenant), limit=10, before_id=None)
@@ -171,6 +178,15 @@ def test_unprocessed_reads_are_retried(table: Table, tenant: str, plugin: str) -
 
 
 # --- An index that lags behind its table ---
+
+
+def test_page_reads_a_job_once_that_replaced_an_expired_one_with_its_key(table: Table, job: Job) -> None:
+    old = keyed(job)
+    new = keyed(replace(job, created_at=LATER))
+    table.store.create(new)
+    with answers_query(table, entry_of(new)), answers_query(table, entry_of(old)):
+        page, _ = table.store.page(JobFilter(job.tenant), limit=10, before_id=None)
+    assert list(page) == [listed(new)]
 
 
 def answers_query(table: Table, item: dict[str, Any]) -> Refuses:

@@ -41,7 +41,7 @@ STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "get": lambda store: store.get("t", "j"),
     "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
     "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
-    "find_idempotency_record": lambda store: store.find_idempotency_record("t", "h"),
+    "find_by_key": lambda store: store.find_by_key("t", "00" * 32),
     "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
     "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
     "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),

@@ -16,7 +16,6 @@ from interlock.domain import job as steps
 from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
@@ -24,7 +23,7 @@ from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService
 from interlock.ports import JobStore, KeyAlreadyUsed, StaleJob
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import a_job, keyed
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.service.conftest import Storage
 
@@ -132,21 +131,20 @@ def test_sixteen_concurrent_outcomes_of_one_plugin_are_counted_exactly(
 def test_one_of_sixteen_requests_with_one_idempotency_key_creates_the_job(
     storage: Storage, tenant: str, plugin: str
 ) -> None:
-    jobs = [a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin, job_id=str(ULID())) for _ in range(THREADS)]
+    # All of them in one millisecond: the jobs have the same id, and differ in nothing else than `write_id`.
+    jobs = [keyed(a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)) for _ in range(THREADS)]
+    assert len({job.job_id for job in jobs}) == 1
     stores = [storage.another() for _ in range(THREADS)]
 
     def create(number: int) -> Job:
-        job = jobs[number]
-        stores[number].create(
-            job, starting_delta(job, NOON), IdempotencyRecord(tenant, "key", "r", job.job_id, job.expires_at)
-        )
-        return job
+        stores[number].create(jobs[number], starting_delta(jobs[number], NOON))
+        return jobs[number]
 
     results = at_once(THREADS, create)
     assert won(results, KeyAlreadyUsed) == 1
     [winner] = [result for result in results if isinstance(result, Job)]
-    assert all(result.record.job_id == winner.job_id for result in results if isinstance(result, KeyAlreadyUsed))
-    assert [storage.store.get(tenant, job.job_id) for job in jobs].count(None) == THREADS - 1
+    assert all(result.job == winner for result in results if isinstance(result, KeyAlreadyUsed))
+    assert storage.store.get(tenant, winner.job_id) == winner
     assert counted(storage, plugin).in_flight == 1
 
 

@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from interlock.domain.counters import starting_delta
+from interlock.domain import job as steps
+from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.idempotency import IdempotencyRecord
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
+from interlock.domain.job_id import random_part
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics
-from interlock.ports import JobExists, KeyAlreadyUsed
+from interlock.ports import JobExists, KeyAlreadyUsed, StaleJob
+from tests.fakes.jobs import keyed
 from tests.fakes.outside import NOON
 from tests.service.conftest import Storage
-from tests.service.storage_jobs import counted, in_status, stored, written
+from tests.service.storage_jobs import LEASE, counted, in_status, stored, written
 
 # --- Round trips ---
 
@@ -60,7 +63,8 @@ def test_a_job_is_found_by_its_tenant_and_id_alone(storage: Storage, job: Job) -
 
 def test_a_job_is_created_once(storage: Storage, job: Job) -> None:
     written(storage, job)
-    other = replace(job, tool="shout")
+    # Only the random part of the id counts.
+    other = replace(job, tool="shout", job_id="01J0000000" + random_part(job.job_id))
     with pytest.raises(JobExists):
         storage.store.create(other)
     with pytest.raises(JobExists):
@@ -88,59 +92,102 @@ def test_job_created_as_running_is_in_flight(storage: Storage, job: Job) -> None
 # --- Idempotency keys ---
 
 
-def claim_of(job: Job, request: str = "r") -> IdempotencyRecord:
-    return IdempotencyRecord(job.tenant, "key", request, job.job_id, job.expires_at)
-
-
 @pytest.mark.parametrize("started", [False, True])
 def test_first_request_with_an_idempotency_key_creates_the_job_that_others_get(
     storage: Storage, job: Job, started: bool
 ) -> None:
-    first = claim_of(job)
-    storage.store.create(job, starting_delta(job, NOON) if started else None, first)
-    other = replace(job, job_id=str(ULID()))
+    job = keyed(job)
+    storage.store.create(job, starting_delta(job, NOON) if started else None)
+    other = keyed(replace(job, created_at=NOON + timedelta(seconds=1)), body="another")
+    assert other.job_id != job.job_id
     with pytest.raises(KeyAlreadyUsed) as caught:
-        storage.another().create(other, starting_delta(other, NOON) if started else None, claim_of(other, "another"))
-    assert caught.value.record == first
-    assert stored(storage, job) == job
+        storage.another().create(other, starting_delta(other, NOON) if started else None)
+    assert caught.value.job == stored(storage, job) == job
     assert stored(storage, other) is None
     assert counted(storage, job).in_flight == int(started)
 
 
-def test_idempotency_record_is_found_by_its_tenant_only(storage: Storage, job: Job) -> None:
-    assert storage.store.find_idempotency_record(job.tenant, "key") is None
-    storage.store.create(job, None, claim_of(job))
-    assert storage.another().find_idempotency_record(job.tenant, "key") == claim_of(job)
-    assert storage.store.find_idempotency_record(job.tenant + "-2", "key") is None
-    assert storage.store.find_idempotency_record(job.tenant, "another") is None
+def test_request_with_the_same_key_in_the_same_millisecond_gets_the_job_of_the_first(
+    storage: Storage, job: Job
+) -> None:
+    first, second = keyed(job), keyed(job)
+    assert first.job_id == second.job_id
+    storage.store.create(first)
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        storage.another().create(second)
+    assert caught.value.job == stored(storage, first) == first
+
+
+def test_job_of_an_idempotency_key_is_found_by_its_tenant_and_key_only(storage: Storage, job: Job) -> None:
+    job = keyed(job)
+    assert job.key_hash is not None
+    assert storage.store.find_by_key(job.tenant, job.key_hash) is None
+    storage.store.create(job)
+    assert storage.another().find_by_key(job.tenant, job.key_hash) == job
+    assert storage.store.find_by_key(job.tenant + "-2", job.key_hash) is None
+    assert storage.store.find_by_key(job.tenant, KeyedRequest.of(job.tenant, "another", None).key_hash) is None
 
 
 def test_repeated_idempotent_create_is_no_conflict(storage: Storage, job: Job) -> None:
+    job = keyed(job)
     for store in (storage.store, storage.another()):
-        store.create(job, starting_delta(job, NOON), claim_of(job))
+        store.create(job, starting_delta(job, NOON))
     assert counted(storage, job).in_flight == 1
 
 
+def test_repeated_claim_is_no_conflict_if_the_job_was_cancelled_in_between(storage: Storage, job: Job) -> None:
+    # The first try of the write arrived without a response, and the job was found and cancelled before the second.
+    for claimed in (
+        keyed(in_status(job, JobStatus.RUNNING)),
+        in_status(replace(job, job_id=str(ULID())), JobStatus.RUNNING),
+    ):
+        storage.store.create(claimed)
+        cancelling = steps.cancel_requested(claimed, reason=None, now=NOON)
+        storage.store.change(claimed, cancelling)
+        storage.another().create(claimed)
+        assert stored(storage, claimed) == cancelling
+
+
+def test_repeated_create_reports_that_the_job_was_settled_in_between(storage: Storage, job: Job) -> None:
+    running = in_status(job, JobStatus.RUNNING)
+    storage.store.create(running)
+    lost = steps.lost(running, now=NOON)
+    storage.store.settle(running, lost, ending_delta(running, lost))
+    with pytest.raises(StaleJob) as caught:
+        storage.another().create(running)
+    assert caught.value.current == lost
+
+
 def test_a_key_is_its_tenants_alone(storage: Storage, job: Job) -> None:
-    storage.store.create(job, None, claim_of(job))
-    other = replace(job, tenant=job.tenant + "-2")
-    storage.store.create(other, None, claim_of(other))
+    storage.store.create(keyed(job))
+    other = keyed(replace(job, tenant=job.tenant + "-2"))
+    storage.store.create(other)
     assert stored(storage, other) == other
 
 
-def test_existing_job_leaves_no_idempotency_record(storage: Storage, job: Job) -> None:
-    written(storage, job)
-    clash = replace(job, tool="shout")
-    with pytest.raises(JobExists):
-        storage.store.create(clash, None, claim_of(clash))
-    fresh = replace(job, job_id=str(ULID()))
-    storage.store.create(fresh, None, claim_of(fresh))
+def test_expired_job_is_replaced_by_the_next_request_with_its_key(storage: Storage, job: Job) -> None:
+    expired = keyed(in_status(job, JobStatus.SUCCEEDED))
+    storage.store.create(expired)
+    later = expired.expires_at + timedelta(seconds=1)
+    fresh = keyed(replace(job, created_at=later, expires_at=later + timedelta(days=7)), body="another")
+    storage.store.create(fresh)
+    assert stored(storage, fresh) == fresh
+    assert stored(storage, expired) is None
+    # Late writes of the old job change nothing: it is gone.
+    running = keyed(in_status(job, JobStatus.RUNNING))
+    with pytest.raises(StaleJob) as caught:
+        storage.store.change(running, steps.cancel_requested(running, reason=None, now=NOON))
+    assert caught.value.current is None
+    with pytest.raises(StaleJob) as caught:
+        storage.store.heartbeat(running, now=NOON, lease_expires_at=LEASE, progress=None)
+    assert caught.value.current is None
     assert stored(storage, fresh) == fresh
 
 
-def test_expired_idempotency_record_is_ignored(storage: Storage, job: Job) -> None:
-    storage.store.create(job, None, claim_of(job))
-    later = job.expires_at + timedelta(seconds=1)
-    other = replace(job, job_id=str(ULID()), created_at=later, expires_at=later + timedelta(days=7))
-    storage.store.create(other, None, claim_of(other))
-    assert stored(storage, other) == other
+def test_unfinished_job_keeps_its_key_after_it_has_expired(storage: Storage, job: Job) -> None:
+    pending = keyed(job)
+    storage.store.create(pending)
+    later = pending.expires_at + timedelta(seconds=1)
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        storage.store.create(keyed(replace(job, created_at=later, expires_at=later + timedelta(days=7))))
+    assert caught.value.job == pending

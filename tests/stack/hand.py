@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 
+from interlock.domain.job_id import random_part
 from interlock_dev.project.paths import Project
 
 PROGRAM = Path(__file__).with_name("watched_stack.py")
@@ -36,7 +37,7 @@ class Hand:
         """Return the calls for a job: table calls by operation, and `held`, `refused` or `returned` for invocations of
         the workflow's task."""
         lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # whole ones
-        return [Seen(**json.loads(line)) for line in lines if job_id in line]
+        return [Seen(**json.loads(line)) for line in lines if random_part(job_id) in line]
 
     def wait_for(self, job_id: str, what: str) -> None:
         deadline = time.monotonic() + LIMIT_S

@@ -21,7 +21,7 @@ from interlock_dev.lambda_.functions import Functions
 from interlock_dev.lambda_.pool import Throttled
 
 TASK = "RunJobFunction"
-_JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{26})")
+_JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{16})")
 _PAUSE_S = 0.005
 
 

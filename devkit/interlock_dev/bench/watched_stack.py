@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _CANCELLED = re.compile(rb'"S": ?"cancelled"')
-_JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{26})")
+_JOB = re.compile(rb"JOB#[^#\"]+#([0-9A-Z]{16})")
 
 
 def ran_when_cancelled(folder: Path, job_id: str) -> bool:
@@ -26,10 +26,10 @@ def _found(folder: Path, job_id: str) -> Path:
 
 
 def _look(folder: Path, write: bytes) -> None:
-    for job_id in {match.decode() for match in _JOB.findall(write)}:
-        pid = folder / job_id
-        if pid.exists():
-            _found(folder, job_id).write_text("running" if _runs(pid.read_text()) else "gone")
+    """Look for the process of each job that is written. The table's keys have the random part of the job's id."""
+    for random_part in {match.decode() for match in _JOB.findall(write)}:
+        for pid in folder.glob(f"*{random_part}"):
+            _found(folder, pid.name).write_text("running" if _runs(pid.read_text()) else "gone")
 
 
 def _runs(pid: str) -> bool:
@@ -46,7 +46,7 @@ def main(folder: Path, arguments: list[str]) -> int:
 
     class Watched(server.OneAtATime):
         def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            if environ.get("HTTP_X_AMZ_TARGET", "").endswith(".TransactWriteItems"):
+            if environ.get("HTTP_X_AMZ_TARGET", "").endswith((".UpdateItem", ".TransactWriteItems")):
                 body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
                 environ["wsgi.input"] = io.BytesIO(body)
                 if _CANCELLED.search(body):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import interlock
 from interlock.domain.access import Scope
 from interlock.http import presenters
+from interlock.jobs.lease import CLAIM_DELAY_S
 from interlock_dev.openapi.examples import (
     BAD,
     CANCELLING,
@@ -49,7 +50,8 @@ OPERATIONS = (
         "POST /v1/execute",
         Scope.EXECUTE,
         "Run a tool, now or as an asynchronous job",
-        "Without `Prefer` the tool runs at once, for at most 25 s, and the response contains its result. With "
+        "Without `Prefer` the tool runs at once, for at most 25 s, and the response contains its result. A run of "
+        f"less than {CLAIM_DELAY_S:g} s is not listed before it ends. With "
         "`Prefer: respond-async` the response is a pending job. Input that does not fit the tool's schema is rejected "
         "before anything starts, and no job is created.",
         {

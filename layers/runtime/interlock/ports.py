@@ -8,7 +8,6 @@ from typing import Protocol
 
 from interlock.domain.access import Principal
 from interlock.domain.events import Event
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
@@ -30,11 +29,11 @@ class JobExists(Exception):
 
 
 class KeyAlreadyUsed(Exception):
-    """A job with the idempotency key exists already. `record` belongs to the first request."""
+    """A job with the idempotency key exists already: `job`, as it is now."""
 
-    def __init__(self, record: IdempotencyRecord) -> None:
-        super().__init__(f"the idempotency key belongs to job {record.job_id}")
-        self.record = record
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the idempotency key belongs to job {job.job_id}")
+        self.job = job
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +52,22 @@ class JobStore(Protocol):
     All methods raise `interlock.domain.errors.ServiceUnavailable` if the table is down after the SDK's retries.
     """
 
-    def create(self, job: Job, started: MetricsDelta | None = None, record: IdempotencyRecord | None = None) -> None:
-        """Write a new job, with its counters if it starts now, its idempotency record, and its slot of the API key.
+    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
+        """Write a new job in any status, with its counters if it starts or has ended, and its slot of the API key.
 
-        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job, and
-        `TooManyJobs` if the API key has reached its limit.
+        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job,
+        `TooManyJobs` if the API key has reached its limit, and `StaleJob` if the job was written by an earlier try of
+        this call and another process has ended it since. An expired job does not keep its key.
         """
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         """Read a job consistently."""
 
+    def find_by_key(self, tenant: str, key_hash: str) -> Job | None:
+        """Read the job of an idempotency key consistently. It may have expired."""
+
     def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
         """Update an unfinished job. Raises `StaleJob` unless it still has `before`'s status, attempt and events."""
-
-    def find_idempotency_record(self, tenant: str, key_hash: str) -> IdempotencyRecord | None:
-        """Return the record of an idempotency key, if there is one. It may have expired."""
 
     def heartbeat(
         self,

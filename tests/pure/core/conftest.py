@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from interlock.jobs import runner as job_runner
+from interlock.jobs import lease
 from interlock.sandbox import CancelToken, Channel
 from interlock.tools import tool_runner
 from interlock.tools.tool_runner import serve
@@ -30,8 +30,14 @@ def stage(tmp_path: Path) -> Stage:
 
 
 @pytest.fixture
-def quick_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_runner, "HEARTBEAT_S", 0.002)
+def immediate_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the claim of a synchronous run written when the run starts."""
+    monkeypatch.setattr(lease, "CLAIM_DELAY_S", 0)
+
+
+@pytest.fixture
+def quick_heartbeat(monkeypatch: pytest.MonkeyPatch, immediate_claim: None) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_S", 0.002)
 
 
 @pytest.fixture

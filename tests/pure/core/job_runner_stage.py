@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.deadline import Deadline
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.jobs.runner import Finished
 from interlock.jobs.service import NewJob
@@ -14,6 +15,9 @@ from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import PATIENCE_S
 from tests.fakes.store import Interposed, MemoryJobs, Moment
 from tests.fakes.world import World
+
+REQUEST = KeyedRequest.of("acme", "key", {})
+"""A request with an idempotency key: its run is claimed first, however short it is."""
 
 
 class Stage(World):
@@ -41,9 +45,10 @@ class Stage(World):
         manifest, tool = self.core.registry.find("echo", "say")
         return self.core.registry.checked(manifest, tool, {"text": "hello"})
 
-    def run_now(self, **options: Any) -> Finished:
-        job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0))
-        return self.runner.run_now(job, self.call(), deadline=Deadline.after(25.0), **options)
+    def run_now(self, **wanted: Any) -> Finished:
+        """Run a new job now. `wanted` are further fields of `NewJob`."""
+        job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", 20.0, **wanted))
+        return self.runner.run_now(job, self.call(), deadline=Deadline.after(25.0))
 
     def run_pending(self, job: Job) -> Job:
         found = self.runner.run_pending(job.tenant, job.job_id, deadline=Deadline.after(800.0))

@@ -39,8 +39,8 @@ class Setting:
         assert found is not None
         return found
 
-    def submit(self) -> Job:
-        return self.service.submit(self.service.new(WANTED), {"text": "hello"})
+    def submit(self, job: Job | None = None) -> Job:
+        return self.service.submit(job or self.service.new(WANTED), {"text": "hello"})
 
     def race(self, name: str, action: Callable[[], object]) -> None:
         """Call `action` just before the next write of this name."""

@@ -106,7 +106,7 @@ def test_finished_job_is_replayed_after_its_plugin_has_changed(
 def test_first_request_under_a_key_costs_no_lookup(watched: World) -> None:
     assert keyed(watched).status == 200
     assert isinstance(watched.store, Interposed)
-    assert "find_idempotency_record" not in watched.store.calls
+    assert "find_by_key" not in watched.store.calls
 
 
 def test_idempotency_keys_are_separate_per_tenant(world: World) -> None:

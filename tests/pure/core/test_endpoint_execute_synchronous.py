@@ -233,7 +233,8 @@ def test_non_ascii_text_round_trips(world: World) -> None:
 
 
 def test_cancelled_synchronous_request_returns_400(watched: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlock.jobs.runner.HEARTBEAT_S", 0.002)
+    monkeypatch.setattr("interlock.jobs.lease.CLAIM_DELAY_S", 0)
+    monkeypatch.setattr("interlock.jobs.lease.HEARTBEAT_S", 0.002)
     between, written = watched.store, threading.Event()
     assert isinstance(between, Interposed)
     between.hook = once("after", "create", written.set)

@@ -54,7 +54,7 @@ def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:
         ("state", "succeeded"),
     ]
     assert stage.only_job().events.events == events
-    assert stage.between.calls == ["create", "settle"]  # events cost no extra call
+    assert stage.between.calls == ["create"]  # events cost no extra call
 
 
 @pytest.mark.usefixtures("quick_heartbeat")

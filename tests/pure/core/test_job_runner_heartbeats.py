@@ -11,12 +11,13 @@ from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
 from interlock.jobs import runner as job_runner
-from interlock.jobs.runner import LEASE, Finished
+from interlock.jobs.lease import LEASE
+from interlock.jobs.runner import Finished
 from interlock.sandbox import Cancelled, Ending
 from tests.fakes.outside import NOON
 from tests.fakes.sandbox import Run, echoes, yields_to_cancel
 from tests.fakes.store import Moment, once
-from tests.pure.core.job_runner_stage import Stage
+from tests.pure.core.job_runner_stage import REQUEST, Stage
 
 
 def test_short_run_costs_no_heartbeat(stage: Stage) -> None:
@@ -119,7 +120,7 @@ def test_cancel_after_the_last_heartbeat_is_too_late(stage: Stage) -> None:
     stage.between.hook = once(
         "before", "settle", lambda: stage.service.cancel("acme", stage.only_job().job_id, "not needed")
     )
-    finished = stage.run_now()
+    finished = stage.run_now(keyed=REQUEST)
     assert finished == Finished(stage.only_job(), {"text": "hello"})
     assert finished.job.status is JobStatus.SUCCEEDED
     assert finished.job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
@@ -167,7 +168,7 @@ def test_worker_whose_job_has_expired_stops_its_tool_and_writes_nothing(stage: S
 
 def test_outcome_written_after_a_settlement_changes_nothing(stage: Stage) -> None:
     stage.between.hook = once("before", "settle", lambda: settle_as_lost(stage))
-    finished = stage.run_now()
+    finished = stage.run_now(keyed=REQUEST)
     assert finished == Finished(stage.only_job(), None)
     assert finished.job.status is JobStatus.FAILED
     assert stage.counted() == {"failed": 1}
@@ -175,7 +176,7 @@ def test_outcome_written_after_a_settlement_changes_nothing(stage: Stage) -> Non
 
 def test_outcome_of_an_expired_job_does_not_restore_it(stage: Stage) -> None:
     stage.between.hook = once("before", "settle", lambda: stage.jobs.forget(stage.only_job()))
-    assert stage.run_now().result is None
+    assert stage.run_now(keyed=REQUEST).result is None
     assert stage.jobs.all_jobs == []
 
 
@@ -233,5 +234,5 @@ def test_attempt_settled_by_another_process_is_logged(stage: Stage, monkeypatch:
     warned: list[str] = []
     monkeypatch.setattr(job_runner.logger, "warning", lambda message, **_: warned.append(message))
     stage.between.hook = once("before", "settle", lambda: settle_as_lost(stage))
-    stage.run_now()
+    stage.run_now(keyed=REQUEST)
     assert warned == ["the attempt was settled by another process"]

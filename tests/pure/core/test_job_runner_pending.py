@@ -9,7 +9,7 @@ from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.jobs.documents import INLINE_LIMIT_BYTES
-from interlock.jobs.runner import LEASE
+from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
 from interlock.sandbox import Ending
 from tests.fakes.outside import NOON

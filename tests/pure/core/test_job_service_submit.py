@@ -4,20 +4,30 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from ulid import ULID
 
 from interlock.domain.errors import NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.idempotency import KeyedRequest
+from interlock.domain.job_id import with_key
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.jobs.documents import INLINE_LIMIT_BYTES
 from interlock.jobs.service import START_LEASE, JobService
 from interlock.ports import JobFilter, KeyAlreadyUsed
-from tests.fakes.jobs import UNFINISHED, a_job, idempotency_record
+from tests.fakes.jobs import UNFINISHED, a_job
 from tests.fakes.outside import NOON
 from tests.fakes.store import Moment
 from tests.pure.core.job_service_setting import WANTED, Setting
+
+
+def request(key: str, body: Any) -> KeyedRequest:
+    return KeyedRequest.of("acme", key, body)
+
+
+KEYED = replace(WANTED, keyed=request("key", {"text": "a"}))
 
 # --- New and submit ---
 
@@ -101,46 +111,68 @@ def test_job_whose_start_failed_is_started_by_a_later_read(at: Setting) -> None:
 
 
 def test_used_idempotency_key_starts_nothing(at: Setting) -> None:
-    first = at.service.new(WANTED)
-    at.service.submit(first, {"text": "a"}, idempotency_record(first, "key", {"text": "a"}))
-    again = at.service.new(WANTED)
+    first = at.service.submit(at.service.new(KEYED), {"text": "a"})
     with pytest.raises(KeyAlreadyUsed) as caught:
-        at.service.submit(again, {"text": "a"}, idempotency_record(again, "key", {"text": "a"}))
-    assert caught.value.record.job_id == first.job_id
+        at.service.submit(at.service.new(KEYED), {"text": "a"})
+    assert caught.value.job == first
     assert list(at.workflow.running) == [first.job_id]
 
 
-def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed(at: Setting) -> None:
+def test_requests_with_one_idempotency_key_in_one_millisecond_have_separate_inputs(at: Setting) -> None:
+    # Their jobs have the same id. An input of the second request must not replace that of the first.
+    first, second = at.service.new(KEYED), at.service.new(replace(KEYED, keyed=request("key", {"other": "body"})))
+    assert first.job_id == second.job_id
+    at.service.submit(first, {"text": "a" * INLINE_LIMIT_BYTES})
+    with pytest.raises(KeyAlreadyUsed) as caught:
+        at.service.submit(second, {"text": "b" * INLINE_LIMIT_BYTES})
+    stored = caught.value.job.input
+    assert stored is not None
+    assert "a" * INLINE_LIMIT_BYTES in at.objects.texts[str(stored.key)]
+
+
+def test_submitted_job_that_was_cancelled_before_the_write_was_repeated_starts_nothing(at: Setting) -> None:
     job = at.service.new(WANTED)
-    one = idempotency_record(job, "key", {"a": 1, "b": [1.5, "x"]})
-    assert one.request_hash == idempotency_record(job, "key", {"b": [1.5, "x"], "a": 1}).request_hash
-    assert one.request_hash != idempotency_record(job, "key", {"a": 1, "b": ["x", 1.5]}).request_hash
-    assert one.key_hash != idempotency_record(job, "Key", {}).key_hash
-    assert (one.tenant, one.job_id, one.expires_at) == ("acme", job.job_id, job.expires_at)
+    stored = at.submit(job)
+    cancelled = at.service.cancel("acme", job.job_id, None)
+    starts = len(at.workflow.running)
+    assert at.submit(job) == cancelled
+    assert len(at.workflow.running) == starts
+    assert stored.status is JobStatus.PENDING
+
+
+def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed() -> None:
+    one = request("key", {"a": 1, "b": [1.5, "x"]})
+    assert one == request("key", {"b": [1.5, "x"], "a": 1})
+    assert one.request_hash != request("key", {"a": 1, "b": ["x", 1.5]}).request_hash
+    assert one.key_hash != request("Key", {}).key_hash
+    assert one.key_hash != KeyedRequest.of("rival", "key", {}).key_hash
     assert "key" not in one.key_hash
 
 
-def test_request_hash_is_the_same_in_every_release(at: Setting) -> None:
-    # Stored hashes outlive a deployment: another algorithm would turn every replay into a mismatch.
-    record = idempotency_record(at.service.new(WANTED), "key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
+def test_hashes_are_the_same_in_every_release() -> None:
+    # Stored hashes outlive a deployment: another algorithm would turn every replay into a mismatch or a second run.
+    made = request("key", {"b": [1.5, "ä"], "a": {"d": None, "c": True}})
     canonical = b'{"a":{"c":true,"d":null},"b":[1.5,"\\u00e4"]}'
-    assert record.request_hash == hashlib.sha256(canonical).hexdigest()
-    assert record.key_hash == hashlib.sha256(b"key").hexdigest()
+    assert made.request_hash == hashlib.sha256(canonical).hexdigest()
+    assert made.key_hash == hashlib.sha256(b"acme#key").hexdigest()
+    # The random part is the hash's first 80 bits.
+    job_id = with_key(str(ULID.from_datetime(NOON)), made.key_hash)
+    assert ULID.from_str(job_id).bytes[6:].hex() == made.key_hash[:20]
+    assert ULID.from_str(job_id).datetime == NOON
 
 
-def test_idempotency_record_is_found_by_its_tenant_until_it_expires(at: Setting) -> None:
-    job = at.service.new(WANTED)
-    record = idempotency_record(job, "key", {})
-    again = KeyedRequest.of("acme", "key", {"other": "body"})
-    assert at.service.first_request(again) is None
-    at.service.submit(job, {}, record)
-    assert at.service.first_request(again) == record
-    assert at.service.first_request(replace(again, tenant="other")) is None
-    assert at.service.first_request(KeyedRequest.of("acme", "other key", {})) is None
+def test_job_of_an_idempotency_key_is_found_by_its_tenant_until_it_expires(at: Setting) -> None:
+    again = request("key", {"other": "body"})
+    assert at.service.first_job(again) is None
+    job = at.submit(at.service.new(KEYED))
+    assert at.service.first_job(again) == job
+    assert at.service.first_job(KeyedRequest.of("other", "key", {})) is None
+    assert at.service.first_job(request("other key", {})) is None
+    job = at.service.cancel("acme", job.job_id, None)
     at.clock.advance(timedelta(days=7).total_seconds())
-    assert at.service.first_request(again) == record
+    assert at.service.first_job(again) == job
     at.clock.advance(0.001)
-    assert at.service.first_request(again) is None
+    assert at.service.first_job(again) is None
 
 
 # --- Read and list ---

@@ -15,7 +15,6 @@ from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job
 from interlock.domain.access import ApiKey
 from interlock.domain.events import progress_event
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter
 from tests.pure.repository.template import NOW, RESOURCES, Json
@@ -119,7 +118,6 @@ def test_items_have_the_declared_keys_and_types() -> None:
         access_items.rate_key("key"),
         access_items.slots_key("key"),
         access_items.secret_key("cursors"),
-        dynamo_items.idempotency_to_item(IdempotencyRecord("acme", "hash", "hash", a_job().job_id, NOW)),
     ]
     for other in others:
         assert {name: set(serialize(other[name])) for name in key_of(TABLE["KeySchema"])} == {"pk": {"S"}, "sk": {"S"}}

@@ -14,7 +14,7 @@ from samcli.yamlhelper import yaml_parse
 
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.composition import job_worker, settlement
-from interlock.jobs.runner import LEASE
+from interlock.jobs.lease import LEASE
 
 type Json = dict[str, Any]
 

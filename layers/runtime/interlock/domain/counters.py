@@ -13,12 +13,12 @@ def starting_delta(job: Job, now: datetime) -> MetricsDelta:
     return MetricsDelta(plugin=job.plugin, tool=job.tool, in_flight=1, at=now)
 
 
-def ending_delta(before: Job, after: Job) -> MetricsDelta:
-    """Return what the end of a job adds to the counters."""
+def ending_delta(before: Job | None, after: Job) -> MetricsDelta:
+    """Return what the end of a job adds to the counters. `before` is None if the job was not written before."""
     return MetricsDelta(
         plugin=after.plugin,
         tool=after.tool,
-        in_flight=-1 if before.status in CLAIMED else 0,
+        in_flight=-1 if before is not None and before.status in CLAIMED else 0,
         at=after.updated_at,
         status=after.status,
         error=after.error.code if after.error else None,

@@ -3,26 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Self
 
 from interlock.domain.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class IdempotencyRecord:
-    """The job and the request body of the first request with a tenant's idempotency key. Hashes are SHA-256 in hex."""
-
-    tenant: str
-    key_hash: str
-    request_hash: str
-    job_id: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """A request body with a tenant's idempotency key, before there is a job. Hashes are SHA-256 in hex."""
+    """A request body with an idempotency key. Hashes are SHA-256 in hex. `key_hash` is about tenant and key."""
 
     tenant: str
     key_hash: str
@@ -30,15 +18,11 @@ class KeyedRequest:
 
     @classmethod
     def of(cls, tenant: str, key: str, body: Any) -> Self:
-        return cls(tenant, hash_text(key), hash_request(body))
+        return cls(tenant, hash_text(f"{tenant}#{key}"), hash_request(body))
 
-    def record_for(self, job: Job) -> IdempotencyRecord:
-        """Return the record that connects the key with this job, until the job expires."""
-        return IdempotencyRecord(self.tenant, self.key_hash, self.request_hash, job.job_id, job.expires_at)
-
-    def matches(self, record: IdempotencyRecord) -> bool:
-        """Return whether the record is about the same request body."""
-        return self.request_hash == record.request_hash
+    def matches(self, job: Job) -> bool:
+        """Return whether the job was created by a request with the same body."""
+        return self.request_hash == job.request_hash
 
 
 def hash_text(text: str) -> str:

@@ -55,6 +55,9 @@ class Job:
     """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
     `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends.
+
+    `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
+    `write_id` is then random: two requests with one key in the same millisecond differ in nothing else.
     """
 
     tenant: str
@@ -78,6 +81,9 @@ class Job:
     error: ErrorInfo | None = None
     key_id: str | None = None
     key_limit: int | None = None
+    key_hash: str | None = None
+    request_hash: str | None = None
+    write_id: str | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
     events: EventLog = EMPTY_LOG
@@ -85,6 +91,10 @@ class Job:
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    def expired(self, now: datetime) -> bool:
+        """Return whether the job may be removed. Its idempotency key is then free."""
+        return self.finished and self.expires_at < now
 
     def held_as(self, held: Self) -> bool:
         """Return whether the attempt of a worker continues, even if the job was changed otherwise."""

@@ -9,7 +9,7 @@ from typing import Any
 from interlock.domain.access import Principal
 from interlock.domain.deadline import MIN_TIMEOUT_S, Deadline
 from interlock.domain.errors import IdempotencyMismatch, InterlockError
-from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.jobs.runner import JobRunner
 from interlock.jobs.service import JobService, NewJob
@@ -77,14 +77,14 @@ class Execute:
             try:
                 return self._execute(command)
             except KeyAlreadyUsed as error:
-                return self._join(error.record, command)
+                return self._join(error.job, command)
         except InterlockError as error:
             error.about = {"plugin": command.plugin, "tool": self._tool_name(command), **error.about}
             raise
 
     def used_before(self, keyed: KeyedRequest) -> bool:
         """Return whether a job with the idempotency key exists already."""
-        return self._service.first_request(keyed) is not None
+        return self._service.first_job(keyed) is not None
 
     def _execute(self, command: ExecuteCommand) -> Execution:
         with self._unless_claimed(command.keyed):
@@ -94,7 +94,7 @@ class Execute:
         if command.wait_s is None:
             return self._run_now(command, call, limit_s)
         job = self._service.new(_new_job(command, call, limit_s))
-        job = self._service.submit(job, command.input, _record(command, job))
+        job = self._service.submit(job, command.input)
         return Execution(self._wait(job, command.wait_s, command))
 
     @contextmanager
@@ -106,7 +106,7 @@ class Execute:
         try:
             yield
         except InterlockError:
-            first = self._service.first_request(keyed) if keyed else None
+            first = self._service.first_job(keyed) if keyed else None
             if first is None:
                 raise
             raise KeyAlreadyUsed(first) from None
@@ -123,15 +123,16 @@ class Execute:
         if limit_now_s < limit_s:
             deadline = deadline.advising(RUN_LONGER)
         job = self._service.new(_new_job(command, call, limit_now_s))
-        finished = self._runner.run_now(job, call, deadline=deadline, record=_record(command, job))
+        finished = self._runner.run_now(job, call, deadline=deadline)
         return Execution(finished.job, finished.result)
 
-    def _join(self, first: IdempotencyRecord, command: ExecuteCommand) -> Execution:
+    def _join(self, first: Job, command: ExecuteCommand) -> Execution:
         """Return the job of the first request with this key, and wait for it while it is unfinished."""
         if command.keyed is None or not command.keyed.matches(first):
             raise IdempotencyMismatch
-        job = self._service.get(first.tenant, first.job_id)
-        job = self._wait(job, SYNC_LIMIT_S if command.wait_s is None else command.wait_s, command)
+        job = self._wait(
+            self._service.settle_expired(first), SYNC_LIMIT_S if command.wait_s is None else command.wait_s, command
+        )
         return Execution(job, replayed=True)
 
     def _wait(self, job: Job, wait_s: float, command: ExecuteCommand) -> Job:
@@ -153,8 +154,5 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
         limit_s,
         key_id=command.principal.key_id,
         key_limit=command.principal.concurrency,
+        keyed=command.keyed,
     )
-
-
-def _record(command: ExecuteCommand, job: Job) -> IdempotencyRecord | None:
-    return command.keyed.record_for(job) if command.keyed else None

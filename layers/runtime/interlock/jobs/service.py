@@ -1,5 +1,6 @@
 """Submit, read, list, cancel and settle jobs. Nothing here knows a plugin."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +19,9 @@ from interlock.domain.errors import (
     ServiceUnavailable,
 )
 from interlock.domain.events import EMPTY_LOG, state_event
-from interlock.domain.idempotency import IdempotencyRecord, KeyedRequest
+from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
+from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
@@ -33,7 +35,7 @@ START_LEASE = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to create. `timeout_s` is the limit of its run in seconds, `key_limit` the API key's limit of unfinished
-    jobs."""
+    jobs. `keyed` is the request if it has an idempotency key."""
 
     tenant: str
     plugin: str
@@ -42,6 +44,7 @@ class NewJob:
     timeout_s: float
     key_id: str | None = None
     key_limit: int | None = None
+    keyed: KeyedRequest | None = None
 
 
 class JobService:
@@ -58,10 +61,11 @@ class JobService:
 
     def new(self, wanted: NewJob) -> Job:
         """Return a pending job that is not written yet."""
-        now = self._clock()
+        now, keyed = self._clock(), wanted.keyed
+        job_id = str(ULID.from_datetime(now))
         return Job(
             tenant=wanted.tenant,
-            job_id=str(ULID.from_datetime(now)),
+            job_id=with_key(job_id, keyed.key_hash) if keyed else job_id,
             plugin=wanted.plugin,
             tool=wanted.tool,
             plugin_version=wanted.plugin_version,
@@ -73,23 +77,30 @@ class JobService:
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=wanted.key_id,
             key_limit=wanted.key_limit,
+            key_hash=keyed.key_hash if keyed else None,
+            request_hash=keyed.request_hash if keyed else None,
+            write_id=secrets.token_hex(8) if keyed else None,
         )
 
-    def first_request(self, wanted: KeyedRequest) -> IdempotencyRecord | None:
-        """Return the record of an earlier request with the same key, None if this is the first or it has expired."""
-        found = self._store.find_idempotency_record(wanted.tenant, wanted.key_hash)
-        return None if found is None or found.expires_at < self._clock() else found
+    def first_job(self, wanted: KeyedRequest) -> Job | None:
+        """Return the job of an earlier request with the same key, None if there is none or it has expired."""
+        found = self._store.find_by_key(wanted.tenant, wanted.key_hash)
+        return None if found is None or found.expired(self._clock()) else found
 
-    def submit(self, job: Job, input: Any, record: IdempotencyRecord | None = None) -> Job:
+    def submit(self, job: Job, input: Any) -> Job:
         """Write a pending job and start its workflow execution.
 
         Raises `KeyAlreadyUsed` if the idempotency key belongs to another job, and `TooManyJobs` if the API key has
         reached its limit. The job is written first. If this process ends or the workflow fails between the two, the
         start lease expires and the job is started when it is settled, so an accepted job is never lost.
         """
-        stored = self._documents.write(job, "input", input)
+        stored = self._documents.write(job, _input_name(job), input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
-        self._store.create(job, record=record)
+        try:
+            self._store.create(job)
+        except StaleJob as error:
+            # The first try of the write arrived, and the job was cancelled before the second.
+            return error.current or job
         self._workflow.start(job.tenant, job.job_id)
         return job
 
@@ -98,7 +109,7 @@ class JobService:
         job = self._store.get(tenant, job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id!r}.")
-        return self._settle_expired(job)
+        return self.settle_expired(job)
 
     def result(self, tenant: str, job_id: str) -> Job:
         """Return a finished job. Raises `NotFound` and `NotFinished`."""
@@ -142,9 +153,7 @@ class JobService:
         if job is None or job.finished:
             return job
         return (
-            self._fail_lost_worker(job)
-            if worker_gone and job.status is JobStatus.PENDING
-            else self._settle_expired(job)
+            self._fail_lost_worker(job) if worker_gone and job.status is JobStatus.PENDING else self.settle_expired(job)
         )
 
     def settle_lapsed(self) -> int:
@@ -156,12 +165,12 @@ class JobService:
         for job in self._store.with_lapsed_lease(self._clock()):
             looked_at += 1
             try:
-                self._settle_expired(job)
+                self.settle_expired(job)
             except ServiceUnavailable:
                 logger.exception("the job was not settled", extra={"job_id": job.job_id})
         return looked_at
 
-    def _settle_expired(self, job: Job) -> Job:
+    def settle_expired(self, job: Job) -> Job:
         """Settle a job if its lease has expired, and return the current job."""
         if job.finished or not job.lease_ran_out(self._clock()):
             return job
@@ -185,7 +194,7 @@ class JobService:
             self._write(job, after)
         except StaleJob as error:
             # The job was settled, claimed or cancelled meanwhile. After a cancel its worker is still gone.
-            return self._settle_expired(error.current) if error.current else job
+            return self.settle_expired(error.current) if error.current else job
         return after
 
     def _write(self, before: Job, after: Job) -> None:
@@ -193,6 +202,11 @@ class JobService:
             self._store.settle(before, after, ending_delta(before, after))
         else:
             self._store.change(before, after)
+
+
+def _input_name(job: Job) -> str:
+    """Two requests with one idempotency key in the same millisecond have the same job id, but not the same input."""
+    return f"input-{job.write_id}" if job.write_id else "input"
 
 
 def _of(job: Job, error: InterlockError) -> InterlockError:

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from interlock.sandbox.supervisor.alarm import Alarm
     from interlock.sandbox.supervisor.cancel import CancelToken
     from interlock.sandbox.supervisor.endings import (
         Cancelled,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 else:
     _ENDINGS = "Cancelled Completed Crashed Ending LogLine MemoryExceeded OutputTooLarge TimedOut WorkerLost"
     _MODULES = dict.fromkeys(_ENDINGS.split(), "supervisor.endings") | {
+        "Alarm": "supervisor.alarm",
         "CancelToken": "supervisor.cancel",
         "Channel": "worker.channel",
         "EXIT_UNFIT": "supervisor.self_check",
@@ -56,6 +58,7 @@ else:
 
 __all__ = [
     "EXIT_UNFIT",
+    "Alarm",
     "CancelToken",
     "Cancelled",
     "Channel",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from interlock.domain.deadline import Deadline
     from interlock.domain.lifecycle import LifecycleState
     from interlock.plugins.registry import PluginRegistry, ToolCall
-    from interlock.sandbox import CancelToken, Channel, LogLine, Sandbox
+    from interlock.sandbox import Alarm, CancelToken, Channel, LogLine, Sandbox
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,11 @@ MAX_FAILURES_IN_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Callbacks for a running tool: progress (fraction from 0 to 1, message) and log lines."""
+    """Callbacks for a running tool: progress (fraction from 0 to 1, message), log lines, and one at a fixed time."""
 
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
+    alarm: Alarm | None = None
 
 
 type Fetch = Callable[[str], None]
@@ -135,6 +136,7 @@ class ToolRunner:
             limits,
             network=call.tool.network,
             cancel=cancel,
+            alarm=observer.alarm,
             on_progress=observer.on_progress,
             on_log=observer.on_log,
             fill=fetch,

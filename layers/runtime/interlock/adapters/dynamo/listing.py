@@ -14,6 +14,7 @@ from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, epoch_ms, serialized
 from interlock.adapters.dynamo.lanes import Chunk, Entry, Lane, Merged, merged
 from interlock.domain.job import Job
+from interlock.domain.job_id import random_part
 from interlock.domain.job_status import UNFINISHED, UNSUCCESSFUL, JobStatus
 from interlock.ports import JobFilter
 
@@ -102,7 +103,9 @@ class JobListing:
 
     def _batch_get(self, tenant: str, ids: Sequence[str]) -> dict[str, Job]:
         found: dict[str, Job] = {}
-        keys: list[Any] = [serialized(items.job_key(tenant, job_id)) for job_id in ids]
+        # A job may have replaced an expired one with the same idempotency key: the index may still have both.
+        distinct = {random_part(job_id): items.job_key(tenant, job_id) for job_id in ids}
+        keys: list[Any] = [serialized(key) for key in distinct.values()]
         options: Any = {
             "ConsistentRead": True,
             "ProjectionExpression": ", ".join(f"#{name}" for name in items.LISTED_ATTRIBUTES),

@@ -1,4 +1,4 @@
-"""Map jobs and idempotency claims to items of the table and back. Pure: an item's shape is written nowhere else."""
+"""Map jobs to items of the table and back. Pure: an item's shape is written nowhere else."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,19 +17,17 @@ from interlock.adapters.dynamo.indexes import (
 )
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
-from interlock.domain.idempotency import IdempotencyRecord
 from interlock.domain.job import Job, Progress
+from interlock.domain.job_id import random_part
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.times import from_rfc3339, rfc3339
 
 JOB = "JOB"
 
 
-# --- Jobs ------------------------------------------------------------------------------------------------------------
-
-
 def job_key(tenant: str, job_id: str) -> Item:
-    return {"pk": f"JOB#{tenant}#{job_id}", "sk": JOB}
+    """Return the key of a job: the random part of its id, which is the same for all jobs with one idempotency key."""
+    return {"pk": f"JOB#{tenant}#{random_part(job_id)}", "sk": JOB}
 
 
 def job_to_item(job: Job) -> Item:
@@ -90,32 +88,3 @@ _SPECIAL = {
 
 LISTED_ATTRIBUTES: Sequence[str] = (*ENTRY_ATTRIBUTES, "tenant", "job_id", "updated_at", "progress", "long_error")
 """What a list shows of a job that its entry does not show completely."""
-
-
-# --- Idempotency keys ------------------------------------------------------------------------------------------------
-
-
-def idempotency_record_key(tenant: str, key_hash: str) -> Item:
-    return {"pk": f"IDEMPOTENCY#{tenant}#{key_hash}", "sk": "CLAIM"}
-
-
-def idempotency_to_item(claim: IdempotencyRecord) -> Item:
-    return {
-        **idempotency_record_key(claim.tenant, claim.key_hash),
-        "tenant": claim.tenant,
-        "key_hash": claim.key_hash,
-        "request_hash": claim.request_hash,
-        "claimed_job_id": claim.job_id,  # not job_id: a key of the listing indexes, where a claim has no place
-        "expires_at": rfc3339(claim.expires_at),
-        "ttl": int(claim.expires_at.timestamp()),
-    }
-
-
-def idempotency_from_item(item: Mapping[str, Any]) -> IdempotencyRecord:
-    return IdempotencyRecord(
-        tenant=item["tenant"],
-        key_hash=item["key_hash"],
-        request_hash=item["request_hash"],
-        job_id=item["claimed_job_id"],
-        expires_at=from_rfc3339(item["expires_at"]),
-    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 
 from interlock.domain.stop import Stopped
+from interlock.sandbox.supervisor.alarm import Alarm
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import (
     Cancelled,
@@ -80,6 +81,7 @@ class Run:
         limits: Limits,
         *,
         cancel: CancelToken | None,
+        alarm: Alarm,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
     ) -> None:
@@ -87,6 +89,7 @@ class Run:
         self._zygote = zygote
         self._limits = limits
         self._cancel = cancel
+        self._alarm = alarm
         self._on_progress = on_progress
         self._output = OutputLines(on_log)
         self._token = os.urandom(TOKEN_BYTES)
@@ -132,10 +135,12 @@ class Run:
 
     def _watch(self) -> None:
         while self._over is None:
-            for handle in self._poller.wait(min(self._deadline, self._memory.next_look_at) - time.monotonic()):
+            next_at = min(self._deadline, self._memory.next_look_at, self._alarm.at)
+            for handle in self._poller.wait(next_at - time.monotonic()):
                 handle()
                 if self._over is not None:
                     return
+            self._alarm.ring_if_due()
             now = time.monotonic()
             if now >= self._deadline:
                 self._out_of_time()

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from interlock.sandbox.supervisor.alarm import Alarm
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
 from interlock.sandbox.supervisor.idle import still_stopped
@@ -73,6 +74,7 @@ class Sandbox:
         *,
         network: bool = False,
         cancel: CancelToken | None = None,
+        alarm: Alarm | None = None,
         on_progress: Callable[[float, str], None] = lambda _fraction, _message: None,
         on_log: Callable[[LogLine], None] = lambda _line: None,
         fill: Callable[[str], None] = lambda _folder: None,
@@ -81,7 +83,7 @@ class Sandbox:
 
         `fill` writes files into the run's directory before the run; its time and the start of the worker process count
         towards `total_s`. `network` permits connections; each key has separate worker processes with and without the
-        network.
+        network. `alarm` rings while the worker process loads or runs.
 
         When the method returns or raises, nothing that the run started is running any more, and the run's directory has
         been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
@@ -91,7 +93,8 @@ class Sandbox:
             try:
                 return self._run(
                     (key, network), request, limits,
-                    began=began, cancel=cancel, on_progress=on_progress, on_log=on_log, fill=fill,
+                    began=began, cancel=cancel, alarm=alarm or Alarm.never(),
+                    on_progress=on_progress, on_log=on_log, fill=fill,
                 )  # fmt: skip
             except OSError as error:
                 if error.errno not in OUT_OF_DESCRIPTORS:
@@ -119,6 +122,7 @@ class Sandbox:
         *,
         began: float,
         cancel: CancelToken | None,
+        alarm: Alarm,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
         fill: Callable[[str], None],
@@ -135,7 +139,10 @@ class Sandbox:
             if ending is not None:
                 return ending
             try:
-                run = Run(worker, self._running_zygote(), limits, cancel=cancel, on_progress=on_progress, on_log=on_log)
+                run = Run(
+                    worker, self._running_zygote(), limits,
+                    cancel=cancel, alarm=alarm, on_progress=on_progress, on_log=on_log,
+                )  # fmt: skip
                 ending, warm = run.wait_until_over(request, folder)
             except ZygoteGone:
                 self._end_lost_zygote(worker)
