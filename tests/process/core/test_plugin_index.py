@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
 from interlock.plugins import building
 from interlock.plugins.building import build_index
 from interlock.plugins.index import PluginIndex
 from interlock.plugins.loading import load_plugin_class
+from tests.fakes.plugins import a_plugin, an_index
 from tests.process.core.plugin_files import HEAD, plugin_class
 
 # One process for all of them: the build below is made once for each.
@@ -239,3 +241,10 @@ def test_modules_of_the_working_directory_cannot_be_imported(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     [manifest] = build_index(tmp_path / "index", [tmp_path / "mine.py"])
     assert manifest.reason == "needs helper: not installed"
+
+
+def test_a_new_build_removes_the_manifests_of_removed_plugins(tmp_path: Path) -> None:
+    an_index(tmp_path / "index", a_plugin("removed"))
+    build_index(tmp_path / "index")
+    with pytest.raises(UnknownPlugin):
+        PluginIndex(tmp_path / "index").manifest("removed")

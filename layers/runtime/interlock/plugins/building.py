@@ -151,6 +151,9 @@ def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[
     (out / "installed.json").write_text(json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
     # Written last: an index that exists is complete.
     (out / "index.json").write_text(json.dumps({"plugins": sorted(manifests)}, indent=1))
+    for file in folder.glob("*.json"):
+        if file.stem not in manifests:
+            file.unlink()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

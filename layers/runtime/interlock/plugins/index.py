@@ -6,7 +6,9 @@ plugins as with one.
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from interlock.domain.manifest import PluginManifest
 from interlock.plugins.audit import Finding, IndexedPlugin, InstalledPlugin, audit, installed_plugins
 
 DEFAULT_DIRECTORY = "/opt/python/interlock_index"
+_PLAIN_NAME = re.compile("[a-z0-9_]{1,64}")
 
 
 class PluginIndex:
@@ -36,11 +39,14 @@ class PluginIndex:
         return self._manifests[name]
 
     def _read(self, name: str) -> PluginManifest:
-        # The name comes from a request. Only a listed name may become part of a path.
-        known = self.names
-        if name not in known:
-            raise UnknownPlugin(f"There is no plugin {name[:64]!r}. There are: {', '.join(known) or 'none'}.")
-        return PluginManifest.from_dict(json.loads((self._directory / "plugins" / f"{name}.json").read_text()))
+        # The name comes from a request. Only a plain or a listed name may become part of a path. The list is not read
+        # for a plain one, because it is as long as there are plugins.
+        if _PLAIN_NAME.fullmatch(name) or name in self.names:
+            with suppress(FileNotFoundError):
+                manifest = json.loads((self._directory / "plugins" / f"{name}.json").read_text())
+                if manifest["name"] == name:  # a file system may ignore case
+                    return PluginManifest.from_dict(manifest)
+        raise UnknownPlugin(f"There is no plugin {name[:64]!r}. There are: {', '.join(self.names) or 'none'}.")
 
     def audit(self) -> Mapping[str, Finding]:
         """Compare the index with the installed packages and return the differences by plugin.
