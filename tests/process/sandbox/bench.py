@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from interlock.sandbox import CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox import Alarm, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
 from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
 from interlock.sandbox.wire.processes import children, descendants
 from tests.process.sandbox import measured
@@ -89,6 +89,7 @@ class Bench:
         *,
         key: str = "key",
         cancel: CancelToken | None = None,
+        alarm: Alarm | None = None,
         on_progress: Callable[[float, str], None] | None = None,
         on_log: Callable[[LogLine], None] | None = None,
         fill: Callable[[str], None] = lambda _folder: None,
@@ -101,6 +102,7 @@ class Bench:
             limits,
             network=network,
             cancel=cancel,
+            alarm=alarm,
             on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
             on_log=on_log or self.logs.append,
             fill=fill,
