@@ -1,5 +1,6 @@
 """moto's tables answer as ever when they are narrowed to what a request is about."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
 from tests.volume import volume
 
@@ -25,6 +27,12 @@ SET = {
     "UpdateExpression": "SET G = :g ADD N :one",
     "ExpressionAttributeValues": {":g": {"S": "g"}, ":one": {"N": "1"}},
 }
+SET_DEEP = {
+    "UpdateExpression": "SET D.L[1] = :v, N = if_not_exists(N, :zero) + :one",
+    "ExpressionAttributeValues": {":v": {"M": {"x": {"S": "y"}}}, ":zero": {"N": "0"}, ":one": {"N": "1"}},
+}
+ADD_TO_SET = {"UpdateExpression": "ADD D :more", "ExpressionAttributeValues": {":more": {"SS": ["c"]}}}
+REMOVE = {"UpdateExpression": "REMOVE #d", "ExpressionAttributeNames": {"#d": "D"}}
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,10 @@ def client() -> Iterator[Any]:
 def writes() -> st.SearchStrategy[Json]:
     keys, conditions = st.sampled_from(KEYS), st.sampled_from(CONDITIONS)
     put = st.builds(lambda key, n, condition: {"Put": {"Item": {**key, **n}, **condition}}, keys, rows(), conditions)
-    update = st.builds(lambda key, condition: {"Update": {"Key": key, **SET, **condition}}, keys, conditions)
+    changes = st.sampled_from([SET, SET_DEEP, ADD_TO_SET, REMOVE])
+    update = st.builds(
+        lambda key, change, condition: {"Update": {"Key": key, **change, **condition}}, keys, changes, conditions
+    )
     delete = st.builds(lambda key, condition: {"Delete": {"Key": key, **condition}}, keys, conditions)
     check = st.builds(lambda key: {"ConditionCheck": {"Key": key, **CONDITIONS[1]}}, keys)
     lacking = st.builds(lambda key: {"Delete": {"Key": {"PK": key["PK"]}}}, keys)
@@ -46,7 +57,10 @@ def writes() -> st.SearchStrategy[Json]:
 
 
 def rows() -> st.SearchStrategy[Json]:
-    return st.fixed_dictionaries({"N": st.integers(0, 9).map(lambda n: {"N": str(n)})}, optional={"G": ONE_G})
+    deep = st.sampled_from([{"M": {"L": {"L": [{"B": b"b"}, {"NULL": True}]}}}, {"SS": ["a", "b"]}, {"BS": [b"\xff"]}])
+    return st.fixed_dictionaries(
+        {"N": st.integers(0, 9).map(lambda n: {"N": str(n)})}, optional={"G": ONE_G, "D": deep}
+    )
 
 
 ONE_G = st.sampled_from([{"S": "g"}, {"S": "h"}])
@@ -76,6 +90,16 @@ OPERATIONS = st.one_of(
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
 def test_narrowed_table_returns_the_same_responses_as_a_full_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)
+
+
+@settings(max_examples=volume(sample=15, full=120))
+@given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
+def test_shortcuts_change_no_answer(client: Any, operations: Sequence[Operation]) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for owner, name, replacement in shortcuts.REPLACED:
+            monkeypatch.setattr(owner, name, replacement, raising=False)
+        with_shortcuts = answers(client, operations, narrowed)
+    assert with_shortcuts == answers(client, operations, whole)
 
 
 @contextmanager
@@ -108,18 +132,22 @@ def answers(client: Any, operations: Sequence[Operation], way: Way) -> list[Any]
 def answer(client: Any, name: str, operation: Any, way: Way) -> Any:
     if name == "Query":
         request = {"TableName": "t", **operation}
-        with way("DynamoDB_20120810.Query", json.dumps(request).encode()):
+        with way("DynamoDB_20120810.Query", body_of(request)):
             got = client.query(**request)
         return got["Items"], got.get("LastEvaluatedKey")
     request = {
         "TransactItems": [{kind: {"TableName": "t", **write}} for one in operation for kind, write in one.items()]
     }
     try:
-        with way("DynamoDB_20120810.TransactWriteItems", json.dumps(request).encode()):
+        with way("DynamoDB_20120810.TransactWriteItems", body_of(request)):
             client.transact_write_items(**request)
     except ClientError as error:
         return error.response["Error"], error.response.get("CancellationReasons")
     return None
+
+
+def body_of(request: Json) -> bytes:
+    return json.dumps(request, default=lambda binary: base64.b64encode(binary).decode()).encode()
 
 
 def pages(client: Any) -> list[Any]:
