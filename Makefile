@@ -40,10 +40,12 @@ $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml lay
 .PHONY: setup
 setup: $(VENV)/.installed ## sets up the environment in .venv; the command is .venv/bin/interlock
 
-# Tools with conflicting dependencies have separate environments, described by requirements/tools/NAME.in.
+# Tools with conflicting dependencies have separate environments, described by requirements/tools/NAME.in. The peers of
+# the bench are compiled like the layers, because that is part of a cold start.
 .tools/%/.installed: requirements/tools/%.txt $(VENV)/.installed
 	$(UV) venv --quiet --clear --python $(BIN)/python .tools/$*
 	VIRTUAL_ENV=.tools/$* $(UV) pip sync --quiet --require-hashes $<
+	$(if $(filter bench,$*),.tools/$*/bin/python -m compileall -q --invalidation-mode unchecked-hash .tools/$*/lib)
 	@touch $@
 
 .PHONY: demo
@@ -170,8 +172,20 @@ test-deploy: build .tools/ministack/.installed ## deploys the real template to a
 	timeout --kill-after=30 600 $(BIN)/pytest tests/deploy $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: setup ## ratios of latencies, measured in one run against the local stack
-	$(BIN)/python -m interlock_dev.bench
+bench: build .tools/bench/.installed ## what Interlock costs, as ratios to functions without it: 10 minutes, or QUICK=1
+	$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+.PHONY: gate
+gate: build .tools/bench/.installed ## compares instructions, requests and units with bench/gate.json; needs valgrind
+	$(BIN)/python -m bench.gate
+
+.PHONY: gate-update
+gate-update: build .tools/bench/.installed ## writes the counts into bench/gate.json
+	$(BIN)/python -m bench.gate --update
+
+.PHONY: bench-cancel
+bench-cancel: setup ## how soon the process of a cancelled job is gone
+	$(BIN)/python -m bench.cancelling
 
 .PHONY: openapi
 openapi: setup ## writes the OpenAPI document

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.units import Units
-
 from tests.service.conftest import Table
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from bench.write_units import Index, indexes_of, write_units
 from interlock.adapters.dynamo import job_writes
 from interlock.domain import job as steps
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.ports import KeyAlreadyUsed
-from interlock_dev.bench.write_units import Index, indexes_of, write_units
 from tests.fakes.jobs import a_job, keyed
 from tests.fakes.outside import NOON
 from tests.service.conftest import Table

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
 from bench.units import Units, size
 
 KEYS_ONLY = {"ProjectionType": "KEYS_ONLY"}

@@ -1,9 +1,12 @@
-"""Rows of the bench: time from the cancel request until the job's process is gone, under load."""
+"""`python -m bench.cancelling` measures the time from a cancel request until the job's process is gone, under load."""
 
+import argparse
 import os
 import random
 import select
 import statistics
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
-from interlock_dev.bench import watched_stack
-from interlock_dev.stack.client import FINAL, Client
+from bench import watched_stack
+from interlock_dev.project.paths import Project
+from interlock_dev.stack.client import FINAL, Client, local_stack
 
-PLUGIN = Path(__file__).with_name("plugin.py")
+PLUGIN = Path(__file__).with_name("cancellable.py")
 LOAD = 8
 """Number of other jobs that run meanwhile."""
 
@@ -136,3 +141,26 @@ def _cells(cancels: Sequence[Cancel], limit_s: float) -> list[str]:
     early = sum(cancel.written_early for cancel in cancels)
     times = [f"{value * 1000:.0f}" for value in (statistics.median(values), p95, max(values))]
     return [*times, f"{share:.1%} in {limit_s:g} s", f"{early} of {len(values)}"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, and return 0."""
+    parser = argparse.ArgumentParser(prog="python -m bench.cancelling", description=__doc__)
+    parser.add_argument("--cancels", type=int, default=20, metavar="N", help="jobs to cancel for each row (20)")
+    options = parser.parse_args(arguments)
+    root = Project.find(Path.cwd()).root
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_stack(
+            root,
+            root / ".interlock" / "bench.log",
+            *("--plugin", str(PLUGIN)),
+            program=("-m", "bench.watched_stack", folder),
+        ) as (client, _),
+    ):
+        Console(highlight=False).print(table(measure(client, Path(folder), options.cancels)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

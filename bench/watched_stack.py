@@ -1,6 +1,6 @@
 """`interlock dev` for the bench: whenever a job is written as `cancelled`, check whether its process is gone.
 
-`python -m interlock_dev.bench.watched_stack FOLDER dev ...`. The folder holds files with the process ids of jobs, named
+`python -m bench.watched_stack FOLDER dev ...`. The folder holds files with the process ids of jobs, named
 after the jobs. The process is looked for before the table takes the write, so no clocks have to be compared.
 """
 

@@ -1,0 +1,83 @@
+"""Requests to the table and their units, by the kind of work: each is done once, so the figures are exact."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.contestants import EVENT, FunctionProcess
+from bench.rows import Row
+from bench.run import Run
+from bench.table import Request
+
+LONG_S = 1.6
+"""The length of a long run in seconds: longer than the delay of the claim, and than one heartbeat."""
+
+LISTED = 60
+"""Finished jobs behind a page of 50."""
+
+
+def rows(run: Run) -> Iterator[Row]:
+    """Count the requests that a call waits for, and the units of jobs and pages."""
+    run.server.count_units()
+    short = _requests(run, "ExecuteFunction", EVENT)
+    keyed = run.event("keyed", headers={"Idempotency-Key": "bench-1"})
+    _requests(run, "ExecuteFunction", keyed)
+    replay = _requests(run, "ExecuteFunction", keyed)
+    submitted, job_id = _submit(run)
+    read = _requests(run, "JobsFunction", _job_event(run, "GET", job_id))
+    task = _requests(run, "RunJobFunction", _task_event(run, job_id))
+    _, other = _submit(run)
+    cancel = _requests(run, "JobsFunction", _job_event(run, "POST", other, "/cancel"))
+    waits = {"short synchronous run": short, "replay": replay, "submit": submitted, "read": read, "cancel": cancel}
+    for name, requests in waits.items():
+        yield Row(f"table requests of a {name}", len(requests), "requests", 2 if name == "cancel" else 1)
+    long = _requests(run, "ExecuteFunction", _long_event(run))
+    beats = [one for one in long[1:-1] if one.write_units]
+    yield Row("write units of a short synchronous job", _written(short), "units", 4)
+    yield Row("write units of a long synchronous job", _written(long) - _written(beats), "units", 8)
+    yield Row("write units of an asynchronous job", _written(submitted) + _written(task), "units", 12)
+    yield Row("write units of a heartbeat", max((one.write_units for one in beats), default=None), "units", 2)
+    yield from _pages(run)
+
+
+def _requests(run: Run, function: str, event: Path) -> list[Request]:
+    """Call a new function once, and return its requests."""
+    run.server.requests()
+    with FunctionProcess(run.contestants.interlock(function), event):
+        pass
+    return run.server.requests()
+
+
+def _submit(run: Run) -> tuple[list[Request], str]:
+    run.server.requests()
+    event = run.event("submit", headers={"Prefer": "respond-async"})
+    with FunctionProcess(run.contestants.interlock(), event) as function:
+        return run.server.requests(), str(function.body["job_id"])
+
+
+def _job_event(run: Run, method: str, job_id: str, more: str = "") -> Path:
+    path = f"/v1/jobs/{job_id}{more}"
+    return run.event("job", method=method, path=path, pathParameters={"job_id": job_id})
+
+
+def _task_event(run: Run, job_id: str) -> Path:
+    file = run.folder / "task.json"
+    file.write_text(f'{{"tenant": "bench", "job_id": "{job_id}"}}')
+    return file
+
+
+def _long_event(run: Run) -> Path:
+    return run.event("long", body={"plugin": "bench", "tool": "pause", "input": {"seconds": LONG_S}})
+
+
+def _written(requests: Sequence[Request]) -> float:
+    return sum(one.write_units for one in requests)
+
+
+def _pages(run: Run) -> Iterator[Row]:
+    with FunctionProcess(run.contestants.interlock()) as function:
+        function.call(LISTED)
+    filters = {"no filter": {}, "a plugin": {"plugin": "bench"}, "a status": {"status": "succeeded"}}
+    for name, wanted in filters.items():
+        event = run.event("page", method="GET", path="/v1/jobs", query={"limit": "50", **wanted})
+        units = sum(one.read_units for one in _requests(run, "JobsFunction", event))
+        yield Row(f"read units of a page of 50 finished jobs, {name}", units, "units", 12 if wanted else 10)

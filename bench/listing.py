@@ -1,0 +1,120 @@
+"""Pages of the job list: the time among many jobs, relative to few.
+
+On DynamoDB Local: moto's queries look at all items. Its own time is part of the figure.
+"""
+
+import random
+import statistics
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+from itertools import batched
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.jobs import a_job
+from tests.service.dynamodb_local import missing
+from ulid import ULID
+
+from bench import table
+from bench.contestants import FunctionProcess
+from bench.items import Item, items_of
+from bench.rows import Row, interleaved, of_rounds, ratios
+from bench.run import Run
+from bench.table import TableServer
+from interlock.domain.job import Job
+from interlock.domain.job_status import FINAL, JobStatus
+from interlock.domain.times import utc_now
+
+FEW, MANY, QUICK_MANY = 100, 100_000, 10_000
+CALLS = 5
+PLUGINS, TOOLS = ("bench", "echo", "image", "ocr"), ("echo", "say")
+STATUSES = {
+    JobStatus.SUCCEEDED: 90,
+    JobStatus.FAILED: 4,
+    JobStatus.TIMED_OUT: 2,
+    JobStatus.CANCELLED: 2,
+    JobStatus.RUNNING: 1,
+    JobStatus.PENDING: 1,
+}
+"""How often each status occurs, in percent."""
+
+FILTERS: Mapping[str, Mapping[str, str]] = {
+    "no filter": {},
+    "plugin": {"plugin": "bench"},
+    "tool": {"tool": "echo"},
+    "plugin and tool": {"plugin": "bench", "tool": "echo"},
+    "succeeded": {"status": "succeeded"},
+    "failed": {"status": "failed"},
+    "running": {"status": "running"},
+    "plugin and failed": {"plugin": "bench", "status": "failed"},
+}
+
+
+def rows(rounds: int, *, quick: bool) -> Iterator[Row]:
+    """Measure a page of 50 with each filter."""
+    many = QUICK_MANY if quick else MANY
+    target = 1.5
+    if lacking := missing():
+        yield Row("list page among many jobs ÷ among 100", None, "ratio", target, note=f"needs {lacking}")
+        return
+    with tempfile.TemporaryDirectory() as folder, table.local() as server:
+        run = Run(Path(folder), rounds, server)
+        tables = {count: _filled(run, server, count) for count in (FEW, many)}
+        times = _measured(run, tables)
+    for name in FILTERS:
+        found = ratios(times[name, many], times[name, FEW])
+        yield of_rounds(f"list page among {many:,} jobs ÷ among {FEW}, {name}", found, "ratio", target)
+
+
+def _measured(run: Run, tables: Mapping[int, str]) -> dict[tuple[str, int], list[float]]:
+    with ExitStack() as stack:
+        calls = {}
+        for name, wanted in FILTERS.items():
+            event = run.event(name, method="GET", path="/v1/jobs", query={"limit": "50", **wanted})
+            for count, its_table in tables.items():
+                jobs = run.contestants.interlock("JobsFunction").with_variables(INTERLOCK_TABLE=its_table)
+                process = stack.enter_context(FunctionProcess(jobs, event))
+                calls[name, count] = partial(_page_ms, process)
+        return interleaved(calls, run.rounds)
+
+
+def _page_ms(process: FunctionProcess) -> float:
+    return statistics.median(process.call(CALLS)) / 1e6
+
+
+def _filled(run: Run, server: TableServer, count: int) -> str:
+    """Create a table with this number of jobs, and return its name."""
+    name = f"jobs-{count}"
+    server.create(run.contestants.table, name)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(partial(_put, server, name), batched(items_of(_jobs(count)), 25, strict=False)))
+    return name
+
+
+def _jobs(count: int) -> Iterator[Job]:
+    """Yield jobs of the last seconds, one for each, the same in each run of the bench."""
+    chosen, now = random.Random(count), utc_now()  # noqa: S311 - protects nothing
+    for number in range(count):
+        at = now - timedelta(seconds=number)
+        [status] = chosen.choices(list(STATUSES), list(STATUSES.values()))
+        yield a_job(
+            status,
+            tenant="bench",
+            job_id=str(ULID.from_datetime(at)),
+            plugin=chosen.choice(PLUGINS),
+            tool=chosen.choice(TOOLS),
+            created_at=at,
+            updated_at=at,
+            expires_at=now + timedelta(days=7),
+            **({"completed_at": at} if status in FINAL else {}),
+        )
+
+
+def _put(server: TableServer, name: str, items: Sequence[Item]) -> None:
+    left: Mapping[str, Any] = {name: [{"PutRequest": {"Item": item}} for item in items]}
+    while left:
+        left = server.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
