@@ -43,14 +43,15 @@ def total(folder: Path, forked_from: Mapping[int, int] = MappingProxyType({})) -
     return sum(counts.values()) - sum(counts[parent] for parent in forked_from.values())
 
 
-def of_calls(contestant: Contestant, event: Path = EVENT, *, warm: int = 0) -> int:
-    """Return the instructions from the start of a function to its first response and `warm` further ones."""
+def of_calls(contestant: Contestant, event: Path = EVENT, *, children: int = 0) -> int:
+    """Return the instructions from the start of a function to its first response. Raise RuntimeError unless it has
+    this number of other processes then: one that was replaced would not be counted."""
     with counting() as (prefix, folder):
         ours = contestant.with_variables(BENCH_VALGRIND="1", PYTHONHASHSEED="0")
         with FunctionProcess(ours, event, prefix=prefix) as function:
-            if warm:
-                function.call(warm)
             processes = list(descendants(function.process.pid))
+            if len(processes) != children:
+                raise RuntimeError(f"{contestant.name} has {len(processes)} other processes, and not {children}")
             forked_from = {pid: parent for pid in processes if (parent := _forked_from(pid))}
             _end(reversed(processes), folder)
         return total(folder, forked_from)

@@ -50,6 +50,8 @@ def _counted(run: Run, ours: Contestant, naive: Contestant) -> Iterator[Row]:
     if not instructions.available():
         yield Row(name, None, "ratio", 1.0, note="valgrind is not installed")
         return
-    counts = [(instructions.of_calls(ours), instructions.of_calls(naive)) for _ in range(min(run.rounds, 3))]
+    counts = [
+        (instructions.of_calls(ours, children=2), instructions.of_calls(naive)) for _ in range(min(run.rounds, 3))
+    ]
     yield of_rounds(name, [mine / theirs for mine, theirs in counts], "ratio", 1.0)
     yield of_rounds("instructions of a cold start of interlock", [mine / 1e6 for mine, _ in counts], "million")
