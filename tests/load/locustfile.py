@@ -8,7 +8,8 @@ import itertools
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,38 +37,33 @@ class Caller(FastHttpUser):  # type: ignore[misc]  # locust is not in this envir
     network_timeout = connection_timeout = 60.0
 
     def sync(self) -> None:
-        self.take()
-        self.call("sync", "POST", "/v1/execute", 200, body=work("works"))
-        self.done()
+        with self.execution():
+            self.call("sync", "POST", "/v1/execute", 200, body=work("works"))
 
     def sync_exception(self) -> None:
-        self.take()
-        self.call("sync, exception", "POST", "/v1/execute", 400, body=work("raises"))
-        self.done()
+        with self.execution():
+            self.call("sync, exception", "POST", "/v1/execute", 400, body=work("raises"))
 
     def asynchronous(self) -> None:
-        self.take()
-        self.wait_until_final(self.submit("async", "works"), {"succeeded"})
-        self.done()
+        with self.execution():
+            self.wait_until_final(self.submit("async", "works"), {"succeeded"})
 
     def cancel(self) -> None:
-        self.take()
-        job_id = self.submit("async, to be cancelled", "waits")
-        self.call("cancel", "POST", f"/v1/jobs/{job_id}/cancel", 200, 202, body={"reason": "load"})
-        self.wait_until_final(job_id, {"cancelled"})
-        self.done()
+        with self.execution():
+            job_id = self.submit("async, to be cancelled", "waits")
+            self.call("cancel", "POST", f"/v1/jobs/{job_id}/cancel", 200, 202, body={"reason": "load"})
+            self.wait_until_final(job_id, {"cancelled"})
 
     def replay(self) -> None:
-        self.take()
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        first = self.call("sync with a key", "POST", "/v1/execute", 200, body=work("works"), headers=key)
-        again = self.call("replay", "POST", "/v1/execute", 200, body=work("works"), headers=key)
-        if first.get("job_id") != again.get("job_id"):
-            events.request.fire(
-                request_type="POST", name="replay", response_time=0, response_length=0, context={},
-                exception=AssertionError("a replay has another job"),
-            )  # fmt: skip
-        self.done()
+        with self.execution():
+            key = {"Idempotency-Key": uuid.uuid4().hex}
+            first = self.call("sync with a key", "POST", "/v1/execute", 200, body=work("works"), headers=key)
+            again = self.call("replay", "POST", "/v1/execute", 200, body=work("works"), headers=key)
+            if first.get("job_id") != again.get("job_id"):
+                events.request.fire(
+                    request_type="POST", name="replay", response_time=0, response_length=0, context={},
+                    exception=AssertionError("a replay has another job"),
+                )  # fmt: skip
 
     def list_jobs(self) -> None:
         self.call("list", "GET", "/v1/jobs?plugin=soak_a&status=succeeded&limit=10", 200)
@@ -92,14 +88,17 @@ class Caller(FastHttpUser):  # type: ignore[misc]  # locust is not in this envir
 
     # --- Requests ---
 
-    def take(self) -> None:
-        """Count an execution, or stop this caller if there have been enough."""
+    @contextmanager
+    def execution(self) -> Iterator[None]:
+        """Count an execution, or stop this caller if there have been enough. The last one to finish ends the run."""
         if next(executions) >= EXECUTIONS:
             raise StopUser
-
-    def done(self) -> None:
-        if next(finished) >= EXECUTIONS:
-            self.environment.runner.quit()
+        try:
+            yield
+        finally:
+            if next(finished) >= EXECUTIONS:
+                # Not in this greenlet, for whose end locust then waits.
+                gevent.spawn(self.environment.runner.quit)
 
     def call(
         self, name: str, method: str, path: str, *expected: int, body: Any = None, headers: Mapping[str, str] = {}
