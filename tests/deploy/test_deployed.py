@@ -13,6 +13,7 @@ from interlock.domain.access import Scope
 from interlock_dev.stack.client import Answer, Client
 from tests.deploy.conftest import Deployed
 from tests.deploy.ministack import ROOT
+from tests.stack.rest import counted_health
 
 IMAGES = ROOT / "tests" / "images"
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
@@ -141,9 +142,9 @@ def test_the_plugins_are_healthy(client: Client) -> None:
     listed = client.call("GET", "/v1/plugins")
     assert {one["name"] for one in listed.body["plugins"]} == {"block_mapper", "image", "motion", "ocr"}
     assert listed.body["unavailable"] == 0
-    before = client.call("GET", "/v1/plugins/image/health").body["success_count"]
+    before = counted_health(client, "image")["success_count"]
     assert client.execute("image", "inspect", {"image": image("page.png")}).status == 200
-    health = client.call("GET", "/v1/plugins/image/health").body
+    health = counted_health(client, "image")
     assert (health["state"], health["success_count"]) == ("INITIALIZED", before + 1)
 
 

@@ -7,11 +7,9 @@ from typing import Any
 
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
-from interlock.domain.counters import starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
-from interlock.domain.metrics import MetricsDelta
 from interlock.jobs.lease import LEASE
 from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, NewJob
@@ -42,14 +40,14 @@ class WatchedJobs(MemoryJobs):
         self._watching = threading.Lock()
         self.ledger = Ledger(Path("no plugin runs here"))
 
-    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
+    def create(self, job: Job) -> None:
         with self._watching:
-            super().create(job, delta)
+            super().create(job)
             self._record(job)
 
-    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+    def change(self, before: Job, after: Job) -> None:
         with self._watching:
-            super().change(before, after, started)
+            super().change(before, after)
             self._record(before)
 
     def heartbeat(self, job: Job, **beat: Any) -> Job:
@@ -58,9 +56,9 @@ class WatchedJobs(MemoryJobs):
             self._record(job)
             return current
 
-    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+    def settle(self, before: Job, after: Job) -> None:
         with self._watching:
-            super().settle(before, after, delta)
+            super().settle(before, after)
             self._record(before)
 
     def _record(self, job: Job) -> None:
@@ -147,7 +145,7 @@ class Cluster:
         """Claim a job for a worker that ends during the run, and return the claimed job."""
         now = self.clock()
         claimed = jobs.claimed(job, worker_id="gone", now=now, lease_expires_at=now + LEASE)
-        self.store.change(job, claimed, starting_delta(claimed, now))
+        self.store.change(job, claimed)
         return claimed
 
     def read(self, job: Job) -> Job:

@@ -13,8 +13,12 @@ LARGE = 20_000
 START, STOP, FETCH, STORE, LOOK = "workflow.start", "workflow.stop", "GET", "PUT", "HEAD"
 PUT, GET, UPDATE, QUERY, TRANSACT = "PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"
 BEAT = UPDATE
-ONCE = NEW_CLAIM = CLAIM = END = TRANSACT
-"""The only write of a short run; the claim of a new job and of a pending one; the end of a job. With their counters."""
+ONCE = NEW_CLAIM = PUT
+CLAIM = END = UPDATE
+"""The only write of a short run; the claim of a new job and of a pending one; the end of a job."""
+
+ADD = UPDATE
+"""A write of the counters of a tool."""
 
 SLOTTED = TRANSACT
 """A write together with a slot of the API key."""

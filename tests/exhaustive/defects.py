@@ -1,34 +1,33 @@
 """Defects that are planted in the product to show that the checks can fail, each with a path and a fault."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from interlock.adapters.dynamo import job_writes
-from interlock.adapters.dynamo.counters import counters_update
+from interlock.adapters.dynamo import counters, job_writes
+from interlock.adapters.dynamo.attributes import serialized
+from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.job_writes import Request
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
-from interlock.domain.counters import ending_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
-from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.jobs.lease import Lease
 from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, JobService
-from interlock.ports import StaleJob
+from interlock.ports import CountedChange, StaleJob, ToolName
 from tests.exhaustive.cancel_paths import CancelledStubbornWorker, CancelRunning
 from tests.exhaustive.crash_path import CrashPath
 from tests.exhaustive.injection import Fault
 from tests.exhaustive.paths import (
     Asynchronous,
     AsynchronousRetried,
-    SettledBySchedule,
+    Counted,
     Synchronous,
     SynchronousKeyed,
     SynchronousLimited,
@@ -41,28 +40,42 @@ type Plant = Callable[[object, str, Any], None]
 type Defect = Callable[[Plant], None]
 
 
-def write_counters_separately(plant: Plant) -> None:
-    """Write a job and its counters separately."""
-    whole = DynamoJobs._write
+ANY_ITEM = "attribute_exists(pk) OR attribute_not_exists(pk) OR #seen = :first"
 
-    def write(
-        self: DynamoJobs, job_write: dict[str, Request], slot: Request | None, delta: MetricsDelta | None
-    ) -> None:
-        whole(self, job_write, slot, None)
-        if delta is not None:
-            self._client.update_item(**counters_update(self._table, delta, 0))
 
-    plant(DynamoJobs, "_write", write)
+def count_without_a_checkpoint(plant: Plant) -> None:
+    """Count whatever is delivered."""
+    plant(counters, "NOT_COUNTED_YET", f"({ANY_ITEM})")
+
+
+def write_checkpoints_separately(plant: Plant) -> None:
+    """Write counters and their checkpoint separately."""
+    whole = DynamoCounters._update
+
+    def add(self: DynamoCounters, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
+        key, seen = serialized(counters.counters_key(*tool)), counters.checkpoint_name(shard)
+        known = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
+        left = [one for one in changes if counters.sequence_text(one.sequence_number) > known.get(seen, {"S": ""})["S"]]
+        if left:
+            write = whole(self, key, "unused", left, {})
+            self._client.update_item(**write | {"ConditionExpression": ANY_ITEM})
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #seen = :last",
+                ExpressionAttributeNames={"#seen": seen},
+                ExpressionAttributeValues=serialized({":last": counters.sequence_text(left[-1].sequence_number)}),
+            )
+
+    plant(DynamoCounters, "add", add)
 
 
 def write_slots_separately(plant: Plant) -> None:
     """Write a job and the slot of its API key separately."""
     whole = DynamoJobs._write
 
-    def write(
-        self: DynamoJobs, job_write: dict[str, Request], slot: Request | None, delta: MetricsDelta | None
-    ) -> None:
-        whole(self, job_write, None, delta)
+    def write(self: DynamoJobs, job_write: dict[str, Request], slot: Request | None) -> None:
+        whole(self, job_write, None)
         if slot is not None:
             self._client.update_item(**slot)
 
@@ -100,7 +113,7 @@ def cancel_before_the_tool_stops(plant: Plant) -> None:
         if self.job.status is JobStatus.CANCELLING:
             outcome = replace(Outcome.cancelled("stopped"), execution_time_ms=1.0)
             after = jobs.ended(self.job, outcome, result=None, progress=None, now=self._clock())
-            self._store.settle(self.job, after, ending_delta(self.job, after))
+            self._store.settle(self.job, after)
 
     plant(Lease, "_beat", eager)
 
@@ -122,18 +135,13 @@ def never_restart_unstarted_jobs(plant: Plant) -> None:
     plant(JobService, "_restart", lambda _self, job: job)
 
 
-def fail_lost_workers_without_counting(plant: Plant) -> None:
-    """Fail a job with a lost worker without updating its counters."""
-    plant(JobService, "_write", lambda self, before, after: self._store.change(before, after))
-
-
 def run_without_a_lease(plant: Plant) -> None:
     """Run a tool whose claim failed."""
     whole = DynamoJobs.create
 
-    def create(self: DynamoJobs, job: Job, delta: MetricsDelta | None = None) -> None:
+    def create(self: DynamoJobs, job: Job) -> None:
         with suppress(ServiceUnavailable):
-            whole(self, job, delta)
+            whole(self, job)
 
     plant(DynamoJobs, "create", create)
 
@@ -170,7 +178,7 @@ def drop_the_outcome(plant: Plant) -> None:
     def finish(self: JobRunner, job: Job, outcome: Outcome, *_: Any, **__: Any) -> Finished:
         after = jobs.ended(job, outcome, result=None, progress=None, now=self._clock())
         try:
-            self._store.settle(job, after, ending_delta(job, after))
+            self._store.settle(job, after)
         except StaleJob as error:
             return Finished(error.current or job, None)
         return Finished(after, outcome.result)
@@ -194,7 +202,8 @@ class DefectCase:
 
 
 DEFECTS_AT_A_FAULT = [
-    DefectCase(write_counters_separately, Synchronous(), Fault.KILLED_BEFORE, 2),
+    DefectCase(count_without_a_checkpoint, Counted(), Fault.KILLED_AFTER, 1),
+    DefectCase(write_checkpoints_separately, Counted(), Fault.KILLED_AFTER, 2),
     DefectCase(write_slots_separately, SynchronousLimited(), Fault.KILLED_BEFORE, 4),
     DefectCase(overwrite_jobs_of_a_key, SynchronousKeyed()),
     DefectCase(overwrite_final_statuses, Asynchronous(), Fault.ARRIVES_LATE, 6),
@@ -203,7 +212,6 @@ DEFECTS_AT_A_FAULT = [
     DefectCase(cancel_before_the_tool_stops, CancelledStubbornWorker()),
     DefectCase(cancel_at_once, CancelRunning()),
     DefectCase(never_restart_unstarted_jobs, Asynchronous(), Fault.REFUSED, 3),
-    DefectCase(fail_lost_workers_without_counting, SettledBySchedule()),
     DefectCase(run_without_a_lease, SynchronousKeyed(), Fault.REFUSED, 1),
     DefectCase(answer_with_an_unwritten_outcome, Synchronous(), Fault.REFUSED, 1),
     DefectCase(repeat_events, SynchronousLong(), Fault.ANSWER_LOST, 2),

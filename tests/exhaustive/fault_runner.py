@@ -70,8 +70,10 @@ class FaultRunner:
         calls, late = self._drive(path, command, healthy)
         self._finish_all_jobs(healthy)
         if late is not None:
+            healthy.count_all()
             late()
             self._finish_all_jobs(healthy)
+        healthy.count_all()
         ledger = self.backend.ledger(shared.table)
         jobs = [history[-1] for history in ledger.histories.values()]
         return RunResult(calls, jobs, violations(shared, ledger, healthy.answers(), keyed=path.keyed))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.adapters.dynamo.attributes import deserialized
-from interlock.adapters.dynamo.counters import metrics_from_items
+from interlock.adapters.dynamo.counters import PARTITION, counters_from_item, tool_of
 from interlock.adapters.dynamo.values import job_from_item
 from interlock.adapters.s3_files import S3Files
 from interlock.domain.errors import NotFound
@@ -37,15 +37,16 @@ class Contents:
 def contents(shared: SharedState) -> Contents:
     """Return the content of a table, read from its items."""
     pages = client("dynamodb", shared.url).get_paginator("scan").paginate(TableName=shared.table, ConsistentRead=True)
-    of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], "METRICS": [], "SLOTS": []}
+    of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], PARTITION: [], "SLOTS": []}
     for item in (item for page in pages for item in page["Items"]):
         of_kind[item["pk"]["S"].partition("#")[0]].append(deserialized(item))
-    shards: dict[str, list[dict[str, Any]]] = {}
-    for item in of_kind["METRICS"]:
-        shards.setdefault(item["pk"].partition("#")[2], []).append(item)
+    counters: dict[str, dict[str, ExecutionMetrics]] = {}
+    for item in of_kind[PARTITION]:
+        plugin, tool = tool_of(item)
+        counters.setdefault(plugin, {})[tool] = counters_from_item(item)
     return Contents(
         jobs=[job_from_item(item) for item in of_kind["JOB"]],
-        counters={plugin: metrics_from_items(items) for plugin, items in shards.items()},
+        counters=counters,
         slots=sum(int(item["used"]) for item in of_kind["SLOTS"]),
     )
 

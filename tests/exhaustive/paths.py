@@ -6,11 +6,11 @@ from typing import Any
 
 from interlock.adapters.dynamo.indexes import OPEN_PARTITIONS
 from interlock.domain import job as jobs
-from interlock.domain.counters import starting_delta
 from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
 from tests.exhaustive.cancel_paths import CancelledSynchronousWorker, CancelledWorker, CancelPending, CancelRunning
 from tests.exhaustive.crash_path import (
+    ADD,
     ASYNC,
     BEAT,
     CLAIM,
@@ -236,7 +236,7 @@ class SettledBySchedule(CrashPath):
             core.store.create(job)
             if fate == "worker gone":
                 claimed = jobs.claimed(job, worker_id="gone", now=now, lease_expires_at=now + LEASE)
-                core.store.change(job, claimed, starting_delta(claimed, now))
+                core.store.change(job, claimed)
             if fate != "never started":
                 healthy.executions.start(job.tenant, job.job_id)
                 healthy.executions.move(job.job_id, "running" if fate == "worker gone" else "over")
@@ -257,6 +257,28 @@ class SettledByReader(SettledBySchedule):
         system.clock.advance(LONGER_THAN_LEASES_S)
         for job in contents(system.shared).jobs:
             system.call("GET", f"/v1/jobs/{job.job_id}")
+
+
+class Counted(CrashPath):
+    """Jobs of two tools are counted, from two batches of the stream."""
+
+    name = "counted from the stream"
+    calls: tuple[str, ...] = (ADD,) * 4
+
+    def prepare(self, healthy: System) -> None:
+        core, now = healthy.core, healthy.clock()
+        for tool in ("work", "oversleep", "work", "oversleep"):
+            new = core.service.new(NewJob("acme", "witness", tool, "1.0.0", 60))
+            job = jobs.claimed(new, worker_id="worker", now=now, lease_expires_at=now + LEASE)
+            core.store.create(job)
+            core.store.settle(job, jobs.lost(job, now=now))
+
+    def drive(self, system: System) -> None:
+        records = system.stream_records()
+        half = len(records) // 2
+        # Lambda goes on after a batch has been processed.
+        if system.deliver(records[:half]):
+            system.deliver(records[half:])
 
 
 PATHS: dict[str, CrashPath] = {
@@ -282,5 +304,6 @@ PATHS: dict[str, CrashPath] = {
         CancelRunning(),
         CancelledWorker(),
         CancelledSynchronousWorker(),
+        Counted(),
     )
 }

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.s3_files import S3Files
 from interlock.composition.core import Core, Settings
+from interlock.composition.count_jobs import count_jobs_task
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner, run_job_task
 from interlock.composition.jobs import jobs_app
@@ -29,11 +31,13 @@ from interlock.plugins.describing import describe
 from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
 from interlock.sandbox import Sandbox
+from interlock_dev.aws.dynamodb.stream import Record, stream_event
 from tests.exhaustive.injection import Faults, intercept_requests, intercepted
 from tests.exhaustive.workflow import Engine, Executions
 from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
+from tests.service.stream import StreamReader
 
 ROOT = Path(__file__).parents[2]
 WITNESS = Path(__file__).parent / "plugins" / "witness.py"
@@ -139,6 +143,7 @@ class System:
         self.core = core = Core(
             Settings(shared.table, BUCKET, "arn", timedelta(days=7)),
             store=DynamoJobs(table, shared.table),
+            counters=DynamoCounters(table, shared.table),
             workflow=workflow,
             objects=S3Files(bucket, BUCKET),
             index=PluginIndex(Path(shared.index)),
@@ -158,6 +163,7 @@ class System:
         )
         self._execute = execute_app(core, runner)
         self._jobs = jobs_app(core)
+        self._count_jobs = count_jobs_task(core)
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one HTTP request and record its response before anything else happens."""
@@ -193,6 +199,24 @@ class System:
         """Settle lapsed jobs as the schedule does. A failure is ignored, because the schedule comes again."""
         with contextlib.suppress(ServiceUnavailable):
             self.core.service.settle_lapsed()
+
+    def stream_records(self) -> list[tuple[str, Record]]:
+        """Return all records of the table's stream, each with its shard."""
+        reader = StreamReader(client("dynamodbstreams", self.shared.url), self.shared.table)
+        return [(shard, record) for shard, records in reader.read() for record in records]
+
+    def deliver(self, records: Sequence[tuple[str, Record]]) -> bool:
+        """Invoke `count_jobs` with records of the only shard. Return whether all of them are counted."""
+        [shard] = {shard for shard, _ in records}
+        answer = self._count_jobs(stream_event("stream", shard, [record for _, record in records]))
+        return not answer["batchItemFailures"]
+
+    def count_all(self) -> None:
+        """Deliver all records as Lambda may: a batch again, in other parts, and parts that were counted before."""
+        records = self.stream_records()
+        for size in (len(records), 3, 2):
+            for start in range(0, len(records), size or 1):
+                assert self.deliver(records[start : start + size])
 
     def answers(self) -> list[RecordedAnswer]:
         """Return all responses so far, of all processes."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain.job import Job
 from interlock.jobs import lease
 from interlock.plugins.index import PluginIndex
@@ -25,6 +24,7 @@ from tests.exhaustive.ledger import Ledger, end_of, history_violations
 from tests.exhaustive.races import Race, RaceRunner
 from tests.exhaustive.system import client
 from tests.service import clients, dynamodb_local
+from tests.service.stream import CountedJobs, StreamConsumer
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
@@ -149,7 +149,8 @@ def on_a_table(index: PluginIndex, monkeypatch: pytest.MonkeyPatch) -> Callable[
     """Create a cluster on a table at a URL. Its jitter is the measured duration of a few calls."""
 
     def cluster(url: str, table: str) -> Cluster:
-        store = DynamoJobs(client("dynamodb", url), table)
+        dynamodb = client("dynamodb", url)
+        store = CountedJobs(dynamodb, table, StreamConsumer(dynamodb, client("dynamodbstreams", url), table))
         call_s = statistics.median(timeit.repeat(lambda: store.get("acme", "none"), number=1, repeat=9))
         monkeypatch.setattr(lease, "HEARTBEAT_S", call_s)
         return Cluster(store, index, jitter_s=CALLS_PER_JITTER * call_s)

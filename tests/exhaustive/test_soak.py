@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from interlock.domain.metrics import PERCENTILE_ERROR
+from interlock_dev.stack.client import COUNTS as COUNTED
 from interlock_dev.stack.client import FINAL, Answer, Client, local_stack
 from tests.load.usage import Usage, usage
 from tests.volume import volume
@@ -146,6 +147,18 @@ def wait_until_finished(client: Client) -> None:
         time.sleep(0.2)
 
 
+def seconds_until_counted(client: Client, jobs: int) -> float:
+    """Wait until the counters include every job."""
+    began, due = time.monotonic(), time.monotonic() + PATIENCE_S
+    while True:
+        healths = [client.call("GET", f"/v1/plugins/{plugin}/health").body for plugin in PLUGINS]
+        counted = sum(health[count] for health in healths for count in COUNTED)
+        if counted == jobs:
+            return time.monotonic() - began
+        assert time.monotonic() < due, counted
+        time.sleep(0.05)
+
+
 def true_percentile(times: Sequence[float], share: str) -> float:
     """Return a percentile by nearest rank, computed exactly."""
     return sorted(times)[math.ceil(Fraction(share) * len(times)) - 1]
@@ -191,6 +204,7 @@ def test_after_many_mixed_executions_health_equals_the_jobs(running: tuple[Clien
         list(pool.map(lambda one: one[0](soak, *one[1:]), executions(EXECUTIONS)))
     wait_until_finished(stack)
     elapsed_s, after = time.monotonic() - began, usage(pid)
+    counted_s = seconds_until_counted(stack, len(soak.expected))
     assert_bounded(before, after)
 
     jobs = all_jobs(stack)
@@ -202,10 +216,11 @@ def test_after_many_mixed_executions_health_equals_the_jobs(running: tuple[Clien
 
     for plugin in PLUGINS:
         of_plugin = [job for job in jobs if job["plugin"] == plugin]
-        health = stack.call("GET", f"/v1/plugins/{plugin}/health").body
+        health = stack.until_counted(plugin, len(of_plugin))
         assert health["state"] in {"INITIALIZED", "FAILED"}
         assert_health_equals_jobs(health, of_plugin)
         for tool in {job["tool"] for job in of_plugin}:
             assert_health_equals_jobs(health["tools"][tool], [job for job in of_plugin if job["tool"] == tool])
     shown = Counter(job["status"] for job in jobs)
-    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s: {shown}; {before} became {after}")
+    print(f"{EXECUTIONS} executions, {len(jobs)} jobs in {elapsed_s:.1f} s, counted {counted_s:.1f} s later: {shown}")
+    print(f"{before} became {after}")

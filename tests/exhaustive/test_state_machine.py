@@ -30,9 +30,7 @@ from hypothesis.stateful import (
 )
 from moto import mock_aws
 
-from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFound, ServiceUnavailable, TooManyJobs
 from interlock.domain.idempotency import KeyedRequest
@@ -44,6 +42,7 @@ from interlock.ports import JobStore, KeyAlreadyUsed, StaleJob
 from tests.exhaustive.job_state_machine import JobStateMachine
 from tests.fakes.store import MemoryJobs
 from tests.service.clients import create_table
+from tests.service.stream import CountedJobs, StreamConsumer
 from tests.volume import volume
 
 LEASE = timedelta(seconds=15)
@@ -98,7 +97,7 @@ class JobServiceMachine(JobStateMachine):
     def run_now_under_a_key(self, key: str, worker: uuid.UUID) -> Job:
         job = self.claimed(self.new("say", key), worker)
         try:
-            self.store.create(job, starting_delta(job, self.clock()))
+            self.store.create(job)
         except KeyAlreadyUsed as error:
             self.joined(key, error.job)
             return error.job
@@ -123,7 +122,7 @@ class JobServiceMachine(JobStateMachine):
         claimed = self.claimed(self.new(tool), worker)
         job = steps.ended(claimed, outcome, result=None, progress=None, now=self.clock())
         for _ in range(2):  # the SDK repeats a write whose response was lost
-            self.store.create(job, ending_delta(None, job))
+            self.store.create(job)
         self.acknowledged.add(job.job_id)
 
     def claimed(self, job: Job, worker: uuid.UUID) -> Job:
@@ -133,7 +132,7 @@ class JobServiceMachine(JobStateMachine):
     @rule(target=held, tool=st.sampled_from(["say", "shout"]), worker=st.uuids())
     def run_now(self, tool: str, worker: uuid.UUID) -> Job:
         job = self.claimed(self.new(tool), worker)
-        self.store.create(job, starting_delta(job, self.clock()))
+        self.store.create(job)
         self.acknowledged.add(job.job_id)
         return job
 
@@ -174,7 +173,7 @@ class JobServiceMachine(JobStateMachine):
     def run_now_with_a_limited_key(self, worker: uuid.UUID) -> Any:
         job, before = self.claimed(self.limited(), worker), self.unfinished()
         try:
-            self.store.create(job, starting_delta(job, self.clock()))
+            self.store.create(job)
         except TooManyJobs:
             assert before == KEY_LIMIT
             return multiple()
@@ -225,7 +224,7 @@ class JobServiceMachine(JobStateMachine):
     def _claim(self, job: Job, worker: str) -> Job:
         now = self.clock()
         after = steps.claimed(job, worker_id=worker, now=now, lease_expires_at=now + LEASE)
-        self.store.change(job, after, starting_delta(after, now))
+        self.store.change(job, after)
         return after
 
     @rule(job_id=submitted, workers=st.lists(st.uuids(), min_size=2, max_size=2, unique=True))
@@ -257,7 +256,7 @@ class JobServiceMachine(JobStateMachine):
                 return
             after = steps.ended(before, outcome, result=None, progress=None, now=self.clock())
             try:
-                self.store.settle(before, after, ending_delta(before, after))
+                self.store.settle(before, after)
             except StaleJob as error:
                 before = error.current
             else:
@@ -303,7 +302,7 @@ class OnMoto(JobServiceMachine):
         client = boto3.client("dynamodb")
         name = f"jobs-{uuid.uuid4().hex}"
         create_table(client, name)
-        return DynamoJobs(client, name)
+        return CountedJobs(client, name, StreamConsumer(client, boto3.client("dynamodbstreams"), name))
 
 
 @contextmanager

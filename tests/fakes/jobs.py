@@ -64,3 +64,15 @@ def keyed(job: Job, key: str = "key", body: Any = None) -> Job:
         request_hash=request.request_hash,
         write_id=secrets.token_hex(8),
     )
+
+
+def counted_job(
+    status: JobStatus, *, error: ErrorCode | None = None, elapsed_ms: float | None = 10.0, **fields: Any
+) -> Job:
+    """Return a new job in this status for the counters: with this error and this time, if it is finished."""
+    details = {"reason": fields.pop("reason", "")} if error is ErrorCode.PLUGIN_UNAVAILABLE else {}
+    end: dict[str, Any] = {
+        "error": error and ErrorInfo(error, "message", details),
+        "execution_time_ms": elapsed_ms,
+    }
+    return a_job(status, job_id=str(ULID()), **((end if status in FINAL else {}) | fields))

@@ -8,13 +8,14 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Literal
 
+from interlock.domain.counters import delta
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress, after_heartbeat, listed
 from interlock.domain.job_id import random_part, random_part_of_key
 from interlock.domain.job_status import JobStatus
-from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
-from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob
+from interlock.domain.metrics import ExecutionMetrics
+from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob, ToolName
 
 
 class MemoryJobs:
@@ -38,7 +39,7 @@ class MemoryJobs:
         with self._open():
             del self._jobs[_key(job)]
 
-    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
+    def create(self, job: Job) -> None:
         with self._open():
             existing = self._jobs.get(_key(job))
             if existing is not None and not (job.key_hash and existing.expired(job.created_at)):
@@ -49,8 +50,7 @@ class MemoryJobs:
                     raise KeyAlreadyUsed(existing)
                 raise StaleJob(existing) if own else JobExists
             self._take_slot(job)
-            self._jobs[_key(job)] = job
-            self._count(delta)
+            self._write(existing, job)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._open():
@@ -61,10 +61,9 @@ class MemoryJobs:
         with self._open():
             return self._jobs.get((tenant, random_part_of_key(key_hash)))
 
-    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+    def change(self, before: Job, after: Job) -> None:
         with self._open():
-            if self._write_change(before, after):
-                self._count(started)
+            self._write_change(before, after)
 
     def heartbeat(
         self,
@@ -82,15 +81,13 @@ class MemoryJobs:
             if news and current.events.last_seq != job.events.last_seq:
                 raise StaleJob(current)
             after = after_heartbeat(current, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
-            self._jobs[_key(job)] = after
+            self._write(current, after)
             return after
 
-    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+    def settle(self, before: Job, after: Job) -> None:
         with self._open():
-            if self._write_change(before, after, same_lease=True):
-                self._count(delta)
-                if before.key_limit is not None:
-                    self.slots[before.key_id] -= 1
+            if self._write_change(before, after, same_lease=True) and before.key_limit is not None:
+                self.slots[before.key_id] -= 1
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._open():
@@ -112,6 +109,10 @@ class MemoryJobs:
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         with self._open():
             return {tool: metrics for (of, tool), metrics in self._metrics.items() if of == plugin}
+
+    def states(self) -> dict[ToolName, ExecutionMetrics]:
+        with self._open():
+            return dict(self._metrics)
 
     def _take_slot(self, job: Job) -> None:
         if job.key_limit is None or job.finished:
@@ -144,29 +145,16 @@ class MemoryJobs:
             for field in fields(Job)
             if getattr(after, field.name) != getattr(before, field.name)
         }
-        self._jobs[_key(before)] = replace(current, **changes)
+        self._write(current, replace(current, **changes))
         return True
 
-    def _count(self, delta: MetricsDelta | None) -> None:
-        if delta is None:
-            return
-        was = self._metrics.get((delta.plugin, delta.tool), ExecutionMetrics())
-        now = replace(was, in_flight=was.in_flight + delta.in_flight)
-        if delta.status is not None:
-            now = replace(now, **{delta.status: getattr(was, delta.status) + 1})
-        if delta.elapsed_ms is not None:
-            bucket = bucket_of(delta.elapsed_ms)
-            now = replace(
-                now,
-                executed=was.executed + 1,
-                total_ms=was.total_ms + delta.elapsed_ms,
-                last_ms=delta.elapsed_ms,
-                last_used=delta.at,
-                buckets={**was.buckets, bucket: was.buckets.get(bucket, 0) + 1},
-            )
-        if delta.lifecycle is not None:
-            now = replace(now, lifecycle=delta.lifecycle, lifecycle_at=delta.at, reason=delta.reason)
-        self._metrics[delta.plugin, delta.tool] = now
+    def _write(self, old: Job | None, new: Job) -> None:
+        """Store a job and count the change, which takes the table's stream a moment."""
+        self._jobs[_key(new)] = new
+        added = delta(old, new)
+        if added is not None:
+            known = self._metrics.get((new.plugin, new.tool), ExecutionMetrics())
+            self._metrics[new.plugin, new.tool] = ExecutionMetrics.sum([known, added])
 
 
 def _key(job: Job) -> tuple[str, str]:
@@ -186,9 +174,9 @@ class Interposed:
         self.hook = hook
         self.calls: list[str] = []
 
-    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
+    def create(self, job: Job) -> None:
         with self._around("create"):
-            self._inner.create(job, delta)
+            self._inner.create(job)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
         with self._around("get"):
@@ -198,9 +186,9 @@ class Interposed:
         with self._around("find_by_key"):
             return self._inner.find_by_key(tenant, key_hash)
 
-    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+    def change(self, before: Job, after: Job) -> None:
         with self._around("change"):
-            self._inner.change(before, after, started)
+            self._inner.change(before, after)
 
     def heartbeat(
         self,
@@ -214,9 +202,9 @@ class Interposed:
         with self._around("heartbeat"):
             return self._inner.heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
 
-    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+    def settle(self, before: Job, after: Job) -> None:
         with self._around("settle"):
-            self._inner.settle(before, after, delta)
+            self._inner.settle(before, after)
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._around("page"):
@@ -229,6 +217,10 @@ class Interposed:
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         with self._around("metrics"):
             return self._inner.metrics(plugin)
+
+    def states(self) -> dict[ToolName, ExecutionMetrics]:
+        with self._around("states"):
+            return self._inner.states()
 
     @contextmanager
     def _around(self, name: str) -> Iterator[None]:

@@ -28,6 +28,11 @@ def dynamodb(url: str, *, once: bool = False) -> "DynamoDBClient":
     return _SESSION.client("dynamodb", endpoint_url=url, config=config.merge(Config(max_pool_connections=40)))
 
 
+def streams(url: str) -> Any:
+    """Return a client of DynamoDB's streams."""
+    return _SESSION.client("dynamodbstreams", endpoint_url=url, config=aws._CONFIG)
+
+
 def s3(url: str, *, once: bool = False) -> "S3Client":
     return _SESSION.client("s3", endpoint_url=url, config=aws._FILES_CONFIG.merge(_ONCE) if once else aws._FILES_CONFIG)
 
@@ -56,7 +61,8 @@ def create_table(client: "DynamoDBClient", name: str) -> None:
 def _definition() -> dict[str, Any]:
     properties = yaml.load(TEMPLATE.read_text(), _Tags)["Resources"]["StateTable"]["Properties"]
     wanted = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-    return {field: properties[field] for field in wanted}
+    stream = {"StreamEnabled": True, **properties["StreamSpecification"]}
+    return {**{field: properties[field] for field in wanted}, "StreamSpecification": stream}
 
 
 class _Raw:

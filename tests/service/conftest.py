@@ -17,6 +17,7 @@ from interlock.ports import JobStore
 from tests.fakes.jobs import a_job
 from tests.fakes.store import MemoryJobs
 from tests.service import clients, dynamodb_local, moto_server
+from tests.service.stream import CountedJobs, StreamConsumer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,16 +39,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @dataclass(frozen=True)
 class Table:
-    """A real table: a client of its service, and its name."""
+    """A real table: a client of its service, its name, and the consumer of its stream."""
 
     client: "DynamoDBClient"
     name: str
     url: str
+    consumer: StreamConsumer
 
     @property
     def store(self) -> DynamoJobs:
         """Return a new adapter, as each execution environment has one."""
-        return DynamoJobs(self.client, self.name)
+        return CountedJobs(self.client, self.name, self.consumer)
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ def tables(moto_url: str) -> Iterator[Callable[[str], Table]]:
         def of(backend: str) -> Table:
             if backend not in made:
                 url = moto_url if backend == "moto" else stack.enter_context(dynamodb_local.running())
-                table = Table(clients.dynamodb(url), f"jobs-{os.getpid()}", url)
-                clients.create_table(table.client, table.name)
-                made[backend] = table
+                client, name = clients.dynamodb(url), f"jobs-{os.getpid()}"
+                clients.create_table(client, name)
+                made[backend] = Table(client, name, url, StreamConsumer(client, clients.streams(url), name))
             return made[backend]
 
         yield of

@@ -115,9 +115,11 @@ def check_plugin_get(account: Account, replay: Replay) -> None:
 
 
 def check_plugin_health(account: Account, replay: Replay) -> None:
-    account.put_succeeded()
+    assert http_body(replay("plugin-health"), 200)["as_of"] is None
+    account.count(event("count-jobs"))
     body = http_body(replay("plugin-health"), 200)
     assert (body["name"], body["state"], body["success_count"]) == ("ocr", "INITIALIZED", 1)
+    assert body["as_of"] == body["last_used"]
     assert body["tools"]["analyze"]["success_count"] == 1
 
 
@@ -165,6 +167,13 @@ def check_settle_schedule(account: Account, replay: Replay) -> None:
     assert replay("settle-schedule") == {"settled": 1}
     assert account.job().status is JobStatus.FAILED
     assert replay("settle-schedule") == {"settled": 0}
+
+
+def check_count_jobs(account: Account, replay: Replay) -> None:
+    for _ in range(2):  # Lambda may deliver a batch again
+        assert replay("count-jobs") == {"state": {}, "batchItemFailures": []}
+    metrics = account.core.store.metrics("ocr")["analyze"]
+    assert (metrics.succeeded, metrics.in_flight, metrics.last_ms) == (1, 0, 41.2)
 
 
 CHECKS: Mapping[str, Callable[[Account, Replay], None]] = {

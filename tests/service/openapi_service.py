@@ -14,7 +14,6 @@ import pytest
 
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
-from interlock.domain.counters import starting_delta
 from interlock.domain.times import utc_now
 
 type Json = dict[str, Any]
@@ -198,7 +197,7 @@ class Service:
         store, now = self._functions.store, utc_now()
         job = store.get("acme", self.pending())
         claimed = jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + timedelta(minutes=1))
-        store.change(job, claimed, starting_delta(claimed, now))
+        store.change(job, claimed)
         progress = jobs.Progress(0.4, "page 2 of 5", now)
         store.heartbeat(claimed, now=now, lease_expires_at=now + timedelta(minutes=1), progress=progress)
         return str(job.job_id)

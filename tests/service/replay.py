@@ -22,7 +22,6 @@ from interlock.adapters import aws
 from interlock.composition import sandbox as composed
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
@@ -34,6 +33,7 @@ from interlock.sandbox import Sandbox
 from interlock_dev.aws.iam.calls import Need, needs
 from interlock_dev.aws.iam.policies import Statement, statements
 from interlock_dev.project.template import AwsType, Template
+from tests.service.stream import count_jobs
 
 type Json = dict[str, Any]
 
@@ -45,6 +45,7 @@ JOB_ID = "01KY4QJ3HS0123456789ABCDEF"
 TEMPLATE = Template(ROOT / "template.yaml")
 [TABLE] = TEMPLATE.of_type(AwsType.TABLE)
 [BUCKET] = TEMPLATE.of_type(AwsType.BUCKET)
+[QUEUE] = TEMPLATE.of_type(AwsType.QUEUE)
 [WORKFLOW] = TEMPLATE.of_type(AwsType.STATE_MACHINE)
 _FUNCTIONS = TEMPLATE.functions()
 POLICIES: Mapping[str, tuple[Statement, ...]] = {
@@ -81,6 +82,7 @@ class Account:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.workflow_arn = core.settings.workflow_arn
+        self.dynamodb = boto3.client("dynamodb")
 
     def job(self) -> Job:
         """Return the stored job."""
@@ -126,7 +128,7 @@ class Account:
         """A job that a worker has taken, until the end of its lease."""
         before, now = self.put_pending(key_limit=key_limit), utc_now()
         after = jobs.claimed(before, worker_id="worker", now=now, lease_expires_at=now + lease)
-        self.core.store.change(before, after, starting_delta(after, now))
+        self.core.store.change(before, after)
         return after
 
     def put_upload(self, content: bytes, content_type: str) -> str:
@@ -137,13 +139,18 @@ class Account:
         )
         return upload.id
 
+    def count(self, changes: Json) -> None:
+        """Count the jobs of an event of the table's stream."""
+        answer = count_jobs(self.dynamodb, TABLE.name)(changes)
+        assert answer["batchItemFailures"] == []
+
     def put_succeeded(self, text: str = "hello") -> Job:
         """A job that has brought `{"text": "hello"}`."""
         before = self.put_running()
         outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
         result = self.core.documents.write(before, "result-1", {"text": text})
         after = jobs.ended(before, outcome, result=result, progress=None, now=utc_now())
-        self.core.store.settle(before, after, ending_delta(before, after))
+        self.core.store.settle(before, after)
         return after
 
 

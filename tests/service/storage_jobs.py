@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from interlock.domain import job as steps
-from interlock.domain.counters import starting_delta
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics
@@ -24,7 +23,7 @@ def in_status(job: Job, status: JobStatus) -> Job:
 
 
 def written(storage: Storage, job: Job) -> Job:
-    storage.store.create(job, starting_delta(job, NOON) if job.attempt and not job.finished else None)
+    storage.store.create(job)
     return job
 
 

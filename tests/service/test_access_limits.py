@@ -12,7 +12,6 @@ from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.rates import DynamoRates
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
@@ -95,7 +94,7 @@ def end(storage: Storage, job: Job) -> Job:
         after = steps.ended(
             job, Outcome(JobStatus.SUCCEEDED, execution_time_ms=1.0), result=None, progress=None, now=NOON
         )
-    storage.another().settle(job, after, ending_delta(job, after))
+    storage.another().settle(job, after)
     return after
 
 
@@ -108,8 +107,7 @@ def test_concurrent_submissions_pass_up_to_the_limit_repeatedly(
 
         def create(number: int, jobs: Sequence[Job] = jobs) -> Job:
             job = jobs[number]
-            started = starting_delta(job, NOON) if job.status is JobStatus.RUNNING else None
-            storage.another().create(job, started)
+            storage.another().create(job)
             return job
 
         results = at_once(10, create)
@@ -121,7 +119,7 @@ def test_concurrent_submissions_pass_up_to_the_limit_repeatedly(
 
 def test_concurrent_settlements_release_the_slot_once(storage: Storage, tenant: str, plugin: str) -> None:
     running = limited(tenant, plugin, 2, JobStatus.RUNNING)
-    storage.store.create(running, starting_delta(running, NOON))
+    storage.store.create(running)
     storage.store.create(limited(tenant, plugin, 2))
     after = [
         replace(
@@ -129,7 +127,7 @@ def test_concurrent_settlements_release_the_slot_once(storage: Storage, tenant: 
         )
         for number in range(6)
     ]
-    at_once(6, lambda n: storage.another().settle(running, after[n], ending_delta(running, after[n])))
+    at_once(6, lambda n: storage.another().settle(running, after[n]))
     storage.store.create(limited(tenant, plugin, 2))
     with pytest.raises(TooManyJobs):
         storage.store.create(limited(tenant, plugin, 2))
@@ -139,12 +137,12 @@ def test_refused_submission_stores_nothing(storage: Storage, tenant: str, plugin
     storage.store.create(limited(tenant, plugin, 1))
     refused = keyed(limited(tenant, plugin, 1, JobStatus.RUNNING))
     with pytest.raises(TooManyJobs):
-        storage.store.create(refused, starting_delta(refused, NOON))
+        storage.store.create(refused)
     assert storage.store.get(tenant, refused.job_id) is None
     assert sum(one.in_flight for one in storage.store.metrics(plugin).values()) == 0
     # The idempotency key is still free.
     later = replace(refused, key_limit=None)
-    storage.store.create(later, starting_delta(later, NOON))
+    storage.store.create(later)
 
 
 def test_a_full_key_still_gets_its_replays(storage: Storage, tenant: str, plugin: str) -> None:
@@ -170,13 +168,13 @@ def test_slots_and_counters_are_exact_when_responses_are_lost(table: Table, tena
     store: DynamoJobs = table.store
     running = limited(tenant, plugin, 1, JobStatus.RUNNING)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
-        store.create(running, starting_delta(running, NOON))
+        store.create(running)
     assert lost.seen == 2
     with pytest.raises(TooManyJobs):
         store.create(limited(tenant, plugin, 1))
     after = steps.lost(running, now=NOON)
     with LosesAnswer(table.client, "TransactWriteItems") as lost:
-        store.settle(running, after, ending_delta(running, after))
+        store.settle(running, after)
     assert lost.seen == 2
     store.create(limited(tenant, plugin, 1))
     with pytest.raises(TooManyJobs):

@@ -14,7 +14,6 @@ from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.s3_files import S3Files
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter, StoredObject
@@ -37,15 +36,16 @@ JOB = a_job(JobStatus.RUNNING)
 ENDED = succeeded(JOB)
 STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "create": lambda store: store.create(JOB),
-    "start": lambda store: store.create(JOB, starting_delta(JOB, NOON)),
+    "start": lambda store: store.create(JOB),
     "get": lambda store: store.get("t", "j"),
     "change": lambda store: store.change(JOB, steps.cancel_requested(JOB, reason=None, now=NOON)),
     "heartbeat": lambda store: store.heartbeat(JOB, now=NOON, lease_expires_at=LEASE, progress=None),
     "find_by_key": lambda store: store.find_by_key("t", "00" * 32),
-    "settle": lambda store: store.settle(JOB, ENDED, ending_delta(JOB, ENDED)),
+    "settle": lambda store: store.settle(JOB, ENDED),
     "page": lambda store: store.page(JobFilter("t"), limit=1, before_id=None),
     "with_lapsed_lease": lambda store: list(store.with_lapsed_lease(NOON)),
     "metrics": lambda store: store.metrics("p"),
+    "states": lambda store: store.states(),
 }
 
 

@@ -13,7 +13,6 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode
 from interlock.domain.job import Job
@@ -73,12 +72,12 @@ def ended(job: Job, number: int) -> Job:
 
 def claim(store: JobStore, job: Job, worker_id: str) -> Job:
     after = claimed(job, worker_id)
-    store.change(job, after, starting_delta(after, NOON))
+    store.change(job, after)
     return after
 
 
 def settle(store: JobStore, before: Job, after: Job) -> Job:
-    store.settle(before, after, ending_delta(before, after))
+    store.settle(before, after)
     return after
 
 
@@ -96,7 +95,7 @@ def test_one_of_sixteen_claims_of_a_job_wins(storage: Storage, tenant: str, plug
 
 def test_one_of_sixteen_settlements_of_a_job_wins(storage: Storage, tenant: str, plugin: str) -> None:
     held = a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)
-    storage.store.create(held, starting_delta(held, NOON))
+    storage.store.create(held)
     stores = [storage.another() for _ in range(THREADS)]
     results = at_once(THREADS, lambda n: settle(stores[n], held, ended(held, n)))
     assert won(results, StaleJob) == 1
@@ -116,7 +115,7 @@ def test_sixteen_concurrent_outcomes_of_one_plugin_are_counted_exactly(
 
     def run(mine: list[Job]) -> None:
         for number, job in enumerate(mine):
-            same.create(job, starting_delta(job, NOON))
+            same.create(job)
             settle(same, job, ended(job, number))
 
     results = at_once(THREADS, lambda n: run(jobs[n::THREADS]))
@@ -137,7 +136,7 @@ def test_one_of_sixteen_requests_with_one_idempotency_key_creates_the_job(
     stores = [storage.another() for _ in range(THREADS)]
 
     def create(number: int) -> Job:
-        stores[number].create(jobs[number], starting_delta(jobs[number], NOON))
+        stores[number].create(jobs[number])
         return jobs[number]
 
     results = at_once(THREADS, create)

@@ -10,7 +10,6 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta
 from interlock.domain.job import Job, listed
 from interlock.domain.job_status import JobStatus
 from interlock.ports import JobFilter, JobStore
@@ -136,7 +135,7 @@ def test_each_job_is_listed_once_while_statuses_change(storage: Storage, tenant:
             break
         for job in (left.pop(0), left.pop()):
             after = steps.cancel_requested(job, reason=None, now=NOON)
-            storage.store.settle(job, after, ending_delta(job, after))
+            storage.store.settle(job, after)
     assert found == [job.job_id for job in newest_first(jobs)]
 
 

@@ -20,6 +20,7 @@ from tests.service.replay import (
     BUCKET,
     FUNCTIONS,
     POLICIES,
+    QUEUE,
     ROOT,
     TABLE,
     TENANT,
@@ -174,10 +175,22 @@ def asked_by(function: str, index: Path) -> set[Need]:
     if any(need.action == "s3:GetObject" for need in found):
         # Asked for by S3 when the object is not there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         found.add(Need("s3:ListBucket", BUCKET.arn))
+    if function == "CountJobsFunction":
+        found |= asked_by_event_source()
     if function == "ExecuteFunction":
         # A presigned request is authorized with the permissions of its signer.
         found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
     return found
+
+
+def asked_by_event_source() -> set[Need]:
+    """Return what Lambda asks for with the role of a function that reads a stream.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+    """
+    stream = f"{TABLE.arn}/stream/local"
+    actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    return {*(Need(f"dynamodb:{action}", stream) for action in actions), Need("sqs:SendMessage", QUEUE.arn)}
 
 
 def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:

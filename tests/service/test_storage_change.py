@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.events import log_event, progress_event
 from interlock.domain.job import Cancel, Job, Progress
 from interlock.domain.job_status import FINAL, JobStatus
@@ -24,27 +23,26 @@ def claimed(job: Job, worker_id: str = "worker-1") -> Job:
 
 def test_a_claim_moves_the_job_and_puts_it_in_flight(storage: Storage, job: Job) -> None:
     after = claimed(written(storage, job))
-    storage.store.change(job, after, starting_delta(after, LATER))
+    storage.store.change(job, after)
     assert stored(storage, job) == after
     assert counted(storage, job).in_flight == 1
 
 
 def test_second_claim_gets_the_first(storage: Storage, job: Job) -> None:
     first, second = claimed(written(storage, job)), claimed(job, "worker-2")
-    storage.store.change(job, first, starting_delta(first, LATER))
+    storage.store.change(job, first)
     with pytest.raises(StaleJob) as caught:
-        storage.another().change(job, second, starting_delta(second, LATER))
+        storage.another().change(job, second)
     assert stale(caught, first)
     assert stored(storage, job) == first
     assert counted(storage, job).in_flight == 1
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_repeated_change_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
+def test_repeated_change_is_no_conflict_and_counts_once(storage: Storage, job: Job) -> None:
     after = claimed(written(storage, job))
     for store in (storage.store, storage.another()):
-        store.change(job, after, starting_delta(after, LATER) if started else None)
-    assert counted(storage, job).in_flight == int(started)
+        store.change(job, after)
+    assert counted(storage, job).in_flight == 1
 
 
 @pytest.mark.parametrize("status", [status for status in JobStatus if status is not JobStatus.RUNNING])
@@ -66,11 +64,10 @@ def test_a_change_of_another_attempt_is_stale(storage: Storage, job: Job) -> Non
     assert stale(caught, current)
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_change_of_a_deleted_job_is_stale(storage: Storage, job: Job, started: bool) -> None:
+def test_change_of_a_deleted_job_is_stale(storage: Storage, job: Job) -> None:
     after = claimed(job)
     with pytest.raises(StaleJob) as caught:
-        storage.store.change(job, after, starting_delta(after, LATER) if started else None)
+        storage.store.change(job, after)
     assert stale(caught, None)
     assert stored(storage, job) is None
     assert storage.store.metrics(job.plugin) == {}
@@ -108,7 +105,7 @@ def test_change_that_misses_events_is_stale(storage: Storage, job: Job, write: s
     cancelling, lost = steps.cancel_requested(running, reason=None, now=LATER), steps.lost(running, now=LATER)
     writes = {
         "change": lambda: storage.another().change(running, cancelling),
-        "settle": lambda: storage.another().settle(running, lost, ending_delta(running, lost)),
+        "settle": lambda: storage.another().settle(running, lost),
     }
     with pytest.raises(StaleJob) as caught:
         writes[write]()

@@ -8,7 +8,6 @@ import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
@@ -67,44 +66,41 @@ def test_a_job_is_created_once(storage: Storage, job: Job) -> None:
     other = replace(job, tool="shout", job_id="01J0000000" + random_part(job.job_id))
     with pytest.raises(JobExists):
         storage.store.create(other)
-    with pytest.raises(JobExists):
-        storage.store.create(other, starting_delta(other, NOON))
     assert stored(storage, job) == job
     assert storage.store.metrics(job.plugin) == {}
 
 
-@pytest.mark.parametrize("started", [False, True])
-def test_repeated_create_is_no_conflict_and_counts_once(storage: Storage, job: Job, started: bool) -> None:
+@pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.RUNNING])
+def test_repeated_create_is_no_conflict_and_counts_once(storage: Storage, job: Job, status: JobStatus) -> None:
     # The SDK retries a write that arrived when the response was lost.
-    job = in_status(job, JobStatus.RUNNING)
-    delta = starting_delta(job, NOON) if started else None
-    storage.store.create(job, delta)
-    storage.another().create(job, delta)
+    job = in_status(job, status)
+    storage.store.create(job)
+    storage.another().create(job)
     assert stored(storage, job) == job
-    assert counted(storage, job).in_flight == int(started)
+    assert counted(storage, job).in_flight == int(status is JobStatus.RUNNING)
 
 
 def test_job_created_as_running_is_in_flight(storage: Storage, job: Job) -> None:
     written(storage, in_status(job, JobStatus.RUNNING))
-    assert counted(storage, job) == ExecutionMetrics(in_flight=1)
+    assert counted(storage, job) == ExecutionMetrics(in_flight=1, as_of=NOON)
 
 
 # --- Idempotency keys ---
 
 
-@pytest.mark.parametrize("started", [False, True])
+@pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.RUNNING])
 def test_first_request_with_an_idempotency_key_creates_the_job_that_others_get(
-    storage: Storage, job: Job, started: bool
+    storage: Storage, job: Job, status: JobStatus
 ) -> None:
-    job = keyed(job)
-    storage.store.create(job, starting_delta(job, NOON) if started else None)
+    job = keyed(in_status(job, status))
+    storage.store.create(job)
     other = keyed(replace(job, created_at=NOON + timedelta(seconds=1)), body="another")
     assert other.job_id != job.job_id
     with pytest.raises(KeyAlreadyUsed) as caught:
-        storage.another().create(other, starting_delta(other, NOON) if started else None)
+        storage.another().create(other)
     assert caught.value.job == stored(storage, job) == job
     assert stored(storage, other) is None
-    assert counted(storage, job).in_flight == int(started)
+    assert counted(storage, job).in_flight == int(status is JobStatus.RUNNING)
 
 
 def test_request_with_the_same_key_in_the_same_millisecond_gets_the_job_of_the_first(
@@ -129,9 +125,9 @@ def test_job_of_an_idempotency_key_is_found_by_its_tenant_and_key_only(storage: 
 
 
 def test_repeated_idempotent_create_is_no_conflict(storage: Storage, job: Job) -> None:
-    job = keyed(job)
+    job = keyed(in_status(job, JobStatus.RUNNING))
     for store in (storage.store, storage.another()):
-        store.create(job, starting_delta(job, NOON))
+        store.create(job)
     assert counted(storage, job).in_flight == 1
 
 
@@ -152,7 +148,7 @@ def test_repeated_create_reports_that_the_job_was_settled_in_between(storage: St
     running = in_status(job, JobStatus.RUNNING)
     storage.store.create(running)
     lost = steps.lost(running, now=NOON)
-    storage.store.settle(running, lost, ending_delta(running, lost))
+    storage.store.settle(running, lost)
     with pytest.raises(StaleJob) as caught:
         storage.another().create(running)
     assert caught.value.current == lost

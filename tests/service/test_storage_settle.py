@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from ulid import ULID
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode
 from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
-from interlock.domain.metrics import ExecutionMetrics, MetricsDelta, bucket_of
+from interlock.domain.metrics import ExecutionMetrics, bucket_of
 from interlock.ports import StaleJob
-from tests.fakes.jobs import UNFINISHED, a_job
+from tests.fakes.jobs import UNFINISHED, a_job, counted_job
 from tests.fakes.outside import NOON
 from tests.service.conftest import Storage
 from tests.service.storage_jobs import LATER, LEASE, counted, in_status, stale, stored, succeeded, written
@@ -25,7 +25,7 @@ from tests.service.storage_jobs import LATER, LEASE, counted, in_status, stale, 
 def test_outcome_is_written_with_its_counters(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     after = succeeded(held)
-    storage.store.settle(held, after, ending_delta(held, after))
+    storage.store.settle(held, after)
     assert stored(storage, job) == after
     assert counted(storage, job) == ExecutionMetrics(
         succeeded=1,
@@ -36,15 +36,16 @@ def test_outcome_is_written_with_its_counters(storage: Storage, job: Job) -> Non
         lifecycle=LifecycleState.INITIALIZED,
         lifecycle_at=LATER,
         buckets={bucket_of(12.5): 1},
+        as_of=LATER,
     )
 
 
 def test_a_job_is_settled_once(storage: Storage, job: Job) -> None:
     held = written(storage, in_status(job, JobStatus.RUNNING))
     after, lost = succeeded(held), steps.lost(held, now=LATER)
-    storage.store.settle(held, after, ending_delta(held, after))
+    storage.store.settle(held, after)
     with pytest.raises(StaleJob) as caught:
-        storage.another().settle(held, lost, ending_delta(held, lost))
+        storage.another().settle(held, lost)
     assert stale(caught, after)
     assert stored(storage, job) == after
     assert (counted(storage, job).succeeded, counted(storage, job).failed) == (1, 0)
@@ -54,7 +55,7 @@ def test_repeated_outcome_is_no_conflict_and_counts_once(storage: Storage, job: 
     held = written(storage, in_status(job, JobStatus.RUNNING))
     after = succeeded(held)
     for store in (storage.store, storage.another()):
-        store.settle(held, after, ending_delta(held, after))
+        store.settle(held, after)
     assert (counted(storage, job).succeeded, counted(storage, job).in_flight) == (1, 0)
 
 
@@ -64,7 +65,7 @@ def test_outcome_unaware_of_a_cancel_is_stale(storage: Storage, job: Job) -> Non
     storage.store.change(held, cancelling)
     after = succeeded(held)
     with pytest.raises(StaleJob) as caught:
-        storage.store.settle(held, after, ending_delta(held, after))
+        storage.store.settle(held, after)
     assert stale(caught, cancelling)
     assert counted(storage, job).succeeded == 0
 
@@ -77,11 +78,11 @@ def test_a_worker_that_extended_its_lease_since_is_not_lost(storage: Storage, jo
     )
     lost = steps.lost(held, now=LATER)
     with pytest.raises(StaleJob) as caught:
-        storage.store.settle(held, lost, ending_delta(held, lost))
+        storage.store.settle(held, lost)
     assert stale(caught, extended)
     assert counted(storage, job).failed == 0
     after = succeeded(extended)
-    storage.store.settle(extended, after, ending_delta(extended, after))
+    storage.store.settle(extended, after)
     assert stored(storage, job) == after
 
 
@@ -91,17 +92,17 @@ def test_a_final_status_never_changes(storage: Storage, job: Job, status: JobSta
     held = in_status(job, JobStatus.RUNNING)
     after = succeeded(held, 99.0)
     with pytest.raises(StaleJob) as caught:
-        storage.store.settle(held, after, ending_delta(held, after))
+        storage.store.settle(held, after)
     assert stale(caught, final)
     assert stored(storage, job) == final
-    assert storage.store.metrics(job.plugin) == {}
+    assert sum(getattr(counted(storage, job), one) for one in FINAL) == 1
 
 
 def test_deleted_job_cannot_be_settled(storage: Storage, job: Job) -> None:
     held = in_status(job, JobStatus.RUNNING)
     after = succeeded(held)
     with pytest.raises(StaleJob) as caught:
-        storage.store.settle(held, after, ending_delta(held, after))
+        storage.store.settle(held, after)
     assert stale(caught, None)
     assert stored(storage, job) is None
     assert storage.store.metrics(job.plugin) == {}
@@ -110,8 +111,8 @@ def test_deleted_job_cannot_be_settled(storage: Storage, job: Job) -> None:
 def test_a_pending_job_that_is_cancelled_was_never_in_flight(storage: Storage, job: Job) -> None:
     written(storage, job)
     after = steps.cancel_requested(job, reason=None, now=LATER)
-    storage.store.settle(job, after, ending_delta(job, after))
-    assert counted(storage, job) == ExecutionMetrics(cancelled=1)
+    storage.store.settle(job, after)
+    assert counted(storage, job) == ExecutionMetrics(cancelled=1, as_of=LATER)
 
 
 # --- Metrics ---
@@ -128,8 +129,8 @@ def test_counters_of_many_environments_add_up_by_tool(storage: Storage, tenant: 
             held = a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin, tool=tool)
             after = succeeded(held, elapsed_ms)
             store = storage.another()
-            store.create(held, starting_delta(held, NOON))
-            store.settle(held, after, ending_delta(held, after))
+            store.create(held)
+            store.settle(held, after)
     metrics = storage.store.metrics(plugin)
     assert set(metrics) == {"say", "shout"}
     for tool, durations in times.items():
@@ -155,9 +156,9 @@ def test_counters_of_many_environments_add_up_by_tool(storage: Storage, tenant: 
 def test_each_outcome_has_its_counter_and_its_lifecycle_state(
     storage: Storage, job: Job, status: JobStatus, error: ErrorCode, state: LifecycleState
 ) -> None:
-    storage.store.create(job, MetricsDelta(job.plugin, job.tool, 0, NOON, JobStatus.SUCCEEDED, None, 1.0))
-    other = replace(job, job_id=str(ULID()))
-    storage.store.create(other, MetricsDelta(job.plugin, job.tool, 0, LATER, status, error, 2.0))
+    owner: dict[str, Any] = {"tenant": job.tenant, "plugin": job.plugin}
+    storage.store.create(counted_job(JobStatus.SUCCEEDED, elapsed_ms=1.0, **owner))
+    storage.store.create(counted_job(status, error=error, elapsed_ms=2.0, updated_at=LATER, **owner))
     metrics = counted(storage, job)
     counts = {one: getattr(metrics, one) for one in FINAL}
     assert counts == {**dict.fromkeys(FINAL, 0), JobStatus.SUCCEEDED: 1, status: 1}
@@ -165,11 +166,11 @@ def test_each_outcome_has_its_counter_and_its_lifecycle_state(
 
 
 def test_the_reason_of_an_unavailable_plugin_is_shown_until_it_works(storage: Storage, job: Job) -> None:
-    unavailable = JobStatus.FAILED, ErrorCode.PLUGIN_UNAVAILABLE, 1.0, "needs torch: not installed"
-    storage.store.create(job, MetricsDelta(job.plugin, job.tool, 0, NOON, *unavailable))
+    owner: dict[str, Any] = {"tenant": job.tenant, "plugin": job.plugin}
+    unavailable, reason = ErrorCode.PLUGIN_UNAVAILABLE, "needs torch: not installed"
+    storage.store.create(counted_job(JobStatus.FAILED, error=unavailable, reason=reason, **owner))
     assert counted(storage, job).reason == "needs torch: not installed"
-    other = replace(job, job_id=str(ULID()))
-    storage.store.create(other, MetricsDelta(job.plugin, job.tool, 0, LATER, JobStatus.SUCCEEDED, None, 1.0))
+    storage.store.create(counted_job(JobStatus.SUCCEEDED, updated_at=LATER, **owner))
     assert (counted(storage, job).lifecycle, counted(storage, job).reason) == (LifecycleState.INITIALIZED, None)
 
 
@@ -207,7 +208,7 @@ def test_finished_job_is_no_longer_found_by_its_lease(storage: Storage, job: Job
     held = written(storage, replace(in_status(job, JobStatus.RUNNING), lease_expires_at=after_s(1)))
     assert lapsed(storage, job, 11) == [held]
     after = succeeded(held)
-    storage.store.settle(held, after, ending_delta(held, after))
+    storage.store.settle(held, after)
     assert lapsed(storage, job, 11) == []
 
 

@@ -1,7 +1,4 @@
-"""The requests that each step of a job waits for, and their write units by DynamoDB's documented rules.
-
-Counters are not part of them: here jobs are written without.
-"""
+"""The requests that each step of a job waits for, and their write units by DynamoDB's documented rules."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +9,6 @@ from typing import Any
 import pytest
 
 from bench.write_units import Index, indexes_of, write_units
-from interlock.adapters.dynamo import job_writes
 from interlock.domain import job as steps
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import JobStatus
@@ -88,7 +84,7 @@ def test_long_synchronous_run_costs_two_writes_and_at_most_eight_units(meter: Me
     with meter.step(pending):
         meter.table.store.create(running)
     with meter.step(pending):
-        meter.table.store._write({"Update": _end(meter, running)}, None, None)
+        meter.table.store.settle(running, ended(running))
     assert meter.requests == ["PutItem", "UpdateItem"]
     assert meter.units <= 8
 
@@ -100,7 +96,7 @@ def test_asynchronous_job_costs_three_writes_and_at_most_twelve_units(meter: Met
     with meter.step(pending):
         store.change(pending, claimed(pending))
     with meter.step(pending):
-        store._write({"Update": _end(meter, claimed(pending))}, None, None)
+        store.settle(claimed(pending), ended(claimed(pending)))
     assert meter.requests == ["PutItem", "UpdateItem", "UpdateItem"]
     assert meter.units <= 12
 
@@ -120,7 +116,3 @@ def test_replay_costs_one_request(meter: Meter, pending: Job) -> None:
     with meter.step(first), pytest.raises(KeyAlreadyUsed):
         meter.table.store.create(keyed(pending))
     assert meter.requests == ["PutItem"]
-
-
-def _end(meter: Meter, running: Job) -> Any:
-    return job_writes.end(meter.table.name, running, ended(running))

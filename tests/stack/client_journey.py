@@ -37,6 +37,7 @@ from interlock_client.models import (
     StateEvent,
 )
 
+POLL_S = 0.1
 WITHIN_S = 30
 FINAL = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.TIMED_OUT, JobStatus.CANCELLED}
 
@@ -153,6 +154,19 @@ def is_listed(client: AuthenticatedClient) -> None:
     assert seen == sorted(seen, reverse=True)
 
 
+def counted_health(client: AuthenticatedClient, finished: int) -> PluginHealth:
+    """Return the health of the plugin when so many jobs are counted."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        health = get_plugin_health.sync("specimen", client=client)
+        assert isinstance(health, PluginHealth)
+        counts = health.success_count, health.error_count, health.cancelled_count, health.timed_out_count
+        if sum(counts) == finished:
+            return health
+        assert time.monotonic() < deadline, counts
+        time.sleep(POLL_S)
+
+
 def its_plugins(client: AuthenticatedClient) -> None:
     plugins = list_plugins.sync(client=client)
     assert isinstance(plugins, PluginList)
@@ -161,8 +175,7 @@ def its_plugins(client: AuthenticatedClient) -> None:
     assert isinstance(manifest, PluginManifest)
     assert [tool.name for tool in manifest.tools] == ["echo", "wait", "fail", "crash"]
     assert manifest.tools[0].input_schema["properties"]["text"]["type"] == "string"
-    health = get_plugin_health.sync("specimen", client=client)
-    assert isinstance(health, PluginHealth)
+    health = counted_health(client, 4)
     assert health.state in {LifecycleState.INITIALIZED, LifecycleState.FAILED}
     assert (health.success_count, health.error_count, health.cancelled_count) == (2, 1, 1)
     assert health.tools["wait"].success_count == 1

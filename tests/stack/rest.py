@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from interlock_dev.stack.client import Client
+from interlock_dev.stack.client import FINAL, Client
 
 COUNTED = {
     "success_count": "succeeded",
@@ -22,12 +22,17 @@ def assert_counters_equal_jobs(client: Client) -> None:
             for job in listed(client, plugin=name, status=status):
                 client.until_final(job["job_id"])
         jobs = listed(client, plugin=name)
-        health = client.call("GET", f"/v1/plugins/{name}/health").body
+        health = counted_health(client, name)
         for count, status in COUNTED.items():
             assert health[count] == sum(job["status"] == status for job in jobs), (name, count)
             for tool, counters in health["tools"].items():
                 of_tool = sum((job["status"], job["tool"]) == (status, tool) for job in jobs)
                 assert counters[count] == of_tool, (name, tool, count)
+
+
+def counted_health(client: Client, plugin: str) -> dict[str, Any]:
+    """Return a plugin's health when its counters include all of its finished jobs."""
+    return client.until_counted(plugin, sum(job["status"] in FINAL for job in listed(client, plugin=plugin)))
 
 
 def listed(client: Client, **filters: str) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from tests.stack.hand import Hand, Seen
 
 pytestmark = pytest.mark.xdist_group("heartbeat")
 
-ONCE = CLAIM = END = "TransactWriteItems"
-BEAT = "UpdateItem"
+ONCE = CLAIM = "PutItem"
+BEAT = END = "UpdateItem"
 TRIES = 20
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from interlock_dev.stack.client import FINAL, Client
+from tests.stack.rest import counted_health
 from tests.volume import volume
 
 pytestmark = pytest.mark.xdist_group("hostile-cancel")
@@ -157,5 +158,5 @@ def told_to_end(client: Client, job_id: str, end: Path, number: int) -> Any:
 
 
 def counts(client: Client) -> dict[str, int]:
-    health = client.call("GET", "/v1/plugins/lingering/health").body
+    health = counted_health(client, "lingering")
     return {name: health[name] for name in ("success_count", "cancelled_count", "error_count", "timed_out_count")}

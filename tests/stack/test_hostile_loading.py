@@ -4,6 +4,7 @@ import pytest
 
 from interlock_dev.stack.client import Client
 from tests.stack.conftest import SlowSetup
+from tests.stack.rest import counted_health
 
 # With those during which the slow ones load.
 pytestmark = pytest.mark.xdist_group("hostile-ends")
@@ -55,7 +56,7 @@ def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin
         assert error["details"] == {"reason": reason}
         job = client.job(error["job_id"])
         assert (job["status"], job["error"]) == ("failed", error)
-        health = client.call("GET", f"/v1/plugins/{plugin}/health").body
+        health = counted_health(client, plugin)
         assert (health["state"], health["reason"]) == ("UNAVAILABLE", reason)
     assert client.execute("hostile", "echo", {"text": "x"}).status == 200
 

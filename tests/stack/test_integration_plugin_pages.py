@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from interlock_dev.stack.client import Client
+from tests.stack.rest import counted_health
 
 SHIPPED = ("block_mapper", "image", "motion", "ocr")
 HOSTILE_IMAGES = {
@@ -16,7 +17,7 @@ HOSTILE_IMAGES = {
 
 
 def health(client: Client, plugin: str) -> dict[str, Any]:
-    return client.call("GET", f"/v1/plugins/{plugin}/health").body
+    return counted_health(client, plugin)
 
 
 def test_audit_reports_no_difference_in_a_layer_as_built(client: Client) -> None:

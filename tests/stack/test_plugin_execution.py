@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from interlock_dev.stack.client import Client
+from tests.stack.rest import counted_health
 
 IMAGES = Path(__file__).parents[1] / "images"
 
@@ -86,8 +87,7 @@ def test_large_input_and_large_result_arrive_complete(client: Client) -> None:
 
 
 def test_fifty_concurrent_jobs_succeed_with_exact_counters(client: Client) -> None:
-    health = "/v1/plugins/block_mapper/health"
-    before = client.call("GET", health).body["success_count"]
+    before = counted_health(client, "block_mapper")["success_count"]
     asked = {"image": image("astronaut.png"), "width": 8}
     with ThreadPoolExecutor(16) as pool:
         ids = list(pool.map(lambda _: client.submit("block_mapper", "analyze", asked), range(50)))
@@ -95,7 +95,7 @@ def test_fifty_concurrent_jobs_succeed_with_exact_counters(client: Client) -> No
     assert len(set(ids)) == 50
     assert [job["status"] for job in jobs] == ["succeeded"] * 50
     assert [job["attempt"] for job in jobs] == [1] * 50
-    assert client.call("GET", health).body["success_count"] - before == 50
+    assert counted_health(client, "block_mapper")["success_count"] - before == 50
 
 
 def test_one_idempotency_key_runs_once_for_many_callers(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Create the template's tables, buckets and state machines, and the developer's API key."""
+"""Create the template's tables, buckets, queues and state machines, and the developer's API key."""
 
 import json
 from functools import cache
@@ -23,6 +23,7 @@ _OF_A_TABLE = (
     "KeySchema",
     "LocalSecondaryIndexes",
     "ProvisionedThroughput",
+    "StreamSpecification",
 )
 """Properties of a CloudFormation table that are parameters of CreateTable, too."""
 
@@ -34,6 +35,8 @@ def create_resources(template: Template, endpoint_url: str, owner: AccessKey) ->
         _create_table(dynamodb, table)
     for bucket in template.of_type(AwsType.BUCKET):
         _client("s3", endpoint_url, owner).create_bucket(Bucket=bucket.name)
+    for queue in template.of_type(AwsType.QUEUE):
+        _client("sqs", endpoint_url, owner).create_queue(QueueName=queue.name)
     for machine in template.of_type(AwsType.STATE_MACHINE):
         _client("stepfunctions", endpoint_url, owner).create_state_machine(
             name=machine.name,
@@ -45,9 +48,18 @@ def create_resources(template: Template, endpoint_url: str, owner: AccessKey) ->
 
 def _create_table(dynamodb: Any, table: Resource) -> None:
     properties = {name: table.properties[name] for name in _OF_A_TABLE if name in table.properties}
+    if stream := properties.get("StreamSpecification"):
+        properties["StreamSpecification"] = {"StreamEnabled": True, **stream}
     dynamodb.create_table(TableName=table.name, **properties)
     if expiry := table.properties.get("TimeToLiveSpecification"):
         dynamodb.update_time_to_live(TableName=table.name, TimeToLiveSpecification=expiry)
+
+
+def send_message(endpoint_url: str, owner: AccessKey, queue_arn: str, body: str) -> None:
+    """Send a message to a queue."""
+    sqs = _client("sqs", endpoint_url, owner)
+    url = sqs.get_queue_url(QueueName=queue_arn.rpartition(":")[2])["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> None:

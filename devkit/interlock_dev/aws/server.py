@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 
 from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
+from interlock_dev.aws.dynamodb.stream import TableStream
 from interlock_dev.aws.iam.policies import Iam, Statement
 from interlock_dev.aws.iam.signatures import Signatures
 from interlock_dev.aws.lambda_api.invocations import LambdaApi
@@ -48,7 +49,7 @@ class LocalAws:
         default_user_config["lambda"] = {"use_docker": False}
         shortcuts.apply()
         step_functions.sign_calls(owner)
-        moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self._moto = moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.lambda_api = LambdaApi(moto, functions)
         keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}
         self._server = HttpServer(Signatures(Iam(self.lambda_api, policies), keys), listener, handler=_MotoHandler)
@@ -56,6 +57,10 @@ class LocalAws:
     def start(self) -> None:
         self._server.start()
         step_functions.warm_up()
+
+    def stream(self, table: str) -> TableStream:
+        """Return the stream of a table."""
+        return TableStream(table, self._moto.dynamodb_lock)
 
     def close(self) -> None:
         self.lambda_api.close()
@@ -72,8 +77,9 @@ class OneAtATime:
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app
+        self.dynamodb_lock = threading.Lock()
         self._services = {
-            "DynamoDB": (threading.Lock(), create_backend_app("dynamodb")),
+            "DynamoDB": (self.dynamodb_lock, create_backend_app("dynamodb")),
             "AWSStepFunctions": (threading.Lock(), create_backend_app("stepfunctions")),
         }
 

@@ -13,6 +13,9 @@ from rich.table import Table
 from interlock_dev.project.paths import Project
 from interlock_dev.stack.client import FINAL, POLL_S, Client, StackFailed, local_stack
 
+FINISHED = {"ocr": 1, "deskew": 2}
+"""How many jobs of each plugin the demo runs."""
+
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -36,7 +39,7 @@ def run() -> int:
             _follow(client, page)
             _cancel(client, page)
             _show_health(client)
-    except (DemoFailed, StackFailed, requests.RequestException) as error:
+    except (DemoFailed, StackFailed, TimeoutError, requests.RequestException) as error:
         console.print(f"The demo failed: {error}", markup=False)
         return 1
     console.print("\nEverything is stopped.")
@@ -97,6 +100,8 @@ def _cancel(client: Client, page: str) -> None:
 
 def _show_health(client: Client) -> None:
     console.print("[bold]4. The plugins' health[/bold]")
+    for plugin, finished in FINISHED.items():
+        client.until_counted(plugin, finished)
     plugins = _call(client, "GET", "/v1/plugins")["plugins"]
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in ("   plugin", "state", "succeeded", "failed", "timed out", "cancelled", "p50 ms"):

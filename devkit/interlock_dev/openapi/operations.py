@@ -231,7 +231,7 @@ OPERATIONS = (
         "GET /v1/plugins/{name}/health",
         Scope.PLUGINS_READ,
         "Read a plugin's state and counters",
-        "Counters cover all functions, in total and by tool. At rest they equal the plugin's finished jobs.",
+        "Counters cover all functions, in total and by tool. They include a job a second or two after it has finished.",
         {
             200: Answer(
                 "The health.",

@@ -36,6 +36,8 @@ class AwsType(StrEnum):
 
     API = "AWS::Serverless::Api"
     BUCKET = "AWS::S3::Bucket"
+    EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
+    QUEUE = "AWS::SQS::Queue"
     STATE_MACHINE = "AWS::Serverless::StateMachine"
     TABLE = "AWS::DynamoDB::Table"
 
@@ -58,7 +60,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A table, bucket or state machine with its name in the local stack."""
+    """A table, bucket, queue or state machine with its name in the local stack."""
 
     logical_id: str
     type: str
@@ -90,6 +92,7 @@ class Template:
                 # `!Ref` of a state machine is its ARN.
                 "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
                 "Arn": resource.arn,
+                "StreamArn": f"{resource.arn}/stream/local",
             }
             for resource in _resources(read)
         }
@@ -142,6 +145,11 @@ class Template:
         definition: Mapping[str, Any] = yaml.safe_load(text)
         return definition
 
+    def event_sources(self) -> list[Mapping[str, Any]]:
+        """Return the properties of the event source mappings."""
+        found = self._stacks[0].resources.values()
+        return [one["Properties"] for one in found if one["Type"] == AwsType.EVENT_SOURCE]
+
     def schedules(self) -> list[Schedule]:
         """Return the schedule events of all functions."""
         return [
@@ -150,6 +158,11 @@ class Template:
             for name, event in (function.events or {}).items()
             if event["Type"] == "Schedule"
         ]
+
+
+def table_of(stream_arn: str) -> str:
+    """Return the name of the table that a stream belongs to."""
+    return stream_arn.partition(":table/")[2].partition("/")[0]
 
 
 def _stacks(path: Path, known: Mapping[str, object]) -> Any:
@@ -171,6 +184,9 @@ def _resources(stacks: Any) -> Iterator[Resource]:
             case AwsType.BUCKET:
                 name = properties.get("BucketName", default).lower()
                 arn = f"arn:aws:s3:::{name}"
+            case AwsType.QUEUE:
+                name = properties.get("QueueName", default)
+                arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
             case AwsType.STATE_MACHINE:
                 name = properties.get("Name", default)
                 arn = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{name}"

@@ -16,6 +16,9 @@ import requests
 from interlock_dev.project.processes import guarded
 
 FINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
+COUNTS = ("success_count", "error_count", "timed_out_count", "cancelled_count")
+"""The counters of finished jobs in a plugin's health."""
+
 POLL_S = 0.1
 HTTP_TIMEOUT_S = 60
 STOP_LIMIT_S = 30
@@ -91,6 +94,17 @@ class Client:
     def until_final(self, job_id: str, *, within_s: float = 60) -> dict[str, Any]:
         """Poll a job until it has finished."""
         return self.until(job_id, lambda job: job["status"] in FINAL, within_s=within_s)
+
+    def until_counted(self, plugin: str, finished: int, *, within_s: float = 30) -> dict[str, Any]:
+        """Poll a plugin's health until its counters include this many finished jobs. Raise TimeoutError."""
+        deadline = time.monotonic() + within_s
+        while True:
+            health = self.call("GET", f"/v1/plugins/{plugin}/health").body
+            if sum(health[count] for count in COUNTS) == finished:
+                return health
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {within_s} s: {health}, not {finished} jobs")
+            time.sleep(POLL_S)
 
 
 def _request(plugin: str, tool: str | None, input: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,11 +130,15 @@ class Stack:
 
         from interlock_dev.aws.resources import create_resources  # noqa: PLC0415
         from interlock_dev.aws.server import LocalAws  # noqa: PLC0415
+        from interlock_dev.stack.event_sources import event_sources  # noqa: PLC0415
 
         self.aws = LocalAws(listener, self.functions, self.set.policies(), self.owner)
         self.aws.start()
         self._cleanup.callback(self.aws.close)
         create_resources(self.set.template, self.aws.url, self.owner)
+        for source in event_sources(self.set.template, self.aws, self.functions, self.owner):
+            source.start()
+            self._cleanup.callback(source.stop)
 
     def wait_until_warm(self) -> None:
         """Wait until every function behind the API has an environment, then start the others. Raise `UsageError` if one

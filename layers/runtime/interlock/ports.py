@@ -10,10 +10,13 @@ from interlock.domain.access import Principal
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
-from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
 
 Clock = Callable[[], datetime]
+
+type ToolName = tuple[str, str]
+"""The names of a plugin and of one of its tools."""
 
 
 class StaleJob(Exception):
@@ -47,13 +50,14 @@ class JobFilter:
 
 
 class JobStore(Protocol):
-    """Jobs and their counters. Every write is conditional and raises `StaleJob` if its condition fails.
+    """Jobs, and the counters derived from them. Every write is conditional and raises `StaleJob` if its condition
+    fails.
 
     All methods raise `interlock.domain.errors.ServiceUnavailable` if the table is down after the SDK's retries.
     """
 
-    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
-        """Write a new job in any status, with its counters if it starts or has ended, and its slot of the API key.
+    def create(self, job: Job) -> None:
+        """Write a new job in any status, and take its slot of the API key.
 
         All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job,
         `TooManyJobs` if the API key has reached its limit, and `StaleJob` if the job was written by an earlier try of
@@ -66,7 +70,7 @@ class JobStore(Protocol):
     def find_by_key(self, tenant: str, key_hash: str) -> Job | None:
         """Read the job of an idempotency key consistently. It may have expired."""
 
-    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
+    def change(self, before: Job, after: Job) -> None:
         """Update an unfinished job. Raises `StaleJob` unless it still has `before`'s status, attempt and events."""
 
     def heartbeat(
@@ -83,8 +87,8 @@ class JobStore(Protocol):
         Raises `StaleJob` if the attempt is over, or if there are new events and another was added since `job` was read.
         """
 
-    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
-        """Write a final status and its counters in one transaction, and release the slot of the API key.
+    def settle(self, before: Job, after: Job) -> None:
+        """Write a final status, and release the slot of the API key.
 
         Raises `StaleJob` unless the job still has `before`'s status, attempt, lease and events. So a job is settled
         once, and not while its worker continues.
@@ -102,6 +106,27 @@ class JobStore(Protocol):
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         """Return the counters of a plugin by tool, for the whole fleet."""
+
+    def states(self) -> dict[ToolName, ExecutionMetrics]:
+        """Return what determines the lifecycle states of all plugins, by plugin and tool: a part of their counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedChange:
+    """What one record of the table's stream adds to the counters of a tool."""
+
+    sequence_number: int
+    delta: ExecutionMetrics
+
+
+class CounterStore(Protocol):
+    """The counters of tools as `count_jobs` writes them. Raises `ServiceUnavailable` like `JobStore`."""
+
+    def add(self, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
+        """Add changes of a tool's jobs, in the order of their shard of the stream.
+
+        Changes whose sequence number was added from the same shard before are left out, so any batch may be repeated.
+        """
 
 
 class InvalidToken(Exception):

@@ -5,12 +5,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.job import Job
 from interlock.domain.outcome import Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService, NewJob
-from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
+from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import Interposed, MemoryJobs, once
 
 WANTED = NewJob("acme", "echo", "say", "1.0.0", 20.0)
@@ -31,7 +30,7 @@ class Setting:
 
     def add(self, job: Job) -> Job:
         """Store a job, count it according to its status and return it."""
-        self.store.create(job, starting_delta(job, NOON) if job.attempt else None)
+        self.store.create(job)
         return job
 
     def stored(self, job: Job) -> Job:
@@ -55,7 +54,7 @@ class Setting:
 def claim(at: Setting, job: Job, worker_id: str = "worker-1") -> Job:
     """Claim the job as a worker does."""
     after = steps.claimed(job, worker_id=worker_id, now=at.clock(), lease_expires_at=at.clock() + timedelta(seconds=15))
-    at.store.change(job, after, starting_delta(after, at.clock()))
+    at.store.change(job, after)
     return after
 
 
@@ -63,5 +62,5 @@ def finish(at: Setting, job: Job, outcome: Outcome | None = None) -> Job:
     """Write the outcome of the job as its worker does."""
     outcome = outcome or replace(Outcome.succeeded(None), execution_time_ms=5.0)
     after = steps.ended(at.stored(job), outcome, result=None, progress=None, now=at.clock())
-    at.store.settle(at.stored(job), after, ending_delta(at.stored(job), after))
+    at.store.settle(at.stored(job), after)
     return after

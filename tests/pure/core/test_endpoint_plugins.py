@@ -8,11 +8,9 @@ import pytest
 import interlock
 from interlock.domain.deadline import Deadline
 from interlock.domain.job_status import JobStatus
-from interlock.domain.metrics import MetricsDelta
 from interlock.sandbox import Ending, TimedOut
 from tests.fakes.envelope import refused
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
+from tests.fakes.jobs import counted_job
 from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
 
@@ -91,6 +89,7 @@ def test_health_of_a_plugin_that_never_ran(world: World) -> None:
         "version": "1.0.0",
         "state": "LOADED",
         "reason": None,
+        "as_of": None,
         **NEVER_USED,
         "tools": {"say": NEVER_USED, "shout": NEVER_USED},
     }
@@ -145,7 +144,7 @@ def test_plugin_is_running_while_its_job_runs(world: World) -> None:
 
 def test_health_shows_last_average_and_percentile_times(world: World) -> None:
     for elapsed_ms in [10.0] * 95 + [1000.0] * 5:
-        world.jobs.create(a_job(), MetricsDelta("echo", "say", 0, NOON, JobStatus.SUCCEEDED, None, elapsed_ms))
+        world.jobs.create(counted_job(JobStatus.SUCCEEDED, elapsed_ms=elapsed_ms))
     found = health(world)
     assert (found["last_execution_time_ms"], found["avg_execution_time_ms"]) == (1000.0, 59.5)
     assert found["p50_ms"] == pytest.approx(10, rel=0.0393)

@@ -1,7 +1,7 @@
 """Property tests: domain values round-trip through items of the table and DynamoDB's types."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC
 from decimal import Decimal
 from typing import Any
@@ -17,17 +17,17 @@ from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.domain.access import ApiKey, Scope
+from interlock.domain.counters import JobSnapshot, delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson, listed
 from interlock.domain.job_status import FINAL, JobStatus
-from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
+from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
 from interlock.http.presenters import job_document
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
-from tests.fakes.store import MemoryJobs
 
 naive = NOON.replace(tzinfo=None)  # Hypothesis adds the zone
 moments = st.datetimes(naive.replace(year=1971), naive.replace(year=2200), timezones=st.just(UTC)).map(to_millisecond)
@@ -220,45 +220,44 @@ def test_api_key_round_trips(key: ApiKey) -> None:
     assert access_items.api_key_from_item(through_dynamodb(access_items.api_key_to_item(key))) == key
 
 
-deltas = st.builds(
-    MetricsDelta,
+finished = st.builds(
+    JobSnapshot,
+    job_id=ids,
     plugin=st.just("echo"),
-    tool=st.sampled_from(["say", "shout"]),
-    in_flight=st.sampled_from([-1, 0, 1]),
-    at=moments,
+    tool=st.just("say"),
     status=st.sampled_from(sorted(FINAL)),
-    error=st.none() | st.sampled_from(ErrorCode),
-    elapsed_ms=st.none() | milliseconds,
-    reason=st.none() | st.just("LookupError: no such model"),
+    updated_at=moments,
+    execution_time_ms=st.none() | milliseconds,
+    error=st.none() | st.builds(ErrorInfo, st.sampled_from(ErrorCode), text, st.just({"reason": "no such model"})),
 )
 
 
-def added_by_dynamodb(changes: list[tuple[MetricsDelta, int]]) -> dict[str, ExecutionMetrics]:
-    """Return the counters after DynamoDB's ADD and SET on the items of the shards."""
-    table: dict[tuple[str, int], dict[str, Any]] = {}
-    for delta, shard in changes:
-        item = table.setdefault((delta.tool, shard), counters.metrics_key(delta.plugin, delta.tool, shard))
-        for name, value in counters.metrics_sums(delta).items():
+# Unique times: of two simultaneous ends neither is the latest.
+@given(st.lists(finished, max_size=20, unique_by=lambda job: job.updated_at), st.data())
+def test_counters_in_an_item_equal_the_sum_of_the_changes_in_any_order(
+    jobs: list[JobSnapshot], data: st.DataObject
+) -> None:
+    item: dict[str, Any] = {}
+    for job in data.draw(st.permutations(jobs)):
+        added = delta(None, job)
+        assert added is not None
+        sets = counters.latest_of(added, item)
+        for name, value in counters.sums_of(added).items():
             item[name] = item.get(name, 0) + value
-        item.update(counters.metrics_latest(delta))
-    return counters.metrics_from_items(through_dynamodb(item) for item in table.values())
+        item |= sets
+    found = counters.counters_from_item(through_dynamodb(item))
+    expected = ExecutionMetrics.sum(delta(None, job) or ExecutionMetrics() for job in jobs)
+    assert abs(found.total_ms - expected.total_ms) < 0.001
+    assert replace(found, total_ms=0) == replace(expected, total_ms=0)
 
 
-@given(
-    # Unique times: of two simultaneous changes neither is the latest.
-    st.lists(st.tuples(deltas, st.integers(0, counters.SHARDS - 1)), max_size=20, unique_by=lambda one: one[0].at)
-)
-def test_counters_in_items_equal_counters_in_memory(changes: list[tuple[MetricsDelta, int]]) -> None:
-    # Ordered by time, since the latest change sets the last values.
-    changes = sorted(changes, key=lambda change: change[0].at)
-    memory = MemoryJobs()
-    for delta, _ in changes:
-        memory._count(delta)
-    expected, found = memory.metrics("echo"), added_by_dynamodb(changes)
-    assert set(found) == set(expected)
-    for tool, metrics in found.items():
-        for field in ("succeeded", "failed", "timed_out", "cancelled", "in_flight", "executed", "buckets"):
-            assert getattr(metrics, field) == getattr(expected[tool], field)
-        assert abs(metrics.total_ms - expected[tool].total_ms) < 0.001
-        for field in ("last_used", "lifecycle_at", "reason"):
-            assert getattr(metrics, field) == getattr(expected[tool], field)
+@given(st.one_of(st.builds(a_job, st.sampled_from(sorted(JobStatus))), jobs))
+def test_snapshot_of_a_stored_job_has_its_fields(job: Job) -> None:
+    image = {name: TypeSerializer().serialize(value) for name, value in items.job_to_item(job).items()}
+    snapshot = items.job_snapshot(image)
+    assert snapshot == JobSnapshot(**{field.name: getattr(job, field.name) for field in fields(JobSnapshot)})
+
+
+@given(st.lists(st.integers(0, 10**40 - 1), min_size=2, max_size=5))
+def test_sequence_numbers_are_stored_in_their_order(numbers: list[int]) -> None:
+    assert sorted(map(counters.sequence_text, numbers)) == [counters.sequence_text(one) for one in sorted(numbers)]

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
@@ -131,7 +130,7 @@ def settle_as_lost(stage: Stage) -> None:
     """Settle the job as another process does that considers the worker lost."""
     job = stage.only_job()
     lost = steps.lost(job, now=stage.clock())
-    stage.jobs.settle(job, lost, ending_delta(job, lost))
+    stage.jobs.settle(job, lost)
 
 
 @pytest.mark.usefixtures("quick_heartbeat")

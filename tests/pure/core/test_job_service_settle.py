@@ -1,21 +1,16 @@
 """Settle jobs whose lease has expired, races between the read and its write, and changes of the counters."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from interlock.domain import job as steps
-from interlock.domain.counters import ending_delta, starting_delta
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
 from interlock.domain.job import CancelOutcome
 from interlock.domain.job_status import FINAL, JobStatus
-from interlock.domain.metrics import MetricsDelta
-from interlock.domain.outcome import Outcome
 from interlock.jobs import service as job_service
 from interlock.jobs.service import START_LEASE
 from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
 from tests.fakes.store import Hook, once
 from tests.pure.core.job_service_setting import Setting, claim, finish
 
@@ -107,7 +102,7 @@ def test_pending_job_cancelled_during_its_settlement_stays_cancelled(at: Setting
     at.workflow.finish(job.job_id)
     at.clock.advance(61)
     cancelled = steps.cancel_requested(job, reason=None, now=at.clock())
-    at.race("settle", lambda: at.store.settle(job, cancelled, ending_delta(job, cancelled)))
+    at.race("settle", lambda: at.store.settle(job, cancelled))
     assert at.service.get("acme", job.job_id) == cancelled
     assert at.counted() == {"cancelled": 1}
 
@@ -179,40 +174,6 @@ def test_schedule_raises_when_the_table_is_down(at: Setting) -> None:
     at.store.down = True
     with pytest.raises(ServiceUnavailable):
         at.service.settle_lapsed()
-
-
-# --- Changes of the counters ---
-
-
-@pytest.mark.parametrize(
-    ("before", "in_flight"), [(JobStatus.PENDING, 0), (JobStatus.RUNNING, -1), (JobStatus.CANCELLING, -1)]
-)
-def test_finishing_a_claimed_job_decrements_in_flight(before: JobStatus, in_flight: int) -> None:
-    job = a_job(before)
-    delta = ending_delta(job, steps.lost(job, now=NOON))
-    assert (delta.plugin, delta.tool, delta.in_flight) == ("echo", "say", in_flight)
-    assert (delta.status, delta.error, delta.elapsed_ms) == (JobStatus.FAILED, ErrorCode.WORKER_LOST, None)
-    assert delta.at == NOON
-
-
-def test_finishing_a_run_counts_its_duration_and_error() -> None:
-    job = a_job(JobStatus.RUNNING)
-    outcome = replace(Outcome.failed(ErrorCode.PLUGIN_CRASHED, "gone"), execution_time_ms=41.25)
-    after = steps.ended(job, outcome, result=None, progress=None, now=NOON + timedelta(seconds=1))
-    assert ending_delta(job, after) == MetricsDelta(
-        plugin="echo",
-        tool="say",
-        in_flight=-1,
-        at=NOON + timedelta(seconds=1),
-        status=JobStatus.FAILED,
-        error=ErrorCode.PLUGIN_CRASHED,
-        elapsed_ms=41.25,
-    )
-
-
-def test_starting_a_job_increments_in_flight() -> None:
-    delta = starting_delta(a_job(JobStatus.RUNNING), NOON)
-    assert (delta.in_flight, delta.status, delta.elapsed_ms, delta.at) == (1, None, None, NOON)
 
 
 def test_hook_of_once_acts_exactly_once() -> None:

@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.domain.errors import ErrorCode
-from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import (
     GROWTH,
     PERCENTILE_ERROR,
     SMALLEST_MS,
     ExecutionMetrics,
-    MetricsDelta,
     bucket_of,
     middle_of,
 )
@@ -126,29 +123,3 @@ def test_sum_keeps_the_latest_of_the_last_values(when: list[datetime]) -> None:
     summed = ExecutionMetrics.sum(parts)
     assert (summed.last_used, summed.last_ms) == (max(when), float(when.index(max(when))))
     assert summed.lifecycle is LifecycleState.INITIALIZED
-
-
-def delta(status: JobStatus | None, error: ErrorCode | None, elapsed_ms: float | None) -> MetricsDelta:
-    return MetricsDelta("echo", "say", in_flight=-1, at=NOON, status=status, error=error, elapsed_ms=elapsed_ms)
-
-
-@pytest.mark.parametrize(
-    ("change", "state"),
-    [
-        (delta(JobStatus.SUCCEEDED, None, 1.0), LifecycleState.INITIALIZED),
-        (delta(JobStatus.FAILED, ErrorCode.PLUGIN_CRASHED, 1.0), LifecycleState.FAILED),
-        (delta(JobStatus.TIMED_OUT, ErrorCode.TIMEOUT, 1.0), LifecycleState.FAILED),
-        (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, 1.0), None),
-        (delta(JobStatus.FAILED, ErrorCode.INVALID_INPUT, 1.0), None),
-        # Without a run the outcome does not depend on the plugin.
-        (delta(JobStatus.FAILED, ErrorCode.WORKER_LOST, None), None),
-        (delta(JobStatus.CANCELLED, ErrorCode.CANCELLED, None), None),
-        (delta(JobStatus.SUCCEEDED, None, None), None),
-        (delta(None, None, 1.0), None),
-        (delta(None, None, None), None),
-    ],
-)
-def test_lifecycle_change_of_an_outcome_depends_on_who_caused_the_error(
-    change: MetricsDelta, state: LifecycleState | None
-) -> None:
-    assert change.lifecycle is state

@@ -10,11 +10,9 @@ from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, InvalidInput, PluginUnavailable, UnknownPlugin, UnknownTool
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
-from interlock.domain.metrics import MetricsDelta
 from interlock.domain.outcome import Outcome
 from interlock.plugins.registry import PluginRegistry
-from tests.fakes.jobs import a_job
-from tests.fakes.outside import NOON
+from tests.fakes.jobs import counted_job
 from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 from tests.fakes.sandbox import answered, echoes
 from tests.fakes.world import World
@@ -37,16 +35,15 @@ def registry(world: World) -> PluginRegistry:
 
 def count(
     world: World,
-    status: JobStatus | None,
+    status: JobStatus,
     *,
+    plugin: str = "ocr",
     tool: str = "analyze",
     error: ErrorCode | None = None,
     elapsed_ms: float | None = 10.0,
-    in_flight: int = 0,
 ) -> None:
-    """Add a change to the stored counters."""
-    job = a_job(plugin="ocr", tool=tool)
-    world.jobs.create(job, MetricsDelta("ocr", tool, in_flight, NOON, status, error, elapsed_ms))
+    """Store a job in this status, which is counted."""
+    world.jobs.create(counted_job(status, plugin=plugin, tool=tool, error=error, elapsed_ms=elapsed_ms))
 
 
 def test_tool_is_found_by_name_and_the_first_is_the_default(registry: PluginRegistry) -> None:
@@ -128,7 +125,8 @@ def test_plugin_that_never_ran_is_loaded(registry: PluginRegistry) -> None:
 
 
 def test_broken_plugin_is_unavailable_whatever_its_counters(world: World) -> None:
-    world.jobs.create(a_job(), MetricsDelta("speech", "say", 1, NOON, JobStatus.SUCCEEDED, None, 1.0))
+    count(world, JobStatus.SUCCEEDED, plugin="speech", tool="say")
+    count(world, JobStatus.RUNNING, plugin="speech", tool="say")
     health = world.core.registry.health("speech")
     assert (health.state, health.available) == (LifecycleState.UNAVAILABLE, False)
     assert health.metrics.succeeded == 1
@@ -136,7 +134,7 @@ def test_broken_plugin_is_unavailable_whatever_its_counters(world: World) -> Non
 
 def test_plugin_with_a_job_in_flight_is_running(world: World) -> None:
     count(world, JobStatus.FAILED, error=ErrorCode.TIMEOUT)
-    count(world, None, elapsed_ms=None, in_flight=1)
+    count(world, JobStatus.RUNNING)
     assert world.core.registry.health("ocr").state is LifecycleState.RUNNING
 
 

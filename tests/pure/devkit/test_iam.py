@@ -53,10 +53,10 @@ def test_query_needs_its_index_and_partition() -> None:
 def test_transaction_needs_the_actions_of_its_writes_on_all_partitions() -> None:
     writes = [
         {"Put": {"TableName": "jobs", "Item": key("JOB#a#1")}},
-        {"Update": {"TableName": "jobs", "Key": key("METRICS#ocr")}},
+        {"Update": {"TableName": "jobs", "Key": key("SLOTS#ocr")}},
         {"ConditionCheck": {"TableName": "jobs", "Key": key("KEY#1")}},
     ]
-    all_of_them = frozenset({"JOB#a#1", "METRICS#ocr", "KEY#1"})
+    all_of_them = frozenset({"JOB#a#1", "SLOTS#ocr", "KEY#1"})
     assert of_dynamodb("TransactWriteItems", TransactItems=writes) == [
         Need(f"dynamodb:{action}", TABLE, all_of_them) for action in ("PutItem", "UpdateItem", "ConditionCheckItem")
     ]
@@ -91,9 +91,9 @@ def test_workflow_call_needs_its_action_and_resource() -> None:
 
 
 def test_all_partitions_must_be_allowed() -> None:
-    statement = Statement(("dynamodb:PutItem",), (TABLE,), ("JOB#*", "METRICS#*"))
+    statement = Statement(("dynamodb:PutItem",), (TABLE,), ("JOB#*", "SLOTS#*"))
     for keys, allowed in (
-        ({"JOB#a#1", "METRICS#ocr"}, True),
+        ({"JOB#a#1", "SLOTS#ocr"}, True),
         ({"JOB#a#1", "KEY#1"}, False),
         ({"XJOB#a#1"}, False),
     ):

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from samcli.yamlhelper import yaml_parse
 
+from interlock.adapters import cloudwatch_emf
+
 type Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,7 +121,7 @@ def test_alarm_notifies_the_topic_with_a_description(alarm: str) -> None:
 
 def test_every_failure_for_operators_has_an_alarm() -> None:
     watched = {
-        (one["MetricName"], value if isinstance(value, str) else value["Ref"])
+        (one["MetricName"], value if isinstance(value, str) else value.get("Ref") or value["Fn::GetAtt"][0])
         for one in ALARMS.values()
         for value in [one.get("Dimensions", [{"Value": "*"}])[0]["Value"]]
     }
@@ -128,6 +130,9 @@ def test_every_failure_for_operators_has_an_alarm() -> None:
         ("Errors", "ExecuteFunction"),
         ("Errors", "RunJobFunction"),
         ("Errors", "SettleJobsFunction"),
+        ("IteratorAge", "CountJobsFunction"),
+        ("ApproximateNumberOfMessagesVisible", "UncountedQueue"),
+        (cloudwatch_emf.UNREADABLE, "AWS::StackName"),
         ("ExecutionsFailed", "Workflow"),
         ("ExecutionsTimedOut", "Workflow"),
         ("Throttles", "*"),

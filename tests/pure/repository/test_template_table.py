@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeSerializer
 from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as dynamo_items
-from interlock.adapters.dynamo.counters import metrics_key
+from interlock.adapters.dynamo.counters import counters_key
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job
 from interlock.domain.access import ApiKey
@@ -56,6 +56,7 @@ def queries() -> list[Json]:
         store.page(JobFilter("acme", plugin, tool, some), limit=2, before_id="01KY4QJ3HS0123456789ABCDEF")
     list(store.with_lapsed_lease(NOW))
     store.metrics("ocr")
+    store.states()
     found: list[Json] = client.queries
     return found
 
@@ -112,7 +113,7 @@ def test_items_have_the_declared_keys_and_types() -> None:
     assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
     key = ApiKey("hash", "key", "acme", frozenset({"admin"}), expires_at=NOW, created_at=NOW, revoked_at=NOW)
     others = [
-        metrics_key("ocr", "analyze", 7),
+        counters_key("ocr", "analyze"),
         access_items.api_key_to_item(key),
         access_items.listed_key_to_item(key),
         access_items.rate_key("key"),

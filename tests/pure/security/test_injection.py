@@ -34,7 +34,7 @@ NAMES = [
     "echo%00",
     "echo%2f..",
     "echo#say",
-    "METRICS#echo",
+    "COUNTERS",
     "JOB#acme#01J00000000000000000000000",
     "${jndi:ldap://x}",
     "{{7*7}}",

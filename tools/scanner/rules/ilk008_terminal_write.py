@@ -1,9 +1,9 @@
 """ILK008: Only the store's settle writes a final status.
 
-A job ends once, and its counters change in the same transaction, because one function writes it, on condition of status
-and attempt. Only the DynamoDB adapter calls DynamoDB's write operations. In the adapters a final status is passed on
-only in functions named `settle…` and in the item mapping. Elsewhere no writing method of a store gets one. Comparing
-with a final status is reading, and is allowed.
+A job ends once, and is counted once, because one function writes its end, on condition of status and attempt. Only the
+DynamoDB adapter calls DynamoDB's write operations. In the adapters a final status is passed on only in functions named
+`settle…` and in the item mapping. Elsewhere no writing method of a store gets one. Comparing with a final status is
+reading, and is allowed.
 """
 
 import ast

@@ -8,6 +8,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import COUNTERS
@@ -26,18 +28,41 @@ _DIRECTIVE = {
     ],
 }
 
+UNREADABLE = "unreadable_record_count"
+"""Records of the table's stream that could not be read, so that no counter has them."""
+
+_UNREADABLE_DIRECTIVE = {
+    "Namespace": NAMESPACE,
+    "Dimensions": [["service"]],
+    "Metrics": [{"Name": UNREADABLE, "Unit": "Count"}],
+}
+
 
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
-        line = {
-            "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [_DIRECTIVE]},
-            "service": os.environ.get(STACK_VARIABLE, "interlock"),
-            "plugin": plugin,
-            "tool": tool,
-            # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
-            **{name: [float(counted is status)] for counted, name in COUNTERS.items()},
-            "execution_time_ms": [elapsed_ms],
-        }
-        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+        _write(
+            _DIRECTIVE,
+            {
+                "plugin": plugin,
+                "tool": tool,
+                # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
+                **{name: [float(counted is status)] for counted, name in COUNTERS.items()},
+                "execution_time_ms": [elapsed_ms],
+            },
+        )
+
+
+def publish_unreadable_record() -> None:
+    """Publish that a record of the table's stream could not be read."""
+    _write(_UNREADABLE_DIRECTIVE, {UNREADABLE: [1.0]})
+
+
+def _write(directive: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    line = {
+        "_aws": {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]},
+        "service": os.environ.get(STACK_VARIABLE, "interlock"),
+        **values,
+    }
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from interlock.jobs.uploads import Uploads
     from interlock.plugins.index import PluginIndex
     from interlock.plugins.registry import PluginRegistry
-    from interlock.ports import Clock, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
+    from interlock.ports import Clock, CounterStore, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Core:
         settings: Settings,
         *,
         store: JobStore | None = None,
+        counters: CounterStore | None = None,
         workflow: Workflow | None = None,
         objects: ObjectStore | None = None,
         index: PluginIndex | None = None,
@@ -63,6 +64,7 @@ class Core:
         self.settings = settings
         self.clock = clock
         self._store = store
+        self._counters = counters
         self._workflow = workflow
         self._objects = objects
         self._index = index
@@ -92,6 +94,12 @@ class Core:
         from interlock.adapters.dynamo.jobs import DynamoJobs
 
         return self._store or DynamoJobs(self._dynamodb, self.settings.table)
+
+    @cached_property
+    def counters(self) -> CounterStore:
+        from interlock.adapters.dynamo.counters import DynamoCounters
+
+        return self._counters or DynamoCounters(self._dynamodb, self.settings.table)
 
     @cached_property
     def limits(self) -> RateLimits:

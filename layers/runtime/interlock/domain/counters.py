@@ -1,29 +1,80 @@
-"""The changes that the start and the end of a job make to the counters of its tool."""
+"""The counters of tools, as a fold over the changes of jobs."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.job import Job
-from interlock.domain.job_status import CLAIMED
-from interlock.domain.metrics import MetricsDelta
+from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
+from interlock.domain.lifecycle import verdict
+from interlock.domain.metrics import ExecutionMetrics, bucket_of
 
 
-def starting_delta(job: Job, now: datetime) -> MetricsDelta:
-    """Return what the start of a job adds to the counters."""
-    return MetricsDelta(plugin=job.plugin, tool=job.tool, in_flight=1, at=now)
+class JobState(Protocol):
+    """The fields of a job that the counters depend on."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def plugin(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def execution_time_ms(self) -> float | None: ...
+    @property
+    def error(self) -> ErrorInfo | None: ...
 
 
-def ending_delta(before: Job | None, after: Job) -> MetricsDelta:
-    """Return what the end of a job adds to the counters. `before` is None if the job was not written before."""
-    return MetricsDelta(
-        plugin=after.plugin,
-        tool=after.tool,
-        in_flight=-1 if before is not None and before.status in CLAIMED else 0,
-        at=after.updated_at,
-        status=after.status,
-        error=after.error.code if after.error else None,
-        elapsed_ms=after.execution_time_ms,
-        reason=_unavailable_reason(after.error),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSnapshot:
+    """A `JobState` on its own, without the rest of the job."""
+
+    job_id: str
+    plugin: str
+    tool: str
+    status: JobStatus
+    updated_at: datetime
+    execution_time_ms: float | None = None
+    error: ErrorInfo | None = None
+
+
+def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
+    """Return what a change of a job adds to the counters of its tool, None if it adds nothing.
+
+    `old` is the job before the change. It is ignored if it was another job: a job that has expired may be replaced.
+    """
+    if old is not None and old.job_id != new.job_id:
+        old = None
+    in_flight = (new.status in CLAIMED) - (old is not None and old.status in CLAIMED)
+    ends = new.status in FINAL and not (old is not None and old.status in FINAL)
+    if not ends:
+        return ExecutionMetrics(in_flight=in_flight, as_of=new.updated_at) if in_flight else None
+    ended = ExecutionMetrics(
+        succeeded=int(new.status is JobStatus.SUCCEEDED),
+        failed=int(new.status is JobStatus.FAILED),
+        timed_out=int(new.status is JobStatus.TIMED_OUT),
+        cancelled=int(new.status is JobStatus.CANCELLED),
+        in_flight=in_flight,
+        as_of=new.updated_at,
+    )
+    elapsed_ms = new.execution_time_ms
+    if elapsed_ms is None:
+        return ended
+    state = verdict(new.error.code if new.error else None)
+    return replace(
+        ended,
+        executed=1,
+        total_ms=elapsed_ms,
+        buckets={bucket_of(elapsed_ms): 1},
+        last_ms=elapsed_ms,
+        last_used=new.updated_at,
+        lifecycle=state,
+        lifecycle_at=new.updated_at if state else None,
+        reason=_unavailable_reason(new.error),
     )
 
 

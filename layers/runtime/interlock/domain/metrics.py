@@ -1,4 +1,4 @@
-"""Execution metrics: the change that one job makes to the counters, and the sums.
+"""Execution metrics: sums over jobs.
 
 Durations are counted in a histogram with exponential buckets, so percentiles of the whole fleet follow from sums. A
 bucket spans 8 %. A percentile is reported as the bucket's geometric middle, at most `PERCENTILE_ERROR` off.
@@ -11,9 +11,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Self
 
-from interlock.domain.errors import ErrorCode
 from interlock.domain.job_status import JobStatus
-from interlock.domain.lifecycle import LifecycleState, verdict
+from interlock.domain.lifecycle import LifecycleState
 
 GROWTH = 1.08
 SMALLEST_MS = 0.01
@@ -42,29 +41,9 @@ def middle_of(bucket: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsDelta:
-    """The change that a job's start or end makes to the counters of its tool. `status` is None for a start."""
-
-    plugin: str
-    tool: str
-    in_flight: int
-    at: datetime
-    status: JobStatus | None = None
-    error: ErrorCode | None = None
-    elapsed_ms: float | None = None
-    reason: str | None = None
-    """Why the plugin could not be loaded."""
-
-    @property
-    def lifecycle(self) -> LifecycleState | None:
-        """The plugin's lifecycle state after this outcome, None if it does not change."""
-        executed = self.status is not None and self.elapsed_ms is not None
-        return verdict(self.error) if executed else None
-
-
-@dataclass(frozen=True, slots=True)
 class ExecutionMetrics:
-    """Sums over finished jobs of a plugin or of one of its tools, fleet-wide. Times in milliseconds."""
+    """Sums over finished jobs of a plugin or of one of its tools, fleet-wide, or over changes of them. Times in
+    milliseconds."""
 
     succeeded: int = 0
     failed: int = 0
@@ -79,6 +58,8 @@ class ExecutionMetrics:
     lifecycle_at: datetime | None = None
     reason: str | None = None
     buckets: Mapping[int, int] = field(default_factory=dict)
+    as_of: datetime | None = None
+    """Time of the latest change of a job that is counted."""
 
     @property
     def average_ms(self) -> float | None:
@@ -96,15 +77,16 @@ class ExecutionMetrics:
 
     @classmethod
     def sum(cls, parts: Iterable[Self]) -> Self:
-        """Add the counters of shards or tools. For values that are not summed, the latest is kept."""
+        """Add the counters of changes or tools. For values that are not summed, the latest is kept."""
         parts = list(parts)
+        latest = parts[::-1]  # of equal times, the last part's values are kept
         buckets: dict[int, int] = {}
         for part in parts:
             for bucket, count in part.buckets.items():
                 buckets[bucket] = buckets.get(bucket, 0) + count
-        used = max((part for part in parts if part.last_used), key=lambda part: str(part.last_used), default=cls())
+        used = max((part for part in latest if part.last_used), key=lambda part: str(part.last_used), default=cls())
         moved = max(
-            (part for part in parts if part.lifecycle_at), key=lambda part: str(part.lifecycle_at), default=cls()
+            (part for part in latest if part.lifecycle_at), key=lambda part: str(part.lifecycle_at), default=cls()
         )
         return cls(
             succeeded=sum(part.succeeded for part in parts),
@@ -120,4 +102,5 @@ class ExecutionMetrics:
             lifecycle_at=moved.lifecycle_at,
             reason=moved.reason,
             buckets=buckets,
+            as_of=max((part.as_of for part in parts if part.as_of), default=None),
         )

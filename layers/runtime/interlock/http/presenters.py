@@ -137,6 +137,7 @@ def health_document(health: PluginHealth) -> documents.PluginHealth:
         "version": health.manifest.version,
         "state": health.state,
         "reason": health.reason,
+        "as_of": _time(health.metrics.as_of),
         **_counters(health.metrics),
         "tools": {name: _counters(metrics) for name, metrics in health.tools.items()},
     }

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from interlock.domain import job as jobs
-from interlock.domain.counters import starting_delta
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.events import Event
 from interlock.domain.job import Job
@@ -88,7 +87,7 @@ class Lease:
             return
         self.job = jobs.lease_extended(self.job, now + LEASE)
         with self._guard(now):
-            self._store.create(self.job, starting_delta(self.job, now))
+            self._store.create(self.job)
         self.written = True
 
     def _beat(self) -> None:

@@ -10,7 +10,6 @@ from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.domain import job as jobs
-from interlock.domain.counters import ending_delta
 from interlock.domain.errors import (
     AlreadyFinished,
     InterlockError,
@@ -199,7 +198,7 @@ class JobService:
 
     def _write(self, before: Job, after: Job) -> None:
         if after.finished:
-            self._store.settle(before, after, ending_delta(before, after))
+            self._store.settle(before, after)
         else:
             self._store.change(before, after)
 

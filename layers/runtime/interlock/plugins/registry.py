@@ -113,10 +113,21 @@ class PluginRegistry:
                 raise
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
 
+    def healths(self) -> list[PluginHealth]:
+        """Return all plugins with their lifecycle states, in alphabetical order. They lack counters: one read of the
+        table has to do for any number of plugins."""
+        by_plugin: dict[str, dict[str, ExecutionMetrics]] = {}
+        for (plugin, tool), metrics in self._store.states().items():
+            by_plugin.setdefault(plugin, {})[tool] = metrics
+        return [self._health(name, by_plugin.get(name, {})) for name in self.names]
+
     def health(self, name: str) -> PluginHealth:
         """Return a plugin's counters. Raises `UnknownPlugin`."""
+        self.manifest(name)
+        return self._health(name, self._store.metrics(name))
+
+    def _health(self, name: str, by_tool: Mapping[str, ExecutionMetrics]) -> PluginHealth:
         manifest, finding = self.manifest(name), self._findings.get(name)
-        by_tool = self._store.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
         # Tools of earlier versions count as well, because the plugin's counters equal its jobs.
         total = ExecutionMetrics.sum(by_tool.values())

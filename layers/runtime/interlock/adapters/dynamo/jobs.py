@@ -14,14 +14,14 @@ from interlock.adapters.aws import error_code, reasons, translated
 from interlock.adapters.dynamo import job_writes as writes
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
-from interlock.adapters.dynamo.counters import SHARDS, counters_update, read_counters
+from interlock.adapters.dynamo.counters import read_counters, read_states
 from interlock.adapters.dynamo.listing import JobListing
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_id import random_part_of_key
-from interlock.domain.metrics import ExecutionMetrics, MetricsDelta
-from interlock.ports import JobExists, JobFilter, KeyAlreadyUsed, StaleJob
+from interlock.domain.metrics import ExecutionMetrics
+from interlock.ports import JobExists, JobFilter, KeyAlreadyUsed, StaleJob, ToolName
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,36 +38,27 @@ class DynamoJobs:
         self._client = client
         self._table = table
         self._listing = JobListing(client, table)
-        # An execution environment handles one job at a time, so its own shard is rarely contended.
-        self._shard = random.randrange(SHARDS)  # noqa: S311 - spreads load, protects nothing
 
     # --- Writing ---
 
-    def create(self, job: Job, delta: MetricsDelta | None = None) -> None:
+    def create(self, job: Job) -> None:
         put = {"Put": writes.creation(self._table, job)}
         try:
-            self._write(put, writes.slot_taken(self._table, job), delta)
+            self._write(put, writes.slot_taken(self._table, job))
         except StaleJob as error:
             _raise_unless_own_write(job, error)
 
-    def change(self, before: Job, after: Job, started: MetricsDelta | None = None) -> None:
-        self._step(before, after, writes.change(self._table, before, after), None, started)
+    def change(self, before: Job, after: Job) -> None:
+        self._step(before, after, writes.change(self._table, before, after), None)
 
-    def settle(self, before: Job, after: Job, delta: MetricsDelta) -> None:
+    def settle(self, before: Job, after: Job) -> None:
         # The job's end and the release of its slot are one transaction, so a crash cannot separate them.
         slot = writes.slot_released(self._table, before)
-        self._step(before, after, writes.end(self._table, before, after), slot, delta)
+        self._step(before, after, writes.end(self._table, before, after), slot)
 
-    def _step(
-        self,
-        before: Job,
-        after: Job,
-        update: writes.Request,
-        slot: writes.Request | None,
-        delta: MetricsDelta | None,
-    ) -> None:
+    def _step(self, before: Job, after: Job, update: writes.Request, slot: writes.Request | None) -> None:
         try:
-            self._write({"Update": update}, slot, delta)
+            self._write({"Update": update}, slot)
         except StaleJob as error:
             if error.current != after:  # equal: an SDK retry of our own successful write
                 raise StaleJob(_if_same(before, error.current)) from error
@@ -90,15 +81,13 @@ class DynamoJobs:
             raise StaleJob(_if_same(job, error.current)) from error
         return items.job_from_item(deserialized(answer["Attributes"]))
 
-    def _write(
-        self, job_write: dict[str, writes.Request], slot: writes.Request | None, delta: MetricsDelta | None
-    ) -> None:
-        """Write the job by one conditional call, or in a transaction if its slot or its counters change with it."""
-        if slot is None and delta is None:
+    def _write(self, job_write: dict[str, writes.Request], slot: writes.Request | None) -> None:
+        """Write the job by one conditional call, or in a transaction if its slot changes with it."""
+        if slot is None:
             [(kind, write)] = job_write.items()
             self._conditional(self._client.put_item if kind == "Put" else self._client.update_item, write)
         else:
-            self._transact([job_write, *([{"Update": slot}] if slot else [])], delta)
+            self._transact([job_write, {"Update": slot}])
 
     @staticmethod
     def _conditional(call: Callable[..., Any], write: writes.Request) -> Any:
@@ -116,18 +105,14 @@ class DynamoJobs:
             _pause(attempt)
         raise ServiceUnavailable(service="table")
 
-    def _transact(self, together: Sequence[dict[str, writes.Request]], delta: MetricsDelta | None) -> None:
-        """Write a job, and its slot if it is given, together with the counters. A transaction that merely meets another
-        one is tried again, with the counters of another shard."""
-        shard = self._shard
+    def _transact(self, together: Sequence[dict[str, writes.Request]]) -> None:
+        """Write a job together with its slot. A transaction that merely meets another one is tried again."""
+        transaction: Any = together
         for attempt in range(TRANSACTION_TRIES):
-            counters = [] if delta is None else [{"Update": counters_update(self._table, delta, shard)}]
-            transaction: list[Any] = [*together, *counters]
             try:
                 self._client.transact_write_items(TransactItems=transaction)
             except (BotoCoreError, ClientError) as error:
                 _raise_unless_conflict(error)
-                shard = random.randrange(SHARDS)  # noqa: S311 - as above
                 _pause(attempt)
             else:
                 return
@@ -160,6 +145,9 @@ class DynamoJobs:
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         return read_counters(self._client, self._table, plugin)
+
+    def states(self) -> dict[ToolName, ExecutionMetrics]:
+        return read_states(self._client, self._table)
 
 
 def _pause(attempt: int) -> None:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
-from interlock.adapters.dynamo.attributes import Item, epoch_ms, from_epoch_ms, present
+from interlock.adapters.dynamo.attributes import Item, deserialized, epoch_ms, from_epoch_ms, present
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
 from interlock.adapters.dynamo.indexes import (
     ENTRY_ATTRIBUTES,
@@ -15,6 +15,7 @@ from interlock.adapters.dynamo.indexes import (
     lease_to_item,
     shows_all,
 )
+from interlock.domain.counters import JobSnapshot
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
 from interlock.domain.job import Job, Progress
@@ -55,6 +56,12 @@ def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
     if not shows_all(entry, finished=JobStatus(entry["status"]) in FINAL):
         return None
     return decoded(Job, {**from_entries(entry), "tenant": tenant, "updated_at": entry["completed_at"]}, _SPECIAL)
+
+
+def job_snapshot(image: Mapping[str, Any]) -> JobSnapshot:
+    """Return what the counters need of a job, from its item in DynamoDB's form."""
+    item = deserialized({field.name: image[field.name] for field in fields(JobSnapshot) if field.name in image})
+    return decoded(JobSnapshot, item, _SPECIAL)
 
 
 def events_to_text(log: EventLog) -> str | None:

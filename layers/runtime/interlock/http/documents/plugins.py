@@ -103,6 +103,9 @@ class PluginHealth(Counters):
     version: Version
     state: LifecycleState
     reason: Reason
+    as_of: Time | None
+    """Time of the latest change of a job that the counters include; null if there is none. Changes are counted within
+    seconds."""
     tools: dict[str, Counters]
     """The counters per tool."""
 
