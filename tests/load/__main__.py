@@ -29,10 +29,10 @@ PROGRAM = ("-m", "tests.load.readable_stack")
 WARM_UP = 0.25
 """Share of the run after which nothing may grow any more."""
 
-LONG = 2_000
+LONG = 10_000
 """Number of executions from which growth is judged: at first the stack starts as many environments as it needs."""
 
-KB_PER_EXECUTION = 40
+KB_PER_EXECUTION = 60
 """Memory that an execution may leave behind: its job, input and result are stored until they expire."""
 
 SAMPLE_S = 2.0
