@@ -117,7 +117,7 @@ test: test-gates test-units test-stack ## everything that a change needs, with s
 
 .PHONY: test-gates
 test-gates: setup
-	@$(GATES) check audit-template build
+	@$(GATES) check audit-template build scale-check
 
 .PHONY: test-units
 test-units: setup
@@ -186,6 +186,14 @@ gate-update: build .tools/bench/.installed ## writes the counts into bench/gate.
 .PHONY: bench-cancel
 bench-cancel: setup ## how soon the process of a cancelled job is gone
 	$(BIN)/python -m bench.cancelling
+
+.PHONY: scale
+scale: .tools/scale/.installed ## limits and costs up to 10,000 executions a second, into docs/scale.md
+	.tools/scale/bin/python -m bench.scale
+
+.PHONY: scale-check
+scale-check: .tools/scale/.installed
+	.tools/scale/bin/python -m bench.scale --check
 
 .PHONY: openapi
 openapi: setup ## writes the OpenAPI document
