@@ -28,7 +28,7 @@ class Limit:
 
 def counter_units(setting: Setting) -> int:
     """Return the write units of one update of a counter item."""
-    return math.ceil(quotas.COUNTER_KB + quotas.CHECKPOINTS_KB * setting.partitions)
+    return math.ceil(quotas.COUNTER_KB + quotas.CHECKPOINTS * quotas.CHECKPOINT_KB * setting.partitions)
 
 
 def limits(kind: Kind, setting: Setting) -> list[Limit]:

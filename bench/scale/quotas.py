@@ -58,7 +58,7 @@ BATCH_SIZE, WINDOW_S = 1_000, 1.0
 MEMORY_MB = {"authorize": 256, "execute": 1769, "jobs": 512, "run_job": 1769, "count_jobs": 256}
 
 # Sizes of a counter item in KB: the sums, and the checkpoints, of which a partition causes about eight in 30 hours.
-COUNTER_KB, CHECKPOINTS_KB = 1.0, 8 * 0.06
+COUNTER_KB, CHECKPOINT_KB, CHECKPOINTS = 0.6, 0.06, 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bench.scale.buckets import TokenBucket
 from bench.scale.jobs import ASYNC, HEARTBEAT_UNITS, HEARTBEAT_UNITS_BEFORE, KINDS, LONG, SHORT, Invocation, Kind
 from bench.scale.quotas import DEFAULTS, RAISED, TENANTS
 from interlock.adapters.dynamo import indexes
+from interlock.adapters.dynamo.counters import checkpoint_name, sequence_text
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {
@@ -69,6 +70,12 @@ def test_numbers_of_the_design_match_template_and_code() -> None:
     memory = {name: properties(resource)["MemorySize"] for name, resource in FUNCTIONS.items()}
     assert memory == quotas.MEMORY_MB
     assert len(RESOURCES["StateTable"]["Properties"]["GlobalSecondaryIndexes"]) == LONG.indexes == ASYNC.indexes
+
+
+def test_checkpoint_has_the_size_that_is_calculated_with() -> None:
+    name = checkpoint_name("shardId-00000001764400000000-0123abcd")
+    text = sequence_text(123_456_789_012_345_678_901)
+    assert len(name) + len(text) == pytest.approx(1_000 * quotas.CHECKPOINT_KB, rel=0.1)
 
 
 def test_token_bucket_permits_its_burst_and_then_its_rate() -> None:
