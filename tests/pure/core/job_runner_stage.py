@@ -40,6 +40,8 @@ class Stage(World):
 
     def remove_plugins(self) -> None:
         self._index_file.write_text('{"plugins": []}')
+        for manifest in (self._index_file.parent / "plugins").iterdir():
+            manifest.unlink()
 
     def call(self) -> ToolCall:
         manifest, tool = self.core.registry.find("echo", "say")
