@@ -25,7 +25,7 @@ class Paused(BaseModel):
 
 
 class Bench(Plugin):
-    """What the bench runs."""
+    """The plugin that the bench runs."""
 
     name, version = "bench", "1.0.0"
 

@@ -1,4 +1,4 @@
-"""What all parts of a run share."""
+"""The parts that all measurements of a run share."""
 
 import json
 from collections.abc import Mapping

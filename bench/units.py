@@ -114,7 +114,7 @@ class Units:
                     for key in wanted["Keys"]
                 )
             case "Query" | "Scan":
-                # What the filter removes is read, too.
+                # A filter is applied after reading.
                 unfiltered = {
                     name: value
                     for name, value in request.items()

@@ -1,4 +1,4 @@
-"""What a running stack uses: processes, descriptors and memory."""
+"""The resources of a running stack: processes, descriptors and memory."""
 
 import os
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.units import Units
@@ -11,11 +11,11 @@ from tests.service.conftest import Table
 
 @dataclass
 class Meter:
-    """Units and requests of a `with` block."""
+    """Units and requested operations of a `with` block."""
 
     read: float = 0
     written: float = 0
-    requests: int = 0
+    requests: list[str] = field(default_factory=list)
 
 
 class MeteredClient:
@@ -39,12 +39,12 @@ class MeteredClient:
         operation = self._client.meta.method_to_api_mapping[name]
 
         def call(**request: Any) -> Any:
+            self._meter.requests.append(operation)
             answers: list[Any] = []
             perform = lambda: answers.append(getattr(self._client, name)(**request))  # noqa: E731
             read, written = self._units.of(operation, request, perform)
             self._meter.read += read
             self._meter.written += written
-            self._meter.requests += 1
             return answers[0]
 
         return call

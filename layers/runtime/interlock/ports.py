@@ -113,7 +113,7 @@ class JobStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CountedChange:
-    """What one record of the table's stream adds to the counters of a tool."""
+    """The change that one record of the table's stream makes to the counters of a tool."""
 
     sequence_number: int
     delta: ExecutionMetrics

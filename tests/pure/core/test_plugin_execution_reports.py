@@ -1,4 +1,4 @@
-"""What a worker process logs of a run: tracebacks, reports of the interpreter, lines of the plugin."""
+"""The log of a run in a worker process: tracebacks, reports of the interpreter, lines of the plugin."""
 
 import json
 import logging

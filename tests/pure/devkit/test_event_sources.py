@@ -24,7 +24,7 @@ PROPERTIES = {
 PATIENCE_S = 20
 
 type Answer = Callable[[list[int]], list[int] | None]
-"""What a function does with the sequence numbers of a batch: the failures that it reports, None for an error."""
+"""The response of a function to the sequence numbers of a batch: the failures that it reports, None for an error."""
 
 
 def record(number: int, *, name: str = "INSERT", sk: str = "JOB", size: int = 10) -> Record:

@@ -134,7 +134,7 @@ REPLACED: Sequence[tuple[Any, str, Any]] = (
     (DynamoType, "__deepcopy__", _copied_value),
     (Node, "__deepcopy__", _copied_node),
     (DepthFirstTraverser, "traverse_node_recursively", _traversed),
-    # Who changes a parsed expression copies it first.
+    # Callers that change a parsed expression copy it first.
     (UpdateExpressionParser, "make", lru_cache(_EXPRESSIONS)(UpdateExpressionParser.make)),
     (BaseJSONSerializer, "_serialize_type_structure", _serialized_structure),
     (responses, "method_names_from_class", cache(responses.method_names_from_class)),

@@ -68,7 +68,7 @@ def sign_calls(key: AccessKey) -> None:
             return clients[wanted]
 
     boto_client.boto3 = SimpleNamespace(client=client)
-    # Nothing in a parsed definition changes when it runs: variables are those of the execution.
+    # Executions do not change a parsed definition: variables belong to the execution.
     parsed = lru_cache(_DEFINITIONS)(AmazonStateLanguageParser.parse)
     execution_worker.AmazonStateLanguageParser = SimpleNamespace(parse=parsed)
 

@@ -9,7 +9,7 @@ MAX_LEVELS = 200
 
 
 class InvalidJson(ValueError):
-    """The text is not strict JSON. The message says why."""
+    """Raised for text that is not strict JSON, with the reason as its message."""
 
 
 def parse_json(text: str) -> Any:

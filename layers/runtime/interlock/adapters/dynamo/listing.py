@@ -37,7 +37,7 @@ class _Source:
     attributes: Mapping[str, Sequence[str]]
     sort_key: str = indexes.JOB_ID
     prefix: str = ""
-    """What the sort keys begin with, before the job id."""
+    """The prefix of the sort keys, before the job id."""
 
 
 class JobListing:

@@ -94,4 +94,4 @@ _SPECIAL = {
 
 
 LISTED_ATTRIBUTES: Sequence[str] = (*ENTRY_ATTRIBUTES, "tenant", "job_id", "updated_at", "progress", "long_error")
-"""What a list shows of a job that its entry does not show completely."""
+"""Parts of a job that a list shows and its index entry may lack."""
