@@ -127,6 +127,24 @@ def test_libraries_work_as_before(bench: Bench, library: str) -> None:
     assert bench.result(LIBRARIES[library]) == "6"
 
 
+def test_forked_process_ends_on_sigterm_however_early_it_arrives(bench: Bench) -> None:
+    source = (
+        "import os, signal, time\nends = set()\nfor _ in range(50):\n    pid = os.fork()\n"
+        "    if not pid: time.sleep(60)\n    os.kill(pid, signal.SIGTERM)\n"
+        "    ends.add(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\nresult = ends"
+    )
+    assert bench.result(source) == "{-15}"
+
+
+def test_forked_process_keeps_the_handler_of_the_tool(bench: Bench) -> None:
+    source = (
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(7))\npid = os.fork()\n"
+        "if not pid: time.sleep(60)\nos.kill(pid, signal.SIGTERM)\n"
+        "result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
+    )
+    assert bench.result(source) == "7"
+
+
 LOOK = {
     **{name: f"open('/proc/{{pid}}/{name}', 'rb').read(1)" for name in ("environ", "maps", "mem", "auxv")},
     "descriptors": "os.readlink('/proc/{pid}/fd/0')",

@@ -74,6 +74,11 @@ class Channel:
         self._exception = exception
         signal.signal(signal.SIGTERM, self._stop)
 
+    @staticmethod
+    def handles(handler: object) -> bool:
+        """Return whether the handler of a signal is that of a channel."""
+        return getattr(handler, "__func__", None) is Channel._stop
+
     def disarm(self) -> None:
         """Only record a requested stop from now on: the run is complete except for its answer."""
         self._exception = None

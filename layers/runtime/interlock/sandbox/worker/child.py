@@ -14,6 +14,7 @@ from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import hide_memory, show_memory
 from interlock.sandbox.wire.protocol import RunHeader, read_request
 from interlock.sandbox.worker.channel import ANSWERS, PROGRESS, Channel
+from interlock.sandbox.worker.forks import end_forked_processes_on_sigterm
 from interlock.sandbox.worker.process_state import PER_RUN, ProcessState
 from interlock.sandbox.worker.resource_limits import bound_process, bound_run
 
@@ -38,6 +39,7 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
     code = 0
     try:
         _separate_from_zygote(descriptors)
+        end_forked_processes_on_sigterm()
         module, _, name = target_path.partition(":")
         _Worker(getattr(importlib.import_module(module), name)).serve()
     except BaseException:  # interlock: allow ILK004 - the exit code reports it to the supervisor
