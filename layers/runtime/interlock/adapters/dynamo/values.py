@@ -58,10 +58,13 @@ def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
     return decoded(Job, {**from_entries(entry), "tenant": tenant, "updated_at": entry["completed_at"]}, _SPECIAL)
 
 
+_SNAPSHOT_ATTRIBUTES = (*(field.name for field in fields(JobSnapshot)), "long_error")
+
+
 def job_snapshot(image: Mapping[str, Any]) -> JobSnapshot:
     """Return what the counters need of a job, from its item in DynamoDB's form."""
-    item = deserialized({field.name: image[field.name] for field in fields(JobSnapshot) if field.name in image})
-    return decoded(JobSnapshot, item, _SPECIAL)
+    item = deserialized({name: image[name] for name in _SNAPSHOT_ATTRIBUTES if name in image})
+    return decoded(JobSnapshot, from_entries(item), _SPECIAL)
 
 
 def events_to_text(log: EventLog) -> str | None:
