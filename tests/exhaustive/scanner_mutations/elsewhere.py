@@ -29,7 +29,7 @@ ELSEWHERE = {
         f"{INTERLOCK}/http/models.py",
         "ExecuteRequest",
         "ILK007",
-        {"the request has a default tool": (r"(tool: .*default=)None", r"\1'analyze'")},
+        {"the request has a default tool": (r"(tool: .*= )None", r"\1'analyze'")},
     ),
     **within(
         f"{INTERLOCK}/plugin.py",

@@ -6,6 +6,7 @@ from tests.exhaustive.scanner_mutations.mutation import (
     END,
     HANDLERS,
     JOBS,
+    LEASE,
     LIFECYCLE,
     RECORDING,
     RUN,
@@ -77,7 +78,7 @@ HARMLESS = {
     ),
     **within(
         SERVICE,
-        "JobService._settle_expired",
+        "JobService.settle_expired",
         "",
         {
             "final statuses are named": (START, r"\1\n    final = (JobStatus.FAILED, JobStatus.SUCCEEDED)"),
@@ -89,7 +90,7 @@ HARMLESS = {
         SERVICE, "JobService.new", "", {"a tool that may be left out": (r"wanted: NewJob\b", r"\g<0>, tool=None")}
     ),
     **within(
-        JOBS,
+        LEASE,
         "Lease._keep",
         "",
         {

@@ -1,6 +1,6 @@
 """Violations in the JobService and the JobRunner."""
 
-from tests.exhaustive.scanner_mutations.mutation import JOBS, SERVICE, SETTLING, START, TRYING, within
+from tests.exhaustive.scanner_mutations.mutation import JOBS, LEASE, SERVICE, SETTLING, START, TRYING, within
 
 JOB_SERVICE_AND_RUNNER = {
     # --- JobService ---
@@ -133,7 +133,7 @@ JOB_SERVICE_AND_RUNNER = {
         {"the runner swallows": (r"except InterlockError as error:\n.*$", "except Exception:\n        return None")},
     ),
     **within(
-        JOBS,
+        LEASE,
         "Lease._keep",
         "ILK004",
         {

@@ -18,8 +18,10 @@ RUNNER = f"{INTERLOCK}/tools/tool_runner.py"
 MESSAGES = f"{INTERLOCK}/tools/messages.py"
 SERVICE = f"{INTERLOCK}/jobs/service.py"
 JOBS = f"{INTERLOCK}/jobs/runner.py"
+LEASE = f"{INTERLOCK}/jobs/lease.py"
 LIFECYCLE = f"{INTERLOCK}/domain/lifecycle.py"
-HANDLERS = tuple(f"functions/{name}/handler.py" for name in ("authorize", "execute", "jobs", "run_job", "settle_jobs"))
+FUNCTIONS = ("authorize", "count_jobs", "execute", "jobs", "run_job", "settle_jobs")
+HANDLERS = tuple(f"functions/{name}/handler.py" for name in FUNCTIONS)
 
 RUN = "ToolRunner.run"
 
