@@ -4,9 +4,10 @@ from typing import Any
 
 from interlock.composition.authorizer import AuthorizerSettings, authorizer
 from interlock.composition.core import Core
+from interlock.composition.snapshots import Restorable
 
-authorize = authorizer(Core.from_env(), AuthorizerSettings.from_env())
+authorize = Restorable(lambda: authorizer(Core.from_env(), AuthorizerSettings.from_env()))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001
-    return authorize(event)
+    return authorize.current(event)

@@ -4,9 +4,10 @@ from typing import Any
 
 from interlock.composition.core import Core
 from interlock.composition.jobs import jobs_app
+from interlock.composition.snapshots import Restorable
 
-app = jobs_app(Core.from_env())
+app = Restorable(lambda: jobs_app(Core.from_env()))
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return app.resolve(event, context)
+    return app.current.resolve(event, context)

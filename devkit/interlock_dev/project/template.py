@@ -87,7 +87,7 @@ class Template:
         parameters = parameters or {}
         read = _stacks(path, parameters)
         check_parameters(parameters, read[0].template_dict.get("Parameters", {}))
-        translations = {
+        translations: dict[str, object] = {
             resource.logical_id: {
                 # `!Ref` of a state machine is its ARN.
                 "Ref": resource.arn if resource.type == AwsType.STATE_MACHINE else resource.name,
@@ -95,6 +95,11 @@ class Template:
                 "StreamArn": f"{resource.arn}/stream/local",
             }
             for resource in _resources(read)
+        }
+        # The local stack has no versions: an alias stands for its function.
+        translations |= {
+            f"{function.name}.Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
+            for function in SamFunctionProvider(read).get_all()
         }
         self._stacks = _stacks(path, {**parameters, **translations})
         self.resources = list(_resources(self._stacks))

@@ -45,6 +45,11 @@ def test_workflow_invokes_functions_by_their_arn(own: Template) -> None:
     }
 
 
+def test_alias_of_the_authorizer_is_its_function(own: Template) -> None:
+    authorizers = {route.authorizer_object.lambda_name for route in own.api().routes if route.authorizer_object}
+    assert authorizers == {"AuthorizeFunction"}
+
+
 def test_schedule_is_read_from_the_events_of_the_function(own: Template) -> None:
     (schedule,) = own.schedules()
     assert (schedule.function, schedule.expression) == ("SettleJobsFunction", "rate(1 minute)")

@@ -37,7 +37,7 @@ def test_keys_are_required_except_on_the_open_routes() -> None:
     auth = RESOURCES["Api"]["Properties"]["Auth"]
     authorizer = auth["Authorizers"][auth["DefaultAuthorizer"]]
     assert authorizer["FunctionPayloadType"] == "REQUEST"
-    assert authorizer["FunctionArn"] == {"Fn::GetAtt": ["AuthorizeFunction", "Arn"]}
+    assert authorizer["FunctionArn"] == {"Ref": "AuthorizeFunction.Alias"}
     # With an identity source, the gateway would refuse requests with a token and no key without calling the
     # authorizer; without one it cannot cache.
     assert authorizer["Identity"] == {"ReauthorizeEvery": 0}

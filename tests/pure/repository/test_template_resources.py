@@ -132,9 +132,11 @@ def test_function_timeouts_exceed_the_limits_of_their_runs() -> None:
 
 
 def test_functions_that_run_tools_have_storage_for_uploads() -> None:
-    for function in ("ExecuteFunction", "RunJobFunction"):
-        room_bytes = properties(function)["EphemeralStorage"]["Size"] * 1024 * 1024
-        assert room_bytes >= 2 * MAX_UPLOADED_BYTES
+    megabyte = 1024 * 1024
+    assert properties("RunJobFunction")["EphemeralStorage"]["Size"] * megabyte >= 2 * MAX_UPLOADED_BYTES
+    [_, with_snapstart, without] = properties("ExecuteFunction")["EphemeralStorage"]["Size"]["Fn::If"]
+    assert without * megabyte >= 2 * MAX_UPLOADED_BYTES
+    assert with_snapstart * megabyte >= MAX_UPLOADED_BYTES
 
 
 def test_uploads_are_stored_at_least_for_their_lifetime() -> None:

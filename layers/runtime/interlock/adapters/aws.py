@@ -44,6 +44,16 @@ def session() -> Session:
     return Session()
 
 
+def renew_session() -> None:
+    """Give clients that are created from now on new credentials and connections.
+
+    The descriptions of services are kept, because reading them takes 100 ms.
+    """
+    loader = session().get_component("data_loader")
+    session.cache_clear()
+    session().register_component("data_loader", loader)
+
+
 class _Deferred:
     """A client that is created at its first use: most requests need no bucket and no workflow.
 

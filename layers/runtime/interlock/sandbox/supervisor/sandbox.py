@@ -66,6 +66,11 @@ class Sandbox:
             self._initial = self._initial or condition(os.getpid())
             self._zygote = ZygoteProcess(self._target, self._preload, self._env, self._closed_ports)
 
+    def wait_until_ready(self) -> None:
+        """Wait until the zygote has imported its modules. Raises `ZygoteGone` if it cannot start."""
+        with self._lock:
+            self._running_zygote().sweep()
+
     def run(
         self,
         key: str,
