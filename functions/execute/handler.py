@@ -10,15 +10,10 @@ from interlock.composition.core import Core
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner
 from interlock.composition.snapshots import Restorable
-from interlock.http.app import HttpApp
 
-
-def compose() -> HttpApp:
-    core = Core.from_env()
-    return execute_app(core, job_runner(core, sandbox))
-
-
-app = Restorable(compose, before_snapshot=sandbox.wait_until_ready)
+app = Restorable(
+    lambda: execute_app(core := Core.from_env(), job_runner(core, sandbox)), before_snapshot=sandbox.wait_until_ready
+)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

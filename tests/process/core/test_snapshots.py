@@ -54,12 +54,11 @@ class Dice(Plugin):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The write of a job's claim: the key that signed it, its connection, the job, and the item of the counters."""
+    """The write of a job's claim: the key that signed it, its connection, and the job."""
 
     access_key: str
     connection: int
     job: Json
-    counters: Json
 
 
 @dataclass
@@ -90,8 +89,8 @@ def aws() -> Iterator[Aws]:
             [key] = re.findall(r"Credential=(\w+)/", self.headers["Authorization"])
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             match body:
-                case {"TransactItems": [{"Put": {"Item": job}}, *_, {"Update": {"Key": counters}}]}:
-                    found.claims.append(Claim(key, self.client_address[1], job, counters))
+                case {"TransactItems": [{"Put": {"Item": job}}, *_]}:
+                    found.claims.append(Claim(key, self.client_address[1], job))
             # A slow run has a heartbeat, which expects the job.
             self._answer({"Attributes": found.claims[-1].job})
 

@@ -132,6 +132,14 @@ def test_metrics_of_two_executions_are_separate(capsys: pytest.CaptureFixture[st
         ({}, []),
         ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001"}, [9001]),
         ({"AWS_LAMBDA_RUNTIME_API": "169.254.100.1:9001"}, [9001]),
+        (
+            {
+                "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9001/credentials",
+            },
+            [9001],
+        ),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9002/credentials"}, [9002]),
         ({"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001", "AWS_ENDPOINT_URL": "http://localhost:4566"}, [9001, 4566]),
         ({"AWS_ENDPOINT_URL": "https://vpce-1.execute-api.us-east-1.vpce.amazonaws.com:443"}, []),
         ({"AWS_ENDPOINT_URL": "https://dynamodb.us-east-1.amazonaws.com"}, []),

@@ -47,7 +47,7 @@ def session() -> Session:
 def renew_session() -> None:
     """Give clients that are created from now on new credentials and connections.
 
-    The descriptions of services are kept, because reading them takes 100 ms.
+    The descriptions of services are kept, because reading them takes 85 ms.
     """
     loader = session().get_component("data_loader")
     session.cache_clear()

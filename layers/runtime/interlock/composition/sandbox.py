@@ -21,10 +21,12 @@ def start_sandbox() -> Sandbox:
 
 def closed_ports(environ: Mapping[str, str]) -> list[int]:
     """Return the TCP ports that no tool may connect to: the Lambda Runtime API, which hands out the current request
-    without asking for credentials, and the AWS endpoint of the local stack."""
-    urls = f"http://{environ.get('AWS_LAMBDA_RUNTIME_API', '')}", environ.get("AWS_ENDPOINT_URL", "")
+    without asking for credentials, the source of the function's credentials with SnapStart, and the AWS endpoint of the
+    local stack."""
+    names = "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ENDPOINT_URL"
+    urls = [f"http://{environ.get('AWS_LAMBDA_RUNTIME_API', '')}", *(environ.get(name, "") for name in names)]
     parts = [urlsplit(url) for url in urls]
-    return [part.port for part in parts if part.port and _is_local(part.hostname or "")]
+    return list(dict.fromkeys(part.port for part in parts if part.port and _is_local(part.hostname or "")))
 
 
 def _is_local(host: str) -> bool:

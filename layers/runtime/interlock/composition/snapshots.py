@@ -1,8 +1,8 @@
 """SnapStart: what execution environments that are restored from one snapshot must not share.
 
 Lambda restores any number of environments from the snapshot of one started function. Without renewal they would have
-one worker id, one shard of the counters, the credentials and connections of the snapshot, and the same random numbers.
-So the application is composed again after a restore, instead of renewing single attributes of its parts.
+one worker id, the credentials and connections of the snapshot, and the same random numbers. The application is composed
+again after a restore, instead of renewing single attributes of its parts.
 
 These stay as they were: imported modules, manifests of plugins, the SDK's descriptions of services, and the zygote with
 its imports. It is copied together with this process, holds nothing of a run, and Python seeds `random` in each worker
