@@ -1,4 +1,4 @@
-"""Functions discard the caller's credentials."""
+"""Functions discard the caller's credentials, and all other headers that no route reads."""
 
 import json
 
@@ -17,9 +17,19 @@ def test_credentials_are_removed_from_the_event(world: World, method: str, path:
     app.resolve(event, world.context)
 
     assert "ilk_secret" not in json.dumps(event)
-    assert event["headers"]["Accept"] == "*/*"
-    assert event["multiValueHeaders"]["Accept"] == ["*/*"]
+    assert event["headers"] == {}
+    assert event["multiValueHeaders"].keys() <= {"Content-Type"}
     assert event["requestContext"]["identity"] == {"sourceIp": "192.0.2.1"}
+
+
+@pytest.mark.parametrize("without", ["headers", "multiValueHeaders"])
+def test_headers_that_routes_read_are_kept_from_either_form(world: World, without: str) -> None:
+    event = rest_event("POST", "/v1/execute", text="{}", headers={"PREFER": "wait=5", "Accept": "*/*"})
+    event[without] = None
+
+    world._execute.resolve(event, world.context)
+
+    assert event["multiValueHeaders"]["PREFER"] == ["wait=5"]
 
 
 def test_event_without_headers_is_resolved(world: World) -> None:

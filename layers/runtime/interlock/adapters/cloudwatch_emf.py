@@ -4,7 +4,6 @@ The dimensions are stack and plugin, and stack, plugin and tool; the names are t
 ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only.
 """
 
-import json
 import os
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.domain.job_status import JobStatus
+from interlock.domain.json_text import as_text
 from interlock.domain.metrics import COUNTERS
 
 NAMESPACE = "Interlock"
@@ -65,4 +65,4 @@ def _write(directive: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         "service": os.environ.get(STACK_VARIABLE, "interlock"),
         **values,
     }
-    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.write(as_text(line) + "\n")

@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 MIN_TIMEOUT_S = 0.001
@@ -28,18 +28,18 @@ class Deadline:
 
     def earlier(self, seconds: float) -> Self:
         """Return the deadline moved forward by a margin."""
-        return replace(self, at=self.at - seconds)
+        return type(self)(self.at - seconds, self.limit_s, self.advice)
 
     def no_later_than(self, at: float) -> Self:
-        return replace(self, at=min(self.at, at))
+        return type(self)(min(self.at, at), self.limit_s, self.advice)
 
     def limited(self, limit_s: float) -> Self:
         """Return the deadline for a run with this limit."""
-        return replace(self, limit_s=limit_s)
+        return type(self)(self.at, limit_s, self.advice)
 
     def advising(self, advice: str) -> Self:
         """Return the deadline with advice for a caller whose run times out."""
-        return replace(self, advice=advice)
+        return type(self)(self.at, self.limit_s, advice)
 
     @property
     def left_s(self) -> float:

@@ -69,8 +69,11 @@ class EventLog:
 
     def adding(self, news: Iterable[Event]) -> Self:
         """Return the log with more events, numbered in order. One event counts the oldest lines that are dropped."""
-        numbered = [replace(event, seq=seq) for seq, event in enumerate(news, self.last_seq + 1)]
-        return type(self)(_bounded([*self.events, *numbered]), self.last_seq + len(numbered))
+        numbered = [Event(event.at, event.type, event.fields, seq) for seq, event in enumerate(news, self.last_seq + 1)]
+        events = (*self.events, *numbered)
+        if any(event.type is not EventType.STATE for event in numbered):  # the few states are always kept
+            events = _bounded(events)
+        return type(self)(events, self.last_seq + len(numbered))
 
     def after(self, seq: int) -> tuple[Event, ...]:
         return tuple(event for event in self.events if event.seq > seq)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
@@ -197,14 +197,17 @@ def ended(
         stopped = outcome.stopped if outcome.status is JobStatus.CANCELLED else None
         how = CancelOutcome(stopped) if stopped else CancelOutcome.TOO_LATE
         cancel = replace(cancel, outcome=how)
-    job = replace(
+    return _over(
         job,
+        outcome.status,
+        now,
+        news=news,
+        cancel=cancel,
+        error=outcome.error,
         execution_time_ms=outcome.execution_time_ms,
         result=result,
         progress=progress or job.progress,
-        events=job.events.adding(news),
     )
-    return _over(job, outcome.status, now, cancel=cancel, error=outcome.error)
 
 
 def lost(job: Job, *, now: datetime) -> Job:
@@ -214,15 +217,15 @@ def lost(job: Job, *, now: datetime) -> Job:
     return _over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
 
 
-def _over(job: Job, status: JobStatus, now: datetime, *, cancel: Cancel | None, error: ErrorInfo | None) -> Job:
+def _over(job: Job, status: JobStatus, now: datetime, *, news: Iterable[Event] = (), **changes: Any) -> Job:
+    """Return the job in a final status, with other changes."""
     return replace(
         job,
         status=advance(job.status, status),
-        cancel=cancel,
-        error=error,
         completed_at=now,
         updated_at=now,
         worker_id=None,
         lease_expires_at=None,
-        events=job.events.adding([state_event(status, now)]),
+        events=job.events.adding([*news, state_event(status, now)]),
+        **changes,
     )

@@ -1,6 +1,7 @@
 """Times: aware UTC datetimes in the code, RFC 3339 with milliseconds outside."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def utc_now() -> datetime:
@@ -12,8 +13,12 @@ def to_millisecond(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+@lru_cache(maxsize=32)
 def rfc3339(moment: datetime) -> str:
-    """Format a time (RFC 3339, section 5.6) in UTC with milliseconds: `2026-11-22T10:11:12.345Z`."""
+    """Format a time (RFC 3339, section 5.6) in UTC with milliseconds: `2026-11-22T10:11:12.345Z`.
+
+    The few times of a job occur in its fields, its events and its response, so the latest texts are kept.
+    """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -16,8 +16,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 """HTTP methods: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
 
 
-CREDENTIALS = ("x-api-key", "authorization")
-"""The headers that the authorizer reads."""
+READ_HEADERS = frozenset({"content-type", "idempotency-key", "prefer"})
+"""The headers that routes read."""
 
 
 class HttpApp:
@@ -45,7 +45,7 @@ class HttpApp:
 
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer an event of the REST API's proxy integration, and call `at_end`."""
-        _forget_credentials(event)
+        _keep_read_headers(event)
         try:
             return self.resolver.resolve(event, context)
         finally:
@@ -69,11 +69,14 @@ def _rate_limiter(limits: RateLimits) -> Callable[[APIGatewayRestResolver, NextM
     return limited
 
 
-def _forget_credentials(event: dict[str, Any]) -> None:
-    """Take the caller's key or token out of the event: the authorizer has read it, and nothing else needs to."""
-    for headers in (event.get("headers") or {}, event.get("multiValueHeaders") or {}):
-        for name in [name for name in headers if name.lower() in CREDENTIALS]:
-            del headers[name]
+def _keep_read_headers(event: dict[str, Any]) -> None:
+    """Remove all headers that no route reads. The caller's key or token is one of them: only the authorizer reads it.
+
+    There are about twenty, and every search for a header would go through all of them.
+    """
+    several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    event["multiValueHeaders"] = {name: values for name, values in several.items() if name.lower() in READ_HEADERS}
+    event["headers"] = {}
     identity = event.get("requestContext", {}).get("identity") or {}
     identity.pop("apiKey", None)  # a copy that API Gateway makes where a usage plan asks for keys
 

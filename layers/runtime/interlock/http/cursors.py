@@ -3,11 +3,11 @@
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Callable
 from typing import Any
 
 from interlock.domain.errors import InvalidRequest
+from interlock.domain.json_text import as_text
 
 SECRET_NAME = "cursors"  # noqa: S105 - what the secret is called
 _ID_LENGTH = 26
@@ -36,7 +36,7 @@ class Cursors:
         return job_id
 
     def _signature(self, job_id: str, query: Any) -> bytes:
-        signed = json.dumps([job_id, query], separators=(",", ":")).encode()
+        signed = as_text([job_id, query]).encode()
         return hmac.digest(self._secret(), signed, hashlib.sha256)[:_SIGNATURE_BYTES]
 
 

@@ -1,11 +1,11 @@
 """Responses: the table from error codes to HTTP statuses, and the error envelope."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.json_text import as_text
 from interlock.domain.times import rfc3339, utc_now
 from interlock.http import documents
 from interlock.http.powertools import Response
@@ -38,8 +38,7 @@ separate header. The gateway's own 401s are in the template."""
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """Return a JSON response, in ASCII, so that any text can be encoded."""
-    text = json.dumps(body, allow_nan=False, separators=(",", ":"))
-    return Response(status, "application/json", text, headers=dict(headers or {}))
+    return Response(status, "application/json", as_text(body), headers=dict(headers or {}))
 
 
 def error_object(

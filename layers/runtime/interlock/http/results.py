@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from interlock.domain.job import Job, StoredJson
+from interlock.domain.json_text import as_text
 from interlock.domain.times import rfc3339, utc_now
 from interlock.http.documents import Download
-from interlock.jobs.documents import Documents, as_text
+from interlock.jobs.documents import Documents
 
 MAX_INLINE_BYTES = 5_000_000
 """Limit of a result's JSON text as stored."""

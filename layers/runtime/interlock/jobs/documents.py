@@ -4,15 +4,11 @@ import json
 from typing import Any
 
 from interlock.domain.job import Job, StoredJson
+from interlock.domain.json_text import as_text
 from interlock.ports import ObjectStore
 
 INLINE_LIMIT_BYTES = 16 * 1024
 """Up to this size a document is cheaper and faster in the job's item (DynamoDB allows 400 KB in all)."""
-
-
-def as_text(value: Any) -> str:
-    """Return a value as JSON text, compact and in ASCII."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 class Documents:

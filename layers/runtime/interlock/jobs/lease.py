@@ -46,26 +46,30 @@ class Lease:
         self._clock = clock
         self._over = threading.Event()
         self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._keep, name=f"lease-{job.job_id}", daemon=True)
+        self._thread: threading.Thread | None = None
         self.job = job
         self.written = written
         self.lost: Job | None = None
         self.cancel = CancelToken()
-        self.alarm = Alarm(math.inf if written else time.monotonic() + CLAIM_DELAY_S, self._thread.start)
+        self.alarm = Alarm(math.inf if written else time.monotonic() + CLAIM_DELAY_S, self._start)
 
     def __enter__(self) -> Self:
         if self.written:
-            self._thread.start()
+            self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             # A claim that is being written comes first: the end of the job follows from it.
             self._thread.join()
         self.cancel.close()
         if self._failure is not None:
             raise self._failure
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{self.job.job_id}", daemon=True)
+        self._thread.start()
 
     def _keep(self) -> None:
         try:

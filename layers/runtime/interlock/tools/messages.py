@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -41,8 +40,9 @@ def encode_request(call: ToolCall, job_id: str) -> bytes:
 
     The input is JSON: it was parsed strictly, so it has no NaN, which orjson would write as null.
     """
+    source = call.plugin.source
     request = {
-        "source": asdict(call.plugin.source),
+        "source": {"module": source.module, "class_name": source.class_name, "path": source.path},
         "tool": call.tool.name,
         "input": call.input,
         "files": [[one.location, one.file] for one in call.uploads],
@@ -74,7 +74,7 @@ def parse_answer(payload: bytes) -> Answer:
     Python's parser also accepts NaN, numbers that are infinite as floats, and lone surrogates. These are refused.
     """
     text = payload.decode()
-    answer = json.loads(text, parse_constant=_finite, parse_float=_finite)
+    answer = _decode(text)
     if "\\u" in text:  # rare, since the worker process escapes control characters only
         _encode(answer).encode()
     return Answer(answer["verdict"], answer["detail"])
@@ -85,6 +85,9 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text[:50]} is not a JSON number")
     return number
+
+
+_decode = json.JSONDecoder(parse_constant=_finite, parse_float=_finite).decode  # kept, like the encoder
 
 
 def cut(text: str, length: int) -> str:

@@ -21,6 +21,7 @@ from interlock.domain.events import Event, EventLog, EventType
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_id import random_part
 from interlock.domain.job_status import FINAL, JobStatus
+from interlock.domain.json_text import as_unicode_text
 from interlock.domain.times import from_rfc3339, rfc3339
 
 JOB = "JOB"
@@ -70,7 +71,7 @@ def job_snapshot(image: Mapping[str, Any]) -> JobSnapshot:
 def events_to_text(log: EventLog) -> str | None:
     """The events as one attribute. As JSON text they take a third of what DynamoDB's own lists and maps would."""
     rows = [[event.seq, rfc3339(event.at), event.type, event.fields] for event in log.events]
-    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False) if rows else None
+    return as_unicode_text(rows) if rows else None
 
 
 def _events_from_text(text: str) -> EventLog:
