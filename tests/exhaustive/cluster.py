@@ -25,6 +25,7 @@ from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
 from tests.fakes.sandbox import PATIENCE_S, Run, Script, ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs
 from tests.fakes.world import SETTINGS
+from tests.service.stream import StreamConsumer
 
 INPUT = {"text": "hello"}
 LIMIT_S = 20.0
@@ -81,6 +82,7 @@ class Cluster:
         *,
         interceptor: CallInterceptor | None = None,
         jitter_s: float = JITTER_S,
+        consumer: StreamConsumer | None = None,
     ) -> None:
         self._interceptor = interceptor or Faults()
         self._stored = store
@@ -88,6 +90,7 @@ class Cluster:
         self.executions = MemoryWorkflow()
         self.workflow = intercepted(self._interceptor, "workflow", self.executions)
         self.jitter_s = jitter_s
+        self._consumer = consumer
         self.runs: Counter[str] = Counter()
         self._index = index
         self.clock = MovableClock()
@@ -119,6 +122,12 @@ class Cluster:
         registry = PluginRegistry(self._index, self.store, RecordingSink())
         tools = ToolRunner(registry, ScriptedSandbox(counted).as_sandbox())
         return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
+
+    @property
+    def consumer(self) -> StreamConsumer:
+        """The consumer of the stream, if the store is a table."""
+        assert self._consumer is not None
+        return self._consumer
 
     def new_job(self, key: str | None = None) -> Job:
         """Return a pending job that is not written yet, of a request with this idempotency key."""

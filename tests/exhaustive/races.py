@@ -228,3 +228,31 @@ def settling_against_a_late_claim(cluster: Cluster) -> Race:
         return all(one == cluster.read(job) for one in seen)
 
     return Race([lambda: cluster.run_now(job, rendezvous.tool), settler, settler], verdict)
+
+
+def deliveries_of_one_batch(cluster: Cluster) -> Race:
+    """Three invocations of `count_jobs` count the same records."""
+    cluster.run_pending(cluster.submit())
+    return Race([_delivery(cluster)] * 3, _without_an_exception)
+
+
+def deliveries_against_a_run(cluster: Cluster) -> Race:
+    """Two invocations of `count_jobs` count the same records while another job of the tool runs."""
+    cluster.run_pending(cluster.submit())
+    delivery, job = _delivery(cluster), cluster.submit()
+    return Race([delivery, delivery, lambda: cluster.run_pending(job)], _without_an_exception)
+
+
+def _delivery(cluster: Cluster) -> Racer:
+    """Return a delivery of what was written so far. Everything later is delivered when the counters are read."""
+    events = list(cluster.consumer.take())
+
+    def deliver() -> None:
+        for event in events:
+            cluster.consumer.deliver(event)
+
+    return deliver
+
+
+def _without_an_exception(results: Sequence[Any]) -> bool:
+    return not any(isinstance(one, Exception) for one in results)

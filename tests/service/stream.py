@@ -16,7 +16,8 @@ from tests.fakes.world import SETTINGS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-type CountJobs = Callable[[Mapping[str, Any]], dict[str, Any]]
+type Event = Mapping[str, Any]
+type CountJobs = Callable[[Event], dict[str, Any]]
 
 
 def count_jobs(client: "DynamoDBClient", table: str) -> CountJobs:
@@ -64,9 +65,16 @@ class StreamConsumer:
 
     def catch_up(self) -> None:
         with self._lock:
-            for shard, records in self._reader.read():
-                answer = self._count_jobs(stream_event(self._reader.arn, shard, records))
-                assert answer["batchItemFailures"] == []
+            for event in self.take():
+                self.deliver(event)
+
+    def take(self) -> Iterator[Event]:
+        """Yield events with what was written since the last time."""
+        for shard, records in self._reader.read():
+            yield stream_event(self._reader.arn, shard, records)
+
+    def deliver(self, event: Event) -> None:
+        assert self._count_jobs(event)["batchItemFailures"] == []
 
 
 class CountedJobs(DynamoJobs):
