@@ -280,10 +280,16 @@ def test_last_event_of_a_window_changes_nothing(table: Table) -> None:
 @pytest.mark.parametrize("plugins", [10, volume(sample=200, full=1000)])
 def test_states_of_all_plugins_are_read_in_at_most_three_calls(in_process: Any, plugins: int) -> None:
     """The items are as large as those of busy tools: with 60 different durations."""
-    store, prefix = DynamoCounters(in_process, "counters"), f"q{ULID()}".lower()
-    for n in range(plugins):
-        change = ExecutionMetrics(succeeded=1, executed=60, total_ms=1.0, buckets=dict.fromkeys(range(60), 1))
-        store.add((f"{prefix}{n}", "say"), SHARDS[0], [CountedChange(1, change)])
+    prefix = f"q{ULID()}".lower()
+    change = ExecutionMetrics(succeeded=1, executed=60, total_ms=1.0, buckets=dict.fromkeys(range(60), 1))
+    DynamoCounters(in_process, "counters").add((f"{prefix}0", "say"), SHARDS[0], [CountedChange(1, change)])
+    [item] = in_process.query(
+        TableName="counters",
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues=serialized({":pk": "COUNTERS", ":sk": prefix}),
+    )["Items"]
+    for n in range(1, plugins):
+        in_process.put_item(TableName="counters", Item=item | serialized(counters_key(f"{prefix}{n}", "say")))
     queries: list[str] = []
     in_process.meta.events.register("before-call.dynamodb.Query", lambda **_: queries.append("Query"))
     found = read_states(in_process, "counters")

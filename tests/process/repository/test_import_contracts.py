@@ -16,6 +16,7 @@ PACKAGES = (
     "layers/plugins/interlock_plugins",
     "devkit/interlock_dev",
     "tools",
+    "bench",
 )
 
 # By contract: a file, and an import that is forbidden in it.

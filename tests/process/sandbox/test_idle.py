@@ -153,6 +153,10 @@ def _status(pid: int, name: str) -> str:
     return line.split()[1]
 
 
+def _states_of_threads(pid: int) -> set[str]:
+    return {_status(int(task.name), "State") for task in Path(f"/proc/{pid}/task").iterdir()}
+
+
 def test_memory_taken_after_a_forged_result_is_noticed(bench: Bench, tmp_path: Path) -> None:
     source = (
         FORGED.format(path=str(tmp_path / "count")) + "forge('')\nkept = b'x' * 400_000_000\nos.kill(os.getpid(), 19)"
@@ -203,6 +207,7 @@ def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(bench: Bench)
 def test_a_thread_that_never_sleeps_is_stopped_between_the_runs(fresh: Bench, tmp_path: Path) -> None:
     """It was started while loading, so it belongs to the process."""
     path = tmp_path / "count"
+    path.touch()
     loading = f"""
 import threading
 def spin():
@@ -214,9 +219,10 @@ import os
 result = os.getpid()
 """
     pid = int(fresh.result(loading))
+    wait_until(lambda: _states_of_threads(pid) == {"T"}, "all of its threads are stopped")
     counted = path.stat().st_size
-    wait_until(lambda: _status(pid, "State") == "T", "it is stopped")
 
+    fresh.pid(key="another")
     assert path.stat().st_size == counted
     goes_on = f"import os, time\nwhile os.path.getsize({str(path)!r}) == {counted}: time.sleep(0.001)\n"
     assert fresh.result(goes_on + "result = os.getpid()") == str(pid)

@@ -102,7 +102,8 @@ def test_repository_has_no_violation_and_few_waivers(capsys: pytest.CaptureFixtu
     *waived, summary = capsys.readouterr().out.splitlines()
     assert code == 0
     assert re.fullmatch(rf"0 violations in \d\d\d files \({len(RULES)} rules, {len(waived)} waivers\)", summary)
-    assert all(" ILK004 waived: " in line for line in waived)
+    others = [line for line in waived if " ILK004 waived: " not in line]
+    assert [line.rpartition(" waived: ")[2] for line in others] == ["a new job, whose only write is its end"]
     assert len(waived) <= 10
 
 
