@@ -167,6 +167,8 @@ LONG_SCENARIOS = {
     "two cancels meet a run",
     "the schedule, a cancel and a slow worker",
     "a late reader, a cancel and a slow worker",
+    "requests under one key join and cancel",
+    "a late request under one key",
 }
 SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
 """A sample leaves out the scenarios with hundreds of orders."""
