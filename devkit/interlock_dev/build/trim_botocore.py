@@ -33,10 +33,17 @@ def _trim_model(file: Path) -> Any:
 
 
 def _without_documentation(node: Any) -> Any:
-    """Return a model without the texts under `documentation`. A shape of that name would be an object."""
+    """Return a model without the texts under `documentation`. A shape of that name would be an object.
+
+    botocore requires those of `clientContextParams`, which S3 has: without them it cannot create a client.
+    """
     if isinstance(node, dict):
         texts = {name for name, value in node.items() if name == "documentation" and isinstance(value, str)}
-        return {name: _without_documentation(value) for name, value in node.items() if name not in texts}
+        return {
+            name: value if name == "clientContextParams" else _without_documentation(value)
+            for name, value in node.items()
+            if name not in texts
+        }
     return [_without_documentation(one) for one in node] if isinstance(node, list) else node
 
 
