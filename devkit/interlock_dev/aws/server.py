@@ -49,6 +49,7 @@ class LocalAws:
         default_user_config["lambda"] = {"use_docker": False}
         shortcuts.apply()
         step_functions.sign_calls(owner)
+        step_functions.refuse_forgotten_names()
         self._moto = moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self.lambda_api = LambdaApi(moto, functions)
         keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}

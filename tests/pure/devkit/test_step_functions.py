@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.stepfunctions.exceptions import ExecutionAlreadyExists
+from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from interlock_dev.aws.step_functions import executions
@@ -74,6 +76,25 @@ def test_only_the_last_finished_executions_are_kept(backend: Any, monkeypatch: p
     forget_finished()
     assert [execution.name for execution in machine.executions] == ["0", "4", "5"]
     stop(started[0])
+
+
+def test_name_of_a_forgotten_execution_is_refused(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executions, "KEPT", 1)
+    monkeypatch.setattr(executions, "_SURPLUS", 0)
+    monkeypatch.setattr(StateMachine, "_handle_name_input_idempotency", None)
+    executions.refuse_forgotten_names()
+    machine = backend.create_state_machine("m", json.dumps(WAITS), f"arn:aws:iam::{ACCOUNT}:role/r")
+    for name in ("0", "1"):
+        stop(backend.start_execution(machine.arn, name, "{}"))
+    messages = []
+    for _ in range(2):
+        with pytest.raises(ExecutionAlreadyExists) as refused:
+            backend.start_execution(machine.arn, "0", "{}")
+        messages.append(str(refused.value))
+        forget_finished()
+    assert [one.name for one in machine.executions] == ["1"]
+    assert messages[0] == messages[1]
+    stop(backend.start_execution(machine.arn, "2", "{}"))
 
 
 def test_executions_of_one_definition_do_not_share_their_input(backend: Any) -> None:

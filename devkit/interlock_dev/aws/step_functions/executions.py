@@ -6,7 +6,7 @@ be entered. Here it is ABORTED from the request on, with the request's error and
 as it does on AWS.
 
 Memory: moto keeps each execution for ever, with its definition and its history. Here the `KEPT` last finished ones are
-kept; AWS keeps them for 90 days.
+kept, and the names of all: StartExecution refuses them, as on AWS, which keeps executions for 90 days.
 
 Work: moto parses the definition for each execution and creates a client for each task. Here both are used again.
 """
@@ -19,9 +19,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import boto3
 from botocore.config import Config
+from moto.stepfunctions.exceptions import ExecutionAlreadyExists
+from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
@@ -44,6 +47,11 @@ _CONNECTIONS = 64
 
 _DEFINITIONS = 16
 _SETTLE_S = 5.0
+
+_forgotten: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+"""Names of the executions that have been forgotten, by state machine."""
+
+_existing_in_moto = StateMachine._handle_name_input_idempotency  # noqa: SLF001
 
 
 class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has no types
@@ -73,20 +81,34 @@ def sign_calls(key: AccessKey) -> None:
     execution_worker.AmazonStateLanguageParser = SimpleNamespace(parse=parsed)
 
 
+def refuse_forgotten_names() -> None:
+    """Let StartExecution refuse the name of a forgotten execution."""
+    StateMachine._handle_name_input_idempotency = _existing  # noqa: SLF001
+
+
+def _existing(machine: Any, name: str, execution_input: str) -> Any:
+    if name in _forgotten.get(machine, ()):
+        arn = machine.arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
+    return _existing_in_moto(machine, name, execution_input)
+
+
 def warm_up() -> None:
     """Create the client of the tasks before the first of them."""
     boto_client.boto_client_for(REGION, "lambda")
 
 
 def forget_finished() -> None:
-    """Forget all finished executions but the last ones. The caller must hold the lock on moto's Step Functions."""
+    """Forget all finished executions but the last ones, except for their names. The caller must hold the lock on moto's
+    Step Functions."""
     # moto only ever adds to this list.
     TMP_THREADS.clear()
     for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
         if len(machine.executions) > KEPT + _SURPLUS:
             finished = [one for one in machine.executions if one.exec_status is not ExecutionStatus.RUNNING]
-            forgotten = {id(one) for one in finished[:-KEPT]}
-            machine.executions[:] = [one for one in machine.executions if id(one) not in forgotten]
+            forgotten = {one.name for one in finished[:-KEPT]}
+            machine.executions[:] = [one for one in machine.executions if one.name not in forgotten]
+            _forgotten.setdefault(machine, set()).update(forgotten)
 
 
 def abort(request: bytes) -> None:
