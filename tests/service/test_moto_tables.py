@@ -1,10 +1,13 @@
 """moto's tables answer as ever when they are narrowed to what a request is about."""
 
 import base64
+import gc
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from weakref import ref
 
 import boto3
 import pytest
@@ -12,9 +15,12 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
+from interlock_dev.project.template import ACCOUNT, REGION
 from tests.volume import volume
 
 type Json = dict[str, Any]
@@ -32,6 +38,7 @@ SET_DEEP = {
     "ExpressionAttributeValues": {":v": {"M": {"x": {"S": "y"}}}, ":zero": {"N": "0"}, ":one": {"N": "1"}},
 }
 ADD_TO_SET = {"UpdateExpression": "ADD D :more", "ExpressionAttributeValues": {":more": {"SS": ["c"]}}}
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 REMOVE = {"UpdateExpression": "REMOVE #d", "ExpressionAttributeNames": {"#d": "D"}}
 
 
@@ -44,62 +51,163 @@ def client() -> Iterator[Any]:
 
 
 def writes() -> st.SearchStrategy[Json]:
-    keys, conditions = st.sampled_from(KEYS), st.sampled_from(CONDITIONS)
-    put = st.builds(lambda key, n, condition: {"Put": {"Item": {**key, **n}, **condition}}, keys, rows(), conditions)
-    changes = st.sampled_from([SET, SET_DEEP, ADD_TO_SET, REMOVE])
-    update = st.builds(
-        lambda key, change, condition: {"Update": {"Key": key, **change, **condition}}, keys, changes, conditions
+    lacking = keys().map(lambda key: {"Delete": {"Key": {"PK": key["PK"]}}})
+    check = keys().map(lambda key: {"ConditionCheck": {"Key": key, **CONDITIONS[1]}})
+    return st.one_of(
+        puts().map(lambda put: {"Put": put}),
+        puts().map(lambda put: {"Put": put}),
+        updates().map(lambda update: {"Update": update}),
+        deletes().map(lambda delete: {"Delete": delete}),
+        check,
+        lacking,
     )
-    delete = st.builds(lambda key, condition: {"Delete": {"Key": key, **condition}}, keys, conditions)
-    check = st.builds(lambda key: {"ConditionCheck": {"Key": key, **CONDITIONS[1]}}, keys)
-    lacking = st.builds(lambda key: {"Delete": {"Key": {"PK": key["PK"]}}}, keys)
-    return st.one_of(put, put, update, delete, check, lacking)
+
+
+def single_writes() -> st.SearchStrategy[Operation]:
+    batch = st.dictionaries(st.sampled_from(range(len(KEYS))), st.none() | rows(), min_size=1, max_size=4)
+    by_statement = keys().map(lambda key: f"UPDATE t SET G='h' WHERE PK='{key['PK']['S']}' AND SK='{key['SK']['S']}'")
+    return st.one_of(
+        st.tuples(st.just("PutItem"), puts()),
+        st.tuples(st.just("UpdateItem"), updates()),
+        st.tuples(st.just("DeleteItem"), deletes()),
+        st.tuples(st.just("BatchWriteItem"), batch),
+        st.tuples(st.just("ExecuteStatement"), by_statement),
+    )
+
+
+def keys() -> st.SearchStrategy[Json]:
+    return st.sampled_from(KEYS)
+
+
+def puts() -> st.SearchStrategy[Json]:
+    conditions = st.sampled_from(CONDITIONS)
+    return st.builds(lambda key, row, condition: {"Item": {**key, **row}, **condition}, keys(), rows(), conditions)
+
+
+def updates() -> st.SearchStrategy[Json]:
+    changes, conditions = st.sampled_from([SET, SET_DEEP, ADD_TO_SET, REMOVE]), st.sampled_from(CONDITIONS)
+    return st.builds(lambda key, change, condition: {"Key": key, **change, **condition}, keys(), changes, conditions)
+
+
+def deletes() -> st.SearchStrategy[Json]:
+    conditions = st.sampled_from(CONDITIONS)
+    return st.builds(lambda key, condition: {"Key": key, **condition}, keys(), conditions)
 
 
 def rows() -> st.SearchStrategy[Json]:
     deep = st.sampled_from([{"M": {"L": {"L": [{"B": b"b"}, {"NULL": True}]}}}, {"SS": ["a", "b"]}, {"BS": [b"\xff"]}])
-    return st.fixed_dictionaries(
-        {"N": st.integers(0, 9).map(lambda n: {"N": str(n)})}, optional={"G": ONE_G, "D": deep}
+    number = st.integers(0, 9).map(lambda n: {"N": str(n)})
+    return st.one_of(
+        st.fixed_dictionaries({"N": number, "G": ONE_G, "R": ONE_R}, optional={"D": deep}),
+        st.fixed_dictionaries({"N": number}, optional={"G": ONE_G, "R": ONE_R, "D": deep}),
     )
 
 
-ONE_G = st.sampled_from([{"S": "g"}, {"S": "h"}])
+ONE_G = st.sampled_from([{"S": one} for one in "ggh"])
+ONE_R = st.sampled_from([{"S": one} for one in ("a", "ab", "b", "c", "é")])
 
 
 def queries() -> st.SearchStrategy[Json]:
-    page = {"ScanIndexForward": st.booleans(), "Limit": st.integers(1, 4)}
+    page = {"ScanIndexForward": st.booleans()}
+    optional = {
+        "Limit": st.integers(1, 4),
+        "ProjectionExpression": st.just("PK, N"),
+        "FilterExpression": st.just("attribute_exists(D)"),
+    }
     of_table = {
         "KeyConditionExpression": st.just("PK = :k AND SK >= :s"),
         "ExpressionAttributeValues": st.sampled_from("pqrs").map(lambda k: {":k": {"S": k}, ":s": {"S": "10"}}),
     }
-    of_index = {
-        "IndexName": st.just("by-g"),
-        "KeyConditionExpression": st.just("G = :g"),
-        "ExpressionAttributeValues": ONE_G.map(lambda g: {":g": g}),
+    of_index = st.builds(
+        lambda index, g, condition, bounds, page: {
+            "IndexName": index,
+            "KeyConditionExpression": "G = :g" + (condition if index != "by-g-alone" else ""),
+            "ExpressionAttributeValues": {
+                ":g": g, **{name: bounds[name] for name in (":a", ":b") if name in condition and index != "by-g-alone"}
+            },
+            **page,
+        },
+        st.sampled_from(["by-g", "by-g", "by-g", "by-g-alone", "none"]),
+        ONE_G,
+        st.sampled_from(RANGES),
+        st.fixed_dictionaries({":a": ONE_R, ":b": ONE_R}),
+        st.fixed_dictionaries(page, optional=optional),
+    )  # fmt: skip
+    return st.one_of(st.fixed_dictionaries({**of_table, **page}, optional=optional), of_index, of_index)
+
+
+RANGES = ["", *[" AND R BETWEEN :a AND :b"] * 3, " AND R >= :a", " AND begins_with(R, :a)", " AND N = :a"]
+
+
+LISTS: Sequence[Json] = [
+    {
+        "IndexName": "by-g",
+        "KeyConditionExpression": f"G = :g{condition}",
+        "ExpressionAttributeValues": {":g": {"S": "g"}, **bounds},
+        "Limit": limit,
+        "ScanIndexForward": forward,
     }
-    return st.one_of(st.fixed_dictionaries({**of_table, **page}), st.fixed_dictionaries({**of_index, **page}))
+    for limit in (1, 2)
+    for forward in (True, False)
+    for condition, bounds in [("", {}), (" AND R BETWEEN :a AND :b", {":a": {"S": "ab"}, ":b": {"S": "b"}})]
+]
+"""Pages of an index."""
 
 
-OPERATIONS = st.one_of(
-    st.tuples(st.just("TransactWriteItems"), st.lists(writes(), min_size=1, max_size=4)),
-    st.tuples(st.just("Query"), queries()),
-)
+def operations() -> st.SearchStrategy[list[Operation]]:
+    """A table with some rows, and operations on it."""
+    content = st.fixed_dictionaries({number: rows() for number in range(len(KEYS))})
+    query = st.tuples(st.just("Query"), queries())
+    transaction = st.tuples(st.just("TransactWriteItems"), st.lists(writes(), min_size=1, max_size=4))
+    following = st.lists(st.one_of(transaction, single_writes(), query, query), min_size=2, max_size=12)
+    return st.builds(
+        # The first query creates the entries of the indexes, which the following writes change.
+        lambda content, following: [("BatchWriteItem", content), ("Query", LISTS[0]), *following],
+        content,
+        following,
+    )
 
 
 @settings(max_examples=volume(sample=15, full=120))
-@given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
+@given(operations=operations())
 def test_narrowed_table_returns_the_same_responses_as_a_full_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)
 
 
 @settings(max_examples=volume(sample=15, full=120))
-@given(operations=st.lists(OPERATIONS, min_size=1, max_size=12))
+@given(operations=operations())
 def test_shortcuts_change_no_answer(client: Any, operations: Sequence[Operation]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         for owner, name, replacement in shortcuts.REPLACED:
             monkeypatch.setattr(owner, name, replacement, raising=False)
         with_shortcuts = answers(client, operations, narrowed)
     assert with_shortcuts == answers(client, operations, whole)
+
+
+def test_query_finds_what_a_statement_has_written(client: Any) -> None:
+    row = {"N": {"N": "1"}, "G": {"S": "h"}, "R": {"S": "a"}}
+    statement = "UPDATE t SET G = 'g' WHERE PK = 'p' AND SK = '1'"
+    operations = [("BatchWriteItem", {0: row}), ("Query", LISTS[0]), ("ExecuteStatement", statement)]
+    with table(client):
+        for name, operation in operations:
+            answer(client, name, operation, narrowed)
+        [(items, *_)] = answer(client, "Query", LISTS[0], narrowed)
+    assert [item["PK"] for item in items] == [{"S": "p"}]
+
+
+def test_nothing_keeps_the_earlier_versions_of_an_item(client: Any) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch, table(client, StreamSpecification=STREAM):
+        for owner, name, replacement in shortcuts.REPLACED:
+            monkeypatch.setattr(owner, name, replacement, raising=False)
+        moto_table = dynamodb_backends[ACCOUNT][REGION].tables["t"]
+        seen: list[ref[Any]] = []
+        for number in "123":
+            client.put_item(TableName="t", Item={**KEYS[0], "N": {"N": number}})
+            seen += map(ref, [*moto_table.items[DynamoType(KEYS[0]["PK"])].values(), *moto_table.stream_shard.items])
+        moto_table.stream_shard.items.clear()
+        gc.collect()
+        alive = [one for reference in seen if (one := reference()) is not None]
+        assert [item.attrs["N"].value for item in alive] == ["3"]
 
 
 @contextmanager
@@ -109,41 +217,86 @@ def whole(_target: str, _body: bytes) -> Iterator[None]:
 
 def answers(client: Any, operations: Sequence[Operation], way: Way) -> list[Any]:
     """Return the answers of a new table, and its content at the end."""
+    with table(client):
+        said = [answer(client, name, operation, way) for name, operation in operations]
+        listed = [query_pages(client, {"TableName": "t", **query}, way) for query in LISTS]
+        return [*said, listed, client.scan(TableName="t")["Items"], pages(client)]
+
+
+@contextmanager
+def table(client: Any, **more: Any) -> Iterator[None]:
+    """Create the table `t`, and delete it at the end."""
     client.create_table(
         TableName="t",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "G")],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "G", "R")],
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": "by-g",
-                "KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+                "KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}, {"AttributeName": "R", "KeyType": "RANGE"}],
                 "Projection": {"ProjectionType": "ALL"},
-            }
+            },
+            {
+                "IndexName": "by-g-alone",
+                "KeySchema": [{"AttributeName": "G", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            },
         ],
         BillingMode="PAY_PER_REQUEST",
+        **more,
     )
     try:
-        said = [answer(client, name, operation, way) for name, operation in operations]
-        return [*said, client.scan(TableName="t")["Items"], pages(client)]
+        yield
     finally:
         client.delete_table(TableName="t")
 
 
 def answer(client: Any, name: str, operation: Any, way: Way) -> Any:
     if name == "Query":
-        request = {"TableName": "t", **operation}
-        with way("DynamoDB_20120810.Query", body_of(request)):
-            got = client.query(**request)
-        return got["Items"], got.get("LastEvaluatedKey")
-    request = {
-        "TransactItems": [{kind: {"TableName": "t", **write}} for one in operation for kind, write in one.items()]
-    }
+        return query_pages(client, {"TableName": "t", **operation}, way)
+    call = getattr(client, re.sub("(?<=.)(?=[A-Z])", "_", name).lower())
+    request = request_of(name, operation)
     try:
-        with way("DynamoDB_20120810.TransactWriteItems", body_of(request)):
-            client.transact_write_items(**request)
+        with way(f"DynamoDB_20120810.{name}", body_of(request)):
+            call(**request)
     except ClientError as error:
         return error.response["Error"], error.response.get("CancellationReasons")
     return None
+
+
+def request_of(name: str, operation: Any) -> Json:
+    match name:
+        case "TransactWriteItems":
+            writes = [{kind: {"TableName": "t", **write}} for one in operation for kind, write in one.items()]
+            return {"TransactItems": writes}
+        case "BatchWriteItem":
+            batch = [
+                {"DeleteRequest": {"Key": KEYS[number]}}
+                if row is None
+                else {"PutRequest": {"Item": {**KEYS[number], **row}}}
+                for number, row in operation.items()
+            ]
+            return {"RequestItems": {"t": batch}}
+        case "ExecuteStatement":
+            return {"Statement": operation}
+        case _:
+            return {"TableName": "t", **operation}
+
+
+def query_pages(client: Any, request: Json, way: Way) -> list[Any]:
+    """Return the first two pages of a query, or its error."""
+    got: list[Any] = []
+    for _ in range(2):
+        try:
+            with way("DynamoDB_20120810.Query", body_of(request)):
+                page = client.query(**request)
+        except ClientError as error:
+            return [*got, error.response["Error"]]
+        got.append((page["Items"], page["ScannedCount"], page.get("LastEvaluatedKey")))
+        if "LastEvaluatedKey" not in page:
+            break
+        request = {**request, "ExclusiveStartKey": page["LastEvaluatedKey"]}
+    return got
 
 
 def body_of(request: Json) -> bytes:

@@ -3,7 +3,8 @@
 moto 5.2 copies a table for the rollback once for each write of a transaction, value by value; parses each update
 expression in every request, copies it node by node with its parents, and looks up for each node, ten times, what is to
 be done with it; looks for each possible type of a value under up to twelve names when it writes a response; and lists
-its own methods in every request.
+its own methods in every request. It also keeps every object of its models for ever, for a dashboard: each version of an
+item, each record of a stream and, of other services, each execution of a workflow.
 """
 
 import base64
@@ -13,6 +14,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from moto.core import responses
+from moto.core.common_models import BaseModel
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -129,7 +131,14 @@ def _base64(content: str | bytes) -> str:
 
 _serialize_structure = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001
 
+
+def _untracked(kind: Any, *_: Any, **__: Any) -> Any:
+    """Create an object that nothing but its users keeps."""
+    return object.__new__(kind)
+
+
 REPLACED: Sequence[tuple[Any, str, Any]] = (
+    (BaseModel, "__new__", staticmethod(_untracked)),
     (Table, "__deepcopy__", _copied_table),
     (DynamoType, "__deepcopy__", _copied_value),
     (Node, "__deepcopy__", _copied_node),
