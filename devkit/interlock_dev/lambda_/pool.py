@@ -21,6 +21,11 @@ STALL_S = 0.2
 LONGEST_STALL_S = 1.0
 """Upper limit of the stall time when requests are long: on a busy machine all are, and each start adds load."""
 
+CROWD = 2 * (os.cpu_count() or 1)
+CROWDED_STALL_S = 0.6
+"""With this many environments, a pool grows after this stall time at the earliest. Under load, stalls of a few tenths
+of a second are frequent, and each would add an environment that then stays in use; requests that hang stall longer."""
+
 START_S = 2.0
 """Typical time of a start on busy processors. Requests that would wait longer justify one."""
 
@@ -181,7 +186,8 @@ class Pool:
         size, waiting = len(self._all), len(self._waiting)
         if self._closed or self._starting >= waiting or size >= self._limit:
             return
-        stalled = time.monotonic() - self._changed_at >= min(max(STALL_S, 3 * self._run_s), LONGEST_STALL_S)
+        shortest_s = STALL_S if size < CROWD else CROWDED_STALL_S
+        stalled = time.monotonic() - self._changed_at >= max(shortest_s, min(3 * self._run_s, LONGEST_STALL_S))
         long_queue = waiting * self._run_s / max(1, size) > START_S and size < _BUSY_PROCESSORS
         if stalled or long_queue or not size:
             self._begin()

@@ -1,6 +1,7 @@
 """A pool gives every concurrent request its own environment, grows with the load and replaces broken ones."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from interlock_dev.lambda_.environments import Invocation
-from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES, Pool, RequestTooLarge, Throttled
+from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES, STALL_S, Pool, RequestTooLarge, Throttled
 from tests.pure.devkit.fakes import Fleet
 
 LIMIT = 3
@@ -73,6 +74,21 @@ def test_requests_over_the_limit_wait_for_an_environment(
     eventually(lambda: len(fleet.made) == LIMIT)
     time.sleep(0.5)
     assert len(fleet.made) == LIMIT
+    for environment in fleet.made:
+        environment.release.set()
+    assert all(future.result(5).error is None for future in futures)
+
+
+def test_pool_with_a_crowd_of_environments_does_not_grow_after_a_short_stall(
+    pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock_dev.lambda_.pool.CROWD", LIMIT - 1)
+    monkeypatch.setattr("interlock_dev.lambda_.pool.CROWDED_STALL_S", math.inf)
+    futures = [submit_held(pool, requests) for _ in range(LIMIT + 1)]
+    wait_until_busy(fleet, LIMIT - 1)
+    with pytest.raises(Throttled):
+        pool.invoke(b"{}", wait_s=3 * STALL_S)
+    assert len(fleet.made) == LIMIT - 1
     for environment in fleet.made:
         environment.release.set()
     assert all(future.result(5).error is None for future in futures)
