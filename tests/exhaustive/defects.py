@@ -22,12 +22,12 @@ from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, JobService
 from interlock.ports import CountedChange, StaleJob, ToolName
 from tests.exhaustive.cancel_paths import CancelledStubbornWorker, CancelRunning
+from tests.exhaustive.counting_path import Counted
 from tests.exhaustive.crash_path import CrashPath
 from tests.exhaustive.injection import Fault
 from tests.exhaustive.paths import (
     Asynchronous,
     AsynchronousRetried,
-    Counted,
     Synchronous,
     SynchronousKeyed,
     SynchronousLimited,

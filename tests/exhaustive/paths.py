@@ -9,8 +9,8 @@ from interlock.domain import job as jobs
 from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
 from tests.exhaustive.cancel_paths import CancelledSynchronousWorker, CancelledWorker, CancelPending, CancelRunning
+from tests.exhaustive.counting_path import Counted
 from tests.exhaustive.crash_path import (
-    ADD,
     ASYNC,
     BEAT,
     CLAIM,
@@ -154,7 +154,7 @@ class KeyOfExpiredJob(CrashPath):
     calls: tuple[str, ...] = (NEW_CLAIM, END, GET)
     keyed = True
 
-    def before(self, healthy: System) -> None:
+    def prepare(self, healthy: System) -> None:
         healthy.execute(key="one")
         healthy.clock.advance(LONGER_THAN_RETENTION_S)
 
@@ -163,7 +163,7 @@ class KeyOfExpiredJob(CrashPath):
         system.execute(key="one")
         system.call("GET", f"/v1/jobs/{system.answers()[0].body['job_id']}")
 
-    def again(self, healthy: System) -> None:
+    def retry(self, healthy: System) -> None:
         healthy.clock.advance(LONGER_THAN_LEASES_S)
         healthy.execute(key="one")
 
@@ -257,28 +257,6 @@ class SettledByReader(SettledBySchedule):
         system.clock.advance(LONGER_THAN_LEASES_S)
         for job in contents(system.shared).jobs:
             system.call("GET", f"/v1/jobs/{job.job_id}")
-
-
-class Counted(CrashPath):
-    """Jobs of two tools are counted, from two batches of the stream."""
-
-    name = "counted from the stream"
-    calls: tuple[str, ...] = (ADD,) * 4
-
-    def prepare(self, healthy: System) -> None:
-        core, now = healthy.core, healthy.clock()
-        for tool in ("work", "oversleep", "work", "oversleep"):
-            new = core.service.new(NewJob("acme", "witness", tool, "1.0.0", 60))
-            job = jobs.claimed(new, worker_id="worker", now=now, lease_expires_at=now + LEASE)
-            core.store.create(job)
-            core.store.settle(job, jobs.lost(job, now=now))
-
-    def drive(self, system: System) -> None:
-        records = system.stream_records()
-        half = len(records) // 2
-        # Lambda goes on after a batch has been processed.
-        if system.deliver(records[:half]):
-            system.deliver(records[half:])
 
 
 PATHS: dict[str, CrashPath] = {
