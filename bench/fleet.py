@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tests.fakes.jobs import a_job
+from tests.fakes.jobs import counted_job
 from tests.fakes.plugins import a_plugin, an_index
 
 from bench.contestants import FunctionProcess
@@ -24,13 +24,16 @@ FEW, MANY = 10, 1_000
 
 def rows(run: Run) -> Iterator[Row]:
     """Measure the list of plugins, and a plugin's first lookup."""
-    _count(run)
     with ExitStack() as stack:
         event = run.event("plugins", method="GET", path="/v1/plugins")
         functions = {}
         requests = {}
         for count in (FEW, MANY):
+            table = f"plugins-{count}"
+            run.server.create(run.contestants.table, table)
+            _count(run, count, table)
             jobs = run.contestants.interlock("JobsFunction", index=_index(run, count))
+            jobs = jobs.with_variables(INTERLOCK_TABLE=table)
             functions[count] = stack.enter_context(FunctionProcess(jobs, event))
             run.server.requests()
             functions[count].call()
@@ -43,12 +46,13 @@ def rows(run: Run) -> Iterator[Row]:
     yield of_rounds(f"first lookup of a plugin at {MANY:,} plugins ÷ at 1", ratios(many, first), "ratio", 1.2)
 
 
-def _count(run: Run) -> None:
+def _count(run: Run, count: int, table: str) -> None:
     """Give each plugin a job in its counters, through the function that reads the table's stream."""
-    if "CountJobsFunction" not in run.contestants.functions:
-        return
-    jobs = (a_job(JobStatus.SUCCEEDED, tenant="bench", plugin=f"plugin_{number:04}") for number in range(MANY))
-    stream = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{run.contestants.table.name}/stream/2026-01-01T00:00:00.000"
+    jobs = (
+        counted_job(JobStatus.SUCCEEDED, tenant="bench", plugin=f"plugin_{number:04}", tool="say")
+        for number in range(count)
+    )
+    stream = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/2026-01-01T00:00:00.000"
     records = [
         {
             "eventID": str(number),
@@ -71,7 +75,8 @@ def _count(run: Run) -> None:
     event = run.folder / "stream.json"
     shard = f"shardId-{int(time.time() * 1000):020}-bench"
     event.write_text(json.dumps({"Records": records, "shardId": shard, "eventSourceARN": stream, "state": {}}))
-    with FunctionProcess(run.contestants.interlock("CountJobsFunction"), event) as function:
+    counting = run.contestants.interlock("CountJobsFunction").with_variables(INTERLOCK_TABLE=table)
+    with FunctionProcess(counting, event) as function:
         if failures := function.answer.get("batchItemFailures"):
             raise RuntimeError(f"not counted: {failures}")
 

@@ -3,7 +3,7 @@
 from interlock.domain import job as jobs
 from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
-from tests.exhaustive.crash_path import ADD, CrashPath
+from tests.exhaustive.crash_path import ADD, PUBLISH, QUERY, CrashPath
 from tests.exhaustive.system import System
 
 
@@ -11,7 +11,7 @@ class Counted(CrashPath):
     """Jobs of two tools are counted, from two batches of the stream."""
 
     name = "counted from the stream"
-    calls: tuple[str, ...] = (ADD,) * 4
+    calls: tuple[str, ...] = (*(ADD, PUBLISH, QUERY) * 2, *(ADD,) * 2)
 
     def prepare(self, healthy: System) -> None:
         core, now = healthy.core, healthy.clock()

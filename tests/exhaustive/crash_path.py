@@ -20,6 +20,9 @@ CLAIM = END = UPDATE
 ADD = UPDATE
 """A write of the counters of a tool."""
 
+PUBLISH = PUT
+"""A write of a tool's state for the list of plugins."""
+
 SLOTTED = TRANSACT
 """A write together with a slot of the API key."""
 

@@ -8,6 +8,13 @@ from typing import Any
 
 from interlock.adapters.dynamo import counters, job_writes
 from interlock.adapters.dynamo.attributes import serialized
+from interlock.adapters.dynamo.counter_items import (
+    checkpoint_name,
+    counters_key,
+    latest_of,
+    sequence_text,
+    sums_of,
+)
 from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.job_writes import Request
 from interlock.adapters.dynamo.jobs import DynamoJobs
@@ -16,6 +23,7 @@ from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
 from interlock.domain.job import Cancel, CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
+from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.jobs.lease import Lease
 from interlock.jobs.runner import Finished, JobRunner
@@ -53,18 +61,19 @@ def write_checkpoints_separately(plant: Plant) -> None:
     whole = DynamoCounters._update
 
     def add(self: DynamoCounters, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
-        key, seen = serialized(counters.counters_key(*tool)), counters.checkpoint_name(shard)
+        key, seen = serialized(counters_key(*tool)), checkpoint_name(shard)
         known = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
-        left = [one for one in changes if counters.sequence_text(one.sequence_number) > known.get(seen, {"S": ""})["S"]]
+        left = [one for one in changes if sequence_text(one.sequence_number) > known.get(seen, {"S": ""})["S"]]
         if left:
-            write = whole(self, key, "unused", left, {})
+            total = ExecutionMetrics.sum(change.delta for change in left)
+            write = whole(self, key, "unused", left, sums_of(total), latest_of(total, {}))
             self._client.update_item(**write | {"ConditionExpression": ANY_ITEM})
             self._client.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression="SET #seen = :last",
                 ExpressionAttributeNames={"#seen": seen},
-                ExpressionAttributeValues=serialized({":last": counters.sequence_text(left[-1].sequence_number)}),
+                ExpressionAttributeValues=serialized({":last": sequence_text(left[-1].sequence_number)}),
             )
 
     plant(DynamoCounters, "add", add)

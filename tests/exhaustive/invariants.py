@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.adapters.dynamo.attributes import deserialized
-from interlock.adapters.dynamo.counters import PARTITION, counters_from_item, tool_of
+from interlock.adapters.dynamo import counter_items, states
+from interlock.adapters.dynamo.attributes import deserialized, serialized
+from interlock.adapters.dynamo.counter_items import counters_from_item, tool_of
 from interlock.adapters.dynamo.values import job_from_item
 from interlock.adapters.s3_files import S3Files
 from interlock.domain.errors import NotFound
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import FINAL, JobStatus
+from interlock.domain.lifecycle import NOT_RUN, RunState, combined
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.jobs.documents import Documents
 from tests.exhaustive.ledger import Ledger, recorded
@@ -30,6 +32,8 @@ class Contents:
 
     jobs: list[Job]
     counters: Counters
+    states: Mapping[str, RunState]
+    """The published states, by plugin."""
     slots: int
     """The occupied slots of all API keys."""
 
@@ -37,16 +41,18 @@ class Contents:
 def contents(shared: SharedState) -> Contents:
     """Return the content of a table, read from its items."""
     pages = client("dynamodb", shared.url).get_paginator("scan").paginate(TableName=shared.table, ConsistentRead=True)
-    of_kind: dict[str, list[dict[str, Any]]] = {"JOB": [], PARTITION: [], "SLOTS": []}
+    kinds = ("JOB", counter_items.PARTITION, states.PARTITION, "SLOTS")
+    of_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
     for item in (item for page in pages for item in page["Items"]):
         of_kind[item["pk"]["S"].partition("#")[0]].append(deserialized(item))
     counters: dict[str, dict[str, ExecutionMetrics]] = {}
-    for item in of_kind[PARTITION]:
+    for item in of_kind[counter_items.PARTITION]:
         plugin, tool = tool_of(item)
         counters.setdefault(plugin, {})[tool] = counters_from_item(item)
     return Contents(
         jobs=[job_from_item(item) for item in of_kind["JOB"]],
         counters=counters,
+        states=states.by_plugin(serialized(item) for item in of_kind[states.PARTITION]),
         slots=sum(int(item["used"]) for item in of_kind["SLOTS"]),
     )
 
@@ -59,6 +65,7 @@ def violations(shared: SharedState, ledger: Ledger, answers: list[RecordedAnswer
     unreadable = [job for job in table.jobs if job.result and not readable(shared, job.result)]
     found += [f"job {job.job_id} has no result" for job in unreadable]
     found += counter_violations([*table.jobs, *replaced], table.counters)
+    found += state_violations(table)
     found += answer_violations(answers, [*table.jobs, *replaced])
     if lost := ledger.histories.keys() - {job.job_id for job in (*table.jobs, *replaced)}:
         found.append(f"jobs {lost} are gone")
@@ -103,6 +110,19 @@ def counter_violations(jobs: Iterable[Job], counters: Counters) -> list[str]:
         if sum(counted.buckets.values()) != len(executed):
             found.append(f"the histogram of {plugin}.{tool} holds {counted.buckets}, not {len(executed)} runs")
     return found
+
+
+def state_violations(table: Contents) -> list[str]:
+    """Return differences between the published states and the counters, by plugin. The time of a tool's success may be
+    earlier."""
+    expected = {
+        plugin: combined(metrics.run_state for metrics in tools.values()) for plugin, tools in table.counters.items()
+    }
+    return [
+        f"the state of {plugin} is {table.states.get(plugin)}, by its counters {state}"
+        for plugin, state in expected.items()
+        if table.states.get(plugin, NOT_RUN)._replace(lifecycle_at=None) != state._replace(lifecycle_at=None)
+    ]
 
 
 def answer_violations(answers: list[RecordedAnswer], jobs: list[Job]) -> list[str]:

@@ -7,11 +7,12 @@ import pytest
 
 from interlock.plugins.index import PluginIndex
 from tests.exhaustive.cluster import Cluster
-from tests.exhaustive.counted_stream import ALL, Stream, StreamedJobs, counters_table
+from tests.exhaustive.counted_stream import ALL, TABLE, Stream, StreamedJobs, counters_table
 from tests.exhaustive.counts import Report
 from tests.exhaustive.defects import count_without_a_checkpoint
 from tests.exhaustive.invariants import counter_violations
 from tests.exhaustive.orders import Actor, CallScheduler, every_order
+from tests.service.states import assert_states_equal_counters
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
@@ -89,6 +90,7 @@ def run_order(scenario: Scenario, index: PluginIndex, client: Any, choices: Sequ
     problems += [f"raised {one!r}" for one in results if getattr(one, "code", None) not in {None, "already_finished"}]
     problems += [f"raised {one!r}" for one in results if isinstance(one, AssertionError)]
     assert not problems, f"{problems} after {steps}, with the results {results}"
+    assert_states_equal_counters(client, TABLE, "echo")
     return options
 
 

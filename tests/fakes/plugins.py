@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.plugins.building import index_text
 from interlock.plugins.index import PluginIndex
 
 TEXT = {
@@ -43,5 +44,5 @@ def an_index(folder: Path, *manifests: PluginManifest) -> PluginIndex:
     (folder / "plugins").mkdir(parents=True)
     for manifest in manifests:
         (folder / "plugins" / f"{manifest.name}.json").write_text(json.dumps(manifest.to_dict()))
-    (folder / "index.json").write_text(json.dumps({"plugins": sorted(one.name for one in manifests)}))
+    (folder / "index.json").write_text(index_text(manifests))
     return PluginIndex(folder)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime
@@ -14,8 +14,9 @@ from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress, after_heartbeat, listed
 from interlock.domain.job_id import random_part, random_part_of_key
 from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import RunState, combined
 from interlock.domain.metrics import ExecutionMetrics
-from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob, ToolName
+from interlock.ports import JobExists, JobFilter, JobStore, KeyAlreadyUsed, StaleJob
 
 
 class MemoryJobs:
@@ -110,9 +111,10 @@ class MemoryJobs:
         with self._open():
             return {tool: metrics for (of, tool), metrics in self._metrics.items() if of == plugin}
 
-    def states(self) -> dict[ToolName, ExecutionMetrics]:
+    def states(self) -> Mapping[str, RunState]:
         with self._open():
-            return dict(self._metrics)
+            plugins = {plugin for plugin, _ in self._metrics}
+            return {one: combined(metrics.run_state for metrics in self.metrics(one).values()) for one in plugins}
 
     def _take_slot(self, job: Job) -> None:
         if job.key_limit is None or job.finished:
@@ -218,7 +220,7 @@ class Interposed:
         with self._around("metrics"):
             return self._inner.metrics(plugin)
 
-    def states(self) -> dict[ToolName, ExecutionMetrics]:
+    def states(self) -> Mapping[str, RunState]:
         with self._around("states"):
             return self._inner.states()
 

@@ -8,8 +8,8 @@ from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.composition.core import Core
 from interlock.composition.count_jobs import count_jobs_task
+from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
-from interlock.ports import ToolName
 from interlock_dev.aws.dynamodb.stream import Record, stream_event
 from tests.fakes.world import SETTINGS
 
@@ -88,6 +88,6 @@ class CountedJobs(DynamoJobs):
         self._consumer.catch_up()
         return super().metrics(plugin)
 
-    def states(self) -> dict[ToolName, ExecutionMetrics]:
+    def states(self) -> Mapping[str, RunState]:
         self._consumer.catch_up()
         return super().states()

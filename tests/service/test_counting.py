@@ -1,7 +1,7 @@
 """Count jobs from the stream: whatever Lambda delivers, and however often, each change is counted once."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from ulid import ULID
 
-from interlock.adapters.dynamo import counters as dynamo_counters
 from interlock.adapters.dynamo.attributes import serialized
-from interlock.adapters.dynamo.counters import DynamoCounters, counters_key, read_counters, read_states
+from interlock.adapters.dynamo.counter_items import checkpoint_name, counters_key, read_counters
+from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.values import job_to_item
 from interlock.domain.counters import delta
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
@@ -29,6 +29,7 @@ from tests.fakes.jobs import a_job, counted_job
 from tests.fakes.outside import NOON
 from tests.service.clients import LosesAnswer
 from tests.service.conftest import Table
+from tests.service.states import assert_states_equal_counters
 from tests.service.stream import count_jobs
 from tests.volume import volume
 
@@ -77,10 +78,19 @@ class DyingClient:
         self._after = after
 
     def update_item(self, **arguments: Any) -> Any:
+        return self._call(self._client.update_item, **arguments)
+
+    def put_item(self, **arguments: Any) -> Any:
+        return self._call(self._client.put_item, **arguments)
+
+    def get_paginator(self, operation: str) -> Any:
+        return self._client.get_paginator(operation)
+
+    def _call(self, operation: Callable[..., Any], **arguments: Any) -> Any:
         self._left -= 1
         if self._left == 0 and not self._after:
             raise Killed
-        answer = self._client.update_item(**arguments)
+        answer = operation(**arguments)
         if self._left == 0:
             raise Killed
         return answer
@@ -98,7 +108,7 @@ deliveries = st.builds(
     shard=st.integers(0, 1),
     start=st.integers(0, 20),
     end=st.integers(0, 20),
-    killed_at=st.integers(0, 3),
+    killed_at=st.integers(0, 8),
     after=st.booleans(),
 )
 
@@ -161,6 +171,7 @@ def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
         assert added is not None
         expected[tool] = ExecutionMetrics.sum([expected.get(tool, ExecutionMetrics()), added])
     assert read_counters(in_process, "counters", plugin) == expected
+    assert_states_equal_counters(in_process, "counters", plugin)
 
 
 # --- One item ---
@@ -212,7 +223,7 @@ def test_checkpoints_of_expired_shards_are_removed(table: Table, plugin: str) ->
         store.add((plugin, "say"), shard, changes(1))
     key = serialized(counters_key(plugin, "say"))
     item = table.client.get_item(TableName=table.name, Key=key, ConsistentRead=True)["Item"]
-    assert [name for name in item if name.startswith("seen_")] == [dynamo_counters.checkpoint_name(LATER_SHARD)]
+    assert [name for name in item if name.startswith("seen_")] == [checkpoint_name(LATER_SHARD)]
     assert counted(table, plugin).succeeded == 3
 
 
@@ -272,26 +283,3 @@ def test_event_without_a_shard_is_rejected(table: Table) -> None:
 def test_last_event_of_a_window_changes_nothing(table: Table) -> None:
     event = {**stream_event("stream", SHARDS[0], []), "isFinalInvokeForWindow": True}
     assert count_jobs(table.client, table.name)(event) == {"state": {}, "batchItemFailures": []}
-
-
-# --- Reading all of them ---
-
-
-@pytest.mark.parametrize("plugins", [10, volume(sample=200, full=1000)])
-def test_states_of_all_plugins_are_read_in_at_most_three_calls(in_process: Any, plugins: int) -> None:
-    """The items are as large as those of busy tools: with 60 different durations."""
-    prefix = f"q{ULID()}".lower()
-    change = ExecutionMetrics(succeeded=1, executed=60, total_ms=1.0, buckets=dict.fromkeys(range(60), 1))
-    DynamoCounters(in_process, "counters").add((f"{prefix}0", "say"), SHARDS[0], [CountedChange(1, change)])
-    [item] = in_process.query(
-        TableName="counters",
-        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-        ExpressionAttributeValues=serialized({":pk": "COUNTERS", ":sk": prefix}),
-    )["Items"]
-    for n in range(1, plugins):
-        in_process.put_item(TableName="counters", Item=item | serialized(counters_key(f"{prefix}{n}", "say")))
-    queries: list[str] = []
-    in_process.meta.events.register("before-call.dynamodb.Query", lambda **_: queries.append("Query"))
-    found = read_states(in_process, "counters")
-    assert sum(plugin.startswith(prefix) for plugin, _ in found) == plugins
-    assert len(queries) <= 3

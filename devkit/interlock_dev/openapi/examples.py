@@ -16,7 +16,7 @@ from interlock.domain.times import rfc3339
 from interlock.domain.upload_id import Upload
 from interlock.http import presenters
 from interlock.jobs.uploads import URL_LIFETIME, NewUpload
-from interlock.plugins.registry import PluginHealth
+from interlock.plugins.registry import ListedPlugin, PluginHealth
 from interlock.ports import PutRequest
 
 AT = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
@@ -91,5 +91,7 @@ _METRICS = ExecutionMetrics(
 )
 GOOD = PluginHealth(OCR, LifecycleState.INITIALIZED, _METRICS, {"analyze": _METRICS})
 BAD = PluginHealth(_BROKEN, LifecycleState.UNAVAILABLE, ExecutionMetrics(), {}, _BROKEN.reason)
-PLUGINS = presenters.plugin_list([GOOD, BAD])["plugins"]
+PLUGINS = presenters.plugin_list([ListedPlugin(one.manifest.summary(), one.state, one.reason) for one in (GOOD, BAD)])[
+    "plugins"
+]
 NO_PLUGIN = "There is no plugin 'orc'. There are: ocr, speech."

@@ -10,6 +10,7 @@ from interlock.domain.access import Principal
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
 
@@ -107,8 +108,8 @@ class JobStore(Protocol):
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         """Return the counters of a plugin by tool, for the whole fleet."""
 
-    def states(self) -> dict[ToolName, ExecutionMetrics]:
-        """Return what determines the lifecycle states of all plugins, by plugin and tool: a part of their counters."""
+    def states(self) -> Mapping[str, RunState]:
+        """Return the states of all plugins that had jobs. While no state changes, this may be the same mapping."""
 
 
 @dataclass(frozen=True, slots=True)

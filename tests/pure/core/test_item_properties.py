@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ulid import ULID
 
-from interlock.adapters.dynamo import counters, indexes
+from interlock.adapters.dynamo import counter_items, indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
@@ -242,11 +242,11 @@ def test_counters_in_an_item_equal_the_sum_of_the_changes_in_any_order(
     for job in data.draw(st.permutations(jobs)):
         added = delta(None, job)
         assert added is not None
-        sets = counters.latest_of(added, item)
-        for name, value in counters.sums_of(added).items():
+        sets = counter_items.latest_of(added, item)
+        for name, value in counter_items.sums_of(added).items():
             item[name] = item.get(name, 0) + value
         item |= sets
-    found = counters.counters_from_item(through_dynamodb(item))
+    found = counter_items.counters_from_item(through_dynamodb(item))
     expected = ExecutionMetrics.sum(delta(None, job) or ExecutionMetrics() for job in jobs)
     assert abs(found.total_ms - expected.total_ms) < 0.001
     assert replace(found, total_ms=0) == replace(expected, total_ms=0)
@@ -262,4 +262,6 @@ def test_snapshot_of_a_stored_job_has_its_fields(job: Job) -> None:
 
 @given(st.lists(st.integers(0, 10**40 - 1), min_size=2, max_size=5))
 def test_sequence_numbers_are_stored_in_their_order(numbers: list[int]) -> None:
-    assert sorted(map(counters.sequence_text, numbers)) == [counters.sequence_text(one) for one in sorted(numbers)]
+    assert sorted(map(counter_items.sequence_text, numbers)) == [
+        counter_items.sequence_text(one) for one in sorted(numbers)
+    ]

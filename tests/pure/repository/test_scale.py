@@ -10,7 +10,7 @@ from bench.scale.buckets import TokenBucket
 from bench.scale.jobs import ASYNC, HEARTBEAT_UNITS, HEARTBEAT_UNITS_BEFORE, KINDS, LONG, SHORT, Invocation, Kind
 from bench.scale.quotas import DEFAULTS, RAISED, TENANTS
 from interlock.adapters.dynamo import indexes
-from interlock.adapters.dynamo.counters import checkpoint_name, sequence_text
+from interlock.adapters.dynamo.counter_items import checkpoint_name, sequence_text
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {

@@ -4,13 +4,14 @@ import re
 from datetime import timedelta
 from itertools import product
 from typing import Any
+from unittest.mock import Mock
 
 from boto3.dynamodb.types import TypeSerializer
 
 from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as dynamo_items
-from interlock.adapters.dynamo.counters import counters_key
+from interlock.adapters.dynamo.counter_items import counters_key
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job
 from interlock.domain.access import ApiKey
@@ -34,6 +35,7 @@ class Table:
 
     def __init__(self) -> None:
         self.queries: list[Json] = []
+        self.meta = Mock()
 
     def query(self, **arguments: Any) -> Json:
         self.queries.append(arguments)

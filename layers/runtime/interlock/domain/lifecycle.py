@@ -1,8 +1,10 @@
 """The lifecycle of a plugin: five states and no others. Job statuses are another enum (`interlock.domain.job`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from interlock.domain.errors import PLUGIN_FAULTS, ErrorCode
 
@@ -60,3 +62,31 @@ def verdict(error: ErrorCode | None) -> LifecycleState | None:
     if error is ErrorCode.PLUGIN_UNAVAILABLE:
         return LifecycleState.UNAVAILABLE
     return LifecycleState.FAILED if error in PLUGIN_FAULTS else None
+
+
+class RunState(NamedTuple):
+    """Whether a plugin or tool has a run in progress, and the latest verdict on it with its time."""
+
+    running: bool = False
+    lifecycle: LifecycleState | None = None
+    lifecycle_at: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def state(self) -> LifecycleState:
+        """The lifecycle state of a plugin that can be loaded."""
+        return LifecycleState.RUNNING if self.running else self.lifecycle or LifecycleState.LOADED
+
+
+NOT_RUN = RunState()
+"""The state of a plugin that had no jobs."""
+
+
+def combined(tools: Iterable[RunState]) -> RunState:
+    """Return the state of a plugin: the latest verdict on one of its tools holds, of equal times the last one."""
+    running, latest = False, NOT_RUN
+    for tool in tools:
+        running = running or tool.running
+        if tool.lifecycle_at and (latest.lifecycle_at is None or tool.lifecycle_at >= latest.lifecycle_at):
+            latest = tool
+    return latest._replace(running=running)

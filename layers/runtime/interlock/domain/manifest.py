@@ -35,6 +35,18 @@ class PluginSource:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginSummary:
+    """A plugin as the list of plugins shows it. `reason` and no tools if it could not be loaded."""
+
+    name: str
+    version: str
+    title: str
+    description: str
+    tools: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PluginManifest:
     """A plugin with its tools, or with a `reason` and no tools if it could not be loaded."""
 
@@ -64,6 +76,10 @@ class PluginManifest:
                 return tool
         known = ", ".join(tool.name for tool in self.tools)
         raise UnknownTool(f"Plugin {self.name!r} has no tool {name!r}. It has: {known}.")
+
+    def summary(self) -> PluginSummary:
+        tools = tuple(tool.name for tool in self.tools)
+        return PluginSummary(self.name, self.version, self.title, self.description, tools, self.reason)
 
     def public(self) -> dict[str, Any]:
         """Return the manifest as the API shows it, without the location of the code and the reason."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Self
 
 from interlock.domain.job_status import JobStatus
-from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.lifecycle import LifecycleState, RunState
 
 GROWTH = 1.08
 SMALLEST_MS = 0.01
@@ -60,6 +60,10 @@ class ExecutionMetrics:
     buckets: Mapping[int, int] = field(default_factory=dict)
     as_of: datetime | None = None
     """Time of the latest change of a job that is counted."""
+
+    @property
+    def run_state(self) -> RunState:
+        return RunState(self.in_flight > 0, self.lifecycle, self.lifecycle_at, self.reason)
 
     @property
     def average_ms(self) -> float | None:

@@ -14,7 +14,7 @@ from interlock.domain.times import rfc3339
 from interlock.http import documents
 from interlock.http.responses import error_object
 from interlock.jobs.uploads import NewUpload
-from interlock.plugins.registry import PluginHealth
+from interlock.plugins.registry import ListedPlugin, PluginHealth
 
 
 def job_document(job: Job) -> documents.Job:
@@ -100,28 +100,28 @@ def upload_document(new: NewUpload) -> documents.Upload:
     }
 
 
-def plugin_list(healths: Sequence[PluginHealth]) -> documents.PluginList:
+def plugin_list(plugins: Sequence[ListedPlugin]) -> documents.PluginList:
     """Return the list of plugins, with their number by state."""
-    states = Counter(health.state for health in healths)
+    states = Counter(plugin.state for plugin in plugins)
     return {
-        "plugins": [_plugin_summary(health) for health in healths],
-        "total": len(healths),
-        "available": sum(health.available for health in healths),
+        "plugins": [_plugin_summary(plugin) for plugin in plugins],
+        "total": len(plugins),
+        "available": sum(plugin.available for plugin in plugins),
         "failed": states[LifecycleState.FAILED],
         "unavailable": states[LifecycleState.UNAVAILABLE],
     }
 
 
-def _plugin_summary(health: PluginHealth) -> documents.PluginSummary:
-    manifest = health.manifest
+def _plugin_summary(plugin: ListedPlugin) -> documents.PluginSummary:
+    summary = plugin.summary
     return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "title": manifest.title,
-        "description": manifest.description,
-        "state": health.state,
-        "reason": health.reason,
-        "tools": [tool.name for tool in manifest.tools],
+        "name": summary.name,
+        "version": summary.version,
+        "title": summary.title,
+        "description": summary.description,
+        "state": plugin.state,
+        "reason": plugin.reason,
+        "tools": list(summary.tools),
     }
 
 

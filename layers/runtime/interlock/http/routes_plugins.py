@@ -24,7 +24,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
     def list_plugins() -> Response[str]:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
         query(app.resolver.current_event)
-        return json_response(200, plugin_list(registry.healths()))
+        return json_response(200, plugin_list(registry.plugins()))
 
     @app.route("GET", "/v1/plugins/<name>")
     def get_plugin(name: str) -> Response[str]:

@@ -1,7 +1,7 @@
 """Build the plugin index: import each plugin once, in a separate child process, and write its description.
 
-Writes `index.json` (the plugins' names), `plugins/<name>.json` (the manifest, or the reason why there is none) and
-`installed.json` (the packages that it was built from, for the audit).
+Writes `index.json` (a summary of each plugin), `plugins/<name>.json` (the manifest, or the reason why there is none)
+and `installed.json` (the packages that it was built from, for the audit).
 
     python -m interlock.plugins.building --out DIR [--strict] [--path FILE_OR_PACKAGE]...
 """
@@ -150,10 +150,16 @@ def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[
         (folder / f"{name}.json").write_text(json.dumps(manifest.to_dict(), indent=1))
     (out / "installed.json").write_text(json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
     # Written last: an index that exists is complete.
-    (out / "index.json").write_text(json.dumps({"plugins": sorted(manifests)}, indent=1))
+    (out / "index.json").write_text(index_text(manifests.values()))
     for file in folder.glob("*.json"):
         if file.stem not in manifests:
             file.unlink()
+
+
+def index_text(manifests: Iterable[PluginManifest]) -> str:
+    """Return the content of `index.json`."""
+    summaries = (asdict(one.summary()) for one in sorted(manifests, key=lambda one: one.name))
+    return json.dumps({"plugins": list(summaries)}, indent=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,11 +9,11 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from interlock.domain.errors import UnknownPlugin
-from interlock.domain.manifest import PluginManifest
+from interlock.domain.manifest import PluginManifest, PluginSummary
 from interlock.plugins.audit import Finding, IndexedPlugin, InstalledPlugin, audit, installed_plugins
 
 DEFAULT_DIRECTORY = "/opt/python/interlock_index"
@@ -27,10 +27,16 @@ class PluginIndex:
         self._directory = directory
         self._manifests: dict[str, PluginManifest] = {}
 
+    @cached_property
+    def summaries(self) -> Mapping[str, PluginSummary]:
+        """All plugins by name in alphabetical order, including those that could not be loaded, from one file."""
+        plugins = json.loads((self._directory / "index.json").read_text())["plugins"]
+        return {one["name"]: PluginSummary(**{**one, "tools": tuple(one["tools"])}) for one in plugins}
+
     @property
     def names(self) -> tuple[str, ...]:
-        """All plugins in alphabetical order, including those that could not be loaded."""
-        return tuple(json.loads((self._directory / "index.json").read_text())["plugins"])
+        """The names of all plugins in alphabetical order."""
+        return tuple(self.summaries)
 
     def manifest(self, name: str) -> PluginManifest:
         """Return the manifest of a plugin. Raises `UnknownPlugin`."""

@@ -1,14 +1,14 @@
 """The registry that `/v1/plugins` shows: the index, with the lifecycle state and counters of each plugin."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
 from interlock.domain.file_references import FileReference
-from interlock.domain.lifecycle import AVAILABLE, LifecycleState, advance, verdict
-from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.domain.lifecycle import AVAILABLE, NOT_RUN, LifecycleState, RunState, advance, combined, verdict
+from interlock.domain.manifest import PluginManifest, PluginSource, PluginSummary, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.problems import Problem, first_of
@@ -39,6 +39,15 @@ class PluginHealth:
     tools: Mapping[str, ExecutionMetrics]
     reason: str | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class ListedPlugin:
+    """A plugin in the list of plugins, with its lifecycle state and the reason as `PluginHealth` has them."""
+
+    summary: PluginSummary
+    state: LifecycleState
+    reason: str | None
+
     @property
     def available(self) -> bool:
         return self.state in AVAILABLE
@@ -57,6 +66,7 @@ class PluginRegistry:
         self._sink = sink
         self._validator = SchemaValidator()
         self._states: dict[str, LifecycleState] = {}
+        self._listed: tuple[Mapping[str, RunState], Sequence[ListedPlugin]] | None = None
 
     def find(self, plugin: str, tool: str | None) -> tuple[PluginManifest, ToolManifest]:
         """Find a tool; None selects the first of the manifest.
@@ -102,7 +112,7 @@ class PluginRegistry:
     def names(self) -> tuple[str, ...]:
         """Return all plugins in alphabetical order: those of the index, including broken ones, and installed ones that
         it lacks."""
-        return tuple(sorted({*self._index.names, *self._findings}))
+        return tuple(self._summaries)
 
     def manifest(self, name: str) -> PluginManifest:
         """Return a plugin's manifest, whose `reason` explains a broken plugin. Raises `UnknownPlugin`."""
@@ -113,40 +123,42 @@ class PluginRegistry:
                 raise
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
 
-    def healths(self) -> list[PluginHealth]:
-        """Return all plugins with their lifecycle states, in alphabetical order. They lack counters: one read of the
-        table has to do for any number of plugins."""
-        by_plugin: dict[str, dict[str, ExecutionMetrics]] = {}
-        for (plugin, tool), metrics in self._store.states().items():
-            by_plugin.setdefault(plugin, {})[tool] = metrics
-        return [self._health(name, by_plugin.get(name, {})) for name in self.names]
+    def plugins(self) -> Sequence[ListedPlugin]:
+        """Return all plugins with their lifecycle states, in alphabetical order: from one file and the small items of
+        the states, for any number of plugins. While no state changes, this is the same sequence."""
+        states = self._store.states()
+        if self._listed is None or self._listed[0] is not states:
+            self._listed = states, [self._listed_plugin(one, states) for one in self._summaries.values()]
+        return self._listed[1]
+
+    def _listed_plugin(self, summary: PluginSummary, states: Mapping[str, RunState]) -> ListedPlugin:
+        return ListedPlugin(summary, *self._state(summary, states.get(summary.name, NOT_RUN)))
 
     def health(self, name: str) -> PluginHealth:
         """Return a plugin's counters. Raises `UnknownPlugin`."""
-        self.manifest(name)
-        return self._health(name, self._store.metrics(name))
-
-    def _health(self, name: str, by_tool: Mapping[str, ExecutionMetrics]) -> PluginHealth:
-        manifest, finding = self.manifest(name), self._findings.get(name)
+        manifest, by_tool = self.manifest(name), self._store.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
+        state, reason = self._state(manifest, combined(metrics.run_state for metrics in by_tool.values()))
         # Tools of earlier versions count as well, because the plugin's counters equal its jobs.
         total = ExecutionMetrics.sum(by_tool.values())
-        available = manifest.available and not (finding and finding.unavailable)
-        state = _state(available, total)
-        reason = manifest.reason or (finding.reason if finding else None)
-        if available and state is LifecycleState.UNAVAILABLE:
-            reason = total.reason
         return PluginHealth(manifest, state, total, {**tools, **by_tool}, reason)
+
+    def _state(self, plugin: PluginManifest | PluginSummary, run_state: RunState) -> tuple[LifecycleState, str | None]:
+        """Return the lifecycle state of a plugin, and why it is unavailable or how its layer has changed."""
+        finding = self._findings.get(plugin.name)
+        reason = plugin.reason or (finding.reason if finding else None)
+        if plugin.reason is not None or (finding and finding.unavailable):
+            return LifecycleState.UNAVAILABLE, reason
+        state = run_state.state
+        return state, run_state.reason if state is LifecycleState.UNAVAILABLE else reason
+
+    @cached_property
+    def _summaries(self) -> Mapping[str, PluginSummary]:
+        """All plugins by name in alphabetical order."""
+        missing = {name: self.manifest(name).summary() for name in self._findings.keys() - self._index.summaries.keys()}
+        return dict(sorted({**self._index.summaries, **missing}.items()))
 
     @cached_property
     def _findings(self) -> Mapping[str, Finding]:
         """The audit. It runs on the first request about plugins, not at a start and not to execute a tool."""
         return self._index.audit()
-
-
-def _state(available: bool, metrics: ExecutionMetrics) -> LifecycleState:
-    if not available:
-        return LifecycleState.UNAVAILABLE
-    if metrics.in_flight > 0:
-        return LifecycleState.RUNNING
-    return metrics.lifecycle or LifecycleState.LOADED

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,17 +15,20 @@ from interlock.adapters.aws import error_code, reasons, translated
 from interlock.adapters.dynamo import job_writes as writes
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
-from interlock.adapters.dynamo.counters import read_counters, read_states
+from interlock.adapters.dynamo.counter_items import read_counters
 from interlock.adapters.dynamo.listing import JobListing
 from interlock.domain.errors import ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_id import random_part_of_key
+from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
-from interlock.ports import JobExists, JobFilter, KeyAlreadyUsed, StaleJob, ToolName
+from interlock.ports import JobExists, JobFilter, KeyAlreadyUsed, StaleJob
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from interlock.adapters.dynamo.states import StateReader
 
 TRANSACTION_TRIES = 20
 CONFLICT_PAUSE_S = 0.01
@@ -146,8 +150,14 @@ class DynamoJobs:
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         return read_counters(self._client, self._table, plugin)
 
-    def states(self) -> dict[ToolName, ExecutionMetrics]:
-        return read_states(self._client, self._table)
+    def states(self) -> Mapping[str, RunState]:
+        return self._states.read()
+
+    @cached_property
+    def _states(self) -> StateReader:
+        from interlock.adapters.dynamo.states import StateReader
+
+        return StateReader(self._client, self._table)
 
 
 def _pause(attempt: int) -> None:
