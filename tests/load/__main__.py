@@ -35,7 +35,7 @@ started for minutes, at each stall of a busy machine."""
 
 KB_PER_EXECUTION = {"first": 20, "all": 60}
 """Memory that an execution may leave behind, in the first process and in all. The first keeps its job, input and result
-until they expire: 9 KB of moto's objects for each execution in 4,000. The others keep caches."""
+until they expire: it grew by 9 KB for each of 4,000 executions. The others keep caches."""
 
 SAMPLE_S = 2.0
 
