@@ -156,7 +156,8 @@ def test_document_and_template_have_the_same_routes(service: Service) -> None:
     ):
         events = template[function]["Properties"]["Events"].values()
         paths = {event["Properties"]["Path"] for event in events}
-        methods = {path.replace("<", "{").replace(">", "}"): several for path, several in module.app._methods.items()}
+        known = module.app.current._methods
+        methods = {path.replace("<", "{").replace(">", "}"): several for path, several in known.items()}
         assert set(methods) == paths
         # Any method reaches the function, which answers 405 to those that it does not take.
         assert {event["Properties"]["Method"].lower() for event in events} == {"any"}
