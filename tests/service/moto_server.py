@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
 
 type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -64,6 +65,7 @@ def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
         def log(self, *_: object) -> None:
             """No line for each request."""
 
+    shortcuts.apply()
     app = made_of(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
