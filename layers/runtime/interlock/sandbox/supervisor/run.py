@@ -41,6 +41,7 @@ from interlock.sandbox.wire.protocol import (
     TooLarge,
     read_log,
     read_progress,
+    read_thread_count,
     request_head,
 )
 
@@ -193,7 +194,8 @@ class Run:
             self._output.add(LogLine("log", message, level))
         elif not self._worker.loaded:
             self._worker.loaded = True
-            self._worker.threads = len(threads(self._worker.pid))
+            # The process is not trusted to tell a higher number than there is.
+            self._worker.threads = min(read_thread_count(frame.body), len(threads(self._worker.pid)))
             if self._stop is None:
                 self._deadline = min(time.monotonic() + self._limits.wall_s, self._latest)
 

@@ -28,6 +28,7 @@ FIRST_READ_BYTES, READ_BYTES = 1 << 16, 1 << 18
 
 MAX_TEXT, MAX_TEXT_BYTES = 1000, 3000
 MAX_LEVEL = 40
+_COUNT_BYTES = 4
 
 
 class FrameType(IntEnum):
@@ -145,6 +146,16 @@ def read_progress(token: bytes, slot: bytes) -> Progress | None:
     if whose != token or checksum != crc32(slot[_SLOT_HEAD.size : end]) or not 0 <= fraction <= 1:
         return None
     return Progress(count, fraction, _decoded(slot[end - size : end]))
+
+
+def thread_count_body(count: int) -> bytes:
+    """Return the body of a READY frame: the number of threads of the process."""
+    return count.to_bytes(_COUNT_BYTES)
+
+
+def read_thread_count(body: bytes) -> int:
+    """Return the number of threads that a READY frame states, 0 if it states none."""
+    return int.from_bytes(body[:_COUNT_BYTES])
 
 
 def log_body(level: str, message: str) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType as StackFrame
 
+from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.protocol import (
     SMALL_FRAME_BYTES,
     Flag,
@@ -17,6 +18,7 @@ from interlock.sandbox.wire.protocol import (
     frame_head,
     log_body,
     progress_record,
+    thread_count_body,
     write_all,
 )
 
@@ -56,7 +58,8 @@ class Channel:
         first = self._on_ready()
         self.deadline = time.time() + self._wall_s
         if first:
-            self._send(FrameType.READY, b"")
+            # Counted here, because the code goes on before the supervisor looks.
+            self._send(FrameType.READY, thread_count_body(len(processes.threads(os.getpid()))))
 
     def progress(self, fraction: float, message: str) -> None:
         """Report progress, from 0 to 1. A report costs one small write to shared memory, which the supervisor reads
