@@ -27,6 +27,7 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
+from interlock.jobs.runner import JobRunner
 from interlock.plugins.describing import describe
 from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
@@ -155,17 +156,20 @@ class System:
             clock=self.clock,
         )
         runner = job_runner(core, sandbox)
-        run_job, settle_jobs = run_job_task(runner), settle_jobs_task(core)
-        self.engine = Engine(
+        self.engine = self._engine(runner, retries=engine_retries)
+        self._execute = execute_app(core, runner)
+        self._jobs = jobs_app(core)
+        self._count_jobs = count_jobs_task(core)
+
+    def _engine(self, runner: JobRunner, *, retries: bool) -> Engine:
+        run_job, settle_jobs = run_job_task(runner), settle_jobs_task(self.core)
+        return Engine(
             self.executions,
             run_job=lambda tenant, job_id: run_job({"tenant": tenant, "job_id": job_id}, LambdaContext(70_000)),
             settle_job=lambda tenant, job_id: settle_jobs({"tenant": tenant, "job_id": job_id}),
             wait=self.clock.advance,
-            retries=engine_retries,
+            retries=retries,
         )
-        self._execute = execute_app(core, runner)
-        self._jobs = jobs_app(core)
-        self._count_jobs = count_jobs_task(core)
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one HTTP request and record its response before anything else happens."""

@@ -95,6 +95,8 @@ class Sandbox:
         """
         began = time.monotonic()
         with self._lock:
+            if cancel is not None and cancel.is_set:
+                return Cancelled(pid=0, how="stopped")
             try:
                 return self._run(
                     (key, network), request, limits,
@@ -133,8 +135,6 @@ class Sandbox:
         fill: Callable[[str], None],
     ) -> Ending:
         with contextlib.ExitStack() as folders:
-            if cancel is not None and cancel.is_set:
-                return Cancelled(pid=0, how="stopped")
             try:
                 worker, folder = self._prepare(key, folders)
             except ZygoteGone:
