@@ -66,9 +66,13 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-LONG_SCENARIOS = {"a batch, its halves, and its parts", "deliveries meet a run and its cancel"}
+LONG_SCENARIOS = {
+    "a batch, its halves, and its parts",
+    "a batch of each shard, and parts of one",
+    "deliveries meet a run and its cancel",
+}
 SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
-"""A sample leaves out the scenarios with hundreds of orders."""
+"""A sample leaves out the scenarios that take more than ten seconds."""
 
 
 @pytest.fixture(scope="module")
