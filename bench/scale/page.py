@@ -163,8 +163,8 @@ def summary() -> str:
     quoted = shares()
     return (
         f"The table writes of a million short synchronous jobs cost ${quoted['short_writes']} instead of "
-        f"${quoted['short_writes_before']}.\nOf a long synchronous job, {quoted['long_time']} is Lambda's time, of an "
-        f"asynchronous job {quoted['workflow']} the workflow.\n"
+        f"${quoted['short_writes_before']}.\nLambda's time is {quoted['long_time']} of the cost of a long synchronous "
+        f"job, and the workflow is {quoted['workflow']} of the cost of an asynchronous one.\n"
     )
 
 

@@ -171,7 +171,7 @@ def settling_an_unstarted_job(cluster: Cluster) -> Race:
 
 
 def one_key(cluster: Cluster) -> Race:
-    """Of three requests with one idempotency key, one creates the job and runs it."""
+    """Send three requests with one idempotency key: exactly one creates the job and runs it."""
     wanted = _under_one_key(cluster)
 
     def verdict(results: Sequence[Any]) -> bool:
@@ -184,7 +184,7 @@ def one_key(cluster: Cluster) -> Race:
 
 
 def one_key_in_both_modes(cluster: Cluster) -> Race:
-    """Of three requests with one idempotency key, one runs the job synchronously and two submit it: one creates it."""
+    """Send one synchronous and two asynchronous requests with one idempotency key: exactly one creates the job."""
     now, *later = _under_one_key(cluster)
 
     def verdict(results: Sequence[Any]) -> bool:

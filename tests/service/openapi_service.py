@@ -44,7 +44,7 @@ class File(BaseModel):
 
 
 class Specimen(Plugin):
-    """Does what it is told."""
+    """A plugin with a tool for each kind of outcome."""
 
     name, version, title = "specimen", "1.0.0", "Specimen"
 

@@ -96,7 +96,7 @@ class Template:
             }
             for resource in _resources(read)
         }
-        # The local stack has no versions: an alias stands for its function.
+        # The local stack has no versions, so an alias is resolved to its function.
         translations |= {
             f"{function.name}.Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
             for function in SamFunctionProvider(read).get_all()

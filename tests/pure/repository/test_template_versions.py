@@ -13,7 +13,7 @@ from tests.pure.repository.test_template_resources import handler, references
 BEHIND_THE_API = {"AuthorizeFunction", "ExecuteFunction", "JobsFunction"}
 LONGEST_DESCRIPTION = 256
 LONGEST_VALUES = {"DefaultKeyRate": len("999999/s")}
-"""Of parameters whose length is limited by their pattern."""
+"""Longest values of the parameters whose pattern limits their length."""
 
 
 def published(function: str) -> str:

@@ -178,4 +178,4 @@ _WRITES: Mapping[str, Callable[[Json], Mapping[str, Iterable[Json]]]] = {
 """For each operation, the items or keys that a request writes, by the name of their table."""
 
 _READ = ("GetItem", "BatchGetItem", "TransactGetItems", "Query", "Scan", "Describe", "List")
-"""What the names of operations begin with that write no item."""
+"""Prefixes of the names of operations that write no item."""

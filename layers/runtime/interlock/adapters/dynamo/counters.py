@@ -56,7 +56,7 @@ class DynamoCounters:
             # Another invocation may have counted the same records: the first to write them wins.
             left = [one for one in changes if sequence_text(one.sequence_number) > stored.get(seen, "")]
             if not left:
-                # Whoever counted them may have been killed before it published the state.
+                # The invocation that counted them may have been killed before it published the state.
                 self._states.publish(key["sk"]["S"], {}, stored)
                 return
             total = ExecutionMetrics.sum(change.delta for change in left)
