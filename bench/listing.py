@@ -1,6 +1,7 @@
 """Pages of the job list: the time among many jobs, relative to few.
 
-On DynamoDB Local: moto's queries look at all items. Its own time is part of the figure.
+Both pages are full and have the same jobs: the few are the newest of the many, and `limit` is the number of them that
+match the filter. On DynamoDB Local: moto's queries look at all items. Its own time is part of the figure.
 """
 
 import random
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import batched
 from pathlib import Path
@@ -30,7 +31,8 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.times import utc_now
 
 FEW, MANY, QUICK_MANY = 100, 100_000, 10_000
-CALLS = 5
+PAGE, CALLS = 50, 5
+SEED, NEWEST = 28, datetime(2026, 1, 1, tzinfo=UTC)
 PLUGINS, TOOLS = ("bench", "echo", "image", "ocr"), ("echo", "say")
 STATUSES = {
     JobStatus.SUCCEEDED: 90,
@@ -55,29 +57,37 @@ FILTERS: Mapping[str, Mapping[str, str]] = {
 
 
 def rows(rounds: int, *, quick: bool) -> Iterator[Row]:
-    """Measure a page of 50 with each filter."""
+    """Measure a page of at most 50 with each filter."""
     many = QUICK_MANY if quick else MANY
     target = 1.5
     if lacking := missing():
         yield Row("list page among many jobs ÷ among 100", None, "ratio", target, note=f"needs {lacking}")
         return
+    limits = {name: min(PAGE, sum(_matches(job, wanted) for job in _jobs(FEW))) for name, wanted in FILTERS.items()}
     with tempfile.TemporaryDirectory() as folder, table.local() as server:
         run = Run(Path(folder), rounds, server)
         tables = {count: _filled(run, server, count) for count in (FEW, many)}
-        times = _measured(run, tables)
-    for name in FILTERS:
+        times = _measured(run, tables, limits)
+    for name, limit in limits.items():
         found = ratios(times[name, many], times[name, FEW])
-        yield of_rounds(f"list page among {many:,} jobs ÷ among {FEW}, {name}", found, "ratio", target)
+        yield of_rounds(f"list page of {limit} among {many:,} jobs ÷ among {FEW}, {name}", found, "ratio", target)
 
 
-def _measured(run: Run, tables: Mapping[int, str]) -> dict[tuple[str, int], list[float]]:
+def _matches(job: Job, wanted: Mapping[str, str]) -> bool:
+    return all(getattr(job, name) == value for name, value in wanted.items())
+
+
+def _measured(run: Run, tables: Mapping[int, str], limits: Mapping[str, int]) -> dict[tuple[str, int], list[float]]:
     with ExitStack() as stack:
         calls = {}
         for name, wanted in FILTERS.items():
-            event = run.event(name, method="GET", path="/v1/jobs", query={"limit": "50", **wanted})
+            query = {"limit": str(limits[name]), **wanted}
+            event = run.event(name, method="GET", path="/v1/jobs", query=query)
             for count, its_table in tables.items():
                 jobs = run.contestants.interlock("JobsFunction").with_variables(INTERLOCK_TABLE=its_table)
                 process = stack.enter_context(FunctionProcess(jobs, event))
+                if len(process.body["jobs"]) != limits[name]:
+                    raise RuntimeError(f"the page with {name} among {count} jobs is not full")
                 calls[name, count] = partial(_page_ms, process)
         return interleaved(calls, run.rounds)
 
@@ -96,15 +106,16 @@ def _filled(run: Run, server: TableServer, count: int) -> str:
 
 
 def _jobs(count: int) -> Iterator[Job]:
-    """Yield jobs of the last seconds, one for each, the same in each run of the bench."""
-    chosen, now = random.Random(count), utc_now()  # noqa: S311 - protects nothing
+    """Yield this number of jobs, one for each second, newest first: the same in each run of the bench, so that their
+    shards are the same, too."""
+    chosen, now = random.Random(SEED), utc_now()  # noqa: S311 - protects nothing
     for number in range(count):
-        at = now - timedelta(seconds=number)
+        at = NEWEST - timedelta(seconds=number)
         [status] = chosen.choices(list(STATUSES), list(STATUSES.values()))
         yield a_job(
             status,
             tenant="bench",
-            job_id=str(ULID.from_datetime(at)),
+            job_id=str(ULID.from_bytes(ULID.from_datetime(at).bytes[:6] + chosen.randbytes(10))),
             plugin=chosen.choice(PLUGINS),
             tool=chosen.choice(TOOLS),
             created_at=at,
