@@ -2,6 +2,7 @@
 unchanged. docs/deploy.md lists these, and the other differences.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,19 @@ from tests.deploy.ministack import ROOT
 BUILT = ROOT / ".aws-sam" / "build"
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options")
 
+WITH_SHARD = """
+import handler
+
+def with_shard(event, context):
+    return handler.handler({"shardId": "shardId-00000000000000000000-00000000", "state": {}, **event}, context)
+"""
+"""The handler of `count_jobs` behind the fields of a tumbling window's event, with the only shard that ministack has."""
+
 
 def template() -> Path:
-    """Return the built template with a route for each method in place of `any`, which the import of an API ignores, and
-    with the workflow's definition inline, which ministack reads from a file only as JSON."""
+    """Return the built template with a route for each method in place of `any`, which the import of an API ignores,
+    with the workflow's definition inline, which ministack reads from a file only as JSON, and with a stream's consumer
+    that adds the shard to its events, which ministack sends without the fields of their window."""
     built = yaml_parse((BUILT / "template.yaml").read_text())
     for resource in built["Resources"].values():
         events = resource["Properties"].get("Events", {})
@@ -25,10 +35,19 @@ def template() -> Path:
                 events[f"{name}{method.title()}"] = {**event, "Properties": {**event["Properties"], "Method": method}}
     workflow = built["Resources"]["Workflow"]["Properties"]
     workflow["Definition"] = yaml_parse((BUILT / workflow.pop("DefinitionUri")).read_text())
+    _add_shard(built["Resources"]["CountJobsFunction"]["Properties"])
     # Beside it, for it names the folders there.
     file = BUILT / "ministack.yaml"
     file.write_text(yaml_dump(built))
     return file
+
+
+def _add_shard(function: dict[str, Any]) -> None:
+    code = BUILT / "ministack"
+    shutil.rmtree(code, ignore_errors=True)
+    shutil.copytree(BUILT / function["CodeUri"], code)
+    (code / "ministack_handler.py").write_text(WITH_SHARD)
+    function |= {"CodeUri": code.name, "Handler": "ministack_handler.with_shard"}
 
 
 def put_gateway_responses(gateway: Any, api_id: str) -> None:
