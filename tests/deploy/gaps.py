@@ -19,7 +19,7 @@ import handler
 def with_shard(event, context):
     return handler.handler({"shardId": "shardId-00000000000000000000-00000000", "state": {}, **event}, context)
 """
-"""The handler of `count_jobs` behind the fields of a tumbling window's event, with the only shard that ministack has."""
+"""The handler of `count_jobs`, with the fields of a tumbling window in its events. ministack has only this shard."""
 
 
 def template() -> Path:
