@@ -16,6 +16,7 @@ from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from interlock_dev.aws.dynamodb import shortcuts
+from interlock_dev.aws.dynamodb.expiry import Expiry
 from interlock_dev.aws.dynamodb.narrowing import narrowed
 from interlock_dev.aws.dynamodb.stream import TableStream
 from interlock_dev.aws.iam.policies import Iam, Statement
@@ -51,12 +52,14 @@ class LocalAws:
         step_functions.sign_calls(owner)
         step_functions.refuse_forgotten_names()
         self._moto = moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self._expiry = Expiry(moto.dynamodb_lock)
         self.lambda_api = LambdaApi(moto, functions)
         keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}
         self._server = HttpServer(Signatures(Iam(self.lambda_api, policies), keys), listener, handler=_MotoHandler)
 
     def start(self) -> None:
         self._server.start()
+        self._expiry.start()
         step_functions.warm_up()
 
     def stream(self, table: str) -> TableStream:
@@ -64,6 +67,7 @@ class LocalAws:
         return TableStream(table, self._moto.dynamodb_lock)
 
     def close(self) -> None:
+        self._expiry.stop()
         self.lambda_api.close()
         self._server.close()
 
