@@ -1,6 +1,7 @@
 """`python -m tests.load` puts a local stack under load, and prints latencies, throughput and what the stack used.
 
-It fails if an answer was not the expected one, or if the number of processes or descriptors, or memory, grew.
+It fails if an answer was not the expected one, or if the number of processes or descriptors, or memory, grew after the
+warm-up, the first quarter of the run.
 """
 
 import argparse
@@ -19,23 +20,17 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock_dev.stack.client import Client, local_stack
+from tests.load.growth import NAMES, QUARTERS, Growth, growths
 from tests.load.usage import Usage, usage
 
 ROOT = Path(__file__).parents[2]
 LOCUST = ROOT / ".tools" / "locust" / "bin" / "locust"
 PLUGIN = ROOT / "tests" / "exhaustive" / "plugins" / "soak.py"
-PROGRAM = ("-m", "tests.load.readable_stack")
+PROGRAM = ("-m", "tests.load.measured_stack")
 
-WARM_UP = 0.25
-"""Share of the run after which nothing may grow any more."""
-
-LONG, SETTLED = 4_000, 10_000
-"""Number of executions from which growth of the first process is judged, and that of all processes: environments are
-started for minutes, at each stall of a busy machine."""
-
-KB_PER_EXECUTION = {"first": 20, "all": 60}
-"""Memory that an execution may leave behind, in the first process and in all. The first keeps its job, input and result
-until they expire: it grew by 9 KB for each of 4,000 executions. The others keep caches."""
+LONG = 4_000
+"""Number of executions from which growth is judged: a shorter run ends while environments are still being started and
+before the first jobs expire."""
 
 SAMPLE_S = 2.0
 
@@ -54,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{options.executions} executions in {elapsed_s:.0f} s, {options.callers} callers: "
                   f"{options.executions / elapsed_s:.1f} executions/s, "
                   f"{results['requests'][-1]['count'] / elapsed_s:.1f} requests/s")  # fmt: skip
-    console.print(_usages(samples))
-    problems = [*results["errors"], *(growth(samples, options.executions) if options.executions >= LONG else [])]
+    found = growths(samples)
+    console.print(_usages(found))
+    grown = [one.problem for one in found if one.problem] if options.executions >= LONG else []
+    problems = [*results["errors"], *grown]
     for problem in problems:
         console.print(f"FAILED: {problem}")
     return 1 if problems else 0
@@ -110,21 +107,6 @@ def _locust(client: Client, executions: int, callers: int, results: Path) -> Non
     )
 
 
-def growth(samples: Sequence[Usage], executions: int) -> list[str]:
-    """Return what grew after the warm-up, compared with the most that the stack used in it."""
-    warm = samples[: max(1, round(len(samples) * WARM_UP))]
-    allowed_mb = {which: kb * executions / 1024 for which, kb in KB_PER_EXECUTION.items()}
-    allowed = {"first_descriptors": 0.0, "first_memory_mb": allowed_mb["first"]}
-    if executions >= SETTLED:
-        allowed |= {"processes": 0.0, "memory_mb": allowed_mb["all"]}
-    found = []
-    for name, more in allowed.items():
-        before, after = max(getattr(one, name) for one in warm), getattr(samples[-1], name)
-        if after > before + more:
-            found.append(f"{name} grew from {before:.0f} to {after:.0f}, allowed are {more:.0f} more")
-    return found
-
-
 def _latencies(requests: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, padding=(0, 3, 0, 0))
     for column in ("", "requests", "failures", "p50 ms", "p95 ms", "p99 ms"):
@@ -135,15 +117,15 @@ def _latencies(requests: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _usages(samples: Sequence[Usage]) -> Table:
-    """Return the usage at the quarters of the run."""
+def _usages(found: Sequence[Growth]) -> Table:
+    """Return the medians of the quarters, and the growth after the first."""
     table = Table(box=None, padding=(0, 3, 0, 0))
-    for column in ("part of the run", "processes", "memory MB", "descriptors of the first", "its memory MB"):
-        table.add_column(column, justify="right" if column != "part of the run" else "left")
-    for quarter in range(5):
-        one = samples[min(len(samples) - 1, quarter * len(samples) // 4)]
-        cells = (one.processes, one.memory_mb, one.first_descriptors, one.first_memory_mb)
-        table.add_row(f"{quarter / 4:.0%}", *(f"{cell:.0f}" for cell in cells))
+    quarters = ("warm-up", *(f"to {quarter / QUARTERS:.0%}" for quarter in range(2, QUARTERS + 1)))
+    for column in ("medians", *quarters, "growth", "allowed"):
+        table.add_column(column, justify="right" if column != "medians" else "left")
+    for one in found:
+        cells = (*(f"{value:.0f}" for value in one.quarters), f"{one.grown:+.0f}", f"{one.bound:.0f}")
+        table.add_row(NAMES[one.name], *cells)
     return table
 
 
