@@ -17,6 +17,7 @@ LOGGED_REQUEST_KB, LOGGED_RUN_KB = 1.2, 2.0
 STORED_KB, RETENTION_DAYS, LOG_DAYS, MONTH_DAYS = 2.0, 7, 30, 30
 # The consumer, assumed: seconds of a batch, of each record, and of each update of a counter item.
 BATCH_S, RECORD_S, UPDATE_S = 0.01, 0.0001, 0.01
+STATE_UNITS = 1
 TRANSITIONS = 1
 DURABLE_OPERATIONS, DURABLE_KB, DURABLE_DAYS = 2, 1.0, 14
 RECEIVES = 3
@@ -45,11 +46,21 @@ def counter_share(kind: Kind, rate: float, setting: Setting = DEFAULTS) -> float
     return number * counted / rate * counter_units(setting)
 
 
+def state_share(kind: Kind, rate: float) -> float:
+    """Return the write units of published states per job, for jobs of one tool at a rate.
+
+    A state is put when a tool starts to be in use and when it no longer is. Jobs that are written only
+    when they end are never seen in use. For others, which arrive at random, a job meets no other one in use with the
+    probability exp(-rate * time), and so many periods of use begin, and end, for each job (M/G/∞ queue).
+    """
+    return STATE_UNITS * 2 * math.exp(-rate * kind.tool_s) if kind.claimed else 0.0
+
+
 def _consumer(kind: Kind, rate: float) -> float:
     number, each = batches(kind, rate)
     per_job = number / rate
     gb_s = per_job * (BATCH_S + each * RECORD_S + UPDATE_S) * quotas.MEMORY_MB["count_jobs"] / 1024
-    writes = prices.WRITE * counter_share(kind, rate)
+    writes = prices.WRITE * (counter_share(kind, rate) + state_share(kind, rate))
     return (prices.INVOCATION * per_job + prices.COMPUTE * gb_s + writes) * JOBS
 
 

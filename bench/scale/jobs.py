@@ -55,6 +55,11 @@ class Kind:
         return self.steps * (1 + self.indexes)
 
     @property
+    def claimed(self) -> bool:
+        """Whether the job is written while it runs."""
+        return self.steps > 1
+
+    @property
     def counted(self) -> int:
         """Records that change a counter: all steps except the submission."""
         return self.steps - self.workflow

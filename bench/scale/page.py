@@ -128,6 +128,13 @@ def counters() -> str:
     return table(("jobs of one tool", *names), rows)
 
 
+def states() -> str:
+    """Return the write units of published states that one job causes at different rates."""
+    rates = (0.01, 0.1, 0.5, 1, 10)
+    rows = [[f"{amount(rate)}/s", *(f"{costs.state_share(kind, rate):.3f}" for kind in KINDS)] for rate in rates]
+    return table(("jobs of one tool", *(kind.name for kind in KINDS)), rows)
+
+
 _WAYS: Mapping[str, tuple[str, str, str, str]] = {
     "Step Functions Standard": ("300/s", "StopExecution", "once for each name", "1 year"),
     "Step Functions Express": ("6,000/s", "no", "at least once", "5 minutes"),
@@ -177,6 +184,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "cost": cost,
     "summary": summary,
     "counters": counters,
+    "states": states,
     "ways": ways,
 }
 

@@ -1,5 +1,6 @@
 """The arithmetic of docs/scale.md: token buckets, first limits, costs, and that the page shows them."""
 
+import math
 import re
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from bench.scale.jobs import ASYNC, HEARTBEAT_UNITS, HEARTBEAT_UNITS_BEFORE, KIN
 from bench.scale.quotas import DEFAULTS, RAISED, TENANTS
 from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo.counter_items import checkpoint_name, sequence_text
+from interlock.adapters.dynamo.states import state_text
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {
@@ -126,6 +128,23 @@ def test_counters_cost_an_update_for_each_change_at_low_rates_and_little_at_high
     assert costs.counter_share(SHORT, 0.01) == update
     assert costs.counter_share(ASYNC, 0.01) == pytest.approx(2 * update)
     assert costs.counter_share(SHORT, 1_000) < 0.1
+
+
+def test_states_cost_two_units_for_a_job_alone_and_nothing_for_many_or_short_ones() -> None:
+    assert [costs.state_share(kind, 0.0) for kind in KINDS] == [0, 2, 2]
+    assert costs.state_share(LONG, 1) == pytest.approx(2 * math.exp(-2))
+    assert costs.state_share(ASYNC, 10) < 0.001
+
+
+def test_partition_of_the_states_is_far_from_its_limit() -> None:
+    rates = [hundredths / 100 for hundredths in range(1, 1_000)]
+    busiest = max(rate * costs.state_share(kind, rate) for rate in rates for kind in KINDS)
+    assert DEFAULTS.tools * busiest < 4 < quotas.WRITES.value / 100
+
+
+def test_state_is_smaller_than_a_write_unit() -> None:
+    text = state_text({"in_flight": 1, "lifecycle": "UNAVAILABLE", "lifecycle_at": "t" * 27, "reason": "r" * 1_000})
+    assert math.ceil((len(text) + 200) / 1_024) == costs.STATE_UNITS
 
 
 def test_parts_of_the_cost_follow_from_the_prices() -> None:
