@@ -64,6 +64,8 @@ def _expired(table: Any, now: float) -> Iterator[Key]:
 
 
 def _remove(table: Any, key: Key) -> None:
-    table.delete_item(*key)  # interlock: allow ILK008 - moto's own table: DynamoDB itself removes these items
+    partition, sort = key
+    item = table.items[partition].pop(sort)
     if table.stream_shard is not None:
+        table.stream_shard.add(item, None)
         table.stream_shard.items[-1].record["userIdentity"] = SERVICE
