@@ -8,9 +8,13 @@ import pytest
 import interlock
 from interlock.domain.deadline import Deadline
 from interlock.domain.job_status import JobStatus
+from interlock.domain.lifecycle import LifecycleState
+from interlock.http.routes_plugins import PluginListText
+from interlock.plugins.registry import ListedPlugin
 from interlock.sandbox import Ending, TimedOut
 from tests.fakes.envelope import refused
 from tests.fakes.jobs import counted_job
+from tests.fakes.plugins import a_plugin
 from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
 
@@ -60,6 +64,17 @@ def test_failed_plugin_counts_as_failed_and_not_as_available(world: World) -> No
     world.execute()
     body = world.request("GET", "/v1/plugins").body
     assert (body["total"], body["available"], body["failed"], body["unavailable"]) == (2, 0, 1, 1)
+
+
+def test_list_of_plugins_is_encoded_again_only_for_other_plugins() -> None:
+    text, plugins = PluginListText(), [listed(LifecycleState.LOADED)]
+    assert text.of(plugins) is text.of(plugins)
+    assert json.loads(text.of(plugins))["plugins"][0]["state"] == "LOADED"
+    assert json.loads(text.of([listed(LifecycleState.FAILED)]))["plugins"][0]["state"] == "FAILED"
+
+
+def listed(state: LifecycleState) -> ListedPlugin:
+    return ListedPlugin(a_plugin("echo").summary(), state, None)
 
 
 def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
