@@ -147,9 +147,16 @@ class FunctionProcess(AbstractContextManager["FunctionProcess"]):
 
     def call(self, calls: int = 1) -> list[int]:
         """Call the function, and return the time of each call in nanoseconds."""
+        return self._times(calls, "ns")
+
+    def processor_ns(self, calls: int = 1) -> list[int]:
+        """Call the function, and return the processor time of each call, without that of the sandbox's processes."""
+        return self._times(calls, "processor_ns")
+
+    def _times(self, calls: int, kind: str) -> list[int]:
         answered = self._ask(calls)
         self.answer = answered["answer"]
-        times: list[int] = answered["ns"]
+        times: list[int] = answered[kind]
         return times
 
     @property

@@ -1,18 +1,24 @@
 """Requests to the table and their units, by the kind of work: each is done once, so the figures are exact."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
+from tests.fakes.jobs import a_job
+
 from bench.contestants import EVENT, FunctionProcess
+from bench.items import fixed_ids, items_of
 from bench.rows import Row
 from bench.run import Run
 from bench.table import Request
+from interlock.domain.job_status import JobStatus
+from interlock.domain.times import utc_now
 
 LONG_S = 1.6
 """The length of a long run in seconds: longer than the delay of the claim, and than one heartbeat."""
 
-LISTED = 60
-"""Finished jobs behind a page of 50."""
+PAGES, LISTED = "pages", 60
+"""The table of the pages, and its finished jobs, behind a page of 50."""
 
 
 def rows(run: Run) -> Iterator[Row]:
@@ -39,11 +45,14 @@ def rows(run: Run) -> Iterator[Row]:
     yield from _pages(run)
 
 
-def _requests(run: Run, function: str, event: Path, *, warm: bool = False) -> list[Request]:
+def _requests(run: Run, function: str, event: Path, *, warm: bool = False, table: str | None = None) -> list[Request]:
     """Call a new function once, and return its requests, or those of its second call: a worker process that has to
-    start may take longer than the delay of the claim."""
+    start may take longer than the delay of the claim. `table` is another table than that of the template."""
+    contestant = run.contestants.interlock(function)
+    if table is not None:
+        contestant = contestant.with_variables(INTERLOCK_TABLE=table)
     run.server.requests()
-    with FunctionProcess(run.contestants.interlock(function), event) as process:
+    with FunctionProcess(contestant, event) as process:
         if warm:
             run.server.requests()
             process.call()
@@ -77,10 +86,27 @@ def _written(requests: Sequence[Request]) -> float:
 
 
 def _pages(run: Run) -> Iterator[Row]:
-    with FunctionProcess(run.contestants.interlock()) as function:
-        function.call(LISTED)
+    """Read pages of a table of their own: the units depend on the shards of its jobs, and so on their ids."""
+    run.server.create(run.contestants.table, PAGES)
+    expiry = utc_now() + timedelta(days=7)
+    jobs = (
+        a_job(
+            JobStatus.SUCCEEDED,
+            tenant="bench",
+            job_id=job_id,
+            plugin="bench",
+            tool="echo",
+            created_at=at,
+            started_at=at,
+            completed_at=at,
+            updated_at=at,
+            expires_at=expiry,
+        )
+        for at, job_id in fixed_ids(LISTED)
+    )
+    run.server.fill(PAGES, items_of(jobs))
     filters = {"no filter": {}, "a plugin": {"plugin": "bench"}, "a status": {"status": "succeeded"}}
     for name, wanted in filters.items():
         event = run.event("page", method="GET", path="/v1/jobs", query={"limit": "50", **wanted})
-        units = sum(one.read_units for one in _requests(run, "JobsFunction", event))
+        units = sum(one.read_units for one in _requests(run, "JobsFunction", event, table=PAGES))
         yield Row(f"read units of a page of 50 finished jobs, {name}", units, "units", 12 if wanted else 10)

@@ -7,22 +7,18 @@ match the filter. On DynamoDB Local: moto's queries look at all items. Its own t
 import random
 import statistics
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from itertools import batched
 from pathlib import Path
-from typing import Any
 
 from tests.fakes.jobs import a_job
 from tests.service.dynamodb_local import missing
-from ulid import ULID
 
 from bench import table
 from bench.contestants import FunctionProcess
-from bench.items import Item, items_of
+from bench.items import fixed_ids, items_of
 from bench.rows import Row, interleaved, of_rounds, ratios
 from bench.run import Run
 from bench.table import TableServer
@@ -32,7 +28,9 @@ from interlock.domain.times import utc_now
 
 FEW, MANY, QUICK_MANY = 100, 100_000, 10_000
 PAGE, CALLS = 50, 5
-SEED, NEWEST = 28, datetime(2026, 1, 1, tzinfo=UTC)
+SEED = 565
+"""Chosen so that each filter matches some of the few."""
+
 PLUGINS, TOOLS = ("bench", "echo", "image", "ocr"), ("echo", "say")
 STATUSES = {
     JobStatus.SUCCEEDED: 90,
@@ -100,32 +98,23 @@ def _filled(run: Run, server: TableServer, count: int) -> str:
     """Create a table with this number of jobs, and return its name."""
     name = f"jobs-{count}"
     server.create(run.contestants.table, name)
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(partial(_put, server, name), batched(items_of(_jobs(count)), 25, strict=False)))
+    server.fill(name, items_of(_jobs(count)))
     return name
 
 
 def _jobs(count: int) -> Iterator[Job]:
-    """Yield this number of jobs, one for each second, newest first: the same in each run of the bench, so that their
-    shards are the same, too."""
-    chosen, now = random.Random(SEED), utc_now()  # noqa: S311 - protects nothing
-    for number in range(count):
-        at = NEWEST - timedelta(seconds=number)
+    """Yield this number of jobs, newest first, the same in each run of the bench."""
+    chosen, expiry = random.Random(SEED), utc_now() + timedelta(days=7)  # noqa: S311 - protects nothing
+    for at, job_id in fixed_ids(count):
         [status] = chosen.choices(list(STATUSES), list(STATUSES.values()))
         yield a_job(
             status,
             tenant="bench",
-            job_id=str(ULID.from_bytes(ULID.from_datetime(at).bytes[:6] + chosen.randbytes(10))),
+            job_id=job_id,
             plugin=chosen.choice(PLUGINS),
             tool=chosen.choice(TOOLS),
             created_at=at,
             updated_at=at,
-            expires_at=now + timedelta(days=7),
+            expires_at=expiry,
             **({"completed_at": at} if status in FINAL else {}),
         )
-
-
-def _put(server: TableServer, name: str, items: Sequence[Item]) -> None:
-    left: Mapping[str, Any] = {name: [{"PutRequest": {"Item": item}} for item in items]}
-    while left:
-        left = server.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]

@@ -2,14 +2,18 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import batched
 from typing import Any
 
 import boto3
 from tests.service import dynamodb_local, moto_server
 
+from bench.items import Item
 from interlock_dev.project.template import REGION, Resource
 
 _OF_A_TABLE = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "StreamSpecification")
@@ -40,6 +44,16 @@ class TableServer:
         if stream := properties.get("StreamSpecification"):
             properties["StreamSpecification"] = {"StreamEnabled": True, **stream}
         self.dynamodb.create_table(TableName=name or table.name, **properties)
+
+    def fill(self, table: str, items: Iterable[Item]) -> None:
+        """Put items into a table."""
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(partial(self._put, table), batched(items, 25, strict=False)))
+
+    def _put(self, table: str, items: Sequence[Item]) -> None:
+        left: Mapping[str, Any] = {table: [{"PutRequest": {"Item": item}} for item in items]}
+        while left:
+            left = self.dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
 
     def create_for_peers(self) -> None:
         """Create the table of the peers."""
