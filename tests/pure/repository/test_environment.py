@@ -1,5 +1,7 @@
 """The environment that the lock describes."""
 
+import csv
+import os.path
 from collections import defaultdict
 from importlib.metadata import distributions
 
@@ -8,9 +10,10 @@ def test_no_two_packages_install_the_same_file() -> None:
     # Which of them wins would depend on the order of installation, which is not fixed.
     owners = defaultdict(set)
     for package in distributions():
-        for file in package.files or ():
-            if file.suffix != ".pyc":
-                owners[str(file.locate())].add(package.metadata["Name"])
+        name, folder = package.metadata["Name"], str(package.locate_file(""))
+        for file, *_ in csv.reader((package.read_text("RECORD") or "").splitlines()):
+            if not file.endswith(".pyc"):
+                owners[os.path.normpath(f"{folder}/{file}")].add(name)
 
     assert len(owners) > 1000
     assert {path: names for path, names in owners.items() if len(names) > 1} == {}

@@ -4,7 +4,8 @@ import copy
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +38,32 @@ LAMBDA_SERVICE_ERRORS = {
 """Failures of the Lambda service, as opposed to those of the function."""
 
 
-def lint(definition: Json) -> list[str]:
-    """Return the errors and warnings of cfn-lint on a definition, as `rule: message`."""
+def lint(definitions: Mapping[str, Json]) -> dict[str, list[str]]:
+    """Return the errors and warnings of cfn-lint on definitions, as `rule: message`, by the name of the definition.
+
+    One template has all of them, since cfn-lint loads its rules again for each template."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:some"
-    machine = {
-        "Type": "AWS::StepFunctions::StateMachine",
-        "Properties": {
-            "RoleArn": "arn:aws:iam::123456789012:role/workflow",
-            "StateMachineType": PROPERTIES["Type"],
-            "Definition": definition,
-            "DefinitionSubstitutions": {
-                **dict.fromkeys(PROPERTIES["DefinitionSubstitutions"], arn),
-                "Partition": "aws",
+    machines = {
+        name: {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "RoleArn": "arn:aws:iam::123456789012:role/workflow",
+                "StateMachineType": PROPERTIES["Type"],
+                "Definition": definition,
+                "DefinitionSubstitutions": {
+                    **dict.fromkeys(PROPERTIES["DefinitionSubstitutions"], arn),
+                    "Partition": "aws",
+                },
             },
-        },
+        }
+        for name, definition in definitions.items()
     }
-    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Workflow": machine}}
-    found = [f"{match.rule.id}: {match.message}" for match in lint_all(json.dumps(template))]
-    return [problem for problem in found if problem[0] in "EW"]
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": machines}
+    found: dict[str, list[str]] = {name: [] for name in definitions}
+    for match in lint_all(json.dumps(template)):
+        if match.rule.id[0] in "EW":
+            found[match.path[1]].append(f"{match.rule.id}: {match.message}")
+    return found
 
 
 def successors(state: Json) -> Iterator[str]:
@@ -78,26 +87,35 @@ def function_of(state: Json) -> Json:
 
 
 def test_definition_passes_cfn_lint() -> None:
-    assert lint(DEFINITION) == []
+    assert lint({"Workflow": DEFINITION}) == {"Workflow": []}
 
 
 DEFECTS: dict[str, Callable[[Json], Any]] = {
-    "starts nowhere": lambda definition: definition.update(StartAt="Nowhere"),
-    "goes nowhere": lambda definition: definition["States"]["RunJob"].pop("End"),
-    "runs nothing": lambda definition: definition["States"]["RunJob"].pop("Resource"),
-    "unknown field": lambda definition: definition["States"]["RunJob"].update(Timeout=930),
-    "bad retry": lambda definition: definition["States"]["RunJob"]["Retry"][0].update(MaxAttempts=-1),
-    "bad catch": lambda definition: definition["States"]["RunJob"]["Catch"][0].pop("ErrorEquals"),
-    "bad wait": lambda definition: definition["States"]["LetLeaseRunOut"].update(Seconds="20 s"),
-    "unknown type": lambda definition: definition["States"]["SettleJob"].update(Type="Work"),
+    "StartsNowhere": lambda definition: definition.update(StartAt="Nowhere"),
+    "GoesNowhere": lambda definition: definition["States"]["RunJob"].pop("End"),
+    "RunsNothing": lambda definition: definition["States"]["RunJob"].pop("Resource"),
+    "UnknownField": lambda definition: definition["States"]["RunJob"].update(Timeout=930),
+    "BadRetry": lambda definition: definition["States"]["RunJob"]["Retry"][0].update(MaxAttempts=-1),
+    "BadCatch": lambda definition: definition["States"]["RunJob"]["Catch"][0].pop("ErrorEquals"),
+    "BadWait": lambda definition: definition["States"]["LetLeaseRunOut"].update(Seconds="20 s"),
+    "UnknownType": lambda definition: definition["States"]["SettleJob"].update(Type="Work"),
 }
+
+
+def defective(how: str) -> Json:
+    definition = copy.deepcopy(DEFINITION)
+    DEFECTS[how](definition)
+    return definition
+
+
+@cache
+def problems_of_defects() -> dict[str, list[str]]:
+    return lint({how: defective(how) for how in DEFECTS})
 
 
 @pytest.mark.parametrize("how", DEFECTS)
 def test_cfn_lint_finds_planted_defects(how: str) -> None:
-    broken = copy.deepcopy(DEFINITION)
-    DEFECTS[how](broken)
-    assert any(problem.startswith("E3601:") for problem in lint(broken))
+    assert any(problem.startswith("E3601:") for problem in problems_of_defects()[how])
 
 
 def test_every_state_is_reachable_and_has_a_successor_or_ends() -> None:
