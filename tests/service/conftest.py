@@ -4,10 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from ulid import ULID
 
 from interlock.adapters.dynamo.jobs import DynamoJobs
@@ -58,6 +62,14 @@ class Storage:
 
     store: JobStore
     another: Callable[[], JobStore]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loader() -> Iterator[None]:
+    """Let all sessions of botocore share one loader, so that each service's model is parsed once: moto discards the
+    default session for each test."""
+    with patch.object(botocore.session, "create_loader", cache(create_loader)):
+        yield
 
 
 @pytest.fixture(scope="session")
