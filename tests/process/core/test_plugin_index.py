@@ -243,6 +243,7 @@ def test_modules_of_the_working_directory_cannot_be_imported(tmp_path: Path, mon
     assert manifest.reason == "needs helper: not installed"
 
 
+@pytest.mark.usefixtures("nothing_installed")
 def test_a_new_build_removes_the_manifests_of_removed_plugins(tmp_path: Path) -> None:
     an_index(tmp_path / "index", a_plugin("removed"))
     build_index(tmp_path / "index")

@@ -10,13 +10,17 @@ from interlock.plugins.building import build_index
 from interlock.plugins.loading import load_plugin_class
 from tests.process.core.plugin_files import HEAD, added_file, build, installed, plugin_class
 
+IMAGE = ("image", "interlock_plugins.image", "Image")
+MOTION = ("motion", "interlock_plugins.motion", "Motion")
 
-def test_an_added_file_replaces_an_installed_plugin(tmp_path: Path) -> None:
+
+def test_an_added_file_replaces_an_installed_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, IMAGE, MOTION)
     file = tmp_path / "mine.py"
     file.write_text(HEAD + plugin_class("image", tool_name="try_it", version="9.9.9"))
     manifests = {manifest.name: manifest for manifest in build_index(tmp_path / "index", [file])}
     assert (manifests["image"].version, manifests["image"].source.path) == ("9.9.9", str(file))
-    assert {"ocr", "motion", "block_mapper"} <= set(manifests)
+    assert set(manifests) == {"image", "motion"}
     assert all(manifest.available for manifest in manifests.values())
 
 
@@ -51,14 +55,14 @@ def test_two_layer_plugins_of_one_name_are_both_rejected(tmp_path: Path, monkeyp
 
 
 def test_one_class_behind_two_entry_points_is_one_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = ("interlock_plugins.motion", "Motion")
-    installed(monkeypatch, ("motion", *entry), ("moved", *entry))
+    installed(monkeypatch, MOTION, ("moved", *MOTION[1:]))
     found = build(tmp_path)
     assert set(found) == {"motion"}
     assert found["motion"].available
 
 
-def test_broken_file_does_not_displace_a_working_plugin(tmp_path: Path) -> None:
+def test_broken_file_does_not_displace_a_working_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch, IMAGE)
     (tmp_path / "other").mkdir()
     files = [added_file(folder, "image.py", "1/0") for folder in (tmp_path, tmp_path / "other")]
     found = build(tmp_path, *files)
@@ -69,7 +73,7 @@ def test_broken_file_does_not_displace_a_working_plugin(tmp_path: Path) -> None:
 
 
 def test_broken_entry_point_does_not_displace_a_working_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", "interlock_plugins.motion", "Motion"))
+    installed(monkeypatch, ("motion", "no_such_module", "Any"), ("moves", *MOTION[1:]))
     found = build(tmp_path)
     assert found["motion"].available
     assert found["motion_2"].reason == "no_such_module:Any: needs no_such_module: not installed"
