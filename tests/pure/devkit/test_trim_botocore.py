@@ -1,6 +1,7 @@
 """The data of botocore in the layer, compared with the data that it was trimmed from."""
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def trimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@cache
 def session(data: Path | None = None) -> Session:
     made = Session()
     made.set_credentials("key", "secret")
