@@ -7,6 +7,6 @@ from tests.volume import volume
 # No deadline: the duration of an example depends on the machine. Set here, since mutation testing runs without the
 # conftest.
 settings.register_profile(
-    "patient", deadline=None, max_examples=volume(sample=40, full=300), suppress_health_check=[HealthCheck.too_slow]
+    "patient", deadline=None, max_examples=volume(sample=25, full=300), suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("patient")

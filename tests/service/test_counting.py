@@ -144,7 +144,7 @@ def in_process() -> Iterator[Any]:
         yield client
 
 
-@settings(max_examples=volume(sample=30, full=1000), deadline=None)
+@settings(max_examples=volume(sample=15, full=1000), deadline=None)
 @given(lived=st.lists(lives, max_size=10), delivered=st.lists(deliveries, max_size=8))
 def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     in_process: Any, lived: list[tuple[JobStatus, str, bool, int]], delivered: list[Delivery]
