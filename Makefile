@@ -12,14 +12,20 @@ BIN := $(VENV)/bin
 ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
-# A local stack adds nothing to the coverage but time: it is collected from the other tests.
-UNITS := tests/pure tests/process tests/service
+# Measuring coverage makes tests up to twice as slow. Tests of the devkit, plugins and repository are not measured, nor
+# those that run whole functions over AWS, since they reach what the measured ones do.
+MEASURED_FOLDERS := $(addprefix tests/,pure/core pure/security process/core process/sandbox)
+UNMEASURED_SERVICE := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py permissions.py)
+UNMEASURED := tests/pure tests/process $(UNMEASURED_SERVICE) $(addprefix --ignore=,$(MEASURED_FOLDERS))
+MEASURED := $(MEASURED_FOLDERS) tests/service $(addprefix --ignore=,$(UNMEASURED_SERVICE))
 STACK := tests/stack tests/exhaustive
 # Test files with a sample and a full volume.
 REPEATED = $(shell grep -rlE --include='test_*.py' 'from (tests.volume|hypothesis) import' tests)
 
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 export SAM_CLI_TELEMETRY := 0
+# If it is set, each of the hundreds of processes that tests start compiles the sources again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help
 help: ## lists the targets
@@ -104,13 +110,14 @@ audit-locks: .tools/pip-audit/.installed
 
 # Two at a time: on two cores the slow ones (mypy, sam build) overlap with the rest.
 GATES := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
-# Three processes on two cores: a third of the time, tests wait for leases, starts and stops.
+# Three processes on two cores: a third of the time, tests wait for leases, starts and stops. Others compute.
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+PYTEST_COMPUTING := $(BIN)/pytest -n 2 --dist loadgroup
 
 .PHONY: quick
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
 	@$(GATES) lint types contracts scan
-	$(PYTEST) tests/pure $(PYTEST_ARGS)
+	$(PYTEST_COMPUTING) tests/pure $(PYTEST_ARGS)
 
 .PHONY: test
 test: test-gates test-units test-stack ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
@@ -122,7 +129,8 @@ test-gates: setup
 .PHONY: test-units
 test-units: setup
 	rm -f .coverage .coverage.*
-	$(PYTEST) $(UNITS) --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
+	$(PYTEST) $(MEASURED) --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
+	$(PYTEST_COMPUTING) $(UNMEASURED) $(PYTEST_ARGS)
 
 .PHONY: test-stack
 test-stack: setup .tools/schemathesis/.installed .tools/client/.installed

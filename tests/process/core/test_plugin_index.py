@@ -148,6 +148,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(building, "GROUP", "interlock.tests.none")
         patch.setattr(building, "IMPORT_LIMIT_S", 90.0)
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            patch.delenv(name)  # coverage would double the time of the imports
         manifests = build_index(folder / "index", paths)
     return Built(folder, {manifest.name: manifest for manifest in manifests})
 
