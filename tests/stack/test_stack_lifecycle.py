@@ -53,6 +53,14 @@ with local_stack(Path(sys.argv[1]), Path(sys.argv[1], "stack.log")):
 """
 
 
+@pytest.fixture
+def small_project(probe_project: Path, tmp_path: Path) -> Path:
+    """A project of two functions without plugins: starting it takes a third of the CPU time of the real one."""
+    project = tmp_path / "project"
+    shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock", "stack.log"))
+    return project
+
+
 def alive(pid: int) -> bool:
     """Return whether a process runs. A process that has ended and was not reaped does not."""
     try:
@@ -84,11 +92,10 @@ def test_only_the_developer_can_read_the_key(real: Running) -> None:
     assert (real.project / ".interlock" / "dev.json").stat().st_mode & 0o077 == 0
 
 
-def test_processes_of_the_same_user_cannot_read_the_stacks_memory(tmp_path: Path) -> None:
+def test_processes_of_the_same_user_cannot_read_the_stacks_memory(small_project: Path) -> None:
     without_ptrace = str(Path(__file__).with_name("without_ptrace.py"))
-    project = link_project(tmp_path)
     program = (without_ptrace, "-m", "interlock_dev.commands.cli")
-    with local_stack(project, tmp_path / "stack.log", program=program) as (_, stack):
+    with local_stack(small_project, small_project / "stack.log", program=program) as (_, stack):
         look = f"open('/proc/{stack.pid}/environ').read()"
         looked = subprocess.run(
             [sys.executable, without_ptrace, "-c", look], capture_output=True, text=True, timeout=60, check=False
@@ -112,30 +119,25 @@ def test_file_without_a_plugin_is_reported(real_project: Path, tmp_path: Path) -
     assert line.endswith("empty.py: holds no class derived from interlock.plugin.Plugin")
 
 
-@pytest.mark.parametrize("value", ["abc", "0"])
-def test_invalid_parameter_value_is_reported(real_project: Path, value: str) -> None:
-    line = complaint(real_project, "--port", "0", "--parameter", f"RetentionDays={value}")
-    assert line.startswith(f"interlock: --parameter RetentionDays={value}: must be ")
+def test_invalid_parameter_value_is_reported(real_project: Path) -> None:
+    line = complaint(real_project, "--port", "0", "--parameter", "RetentionDays=0")
+    assert line == "interlock: --parameter RetentionDays=0: must be at least 1"
 
 
 @pytest.mark.parametrize(
     ("module", "told"),
     [("import nothing_of_that_name", "No module named 'nothing_of_that_name'"), ("exit(3)", "its log is above")],
 )
-def test_stack_is_not_ready_when_a_function_cannot_be_started(
-    probe_project: Path, tmp_path: Path, module: str, told: str
-) -> None:
-    project = tmp_path / "project"
-    shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock"))
-    (project / "functions" / "authorize" / "handler.py").write_text(f"{module}\n")
+def test_stack_is_not_ready_when_a_function_cannot_be_started(small_project: Path, module: str, told: str) -> None:
+    (small_project / "functions" / "authorize" / "handler.py").write_text(f"{module}\n")
     ended = subprocess.run(
-        [*COMMAND, "--port", "0"], cwd=project, capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "--port", "0"], cwd=small_project, capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("interlock: AuthorizeFunction cannot be started: ")
     assert last.endswith(told)
-    assert not (project / ".interlock" / "dev.json").exists()
+    assert not (small_project / ".interlock" / "dev.json").exists()
 
 
 @contextmanager
@@ -169,10 +171,9 @@ def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
     assert (project / ".interlock" / "dev.json").exists() == (number == signal.SIGKILL)
 
 
-def test_stack_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
+def test_stack_started_for_a_process_ends_with_it(small_project: Path) -> None:
     """The demo, the benchmark and the tests leave no process running even when they are killed."""
-    project = link_project(tmp_path)
-    command = [sys.executable, "-c", STARTER, str(project)]
+    command = [sys.executable, "-c", STARTER, str(small_project)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout
         assert starter.stdout.readline() == "ready\n"
@@ -182,24 +183,22 @@ def test_stack_started_for_a_process_ends_with_it(tmp_path: Path) -> None:
     until_gone(pids)
 
 
-def test_dev_prints_only_ready_on_standard_output(tmp_path: Path) -> None:
-    project = link_project(tmp_path)
+def test_dev_prints_only_ready_on_standard_output(small_project: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*COMMAND, "--port", "0"], cwd=small_project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout
     line = process.stdout.readline()
     client = Client(line.split()[1], "dev-key")
-    assert client.call("GET", "/v1/jobs").status == 200
+    assert client.call("GET", "/probe/pid").status == 200
     process.send_signal(signal.SIGINT)
     assert (process.wait(20), process.stdout.read()) == (0, "")
     assert line == f"ready {client.url}\n"
 
 
-def test_stack_ended_while_starting_leaves_no_process(tmp_path: Path) -> None:
-    project = link_project(tmp_path)
+def test_stack_ended_while_starting_leaves_no_process(small_project: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "--port", "0"], cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*COMMAND, "--port", "0"], cwd=small_project, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 30
     while len(pids := set(descendants(process.pid))) < 4:
@@ -208,7 +207,7 @@ def test_stack_ended_while_starting_leaves_no_process(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert not [pid for pid in pids if alive(pid)]
-    assert not (project / ".interlock" / "dev.json").exists()
+    assert not (small_project / ".interlock" / "dev.json").exists()
 
 
 def test_plugin_that_fails_to_import_is_listed_and_served_once_fixed(tmp_path: Path) -> None:
