@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         local_stack(
             root,
             root / ".interlock" / "bench.log",
-            *("--plugin", str(PLUGIN)),
+            *("--plugin", str(PLUGIN), "--parameter", f"WritableFolders={folder}"),
             program=("-m", "bench.watched_stack", folder),
         ) as (client, _),
     ):

@@ -15,7 +15,7 @@ from interlock.composition.core import Core
 from interlock.composition.sandbox import start_sandbox
 from interlock.domain.deadline import Deadline
 from interlock.domain.job_status import JobStatus
-from interlock.sandbox import CancelToken, Channel, Completed, Limits, Sandbox
+from interlock.sandbox import CancelToken, Channel, Code, Completed, Limits, Sandbox
 from interlock.tools.tool_runner import Observer, ToolRunner
 
 CALLS, LARGE_CALLS = 50, 5
@@ -23,14 +23,13 @@ LARGE = 5_000_000
 LIMITS = Limits(wall_s=20, load_s=20, memory_mb=1000, result_bytes=1 << 20)
 
 
-def serve(request: bytes, channel: Channel) -> bytes:
+def serve(request: bytes, _channel: Channel) -> bytes:
     """Return the request. Runs in the worker process."""
-    channel.ready()
     return request
 
 
 def _round_trip(sandbox: Sandbox) -> None:
-    if not isinstance(sandbox.run("bench", bytes(1024), LIMITS), Completed):
+    if not isinstance(sandbox.run(Code(), "bench", bytes(1024), LIMITS), Completed):
         raise TypeError("the round trip did not complete")
 
 
@@ -39,7 +38,7 @@ def _large_run(runner: ToolRunner, core: Core) -> None:
     call = core.registry.checked(manifest, tool, {"text": "x" * LARGE})
     observer = Observer(on_progress=lambda _fraction, _message: None, on_log=lambda _line: None)
     deadline = Deadline(math.inf, 20.0)
-    outcome = runner.run(call, job_id="JOB", deadline=deadline, cancel=CancelToken(), observer=observer)
+    outcome = runner.run(call, tenant="bench", job_id="JOB", deadline=deadline, cancel=CancelToken(), observer=observer)
     if outcome.status is not JobStatus.SUCCEEDED:
         raise RuntimeError(str(outcome))
 

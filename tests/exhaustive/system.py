@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from interlock.composition.count_jobs import count_jobs_task
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner, run_job_task
 from interlock.composition.jobs import jobs_app
-from interlock.composition.sandbox import PRELOAD, TARGET
+from interlock.composition.sandbox import LOADER, PRELOAD, TARGET
 from interlock.composition.settlement import settle_jobs_task
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.manifest import PluginSource
@@ -110,8 +111,9 @@ class MovableClock:
 
 
 def new_sandbox() -> Sandbox:
-    """Create a sandbox as `interlock.composition.sandbox` does. It starts with its first run."""
-    return Sandbox(TARGET, preload=PRELOAD)
+    """Create a sandbox as `interlock.composition.sandbox` does, except that tools may write where the witness keeps its
+    record. It starts with its first run."""
+    return Sandbox(TARGET, loader=LOADER, preload=PRELOAD, writable=[tempfile.gettempdir()])
 
 
 def witness_index(folder: Path) -> Path:

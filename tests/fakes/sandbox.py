@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from interlock.sandbox import Alarm, Cancelled, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox import Alarm, Cancelled, CancelToken, Code, Completed, Ending, Limits, LogLine, Sandbox
 
 PATIENCE_S = 20
 """Seconds that a test waits for an expected event before it fails."""
@@ -18,10 +18,11 @@ PATIENCE_S = 20
 class Run:
     """The arguments of a run, and the content of its directory."""
 
-    key: str
+    code: Code
+    tenant: str
     request: dict[str, Any]
     limits: Limits
-    network: bool
+    once: bool
     cancel: CancelToken
     alarm: Alarm
     on_progress: Callable[[float, str], None]
@@ -52,11 +53,12 @@ class ScriptedSandbox:
 
     def run(
         self,
-        key: str,
+        code: Code,
+        tenant: str,
         request: bytes,
         limits: Limits,
         *,
-        network: bool,
+        once: bool,
         cancel: CancelToken,
         alarm: Alarm | None,
         on_progress: Callable[[float, str], None],
@@ -67,7 +69,8 @@ class ScriptedSandbox:
         with tempfile.TemporaryDirectory() as folder:
             fill(folder)
             files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
-        run = Run(key, json.loads(request), limits, network, cancel, alarm or Alarm.never(), on_progress, on_log, files)
+        asked, ring = json.loads(request), alarm or Alarm.never()
+        run = Run(code, tenant, asked, limits, once, cancel, ring, on_progress, on_log, files)
         self.runs.append(run)
         self.before_alarm()
         run.alarm.ring_if_due()

@@ -228,14 +228,16 @@ def _text(value: str | bytes) -> str:
 @contextmanager
 def replaying() -> Iterator[Replay]:
     """Replay inside an account. All functions share one sandbox, since a new one for each event takes a second."""
-    with patch.object(composed, "Sandbox", lambda target, *, preload, **_: _shared_sandbox(target, preload=preload)):
+    with patch.object(
+        composed, "Sandbox", lambda target, *, loader, preload, **_: _shared_sandbox(target, loader, preload)
+    ):
         yield Replay()
     aws.session.cache_clear()
 
 
 @cache
-def _shared_sandbox(target: str, *, preload: Sequence[str]) -> Sandbox:
-    sandbox = Sandbox(target, preload=preload)
+def _shared_sandbox(target: str, loader: str, preload: Sequence[str]) -> Sandbox:
+    sandbox = Sandbox(target, loader=loader, preload=preload)
     atexit.register(sandbox.close)
     return sandbox
 

@@ -74,11 +74,17 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return link_project(tmp_path_factory.mktemp("project"))
 
 
+def writable_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return the option that lets tools write where the tests look."""
+    return "--parameter", f"WritableFolders={tmp_path_factory.getbasetemp()}"
+
+
 @pytest.fixture(scope="session")
-def client(project: Path, mark: str) -> Iterator[Client]:
+def client(project: Path, mark: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of a local stack with the hostile plugins. After all tests, its counters equal its jobs, and no process
     of a plugin is left."""
     options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
+    options += writable_folder(tmp_path_factory)
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
         yield client

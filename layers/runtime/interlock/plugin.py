@@ -147,9 +147,16 @@ class Plugin:
     version: ClassVar[str]
     title: ClassVar[str] = ""
     description: ClassVar[str] = ""
+    fork_safe: ClassVar[bool] = True
+    """Whether processes that are forked after `setup()` can run the tools. If not, each process loads the plugin."""
 
     def setup(self) -> None:
-        """Called once per process before the first tool runs. Load models here."""
+        """Called before the first tool runs. Load models here.
+
+        It is called once in a process that never sees an input; the processes that run tools are forked from it. They
+        inherit what it has loaded, but no threads, and share open files. A plugin that leaves such things behind, or
+        sets `fork_safe = False`, is set up in each process instead.
+        """
 
     @classmethod
     def tools(cls) -> Mapping[str, ToolSpec]:
@@ -201,6 +208,8 @@ def _check_class(plugin: type[Plugin]) -> None:
     for attribute in ("title", "description"):
         if not isinstance(getattr(plugin, attribute), str):
             raise TypeError(f"{where}: set {attribute!r} to a string")
+    if not isinstance(plugin.fork_safe, bool):
+        raise TypeError(f"{where}: set 'fork_safe' to True or False")
     if any("run" in vars(base) for base in plugin.__mro__[: plugin.__mro__.index(Plugin)]):
         raise TypeError(f"{where}: must not define 'run', which runs the plugin's tools: choose another name")
     if inspect.iscoroutinefunction(plugin.setup):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Never, cast, get_type_hints
+from typing import Any, Literal, Never, cast, get_type_hints
 
 from pydantic import BaseModel
 
@@ -18,13 +18,16 @@ maximum is that of a Lambda function."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """The names of plugins and tools."""
 
+ISOLATIONS = ("tenant", "run")
+"""How long the process of a run is used: for later runs of the same tenant, or for this run only."""
+
 _MARK = "__interlock_tool__"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
-    open connections."""
+    open connections. `isolation`: `tenant` or `run`."""
 
     name: str
     title: str
@@ -32,19 +35,26 @@ class ToolSpec:
     timeout_s: float
     memory_mb: int
     network: bool
+    isolation: str
     input_model: type[BaseModel]
     output_model: type[BaseModel]
     method: Callable[..., Any]
 
 
 def tool[F: Callable[..., Any]](
-    *positional: Never, timeout_s: float = 20, memory_mb: int = 512, title: str = "", network: bool = False
+    *positional: Never,
+    timeout_s: float = 20,
+    memory_mb: int = 512,
+    title: str = "",
+    network: bool = False,
+    isolation: Literal["tenant", "run"] = "tenant",
 ) -> Callable[[F], F]:
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
     `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
     from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
-    PermissionError. The first line of the method's docstring is its description.
+    PermissionError. `isolation`: what a process may serve after this tool has run in it. With `tenant` it serves more
+    runs of the same tenant, with `run` none. The first line of the method's docstring is its description.
     """
     if positional:
         raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
@@ -53,11 +63,13 @@ def tool[F: Callable[..., Any]](
         raise TypeError(f"@tool(title={title!r}): must be text")
     if not isinstance(network, bool):
         raise TypeError(f"@tool(network={network!r}): must be True or False")
+    if isolation not in ISOLATIONS:
+        raise TypeError(f"@tool(isolation={isolation!r}): must be 'tenant' or 'run'")
 
     def mark(method: F) -> F:
         frame = inspect.currentframe()
         _refuse_second(method, frame.f_back if frame else None)
-        setattr(method, _MARK, (timeout_s, memory_mb, title, network))
+        setattr(method, _MARK, (timeout_s, memory_mb, title, network, isolation))
         return method
 
     return mark
@@ -89,11 +101,11 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
     if not NAME.fullmatch(name):
         raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
     _check_kind(where, method)
-    timeout_s, memory_mb, title, network = getattr(method, _MARK)
+    timeout_s, memory_mb, title, network, isolation = getattr(method, _MARK)
     input_model, output_model = _models(where, method)
     description = (inspect.getdoc(method) or "").partition("\n")[0]
     return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb, network,
-                    input_model, output_model, method)  # fmt: skip
+                    isolation, input_model, output_model, method)  # fmt: skip
 
 
 def is_tool(value: object) -> bool:

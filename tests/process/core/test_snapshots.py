@@ -21,10 +21,10 @@ from awslambdaric import lambda_runtime_hooks_runner as runtime
 from interlock.adapters import aws as aws_clients
 from interlock.composition.snapshots import Restorable
 from interlock.domain.times import rfc3339, utc_now
-from interlock.sandbox import Completed, Sandbox
+from interlock.sandbox import Code, Completed, Sandbox
 from tests.process.core.plugin_files import added_file, build
 from tests.process.core.test_function_imports import ENVIRONMENT
-from tests.process.sandbox.bench import PATIENT
+from tests.process.sandbox.bench import PATIENT, TARGET
 
 type Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]
@@ -171,10 +171,10 @@ result = random.random(), secrets.token_hex(), uuid.uuid4()
 
 def test_worker_processes_of_one_zygote_share_no_random_state() -> None:
     """A snapshot copies the zygote. What worker processes of the copies share, those of one zygote share as well."""
-    sandbox = Sandbox("tests.process.sandbox.target:serve", preload=["random", "secrets", "uuid"])
+    sandbox = Sandbox(TARGET, preload=["random", "secrets", "uuid"])
     try:
         sandbox.wait_until_ready()
-        endings = [sandbox.run(key, SPAWNED.encode(), PATIENT) for key in ("first", "second", "third")]
+        endings = [sandbox.run(Code(), key, SPAWNED.encode(), PATIENT) for key in ("first", "second", "third")]
     finally:
         sandbox.close()
     drawn = [ending.payload.decode().split(", ") for ending in endings if isinstance(ending, Completed)]

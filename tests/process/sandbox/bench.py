@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from interlock.sandbox import Alarm, CancelToken, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox import Alarm, CancelToken, Code, Completed, Ending, Limits, LogLine, Sandbox
+from interlock.sandbox.supervisor.worker_process import WorkerKey, WorkerProcess
 from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
 from interlock.sandbox.wire.processes import children, descendants
 from tests.process.sandbox import measured
 
-TARGET = "tests.process.sandbox.target:serve"
+TARGET, LOADER = "tests.process.sandbox.target:serve", "tests.process.sandbox.target:load"
 PATIENT = Limits(wall_s=60, load_s=60, memory_mb=1000, result_bytes=1 << 20, grace_s=60)
 """Limits that nothing runs into by accident, however slow the machine is."""
 
@@ -21,6 +23,9 @@ STOPPED = replace(PATIENT, wall_s=0.3)
 
 KILLED = replace(PATIENT, wall_s=0.3, grace_s=0.2)
 """Limits for code that ignores SIGTERM."""
+
+READY = b"#ready\n"
+"""Separates the source that is run while loading from that of a request."""
 
 SLEEP = "import time\nchannel.progress(0.5, 'on')\ntime.sleep(60)"
 """Source that reports progress once, then sleeps."""
@@ -63,6 +68,9 @@ class Bench:
     bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
     """Child processes that existed before this sandbox."""
 
+    loaded: dict[str, bytes] = field(default_factory=dict)
+    """The source that was run while loading, by key."""
+
     @classmethod
     def new(
         cls,
@@ -75,6 +83,7 @@ class Bench:
         measuring = [measured.__name__] if measured.STARTED_BY else []
         sandbox = Sandbox(
             target,
+            loader=LOADER,
             preload=[*measuring, *preload],
             env={**(env or {}), **measured.STARTED_BY},
             closed_ports=closed_ports,
@@ -88,6 +97,8 @@ class Bench:
         limits: Limits = PATIENT,
         *,
         key: str = "key",
+        fork_safe: bool = True,
+        once: bool = False,
         cancel: CancelToken | None = None,
         alarm: Alarm | None = None,
         on_progress: Callable[[float, str], None] | None = None,
@@ -95,22 +106,31 @@ class Bench:
         fill: Callable[[str], None] = lambda _folder: None,
         network: bool = False,
     ) -> Ending:
+        """Run source for the tenant `key`. What precedes `#ready` is run while loading, and later runs of the key use
+        the same code."""
         self.progress, self.logs = [], []
-        return self.sandbox.run(
+        given = source.encode() if isinstance(source, str) else source
+        loading, _, request = given.rpartition(READY)
+        loading = loading or self.loaded.get(key, b"")
+        ending = self.sandbox.run(
+            Code(loading, network=network, fork_safe=fork_safe),
             key,
-            source.encode() if isinstance(source, str) else source,
+            request,
             limits,
-            network=network,
+            once=once,
             cancel=cancel,
             alarm=alarm,
             on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
             on_log=on_log or self.logs.append,
             fill=fill,
         )
+        if isinstance(ending, Completed):
+            self.loaded[key] = loading
+        return ending
 
-    def result(self, source: str, limits: Limits = PATIENT, *, key: str = "key", network: bool = False) -> str:
-        """Return the result of source that completes."""
-        ending = self.run(source, limits, key=key, network=network)
+    def result(self, source: str, limits: Limits = PATIENT, **options: Any) -> str:
+        """Return the result of source that completes. The options are those of `run`."""
+        ending = self.run(source, limits, **options)
         assert isinstance(ending, Completed), ending
         return ending.payload.decode()
 
@@ -125,9 +145,14 @@ class Bench:
 
     @property
     def zygote(self) -> ZygoteProcess:
-        zygote = self.sandbox._zygote
+        zygote = self.sandbox._pool.zygote
         assert zygote is not None
         return zygote
+
+    def warm(self, key: str) -> WorkerProcess:
+        """Return the warm worker process of a key."""
+        kept = self.sandbox._pool.warm._processes
+        return kept[WorkerKey(Code(self.loaded.get(key, b"")), key)]
 
     def processes(self) -> set[int]:
         """Return all live processes below the zygote."""
@@ -140,12 +165,14 @@ class Bench:
         """Assert that only idle workers run, nothing is unreaped, and every run directory is empty."""
         assert children(self.zygote.pid) <= self.zygote.workers
         assert self.processes() <= self.zygote.workers
-        assert {worker.pid for worker in self.sandbox._warm.values()} == self.zygote.workers
+        pool = self.sandbox._pool
+        assert {worker.pid for worker in (*pool.warm, *pool.templates)} == self.zygote.workers
         strays = {pid for pid in children(os.getpid()) - ZygoteProcess.running - self.bystanders if alive(pid)}
         assert not [pid for pid in strays if os.getsid(pid) != os.getsid(0)]
-        folders = list(Path(self.zygote.folders.root).iterdir())
-        assert len(folders) <= 1
-        assert not [inside for folder in folders for inside in folder.iterdir()]
+        assert {str(one) for one in Path(self.zygote.folders.root).iterdir()} == {
+            worker.folder.path for worker in (*pool.warm, *pool.templates)
+        }
+        assert not [inside for one in pool.warm for run in Path(one.folder.path).iterdir() for inside in run.iterdir()]
 
     def assert_usable(self) -> None:
         """Assert that the next run completes, and that it leaves nothing behind."""

@@ -1,6 +1,6 @@
-"""The target of the worker processes in these tests: it runs its request as Python source.
+"""The target of the worker processes in these tests: it runs its request as Python source, and so does the loader.
 
-Lines above `#ready` are run while loading.
+The source of a request sees the names that loading has defined.
 """
 
 from interlock.sandbox import Channel
@@ -11,15 +11,25 @@ class Stop(BaseException):
     """The exception that a requested stop raises in the source."""
 
 
+_loaded: dict[str, object] = {}
+
+
+def load(request: bytes, channel: Channel) -> bytes | None:
+    """Run source. Return what it assigns to `refused`, if anything, instead of loading successfully."""
+    measured.save()
+    scope: dict[str, object] = {"channel": channel, "refused": None}
+    exec(request.decode(), scope)
+    _loaded.update(scope)
+    refused = scope["refused"]
+    return str(refused).encode() if refused is not None else None
+
+
 def serve(request: bytes, channel: Channel) -> bytes:
     measured.save()
-    loading, _, source = request.decode().rpartition("#ready\n")
-    scope: dict[str, object] = {"channel": channel, "Stop": Stop, "result": ""}
-    exec(loading, scope)
-    channel.ready()
+    scope = _loaded | {"channel": channel, "Stop": Stop, "result": ""}
     try:
         channel.arm(Stop)
-        exec(source, scope)
+        exec(request.decode(), scope)
         channel.disarm()
     except Stop:
         channel.mark_interrupted()

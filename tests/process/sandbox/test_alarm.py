@@ -16,6 +16,7 @@ result = 'done'
 
 
 def test_alarm_rings_once_while_the_code_runs(bench: Bench) -> None:
+    bench.pid()
     folders: list[str] = []
     rings: list[float] = []
 

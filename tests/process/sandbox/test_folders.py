@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.sandbox.supervisor.folders import RunFolders
+from interlock.sandbox.supervisor.folders import RunFolders, WorkerFolder
 from interlock.sandbox.wire.removal import remove_tree
 from tests.process.sandbox.bench import LOSES_ZYGOTE, Bench, open_descriptors
 
@@ -16,6 +16,11 @@ from tests.process.sandbox.bench import LOSES_ZYGOTE, Bench, open_descriptors
 @pytest.fixture
 def folders() -> RunFolders:
     return RunFolders()
+
+
+@pytest.fixture
+def folder(folders: RunFolders) -> WorkerFolder:
+    return folders.create()
 
 
 @pytest.fixture
@@ -72,18 +77,19 @@ def nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fill", [deep, wide, closed, special, hidden, nothing])
-def test_it_is_removed_with_all_in_it(folders: RunFolders, fill: Callable[[Path], None]) -> None:
-    with folders.create() as path:
+def test_it_is_removed_with_all_in_it(folders: RunFolders, folder: WorkerFolder, fill: Callable[[Path], None]) -> None:
+    with folder.create_for_run() as path:
         fill(Path(path))
 
     assert not Path(path).exists()
-    assert [list(folder.iterdir()) for folder in Path(folders.root).iterdir()] in ([], [[]])
+    assert [list(run.iterdir()) for run in Path(folder.path).iterdir()] in ([], [[]])
+    folder.remove()
     folders.remove()
     assert not Path(folders.root).exists()
 
 
-def test_links_out_of_it_are_not_followed(folders: RunFolders, elsewhere: Path) -> None:
-    with folders.create() as path:
+def test_links_out_of_it_are_not_followed(folders: RunFolders, folder: WorkerFolder, elsewhere: Path) -> None:
+    with folder.create_for_run() as path:
         Path(path, "folder").symlink_to(elsewhere)
         Path(path, "file").symlink_to(elsewhere / "file")
         Path(path, "below").mkdir()
@@ -95,8 +101,8 @@ def test_links_out_of_it_are_not_followed(folders: RunFolders, elsewhere: Path) 
     assert not Path(path).exists()
 
 
-def test_a_link_in_its_place_is_not_followed(folders: RunFolders, elsewhere: Path) -> None:
-    with folders.create() as path:
+def test_a_link_in_its_place_is_not_followed(folders: RunFolders, folder: WorkerFolder, elsewhere: Path) -> None:
+    with folder.create_for_run() as path:
         Path(path).rmdir()
         Path(path).symlink_to(elsewhere)
     folders.remove()
@@ -116,8 +122,8 @@ def test_a_link_in_the_place_of_all_is_not_followed(folders: RunFolders, elsewhe
     Path(folders.root).unlink()
 
 
-def test_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> None:
-    with folders.create() as path:
+def test_one_that_was_moved_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
+    with folder.create_for_run() as path:
         Path(path, "file").write_text("x")
         moved = Path(path).rename(tmp_path / "moved")
         Path(path).mkdir()  # in its place
@@ -126,8 +132,8 @@ def test_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> Non
     assert not moved.exists()
 
 
-def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Path) -> None:
-    with folders.create() as path:
+def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
+    with folder.create_for_run() as path:
         moved = Path(path).rename(tmp_path / "moved")
         Path(path).mkdir()
     folders.remove()
@@ -135,29 +141,29 @@ def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, tmp_path: Pat
     assert not moved.exists()
 
 
-def test_an_empty_one_is_the_next_under_a_new_name(folders: RunFolders) -> None:
-    with folders.create() as first:
+def test_an_empty_one_is_the_next_under_a_new_name(folders: RunFolders, folder: WorkerFolder) -> None:
+    with folder.create_for_run() as first:
         number = Path(first).stat().st_ino
-    with folders.create() as second:
+    with folder.create_for_run() as second:
         assert not Path(first).exists()
         assert Path(second).stat().st_ino == number
         Path(second, "file").touch()
-    with folders.create() as third:
+    with folder.create_for_run() as third:
         assert third not in (first, second)
         assert list(Path(third).iterdir()) == []
     folders.remove()
 
 
-def test_one_with_other_modes_is_not_used_again(folders: RunFolders) -> None:
-    with folders.create() as path:
+def test_one_with_other_modes_is_not_used_again(folders: RunFolders, folder: WorkerFolder) -> None:
+    with folder.create_for_run() as path:
         Path(path).chmod(0o777)
-    with folders.create() as path:
+    with folder.create_for_run() as path:
         assert Path(path).stat().st_mode & 0o777 == 0o700
     folders.remove()
 
 
-def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders) -> None:
-    with folders.create() as path:
+def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders, folder: WorkerFolder) -> None:
+    with folder.create_for_run() as path:
         Path(path, "file").touch()
         folders.remove()
 
@@ -172,10 +178,12 @@ def test_descriptors_are_all_closed() -> None:
     before = open_descriptors()
     for _ in range(20):
         folders = RunFolders()
+        folder = folders.create()
         for n in range(3):
-            with folders.create() as path:
+            with folder.create_for_run() as path:
                 if n:
                     Path(path, "a", "b").mkdir(parents=True)
+        folder.remove()
         folders.remove()
 
     assert open_descriptors() == before
@@ -190,11 +198,11 @@ def test_abandoned_folders_are_removed_by_the_next_process(
     killed.start()
     killed.join()
     [abandoned] = [folder for folder in tmp_path.iterdir() if folder.is_dir()]
-    assert (abandoned / "0" / "upload-0").read_text() == "x"
+    assert next(abandoned.glob("*/0/upload-0")).read_text() == "x"
 
     held = RunFolders()
     assert not abandoned.exists()
-    with held.create() as path:
+    with held.create().create_for_run() as path:
         another = RunFolders()
         assert Path(path).is_dir()
     another.remove()
@@ -206,7 +214,7 @@ def test_abandoned_folders_are_removed_by_the_next_process(
 def abandon(where: str) -> None:
     """End with a file in the directory of a run, as when all processes are killed at once."""
     tempfile.tempdir = where
-    with RunFolders().create() as path:
+    with RunFolders().create().create_for_run() as path:
         Path(path, "upload-0").write_text("x")
         os._exit(1)
 
@@ -240,5 +248,5 @@ def test_files_are_written_where_the_run_has_its_directory(bench: Bench) -> None
 
     folder = bench.result(source)
 
-    assert Path(folder).parent == Path(bench.zygote.folders.root)
+    assert Path(folder).parent == Path(bench.warm("key").folder.path)
     assert not Path(folder).exists()

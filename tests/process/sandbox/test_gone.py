@@ -177,7 +177,7 @@ def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: py
     """The zygote is stopped, and SIGCONT does not reach it."""
     pid = fresh.pid()
     zygote = fresh.zygote
-    zygote._control.settimeout(0.2)
+    zygote._commands._socket.settimeout(0.2)
     send = zygote._process.send_signal
     monkeypatch.setattr(zygote._process, "send_signal", lambda number: number == signal.SIGCONT or send(number))
 
@@ -203,7 +203,7 @@ def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Bench, monke
         def __getattr__(self, name: str) -> object:
             return getattr(self._control, name)
 
-    monkeypatch.setattr(before, "_control", Interrupted(before._control))
+    monkeypatch.setattr(before._commands, "_socket", Interrupted(before._commands._socket))
     with pytest.raises(KeyboardInterrupt):
         fresh.run("import os\nos._exit(1)")
 
@@ -287,8 +287,8 @@ def test_end_children_returns_the_statuses_of_those_it_was_asked_for() -> None:
 def test_a_sandbox_can_be_started_twice() -> None:
     sandbox = Sandbox("tests.process.sandbox.target:serve")
     sandbox.start()
-    zygote = sandbox._zygote
+    zygote = sandbox._pool.zygote
     sandbox.start()
 
-    assert sandbox._zygote is zygote
+    assert sandbox._pool.zygote is zygote
     sandbox.close()

@@ -96,7 +96,7 @@ time.sleep(60)
         replace(PATIENT, load_s=0.3),
         TimedOut(pid=ANY, how="stopped", while_loading=True),
     ),
-    "never ready, again and again": (
+    "log lines while loading, again and again": (
         """
 while True: channel._send(2, b'')
 #ready
@@ -104,7 +104,7 @@ while True: channel._send(2, b'')
         replace(PATIENT, load_s=0.3),
         TimedOut(pid=ANY, how="stopped", while_loading=True),
     ),
-    "ready, again and again": ("while True: channel.ready()", STOPPED, IN_TIME),
+    "loaded, again and again": ("while True: channel._send(1, bytes(4))", STOPPED, IN_TIME),
     # Memory
     "memory bomb": (
         """

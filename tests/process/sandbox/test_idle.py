@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Completed
-from interlock.sandbox.wire.processes import threads
 from tests.process.sandbox.bench import PATIENT, Bench, alive, wait_until
 
 FORGED = """
@@ -74,20 +73,6 @@ def test_code_that_goes_on_after_a_forged_result_is_ended(bench: Bench, tmp_path
 
     assert isinstance(ending, Completed)
     assert not alive(int(ending.payload))
-    assert not alive(ending.pid)
-
-
-def test_a_thread_that_starts_before_the_supervisor_looks_is_not_one_of_loading(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def late(pid: int) -> list[int]:
-        wait_until(lambda: len(threads(pid)) == 2, "the thread has started")
-        return threads(pid)
-
-    monkeypatch.setattr("interlock.sandbox.supervisor.run.threads", late)
-    ending = bench.run(FORGED.format(path=str(tmp_path / "count")) + GOES_ON["in a thread"], key="late")
-
-    assert isinstance(ending, Completed)
     assert not alive(ending.pid)
 
 

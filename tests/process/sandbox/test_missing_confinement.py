@@ -20,7 +20,7 @@ from interlock.sandbox.worker import seccomp
 from interlock.sandbox.worker.seccomp import Rule
 processes.forbid_new_privileges()
 program = seccomp.compile_filter({rules}, os.uname().machine)
-seccomp.install(seccomp.PackedFilter(program).of_process(os.getpid()))
+seccomp.install(seccomp.packed(program))
 from tests.process.sandbox.bench import Bench
 bench = Bench.new()
 source = """

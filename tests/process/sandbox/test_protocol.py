@@ -24,6 +24,7 @@ from interlock.sandbox.wire.protocol import (
     RunHeader,
     TooLarge,
     frame_head,
+    loaded_body,
     log_body,
     progress_record,
     read_log,
@@ -35,7 +36,7 @@ from interlock.sandbox.wire.protocol import (
 
 TOKEN = b"\x01" * 8 + b"\x02" * 8
 FRAMES = [
-    Frame(FrameType.READY, Flag.WARM, b""),
+    Frame(FrameType.LOADED, Flag.WARM, loaded_body(2, "2 threads")),
     Frame(FrameType.LOG, Flag.WARM, log_body("info", "line")),
     Frame(FrameType.RESULT, Flag.RETIRE | Flag.INTERRUPTED, bytes(range(256)) * 40),
 ]

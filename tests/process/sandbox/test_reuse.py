@@ -182,7 +182,7 @@ def test_each_run_has_the_clean_state(bench: Bench) -> None:
 def test_late_output_of_an_earlier_run_does_not_reach_the_next(bench: Bench) -> None:
     """A hostile thread forges the end of the run and continues to write."""
     bench.result("print('of this run')")
-    worker = bench.sandbox._warm["key", False]
+    worker = bench.warm("key")
     for descriptor in (1, 2, 4):
         number = os.open(f"/proc/{worker.pid}/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
         os.write(number, b"late\n" * 100)

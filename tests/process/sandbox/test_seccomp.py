@@ -5,13 +5,13 @@ import struct
 
 import pytest
 
-from interlock.sandbox.worker.rules import rules
-from interlock.sandbox.worker.seccomp import OWN, Check, Is, PackedFilter, Rule, compile_filter
+from interlock.sandbox.worker.rules import rules, rules_of_workers
+from interlock.sandbox.worker.seccomp import OWN, Check, Is, PackedFilter, Rule, compile_filter, packed
 from interlock.sandbox.worker.syscalls import number_of
 
 ALLOWED = 0x7FFF_0000
 ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-PID, SUPERVISOR, GROUP = 4711, 100, 90
+PID, FORKED_FROM, SUPERVISOR, GROUP = 4711, 4000, 100, 90
 NEWUSER, THREAD = 0x1000_0000, 0x3D0F00
 
 
@@ -38,14 +38,18 @@ def decided(program: bytes, number: int, arguments: tuple[int, ...], architectur
 
 
 def compiled(machine: str, *, network: bool = False) -> bytes:
-    given = rules(network=network, protected=[SUPERVISOR, -GROUP])
-    return PackedFilter(compile_filter(given, machine)).of_process(PID)
+    return packed(compile_filter(rules(network=network, protected=[SUPERVISOR, -GROUP]), machine))
+
+
+def compiled_for_worker(machine: str) -> bytes:
+    return PackedFilter(compile_filter(rules_of_workers(), machine)).of_process(PID, FORKED_FROM)
 
 
 def error_of(name: str, arguments: tuple[int, ...], machine: str, *, network: bool = False) -> int:
     number = number_of(name, machine)
     assert number is not None
-    return decided(compiled(machine, network=network), number, arguments, ARCHITECTURE[machine])
+    programs = compiled(machine, network=network), compiled_for_worker(machine)
+    return max(decided(program, number, arguments, ARCHITECTURE[machine]) for program in programs)
 
 
 CALLS: list[tuple[str, tuple[int, ...], int]] = [
@@ -58,6 +62,10 @@ CALLS: list[tuple[str, tuple[int, ...], int]] = [
     ("kill", (0, 9), 0),
     ("kill", (-PID, 9), 0),
     ("kill", (PID + 1, 9), 0),
+    ("kill", (FORKED_FROM, 9), errno.EPERM),
+    ("kill", (-FORKED_FROM, 9), errno.EPERM),
+    ("prlimit64", (FORKED_FROM,), errno.EPERM),
+    ("bind", (3,), errno.EPERM),
     ("kill", (SUPERVISOR, 0), errno.EPERM),
     ("kill", (-GROUP, 19), errno.EPERM),
     ("kill", (-1, 9), errno.EPERM),
@@ -153,7 +161,7 @@ def test_the_process_id_is_put_in_when_the_program_is_packed() -> None:
     program = compile_filter([Rule(("kill",), [Check(0, Is.NOT_AMONG, (0, OWN))])], "x86_64")
 
     for pid, error in ((7, 0), (8, errno.EPERM)):
-        assert decided(PackedFilter(program).of_process(7), 62, (pid,), ARCHITECTURE["x86_64"]) == error
+        assert decided(PackedFilter(program).of_process(7, 9), 62, (pid,), ARCHITECTURE["x86_64"]) == error
 
 
 def test_more_checks_than_a_jump_can_pass_are_refused() -> None:

@@ -192,7 +192,7 @@ while True:
     except BaseException:
         pass
 """
-    assert bench.run(forged) == Completed(pid=bench.sandbox._warm["key", False].pid, payload=b"")
+    assert bench.run(forged) == Completed(pid=bench.warm("key").pid, payload=b"")
 
     ending = bench.run(" " * 5_000_000, KILLED)
 

@@ -13,7 +13,7 @@ import pytest
 from interlock.jobs import lease
 from interlock.sandbox import CancelToken, Channel
 from interlock.tools import tool_runner
-from interlock.tools.tool_runner import serve
+from interlock.tools.tool_runner import load, serve
 from interlock.tools.worker_diagnostics import InterpreterReports
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.store import Interposed, MemoryJobs
@@ -64,7 +64,8 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     """Run a tool of the probe plugin in the worker code; return the verdict and its detail."""
     file = tmp_path / "probe.py"
     file.write_text(PLUGIN)
-    monkeypatch.setattr(tool_runner, "_loaded", {})
+    plugins: list[Any] = []
+    monkeypatch.setattr(tool_runner, "_plugins", plugins)
     monkeypatch.setattr(tool_runner, "_failures_in_a_row", [])
     monkeypatch.setattr(tool_runner, "_reports", InterpreterReports())
     for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
@@ -73,8 +74,12 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     def _ask(tool: str, text: str = "hello", source: str | None = None) -> tuple[str, Any]:
         if source is not None:
             file.write_text(source)
+        if not plugins:
+            code = {"module": "probe", "class_name": "Probe", "path": str(file)}
+            refused = load(json.dumps(code).encode(), cast("Channel", channel))
+            if refused is not None:
+                return tuple(json.loads(refused).values())
         request = {
-            "source": {"module": "probe", "class_name": "Probe", "path": str(file)},
             "tool": tool,
             "input": {"text": text},
             "files": [],

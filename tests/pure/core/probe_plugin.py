@@ -130,9 +130,6 @@ class RecordingChannel:
         self.deadline = 1_800_000_000.0
         self.temp_dir = temp_dir
 
-    def ready(self) -> None:
-        self.calls.append("ready")
-
     def arm(self, exception: type[BaseException]) -> None:
         self.calls.append(("arm", exception.__name__))
 

@@ -34,7 +34,7 @@ def test_manifest_round_trips_through_json(manifest: PluginManifest) -> None:
 
 def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
     shown = PLUGIN.public()
-    assert set(shown) == {"name", "version", "title", "description", "tools"}
+    assert set(shown) == {"name", "version", "title", "description", "tools", "fork_safe"}
     assert set(shown["tools"][0]) == {
         "name",
         "title",
@@ -42,6 +42,7 @@ def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
         "timeout_s",
         "memory_mb",
         "network",
+        "isolation",
         "input_schema",
         "output_schema",
     }

@@ -36,12 +36,26 @@ def message_of(outcome: Outcome) -> str:
 # --- Requests to the sandbox ---
 
 
-def test_worker_request_has_source_tool_input_and_job(bench: Bench) -> None:
+def test_worker_process_loads_this_version_of_the_plugin_for_this_tenant(bench: Bench) -> None:
     bench.run()
     [run] = bench.sandbox.runs
-    assert run.key == "echo"
+    assert (run.tenant, run.once, run.code.fork_safe) == ("acme", False, True)
+    source = {"module": "plugins.echo", "class_name": "Plugin", "path": None}
+    assert json.loads(run.code.request) == source | {"version": "1.0.0"}
+
+
+@pytest.mark.parametrize("isolation", ["tenant", "run"])
+def test_worker_process_is_used_as_long_as_the_tool_declares(world_of: Callable[..., World], isolation: str) -> None:
+    with closing(CancelToken()) as cancel:
+        bench = Bench(world_of(a_plugin("echo", a_tool("say", isolation=isolation))), cancel)
+        bench.run()
+    assert bench.sandbox.runs[0].once is (isolation == "run")
+
+
+def test_worker_request_has_tool_input_and_job(bench: Bench) -> None:
+    bench.run()
+    [run] = bench.sandbox.runs
     assert run.request == {
-        "source": {"module": "plugins.echo", "class_name": "Plugin", "path": None},
         "tool": "say",
         "input": {"text": "hello"},
         "files": [],
@@ -61,7 +75,7 @@ def test_worker_process_has_network_access_only_if_declared(world_of: Callable[.
     with closing(CancelToken()) as cancel:
         bench = Bench(world_of(a_plugin("echo", a_tool("say", network=network))), cancel)
         bench.run()
-    assert bench.sandbox.runs[0].network is network
+    assert bench.sandbox.runs[0].code.network is network
 
 
 def test_cancel_progress_and_log_lines_are_passed_on(bench: Bench) -> None:

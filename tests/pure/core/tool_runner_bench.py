@@ -36,7 +36,9 @@ class Bench:
             self.sandbox.script = script
         observer = Observer(lambda fraction, message: self.progress.append((fraction, message)), self.lines.append)
         deadline = Deadline(math.inf, timeout_s)
-        return self.runner.run(self.call(), job_id="JOB", deadline=deadline, cancel=self.cancel, observer=observer)
+        return self.runner.run(
+            self.call(), tenant="acme", job_id="JOB", deadline=deadline, cancel=self.cancel, observer=observer
+        )
 
     def ends_with(self, ending: Ending) -> Outcome:
         return self.run(lambda _: ending)

@@ -13,6 +13,7 @@ from interlock.adapters import cloudwatch_emf
 from interlock.composition import core as bootstrap
 from interlock.composition import job_worker
 from interlock.composition.authorizer import AuthorizerSettings
+from interlock.composition.sandbox import WRITABLE
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.jobs.execute import END_MARGIN_S, SYNC_LIMIT_S
 from tests.pure.repository.template import FUNCTIONS, NOW, OPENAPI, RESOURCES, ROOT, TEMPLATE, Json, listed, properties
@@ -108,7 +109,11 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
         # Exactly the variables that are read are set.
-        read = {*core_variables, *access_variables} if function == "AuthorizeFunction" else set(core_variables)
+        read = set(core_variables)
+        if function == "AuthorizeFunction":
+            read |= set(access_variables)
+        if "start_sandbox()" in handler(function):
+            read |= {WRITABLE}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function
 
 

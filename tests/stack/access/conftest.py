@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,22 @@ def access_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return link_project(tmp_path_factory.mktemp("access"))
 
 
+def added(folder: Path, writable: Path) -> list[str]:
+    """Return the options that add plugins. One of them tries to write into its own module."""
+    copy = str(shutil.copy(PLUGINS / "remembering.py", folder))
+    return ["--plugin", str(PLUGINS / "hostile.py"), "--plugin", copy, "--parameter", f"WritableFolders={writable}"]
+
+
 @pytest.fixture(scope="session")
-def access_stack(access_project: Path) -> Iterator[Client]:
+def pid_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the tools of that stack may write to."""
+    return tmp_path_factory.mktemp("pids")
+
+
+@pytest.fixture(scope="session")
+def access_stack(access_project: Path, pid_folder: Path) -> Iterator[Client]:
     """A client with the developer's own key."""
-    with local_stack(access_project, access_project / "stack.log", "--plugin", str(PLUGINS / "hostile.py")) as (
+    with local_stack(access_project, access_project / "stack.log", *added(access_project, pid_folder)) as (
         client,
         _,
     ):

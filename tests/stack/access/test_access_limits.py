@@ -102,8 +102,10 @@ def test_waiting_for_retry_after_is_enough(client_of: ClientOf) -> None:
         assert answer.status == 200
 
 
-def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(client_of: ClientOf, tmp_path: Path) -> None:
-    slow = {"plugin": "hostile", "tool": "yields", "input": {"pid_file": str(tmp_path / "pid")}}
+def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(
+    client_of: ClientOf, pid_folder: Path
+) -> None:
+    slow = {"plugin": "hostile", "tool": "yields", "input": {"pid_file": str(pid_folder / "pid")}}
     client = client_of("busy", "admin", "--concurrency", "3")
     answers = at_once(10, lambda _: client.call("POST", "/v1/execute", slow, ASYNC))
     running = [answer.body["job_id"] for answer in answers if answer.status == 202]

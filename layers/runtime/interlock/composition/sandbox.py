@@ -7,14 +7,24 @@ from urllib.parse import urlsplit
 
 from interlock.sandbox import Sandbox
 
-TARGET = "interlock.tools.tool_runner:serve"
+TARGET, LOADER = "interlock.tools.tool_runner:serve", "interlock.tools.tool_runner:load"
+WRITABLE = "INTERLOCK_WRITABLE_FOLDERS"
+"""The environment variable with the folders that all tools may write to, separated by commas."""
+
 PRELOAD = ("interlock.plugin", "interlock.tools.tool_runner")
 
 
 def start_sandbox() -> Sandbox:
     """Start the sandbox without waiting for it. Call it before the other imports of a function, which then overlap with
     those of the zygote."""
-    sandbox = Sandbox(TARGET, preload=PRELOAD, closed_ports=closed_ports(os.environ))
+    folders = os.environ.get(WRITABLE, "")
+    sandbox = Sandbox(
+        TARGET,
+        loader=LOADER,
+        preload=PRELOAD,
+        closed_ports=closed_ports(os.environ),
+        writable=[folder for folder in folders.split(",") if folder],
+    )
     sandbox.start()
     return sandbox
 

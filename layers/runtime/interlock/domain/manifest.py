@@ -10,7 +10,8 @@ from interlock.domain.errors import UnknownTool
 @dataclass(frozen=True, slots=True)
 class ToolManifest:
     """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident.
-    `network`: whether its process may open connections."""
+    `network`: whether its process may open connections. `isolation`: whether its process serves other runs of the same
+    `tenant`, or this `run` only."""
 
     name: str
     title: str
@@ -20,6 +21,7 @@ class ToolManifest:
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
     network: bool = False
+    isolation: str = "tenant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class PluginSummary:
 
 @dataclass(frozen=True, slots=True)
 class PluginManifest:
-    """A plugin with its tools, or with a `reason` and no tools if it could not be loaded."""
+    """A plugin with its tools, or with a `reason` and no tools if it could not be loaded.
+
+    `fork_safe`: whether it is loaded once, and the processes of its runs are forked from there.
+    """
 
     name: str
     version: str
@@ -56,6 +61,7 @@ class PluginManifest:
     description: str
     source: PluginSource
     tools: tuple[ToolManifest, ...] = ()
+    fork_safe: bool = True
     reason: str | None = None
 
     @classmethod

@@ -126,6 +126,7 @@ class JobRunner:
 
             outcome = self._runner.run(
                 call,
+                tenant=job.tenant,
                 job_id=job.job_id,
                 deadline=deadline.limited(job.timeout_s),
                 cancel=lease.cancel,

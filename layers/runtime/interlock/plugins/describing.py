@@ -53,13 +53,16 @@ def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
             timeout_s=spec.timeout_s,
             memory_mb=spec.memory_mb,
             network=spec.network,
+            isolation=spec.isolation,
             input_schema=checked_schema(spec.input_model, "validation", f"tool {spec.name!r}: its input's"),
             output_schema=checked_schema(spec.output_model, "serialization", f"tool {spec.name!r}: its output's"),
         )
         for spec in plugin.tools().values()
     )
     description = plugin.description or (plugin.__doc__ or "").strip().partition("\n")[0]
-    return PluginManifest(plugin.name, plugin.version, plugin.title or plugin.name, description, source, tools)
+    return PluginManifest(
+        plugin.name, plugin.version, plugin.title or plugin.name, description, source, tools, fork_safe=plugin.fork_safe
+    )
 
 
 def main() -> None:

@@ -4,13 +4,14 @@ The package knows processes, not plugins. Its folders tell in which process thei
 
 - `supervisor`: in the process that calls `Sandbox`. It sends requests to worker processes and watches the runs.
 - `worker`: in the zygote and in the worker processes. The supervisor starts the zygote, a small process with a clean
-  environment, by exec; the zygote forks worker processes, one per key, which stay warm. So a worker process inherits
-  none of the supervisor's descriptors, threads, locks or environment.
+  environment, by exec. The zygote forks a process for each plugin, the template, which loads the code; worker processes
+  are forked from it, one per tenant, and stay warm. So a worker process inherits none of the supervisor's descriptors,
+  threads, locks or environment, and nothing of other tenants.
 - `wire`: on both sides.
 
 Worker processes are confined by seccomp and, where the kernel supports it, Landlock (`worker/confinement.py`). All
 processes belong to one user and share one file system. So the sandbox does not keep code from writing files outside
-the directory of its run, nor from using memory that no process accounts for (memfd, a `/tmp` in memory). On Lambda the
+its directory where the kernel lacks Landlock, nor from using memory that no process accounts for (memfd). On Lambda the
 execution environment bounds both.
 
 Names are imported at their first use: neither side imports the code of the other.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from interlock.sandbox.supervisor.limits import Limits
     from interlock.sandbox.supervisor.sandbox import Sandbox
     from interlock.sandbox.supervisor.self_check import EXIT_UNFIT
+    from interlock.sandbox.supervisor.worker_process import Code
     from interlock.sandbox.worker.channel import Channel
 else:
     _ENDINGS = "Cancelled Completed Crashed Ending LogLine MemoryExceeded OutputTooLarge TimedOut WorkerLost"
@@ -43,6 +45,7 @@ else:
         "Alarm": "supervisor.alarm",
         "CancelToken": "supervisor.cancel",
         "Channel": "worker.channel",
+        "Code": "supervisor.worker_process",
         "EXIT_UNFIT": "supervisor.self_check",
         "Limits": "supervisor.limits",
         "Sandbox": "supervisor.sandbox",
@@ -62,6 +65,7 @@ __all__ = [
     "CancelToken",
     "Cancelled",
     "Channel",
+    "Code",
     "Completed",
     "Crashed",
     "Ending",

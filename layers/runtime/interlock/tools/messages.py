@@ -1,4 +1,4 @@
-"""The messages between the ToolRunner and the worker process: a request and an answer, both JSON."""
+"""The messages between the ToolRunner and the worker process: the code to load, a request and an answer, all JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from interlock import sandbox
+from interlock.domain.manifest import PluginSource
+
 if TYPE_CHECKING:
     from interlock.plugins.registry import ToolCall
+    from interlock.sandbox import Code
 
 MAX_MESSAGE = 2000
 MAX_NAME = 200
@@ -35,14 +39,26 @@ class _Encoder(json.JSONEncoder):
 _encode = _Encoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
+def code_of(call: ToolCall) -> Code:
+    """Return the code that a worker process must have loaded for a call: one version of a plugin, with or without the
+    network."""
+    plugin, source = call.plugin, call.plugin.source
+    request = {"module": source.module, "class_name": source.class_name, "path": source.path, "version": plugin.version}
+    return sandbox.Code(orjson.dumps(request), network=call.tool.network, fork_safe=plugin.fork_safe)
+
+
+def parse_code(request: bytes) -> PluginSource:
+    """Return the source of the plugin to load."""
+    fields = json.loads(request)
+    return PluginSource(fields["module"], fields["class_name"], fields["path"])
+
+
 def encode_request(call: ToolCall, job_id: str) -> bytes:
-    """Return the request `{source, tool, input, files, job_id}` for a call.
+    """Return the request `{tool, input, files, job_id}` for a call.
 
     The input is JSON: it was parsed strictly, so it has no NaN, which orjson would write as null.
     """
-    source = call.plugin.source
     request = {
-        "source": {"module": source.module, "class_name": source.class_name, "path": source.path},
         "tool": call.tool.name,
         "input": call.input,
         "files": [[one.location, one.file] for one in call.uploads],

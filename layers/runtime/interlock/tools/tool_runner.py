@@ -15,7 +15,6 @@ from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.file_formats import StoredFile
 from interlock.domain.job_status import JobStatus
-from interlock.domain.manifest import PluginSource
 from interlock.domain.outcome import Outcome
 from interlock.plugins.loading import load_plugin_class
 from interlock.tools.limits import limits_of
@@ -23,11 +22,13 @@ from interlock.tools.messages import (
     MAX_NAME,
     Answer,
     class_name,
+    code_of,
     cut,
     encode_answer,
     encode_request,
     exception_text,
     parse_answer,
+    parse_code,
     parse_request,
     problems_of,
 )
@@ -86,6 +87,7 @@ class ToolRunner:
         self,
         call: ToolCall,
         *,
+        tenant: str,
         job_id: str,
         deadline: Deadline,
         cancel: CancelToken,
@@ -93,6 +95,7 @@ class ToolRunner:
         fetch: Fetch = no_files,
     ) -> Outcome:
         """Run a tool for at most the deadline's limit. The deadline also bounds loading the plugin and fetching files.
+        The worker process serves no other tenant.
 
         Never raises for anything a plugin does.
         """
@@ -100,7 +103,9 @@ class ToolRunner:
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:
-            outcome = self._invoke(call, job_id, deadline, cancel=cancel, observer=observer, fetch=fetch)
+            outcome = self._invoke(
+                call, tenant, job_id, deadline=deadline, cancel=cancel, observer=observer, fetch=fetch
+            )
         except InterlockError as error:
             outcome = Outcome(JobStatus.FAILED, error=error.info)
         finally:
@@ -122,19 +127,21 @@ class ToolRunner:
     def _invoke(
         self,
         call: ToolCall,
+        tenant: str,
         job_id: str,
-        deadline: Deadline,
         *,
+        deadline: Deadline,
         cancel: CancelToken,
         observer: Observer,
         fetch: Fetch,
     ) -> Outcome:
         limits = limits_of(call, deadline)
         ending = self._sandbox.run(
-            call.plugin.name,
+            code_of(call),
+            tenant,
             encode_request(call, job_id),
             limits,
-            network=call.tool.network,
+            once=call.tool.isolation == "run",
             cancel=cancel,
             alarm=observer.alarm,
             on_progress=observer.on_progress,
@@ -159,34 +166,33 @@ class ToolRunner:
 
 # --- In the worker process -------------------------------------------------------------------------------------------
 
-_loaded: dict[tuple[str, str, str | None], Any] = {}
 _failures_in_a_row: list[str] = []
 _reports = InterpreterReports()
+_plugins: list[Any] = []
+"""The plugin that this process has loaded."""
+
+
+def load(request: bytes, channel: Channel) -> bytes | None:
+    """Load a plugin in the process from which worker processes are forked. Return None, or the answer to the request
+    that needs the plugin if it cannot be loaded."""
+    _reports.direct_to(channel)
+    try:
+        plugin = load_plugin_class(parse_code(request))()
+        plugin.setup()
+    except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
+        log_traceback(channel)
+        return encode_answer(Answer("unavailable", _why_unavailable(error)))
+    _plugins.append(plugin)
+    return None
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
     """Run one request in the worker process and return the answer. Every exception of a plugin becomes a verdict."""
     asked = parse_request(request)
     _reports.direct_to(channel)
-    try:
-        plugin = _load(PluginSource(**asked["source"]))
-    except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
-        log_traceback(channel)
-        channel.retire()
-        return encode_answer(Answer("unavailable", _why_unavailable(error)))
-    channel.ready()
-    answer = _run(plugin, asked, channel)
+    answer = _run(_plugins[0], asked, channel)
     _retire_after_failures(answer.verdict, channel)
     return encode_answer(answer)
-
-
-def _load(source: PluginSource) -> Any:
-    key = (source.module, source.class_name, source.path)
-    if key not in _loaded:
-        plugin = load_plugin_class(source)()
-        plugin.setup()
-        _loaded[key] = plugin
-    return _loaded[key]
 
 
 def _why_unavailable(error: BaseException) -> str:

@@ -33,6 +33,8 @@ class Tool(TypedDict):
     """Limit of the resident memory in MiB."""
     network: bool
     """Whether the tool may open network connections."""
+    isolation: Literal["tenant", "run"]
+    """What the tool's process serves afterwards: more runs of the same `tenant`, or nothing (`run`)."""
     input_schema: dict[str, Any]
     """JSON Schema 2020-12 of the input."""
     output_schema: dict[str, Any]
@@ -48,6 +50,9 @@ class PluginManifest(TypedDict):
     description: Description
     tools: list[Tool]
     """The tools; the first is the default. Empty if the plugin could not be loaded."""
+    fork_safe: bool
+    """Whether the plugin is loaded once, and processes for each tenant are forked from there. Otherwise each process
+    loads it."""
 
 
 class PluginSummary(TypedDict):

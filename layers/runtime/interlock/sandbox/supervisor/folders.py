@@ -1,8 +1,13 @@
-"""The temporary directory of a run, removed with all its content when the run ends."""
+"""The directories of worker processes, and in them the temporary directories of runs.
+
+All of them are held open, so that they are found even after code has moved or replaced them or removed their
+permissions.
+"""
 
 import contextlib
 import fcntl
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +16,11 @@ from interlock.sandbox.wire.removal import OPEN_FOLDER, remove_open_tree, remove
 
 _PREFIX = "interlock-runs-"
 _NOT_LOCKED_YET = f"new-{_PREFIX}"
+_LOADING = "load"
 
 
 class RunFolders:
-    """Temporary directories for runs, one at a time, below a common directory `root`.
-
-    The directories are held open, so that they are found even after code has moved or replaced them or removed their
-    permissions. An empty directory is renamed for the next run, because creating and removing one costs more.
+    """A common directory `root` for the directories of all worker processes.
 
     The supervisor holds a lock on `root`. Lambda ends all processes of an execution environment at once but keeps its
     disk; the next supervisor removes every root that no process has locked.
@@ -25,38 +28,76 @@ class RunFolders:
 
     def __init__(self) -> None:
         _remove_abandoned(tempfile.gettempdir())
-        self.root, self._root_descriptor = _create_locked_root()
+        self.root, self._descriptor = _create_locked_root()
+
+    def create(self) -> "WorkerFolder":
+        """Create the directory of a worker process. Raises OSError."""
+        return WorkerFolder(f"{self.root}/{secrets.token_hex(8)}")
+
+    def remove(self) -> None:
+        """Remove the root for good. Call it when no process is left that could write into it."""
+        remove_open_tree(self._descriptor, self.root)
+        os.close(self._descriptor)
+
+
+class WorkerFolder:
+    """The directory of a worker process, the only place where its runs may write files if the kernel has Landlock.
+
+    Each run has a directory in it. An empty directory is renamed for the next run, because creating and removing one
+    costs more.
+    """
+
+    def __init__(self, path: str) -> None:
+        os.mkdir(path, 0o700)
+        self.path = path
+        self._own = os.open(path, OPEN_FOLDER)
         self._number = 0
-        self._descriptor: int | None = None
+        self._run: int | None = None
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the runs so far have left nothing beside their directories."""
+        return set(os.listdir(self._own)) <= {_LOADING, str(self._number)}
+
+    def create_for_loading(self) -> str:
+        """Create the temporary directory of code that is loading. It stays as long as the worker process, because the
+        code may read its files later."""
+        path = f"{self.path}/{_LOADING}"
+        os.mkdir(path, 0o700)
+        return path
 
     @contextlib.contextmanager
-    def create(self) -> Iterator[str]:
+    def create_for_run(self) -> Iterator[str]:
         """Yield an empty directory, removed with the context. Raises OSError if it cannot be created."""
-        if self._descriptor is None:
-            os.mkdir(self._path, 0o700)
-            self._descriptor = os.open(self._path, OPEN_FOLDER)
-        descriptor, path = self._descriptor, self._path
+        if self._run is None:
+            os.mkdir(self.run_path, 0o700)
+            self._run = os.open(self.run_path, OPEN_FOLDER)
+        descriptor, path = self._run, self.run_path
         try:
             yield path
         finally:
             self._number += 1
             # None: everything was removed meanwhile.
-            if self._descriptor is not None and not self._rename_unchanged(descriptor, path):
-                self._descriptor = None
+            if self._run is not None and not self._rename_unchanged(descriptor, path):
+                self._run = None
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
 
     def remove(self) -> None:
-        """Remove the root for good. Call it when no process is left that could write into it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-        remove_open_tree(self._root_descriptor, self.root)
-        os.close(self._root_descriptor)
+        """Remove the directory for good, once or again. Call it when no process is left that could write into it."""
+        if self._run is not None:
+            remove_open_tree(self._run, self.run_path)
+            os.close(self._run)
+            self._run = None
+        if self._own >= 0:
+            remove_open_tree(self._own, self.path)
+            os.close(self._own)
+            self._own = -1
 
     @property
-    def _path(self) -> str:
-        return f"{self.root}/{self._number}"
+    def run_path(self) -> str:
+        """The directory of the current run."""
+        return f"{self.path}/{self._number}"
 
     def _rename_unchanged(self, descriptor: int, path: str) -> bool:
         """Return whether the directory is unchanged and has been renamed for the next run."""
@@ -64,7 +105,7 @@ class RunFolders:
             found = os.fstat(descriptor)
             untouched = stat.S_IMODE(found.st_mode) == 0o700 and os.path.samestat(found, os.lstat(path))
             if untouched and not os.listdir(descriptor):
-                os.rename(path, self._path)
+                os.rename(path, self.run_path)
                 return True
         except OSError:
             pass

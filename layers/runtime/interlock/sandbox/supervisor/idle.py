@@ -8,6 +8,7 @@ A stopped process can arrange to be continued, by a process that it has started 
 A worker process is therefore kept only if neither exists once it has stopped, and if it has not run meanwhile.
 """
 
+import math
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from itertools import count
 from typing import NamedTuple
 
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
+from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
 from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import children, read_proc, resident_bytes_of, status_field, threads
 from interlock.sandbox.wire.protocol import MIB
@@ -55,23 +57,26 @@ class _Look(NamedTuple):
         return any(map(_signals_pending, self.statuses.values()))
 
 
-def has_stopped(worker: WorkerProcess, memory_mb: int) -> bool:
-    """Return whether a worker process stops within `LOOK_LIMIT_S`, with no more threads than when it became ready.
-    Otherwise it must end. Without /proc it is trusted, and does not stop itself."""
+def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int, memory_mb: float = math.inf) -> bool:
+    """Return whether a worker process stops, with no more threads and memory than it may have, and stays so until it is
+    continued. Otherwise it must end. Processes of its run that are no longer its children are ended.
+
+    Without /proc it is trusted, and does not stop itself. Raises `ZygoteGone`.
+    """
     if not processes.LINUX:
         return True
     look = _look_until_stopped(worker, memory_mb)
-    if look is None or len(look.statuses) > worker.threads:
+    if look is None or len(look.statuses) > threads:
         return False
     worker.stopped = look.switches
-    return True
+    if zygote.has_strays():
+        zygote.sweep()
+    return _cannot_continue(worker, memory_mb)
 
 
-def cannot_continue(worker: WorkerProcess, memory_mb: int) -> bool:
+def _cannot_continue(worker: WorkerProcess, memory_mb: float) -> bool:
     """Return whether a stopped worker process cannot be continued (no child processes, no POSIX timers), has not run
     meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
-    if worker.stopped is None:
-        return True
     has_timers = bool(worker.proc.timers.read())
     return not (has_timers or _has_children(worker) or _too_large(worker, memory_mb)) and still_stopped(worker)
 
@@ -85,7 +90,7 @@ def still_stopped(worker: WorkerProcess) -> bool:
     return look.stopped and look.switches == worker.stopped and not look.signal_pending
 
 
-def _too_large(worker: WorkerProcess, memory_mb: int) -> bool:
+def _too_large(worker: WorkerProcess, memory_mb: float) -> bool:
     return resident_bytes_of(worker.proc.memory.read()) > memory_mb * MIB
 
 
@@ -94,7 +99,7 @@ def _has_children(worker: WorkerProcess) -> bool:
     return bool(worker.proc.children.read() if one_thread else children(worker.pid))
 
 
-def _look_until_stopped(worker: WorkerProcess, memory_mb: int) -> _Look | None:
+def _look_until_stopped(worker: WorkerProcess, memory_mb: float) -> _Look | None:
     """Return the first observation of a stopped process, or None if there is none in time. The pauses grow. A process
     that has not stopped yet is still held to its memory limit."""
     until = time.monotonic() + LOOK_LIMIT_S

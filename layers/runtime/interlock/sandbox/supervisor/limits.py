@@ -8,9 +8,9 @@ from dataclasses import dataclass
 class Limits:
     """The limits of a run, in seconds, MiB and bytes.
 
-    `load_s` applies until the worker process is ready and `wall_s` from then on. `grace_s` is the time from SIGTERM to
-    SIGKILL. `memory_mb` limits resident memory, child processes included. `total_s` bounds loading and running
-    together, without the grace.
+    `load_s` applies to loading the code, unless a process has loaded it before, and `wall_s` to the run. `grace_s` is
+    the time from SIGTERM to SIGKILL. `memory_mb` limits resident memory, child processes included. `total_s` bounds
+    loading and running together, without the grace.
     """
 
     wall_s: float

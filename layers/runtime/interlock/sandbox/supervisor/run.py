@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from interlock.domain.stop import Stopped
@@ -19,14 +20,14 @@ from interlock.sandbox.supervisor.endings import (
     OutputTooLarge,
     TimedOut,
 )
-from interlock.sandbox.supervisor.idle import cannot_continue, has_stopped
+from interlock.sandbox.supervisor.idle import stops_for_good
 from interlock.sandbox.supervisor.limits import Limits
 from interlock.sandbox.supervisor.memory import MemoryWatch
 from interlock.sandbox.supervisor.output import OutputLines, discard
 from interlock.sandbox.supervisor.polling import Poller
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
 from interlock.sandbox.supervisor.zygote_process import ZygoteGone, ZygoteProcess
-from interlock.sandbox.wire.processes import descendants, threads
+from interlock.sandbox.wire.processes import descendants
 from interlock.sandbox.wire.protocol import (
     FIRST_READ_BYTES,
     MIB,
@@ -39,9 +40,9 @@ from interlock.sandbox.wire.protocol import (
     FrameType,
     RunHeader,
     TooLarge,
+    read_loaded,
     read_log,
     read_progress,
-    read_thread_count,
     request_head,
 )
 
@@ -67,8 +68,21 @@ class Over(Enum):
     TOO_LARGE = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """What a run reports to, and what may interrupt it."""
+
+    cancel: CancelToken | None
+    alarm: Alarm
+    on_progress: Callable[[float, str], None]
+    on_log: Callable[[LogLine], None]
+
+
 class Run:
     """Sends a request to a worker process and waits for the end of the run.
+
+    With `loading`, the request is to load code. If that succeeds, `unforkable` is set: the reason why no process may be
+    forked from this one, or no text.
 
     Each turn of the loop reads every descriptor at most once and a bounded amount, so that no output delays a deadline,
     a memory check or a cancel. The first reason to stop counts: a cancelled run cannot time out any more, and vice
@@ -80,37 +94,37 @@ class Run:
         worker: WorkerProcess,
         zygote: ZygoteProcess,
         limits: Limits,
+        observers: Observers,
         *,
-        cancel: CancelToken | None,
-        alarm: Alarm,
-        on_progress: Callable[[float, str], None],
-        on_log: Callable[[LogLine], None],
+        loading: bool = False,
     ) -> None:
         self._worker = worker
         self._zygote = zygote
         self._limits = limits
-        self._cancel = cancel
-        self._alarm = alarm
-        self._on_progress = on_progress
-        self._output = OutputLines(on_log)
+        self._loading = loading
+        self._cancel = observers.cancel
+        self._alarm = observers.alarm
+        self._on_progress = observers.on_progress
+        self._output = OutputLines(observers.on_log)
         self._token = os.urandom(TOKEN_BYTES)
         self._frames = FrameReader(self._token, limits.result_bytes)
         self._memory = MemoryWatch(limits.memory_mb, self._processes)
         self._poller = Poller()
         self._read_bytes = FIRST_READ_BYTES
         self._unsent: list[memoryview] = []
-        self._latest = time.monotonic() + limits.total_s
-        self._deadline = min(time.monotonic() + (limits.wall_s if worker.loaded else limits.load_s), self._latest)
+        self._wall_s = limits.load_s if loading else limits.wall_s
+        self._deadline = time.monotonic() + min(self._wall_s, limits.total_s)
         self._stop: Stop | None = None
         self._over: Over | None = None
         self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
         self._size_bytes = 0
         self._progress_count = 0
+        self.unforkable: str | None = None
 
     def wait_until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
         """Return the ending, and whether the worker process may be used again. If not, it has ended. Raises
         `ZygoteGone`."""
-        header = RunHeader(self._token, self._limits.wall_s, self._limits.memory_mb, temp_dir)
+        header = RunHeader(self._token, self._wall_s, self._limits.memory_mb, temp_dir)
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
         self._register_handlers()
@@ -192,12 +206,9 @@ class Run:
         elif frame.kind is FrameType.LOG:
             level, message = read_log(frame.body)
             self._output.add(LogLine("log", message, level))
-        elif not self._worker.loaded:
-            self._worker.loaded = True
-            # The process is not trusted to tell a higher number than there is.
-            self._worker.threads = min(read_thread_count(frame.body), len(threads(self._worker.pid)))
-            if self._stop is None:
-                self._deadline = min(time.monotonic() + self._limits.wall_s, self._latest)
+        elif self._loading:
+            self._answer, self._over = frame, Over.ANSWERED
+            self._worker.threads, self.unforkable = read_loaded(frame.body)
 
     def _read_output(self, descriptor: int, stream: str) -> None:
         if not self._output.read(descriptor, stream):
@@ -266,28 +277,24 @@ class Run:
             case _:
                 code = os.waitstatus_to_exitcode(status)
                 exit_code, number = (code, None) if code >= 0 else (None, -code)
-                loading = not self._worker.loaded
-                return Crashed(pid=pid, exit_code=exit_code, signal=number, while_loading=loading), False
+                return Crashed(pid=pid, exit_code=exit_code, signal=number, while_loading=self._loading), False
 
     def _answered(self) -> tuple[Ending, bool]:
         flags, stop = self._answer.flags, self._stop
-        warm = stop is None and Flag.RETIRE not in flags and self._has_stopped_for_good()
+        warm = stop is None and Flag.RETIRE not in flags and self._may_stay()
         if not warm:
             self._zygote.end(self._worker)
-        if stop is Stop.TIME or (stop is Stop.CANCEL and Flag.INTERRUPTED in flags):
+        if stop is Stop.TIME or (stop is Stop.CANCEL and (self._loading or Flag.INTERRUPTED in flags)):
             return self._stopped(stop, "stopped"), False
         return Completed(pid=self._worker.pid, payload=self._answer.body), warm
 
-    def _has_stopped_for_good(self) -> bool:
-        """Return whether the worker process has stopped and stays so until its next request."""
-        if not has_stopped(self._worker, self._limits.memory_mb):
-            return False
-        if self._zygote.has_strays():
-            # End processes of the run that are no longer children of its worker process.
-            self._zygote.sweep()
-        return cannot_continue(self._worker, self._limits.memory_mb)
+    def _may_stay(self) -> bool:
+        if self._loading:  # whatever it has started, it has not received any input
+            return self.unforkable is not None
+        worker, limit = self._worker, self._limits.memory_mb
+        return stops_for_good(worker, self._zygote, threads=worker.threads, memory_mb=limit)
 
     def _stopped(self, stop: Stop | None, how: Stopped) -> Ending:
         if stop is Stop.CANCEL:
             return Cancelled(pid=self._worker.pid, how=how)
-        return TimedOut(pid=self._worker.pid, how=how, while_loading=not self._worker.loaded)
+        return TimedOut(pid=self._worker.pid, how=how, while_loading=self._loading)

@@ -2,34 +2,54 @@
 
 import contextlib
 import os
-import signal
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from interlock.sandbox.supervisor.alarm import Alarm
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
-from interlock.sandbox.supervisor.idle import still_stopped
 from interlock.sandbox.supervisor.limits import Limits
-from interlock.sandbox.supervisor.polling import is_readable
-from interlock.sandbox.supervisor.run import Run
+from interlock.sandbox.supervisor.pool import WorkerPool
+from interlock.sandbox.supervisor.run import Observers, Run
 from interlock.sandbox.supervisor.self_check import Condition, condition, repair
-from interlock.sandbox.supervisor.worker_process import WorkerKey, WorkerProcess
-from interlock.sandbox.supervisor.zygote_process import ZygoteGone, ZygoteProcess
-from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS, adopt_orphans, children, end_children, hide_memory
+from interlock.sandbox.supervisor.worker_process import Code, WorkerKey, WorkerProcess
+from interlock.sandbox.supervisor.zygote_process import Settings, ZygoteGone
+from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS
 
 MAX_WARM = 4
 
 
-class Sandbox:
-    """Runs a target (`module:function`) in worker processes, one warm process per key and one run at a time.
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """The arguments of a run. `until` is the end of its total time, on the clock of `time.monotonic()`."""
 
-    The target takes `(request: bytes, channel: Channel)` and returns bytes. The zygote imports the `preload` modules
-    once for all worker processes, and `env` is added to their environment. Worker processes with the network cannot
-    connect to `closed_ports` (TCP), if the kernel supports it (Linux 6.7).
+    key: WorkerKey
+    request: bytes
+    limits: Limits
+    observers: Observers
+    fill: Callable[[str], None]
+    once: bool
+    until: float
+
+    @property
+    def limits_left(self) -> Limits:
+        return replace(self.limits, total_s=self.until - time.monotonic())
+
+
+class Sandbox:
+    """Runs a target (`module:function`) in worker processes, one run at a time.
+
+    Code is loaded once, in a process that never sees a request: the template. Worker processes are forked from it, for
+    one tenant each, and stay warm: at most `max_warm` of them, and as many templates. Code from which no process can be
+    forked is loaded by each worker process.
+
+    The target takes `(request: bytes, channel: Channel)` and returns bytes. `loader` (`module:function`) takes the same
+    and returns None, or the answer to the request if the code cannot be loaded. The zygote imports the `preload`
+    modules once for all processes, and `env` is added to their environment. Worker processes with the network cannot
+    connect to `closed_ports` (TCP, from Linux 6.7), and all of them can write only to their own directory and to the
+    `writable` folders (from Linux 5.19).
 
     Side effects on this process: orphaned descendants become its children, so that they are found when the zygote was
     killed. A child process with its own session that is started later is taken for such an orphan. On Linux, other
@@ -40,18 +60,15 @@ class Sandbox:
         self,
         target: str,
         *,
+        loader: str = "",
         preload: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
         closed_ports: Sequence[int] = (),
+        writable: Sequence[str] = (),
+        max_warm: int = MAX_WARM,
     ) -> None:
-        self._target = target
-        self._preload = preload
-        self._env = dict(env or {})
-        self._closed_ports = closed_ports
-        self._zygote: ZygoteProcess | None = None
-        self._warm: OrderedDict[WorkerKey, WorkerProcess] = OrderedDict()
+        self._pool = WorkerPool(Settings((target, loader), preload, dict(env or {}), closed_ports, writable), max_warm)
         self._lock = threading.Lock()
-        self._foreign: set[int] = set()
         self._initial: Condition | None = None
         self.unfit = False
         """Whether this process must end after its current work, because it cannot be repaired or ran out of file
@@ -59,50 +76,47 @@ class Sandbox:
 
     def start(self) -> None:
         """Start the zygote without waiting for it."""
-        if self._zygote is None:
-            adopt_orphans()
-            hide_memory()
-            self._foreign = children(os.getpid())
-            self._initial = self._initial or condition(os.getpid())
-            self._zygote = ZygoteProcess(self._target, self._preload, self._env, self._closed_ports)
+        self._pool.start()
+        self._initial = self._initial or condition(os.getpid())
 
     def wait_until_ready(self) -> None:
         """Wait until the zygote has imported its modules. Raises `ZygoteGone` if it cannot start."""
         with self._lock:
-            self._running_zygote().sweep()
+            self._pool.running_zygote().sweep()
 
     def run(
         self,
-        key: str,
+        code: Code,
+        tenant: str,
         request: bytes,
         limits: Limits,
         *,
-        network: bool = False,
+        once: bool = False,
         cancel: CancelToken | None = None,
         alarm: Alarm | None = None,
         on_progress: Callable[[float, str], None] = lambda _fraction, _message: None,
         on_log: Callable[[LogLine], None] = lambda _line: None,
         fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
-        """Run the target on a request in the worker process of this key, and return how the run ended.
+        """Run the target on a request in a worker process that has loaded the code and serves this tenant only, and no
+        other request with `once`. Return how the run ended.
 
-        `fill` writes files into the run's directory before the run; its time and the start of the worker process count
-        towards `total_s`. `network` permits connections; each key has separate worker processes with and without the
-        network. `alarm` rings while the worker process loads or runs.
+        `fill` writes files into the run's directory before the run; its time, loading and the start of the worker
+        process count towards `total_s`. `alarm` rings while code is loaded or runs.
 
         When the method returns or raises, nothing that the run started is running any more, and the run's directory has
         been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
         """
-        began = time.monotonic()
+        until = time.monotonic() + limits.total_s
+        observers = Observers(cancel, alarm or Alarm.never(), on_progress, on_log)
+        call = _Call(WorkerKey(code, tenant), request, limits, observers, fill, once, until)
         with self._lock:
             if cancel is not None and cancel.is_set:
                 return Cancelled(pid=0, how="stopped")
             try:
-                return self._run(
-                    (key, network), request, limits,
-                    began=began, cancel=cancel, alarm=alarm or Alarm.never(),
-                    on_progress=on_progress, on_log=on_log, fill=fill,
-                )  # fmt: skip
+                return self._run(call)
+            except ZygoteGone:
+                return WorkerLost(pid=0)
             except OSError as error:
                 if error.errno not in OUT_OF_DESCRIPTORS:
                     raise
@@ -111,164 +125,136 @@ class Sandbox:
             finally:
                 self._check()
 
+    def close(self) -> None:
+        """End all processes."""
+        with self._lock:
+            self._pool.close()
+            self._initial = None
+
     def _check(self) -> None:
         """Compare this process and the zygote with their condition before the first run."""
         if self._initial is None:
             return
+        zygote = self._pool.zygote
         if not repair(os.getpid(), self._initial):
             self.unfit = True
-        elif self._zygote is not None and condition(self._zygote.pid) not in (None, self._initial):
-            self._end_lost_zygote()
-            self.start()
+        elif zygote is not None and condition(zygote.pid) not in (None, self._initial):
+            self._restart()
 
-    def _run(
-        self,
-        key: WorkerKey,
-        request: bytes,
-        limits: Limits,
-        *,
-        began: float,
-        cancel: CancelToken | None,
-        alarm: Alarm,
-        on_progress: Callable[[float, str], None],
-        on_log: Callable[[LogLine], None],
-        fill: Callable[[str], None],
-    ) -> Ending:
+    def _restart(self, *workers: WorkerProcess) -> None:
+        """End all processes. Start a new zygote now, because the next run would have to wait for it."""
+        self._pool.end_all(*workers)
+        self._pool.start()
+
+    def _run(self, call: _Call) -> Ending:
         with contextlib.ExitStack() as folders:
+            worker = self._warm_worker(call, folders) or self._new_worker(call, folders)
+            if not isinstance(worker, WorkerProcess):
+                return worker
+            folder = worker.folder.run_path
             try:
-                worker, folder = self._prepare(key, folders)
-            except ZygoteGone:
-                return WorkerLost(pid=0)
-            limits = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
-            ending, limits = self._fill(worker, folder, limits, fill, cancel)
-            if ending is not None:
-                return ending
-            try:
-                run = Run(
-                    worker, self._running_zygote(), limits,
-                    cancel=cancel, alarm=alarm, on_progress=on_progress, on_log=on_log,
-                )  # fmt: skip
-                ending, warm = run.wait_until_over(request, folder)
-            except ZygoteGone:
-                self._end_lost_zygote(worker)
-                self.start()  # now, because the next run would have to wait for it
-                return WorkerLost(pid=worker.pid)
-            except BaseException:  # raised by a callback, or by Ctrl-C
-                self._discard(worker)
+                ending = self._fill(call, folder)
+            except BaseException:
+                self._keep(call, worker)  # it has not received a request
                 raise
-            if warm:
-                self._keep(worker)
-            else:
-                worker.close()
+            if ending is None:
+                return self._serve(call, worker, folder)
+            self._keep(call, worker)
             return ending
 
-    def _fill(
-        self,
-        worker: WorkerProcess,
-        folder: str,
-        limits: Limits,
-        fill: Callable[[str], None],
-        cancel: CancelToken | None,
-    ) -> tuple[Ending | None, Limits]:
+    def _fill(self, call: _Call, folder: str) -> Ending | None:
         """Fill the run's directory. Return an ending if the run was cancelled or its time is over before it starts."""
-        began = time.monotonic()
-        try:
-            fill(folder)
-        except BaseException:
-            self._keep(worker)  # it has not received a request
-            raise
-        left = replace(limits, total_s=limits.total_s - (time.monotonic() - began))
-        ending: Ending | None = None
+        call.fill(folder)
+        cancel = call.observers.cancel
         if cancel is not None and cancel.is_set:
-            ending = Cancelled(pid=0, how="stopped")
-        elif left.total_s <= 0:
-            ending = TimedOut(pid=0, how="stopped", while_loading=False)
-        if ending is not None:
-            self._keep(worker)
-        return ending, left
-
-    def close(self) -> None:
-        """End the zygote and all worker processes."""
-        with self._lock:
-            if self._zygote is not None:
-                self._zygote.close()
-                self._end_lost_zygote()
-                self._initial = None
-
-    def _prepare(self, key: WorkerKey, folders: contextlib.ExitStack) -> tuple[WorkerProcess, str]:
-        """Return the worker process of the key and a new directory.
-
-        If the zygote has ended or its directory is unusable, both are created anew, once. Raises `ZygoteGone` and
-        OSError.
-        """
-        try:
-            return self._take_worker_and_folder(key, folders)
-        except (ZygoteGone, OSError):
-            self._end_lost_zygote()
-            return self._take_worker_and_folder(key, folders)
-
-    def _take_worker_and_folder(self, key: WorkerKey, folders: contextlib.ExitStack) -> tuple[WorkerProcess, str]:
-        zygote = self._running_zygote()
-        folder = folders.enter_context(zygote.folders.create())
-        worker = self._warm.pop(key, None)
-        if worker is not None and (is_readable(worker.end_descriptor) or not still_stopped(worker)):
-            self._discard(worker)  # it was ended, or continued, while it was idle
-            worker = None
-        return worker or zygote.spawn(key), folder
-
-    def _running_zygote(self) -> ZygoteProcess:
-        """Return the zygote. Start a new one if the previous one was ended while it was idle."""
-        if self._zygote is not None and is_readable(self._zygote.fileno()):
-            self._end_lost_zygote()
-        self.start()
-        assert self._zygote is not None  # noqa: S101 - started the line before
-        return self._zygote
-
-    def _keep(self, worker: WorkerProcess) -> None:
-        self._warm[worker.key] = worker
-        if len(self._warm) > MAX_WARM:
-            _, oldest = self._warm.popitem(last=False)
-            self._discard(oldest)
-
-    def _discard(self, worker: WorkerProcess) -> None:
-        if self._zygote is None:
-            return
-        try:
-            self._zygote.end(worker)
-            worker.close()
-        except ZygoteGone:
-            self._end_lost_zygote(worker)
-
-    def _end_lost_zygote(self, *workers: WorkerProcess) -> None:
-        """Take over from a lost zygote: end all worker processes and everything that they have started.
-
-        On Linux the kernel has ended the worker processes together with the zygote, and their orphans are now children
-        of this process.
-        """
-        zygote, self._zygote = self._zygote, None
-        if zygote is not None:
-            zygote.kill()
-        for worker in (*self._warm.values(), *workers):
-            worker.signal(signal.SIGKILL)
-            worker.close()
-        self._warm.clear()
-        end_children(self._strays)
-        if zygote is not None:
-            zygote.folders.remove()
-
-    def _strays(self) -> set[int]:
-        """Return children of this process that descend from a worker process. Each worker process has a session that
-        differs from this process's session."""
-        own = os.getsid(0)
-        return {
-            pid
-            for pid in children(os.getpid()) - self._foreign - ZygoteProcess.running
-            if _session(pid) not in (own, None)
-        }
-
-
-def _session(pid: int) -> int | None:
-    try:
-        return os.getsid(pid)
-    except ProcessLookupError:
+            return Cancelled(pid=0, how="stopped")
+        if time.monotonic() >= call.until:
+            return TimedOut(pid=0, how="stopped", while_loading=False)
         return None
+
+    def _serve(self, call: _Call, worker: WorkerProcess, folder: str) -> Ending:
+        run = Run(worker, self._pool.running_zygote(), call.limits_left, call.observers)
+        ending, warm = self._watch(run, call.request, worker, folder)
+        if warm:
+            self._keep(call, worker)
+        return ending
+
+    def _watch(self, run: Run, request: bytes, worker: WorkerProcess, folder: str) -> tuple[Ending, bool]:
+        """Wait for the end of a run. Return the ending, and whether the process may be used again. If not, or if this
+        raises, it has ended."""
+        try:
+            ending, warm = run.wait_until_over(request, folder)
+        except ZygoteGone:
+            self._restart(worker)
+            return WorkerLost(pid=worker.pid), False
+        except BaseException:  # raised by a callback, or by Ctrl-C
+            self._pool.discard(worker)
+            raise
+        if not warm:
+            worker.close()
+        return ending, warm
+
+    def _keep(self, call: _Call, worker: WorkerProcess) -> None:
+        if call.once:
+            self._pool.discard(worker)
+        else:
+            self._pool.warm.keep(call.key, worker)
+
+    def _warm_worker(self, call: _Call, folders: contextlib.ExitStack) -> WorkerProcess | None:
+        """Return the warm worker process of the key with a new directory for the run, if there is one."""
+        self._pool.running_zygote()
+        worker = None if call.once else self._pool.warm.take(call.key)
+        if worker is None:
+            return None
+        try:
+            folders.enter_context(worker.folder.create_for_run())
+        except OSError:  # code has removed it
+            self._pool.discard(worker)
+            return None
+        return worker
+
+    def _new_worker(self, call: _Call, folders: contextlib.ExitStack) -> WorkerProcess | Ending:
+        """Return a new worker process that has loaded the code, with a directory for the run. Return an ending if there
+        is none. Raises `ZygoteGone` and OSError."""
+        code = call.key.code
+        worker = self._pool.fork(code)
+        if worker is None:
+            loaded = self._load(call)
+            if not isinstance(loaded, WorkerProcess):
+                return loaded
+            worker = loaded if loaded.forks is None else self._pool.fork(code)
+            if worker is None:
+                return WorkerLost(pid=loaded.pid)
+        try:
+            folders.enter_context(worker.folder.create_for_run())
+        except OSError:
+            self._pool.discard(worker)
+            raise
+        return worker
+
+    def _load(self, call: _Call) -> WorkerProcess | Ending:
+        """Return a new process that has loaded the code, or how the run ends without it. The process is a template, or
+        serves requests itself."""
+        code = call.key.code
+        worker = self._pool.spawn(network=code.network)
+        try:
+            folder = worker.folder.create_for_loading()
+        except OSError:
+            self._pool.discard(worker)
+            raise
+        run = Run(worker, self._pool.running_zygote(), call.limits_left, call.observers, loading=True)
+        ending, loaded = self._watch(run, code.request, worker, folder)
+        if not loaded:
+            return ending
+        if run.unforkable:
+            _warn(f"each worker process loads its code itself, because loading has left this behind: {run.unforkable}")
+        if not (code.fork_safe and run.unforkable == "" and self._pool.keep_template(code, worker)):
+            worker.serve_itself()
+            worker.resume()
+        return worker
+
+
+def _warn(text: str) -> None:
+    import logging  # noqa: PLC0415 - rarely needed, and the zygote starts before all other imports
+
+    logging.getLogger(__name__).warning(text)

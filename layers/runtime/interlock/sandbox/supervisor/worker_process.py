@@ -1,15 +1,42 @@
 """The supervisor's view of a worker process."""
 
 import contextlib
+import fcntl
 import os
 import signal
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from interlock.sandbox.supervisor.commands import Commands
+from interlock.sandbox.supervisor.folders import WorkerFolder
 from interlock.sandbox.wire.processes import ChildList, ProcFile
+from interlock.sandbox.wire.protocol import SLOT_BYTES
 
-type WorkerKey = tuple[str, bool]
-"""The key of a warm worker process: the caller's key, and whether the process has the network, which cannot be changed.
-"""
+_PIPE_BYTES = 1 << 20
+"""The largest pipe capacity that an unprivileged process may set. The default of 64 KiB needs 16 times as many
+switches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The code that a worker process loads before its first request.
+
+    The loader receives `request`. `network`: whether the processes may open connections. `fork_safe=False`: each worker
+    process loads the code itself.
+    """
+
+    request: bytes = b""
+    network: bool = False
+    fork_safe: bool = True
+
+
+class WorkerKey(NamedTuple):
+    """The key of a warm worker process: its code, and the tenant whose requests alone it gets."""
+
+    code: Code
+    tenant: str
 
 
 class ProcFiles:
@@ -29,14 +56,14 @@ class ProcFiles:
 
 @dataclass(eq=False, slots=True)
 class WorkerProcess:
-    """A worker process, with the supervisor's ends of its pipes and its slot for progress.
+    """A worker process, with the supervisor's ends of its pipes, its slot for progress and its directory.
 
     `proc` are its files in /proc. `exited` is a descriptor that becomes readable when the process ends. `threads` is
-    the number of threads when the process became ready. `stopped` is set while the process is idle: the context
-    switches of its threads, by thread id.
+    the number of threads that it may have between its runs. `stopped` is set while the process is idle: the context
+    switches of its threads, by thread id. `forks` has the commands of a template, from which worker processes are
+    forked.
     """
 
-    key: WorkerKey
     pid: int
     requests: int
     answers: int
@@ -45,9 +72,10 @@ class WorkerProcess:
     stderr: int
     exited: int
     proc: ProcFiles
-    loaded: bool = False
-    threads: int = 0
+    folder: WorkerFolder
+    threads: int = 1
     stopped: dict[int, int] | None = None
+    forks: Commands | None = None
 
     @property
     def end_descriptor(self) -> int:
@@ -67,8 +95,70 @@ class WorkerProcess:
         self.stopped = None
         self.signal(signal.SIGCONT)
 
+    def serve_itself(self) -> None:
+        """Let a process that has loaded its code serve requests, instead of forking processes that do."""
+        if self.forks is not None:
+            self.forks.close()
+            self.forks = None
+
     def close(self) -> None:
+        """Close the descriptors and remove the directory. The process must have ended."""
+        self.serve_itself()
         self.proc.close()
+        self.folder.remove()
         for descriptor in (self.requests, self.answers, self.progress, self.stdout, self.stderr, self.exited):
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def new_worker(folder: WorkerFolder, fork: Callable[[list[int]], int]) -> WorkerProcess:
+    """Create a worker process. `fork` gets the other ends of its pipes and its slot, and returns its process id.
+
+    Raises what `fork` raises, and OSError. The directory is removed then.
+    """
+    with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+        ours.callback(folder.remove)
+        requests_theirs, requests = _pipe(theirs, ours)
+        answers, answers_theirs = _pipe(ours, theirs)
+        stdout, stdout_theirs = _pipe(ours, theirs)
+        stderr, stderr_theirs = _pipe(ours, theirs)
+        progress = _slot()
+        ours.callback(os.close, progress)
+        pid = fork([requests_theirs, answers_theirs, progress, stdout_theirs, stderr_theirs])
+        for descriptor in (requests, answers):
+            _widen(descriptor)
+        for descriptor in (requests, answers, stdout, stderr):
+            os.set_blocking(descriptor, False)
+        # Linux only. On other systems the end shows when the other end of the pipe closes.
+        exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
+        if exited >= 0:
+            ours.callback(os.close, exited)
+        proc = ProcFiles(pid)
+        ours.pop_all()
+    return WorkerProcess(pid, requests, answers, progress, stdout, stderr, exited, proc, folder)
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Create a pipe. Each end is closed with the stack it belongs to."""
+    read, write = os.pipe()
+    reader.callback(os.close, read)
+    writer.callback(os.close, write)
+    return read, write
+
+
+def _slot() -> int:
+    """Create a small shared memory slot. It is sealed where possible, so that code cannot enlarge it."""
+    try:
+        slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except (AttributeError, OSError):  # not Linux, or the host does not permit memfd
+        with tempfile.TemporaryFile() as file:
+            file.truncate(SLOT_BYTES)
+            return os.dup(file.fileno())
+    os.truncate(slot, SLOT_BYTES)
+    fcntl.fcntl(slot, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    return slot
+
+
+def _widen(pipe: int) -> None:
+    with contextlib.suppress(AttributeError, OSError):  # not Linux, or the user's limit for pipes is reached
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

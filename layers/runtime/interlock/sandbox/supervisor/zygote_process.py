@@ -1,32 +1,25 @@
-"""The supervisor's view of the zygote."""
+"""The supervisor's view of the zygote, and of the templates from which it forks worker processes."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from interlock.sandbox.supervisor.commands import Commands, NoAnswer
 from interlock.sandbox.supervisor.folders import RunFolders
-from interlock.sandbox.supervisor.worker_process import ProcFiles, WorkerKey, WorkerProcess
+from interlock.sandbox.supervisor.worker_process import WorkerProcess, new_worker
 from interlock.sandbox.wire.processes import ChildList
-from interlock.sandbox.wire.protocol import SLOT_BYTES
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 """Environment variables that worker processes inherit. They reveal no accounts, tables or keys."""
 
-ANSWER_LIMIT_S = 20.0
-"""Maximum time in seconds for an answer of the zygote, including its start."""
-
 _END_LIMIT_S = 15.0
-_PIPE_BYTES = 1 << 20
-"""The largest pipe capacity that an unprivileged process may set. The default of 64 KiB needs 16 times as many
-switches."""
 
 _BOOT = """
 import json, sys
@@ -40,30 +33,46 @@ class ZygoteGone(Exception):
     """The zygote has ended or does not answer, because some process killed or stopped it."""
 
 
+class TemplateGone(Exception):
+    """A template has ended, does not answer, or does not tell the truth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a sandbox is made for: target and loader, modules to import ahead, environment, ports that no process may
+    connect to, and folders that all may write to."""
+
+    targets: Sequence[str]
+    preload: Sequence[str]
+    env: Mapping[str, str]
+    closed_ports: Sequence[int]
+    writable: Sequence[str]
+
+
 class ZygoteProcess:
     """The zygote, started by exec. It inherits only its socket, and an environment that is written for it.
 
-    `folders` are the directories of the runs. The zygote removes them if this process ends first.
+    `folders` are the directories of the worker processes. The zygote removes them if this process ends first. `workers`
+    are the ids of all worker processes and templates.
     """
 
     running: ClassVar[set[int]] = set()
     """The process ids of all zygotes of this process, which may have several sandboxes."""
 
-    def __init__(
-        self, target: str, preload: Sequence[str], env: Mapping[str, str], closed_ports: Sequence[int]
-    ) -> None:
-        self._closed_ports = closed_ports
+    def __init__(self, settings: Settings) -> None:
+        self._closed_ports = settings.closed_ports
         with contextlib.ExitStack() as undo:
             self.folders = RunFolders()
             undo.callback(self.folders.remove)
-            self._control, theirs = socket.socketpair()
-            undo.callback(self._control.close)
-            self._control.settimeout(ANSWER_LIMIT_S)
+            control, theirs = socket.socketpair()
+            undo.callback(control.close)
             with theirs:
-                self._process = self._start(theirs, [target, *preload], env)
+                arguments = [*settings.targets, json.dumps(settings.writable), *settings.preload]
+                self._process = self._start(theirs, arguments, settings.env)
             self.pid = self._process.pid
             undo.callback(self._process.wait)
             undo.callback(self._process.kill)
+            self._commands = Commands(control, lambda: self._process.send_signal(signal.SIGCONT))
             self._children = ChildList(self.pid)
             undo.pop_all()
         self.workers: set[int] = set()
@@ -85,31 +94,43 @@ class ZygoteProcess:
 
     def fileno(self) -> int:
         """A descriptor that becomes readable between commands only if the zygote has ended."""
-        return self._control.fileno()
+        return self._commands.fileno()
 
-    def spawn(self, key: WorkerKey) -> WorkerProcess:
-        """Fork a worker process. Raises `ZygoteGone`."""
-        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
-            requests_theirs, requests = _pipe(theirs, ours)
-            answers, answers_theirs = _pipe(ours, theirs)
-            stdout, stdout_theirs = _pipe(ours, theirs)
-            stderr, stderr_theirs = _pipe(ours, theirs)
-            progress = _slot()
-            ours.callback(os.close, progress)
-            given = [requests_theirs, answers_theirs, progress, stdout_theirs, stderr_theirs]
-            pid = self._ask({"do": "spawn", "closed_ports": self._closed_ports if key[1] else None}, given)["pid"]
-            self.workers.add(pid)
-            for descriptor in (requests, answers):
-                _widen(descriptor)
-            for descriptor in (requests, answers, stdout, stderr):
-                os.set_blocking(descriptor, False)
-            # Linux only. On other systems the end shows when the other end of the pipe closes.
-            exited = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else -1
-            if exited >= 0:
-                ours.callback(os.close, exited)
-            proc = ProcFiles(pid)
-            ours.pop_all()
-        return WorkerProcess(key, pid, requests, answers, progress, stdout, stderr, exited, proc)
+    def spawn(self, *, network: bool) -> WorkerProcess:
+        """Fork a process that loads code. Then it serves requests or is a template. Raises `ZygoteGone`."""
+        folder = self.folders.create()
+        ours, theirs = socket.socketpair()
+        command = {"do": "spawn", "folder": folder.path, "closed_ports": self._closed_ports if network else None}
+        with contextlib.ExitStack() as undo:
+            undo.callback(ours.close)
+            with theirs:
+                worker = new_worker(folder, lambda given: int(self._ask(command, [*given, theirs.fileno()])["pid"]))
+            worker.forks = Commands(ours, worker.resume)
+            undo.pop_all()
+        self.workers.add(worker.pid)
+        return worker
+
+    def fork(self, template: WorkerProcess) -> WorkerProcess:
+        """Fork a worker process from a template. The worker process is the zygote's child. Raises `TemplateGone`."""
+        commands = template.forks
+        folder = self.folders.create()
+
+        def fork(given: list[int]) -> int:
+            if commands is None:
+                raise TemplateGone
+            try:
+                pid = commands.ask({"folder": folder.path}, given).get("pid")
+            except NoAnswer as error:
+                raise TemplateGone from error
+            # The template has run code of others. It must not make this process end any other process.
+            if not isinstance(pid, int) or pid in self.workers or pid not in self._children.read():
+                raise TemplateGone
+            return pid
+
+        worker = new_worker(folder, fork)
+        worker.threads = template.threads
+        self.workers.add(worker.pid)
+        return worker
 
     def has_strays(self) -> bool:
         """Return whether the zygote has children that are not worker processes: a run left them behind."""
@@ -117,71 +138,31 @@ class ZygoteProcess:
 
     def sweep(self) -> int:
         """End processes that a run left behind. Return their number. Raises `ZygoteGone`."""
-        return int(self._ask({"do": "sweep"})["swept"])
+        return int(self._ask({"do": "sweep", "keep": list(self.workers)})["swept"])
 
     def end(self, worker: WorkerProcess) -> int:
         """End a worker process and its descendants. Return its wait status. Raises `ZygoteGone`."""
         self.workers.discard(worker.pid)
-        return int(self._ask({"do": "end", "pid": worker.pid})["status"])
+        return int(self._ask({"do": "end", "pid": worker.pid, "keep": list(self.workers)})["status"])
 
     def close(self) -> None:
         """Close the socket. The zygote then ends its worker processes and itself."""
         self._process.send_signal(signal.SIGCONT)
-        self._control.close()
+        self._commands.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_LIMIT_S)
         self.kill()
 
     def kill(self) -> None:
         """End the zygote at once. Its descendants become children of this process."""
-        self._control.close()
+        self._commands.close()
         self._children.close()
         self._process.kill()
         self._process.wait()
         self.running.discard(self.pid)
 
     def _ask(self, command: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
-        self._process.send_signal(signal.SIGCONT)  # the code of a run may have stopped it
-        answer = bytearray()
         try:
-            socket.send_fds(self._control, [json.dumps(command).encode()], descriptors)
-            while not answer.endswith(b"\n"):
-                part = self._control.recv(4096)
-                if not part:
-                    raise ZygoteGone
-                answer += part
-        except OSError as error:
+            return self._commands.ask(command, descriptors)
+        except NoAnswer as error:
             raise ZygoteGone from error
-        finally:
-            if not answer.endswith(b"\n"):
-                # A late answer would be taken for the answer to the next command.
-                with contextlib.suppress(OSError):
-                    self._control.shutdown(socket.SHUT_RDWR)
-        document: dict[str, Any] = json.loads(answer)
-        return document
-
-
-def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
-    """Create a pipe. Each end is closed with the stack it belongs to."""
-    read, write = os.pipe()
-    reader.callback(os.close, read)
-    writer.callback(os.close, write)
-    return read, write
-
-
-def _slot() -> int:
-    """Create a small shared memory slot. It is sealed where possible, so that code cannot enlarge it."""
-    try:
-        slot = os.memfd_create("interlock-progress", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    except (AttributeError, OSError):  # not Linux, or the host does not permit memfd
-        with tempfile.TemporaryFile() as file:
-            file.truncate(SLOT_BYTES)
-            return os.dup(file.fileno())
-    os.truncate(slot, SLOT_BYTES)
-    fcntl.fcntl(slot, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return slot
-
-
-def _widen(pipe: int) -> None:
-    with contextlib.suppress(AttributeError, OSError):  # not Linux, or the user's limit for pipes is reached
-        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

@@ -32,7 +32,7 @@ _COUNT_BYTES = 4
 
 
 class FrameType(IntEnum):
-    READY = 1
+    LOADED = 1
     LOG = 2
     RESULT = 3
 
@@ -148,14 +148,15 @@ def read_progress(token: bytes, slot: bytes) -> Progress | None:
     return Progress(count, fraction, _decoded(slot[end - size : end]))
 
 
-def thread_count_body(count: int) -> bytes:
-    """Return the body of a READY frame: the number of threads of the process."""
-    return count.to_bytes(_COUNT_BYTES)
+def loaded_body(threads: int, unforkable: str) -> bytes:
+    """Return the body of a LOADED frame: the number of threads of the process, and why no process may be forked from
+    it, or no text."""
+    return threads.to_bytes(_COUNT_BYTES) + _encoded(unforkable)
 
 
-def read_thread_count(body: bytes) -> int:
-    """Return the number of threads that a READY frame states, 0 if it states none."""
-    return int.from_bytes(body[:_COUNT_BYTES])
+def read_loaded(body: bytes) -> tuple[int, str]:
+    """Return the number of threads that a LOADED frame states, and why the process must not be forked."""
+    return int.from_bytes(body[:_COUNT_BYTES]), _decoded(body[_COUNT_BYTES:])
 
 
 def log_body(level: str, message: str) -> bytes:

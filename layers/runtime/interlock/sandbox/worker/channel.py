@@ -4,11 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType as StackFrame
 
-from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.protocol import (
     SMALL_FRAME_BYTES,
     Flag,
@@ -18,7 +16,6 @@ from interlock.sandbox.wire.protocol import (
     frame_head,
     log_body,
     progress_record,
-    thread_count_body,
     write_all,
 )
 
@@ -30,16 +27,13 @@ PROGRESS = 5
 
 
 class Channel:
-    """The connection of a running target to its supervisor: readiness, progress, log lines, the answer, and a requested
-    stop.
+    """The connection of a running target to its supervisor: progress, log lines, the answer, and a requested stop.
 
     SIGTERM ends the process until `arm` names an exception. That exception is then raised once, in the main thread.
     """
 
-    def __init__(self, header: RunHeader, on_ready: Callable[[], bool]) -> None:
+    def __init__(self, header: RunHeader) -> None:
         self._token = header.token
-        self._wall_s = header.wall_s
-        self._on_ready = on_ready
         self._exception: type[BaseException] | None = None
         self._flags = Flag.WARM
         self._progress_count = 0
@@ -50,16 +44,6 @@ class Channel:
         self.temp_dir = Path(header.temp_dir)
         self.deadline = time.time() + header.wall_s
         self.cancelled = False
-
-    def ready(self) -> None:
-        """Report that loading is complete. The wall-clock limit starts now, and changes of the process's state are
-        detected from now on. Threads that should stay, such as those of a native library, must be started while
-        loading. A process that has been ready before does not report it again."""
-        first = self._on_ready()
-        self.deadline = time.time() + self._wall_s
-        if first:
-            # Counted here, because the code goes on before the supervisor looks.
-            self._send(FrameType.READY, thread_count_body(len(processes.threads(os.getpid()))))
 
     def progress(self, fraction: float, message: str) -> None:
         """Report progress, from 0 to 1. A report costs one small write to shared memory, which the supervisor reads
@@ -94,7 +78,7 @@ class Channel:
         """Mark the answer as that of a run that was stopped."""
         self._flags |= Flag.INTERRUPTED
 
-    def finish(self, answer: bytes) -> None:
+    def finish(self, answer: bytes, kind: FrameType = FrameType.RESULT) -> None:
         """Send the answer. Messages after it are ignored.
 
         A stop that arrives meanwhile stays pending. It may be meant for the next run, which the supervisor starts when
@@ -103,13 +87,13 @@ class Channel:
         self.disarm()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        self._answer(answer)
+        self._answer(answer, kind)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
-    def _answer(self, answer: bytes) -> None:
+    def _answer(self, answer: bytes, kind: FrameType) -> None:
         with self._lock:
             self._answering = True
-            head = frame_head(self._token, FrameType.RESULT, len(answer), self._flags)
+            head = frame_head(self._token, kind, len(answer), self._flags)
             if len(answer) < SMALL_FRAME_BYTES:
                 write_all(ANSWERS, head + answer)
             else:

@@ -1,26 +1,35 @@
-"""The worker process: waits for a request, calls the target, sends the answer, and waits for the next request."""
+"""The worker process: loads code, waits for a request, calls the target, sends the answer, and waits for the next
+request.
+
+A process that has loaded code either becomes a template, from which worker processes are forked, or serves itself. The
+supervisor decides which.
+"""
 
 import contextlib
 import importlib
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import hide_memory, show_memory
 from interlock.sandbox.wire.protocol import RunHeader, read_request
 from interlock.sandbox.worker.channel import ANSWERS, PROGRESS, Channel
+from interlock.sandbox.worker.confinement import Confinement
 from interlock.sandbox.worker.forks import end_forked_processes_on_sigterm
-from interlock.sandbox.worker.process_state import PER_RUN, ProcessState
+from interlock.sandbox.worker.interpreter_state import seed_generators
+from interlock.sandbox.worker.loading import load
+from interlock.sandbox.worker.process_state import ProcessState
 from interlock.sandbox.worker.resource_limits import bound_process, bound_run
+from interlock.sandbox.worker.run_folder import enter, leave
+from interlock.sandbox.worker.template import FORKS, serve_forks
 
 REQUESTS = 3
-"""The descriptor for requests. A worker process also has `ANSWERS`, `PROGRESS` and the three standard descriptors; all
-others are closed."""
+"""The descriptor for requests. A worker process also has `ANSWERS`, `PROGRESS`, the three standard descriptors and,
+until it serves requests, `FORKS`. All others are closed."""
 
 NICENESS = 5
 """The niceness of a worker process. A tool that uses the whole processor must not delay heartbeats, limits or a cancel.
@@ -34,14 +43,27 @@ _getpid, _kill = os.getpid, os.kill  # bound now, because code may replace the m
 type Target = Callable[[bytes, Channel], bytes]
 
 
-def main(descriptors: list[int], target_path: str) -> NoReturn:
-    """Run the worker process. It ends when the supervisor closes the pipe, or by an action of the target."""
+def main(descriptors: list[int], folder: str, *, target: str, loader: str, confinement: Confinement) -> NoReturn:
+    """Run the worker process, whose directory is `folder`. It ends when the supervisor closes the pipe, or by an action
+    of the code."""
     code = 0
     try:
-        _separate_from_zygote(descriptors)
+        _separate(descriptors)
+        os.nice(NICENESS)
+        bound_process()
         end_forked_processes_on_sigterm()
-        module, _, name = target_path.partition(":")
-        _Worker(getattr(importlib.import_module(module), name)).serve()
+        serve = _imported(target)
+        threads = load(REQUESTS, _imported(loader) if loader else None)
+        if threads is not None:
+            state = ProcessState(threads)
+            hide_memory()
+            fork = serve_forks()
+            if fork is not None:
+                _take_descriptors(fork.descriptors)
+                state.have_descriptors()
+                folder = fork.folder
+            confinement.confine_worker(folder, template=fork.template if fork else None)
+            _Worker(serve, state).serve()
     except BaseException:  # interlock: allow ILK004 - the exit code reports it to the supervisor
         with contextlib.suppress(OSError, ValueError):
             sys.excepthook(*sys.exc_info())
@@ -49,25 +71,36 @@ def main(descriptors: list[int], target_path: str) -> NoReturn:
     os._exit(code)
 
 
-def _separate_from_zygote(descriptors: list[int]) -> None:
-    """Separate this process from the zygote: a new session and process group, six descriptors, and the first
-    choice of the kernel when memory is short."""
-    os.setsid()
-    requests, answers, progress, stdout, stderr = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
-    null = os.open(os.devnull, os.O_RDONLY)
-    ours = {0: null, 1: stdout, 2: stderr, REQUESTS: requests, ANSWERS: answers, PROGRESS: progress}
-    for number, source in ours.items():
-        os.dup2(source, number, inheritable=number <= 2)
-    os.closerange(len(ours), os.sysconf("SC_OPEN_MAX"))
+def _imported(path: str) -> Any:
+    """Return the function `module:name`."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _separate(descriptors: list[int]) -> None:
+    """Separate this process from the zygote: descriptors of its own, a new session and process group, and the first
+    choice of the kernel when memory is short. Processes that it forks inherit what they do not change."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _take_descriptors(descriptors)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.nice(NICENESS)
-    bound_process()
-    show_memory()  # otherwise root owns its files in /proc
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _take_descriptors(descriptors: list[int]) -> None:
+    """Start a new session with these descriptors and the standard input, and close all others."""
+    os.setsid()
+    requests, answers, progress, stdout, stderr, *forks = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
+    ours = {1: stdout, 2: stderr, REQUESTS: requests, ANSWERS: answers, PROGRESS: progress}
+    if forks:
+        ours[FORKS] = forks[0]
+    for number, source in ours.items():
+        os.dup2(source, number, inheritable=number <= 2)
+    os.closerange(len(ours) + 1, os.sysconf("SC_OPEN_MAX"))
+    show_memory()  # otherwise root owns its files in /proc
 
 
 def _lower_session_priority() -> bool:
@@ -76,7 +109,11 @@ def _lower_session_priority() -> bool:
     Return whether no other try is needed. Without privileges, Linux permits ten writes per second on the machine.
     """
     try:
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
+        descriptor = os.open("/proc/self/autogroup", os.O_WRONLY)
+        try:
+            os.write(descriptor, b"%d" % NICENESS)
+        finally:
+            os.close(descriptor)
     except BlockingIOError:
         return False
     except OSError:  # not supported here
@@ -85,13 +122,15 @@ def _lower_session_priority() -> bool:
 
 
 class _Worker:
-    """Serves one request after another until the supervisor closes the pipe."""
+    """Serves one request after another until the supervisor closes the pipe. `state` is the state to which the process
+    must return after each run."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, state: ProcessState) -> None:
         self._target = target
         self._pid = os.getpid()
-        self._state: ProcessState | None = None
         self._priority_lowered = _lower_session_priority()
+        seed_generators()
+        self._state = state
 
     def serve(self) -> None:
         hide_memory()  # while idle: another plugin's worker process has the same user and may be hostile
@@ -109,8 +148,8 @@ class _Worker:
     def _run(self, header: RunHeader, request: bytes) -> None:
         self._priority_lowered = self._priority_lowered or _lower_session_priority()
         bound_run(header.memory_mb, header.temp_dir)
-        _enter(header.temp_dir)
-        channel = Channel(header, self._record_state)
+        enter(header.temp_dir)
+        channel = Channel(header)
         answer = self._target(request, channel)
         channel.disarm()
         if _getpid() != self._pid:
@@ -124,36 +163,8 @@ class _Worker:
                 channel.retire()
             channel.finish(answer)
 
-    def _record_state(self) -> bool:
-        """Record the state of the process when the target is ready for the first time, and return whether it is.
-        Threads and modules loaded so far may stay."""
-        if self._state is not None:
-            return False
-        self._state = ProcessState()
-        return True
-
     def _is_clean(self, folder: str) -> bool:
         """Return whether the process is fit for another run."""
         stayed = os.getcwd() == folder
-        _flush()
-        _leave()
-        return stayed and self._state is not None and self._state.unchanged()
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # closed
-            stream.flush()
-
-
-def _enter(folder: str) -> None:
-    os.chdir(folder)
-    os.environ.update(dict.fromkeys(PER_RUN, folder))
-    tempfile.tempdir = folder
-
-
-def _leave() -> None:
-    os.chdir("/")
-    for name in PER_RUN:
-        os.environ.pop(name, None)
-    tempfile.tempdir = None
+        leave()
+        return stayed and self._state.unchanged()

@@ -1,45 +1,56 @@
 """Confine workers and their child processes by means of the kernel, for as long as they live.
 
-The zygote prepares the confinement and each worker applies it. Parts that the kernel does not support, or that the host
+The zygote prepares the confinement and its children apply it. Parts that the kernel does not support, or that the host
 does not permit, are left out: workers start without them, and the function's log gets one warning.
 """
 
 import contextlib
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from interlock.sandbox.wire.processes import read_proc
 from interlock.sandbox.worker import landlock, seccomp, syscalls
 from interlock.sandbox.worker.capabilities import drop_capabilities
-from interlock.sandbox.worker.rules import rules
+from interlock.sandbox.worker.rules import rules, rules_of_workers
+
+_AUTOGROUP = "/proc/self/autogroup"
+"""A worker process lowers the priority of its session here, sometimes only at a later run."""
 
 _MOST_ANCESTORS = 50
 """Upper bound for the number of checks in the filter: a BPF jump skips at most 255 instructions."""
 
 
 class Confinement:
-    """Seccomp filters and Landlock domains for workers with and without the network.
+    """Seccomp filters and Landlock domains for processes with and without the network.
 
-    Workers inherit the descriptors of both rulesets and close them before any plugin code runs.
+    Each process that loads code is confined before it does so, and each worker process once more before it gets a
+    request: it can change files only in its own directory and in `writable`, and cannot reach other processes of the
+    same template. Code that is loading may write anywhere, because it has not seen any input.
     """
 
-    def __init__(self) -> None:
-        self._filters: dict[bool, seccomp.PackedFilter] = {}
+    def __init__(self, writable: Sequence[str] = ()) -> None:
+        self._writable = *writable, *landlock.DEVICES, _AUTOGROUP
+        self._filters: dict[bool, bytes] = {}
         self._rulesets: dict[bool, int | None] = {}
+        self._files_abi: int | None = None
         with _one_warning() as lacks:
             with _noted(lacks, "no seccomp filter"):
                 self._make_filters()
             with _noted(lacks, "no Landlock, so that tools with the network can reach the Lambda Runtime API"):
-                self._rulesets[False] = landlock.ruleset(landlock.abi(), closed_ports=None)
+                abi = landlock.abi(needed=landlock.NETWORK_ABI)
+                self._rulesets[False] = landlock.ruleset(abi, closed_ports=None)
+            with _noted(lacks, "no Landlock for files, so that tools can write outside their directory"):
+                self._files_abi = landlock.abi(needed=landlock.FILES_ABI)
 
     def _make_filters(self) -> None:
         seccomp.check_available()
         protected = sorted(set(_protected()))
+        machine = syscalls.machine()
         for network in (False, True):
             given = rules(network=network, protected=protected)
-            program = seccomp.compile_filter(given, syscalls.machine())
-            self._filters[network] = seccomp.PackedFilter(program)
+            self._filters[network] = seccomp.packed(seccomp.compile_filter(given, machine))
+        self._worker_filter = seccomp.PackedFilter(seccomp.compile_filter(rules_of_workers(), machine))
 
     def prepare(self, closed_ports: Collection[int] | None) -> None:
         """Create the ruleset that the next worker needs. Called in the zygote. None: no network."""
@@ -47,10 +58,11 @@ class Confinement:
             return
         self._rulesets[True] = None  # it is tried once
         with _one_warning() as lacks, _noted(lacks, "no Landlock for tools with the network"):
-            self._rulesets[True] = landlock.ruleset(landlock.abi(), closed_ports=closed_ports)
+            abi = landlock.abi(needed=landlock.NETWORK_ABI)
+            self._rulesets[True] = landlock.ruleset(abi, closed_ports=closed_ports)
 
     def apply(self, *, network: bool) -> None:
-        """Confine this process. Called in a worker before it imports a plugin."""
+        """Confine this process and all that it forks. Called before it loads code."""
         with _one_warning() as lacks:
             with _noted(lacks, "all capabilities"):
                 drop_capabilities()
@@ -59,10 +71,21 @@ class Confinement:
                     landlock.restrict(ruleset)
             with _noted(lacks, "no seccomp filter"):
                 if self._filters:
-                    seccomp.install(self._filters[network].of_process(os.getpid()))
+                    seccomp.install(self._filters[network])
         for descriptor in self._rulesets.values():
             if descriptor is not None:
                 os.close(descriptor)
+
+    def confine_worker(self, folder: str, *, template: int | None) -> None:
+        """Confine this process further, which has loaded its code. Called before it gets a request. `template` is the
+        process that it was forked from, if any. Raises OSError."""
+        if self._files_abi is not None:
+            ruleset = landlock.files_ruleset(self._files_abi, (folder, *self._writable))
+            landlock.restrict(ruleset)
+            os.close(ruleset)
+        if self._filters:
+            # The zygote is protected anyway.
+            seccomp.install(self._worker_filter.of_process(os.getpid(), template or os.getppid()))
 
 
 @contextlib.contextmanager

@@ -48,10 +48,7 @@ class InterpreterState:
             cast("list[Any]", warnings.filters)[:] = self._filters
         if decimal := sys.modules.get("decimal"):
             decimal.setcontext(self._decimal_context.copy() if self._decimal_context else decimal.Context())
-        if random := sys.modules.get("random"):
-            random.seed(int.from_bytes(os.urandom(16)))  # 5 µs; without an argument 13 µs
-        if numpy_random := sys.modules.get("numpy.random.mtrand"):
-            numpy_random.seed(struct.unpack("4I", os.urandom(16)))  # 18 µs; without an argument 99 µs
+        seed_generators()
 
     def _reset_root_logger(self) -> None:
         root = logging.root
@@ -60,6 +57,15 @@ class InterpreterState:
             root.handlers[:] = handlers
             root.filters[:] = filters
             root.setLevel(level)
+
+
+def seed_generators() -> None:
+    """Seed the global random generators. Processes that are forked from one process have the same state, and so have
+    two runs of a process that does not draw."""
+    if random := sys.modules.get("random"):
+        random.seed(int.from_bytes(os.urandom(16)))  # 5 µs; without an argument 13 µs
+    if numpy_random := sys.modules.get("numpy.random.mtrand"):
+        numpy_random.seed(struct.unpack("4I", os.urandom(16)))  # 18 µs; without an argument 99 µs
 
 
 def _begin_with(before: list[list[Any]], now: list[Any]) -> bool:

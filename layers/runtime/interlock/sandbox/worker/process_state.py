@@ -35,7 +35,6 @@ _SIGNALS = (b"SigBlk", b"SigIgn", b"SigCgt")
 _NOT_SEEN = sum(1 << (number - 1) for number in (signal.SIGTERM, 32, 33))
 """SIGTERM belongs to the channel. The other two belong to the C library, which uses them from the first thread on."""
 
-_DESCRIPTORS = range(6)
 _THREAD_END_TRIES, _THREAD_END_PAUSE_S = 20, 0.001
 
 _sleep = time.sleep
@@ -44,16 +43,23 @@ _sleep = time.sleep
 class ProcessState:
     """A snapshot of the process. `unchanged` compares it with the current state.
 
-    It covers environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits (as
-    the kernel reports them), priority, threads, and replaced functions.
+    `threads` may be there, even if there are fewer now. It covers environment, umask, locale, standard streams and
+    descriptors, signal handlers and mask, timers, limits (as the kernel reports them), priority, threads, and replaced
+    functions.
     """
 
-    def __init__(self) -> None:
-        self._threads, self._signals = _threads_and_signals()
+    def __init__(self, threads: int) -> None:
+        now, self._signals = threads_and_signals()
+        self._threads = max(threads, now)
         self._names = [list(vars(module).values()) for module in _MODULES]
         self._modules = set(sys.modules)
         self._state = _state()
+        self._descriptors = _descriptors()
         self._interpreter = InterpreterState()
+
+    def have_descriptors(self) -> None:
+        """Record the descriptors again, in a forked process that has its own."""
+        self._descriptors = _descriptors()
 
     def unchanged(self) -> bool:
         """Return whether the next run finds the process as it was. What changes in honest use is reset."""
@@ -62,6 +68,7 @@ class ProcessState:
             self._same_names()
             and self._modules <= sys.modules.keys()
             and _state() == self._state
+            and _descriptors() == self._descriptors
             and self._interpreter.unchanged()
             and self._same_threads_and_signals()
         )
@@ -74,42 +81,47 @@ class ProcessState:
         )
 
     def _same_threads_and_signals(self) -> bool:
-        threads, signals = _threads_and_signals()
-        for _ in range(_THREAD_END_TRIES):
-            if threads <= self._threads:
-                break
-            # The kernel counts a thread for a moment after it has been joined.
-            _sleep(_THREAD_END_PAUSE_S)
-            threads, signals = _threads_and_signals()
+        threads, signals = threads_and_signals(at_most=self._threads)
         return threads <= self._threads and signals == self._signals
 
 
-def _threads_and_signals() -> tuple[int, tuple[int, ...]]:
-    """Return the number of threads, of any language, and the signals that are blocked, ignored and caught."""
-    status = read_proc("self/status")
-    if not status:  # not Linux
-        return threading.active_count(), ()
-    signals = tuple(int(status_field(status, name), 16) & ~_NOT_SEEN for name in _SIGNALS)
-    return int(status_field(status, b"Threads")), signals
+def threads_and_signals(at_most: int | None = None) -> tuple[int, tuple[int, ...]]:
+    """Return the number of threads, of any language, and the signals that are blocked, ignored and caught. `at_most`:
+    wait a moment for no more threads, because the kernel still counts a thread that was joined just now."""
+    for _ in range(_THREAD_END_TRIES):
+        status = read_proc("self/status")
+        if not status:  # not Linux
+            return threading.active_count(), ()
+        threads = int(status_field(status, b"Threads"))
+        if at_most is None or threads <= at_most:
+            break
+        _sleep(_THREAD_END_PAUSE_S)
+    return threads, tuple(int(status_field(status, name), 16) & ~_NOT_SEEN for name in _SIGNALS)
 
 
 def _state() -> tuple[object, ...]:
-    mask = os.umask(0o022)
-    os.umask(mask)
     return (
+        *kernel_state().values(),
         _environment(),
-        mask,
         locale.setlocale(locale.LC_ALL),
         tuple(sys.path),
         sys.getrecursionlimit(),
         sys.gettrace(),
         sys.getprofile(),
-        [signal.getitimer(timer)[0] > 0 for timer in _TIMERS],
-        [_limit(which) for which in _RESOURCES],
-        os.nice(0),
-        [_file(descriptor) for descriptor in _DESCRIPTORS],
         [getattr(stream, "closed", None) for stream in (sys.stdin, sys.stdout, sys.stderr)],
     )
+
+
+def kernel_state() -> dict[str, object]:
+    """Return the state that the kernel keeps for this process, by name, without signals, threads and descriptors."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return {
+        "umask": mask,
+        "timers": [signal.getitimer(timer)[0] > 0 for timer in _TIMERS],
+        "resource limits": [_limit(which) for which in _RESOURCES],
+        "priority": os.nice(0),
+    }
 
 
 def _environment() -> dict[bytes, bytes]:
@@ -123,6 +135,11 @@ def _environment() -> dict[bytes, bytes]:
 def _limit(which: int) -> tuple[int, int]:
     soft, hard = resource.getrlimit(which)
     return (0 if which in _PER_RUN_RESOURCES else soft), hard
+
+
+def _descriptors() -> list[tuple[int, int] | None]:
+    """Return the files of the six descriptors of a worker process."""
+    return [_file(descriptor) for descriptor in range(6)]
 
 
 def _file(descriptor: int) -> tuple[int, int] | None:

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Collection
 from socket import AF_INET, AF_INET6, AF_UNIX, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP
 
-from interlock.sandbox.worker.seccomp import OWN, Check, Is, Rule
+from interlock.sandbox.worker.seccomp import OWN, TEMPLATE, TEMPLATE_GROUP, Check, Is, Rule
 
 _AF_NETLINK = 16  # `socket` has it on Linux alone
 _MSG_FASTOPEN = 0x2000_0000
@@ -34,6 +34,8 @@ _ADMINISTRATION = (
     *("init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load"),
     *("settimeofday", "clock_settime", "sethostname", "setdomainname"),
 )
+_OF_PROCESSES = ("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr")
+_SIGNAL_THREADS = ("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")
 _HAS_A_FALLBACK = ("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3")
 """Refused with ENOSYS, so that libraries fall back to the older call. `clone3` passes its flags in memory, which a
 filter cannot read."""
@@ -52,8 +54,8 @@ def _has(argument: int, bits: int) -> Check:
 
 
 def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
-    """Return the rules of a worker. `protected` holds process ids that it must not signal, and process groups as
-    negative numbers.
+    """Return the rules of all processes that run code. `protected` holds process ids that they must not signal or
+    change, and process groups as negative numbers.
 
     A filter cannot tell which process a thread id belongs to, and `kill()` accepts any thread id. Without Landlock, a
     protected process with several threads can therefore still be signalled by the id of one of its other threads.
@@ -61,16 +63,15 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
     return [
         Rule((*_FOREIGN_MEMORY, *_KERNEL_SURFACE, *_OUTLIVES_THE_RUN, *_ADMINISTRATION)),
         Rule(_HAS_A_FALLBACK, error=errno.ENOSYS),
-        # Limits and scheduling: of the calling process only.
-        Rule(("prlimit64", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr"),
-             [_is_not(0, 0, OWN)]),
-        Rule(("setpriority",), [_is_not(0, _PRIO_PROCESS), _is_not(1, 0, OWN)]),
-        Rule(("ioprio_set",), [_is_not(0, _IOPRIO_WHO_PROCESS), _is_not(1, 0, OWN)]),
-        # Signals: `kill` and `tgkill` only. The other calls take thread ids or descriptors, which cannot be checked.
+        # Limits and scheduling.
+        Rule(_OF_PROCESSES, [_is(0, *protected)]),
+        Rule(("setpriority",), [_is_not(0, _PRIO_PROCESS), _is(1, *protected)]),
+        Rule(("ioprio_set",), [_is_not(0, _IOPRIO_WHO_PROCESS), _is(1, *protected)]),
+        # Signals: by `kill` and `tgkill`. Calls with descriptors cannot be checked.
         Rule(("kill",), [_is(0, -1, *protected)]),
         Rule(("tgkill",), [_is(0, *protected)]),
         Rule(("pidfd_open",), [_is(0, *protected), _has(1, _PIDFD_THREAD)]),
-        Rule(("tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"), [_is_not(0, OWN)]),
+        Rule(_SIGNAL_THREADS, [_is(0, *protected)]),
         Rule(("pidfd_send_signal",)),
         Rule(("fcntl",), [_is(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX)]),
         Rule(("ioctl",), [_is(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)]),
@@ -84,7 +85,22 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
     ]  # fmt: skip
 
 
-_WITHOUT_NETWORK = [Rule(("socket",), [_is_not(0, AF_UNIX)])]
+def rules_of_workers() -> list[Rule]:
+    """Return the rules that a worker process adds before its first request: it may change itself only, and must not
+    signal the template that it was forked from."""
+    return [
+        Rule(_OF_PROCESSES, [_is_not(0, 0, OWN)]),
+        Rule(("setpriority", "ioprio_set"), [_is_not(1, 0, OWN)]),
+        Rule(_SIGNAL_THREADS, [_is_not(0, OWN)]),
+        Rule(("kill", "tgkill", "pidfd_open"), [_is(0, TEMPLATE, TEMPLATE_GROUP)]),
+    ]
+
+
+_WITHOUT_NETWORK = [
+    Rule(("socket",), [_is_not(0, AF_UNIX)]),
+    # The name of an abstract socket can be read by the processes of other tenants.
+    Rule(("bind", "listen")),
+]
 
 _WITH_NETWORK = [
     # Landlock checks the ports of plain TCP only, and only in `connect()`. Multipath TCP, SMC and vsock, and TCP Fast

@@ -12,8 +12,11 @@ from enum import Enum, auto
 
 from interlock.sandbox.worker import syscalls
 
-OWN = -(1 << 40)
-"""Placeholder for the process id of the process that installs the filter."""
+OWN, TEMPLATE, TEMPLATE_GROUP = -(1 << 40), -(1 << 41), -(1 << 42)
+"""Placeholders: the process that installs the filter, the one that it was forked from, and the latter's process group,
+a negative number."""
+
+_PLACEHOLDERS = (OWN, TEMPLATE, TEMPLATE_GROUP)
 
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x4000_0000
@@ -109,18 +112,26 @@ _INSTRUCTION = struct.Struct("=HBBI")
 _OPERAND_AT = 4
 
 
+def packed(program: Iterable[Instruction]) -> bytes:
+    """Return a program as the kernel reads it."""
+    return b"".join(_INSTRUCTION.pack(*jump, operand & 0xFFFF_FFFF) for *jump, operand in program)
+
+
 class PackedFilter:
-    """A program as the kernel reads it, packed once for all processes."""
+    """A program with placeholders, packed once for all processes."""
 
     def __init__(self, program: Sequence[Instruction]) -> None:
-        self._bytes = b"".join(_INSTRUCTION.pack(*jump, operand & 0xFFFF_FFFF) for *jump, operand in program)
-        self._own = [n * _INSTRUCTION.size + _OPERAND_AT for n, one in enumerate(program) if one[3] == OWN]
+        self._bytes = packed(program)
+        self._places = [
+            (n * _INSTRUCTION.size + _OPERAND_AT, one[3]) for n, one in enumerate(program) if one[3] in _PLACEHOLDERS
+        ]
 
-    def of_process(self, pid: int) -> bytes:
-        """Return the program with this process id in place of `OWN`."""
+    def of_process(self, pid: int, template: int) -> bytes:
+        """Return the program with these process ids in place of the placeholders."""
+        ids = {OWN: pid, TEMPLATE: template, TEMPLATE_GROUP: -template}
         program = bytearray(self._bytes)
-        for place in self._own:
-            struct.pack_into("=I", program, place, pid)
+        for place, placeholder in self._places:
+            struct.pack_into("=i", program, place, ids[placeholder])
         return bytes(program)
 
 

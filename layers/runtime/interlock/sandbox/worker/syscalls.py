@@ -15,6 +15,7 @@ MACHINES = ("x86_64", "aarch64")
 _NUMBERS: dict[str, tuple[int, int | None]] = {
     "acct": (163, 89),
     "add_key": (248, 217),
+    "bind": (49, 200),
     "bpf": (321, 280),
     "capget": (125, 90),
     "capset": (126, 91),
@@ -43,6 +44,7 @@ _NUMBERS: dict[str, tuple[int, int | None]] = {
     "keyctl": (250, 219),
     "kill": (62, 129),
     "landlock_create_ruleset": (444, 444),
+    "listen": (50, 201),
     "migrate_pages": (256, 238),
     "mount": (165, 40),
     "mount_setattr": (442, 442),

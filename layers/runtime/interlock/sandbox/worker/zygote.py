@@ -2,7 +2,8 @@
 them.
 
 Commands arrive over a Unix socket, one JSON line each, and are answered in order by one line. A worker process is
-reaped only when it is ended, so that its process id stays valid for as long as the supervisor may use it.
+reaped only when it is ended, so that its process id stays valid for as long as the supervisor may use it. Worker
+processes that templates fork become children of the zygote as well.
 """
 
 import gc
@@ -12,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 from interlock.sandbox.wire.processes import (
@@ -29,19 +30,18 @@ from interlock.sandbox.worker import child
 from interlock.sandbox.worker.confinement import Confinement
 
 COMMAND_BYTES = 4096
-SPAWN_DESCRIPTORS = 5
+SPAWN_DESCRIPTORS = 6
 
 
 class Zygote:
     """Serves the supervisor's commands until the supervisor ends."""
 
     def __init__(
-        self, control: socket.socket, confinement: Confinement, worker: Callable[[list[int]], NoReturn]
+        self, control: socket.socket, confinement: Confinement, worker: Callable[[list[int], str], NoReturn]
     ) -> None:
         self._control = control
         self._confinement = confinement
         self._worker = worker
-        self._workers: set[int] = set()
 
     def serve(self) -> None:
         while True:
@@ -52,67 +52,65 @@ class Zygote:
             answer: dict[str, int]
             match command["do"]:
                 case "spawn":
-                    answer = {"pid": self._spawn(descriptors, command["closed_ports"])}
+                    answer = {"pid": self._spawn(descriptors, command["folder"], command["closed_ports"])}
                 case "sweep":
-                    answer = {"swept": len(self._end_strays())}
+                    answer = {"swept": len(_end_children_except(command["keep"]))}
                 case _:
-                    answer = {"status": self._end(command["pid"])}
+                    answer = {"status": _end(command["pid"], command["keep"])}
             self._control.sendall(json.dumps(answer).encode() + b"\n")
         # The supervisor has ended: leave nothing behind.
-        for pid in list(self._workers):
-            self._end(pid)
+        _end_children_except(())
 
-    def _spawn(self, descriptors: list[int], closed_ports: list[int] | None) -> int:
+    def _spawn(self, descriptors: list[int], folder: str, closed_ports: list[int] | None) -> int:
         self._confinement.prepare(closed_ports)
         pid = os.fork()
         if pid == 0:
             try:
                 self._control.close()
                 self._confinement.apply(network=closed_ports is not None)
-                self._worker(descriptors)
+                self._worker(descriptors, folder)
             finally:
                 os._exit(child.EXIT_ESCAPED)
         for descriptor in descriptors:
             os.close(descriptor)
-        self._workers.add(pid)
         return pid
 
-    def _end(self, pid: int) -> int:
-        """Kill a worker process and its descendants. Return its wait status when all of them have ended."""
-        self._workers.discard(pid)
-        ended = self._end_strays()
-        return ended[pid] if pid in ended else end_child(pid)
 
-    def _end_strays(self) -> dict[int, int]:
-        """End all children that are not worker processes. Processes that a run left behind become children of the
-        zygote."""
-        return end_children(lambda: children(os.getpid()) - self._workers)
+def _end(pid: int, keep: Collection[int]) -> int:
+    """Kill a worker process and its descendants. Return its wait status when all of them have ended."""
+    ended = _end_children_except(keep)
+    return ended[pid] if pid in ended else end_child(pid)
+
+
+def _end_children_except(keep: Collection[int]) -> dict[int, int]:
+    """End all children but these worker processes. Processes that a run left behind become children of the zygote."""
+    return end_children(lambda: children(os.getpid()).difference(keep))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the zygote. `arguments` are the descriptor of the control socket, the directory to remove at the end, the
-    target, and the modules to import before forking."""
+    """Run the zygote. `arguments` are the descriptor of the control socket, the directory to remove at the end, target
+    and loader, folders that all may write to (JSON), and the modules to import before forking."""
     control = socket.socket(fileno=int(arguments[0]))
-    folder, target, preload = arguments[1], arguments[2], arguments[3:]
+    root, target, loader, writable, *preload = arguments[1:]
     adopt_orphans()
     hide_memory()
     forbid_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the supervisor, whose end ends this process
     for module in preload:
         _preload(module)
-    confinement = Confinement()
+    confinement = Confinement(json.loads(writable))
     gc.collect()
     gc.freeze()
     parent = os.getpid()
 
-    def worker(descriptors: list[int]) -> NoReturn:
+    def worker(descriptors: list[int], folder: str) -> NoReturn:
         die_with_parent()
         if os.getppid() != parent:
             os._exit(0)
-        child.main(descriptors, target)
+        child.main(descriptors, folder, target=target, loader=loader, confinement=confinement)
 
     Zygote(control, confinement, worker).serve()
-    remove_tree(folder)
+    remove_tree(root)
 
 
 def _preload(module: str) -> None:

@@ -1,0 +1,54 @@
+"""Commands to the zygote and to templates: one line of JSON each, answered in order by one line."""
+
+import contextlib
+import json
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+ANSWER_LIMIT_S = 20.0
+"""Maximum time in seconds for an answer, including the start of the zygote."""
+
+
+class NoAnswer(Exception):
+    """The process has ended or does not answer, because some process killed or stopped it."""
+
+
+class Commands:
+    """The supervisor's end of a socket to a process that obeys commands.
+
+    `resume` continues the process if it is stopped: by itself, or by the code of a run.
+    """
+
+    def __init__(self, own: socket.socket, resume: Callable[[], object]) -> None:
+        self._socket = own
+        self._resume = resume
+        own.settimeout(ANSWER_LIMIT_S)
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable between commands only if the process has ended."""
+        return self._socket.fileno()
+
+    def ask(self, command: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+        """Send a command and return its answer. Raises `NoAnswer`; the socket is unusable then."""
+        self._resume()
+        answer = bytearray()
+        try:
+            socket.send_fds(self._socket, [json.dumps(command).encode()], descriptors)
+            while not answer.endswith(b"\n"):
+                part = self._socket.recv(4096)
+                if not part:
+                    raise NoAnswer
+                answer += part
+            document: dict[str, Any] = json.loads(answer)
+        except (OSError, ValueError) as error:
+            raise NoAnswer from error
+        finally:
+            if not answer.endswith(b"\n"):
+                # A late answer would be taken for the answer to the next command.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+        return document
+
+    def close(self) -> None:
+        self._socket.close()

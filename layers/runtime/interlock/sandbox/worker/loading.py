@@ -1,0 +1,88 @@
+"""Load code in a process that has not seen any request yet."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+
+from interlock.sandbox.wire import processes
+from interlock.sandbox.wire.processes import children, read_proc
+from interlock.sandbox.wire.protocol import FrameType, loaded_body, read_request
+from interlock.sandbox.worker.channel import Channel
+from interlock.sandbox.worker.process_state import kernel_state, threads_and_signals
+from interlock.sandbox.worker.resource_limits import bound_run
+from interlock.sandbox.worker.run_folder import enter, leave
+from interlock.sandbox.worker.template import FORKS
+
+type Loader = Callable[[bytes, Channel], bytes | None]
+
+
+def load(requests: int, loader: Loader | None) -> int | None:
+    """Read the first request, which is to load code, and answer it. Return the number of threads that this has started,
+    the main thread included, or None if there is no code to go on with."""
+    asked = read_request(requests)
+    if asked is None:
+        return None
+    header, request = asked
+    bound_run(header.memory_mb, header.temp_dir)
+    enter(header.temp_dir)
+    before = kernel_state()
+    _, signals = threads_and_signals()
+    channel = Channel(header)
+    answer = loader(request, channel) if loader else None
+    leave()
+    if answer is not None:
+        channel.finish(answer)
+        return None
+    threads, _ = threads_and_signals()
+    reasons = ", ".join(_what_forks_would_share_or_lack(before, signals))
+    channel.finish(loaded_body(threads, reasons), FrameType.LOADED)
+    return threads
+
+
+def _what_forks_would_share_or_lack(before: Mapping[str, object], signals: tuple[int, ...]) -> Iterator[str]:
+    """Yield what loading has left behind that keeps this process from being a template: a forked process would lack it
+    (threads, children, timers), or all of them would share it, across tenants (open files, shared memory)."""
+    if not processes.LINUX:
+        yield "not Linux"
+        return
+    if threads_and_signals()[0] > 1:
+        _let_libraries_end_their_threads()
+    threads, signals_now = threads_and_signals(at_most=1)
+    if threads > 1:
+        yield f"{threads - 1} threads"
+    if children(os.getpid()):
+        yield "child processes"
+    yield from _open_files()
+    if _shared_memory():
+        yield "shared memory"
+    after = kernel_state()
+    yield from (f"changed {name}" for name, value in before.items() if after[name] != value)
+    if signals_now != signals:
+        yield "changed signal handlers"
+
+
+def _let_libraries_end_their_threads() -> None:
+    """Fork once. Libraries that expect forks (OpenBLAS) end their threads first, and start them again when needed."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def _shared_memory() -> bool:
+    """Return whether memory is mapped that forked processes could write for each other."""
+    permissions = (line.split(maxsplit=2)[1] for line in read_proc("self/maps").splitlines())
+    return any(one[1:2] == b"w" and one[3:4] == b"s" for one in permissions)
+
+
+def _open_files() -> Iterator[str]:
+    """Yield descriptions of open descriptors that are not this package's. Devices like /dev/urandom have no state."""
+    for name in os.listdir("/proc/self/fd"):
+        descriptor = int(name)
+        if descriptor <= FORKS:
+            continue
+        try:
+            if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                yield f"open {os.readlink(f'/proc/self/fd/{descriptor}')}"
+        except OSError:
+            continue  # the descriptor of this listing, which is closed now

@@ -1,0 +1,146 @@
+"""What passes from a run for one tenant to a run for another, and what cannot be prevented."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from interlock.sandbox import Completed
+from tests.process.sandbox.bench import Bench, alive, wait_until
+
+SECRET = f"secret-{os.getpid()}"
+OPEN = {
+    "the name of its process": (
+        f"import ctypes\nctypes.CDLL(None).prctl(15, b'{SECRET}', 0, 0, 0)",
+        f"import subprocess as s\nresult = b'{SECRET}' in s.run('cat /proc/[0-9]*/comm', shell=True, stdout=-1).stdout",
+    ),
+    "a file lock": (
+        "import fcntl, sys\nsys.held = open('{file}')\nfcntl.flock(sys.held, fcntl.LOCK_SH)",
+        "import os\nresult = f\":{{os.stat('{file}').st_ino}} \" in open('/proc/locks').read()",
+    ),
+}
+"""Ways that end with the process: what one run does, and how another looks for it."""
+
+
+def sources(way: str, folder: Path) -> list[str]:
+    file = folder / "locked"
+    file.touch()
+    return [source.format(file=file) for source in OPEN[way]]
+
+
+TRIES = 3
+"""A busy machine may end a process that would be kept otherwise."""
+
+
+@pytest.mark.parametrize("way", OPEN)
+def test_a_warm_process_can_be_seen_by_another_tenant(fresh: Bench, tmp_path: Path, way: str) -> None:
+    leave, look = sources(way, tmp_path)
+    seen = []
+    for _ in range(TRIES):
+        fresh.result(leave, key="one")
+        seen.append(fresh.result(look, key="other"))
+    assert "True" in seen
+
+
+@pytest.mark.parametrize("way", OPEN)
+def test_a_process_of_one_run_cannot(fresh: Bench, tmp_path: Path, way: str) -> None:
+    leave, look = sources(way, tmp_path)
+    fresh.result(leave, key="one", once=True)
+    assert fresh.result(look, key="other") == "False"
+
+
+def test_times_of_files_are_not_restricted(fresh: Bench, tmp_path: Path) -> None:
+    """Landlock has no right for them. A filter would break `shutil.copy2` and archives."""
+    fresh.result(f"import os\nos.utime({str(tmp_path)!r}, ns=(4711, 4711))", once=True)
+    assert tmp_path.stat().st_mtime_ns == 4711
+
+
+def test_code_is_loaded_once_for_all_tenants(fresh: Bench) -> None:
+    loading = "import os\nloaded_in = os.getpid()\n#ready\n"
+    results = {fresh.result(loading + "result = loaded_in, os.getpid() != loaded_in", key=key) for key in "abc"}
+    assert len(results) == 1
+    assert results.pop().endswith("True)")
+
+
+def test_a_tenant_keeps_its_process(fresh: Bench) -> None:
+    pids = {key: fresh.pid(key=key) for key in "ab"}
+    assert len(set(pids.values())) == 2
+    assert {key: fresh.pid(key=key) for key in "ab"} == pids
+
+
+def test_a_process_of_one_run_serves_no_other(fresh: Bench) -> None:
+    source = "import os\nresult = os.getpid()"
+    warm = fresh.result(source)
+    once = {fresh.result(source, once=True) for _ in range(3)}
+    assert len(once) == 3
+    assert warm not in once
+    assert fresh.result(source) == warm
+
+
+UNFORKABLE = {
+    "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
+    "a child process": "import subprocess\nchild = subprocess.Popen(['sleep', '60'])",
+    "an open file": "file = open('/etc/passwd')",
+    "a socket": "import socket\nopened = socket.socket(socket.AF_UNIX)",
+    "shared memory": "import mmap\nmemory = mmap.mmap(-1, 4096)",
+    "a signal handler": "import signal\nsignal.signal(signal.SIGUSR1, print)",
+    "a timer": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 60)",
+    "a umask": "import os\nos.umask(0o077)",
+    "a limit": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))",
+}
+
+
+@pytest.mark.parametrize("left", UNFORKABLE)
+def test_code_that_leaves_this_behind_is_loaded_in_each_process(
+    fresh: Bench, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("interlock.sandbox.supervisor.sandbox._warn", warnings.append)
+    source = UNFORKABLE[left] + "\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
+    assert fresh.result(source, key="one") == "True"
+    assert fresh.result(source, key="other") == "True"
+    assert not list(fresh.sandbox._pool.templates)
+    assert len(warnings) == 2
+
+
+def test_code_that_is_not_fork_safe_is_loaded_in_each_process(fresh: Bench) -> None:
+    source = "import os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
+    assert {fresh.result(source, key=key, fork_safe=False) for key in "ab"} == {"True"}
+
+
+def test_threads_of_a_library_that_expects_forks_do_not_matter(fresh: Bench) -> None:
+    source = (
+        "import os, numpy\nloaded_in = os.getpid()\n#ready\n"
+        "numbers = numpy.random.random((300, 300))\nproduct = numbers @ numbers\nresult = os.getpid(), loaded_in"
+    )
+    first = fresh.result(source)
+    pid, loaded_in = first.strip("()").split(", ")
+    assert pid != loaded_in
+    assert fresh.result(source) == first, "its threads cost the process"
+
+
+def test_what_loading_refuses_is_the_answer(fresh: Bench) -> None:
+    ending = fresh.run("refused = 'no model'\n#ready\nresult = 'run'")
+    assert ending == Completed(pid=ending.pid, payload=b"no model")
+    fresh.assert_nothing_left()
+
+
+def test_a_template_killed_while_it_is_idle_is_replaced(fresh: Bench) -> None:
+    fresh.pid(key="one")
+    [template] = fresh.sandbox._pool.templates
+    os.kill(template.pid, signal.SIGKILL)
+    wait_until(lambda: not alive(template.pid), "it is gone")
+    assert fresh.result("result = 1", key="other") == "1"
+    fresh.assert_nothing_left()
+
+
+def test_a_template_that_names_another_process_is_ended(fresh: Bench) -> None:
+    """Hostile code answers in place of the template, with the id of a process that is not its own."""
+    lies = (
+        "import os, socket\nfrom interlock.sandbox.worker import template\n"
+        f"template._fork_below = lambda zygote: {os.getpid()}\n#ready\nresult = 1"
+    )
+    ending = fresh.run(lies)
+    assert not isinstance(ending, Completed)
+    fresh.assert_usable()
