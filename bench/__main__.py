@@ -10,7 +10,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import contestants, costs, counters, fleet, invalid_input, listing, publish, rows, starts, table, warm
+from bench import (
+    contestants,
+    costs,
+    counters,
+    fleet,
+    invalid_input,
+    listing,
+    publish,
+    rows,
+    starts,
+    table,
+    templates,
+    warm,
+)
 from bench.rows import Row
 from bench.run import Run
 
@@ -26,6 +39,7 @@ def _on_moto(part: Callable[[Run], Iterator[Row]], rounds: int) -> list[Row]:
 PARTS: dict[str, Callable[[int], list[Row]]] = {
     "cold": lambda rounds: _on_moto(starts.rows, rounds),
     "warm": lambda rounds: _on_moto(warm.rows, rounds),
+    "templates": lambda rounds: _on_moto(templates.rows, rounds),
     "costs": lambda rounds: _on_moto(costs.rows, rounds),
     "plugins": lambda rounds: _on_moto(fleet.rows, rounds),
     "listing": lambda rounds: list(listing.rows(rounds, quick=rounds == QUICK_ROUNDS)),
