@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,7 +80,9 @@ class Bench:
         env: Mapping[str, str] | None = None,
         target: str = TARGET,
         closed_ports: Sequence[int] = (),
+        writable: Sequence[str] = (tempfile.gettempdir(),),
     ) -> "Bench":
+        """Start a sandbox. Its code may write to the folders of the tests, to show what it does."""
         measuring = [measured.__name__] if measured.STARTED_BY else []
         sandbox = Sandbox(
             target,
@@ -87,6 +90,7 @@ class Bench:
             preload=[*measuring, *preload],
             env={**(env or {}), **measured.STARTED_BY},
             closed_ports=closed_ports,
+            writable=writable,
         )
         sandbox.start()
         return cls(sandbox)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.sandbox import Completed
+from interlock.sandbox import Code, Completed
 from tests.process.sandbox.bench import Bench, alive, wait_until
 
 SECRET = f"secret-{os.getpid()}"
@@ -48,6 +48,33 @@ def test_a_process_of_one_run_cannot(fresh: Bench, tmp_path: Path, way: str) -> 
     leave, look = sources(way, tmp_path)
     fresh.result(leave, key="one", once=True)
     assert fresh.result(look, key="other") == "False"
+
+
+WRITES = {
+    "a new file": "open('{folder}/new', 'w')",
+    "an existing file": "open('{folder}/file', 'r+')",
+    "a shorter file": "os.truncate('{folder}/file', 0)",
+    "a removed file": "os.remove('{folder}/file')",
+    "a file moved out": "open('own', 'w').close()\nos.rename('own', '{folder}/own')",
+    "a link": "os.symlink('/', '{folder}/link')",
+    "a folder": "os.mkdir('{folder}/folder')",
+    "a named pipe": "os.mkfifo('{folder}/pipe')",
+    "shared memory": "open('/dev/shm/interlock', 'w')",
+    "another's folder": "open(f'{{os.path.dirname(os.path.dirname(os.getcwd()))}}/file', 'w')",
+}
+
+
+@pytest.mark.parametrize("permitted", [False, True])
+def test_files_are_changed_only_where_that_is_permitted(tmp_path: Path, permitted: bool) -> None:
+    bench = Bench.new(writable=[str(tmp_path)] if permitted else [])
+    outcomes = {}
+    for what, source in WRITES.items():
+        (tmp_path / "file").write_text("content")
+        ending = bench.run("import os\n" + source.format(folder=tmp_path))
+        outcomes[what] = isinstance(ending, Completed)
+    bench.sandbox.close()
+    never = {"shared memory", "another's folder"}
+    assert outcomes == {what: permitted and what not in never for what in WRITES}
 
 
 def test_times_of_files_are_not_restricted(fresh: Bench, tmp_path: Path) -> None:
@@ -133,6 +160,19 @@ def test_a_template_killed_while_it_is_idle_is_replaced(fresh: Bench) -> None:
     wait_until(lambda: not alive(template.pid), "it is gone")
     assert fresh.result("result = 1", key="other") == "1"
     fresh.assert_nothing_left()
+
+
+def test_a_worker_process_that_is_ended_at_once_leaves_its_template(fresh: Bench) -> None:
+    """It may not have its own process group yet, which is killed with it."""
+    fresh.pid()
+    pool = fresh.sandbox._pool
+    [template] = pool.templates
+    for _ in range(20):
+        worker = pool.fork(Code())
+        assert worker is not None
+        pool.discard(worker)
+    assert list(pool.templates) == [template]
+    assert alive(template.pid)
 
 
 def test_a_template_that_names_another_process_is_ended(fresh: Bench) -> None:

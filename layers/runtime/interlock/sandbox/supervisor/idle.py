@@ -21,7 +21,7 @@ from interlock.sandbox.wire import processes
 from interlock.sandbox.wire.processes import children, read_proc, resident_bytes_of, status_field, threads
 from interlock.sandbox.wire.protocol import MIB
 
-LOOK_LIMIT_S = 0.25
+LOOK_LIMIT_S = 1.0
 """Longest wait in seconds for a worker process to stop after its answer. Usually it takes 50 µs, on a busy machine
 longer."""
 
@@ -100,14 +100,20 @@ def _has_children(worker: WorkerProcess) -> bool:
 
 
 def _look_until_stopped(worker: WorkerProcess, memory_mb: float) -> _Look | None:
-    """Return the first observation of a stopped process, or None if there is none in time. The pauses grow. A process
-    that has not stopped yet is still held to its memory limit."""
+    """Return the observation of a stopped process, or None if there is none in time. The pauses grow. A process that
+    has not stopped yet is still held to its memory limit.
+
+    It takes two observations that are equal: a process is seen as stopped just before it counts the context switch.
+    """
     until = time.monotonic() + LOOK_LIMIT_S
     pause_s = _FIRST_PAUSE_S
+    before: _Look | None = None
     for number in count(1):
         look = _look(worker)
         if look.stopped:
-            return look
+            if before is not None and look.switches == before.switches:
+                return look
+            before = look
         if time.monotonic() > until or _too_large(worker, memory_mb):
             break
         if number < _LOOKS_WITHOUT_PAUSE:

@@ -39,7 +39,13 @@ class WorkerPool:
         if self.zygote is not None and is_readable(self.zygote.fileno()):
             self.end_all()
         self.start()
-        assert self.zygote is not None  # noqa: S101 - started the line before
+        return self.current_zygote
+
+    @property
+    def current_zygote(self) -> ZygoteProcess:
+        """The zygote of the current worker processes, which may have ended. Raises `ZygoteGone` if there is none."""
+        if self.zygote is None:
+            raise ZygoteGone
         return self.zygote
 
     def spawn(self, *, network: bool) -> WorkerProcess:
@@ -77,7 +83,7 @@ class WorkerPool:
         thread runs in it. When the zygote is lost, the others are ended too, and `ZygoteGone` is raised."""
         template.signal(signal.SIGSTOP)
         try:
-            fit = stops_for_good(template, self.running_zygote(), threads=1)
+            fit = stops_for_good(template, self.current_zygote, threads=1)
         except ZygoteGone:
             self.end_all(template, *others)
             raise

@@ -173,7 +173,7 @@ class Sandbox:
         return None
 
     def _serve(self, call: _Call, worker: WorkerProcess, folder: str) -> Ending:
-        run = Run(worker, self._pool.running_zygote(), call.limits_left, call.observers)
+        run = Run(worker, self._pool.current_zygote, call.limits_left, call.observers)
         ending, warm = self._watch(run, call.request, worker, folder)
         if warm:
             self._keep(call, worker)
@@ -242,7 +242,7 @@ class Sandbox:
         except OSError:
             self._pool.discard(worker)
             raise
-        run = Run(worker, self._pool.running_zygote(), call.limits_left, call.observers, loading=True)
+        run = Run(worker, self._pool.current_zygote, call.limits_left, call.observers, loading=True)
         ending, loaded = self._watch(run, code.request, worker, folder)
         if not loaded:
             return ending

@@ -60,6 +60,7 @@ def _fork_below(zygote: int) -> int:
     between = _fork_plainly()
     if between == 0:
         between = os.getpid()
+        os.setsid()  # otherwise a signal for the group of a new worker process would reach the template
         pid = os.fork()
         if pid == 0:
             os.close(read)
