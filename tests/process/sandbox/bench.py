@@ -173,9 +173,9 @@ class Bench:
         assert {worker.pid for worker in (*pool.warm, *pool.templates)} == self.zygote.workers
         strays = {pid for pid in children(os.getpid()) - ZygoteProcess.running - self.bystanders if alive(pid)}
         assert not [pid for pid in strays if os.getsid(pid) != os.getsid(0)]
-        assert {str(one) for one in Path(self.zygote.folders.root).iterdir()} == {
-            worker.folder.path for worker in (*pool.warm, *pool.templates)
-        }
+        kept = [worker.folder for worker in (*pool.warm, *pool.templates)]
+        there = {str(one) for one in Path(self.zygote.folders.root).iterdir()}
+        assert {one.path for one in kept} <= there <= {path for one in kept for path in (one.path, one.loading)}
         assert not [inside for one in pool.warm for run in Path(one.folder.path).iterdir() for inside in run.iterdir()]
 
     def assert_usable(self) -> None:

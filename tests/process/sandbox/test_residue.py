@@ -109,8 +109,14 @@ UNFORKABLE = {
     "a thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()",
     "a child process": "import subprocess\nchild = subprocess.Popen(['sleep', '60'])",
     "an open file": "file = open('/etc/passwd')",
+    "an open device": "file = open('/dev/urandom')",
+    "a process of its own": (
+        "import os, time\nstarted = os.fork()\nif started == 0:\n    if os.fork() == 0:\n        time.sleep(60)\n"
+        "    os._exit(0)\nos.waitpid(started, 0)"
+    ),
     "a socket": "import socket\nopened = socket.socket(socket.AF_UNIX)",
     "shared memory": "import mmap\nmemory = mmap.mmap(-1, 4096)",
+    "shared memory that is read-only for now": "import mmap\nmemory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ)",
     "a signal handler": "import signal\nsignal.signal(signal.SIGUSR1, print)",
     "a timer": "import signal\nsignal.setitimer(signal.ITIMER_REAL, 60)",
     "a umask": "import os\nos.umask(0o077)",
@@ -183,4 +189,57 @@ def test_a_template_that_names_another_process_is_ended(fresh: Bench) -> None:
     )
     ending = fresh.run(lies)
     assert not isinstance(ending, Completed)
+    fresh.assert_usable()
+
+
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n#ready\n"
+LEAVES = {
+    "a file beside its directory": "open('../planted', 'w').close()",
+    "a directory for loading": "os.mkdir('../load')\nopen('../load/planted', 'w').close()",
+    "another directory in place of its own": (
+        "own = os.getcwd()\nos.rename(own, own + '-was')\nos.mkdir(own)\nopen(own + '/planted', 'w').close()\n"
+        "os.chdir(own)"
+    ),
+    "a file in the directory of loading": (
+        f"{THREAD}from contextlib import suppress\nwith suppress(PermissionError):\n"
+        " open(os.path.dirname(os.getcwd()) + '-load/planted', 'w').close()"
+    ),
+}
+
+
+@pytest.mark.parametrize("left", LEAVES)
+def test_no_file_of_a_warm_process_is_left_for_others(left: str) -> None:
+    bench = Bench.new(writable=[])
+    loading, ready, request = LEAVES[left].rpartition("#ready\n")
+    bench.result(f"{loading}{ready}import os\n{request}", key="one")
+    look = "import os\nresult = [name for _, _, names in os.walk({root!r}) for name in names]"
+    found = bench.result(look.format(root=bench.zygote.folders.root), key="other")
+    bench.sandbox.close()
+    assert found == "[]"
+
+
+def test_the_standard_input_has_no_flags_or_locks_of_another_run(fresh: Bench) -> None:
+    leave = "import fcntl, os\nfcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK)\nfcntl.flock(0, fcntl.LOCK_EX)"
+    fresh.result(leave, key="one", once=True)
+    look = (
+        "import fcntl, os\nfcntl.flock(os.open('/dev/null', os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
+        "result = fcntl.fcntl(0, fcntl.F_GETFL) & os.O_NONBLOCK"
+    )
+    assert fresh.result(look, key="other", once=True) == "0"
+
+
+@pytest.mark.parametrize("call", ["inotify_init()", "inotify_init1(0)", "fanotify_init(0x200, 0)", "fcntl(0, 1024, 0)"])
+def test_a_run_cannot_watch_the_files_of_others(fresh: Bench, call: str) -> None:
+    source = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nresult = libc.{call}, ctypes.get_errno()"
+    assert fresh.result(source) == "(-1, 1)"
+
+
+@pytest.mark.parametrize("answer", ["b'[]\\n'", "b'5\\n'", "b'[' * 100_000 + b'\\n'", "b'x' * 2000"])
+def test_a_template_that_answers_anything_else_is_ended(fresh: Bench, answer: str) -> None:
+    source = (
+        "import os, time\nfrom interlock.sandbox.worker import template\n"
+        f"def hostile(zygote):\n    os.write(template.FORKS, {answer})\n    time.sleep(60)\n"
+        "template._fork_below = hostile\n#ready\nresult = 1"
+    )
+    assert not isinstance(fresh.run(source), Completed)
     fresh.assert_usable()

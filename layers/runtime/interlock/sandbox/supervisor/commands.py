@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,11 @@ ANSWER_LIMIT_S = 20.0
 """Maximum time in seconds for an answer, including the start of the zygote."""
 
 
+_LONGEST_ANSWER = 1000
+
+
 class NoAnswer(Exception):
-    """The process has ended or does not answer, because some process killed or stopped it."""
+    """The process has ended or does not answer as it should, because some process killed, stopped or changed it."""
 
 
 class Commands:
@@ -33,14 +37,15 @@ class Commands:
         """Send a command and return its answer. Raises `NoAnswer`; the socket is unusable then."""
         self._resume()
         answer = bytearray()
+        until = time.monotonic() + ANSWER_LIMIT_S
         try:
             socket.send_fds(self._socket, [json.dumps(command).encode()], descriptors)
             while not answer.endswith(b"\n"):
                 part = self._socket.recv(4096)
-                if not part:
-                    raise NoAnswer
                 answer += part
-            document: dict[str, Any] = json.loads(answer)
+                if not part or len(answer) > _LONGEST_ANSWER or time.monotonic() > until:
+                    raise NoAnswer
+            document = json.loads(answer)
         except (OSError, ValueError) as error:
             raise NoAnswer from error
         finally:
@@ -48,6 +53,8 @@ class Commands:
                 # A late answer would be taken for the answer to the next command.
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
+        if not isinstance(document, dict):
+            raise NoAnswer
         return document
 
     def close(self) -> None:

@@ -16,7 +16,6 @@ from interlock.sandbox.wire.removal import OPEN_FOLDER, remove_open_tree, remove
 
 _PREFIX = "interlock-runs-"
 _NOT_LOCKED_YET = f"new-{_PREFIX}"
-_LOADING = "load"
 
 
 class RunFolders:
@@ -44,27 +43,27 @@ class WorkerFolder:
     """The directory of a worker process, the only place where its runs may write files if the kernel has Landlock.
 
     Each run has a directory in it. An empty directory is renamed for the next run, because creating and removing one
-    costs more.
+    costs more. The directory of code that is loading is beside it, because all runs could write there otherwise.
     """
 
     def __init__(self, path: str) -> None:
         os.mkdir(path, 0o700)
         self.path = path
         self._own = os.open(path, OPEN_FOLDER)
+        self.loading = f"{path}-load"
         self._number = 0
         self._run: int | None = None
 
     @property
     def reusable(self) -> bool:
-        """Whether the runs so far have left nothing beside their directories."""
-        return set(os.listdir(self._own)) <= {_LOADING, str(self._number)}
+        """Whether it exists still. It is removed when a run has left something beside its own directory."""
+        return self._own >= 0
 
     def create_for_loading(self) -> str:
         """Create the temporary directory of code that is loading. It stays as long as the worker process, because the
         code may read its files later."""
-        path = f"{self.path}/{_LOADING}"
-        os.mkdir(path, 0o700)
-        return path
+        os.mkdir(self.loading, 0o700)
+        return self.loading
 
     @contextlib.contextmanager
     def create_for_run(self) -> Iterator[str]:
@@ -82,6 +81,9 @@ class WorkerFolder:
                 self._run = None
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
+            # Runs for other tenants can read what is here, while the worker process is idle.
+            if self._own >= 0 and not set(os.listdir(self._own)) <= {str(self._number)}:
+                self.remove()
 
     def remove(self) -> None:
         """Remove the directory for good, once or again. Call it when no process is left that could write into it."""
@@ -93,6 +95,7 @@ class WorkerFolder:
             remove_open_tree(self._own, self.path)
             os.close(self._own)
             self._own = -1
+        remove_tree(self.loading)
 
     @property
     def run_path(self) -> str:

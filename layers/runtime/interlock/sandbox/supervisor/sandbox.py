@@ -246,6 +246,8 @@ class Sandbox:
         ending, loaded = self._watch(run, code.request, worker, folder)
         if not loaded:
             return ending
+        if not run.unforkable and self._pool.current_zygote.has_strays():
+            run.unforkable = "processes that are no longer its children"
         if run.unforkable:
             _warn(f"each worker process loads its code itself, because loading has left this behind: {run.unforkable}")
         if not (code.fork_safe and run.unforkable == "" and self._pool.keep_template(code, worker)):

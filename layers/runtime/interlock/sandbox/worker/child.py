@@ -80,7 +80,6 @@ def _imported(path: str) -> Any:
 def _separate(descriptors: list[int]) -> None:
     """Separate this process from the zygote: descriptors of its own, a new session and process group, and the first
     choice of the kernel when memory is short. Processes that it forks inherit what they do not change."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     _take_descriptors(descriptors)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
@@ -91,8 +90,10 @@ def _separate(descriptors: list[int]) -> None:
 
 
 def _take_descriptors(descriptors: list[int]) -> None:
-    """Start a new session with these descriptors and the standard input, and close all others."""
+    """Start a new session with these descriptors and a standard input of its own, and close all others. An inherited
+    one would have its flags and locks in common with all processes of the template."""
     os.setsid()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     requests, answers, progress, stdout, stderr, *forks = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
     ours = {1: stdout, 2: stderr, REQUESTS: requests, ANSWERS: answers, PROGRESS: progress}
     if forks:

@@ -1,7 +1,7 @@
 """Load code in a process that has not seen any request yet."""
 
+import contextlib
 import os
-import stat
 from collections.abc import Callable, Iterator, Mapping
 
 from interlock.sandbox.wire import processes
@@ -70,19 +70,18 @@ def _let_libraries_end_their_threads() -> None:
 
 
 def _shared_memory() -> bool:
-    """Return whether memory is mapped that forked processes could write for each other."""
-    permissions = (line.split(maxsplit=2)[1] for line in read_proc("self/maps").splitlines())
-    return any(one[1:2] == b"w" and one[3:4] == b"s" for one in permissions)
+    """Return whether memory is mapped that forked processes could write for each other, if only after `mprotect()`."""
+    if not any(line.split(maxsplit=2)[1].endswith(b"s") for line in read_proc("self/maps").splitlines()):
+        return False
+    areas = [line.split() for line in read_proc("self/smaps").splitlines() if line.startswith(b"VmFlags:")]
+    return not areas or any({b"mw", b"ms"} <= set(flags) for flags in areas)  # may write, may share
 
 
 def _open_files() -> Iterator[str]:
-    """Yield descriptions of open descriptors that are not this package's. Devices like /dev/urandom have no state."""
+    """Yield descriptions of open descriptors that are not this package's. A worker process closes all others."""
     for name in os.listdir("/proc/self/fd"):
         descriptor = int(name)
         if descriptor <= FORKS:
             continue
-        try:
-            if not stat.S_ISCHR(os.fstat(descriptor).st_mode):
-                yield f"open {os.readlink(f'/proc/self/fd/{descriptor}')}"
-        except OSError:
-            continue  # the descriptor of this listing, which is closed now
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of this listing, which is closed now
+            yield f"open {os.readlink(f'/proc/self/fd/{descriptor}')}"

@@ -16,7 +16,7 @@ _NAMESPACES = 0x7E02_0000
 _NEW_TIME_NAMESPACE = 0x80  # for unshare; clone has a signal number in these bits
 _PIDFD_THREAD = 0x80
 _PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
+_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY = 8, 10, 15, 1024, 1026
 _FIOSETOWN, _SIOCSPGRP, _TIOCSTI = 0x8901, 0x8902, 0x5412
 
 _FOREIGN_MEMORY = (
@@ -73,7 +73,9 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
         Rule(("pidfd_open",), [_is(0, *protected), _has(1, _PIDFD_THREAD)]),
         Rule(_SIGNAL_THREADS, [_is(0, *protected)]),
         Rule(("pidfd_send_signal",)),
-        Rule(("fcntl",), [_is(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX)]),
+        Rule(("fcntl",), [_is(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY)]),
+        # An idle process would record which files the runs for others use.
+        Rule(("inotify_init", "inotify_init1", "fanotify_init")),
         Rule(("ioctl",), [_is(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)]),
         # Its signal is passed in memory. SIGCONT would continue a worker that is stopped between its runs.
         Rule(("timer_create",)),
