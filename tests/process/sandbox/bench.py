@@ -90,7 +90,7 @@ class Bench:
             preload=[*measuring, *preload],
             env={**(env or {}), **measured.STARTED_BY},
             closed_ports=closed_ports,
-            writable=writable,
+            writable=[*writable, *measured.FOLDERS],
         )
         sandbox.start()
         return cls(sandbox)

@@ -1,15 +1,21 @@
 """Measure coverage in zygotes and worker processes, which import this module first if the suite measures coverage.
 
-A zygote saves its data when it ends. A worker process is killed, so it saves when a run begins.
+A zygote saves its data when it ends. A worker process is killed, so it saves when a run begins. A template never saves:
+the processes that are forked from it would write to the same file.
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import coverage
 
 STARTED_BY = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_PROCESS")}
 """The environment variables with which coverage.py's `patch = subprocess` starts to measure a process."""
+
+
+FOLDERS = [str(Path.cwd())] if STARTED_BY else []
+"""The folder of the data, which worker processes must be able to write to."""
 
 
 def save() -> None:
