@@ -162,6 +162,18 @@ def test_one_with_other_modes_is_not_used_again(folders: RunFolders, folder: Wor
     folders.remove()
 
 
+def test_modes_that_another_run_has_changed_are_restored(folders: RunFolders, folder: WorkerFolder) -> None:
+    with folder.create_for_run() as path:
+        pass
+    places = [Path(folders.root), Path(folder.path), Path(folder.run_path)]
+    for place in reversed(places):
+        place.chmod(0)
+    with folder.create_for_run() as path:
+        assert [place.stat().st_mode & 0o777 for place in places] == [0o700] * 3
+        assert path == str(places[-1])
+    folders.remove()
+
+
 def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders, folder: WorkerFolder) -> None:
     with folder.create_for_run() as path:
         Path(path, "file").touch()

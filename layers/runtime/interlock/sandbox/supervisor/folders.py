@@ -31,7 +31,7 @@ class RunFolders:
 
     def create(self) -> "WorkerFolder":
         """Create the directory of a worker process. Raises OSError."""
-        return WorkerFolder(f"{self.root}/{secrets.token_hex(8)}")
+        return WorkerFolder(f"{self.root}/{secrets.token_hex(8)}", self._descriptor)
 
     def remove(self) -> None:
         """Remove the root for good. Call it when no process is left that could write into it."""
@@ -46,9 +46,10 @@ class WorkerFolder:
     costs more. The directory of code that is loading is beside it, because all runs could write there otherwise.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: int) -> None:
         os.mkdir(path, 0o700)
         self.path = path
+        self._root = root
         self._own = os.open(path, OPEN_FOLDER)
         self.loading = f"{path}-load"
         self._number = 0
@@ -56,8 +57,8 @@ class WorkerFolder:
 
     @property
     def reusable(self) -> bool:
-        """Whether it exists still. It is removed when a run has left something beside its own directory."""
-        return self._own >= 0
+        """Whether it exists still, with nothing beside the directory of the next run."""
+        return self._own >= 0 and self._holds_nothing_else()
 
     def create_for_loading(self) -> str:
         """Create the temporary directory of code that is loading. It stays as long as the worker process, because the
@@ -71,6 +72,8 @@ class WorkerFolder:
         if self._run is None:
             os.mkdir(self.run_path, 0o700)
             self._run = os.open(self.run_path, OPEN_FOLDER)
+        for folder in (self._root, self._own, self._run):
+            os.fchmod(folder, 0o700)  # a run for another tenant may have changed it
         descriptor, path = self._run, self.run_path
         try:
             yield path
@@ -82,8 +85,9 @@ class WorkerFolder:
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
             # Runs for other tenants can read what is here, while the worker process is idle.
-            if self._own >= 0 and not set(os.listdir(self._own)) <= {str(self._number)}:
-                self.remove()
+            with contextlib.suppress(OSError):  # no descriptor is left, and `reusable` looks again
+                if self._own >= 0 and not self._holds_nothing_else():
+                    self.remove()
 
     def remove(self) -> None:
         """Remove the directory for good, once or again. Call it when no process is left that could write into it."""
@@ -96,6 +100,9 @@ class WorkerFolder:
             os.close(self._own)
             self._own = -1
         remove_tree(self.loading)
+
+    def _holds_nothing_else(self) -> bool:
+        return set(os.listdir(self._own)) <= {str(self._number)}
 
     @property
     def run_path(self) -> str:

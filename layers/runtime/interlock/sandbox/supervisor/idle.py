@@ -65,20 +65,20 @@ def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int
     """
     if not processes.LINUX:
         return True
-    look = _look_until_stopped(worker, memory_mb)
-    if look is None or len(look.statuses) > threads:
-        return False
-    worker.stopped = look.switches
-    if zygote.has_strays():
-        zygote.sweep()
-    return _cannot_continue(worker, memory_mb)
-
-
-def _cannot_continue(worker: WorkerProcess, memory_mb: float) -> bool:
-    """Return whether a stopped worker process cannot be continued (no child processes, no POSIX timers), has not run
-    meanwhile, and is under its memory limit. Call it after the other processes of the run have ended."""
-    has_timers = bool(worker.proc.timers.read())
-    return not (has_timers or _has_children(worker) or _too_large(worker, memory_mb)) and still_stopped(worker)
+    until = time.monotonic() + LOOK_LIMIT_S
+    while time.monotonic() < until:
+        look = _look_until_stopped(worker, memory_mb)
+        if look is None or len(look.statuses) > threads:
+            return False
+        worker.stopped = look.switches
+        if zygote.has_strays():
+            zygote.sweep()
+        if worker.proc.timers.read() or _has_children(worker) or _too_large(worker, memory_mb):
+            return False
+        # Now nothing is left that could continue it. It has not run since the observation, or is observed again.
+        if still_stopped(worker):
+            return True
+    return False
 
 
 def still_stopped(worker: WorkerProcess) -> bool:
