@@ -78,7 +78,7 @@ class Ocr:
             self._call,
             tenant="bench",
             job_id="JOB",
-            deadline=Deadline(math.inf, 20.0),
+            deadline=DEADLINE,
             cancel=cancel,
             observer=observer,
         )

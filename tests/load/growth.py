@@ -1,4 +1,4 @@
-"""What a stack under load uses, and whether it grows."""
+"""The growth of a stack under load: processes, memory and descriptors, by quarters of the run."""
 
 import statistics
 from collections.abc import Mapping, Sequence

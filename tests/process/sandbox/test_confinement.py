@@ -127,7 +127,7 @@ WITH_NAMES = {
     "manager": "m.get_context('fork').Manager()",
     "shared memory": "SharedMemory(create=True, size=6)",
 }
-"""What has a name that a process of another tenant could know. None of it works on Lambda, which has no /dev/shm."""
+"""Objects with names that other tenants could know. None of them works on Lambda, which has no /dev/shm."""
 
 
 @pytest.mark.parametrize("library", WITH_NAMES)

@@ -1,4 +1,4 @@
-"""What passes from a run for one tenant to a run for another, and what cannot be prevented."""
+"""Separation of tenants: templates, processes and files, and the ways to pass data that cannot be closed."""
 
 import os
 import signal
@@ -153,7 +153,7 @@ def test_threads_of_a_library_that_expects_forks_do_not_matter(fresh: Bench) -> 
     assert fresh.result(source) == first, "its threads cost the process"
 
 
-def test_what_loading_refuses_is_the_answer(fresh: Bench) -> None:
+def test_loader_that_returns_an_answer_ends_the_run_with_it(fresh: Bench) -> None:
     ending = fresh.run("refused = 'no model'\n#ready\nresult = 'run'")
     assert ending == Completed(pid=ending.pid, payload=b"no model")
     fresh.assert_nothing_left()

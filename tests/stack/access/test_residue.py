@@ -1,4 +1,4 @@
-"""What a run for one tenant leaves behind, a run for another tenant does not find."""
+"""A run finds nothing that a run for another tenant has left behind."""
 
 import itertools
 import secrets

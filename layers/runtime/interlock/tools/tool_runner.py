@@ -117,7 +117,7 @@ class ToolRunner:
     def update_execution_metrics(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
         """Update this environment's lifecycle state and metrics. A failure is logged and never hides the outcome.
 
-        The counters of the fleet are updated in the transaction that ends the job.
+        The counters of the fleet are derived from the table's stream.
         """
         try:
             self._registry.record(call, previous, outcome)

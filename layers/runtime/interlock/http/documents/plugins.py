@@ -34,7 +34,7 @@ class Tool(TypedDict):
     network: bool
     """Whether the tool may open network connections."""
     isolation: Literal["tenant", "run"]
-    """What the tool's process serves afterwards: more runs of the same `tenant`, or nothing (`run`)."""
+    """`tenant`: the tool's process serves later runs of the same tenant. `run`: it serves one run only."""
     input_schema: dict[str, Any]
     """JSON Schema 2020-12 of the input."""
     output_schema: dict[str, Any]

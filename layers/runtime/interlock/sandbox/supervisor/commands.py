@@ -10,8 +10,8 @@ from typing import Any
 ANSWER_LIMIT_S = 20.0
 """Maximum time in seconds for an answer, including the start of the zygote."""
 
-
 _LONGEST_ANSWER = 1000
+"""In bytes. A template may send anything."""
 
 
 class NoAnswer(Exception):

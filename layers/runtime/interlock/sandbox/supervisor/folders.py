@@ -57,7 +57,8 @@ class WorkerFolder:
 
     @property
     def reusable(self) -> bool:
-        """Whether it exists still, with nothing beside the directory of the next run."""
+        """Whether it exists still, with nothing beside the directory of the next run. Without Landlock, a run for
+        another tenant may have put something there since the last run."""
         return self._own >= 0 and self._holds_nothing_else()
 
     def create_for_loading(self) -> str:

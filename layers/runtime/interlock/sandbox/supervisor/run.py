@@ -70,7 +70,7 @@ class Over(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """What a run reports to, and what may interrupt it."""
+    """The caller's callbacks for progress, log lines and an alarm, and its token for a cancel."""
 
     cancel: CancelToken | None
     alarm: Alarm

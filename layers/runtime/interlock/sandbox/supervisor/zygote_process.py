@@ -39,7 +39,7 @@ class TemplateGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a sandbox is made for: target and loader, modules to import ahead, environment, ports that no process may
+    """The settings of a sandbox: target and loader, modules to import ahead, environment, ports that no process may
     connect to, and folders that all may write to."""
 
     targets: Sequence[str]
