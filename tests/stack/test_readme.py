@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from interlock_dev.stack.client import local_stack
+from tests.documented import code_block
 from tests.stack.stacks import ROOT, Running, link_project
 
 pytestmark = pytest.mark.xdist_group("stack")
 
-README = (ROOT / "README.md").read_text()
 STAND_IN = f"{sys.executable} {Path(__file__).parent / 'curl.py'}"
 CURL = shutil.which("curl") or STAND_IN
 
@@ -24,10 +24,8 @@ type Seen = list[tuple[str, str, int]]
 
 
 def block(language: str, first: str) -> str:
-    """Return the only code block of a language whose first line contains these words."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    [found] = [text for text in blocks if first in text.partition("\n")[0]]
-    return str(found)
+    """Return the only code block of a language in the README whose first line contains these words."""
+    return code_block("README.md", language, first)
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,17 @@ class JobFilter:
     statuses: Sequence[JobStatus] = ()
 
 
-class JobStore(Protocol):
+class RunHistory(Protocol):
+    """What the fleet's jobs tell of its plugins. Raises `ServiceUnavailable` like `JobStore`."""
+
+    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
+        """Return the counters of a plugin by tool, for the whole fleet."""
+
+    def states(self) -> Mapping[str, RunState]:
+        """Return the states of all plugins that had jobs. While no state changes, this may be the same mapping."""
+
+
+class JobStore(RunHistory, Protocol):
     """Jobs, and the counters derived from them. Every write is conditional and raises `StaleJob` if its condition
     fails.
 
@@ -104,12 +114,6 @@ class JobStore(Protocol):
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
         """Yield the unfinished jobs whose lease has expired, some of them up to ten seconds later."""
-
-    def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
-        """Return the counters of a plugin by tool, for the whole fleet."""
-
-    def states(self) -> Mapping[str, RunState]:
-        """Return the states of all plugins that had jobs. While no state changes, this may be the same mapping."""
 
 
 @dataclass(frozen=True, slots=True)

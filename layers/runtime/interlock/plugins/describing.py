@@ -26,7 +26,7 @@ _FOLDERS = re.compile(r"(?<![\w.])(?<!:/)(?:/[^/\s'\"():]+)+/")
 def describe(source: PluginSource) -> list[PluginManifest]:
     """Return the manifest of an entry point's plugin, or of every plugin class in an added file or package."""
     if source.path is None:
-        return [_describe_class(load_plugin_class(source), source)]
+        return [describe_class(load_plugin_class(source), source)]
     module = load_file(Path(source.path))
     # By the name in the module, which may differ from the class's own. A class with two names is one plugin.
     found: dict[type[Plugin], str] = {}
@@ -38,13 +38,14 @@ def describe(source: PluginSource) -> list[PluginManifest]:
     # A base class without its own name is not a plugin.
     bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
     return [
-        _describe_class(one, PluginSource(source.module, name, source.path))
+        describe_class(one, PluginSource(source.module, name, source.path))
         for one, name in found.items()
         if one not in bases
     ]
 
 
-def _describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
+def describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
+    """Return the manifest of a plugin's class. Raises TypeError if its declaration is not valid."""
     tools = tuple(
         ToolManifest(
             name=spec.name,

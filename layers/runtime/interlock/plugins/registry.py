@@ -15,7 +15,7 @@ from interlock.domain.problems import Problem, first_of
 from interlock.plugins.audit import Finding
 from interlock.plugins.index import PluginIndex
 from interlock.plugins.validation import SchemaValidator
-from interlock.ports import JobStore, MetricsSink
+from interlock.ports import MetricsSink, RunHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ class PluginRegistry:
     ToolRunner is noticed at once.
     """
 
-    def __init__(self, index: PluginIndex, store: JobStore, sink: MetricsSink) -> None:
+    def __init__(self, index: PluginIndex, history: RunHistory, sink: MetricsSink) -> None:
         self._index = index
-        self._store = store
+        self._history = history
         self._sink = sink
         self._validator = SchemaValidator()
         self._states: dict[str, LifecycleState] = {}
@@ -126,7 +126,7 @@ class PluginRegistry:
     def plugins(self) -> Sequence[ListedPlugin]:
         """Return all plugins with their lifecycle states, in alphabetical order: from one file and the small items of
         the states, for any number of plugins. While no state changes, this is the same sequence."""
-        states = self._store.states()
+        states = self._history.states()
         if self._listed is None or self._listed[0] is not states:
             self._listed = states, [self._listed_plugin(one, states) for one in self._summaries.values()]
         return self._listed[1]
@@ -136,7 +136,7 @@ class PluginRegistry:
 
     def health(self, name: str) -> PluginHealth:
         """Return a plugin's counters. Raises `UnknownPlugin`."""
-        manifest, by_tool = self.manifest(name), self._store.metrics(name)
+        manifest, by_tool = self.manifest(name), self._history.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
         state, reason = self._state(manifest, combined(metrics.run_state for metrics in by_tool.values()))
         # Tools of earlier versions count as well, because the plugin's counters equal its jobs.

@@ -176,14 +176,22 @@ def load(request: bytes, channel: Channel) -> bytes | None:
     """Load a plugin in the process from which worker processes are forked. Return None, or the answer to the request
     that needs the plugin if it cannot be loaded."""
     _reports.direct_to(channel)
+    plugin = _set_up(lambda: load_plugin_class(parse_code(request)), channel)
+    if isinstance(plugin, Answer):
+        return encode_answer(plugin)
+    _plugins.append(plugin)
+    return None
+
+
+def _set_up(load_class: Callable[[], type[Any]], channel: Channel) -> Any | Answer:
+    """Return an instance of the plugin that is ready to run tools, or the answer if it cannot be loaded."""
     try:
-        plugin = load_plugin_class(parse_code(request))()
+        plugin = load_class()()
         plugin.setup()
     except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
         log_traceback(channel)
-        return encode_answer(Answer("unavailable", _why_unavailable(error)))
-    _plugins.append(plugin)
-    return None
+        return Answer("unavailable", _why_unavailable(error))
+    return plugin
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
@@ -193,6 +201,13 @@ def serve(request: bytes, channel: Channel) -> bytes:
     answer = _run(_plugins[0], asked, channel)
     _retire_after_failures(answer.verdict, channel)
     return encode_answer(answer)
+
+
+def serve_class(plugin: type[Any], request: bytes, channel: Channel) -> bytes:
+    """Run one request in this process, whatever it is, on a new instance of the plugin. Return the answer. For tests of
+    plugins: the interpreter's hooks and the plugin of the process stay as they are."""
+    ready = _set_up(lambda: plugin, channel)
+    return encode_answer(ready if isinstance(ready, Answer) else _run(ready, parse_request(request), channel))
 
 
 def _why_unavailable(error: BaseException) -> str:
