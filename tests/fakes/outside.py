@@ -113,9 +113,10 @@ class MemoryObjects:
 
 
 class RecordingSink:
-    """A `MetricsSink` that records executions, or raises `broken` if set."""
+    """A `MetricsSink` that records executions and waits, or raises `broken` if set."""
 
     def __init__(self) -> None:
+        self.waits_ms: list[float] = []
         self.executions: list[tuple[str, str, JobStatus, float]] = []
         self.broken: Exception | None = None
 
@@ -123,6 +124,11 @@ class RecordingSink:
         if self.broken is not None:
             raise self.broken
         self.executions.append((plugin, tool, status, elapsed_ms))
+
+    def wait(self, waited_ms: float) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.waits_ms.append(waited_ms)
 
 
 class MemoryRates:

@@ -218,3 +218,6 @@ class MetricsSink(Protocol):
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
         """Publish one execution."""
+
+    def wait(self, waited_ms: float) -> None:
+        """Publish how long an asynchronous job has waited between its submission and its run."""

@@ -117,6 +117,15 @@ def test_executions_are_published_under_the_name_of_their_stack(
     assert all("service" in dimensions for dimensions in directive["Dimensions"])
 
 
+def test_waits_are_published_by_stack(capsys: pytest.CaptureFixture[str]) -> None:
+    EmbeddedMetrics().wait(1500.5)
+    published = json.loads(capsys.readouterr().out)
+    assert published["queue_wait_ms"] == [1500.5]
+    [directive] = published["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["service"]]
+    assert directive["Metrics"] == [{"Name": "queue_wait_ms", "Unit": "Milliseconds"}]
+
+
 def test_metrics_of_two_executions_are_separate(capsys: pytest.CaptureFixture[str]) -> None:
     sink = EmbeddedMetrics()
     sink.execution("ocr", "analyze", JobStatus.SUCCEEDED, 1.0)

@@ -39,6 +39,19 @@ def test_pending_job_is_claimed_run_and_finished(stage: Stage) -> None:
     assert stage.counted() == {"succeeded": 1}
 
 
+def test_wait_for_the_run_is_published(stage: Stage) -> None:
+    job = stage.pending()
+    stage.clock.advance(2.5)
+    stage.run_pending(job)
+    assert stage.sink.waits_ms == [2500.0]
+
+
+def test_failure_to_publish_the_wait_does_not_affect_the_job(stage: Stage) -> None:
+    job = stage.pending()
+    stage.sink.broken = OSError("no metrics")
+    assert stage.run_pending(job).status is JobStatus.SUCCEEDED
+
+
 def test_run_pending_returns_none_for_an_unknown_job(stage: Stage) -> None:
     assert stage.runner.run_pending("acme", "01J00000000000000000000000", deadline=Deadline.after(800.0)) is None
 

@@ -39,9 +39,11 @@ def test_snapstart_has_what_lambda_requires() -> None:
         own = properties(name)
         assert own["SnapStart"] == {"ApplyOn": {"Fn::If": ["UseSnapStart", "PublishedVersions", "None"]}}
         assert own.get("EphemeralStorage", {"Size": 512})["Size"] in (512, {"Fn::If": ["UseSnapStart", 512, 1024]})
-        assert "ProvisionedConcurrencyConfig" not in own
         assert "Restorable(" in handler(name)
     assert TEMPLATE["Parameters"]["SnapStart"]["Default"] == "off"
+    rule = TEMPLATE["Rules"]["SnapStartIsNotProvisioned"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "SnapStart"}, "on"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Equals": [{"Ref": "ProvisionedConcurrency"}, 0]}
 
 
 @pytest.mark.parametrize("function", sorted(BEHIND_THE_API))
@@ -53,8 +55,10 @@ def test_changed_parameters_publish_a_version(function: str) -> None:
     own = properties(function)
     variables = {**TEMPLATE["Globals"]["Function"]["Environment"]["Variables"], **own["Environment"]["Variables"]}
     used = references({**own, "Environment": variables, "Policies": None, "Events": None}) & set(TEMPLATE["Parameters"])
-    # Another architecture needs other layers, which publish a version themselves.
-    assert set(re.findall(r"\$\{(\w+)\}", published(function))) == (used - {"Architecture"}) | {"SnapStart"}
+    # Another architecture needs other layers, which publish a version themselves. Provisioned concurrency belongs to
+    # the alias. All functions have the setting of `Tracing`.
+    expected = (used - {"Architecture", "ProvisionedConcurrency"}) | {"SnapStart", "Tracing"}
+    assert set(re.findall(r"\$\{(\w+)\}", published(function))) == expected
 
 
 @pytest.mark.parametrize("function", sorted(BEHIND_THE_API))

@@ -139,7 +139,7 @@ def test_workflow_may_invoke_only_the_functions_of_its_tasks() -> None:
     given = {
         value["Fn::GetAtt"][0] for value in PROPERTIES["DefinitionSubstitutions"].values() if "Fn::GetAtt" in value
     }
-    *invokes, logs = PROPERTIES["Policies"]
+    *invokes, _traces, logs = PROPERTIES["Policies"]
     allowed = {policy["LambdaInvokePolicy"]["FunctionName"]["Ref"] for policy in invokes}
     assert given == allowed == {"RunJobFunction", "SettleJobsFunction"}
     assert all(len(policy) == 1 for policy in PROPERTIES["Policies"])

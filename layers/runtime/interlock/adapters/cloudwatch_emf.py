@@ -31,11 +31,8 @@ _DIRECTIVE = {
 UNREADABLE = "unreadable_record_count"
 """Records of the table's stream that could not be read, so that no counter has them."""
 
-_UNREADABLE_DIRECTIVE = {
-    "Namespace": NAMESPACE,
-    "Dimensions": [["service"]],
-    "Metrics": [{"Name": UNREADABLE, "Unit": "Count"}],
-}
+QUEUE_WAIT = "queue_wait_ms"
+"""Time of asynchronous jobs between their submission and their run."""
 
 
 class EmbeddedMetrics:
@@ -53,10 +50,17 @@ class EmbeddedMetrics:
             },
         )
 
+    def wait(self, waited_ms: float) -> None:
+        _write(_of_the_stack(QUEUE_WAIT, "Milliseconds"), {QUEUE_WAIT: [waited_ms]})
+
 
 def publish_unreadable_record() -> None:
     """Publish that a record of the table's stream could not be read."""
-    _write(_UNREADABLE_DIRECTIVE, {UNREADABLE: [1.0]})
+    _write(_of_the_stack(UNREADABLE, "Count"), {UNREADABLE: [1.0]})
+
+
+def _of_the_stack(name: str, unit: str) -> Mapping[str, Any]:
+    return {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": [{"Name": name, "Unit": unit}]}
 
 
 def _write(directive: Mapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -94,6 +95,7 @@ class JobRunner:
         except StaleJob as error:
             return error.current
         self._check_lease(claimed)
+        self._publish_wait(claimed)
         try:
             call = self._call_of(claimed)
         except InterlockError as error:
@@ -104,6 +106,12 @@ class JobRunner:
     def _claimed(self, job: Job) -> Job:
         now = self._clock()
         return jobs.claimed(job, worker_id=self._worker_id, now=now, lease_expires_at=now + LEASE)
+
+    def _publish_wait(self, claimed: Job) -> None:
+        try:
+            self._registry.record_wait((claimed.updated_at - claimed.created_at) / timedelta(milliseconds=1))
+        except (OSError, ValueError):  # standard output is closed or cannot be written
+            logger.exception("the wait was not published", extra={"job_id": claimed.job_id})
 
     def _check_lease(self, claimed: Job) -> None:
         """Raise `ServiceUnavailable` if writing the claim took so long that another process may soon settle the job."""

@@ -106,6 +106,10 @@ class PluginRegistry:
         self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error_code) or previous)
         self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
 
+    def record_wait(self, waited_ms: float) -> None:
+        """Publish how long an asynchronous job has waited for its run."""
+        self._sink.wait(waited_ms)
+
     # --- What the API shows ---
 
     @property

@@ -189,3 +189,6 @@ class _NoHistory:
 class _NoMetrics:
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
         """Publish nothing."""
+
+    def wait(self, waited_ms: float) -> None:
+        """Publish nothing."""
