@@ -195,3 +195,19 @@ def test_a_disk_of_unknown_size_bounds_no_file(monkeypatch: pytest.MonkeyPatch) 
     bound_run(100, "/tmp")
 
     assert set(bounds) == {resource.RLIMIT_DATA}
+
+
+def test_runs_of_a_process_reuse_the_memory_that_earlier_ones_freed(fresh: Bench) -> None:
+    source = """
+import resource
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for part in [b"x" * 1_000_000 for _ in range(5)]:
+    del part
+result = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+"""
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
+
+    first, *later = [int(fresh.result(source)) for _ in range(4)]
+
+    assert first > 4_000_000 / page_bytes
+    assert max(later) < 1_000_000 / page_bytes

@@ -19,6 +19,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _MAPPED_BYTES = 16 << 20, 8 << 20
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PROC_READ_BYTES = 4096
 _END_PAUSE_S = 0.0005
@@ -56,6 +58,15 @@ def show_memory() -> None:
 def forbid_new_privileges() -> None:
     """Make sure that programs which this process executes gain no privileges, so that they can always be ended."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def keep_freed_memory() -> None:
+    """Let the C library (glibc) keep up to 16 MiB of freed memory in this process and in those that it forks, and take
+    blocks of less than 8 MiB from it. Otherwise most runs with an input of 5 MB return its memory to the kernel and
+    get it back by 1,200 page faults, which take 4 ms."""
+    if LINUX and (mallopt := getattr(_LIBC, "mallopt", None)):
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def read_proc(name: str) -> bytes:

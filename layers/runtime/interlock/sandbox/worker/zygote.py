@@ -24,6 +24,7 @@ from interlock.sandbox.wire.processes import (
     end_children,
     forbid_new_privileges,
     hide_memory,
+    keep_freed_memory,
 )
 from interlock.sandbox.wire.removal import remove_tree
 from interlock.sandbox.worker import child
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str]) -> None:
     root, target, loader, writable, *preload = arguments[1:]
     adopt_orphans()
     hide_memory()
+    keep_freed_memory()
     forbid_new_privileges()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the supervisor, whose end ends this process
     for module in preload:
