@@ -90,6 +90,11 @@ validate: setup
 diagram: setup ## draws the packages and their imports into docs/architecture.md
 	$(BIN)/python -m tools.diagram
 
+.PHONY: docs
+docs: setup .tools/docs/.installed ## builds the documentation as a website into build/site
+	$(BIN)/python -m tools.docs_site
+	.tools/docs/bin/zensical build --strict
+
 .PHONY: prose
 prose: setup ## measures how much prose breaks the rules for plain English; at most 2 % may
 	$(BIN)/python tools/prose_check.py
