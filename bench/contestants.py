@@ -75,7 +75,10 @@ class Contestants:
             interpreter=self.runtime.interpreter,
             import_path=[layer / "python" for layer in reversed(self.functions["ExecuteFunction"].layers)],
         )
-        return build.result()
+        try:
+            return build.result()
+        finally:
+            build.stop()
 
     def interlock(self, function: str = "ExecuteFunction", *, index: Path | None = None) -> Contestant:
         """Return one of Interlock's functions, on the built layers."""

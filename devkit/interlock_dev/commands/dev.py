@@ -9,9 +9,11 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import cache_from_source
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from interlock.sandbox.wire.processes import hide_memory
 from interlock_dev.commands.options import DevOptions
@@ -80,11 +82,17 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     put_api_key(stack.aws.url, stack.owner, stack.table, options.api_key)
     gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
     cleanup.callback(gateway.close)
-    front = HttpServer(with_docs(gateway.wsgi), listener, handler=GatewayHandler)
+    serve = with_docs(gateway.wsgi)
+
+    def serve_saved_code(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        watch.check()
+        return serve(environ, start_response)
+
+    front = HttpServer(serve_saved_code, listener, handler=GatewayHandler)
     cleanup.callback(front.start().close)
     cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
     if not options.in_process:
-        cleanup.callback(watch.start(lambda: _reload(stack, plugins)).stop)
+        cleanup.callback(watch.start(lambda files: _reload(stack, plugins, files)).stop)
     stack.wait_until_warm()
     _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}", out)
     cleanup.callback(project.withdraw)
@@ -116,11 +124,18 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextI
     out.flush()
 
 
-def _reload(stack: Stack, plugins: Sequence[Path]) -> None:
-    """Rebuild the index of the added plugins, and replace the environments that serve them."""
+def _reload(stack: Stack, plugins: Sequence[Path], files: Sequence[Path]) -> None:
+    """Describe the plugins of changed files again. Requests that arrive meanwhile wait for it."""
+    began = time.monotonic()
+    for file in files:
+        # Python would take the compiled file for current if two changes in one second keep the size.
+        if file.suffix == ".py":
+            Path(cache_from_source(str(file))).unlink(missing_ok=True)
+    changed = [path for path in plugins if any(file.is_relative_to(path) for file in files)]
     try:
-        stack.rebuild_index()
+        unavailable = stack.update_index(changed)
     except UsageError as error:
-        sys.stderr.write(f"interlock: {error}\n")
-    stack.functions.recycle()
-    sys.stderr.write(f"reloaded {', '.join(path.name for path in plugins)}\n")
+        unavailable = [f"interlock: {error}"]
+    names = ", ".join(file.name for file in files)
+    sys.stderr.write(f"reloaded {names} in {time.monotonic() - began:.1f} s\n")
+    sys.stderr.writelines(f"{line}\n" for line in unavailable)

@@ -70,11 +70,6 @@ class Functions:
         """Start one environment of each. Each result is the reason why one did not start, or None."""
         return {name: self._pools[name].warm() for name in names}
 
-    def recycle(self) -> None:
-        """Replace the environments in use."""
-        for pool in self._pools.values():
-            pool.recycle()
-
     def _end_idle(self) -> None:
         while not self._closed.wait(IDLE_CHECK_S):
             for pool in self._pools.values():

@@ -76,7 +76,6 @@ class Pool:
         self._loading = 0
         self._changed_at = 0.0
         self._run_s = 0.0
-        self._stale: set[Environment] = set()
         self._closed = False
         self._starter = starter
 
@@ -100,16 +99,6 @@ class Pool:
         """Start one environment before the first request. The result is the reason why it did not start, or None."""
         with self._lock:
             return self._begin(ahead=True)
-
-    def recycle(self) -> None:
-        """Replace all environments: idle ones now, busy ones after their request."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-            self._stale = self._all - set(idle)
-            if not self._closed:
-                self._begin(ahead=True)
-        for environment in idle:
-            self._discard(environment)
 
     def end_idle(self, longer_than_s: float) -> None:
         """End the environments that have been idle for longer, but keep one."""
@@ -165,7 +154,7 @@ class Pool:
     def _release(self, environment: Environment, *, broken: bool = False) -> None:
         with self._lock:
             self._changed_at = time.monotonic()
-            usable = not (broken or self._closed or environment in self._stale)
+            usable = not (broken or self._closed)
             if usable:
                 self._give(environment)
         if not usable:
@@ -229,7 +218,6 @@ class Pool:
     def _discard(self, environment: Environment) -> None:
         with self._lock:
             self._all.discard(environment)
-            self._stale.discard(environment)
             self._idle_since.pop(environment, None)
         with contextlib.suppress(OSError):
             environment.close()

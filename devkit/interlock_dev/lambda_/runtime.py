@@ -5,8 +5,10 @@ imported here.
 """
 
 import ctypes
+import os
 import signal
 import sys
+from pathlib import Path
 
 WARM_UP = b'{"interlock-dev":"warm-up"}'
 """The emulator starts the runtime with its first invocation. This one starts it without reaching the handler."""
@@ -33,11 +35,29 @@ def main(handler: str) -> None:
             while True:
                 request = super().wait_next_invocation()
                 if bytes(request.event_body) != WARM_UP:
+                    _forget_changed_index()
                     return request
                 self.post_invocation_result(request.invoke_id, b"null")
 
     config = LambdaConfigProvider([__file__, handler])
     bootstrap.run(config.handler, Client(config.api_address, config.use_thread_polling))
+
+
+_index_seen: list[int] = []
+
+
+def _forget_changed_index() -> None:
+    """Let the function read the plugin index again if it was updated: a plugin was edited."""
+    index = sys.modules.get("interlock.plugins.index")
+    if index is None:
+        return
+    try:
+        seen = Path(os.environ["INTERLOCK_PLUGIN_INDEX"], "index.json").stat().st_mtime_ns
+    except OSError:
+        return
+    if _index_seen != [seen]:
+        _index_seen[:] = [seen]
+        index.open_index().forget()
 
 
 def _add_site_builtins() -> None:

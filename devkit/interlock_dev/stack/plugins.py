@@ -1,6 +1,7 @@
 """The plugin index of a run, built at the start and again when an added plugin changes."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from interlock_dev.project.processes import end_tree, guarded
 NO_PLUGIN = "holds no class derived from interlock.plugin.Plugin"
 """The index's message for a file without a plugin class (verified by a test)."""
 
-_WATCH_INTERVAL_S = 0.5
+_WATCH_INTERVAL_S = 0.25
 _WATCHED_FILES = 2_000
 """Maximum number of watched files per folder, which may contain a data set."""
 
@@ -36,7 +37,7 @@ def check_path(path: Path) -> Path:
 
 
 class IndexBuild:
-    """A process that builds the index with the interpreter and import path of functions."""
+    """A process that builds the index with the interpreter and import path of functions, and updates it afterwards."""
 
     def __init__(
         self,
@@ -48,21 +49,22 @@ class IndexBuild:
     ) -> None:
         self._out = out
         self._paths = paths
+        self._revision = 0
         added = [argument for path in paths for argument in ("--path", str(path))]
-        command = [*interpreter, "-m", "interlock.plugins.building", "--out", str(out), *added]
+        command = [*interpreter, "-m", "interlock.plugins.building", "--serve", "--out", str(out), *added]
         self._builder = subprocess.Popen(
             guarded(command) if sys.platform == "linux" else command,
             # It imports plugins, which must not see the developer's environment.
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             | {"PYTHONPATH": os.pathsep.join(map(str, import_path))},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def stop(self) -> None:
-        """End a build whose result is no longer needed."""
+        """End the process, whose result is no longer needed."""
         if self._builder.poll() is None:
             # The builder imports each plugin in a child process.
             end_tree(self._builder) if sys.platform == "linux" else self._builder.kill()
@@ -73,15 +75,32 @@ class IndexBuild:
 
         Raise `UsageError` for an added path without a plugin, or if the index cannot be built.
         """
-        _, told = self._builder.communicate()
-        if self._builder.returncode:
-            last_line = told.strip().splitlines()[-1:]
-            raise UsageError(f"the plugin index cannot be built: {' '.join(last_line)}")
+        reports = self._reports()
         empty = _without_plugin(PluginIndex(self._out), self._paths)
         if empty:
             raise UsageError(f"--plugin {empty}: {NO_PLUGIN}")
-        sys.stderr.write(told)
+        sys.stderr.writelines(f"{line}\n" for line in reports)
         return self._out
+
+    def update(self, changed: Sequence[Path]) -> Sequence[str]:
+        """Describe the plugins of changed paths again. Return a line for each that cannot be loaded. Raise `UsageError`
+        if the index cannot be built."""
+        self._revision += 1
+        asked = {"changed": [str(path) for path in changed], "revision": str(self._revision)}
+        with contextlib.suppress(BrokenPipeError):
+            if self._builder.stdin:
+                self._builder.stdin.write(f"{json.dumps(asked)}\n")
+                self._builder.stdin.flush()
+        return self._reports()
+
+    def _reports(self) -> list[str]:
+        line = self._builder.stdout.readline() if self._builder.stdout else ""
+        if not line:
+            _, told = self._builder.communicate()
+            last_line = told.strip().splitlines()[-1:]
+            raise UsageError(f"the plugin index cannot be built: {' '.join(last_line)}")
+        reports: list[str] = json.loads(line)
+        return reports
 
 
 def _without_plugin(index: PluginIndex, paths: Sequence[Path]) -> str | None:
@@ -103,7 +122,7 @@ def built_index(layers: Sequence[Path]) -> Path:
 
 
 class Watch:
-    """Watches the files of added plugins, so that the next call runs the saved code.
+    """Watches the files of plugins, so that the next call runs the saved code.
 
     Changes before the creation of this object do not count.
     """
@@ -111,23 +130,32 @@ class Watch:
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = paths
         self._seen = self._stamps()
+        self._lock = threading.Lock()
+        self._changed: Callable[[Sequence[Path]], None] = lambda _: None
         self._stopped = threading.Event()
 
-    def start(self, changed: Callable[[], None]) -> Self:
-        """Call `changed` in a background thread after every change."""
+    def start(self, changed: Callable[[Sequence[Path]], None]) -> Self:
+        """Call `changed` with the changed files after every change, in a background thread or in `check`."""
+        self._changed = changed
         if self._paths:
-            threading.Thread(target=self._run, args=(changed,), name="plugin-watch", daemon=True).start()
+            threading.Thread(target=self._run, name="plugin-watch", daemon=True).start()
         return self
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def _run(self, changed: Callable[[], None]) -> None:
-        while not self._stopped.wait(_WATCH_INTERVAL_S):
+    def check(self) -> None:
+        """Handle the changes that were saved before this call. A request that does so first never runs older code."""
+        with self._lock:
             now = self._stamps()
-            if now != self._seen:
+            changed = sorted(file for file, _ in now.items() ^ self._seen.items())
+            if changed:
                 self._seen = now
-                changed()
+                self._changed(list(dict.fromkeys(changed)))
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_WATCH_INTERVAL_S):
+            self.check()
 
     def _stamps(self) -> dict[Path, int]:
         stamps: dict[Path, int] = {}

@@ -81,13 +81,13 @@ class FunctionSet:
         return {name: statements(name, function.policies) for name, function in self._found.items()}
 
     def index(self, build: IndexBuild | None) -> Path:
-        """Return the plugin index: the result of `build`, the one in the built layers, or a new one."""
-        if build is None and not self._options.plugins:
-            return built_index(self._layers())
-        return (build or self.build_index()).result()
+        """Return the plugin index: the result of `build`, or the one in the built layers."""
+        return build.result() if build else built_index(self._layers())
 
-    def build_index(self) -> IndexBuild:
-        """Start to build an index with the packages that functions can import."""
+    def index_build(self) -> IndexBuild | None:
+        """Start to build an index with the packages that functions can import. Return None if the built one is used."""
+        if self._options.built and not self._options.plugins:
+            return None
         widest = max(self._found.values(), key=lambda one: len(one.layers))
         return IndexBuild(
             self._folder / "index",
@@ -118,7 +118,10 @@ class Stack:
 
     def _start(self, template: Path, options: Options, folder: Path, index: IndexBuild | None, *, warm: bool) -> None:
         self.set = FunctionSet(template, options, folder)
-        self.plugin_index = self.set.index(index)
+        self._index_build = index or self.set.index_build()
+        if self._index_build:
+            self._cleanup.callback(self._index_build.stop)
+        self.plugin_index = self.set.index(self._index_build)
         listener = self._cleanup.enter_context(listen(0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.owner = AccessKey.create()
@@ -150,9 +153,10 @@ class Stack:
                 raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
         self.functions.warm(set(self.functions.names) - set(self.set.behind_the_api))
 
-    def rebuild_index(self) -> None:
-        """Rebuild the index in the folder that the functions read. Raise `UsageError`."""
-        self.set.build_index().result()
+    def update_index(self, changed: Sequence[Path]) -> Sequence[str]:
+        """Describe the plugins of changed paths again, in the index that the functions read. Return a line for each
+        that cannot be loaded. Raise `UsageError`."""
+        return self._index_build.update(changed) if self._index_build else []
 
     @property
     def table(self) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 from interlock.domain.errors import UnknownPlugin
 from interlock.domain.manifest import PluginManifest, PluginSource
 from interlock.plugins import building
-from interlock.plugins.building import build_index
+from interlock.plugins.building import IndexBuilder, build_index
 from interlock.plugins.index import PluginIndex
 from interlock.plugins.loading import load_plugin_class
 from tests.fakes.plugins import a_plugin, an_index
-from tests.process.core.plugin_files import HEAD, plugin_class
+from tests.process.core.plugin_files import HEAD, added_file, installed, plugin_class
 
 # One process for all of them: the build below is made once for each.
 pytestmark = pytest.mark.xdist_group("plugin-index")
@@ -251,3 +252,50 @@ def test_a_new_build_removes_the_manifests_of_removed_plugins(tmp_path: Path) ->
     build_index(tmp_path / "index")
     with pytest.raises(UnknownPlugin):
         PluginIndex(tmp_path / "index").manifest("removed")
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_update_describes_the_changed_plugin_only(tmp_path: Path) -> None:
+    changing = added_file(tmp_path, "changing.py", HEAD + plugin_class("changing"))
+    added_file(tmp_path, "other.py", HEAD + plugin_class("other"))
+    builder = IndexBuilder(tmp_path / "index", [changing, tmp_path / "other.py"])
+    builder.build()
+    added_file(tmp_path, "changing.py", HEAD + plugin_class("renamed", version="2"))
+    added_file(tmp_path, "other.py", "not Python")
+    [manifest] = builder.update([changing], "7")
+    assert (manifest.name, manifest.version, manifest.source.revision) == ("renamed", "2", "7")
+    index = PluginIndex(tmp_path / "index")
+    assert index.names == ("other", "renamed")
+    assert index.manifest("renamed") == manifest
+    assert index.manifest("other").source.revision == ""
+
+
+def test_update_restores_an_installed_plugin_that_an_added_one_had_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    added_file(tmp_path, "shipped.py", HEAD + plugin_class("mine"))
+    installed(monkeypatch, ("mine", "shipped", "Added"))
+    added = added_file(tmp_path, "added.py", HEAD + plugin_class("mine"))
+    builder = IndexBuilder(tmp_path / "index", [added])
+    [manifest] = builder.build()
+    assert manifest.source.path == str(added)
+    added_file(tmp_path, "added.py", HEAD + plugin_class("yours"))
+    builder.update([added], "1")
+    index = PluginIndex(tmp_path / "index")
+    assert [index.manifest(name).source.module for name in ("mine", "yours")] == ["shipped", "added"]
+
+    added_file(tmp_path, "shipped.py", "1/0")
+    [broken] = builder.update([tmp_path / "shipped.py"], "2")
+    assert (broken.name, broken.available) == ("mine", False)
+
+
+def test_index_is_read_again_when_it_was_updated(tmp_path: Path) -> None:
+    index = an_index(tmp_path / "index", a_plugin("echo"))
+    assert (index.manifest("echo").version, index.names) == ("1.0.0", ("echo",))
+    shutil.rmtree(tmp_path / "index")
+    an_index(tmp_path / "index", a_plugin("echo", version="2"), a_plugin("new"))
+    assert (index.manifest("echo").version, index.names) == ("1.0.0", ("echo",))
+    index.forget()
+    assert (index.manifest("echo").version, index.names) == ("2", ("echo", "new"))

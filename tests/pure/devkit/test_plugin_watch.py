@@ -65,3 +65,16 @@ def test_number_of_watched_files_is_bounded(package: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "stat", counted)
     Watch([package])
     assert 0 < len(checked) < 5
+
+
+def test_check_reports_the_files_that_changed_once(package: Path) -> None:
+    reported: list[list[Path]] = []
+    watch = Watch([package])
+    watch._changed = lambda files: reported.append([*files])
+    watch.check()
+    touch(package / "words.txt")
+    (package / "new.py").write_text("")
+    (package / "data/model.bin").unlink()
+    watch.check()
+    watch.check()
+    assert reported == [[package / "data/model.bin", package / "new.py", package / "words.txt"]]

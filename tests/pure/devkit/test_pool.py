@@ -171,19 +171,6 @@ def test_event_over_the_limit_of_lambda_is_refused_before_a_start(pool: Pool, fl
     assert not fleet.made
 
 
-def test_recycling_replaces_busy_environments_after_their_request(
-    pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
-) -> None:
-    busy = submit_held(pool, requests)
-    eventually(lambda: bool(fleet.made) and fleet.made[0].busy.is_set())
-    pool.recycle()
-    assert not fleet.made[0].closed
-    fleet.made[0].release.set()
-    assert busy.result(5).payload == b"0"
-    eventually(lambda: fleet.made[0].closed)
-    assert pool.invoke(b"{}").payload == b"1"
-
-
 def test_closing_ends_all_environments_and_waiting_requests(fleet: Fleet, requests: ThreadPoolExecutor) -> None:
     with ThreadPoolExecutor(2) as starter:
         pool = Pool(fleet.create, starter, limit=1)

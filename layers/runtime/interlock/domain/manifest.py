@@ -29,11 +29,13 @@ class PluginSource:
     """Where the worker process finds the plugin's class: `module:class_name`.
 
     `path` is a file or a package folder outside the installed packages, for a plugin added for one development run.
+    `revision` distinguishes versions of the code during such a run: processes that loaded another one are not used.
     """
 
     module: str
     class_name: str
     path: str | None = None
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

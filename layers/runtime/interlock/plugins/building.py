@@ -3,8 +3,13 @@
 Writes `index.json` (a summary of each plugin), `plugins/<name>.json` (the manifest, or the reason why there is none)
 and `installed.json` (the packages that it was built from, for the audit).
 
-    python -m interlock.plugins.building --out DIR [--strict] [--path FILE_OR_PACKAGE]...
+    python -m interlock.plugins.building --out DIR [--strict] [--serve] [--path FILE_OR_PACKAGE]...
+
+With `--serve` it then updates the index for each line `{"changed": [paths], "revision": text}` of standard input. After
+the build and each update it writes a line of JSON: the reports on plugins that cannot be loaded.
 """
+
+from __future__ import annotations
 
 import argparse
 import contextlib
@@ -16,7 +21,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -84,18 +89,66 @@ def _broken(name: str, source: PluginSource, reason: str) -> _Described:
 
 def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifest]:
     """Describe every installed plugin and those at `paths`, and write the index into `out`, replacing its files."""
-    installed = list(installed_plugins(GROUP))
-    sources = [(one.entry, PluginSource(one.module, one.class_name)) for one in installed]
-    added = dict.fromkeys(path.resolve() for path in paths)
-    sources += [(path.stem, PluginSource(path.stem, "", str(path))) for path in added]
+    return IndexBuilder(out, paths).build()
+
+
+class IndexBuilder:
+    """Builds an index, and updates it when plugins have changed."""
+
+    def __init__(self, out: Path, paths: Iterable[Path]) -> None:
+        self._out = out
+        self._installed = list(installed_plugins(GROUP))
+        self._sources = [_Source(one.entry, PluginSource(one.module, one.class_name)) for one in self._installed]
+        added = dict.fromkeys(path.resolve() for path in paths)
+        self._sources += [_Source(path.stem, PluginSource(path.stem, "", str(path))) for path in added]
+        self._described: list[_Described] = []
+
+    def build(self) -> Sequence[PluginManifest]:
+        """Describe all plugins and write the index. Return all manifests."""
+        self._described = _describe_all(self._sources)
+        return self._write()
+
+    def update(self, changed: Collection[Path], revision: str) -> Sequence[PluginManifest]:
+        """Describe the plugins of changed paths again and write the index. Return their manifests.
+
+        An added plugin has changed if its path is in `changed`, an installed one if the path of its package is.
+        """
+        again = {number: source.of(revision) for number, source in enumerate(self._sources) if source.is_in(changed)}
+        for number, described in zip(again, _describe_all(list(again.values())), strict=True):
+            self._described[number] = described
+        written = {id(manifest) for manifest in self._write()}
+        of_changed = [manifest for number in again for manifest in self._described[number].manifests]
+        return [manifest for manifest in of_changed if id(manifest) in written or not manifest.available]
+
+    def _write(self) -> Sequence[PluginManifest]:
+        described, installed = self._described, self._installed
+        of_layer = _by_name(described[: len(installed)])
+        # An added plugin replaces an installed one of the same name: its author is trying a new version.
+        manifests = of_layer | _by_name(described[len(installed) :], taken=of_layer)
+        record = [_record(one, of, manifests) for one, of in zip(installed, described, strict=False)]
+        _write(self._out, manifests, record)
+        return list(manifests.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A source of plugins, and the name under which they are listed if it cannot be loaded."""
+
+    name: str
+    source: PluginSource
+
+    def of(self, revision: str) -> _Source:
+        return replace(self, source=replace(self.source, revision=revision))
+
+    def is_in(self, changed: Collection[Path]) -> bool:
+        if self.source.path is not None:
+            return Path(self.source.path) in changed
+        return self.source.module.partition(".")[0] in {path.stem for path in changed}
+
+
+def _describe_all(sources: Sequence[_Source]) -> list[_Described]:
     with ThreadPoolExecutor(max_workers=4) as pool:
-        described = list(pool.map(lambda source: _describe_in_child(*source), sources))
-    of_layer = _by_name(described[: len(installed)])
-    # An added plugin replaces an installed one of the same name: its author is trying a new version.
-    manifests = of_layer | _by_name(described[len(installed) :], taken=of_layer)
-    record = [_record(one, of, manifests) for one, of in zip(installed, described, strict=False)]
-    _write(out, manifests, record)
-    return list(manifests.values())
+        return list(pool.map(lambda one: _describe_in_child(one.name, one.source), sources))
 
 
 def _by_name(described: Sequence[_Described], taken: Collection[str] = ()) -> dict[str, PluginManifest]:
@@ -147,13 +200,20 @@ def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[
     folder = out / "plugins"
     folder.mkdir(parents=True, exist_ok=True)
     for name, manifest in manifests.items():
-        (folder / f"{name}.json").write_text(json.dumps(manifest.to_dict(), indent=1))
-    (out / "installed.json").write_text(json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
+        _replace(folder / f"{name}.json", json.dumps(manifest.to_dict(), indent=1))
+    _replace(out / "installed.json", json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
     # Written last: an index that exists is complete.
-    (out / "index.json").write_text(index_text(manifests.values()))
+    _replace(out / "index.json", index_text(manifests.values()))
     for file in folder.glob("*.json"):
         if file.stem not in manifests:
             file.unlink()
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file at once: a function may be reading it."""
+    written = file.with_suffix(".new")
+    written.write_text(text)
+    written.replace(file)
 
 
 def index_text(manifests: Iterable[PluginManifest]) -> str:
@@ -172,11 +232,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder to write the index into")
     parser.add_argument("--path", type=Path, action="append", default=[], help="a .py file or package folder to add")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a plugin cannot be loaded")
+    parser.add_argument("--serve", action="store_true", help="update the index for each line of standard input")
     options = parser.parse_args(arguments)
-    broken = [manifest for manifest in build_index(options.out, options.path) if not manifest.available]
-    for manifest in broken:
-        sys.stderr.write(f"plugin {manifest.name} is unavailable: {manifest.reason}\n")
+    builder = IndexBuilder(options.out, options.path)
+    broken = _reports(builder.build())
+    if options.serve:
+        _serve(builder, broken)
+        return 0
+    for line in broken:
+        sys.stderr.write(f"{line}\n")
     return 1 if broken and options.strict else 0
+
+
+def _reports(manifests: Iterable[PluginManifest]) -> list[str]:
+    return [f"plugin {one.name} is unavailable: {one.reason}" for one in manifests if not one.available]
+
+
+def _serve(builder: IndexBuilder, broken: Sequence[str]) -> None:
+    _tell(broken)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        manifests = builder.update([Path(path) for path in asked["changed"]], asked["revision"])
+        _tell(_reports(manifests))
+
+
+def _tell(reports: Sequence[str]) -> None:
+    sys.stdout.write(f"{json.dumps(reports)}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

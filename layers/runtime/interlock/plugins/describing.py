@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,7 @@ def describe(source: PluginSource) -> list[PluginManifest]:
         raise ImportError("holds no class derived from interlock.plugin.Plugin")
     # A base class without its own name is not a plugin.
     bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
-    return [
-        describe_class(one, PluginSource(source.module, name, source.path))
-        for one, name in found.items()
-        if one not in bases
-    ]
+    return [describe_class(one, replace(source, class_name=name)) for one, name in found.items() if one not in bases]
 
 
 def describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:

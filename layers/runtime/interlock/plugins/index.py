@@ -33,6 +33,11 @@ class PluginIndex:
         plugins = json.loads((self._directory / "index.json").read_text())["plugins"]
         return {one["name"]: PluginSummary(**{**one, "tools": tuple(one["tools"])}) for one in plugins}
 
+    def forget(self) -> None:
+        """Read the files again: they have changed. Only a development run changes them."""
+        self._manifests.clear()
+        vars(self).pop("summaries", None)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all plugins in alphabetical order."""

@@ -66,7 +66,7 @@ class PluginRegistry:
         self._sink = sink
         self._validator = SchemaValidator()
         self._states: dict[str, LifecycleState] = {}
-        self._listed: tuple[Mapping[str, RunState], Sequence[ListedPlugin]] | None = None
+        self._listed: tuple[Mapping[str, RunState], Mapping[str, PluginSummary], Sequence[ListedPlugin]] | None = None
 
     def find(self, plugin: str, tool: str | None) -> tuple[PluginManifest, ToolManifest]:
         """Find a tool; None selects the first of the manifest.
@@ -116,7 +116,7 @@ class PluginRegistry:
     def names(self) -> tuple[str, ...]:
         """Return all plugins in alphabetical order: those of the index, including broken ones, and installed ones that
         it lacks."""
-        return tuple(self._summaries)
+        return tuple(self._summaries())
 
     def manifest(self, name: str) -> PluginManifest:
         """Return a plugin's manifest, whose `reason` explains a broken plugin. Raises `UnknownPlugin`."""
@@ -129,11 +129,12 @@ class PluginRegistry:
 
     def plugins(self) -> Sequence[ListedPlugin]:
         """Return all plugins with their lifecycle states, in alphabetical order: from one file and the small items of
-        the states, for any number of plugins. While no state changes, this is the same sequence."""
-        states = self._history.states()
-        if self._listed is None or self._listed[0] is not states:
-            self._listed = states, [self._listed_plugin(one, states) for one in self._summaries.values()]
-        return self._listed[1]
+        the states, for any number of plugins. While no state and no manifest changes, this is the same sequence."""
+        states, summaries = self._history.states(), self._index.summaries
+        if self._listed is None or self._listed[0] is not states or self._listed[1] is not summaries:
+            listed = [self._listed_plugin(one, states) for one in self._summaries().values()]
+            self._listed = states, summaries, listed
+        return self._listed[2]
 
     def _listed_plugin(self, summary: PluginSummary, states: Mapping[str, RunState]) -> ListedPlugin:
         return ListedPlugin(summary, *self._state(summary, states.get(summary.name, NOT_RUN)))
@@ -156,7 +157,6 @@ class PluginRegistry:
         state = run_state.state
         return state, run_state.reason if state is LifecycleState.UNAVAILABLE else reason
 
-    @cached_property
     def _summaries(self) -> Mapping[str, PluginSummary]:
         """All plugins by name in alphabetical order."""
         missing = {name: self.manifest(name).summary() for name in self._findings.keys() - self._index.summaries.keys()}

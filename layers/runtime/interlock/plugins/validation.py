@@ -36,18 +36,19 @@ class SchemaValidator:
 
     def __init__(self) -> None:
         self._compiled: dict[str, _Schema] = {}
-        self._takes_uploads: dict[str, bool] = {}
+        self._takes_uploads: dict[str, tuple[Mapping[str, Any], bool]] = {}
 
     def problems(self, key: str, schema: Mapping[str, Any], value: Any) -> list[Problem]:
         """Return `{"path": JSON Pointer, "message": text}` for each problem, at most 20. Empty if the value is valid.
 
-        `key` names the schema; a schema compiled under the same key is reused. For a value larger than a `Sample`, the
-        list may contain only the first error.
+        `key` names the schema; while it names the same object, the compiled schema is reused. For a value larger than a
+        `Sample`, the list may contain only the first error.
         """
-        if key not in self._compiled:
-            self._compiled[key] = _Schema(schema)
+        compiled = self._compiled.get(key)
+        if compiled is None or compiled.schema is not schema:
+            compiled = self._compiled[key] = _Schema(schema)
         try:
-            return self._compiled[key].problems(value)
+            return compiled.problems(value)
         except UnicodeEncodeError:
             return [problem((), "holds a lone surrogate, which is not Unicode text")]
         except ValueError:
@@ -56,23 +57,25 @@ class SchemaValidator:
 
     def uploads(self, key: str, schema: Mapping[str, Any], value: Any) -> tuple[FileReference, ...]:
         """Return the uploads named by a value that fits the schema. `key` names the schema, as above."""
-        if key not in self._takes_uploads:
-            self._takes_uploads[key] = takes_uploads(schema)
-        return file_references(schema, value) if self._takes_uploads[key] else ()
+        known, takes = self._takes_uploads.get(key, (None, False))
+        if known is not schema:
+            takes = takes_uploads(schema)
+            self._takes_uploads[key] = schema, takes
+        return file_references(schema, value) if takes else ()
 
 
 class _Schema:
     """A compiled schema: one validator decides on validity, another collects errors."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        self._schema = schema
+        self.schema = schema
         self._text = json.dumps(schema)
         self._whole = Draft202012Validator(self._text, **_OPTIONS)
         self._validators: dict[str, Draft202012Validator] = {}
 
     @cached_property
     def _union_free(self) -> UnionFreeSchema:
-        return UnionFreeSchema(self._schema, self._text)
+        return UnionFreeSchema(self.schema, self._text)
 
     @cached_property
     def _registry(self) -> Registry:

@@ -43,7 +43,8 @@ def code_of(call: ToolCall) -> Code:
     """Return the code that a worker process must have loaded for a call: one version of a plugin, with or without the
     network."""
     plugin, source = call.plugin, call.plugin.source
-    request = {"module": source.module, "class_name": source.class_name, "path": source.path, "version": plugin.version}
+    request = {"module": source.module, "class_name": source.class_name, "path": source.path}
+    request |= {"version": plugin.version, "revision": source.revision}
     return sandbox.Code(orjson.dumps(request), network=call.tool.network, fork_safe=plugin.fork_safe)
 
 
