@@ -14,7 +14,7 @@ PYTEST_ARGS ?=
 
 # Measuring coverage makes tests up to twice as slow. Tests of the devkit, plugins and repository are not measured, nor
 # those that run whole functions over AWS, since they reach what the measured ones do.
-MEASURED_FOLDERS := $(addprefix tests/,pure/core pure/security process/core process/sandbox)
+MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
 UNMEASURED_SERVICE := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py permissions.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 MEASURED := $(MEASURED_FOLDERS) tests/service $(addprefix --ignore=,$(UNMEASURED_SERVICE))
@@ -37,10 +37,10 @@ $(UV):
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
 # uv finds Python 3.13 or downloads it.
-$(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml devkit/pyproject.toml
+$(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml client/pyproject.toml devkit/pyproject.toml
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
 	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
-	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e devkit
+	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e client -e devkit
 	@touch $@
 
 .PHONY: setup
@@ -250,4 +250,4 @@ lock: $(UV) ## resolves the dependencies into requirements/; UPGRADE=--upgrade f
 	  $$(sed -nE 's/^([a-z0-9-]+)==.*/--no-emit-package \1/p' requirements/runtime.txt)
 	for tool in requirements/tools/*.in; do $(UV) pip compile "$$tool" $(LOCK_FLAGS) --python-version 3.13 -o "$${tool%.in}.txt" || exit 1; done
 LOCK_FLAGS = $(UPGRADE) --quiet --universal --generate-hashes --no-header --no-annotate \
-  --no-emit-package interlock --no-emit-package interlock-plugins --no-emit-package interlock-dev
+  --no-emit-package interlock --no-emit-package interlock-client --no-emit-package interlock-plugins --no-emit-package interlock-dev

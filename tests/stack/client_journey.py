@@ -8,12 +8,12 @@ import time
 from datetime import timedelta
 from http import HTTPStatus
 
-from interlock_client import AuthenticatedClient
-from interlock_client.api.execute import execute
-from interlock_client.api.jobs import cancel_job, delete_job, get_events, get_job, get_result, list_jobs
-from interlock_client.api.plugins import get_plugin, get_plugin_health, list_plugins
-from interlock_client.api.service import get_health
-from interlock_client.models import (
+from generated_client import AuthenticatedClient
+from generated_client.api.execute import execute
+from generated_client.api.jobs import cancel_job, delete_job, get_events, get_job, get_result, list_jobs
+from generated_client.api.plugins import get_plugin, get_plugin_health, list_plugins
+from generated_client.api.service import get_health
+from generated_client.models import (
     Cancel,
     CancelRequest,
     Error,

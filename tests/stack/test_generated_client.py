@@ -26,7 +26,7 @@ def test_a_generated_client_drives_the_service(client: Client, tmp_path: Path) -
     environment = {"PATH": f"{Path(python).parent}:{os.defpath}", "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}
     generate = [
         tool("client", "openapi-python-client"), "generate", "--path", str(document), "--meta", "none",
-        "--output-path", str(tmp_path / "interlock_client"), "--fail-on-warning",
+        "--output-path", str(tmp_path / "generated_client"), "--fail-on-warning",
     ]  # fmt: skip
     generated = subprocess.run(generate, env=environment, capture_output=True, text=True, check=False)
     assert generated.returncode == 0, generated.stdout + generated.stderr

@@ -14,6 +14,7 @@ PACKAGES = (
     "functions",
     "layers/runtime/interlock",
     "layers/plugins/interlock_plugins",
+    "client/interlock_client",
     "devkit/interlock_dev",
     "tools",
     "bench",
@@ -41,6 +42,11 @@ PLANTED = {
         "interlock_dev/aws/s3/presigned.py",
         "interlock_dev.aws.iam.calls",
     ),
+    "Each floor of the client imports only floors below it": (
+        "interlock_client/steps.py",
+        "interlock_client.operations",
+    ),
+    "The client needs neither the framework nor an AWS SDK": ("interlock_client/operations.py", "pydantic"),
     "Only adapters import an AWS SDK": ("interlock/jobs/service.py", "boto3"),
     "Plugins are loaded by name in worker processes, and never imported": (
         "interlock/tools/tool_runner.py",
@@ -60,7 +66,10 @@ PLANTED = {
     ),
     "Nothing that a function imports at its start imports pydantic": ("interlock/http/app.py", "pydantic"),
     "The domain and the sandbox need the standard library alone": ("interlock/domain/job.py", "pydantic"),
-    "Nothing that is deployed imports the devkit": ("interlock/jobs/documents.py", "interlock_dev.project.processes"),
+    "Nothing that is deployed imports the client or the devkit": (
+        "interlock/jobs/documents.py",
+        "interlock_dev.project.processes",
+    ),
     "The scanner's rules build on its engine, which knows none of them": (
         "tools/scanner/engine/scan.py",
         "tools.scanner.rules",

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.xdist_group("pre-commit"), pytest.mark.timeout(LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 PRE_COMMIT = Path(sys.executable).with_name("pre-commit")
-PACKAGES = ("layers/runtime", "layers/plugins", "devkit")
+PACKAGES = ("layers/runtime", "layers/plugins", "client", "devkit")
 
 PLANTED = {
     "execution-violations": (

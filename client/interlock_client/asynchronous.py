@@ -1,0 +1,163 @@
+"""`AsyncInterlock`, the client for `async` code, and `AsyncJob`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from interlock_client.documents import (
+    Event,
+    JobDocument,
+    Manifest,
+    PluginHealth,
+    PluginSummary,
+    ServiceHealth,
+    Status,
+    Upload,
+)
+from interlock_client.jobs import JobView
+from interlock_client.operations import Operations, RunOptions
+from interlock_client.steps import Retries
+from interlock_client.transport import AsyncTransport
+
+
+class AsyncInterlock:
+    """`Interlock` for `async` code, with asyncio or trio. All arguments and errors are the same."""
+
+    def __init__(
+        self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None
+    ) -> None:
+        self._transport = AsyncTransport(url, key, token)
+        self._operations = Operations(retries or Retries())
+
+    async def run(
+        self,
+        tool: str,
+        input: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout_s: float | None = None,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> Any:
+        """Run a tool and return its result, as `Interlock.run`."""
+        options = RunOptions(timeout_s=timeout_s, idempotency_key=idempotency_key)
+        return await self._transport.perform(self._operations.run(tool, {**(input or {}), **fields}, options))
+
+    async def submit(
+        self,
+        tool: str,
+        input: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        idempotency_key: str | None = None,
+        **fields: Any,
+    ) -> AsyncJob:
+        """Create an asynchronous job, as `Interlock.submit`."""
+        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        operation = self._operations.submit(tool, {**(input or {}), **fields}, options)
+        return self._job(await self._transport.perform(operation))
+
+    async def job(self, job_id: str) -> AsyncJob:
+        """Return a job."""
+        return self._job(await self._transport.perform(self._operations.job(job_id)))
+
+    async def jobs(
+        self,
+        *,
+        plugin: str | None = None,
+        tool: str | None = None,
+        status: Status | Sequence[Status] | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[AsyncJob]:
+        """Iterate over jobs, newest first, as `Interlock.jobs`."""
+        filters = {"plugin": plugin, "tool": tool, "status": status}
+        async for one in self._transport.stream(self._operations.jobs(filters, limit)):
+            yield self._job(one)
+
+    async def plugins(self) -> list[PluginSummary]:
+        """List the plugins, including those that could not be loaded."""
+        return await self._transport.perform(self._operations.plugins())
+
+    async def plugin(self, name: str) -> Manifest:
+        """Return a plugin with its tools and their schemas."""
+        return await self._transport.perform(self._operations.plugin(name))
+
+    async def health(self, name: str) -> PluginHealth:
+        """Return a plugin's state and counters."""
+        return await self._transport.perform(self._operations.health(name))
+
+    async def service_health(self) -> ServiceHealth:
+        """Return the service's status and version. No key is needed."""
+        health: ServiceHealth = await self._transport.perform(self._operations.get("/v1/health"))
+        return health
+
+    async def upload(self, file: Path | bytes, *, content_type: str | None = None) -> Upload:
+        """Upload a file of up to 100 MiB, as `Interlock.upload`."""
+        return await self._transport.perform(self._operations.upload(file, content_type))
+
+    def _job(self, document: JobDocument) -> AsyncJob:
+        return AsyncJob(self._transport, self._operations, document)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncJob(JobView):
+    """A job, as `Job`."""
+
+    def __init__(self, transport: AsyncTransport, operations: Operations, document: JobDocument) -> None:
+        super().__init__(document)
+        self._transport = transport
+        self._operations = operations
+
+    async def refresh(self) -> Self:
+        """Read the job again."""
+        self.document = await self._transport.perform(self._operations.job(self.id))
+        return self
+
+    async def wait(self, timeout: float | None = None) -> Self:
+        """Wait until the job has finished, as `Job.wait`."""
+        self.document = await self._transport.perform(self._operations.wait(self.id, timeout))
+        return self
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """Wait until the job has finished, and return its result, as `Job.result`."""
+        return await self._transport.perform(self._operations.result(self.id, timeout))
+
+    def events(self, *, after: int = 0, follow: bool = True) -> AsyncIterator[Event]:
+        """Iterate over the job's events, as `Job.events`."""
+        return self._transport.stream(self._operations.events(self.id, after, follow=follow))
+
+    async def cancel(self, reason: str | None = None) -> Self:
+        """Request the cancel of the job, as `Job.cancel`."""
+        self.document = await self._transport.perform(self._operations.cancel(self.id, reason))
+        return self
+
+    async def rerun(
+        self,
+        input: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        idempotency_key: str | None = None,
+        **changes: Any,
+    ) -> AsyncJob:
+        """Run the job again as a new job, as `Job.rerun`."""
+        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
+        return AsyncJob(self._transport, self._operations, await self._transport.perform(steps))

@@ -1,0 +1,266 @@
+"""The operations of the service, as steps. See `steps`."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from interlock_client.documents import FINAL, Event, JobDocument, Manifest, PluginHealth, PluginSummary, Upload
+from interlock_client.errors import ConflictError, UnexpectedResponse, WaitTimeout, error_of
+from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
+from interlock_client.steps import Emit, Read, Request, Retries, Sleep, Steps, Stream, document, exchange
+
+MAX_WAIT_S = 20
+"""Seconds that the service holds a response back at most (`Prefer: wait=N`)."""
+
+_PAGE = 100
+_PRECONDITION_FAILED = 412
+
+
+class _Pace:
+    """How long to wait for a change: the service holds its response, and polls are a growing interval apart."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._began = self._asked = time.monotonic()
+        self._interval_s = 0.1
+
+    def left_s(self) -> float:
+        """Return the seconds that are left, at least 0."""
+        gone_s = time.monotonic() - self._began
+        return float(MAX_WAIT_S) if self._timeout_s is None else max(0.0, self._timeout_s - gone_s)
+
+    def preference(self) -> dict[str, str]:
+        """Return the header of the next request."""
+        self._asked = time.monotonic()
+        wait_s = int(min(MAX_WAIT_S, self.left_s()))
+        return {"Prefer": f"wait={wait_s}"} if wait_s else {}
+
+    def pause_s(self) -> float:
+        """Return how long to sleep before the next request. A response that was held back needs no pause."""
+        self._interval_s = min(2.0, self._interval_s * 1.5)
+        return min(self.left_s(), max(0.0, self._interval_s - (time.monotonic() - self._asked)))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of an execution besides its input."""
+
+    timeout_s: float | None = None
+    deadline_s: float | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the request's body."""
+        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header without which a request that is sent again could create a second job."""
+        return {"Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """All operations. `wait_s` is the time that the service may hold a response."""
+
+    retries: Retries
+
+    # --- Executing ---
+
+    def run(self, tool: str, input: Mapping[str, Any], options: RunOptions) -> Steps[Any]:
+        """Run a tool synchronously and return its result."""
+        finished = yield from self._execute(tool, input, options, {})
+        return (yield from self._downloaded(finished["result"]))
+
+    def submit(self, tool: str, input: Mapping[str, Any], options: RunOptions) -> Steps[JobDocument]:
+        """Create an asynchronous job."""
+        job: JobDocument = yield from self._execute(tool, input, options, {"Prefer": "respond-async"})
+        return job
+
+    def _execute(
+        self, tool: str, input: Mapping[str, Any], options: RunOptions, headers: Mapping[str, str]
+    ) -> Steps[Any]:
+        plugin, _, name = tool.partition(".")
+        sent = yield from self._with_files(input)
+        body = {"plugin": plugin, **({"tool": name} if name else {}), "input": sent, **options.fields}
+        return (yield from self._post("/v1/execute", body, {**options.headers, **headers}))
+
+    def rerun(self, job_id: str, changes: Mapping[str, Any], options: RunOptions) -> Steps[JobDocument]:
+        """Create a job from another one, with changes of its input (JSON Merge Patch, RFC 7396)."""
+        sent = yield from self._with_files(changes)
+        body = {**({"input": sent} if sent else {}), **options.fields}
+        job: JobDocument = yield from self._post(f"{_job(job_id)}/rerun", body, options.headers)
+        return job
+
+    # --- Jobs ---
+
+    def job(self, job_id: str) -> Steps[JobDocument]:
+        """Read a job."""
+        job: JobDocument = yield from self._get(_job(job_id))
+        return job
+
+    def wait(self, job_id: str, timeout_s: float | None) -> Steps[JobDocument]:
+        """Wait until a job has finished, and return it. Raises `WaitTimeout`."""
+        pace = _Pace(timeout_s)
+        while True:
+            job: JobDocument = yield from self._get(_job(job_id), headers=pace.preference())
+            if job["status"] in FINAL:
+                return job
+            yield from _pause(pace, job_id, timeout_s)
+
+    def result(self, job_id: str, timeout_s: float | None) -> Steps[Any]:
+        """Wait until a job has finished, and return its result. Raises the job's error, and `WaitTimeout`."""
+        pace = _Pace(timeout_s)
+        while True:
+            try:
+                finished = yield from self._get(f"{_job(job_id)}/result", headers=pace.preference())
+                break
+            except ConflictError:
+                yield from _pause(pace, job_id, timeout_s)
+        if finished["error"] is not None:
+            raise error_of(finished["error"])
+        return (yield from self._downloaded(finished["result"]))
+
+    def events(self, job_id: str, after: int, *, follow: bool) -> Stream[Event]:
+        """Emit a job's events; with `follow` also those to come, until the job has finished."""
+        pace = _Pace(None)
+        while True:
+            page = yield from self._get(
+                f"{_job(job_id)}/events", [("after", str(after))], pace.preference() if follow else {}
+            )
+            for event in page["events"]:
+                yield Emit(event)
+                follow = follow and not (event["type"] == "state" and event["status"] in FINAL)
+            if not follow:
+                return
+            if not page["events"] and (yield from self.job(job_id))["status"] in FINAL:
+                follow = False  # those events were emitted before, or are on the next page
+            after = page["next"]
+            pace = pace if not page["events"] else _Pace(None)
+            yield Sleep(pace.pause_s())
+
+    def cancel(self, job_id: str, reason: str | None) -> Steps[JobDocument]:
+        """Request the cancel of a job."""
+        body = {} if reason is None else {"reason": reason}
+        job: JobDocument = yield from self._post(f"{_job(job_id)}/cancel", body, {})
+        return job
+
+    def jobs(self, filters: Mapping[str, str | Iterable[str] | None], limit: int | None) -> Stream[JobDocument]:
+        """Emit jobs, newest first, page by page."""
+        query = [(name, one) for name, value in filters.items() if value is not None for one in _several(value)]
+        cursor: list[tuple[str, str]] = []
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = yield from self._get("/v1/jobs", [*query, ("limit", str(size)), *cursor])
+            for job in page["jobs"]:
+                yield Emit(job)
+            if page["next_cursor"] is None:
+                return
+            cursor = [("cursor", page["next_cursor"])]
+            left = None if left is None else left - len(page["jobs"])
+
+    # --- Plugins and the service ---
+
+    def plugins(self) -> Steps[list[PluginSummary]]:
+        """List the plugins."""
+        listed: list[PluginSummary] = (yield from self._get("/v1/plugins"))["plugins"]
+        return listed
+
+    def plugin(self, name: str) -> Steps[Manifest]:
+        """Read a plugin's manifest."""
+        manifest: Manifest = yield from self._get(f"/v1/plugins/{quote(name, safe='')}")
+        return manifest
+
+    def health(self, name: str) -> Steps[PluginHealth]:
+        """Read a plugin's state and counters."""
+        health: PluginHealth = yield from self._get(f"/v1/plugins/{quote(name, safe='')}/health")
+        return health
+
+    def get(self, path: str) -> Steps[Any]:
+        """Read a document of the service."""
+        return (yield from self._get(path))
+
+    # --- Files ---
+
+    def upload(self, file: Path | bytes, content_type: str | None) -> Steps[Upload]:
+        """Upload a file and return a reference to it, which is valid for 24 hours."""
+        given = yield from _read(file)
+        return (yield from self._upload(File(given.content, content_type or given.content_type)))
+
+    def _upload(self, file: File) -> Steps[Upload]:
+        asked = {"content_type": file.content_type, "size": len(file.content)}
+        new = yield from self._post("/v1/uploads", asked, {})
+        request = Request(new["method"], new["url"], file.content, new["headers"])
+        response = yield from exchange(request, self.retries)
+        # The bucket refuses to replace the file if an earlier attempt has arrived.
+        if response.status >= 300 and response.status != _PRECONDITION_FAILED:
+            raise UnexpectedResponse(
+                f"The bucket refused the upload with status {response.status}.", status=response.status
+            )
+        return {"upload_id": new["upload_id"]}
+
+    def _with_files(self, input: Mapping[str, Any]) -> Steps[Any]:
+        references: list[Any] = []
+        room = MAX_INLINE_BYTES
+        for one in files_in(input):
+            file = yield from _read(one)
+            if len(file.content) <= room:
+                room -= len(file.content)
+                references.append(file.text)
+            else:
+                references.append((yield from self._upload(file)))
+        return with_files(input, iter(references))
+
+    def _downloaded(self, result: Any) -> Steps[Any]:
+        """Return a result, fetched if the service sent a link to it."""
+        if not (isinstance(result, dict) and result.keys() == {"download_url", "size", "expires_at"}):
+            return result
+        response = yield from exchange(Request("GET", result["download_url"]), self.retries)
+        if response.status >= 300:
+            raise UnexpectedResponse(
+                f"The bucket refused the download with status {response.status}.", status=response.status
+            )
+        return json.loads(response.content)
+
+    # --- Requests ---
+
+    def _get(
+        self, path: str, query: list[tuple[str, str]] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Steps[Any]:
+        response = yield from exchange(Request("GET", path, headers=headers or {}, query=query or ()), self.retries)
+        return document(response)
+
+    def _post(self, path: str, body: Any, headers: Mapping[str, str]) -> Steps[Any]:
+        request = Request.of_json("POST", path, body, headers)
+        return document((yield from exchange(request, self.retries)))
+
+
+def _job(job_id: str) -> str:
+    return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def _several(value: str | Iterable[str]) -> Iterable[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _read(file: Path | bytes) -> Steps[File]:
+    if isinstance(file, bytes):
+        return File(file)
+    content: bytes = yield Read(file)
+    return File(content, content_type_of(file))
+
+
+def _pause(pace: _Pace, job_id: str, timeout_s: float | None) -> Steps[None]:
+    if pace.left_s() <= 0:
+        raise WaitTimeout(f"The job has not finished within {timeout_s} s.", job_id=job_id)
+    yield Sleep(pace.pause_s())
