@@ -18,6 +18,7 @@ from interlock.domain.access import hash_key
 from interlock.domain.key_format import KEY_PATTERN, is_mistyped
 from interlock.domain.times import from_rfc3339
 from interlock_dev.commands.cli import main
+from interlock_dev.commands.exits import Exit
 from interlock_dev.project.paths import Project, RunningStack
 from tests.service.clients import create_table
 
@@ -162,12 +163,14 @@ def test_expired_key_is_not_rotated(capsys: pytest.CaptureFixture[str]) -> None:
 # --- What cannot be ---
 
 
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: str, stack: str | None = "interlock") -> str:
-    """The one line that is said; nothing else, and status 2."""
+def complaint(
+    capsys: pytest.CaptureFixture[str], *arguments: str, stack: str | None = "interlock", expected: int = Exit.USAGE
+) -> str:
+    """The one line that is printed; nothing else, and the expected status."""
     status = main(["keys", *arguments, *(["--stack", stack] if stack else [])])
     shown = capsys.readouterr()
     [line] = shown.err.splitlines()
-    assert (status, shown.out) == (2, "")
+    assert (status, shown.out) == (expected, "")
     return line
 
 
@@ -207,16 +210,16 @@ def test_a_bad_flag_is_named_in_one_line(
 
 def test_a_foreign_stack_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no output TableName" in complaint(capsys, "list", stack="other")
-    assert "AWS refuses: " in complaint(capsys, "list", stack="nowhere")
+    assert "AWS refuses: " in complaint(capsys, "list", stack="nowhere", expected=Exit.REFUSED)
 
 
-def test_a_missing_region_is_an_error_of_the_sdk(
+def test_missing_region_is_reported_without_asking_aws(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    assert complaint(capsys, "list") == "interlock: AWS refuses: You must specify a region."
+    assert complaint(capsys, "list") == ("interlock: no AWS region is set: set AWS_REGION, or `region` in the profile")
 
 
 def test_a_missing_local_stack_is_reported(
@@ -224,7 +227,14 @@ def test_a_missing_local_stack_is_reported(
 ) -> None:
     (tmp_path / "template.yaml").write_text("Resources: {}")
     monkeypatch.chdir(tmp_path)
-    assert "no local stack runs" in complaint(capsys, "list", stack=None)
+    for arguments, where in (
+        ((), ""),
+        (("--port", "4000"), " on port 4000"),
+        (("--url", "http://127.0.0.1:4000"), " on port 4000"),
+    ):
+        line = complaint(capsys, "list", *arguments, stack=None, expected=Exit.UNREACHABLE)
+        assert f"no local stack runs{where}: " in line
+    assert "'--url'" in complaint(capsys, "list", "--url", "https://api.example", stack=None)
     monkeypatch.chdir(tmp_path.parent)
     assert "no template.yaml" in complaint(capsys, "list", stack=None)
 
@@ -250,5 +260,5 @@ def test_a_local_stack_without_its_table_is_reported(
         Project(tmp_path).publish(
             RunningStack(url, url, "id", "secret", "key", "no-such-table", "b", "arn", "index", os.getpid())
         )
-        assert "the table cannot be used: " in complaint(capsys, "list", stack=None)
+        assert "the table cannot be used: " in complaint(capsys, "list", stack=None, expected=Exit.UNREACHABLE)
         server.shutdown()

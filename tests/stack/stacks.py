@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from interlock_dev.stack.client import Client
 
@@ -20,9 +21,14 @@ class Running:
 
     @property
     def published(self) -> dict[str, Any]:
-        """Return the content of `.interlock/dev.json`."""
-        document: dict[str, Any] = json.loads((self.project / ".interlock" / "dev.json").read_text())
+        """Return the content of the stack's file."""
+        document: dict[str, Any] = json.loads(self.state.read_text())
         return document
+
+    @property
+    def state(self) -> Path:
+        """The file with the stack's addresses and keys."""
+        return self.project / ".interlock" / f"dev-{urlsplit(self.client.url).port}.json"
 
 
 def link_project(folder: Path) -> Path:

@@ -87,6 +87,19 @@ def test_readme_calls_work_when_pasted_together(stack: Running) -> None:
     assert printed.count("Region-based segmentation") == 3
 
 
+def test_readme_commands_work_when_pasted_together(stack: Running) -> None:
+    printed, _ = pasted(stack, block("sh", ".venv/bin/interlock run"))
+    assert "Region-based segmentation" in printed
+    assert (stack.project / "thumbnail.png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"ocr\.analyze +succeeded", printed)
+
+
+def test_readme_client_prints_the_text(stack: Running) -> None:
+    lines = "\n".join(["python - <<'END'", block("python", "from pathlib"), "END"])
+    printed, _ = pasted(stack, f"PATH=.venv/bin:$PATH\n{lines}")
+    assert "Region-based segmentation" in printed
+
+
 def test_the_keys_command_works_as_printed(stack: Running) -> None:
     printed, _ = pasted(stack, block("sh", "interlock keys create"))
     key = dict(line.split(maxsplit=1) for line in printed.splitlines() if line.startswith(("key ", "tenant", "scopes")))

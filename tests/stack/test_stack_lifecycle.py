@@ -89,7 +89,7 @@ def test_dev_publishes_its_addresses(real: Running) -> None:
 
 
 def test_only_the_developer_can_read_the_key(real: Running) -> None:
-    assert (real.project / ".interlock" / "dev.json").stat().st_mode & 0o077 == 0
+    assert real.state.stat().st_mode & 0o077 == 0
 
 
 def test_processes_of_the_same_user_cannot_read_the_stacks_memory(small_project: Path) -> None:
@@ -137,7 +137,7 @@ def test_stack_is_not_ready_when_a_function_cannot_be_started(small_project: Pat
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("interlock: AuthorizeFunction cannot be started: ")
     assert last.endswith(told)
-    assert not (small_project / ".interlock" / "dev.json").exists()
+    assert not list(small_project.glob(".interlock/dev-*.json"))
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
         status = process.wait(20)
         until_gone(pids)
     assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
-    assert (project / ".interlock" / "dev.json").exists() == (number == signal.SIGKILL)
+    assert bool(list(project.glob(".interlock/dev-*.json"))) == (number == signal.SIGKILL)
 
 
 def test_stack_started_for_a_process_ends_with_it(small_project: Path) -> None:
@@ -207,7 +207,7 @@ def test_stack_ended_while_starting_leaves_no_process(small_project: Path) -> No
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert not [pid for pid in pids if alive(pid)]
-    assert not (small_project / ".interlock" / "dev.json").exists()
+    assert not list(small_project.glob(".interlock/dev-*.json"))
 
 
 def test_plugin_that_fails_to_import_is_listed_and_served_once_fixed(tmp_path: Path) -> None:

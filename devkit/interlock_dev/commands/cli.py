@@ -3,33 +3,18 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 import interlock
-from interlock_dev.commands import keys_arguments
-from interlock_dev.commands.numbers import integer_between
+from interlock_dev.commands import keys_arguments, operator_arguments, service_arguments
+from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import DevOptions, InvokeOptions
+from interlock_dev.commands.values import MAX_PORT, Parameter, integer_between, parse_parameter
 from interlock_dev.project.errors import UsageError
 
 DEFAULT_API_KEY = "dev-key"
-MAX_PORT = 65_535
-
-
-class Parameter(NamedTuple):
-    """A template parameter and its value."""
-
-    name: str
-    value: str
-
-
-def parse_parameter(text: str) -> Parameter:
-    """Parse `NAME=VALUE`."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE.")
-    return Parameter(name, value)
 
 
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
@@ -38,10 +23,12 @@ InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions wit
 app = typer.Typer(
     name="interlock",
     help="Run Interlock on this machine.",
-    add_completion=False,
+    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(keys_arguments.app)
+app.add_typer(service_arguments.app)
+app.add_typer(operator_arguments.app)
+app.add_typer(keys_arguments.app, rich_help_panel=service_arguments.OPERATE)
 
 
 def print_version(wanted: bool) -> None:
@@ -120,7 +107,7 @@ def demo() -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 2 if the command cannot be carried out."""
+    """Run a command and return its exit status, one of `Exit`."""
     command = typer.main.get_command(app)
     try:
         status: int | None = command.main(
@@ -128,11 +115,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except UsageError as error:
         sys.stderr.write(f"interlock: {error}\n")
-        return 2
+        return error.status if isinstance(error, CommandFailed) else Exit.USAGE
     except typer.TyperException as error:
-        sys.stderr.write(f"{_describe(error)}\n")
-        return 2
-    return status or 0
+        # The error of a command without arguments has printed its help and has no message.
+        if error.format_message():
+            sys.stderr.write(f"{_describe(error)}\n")
+        return Exit.USAGE
+    except typer.Abort:
+        return Exit.INTERRUPTED
+    return status or Exit.OK
 
 
 def _describe(error: typer.TyperException) -> str:

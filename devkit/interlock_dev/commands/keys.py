@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from ulid import ULID
 
 from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
@@ -22,11 +21,12 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.key_format import HINT_LENGTH, generate_key
 from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339, utc_now
+from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import KeyTarget
+from interlock_dev.commands.remote.deployed import CONFIG, aws_errors, client, output
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project
 
-_CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 _COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concurrency", "hint", "note")
 
 
@@ -37,29 +37,30 @@ _COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concur
 def _table_of(target: KeyTarget) -> Iterator[DynamoKeys]:
     """Open the table of keys. Errors of AWS in the body of the context become `UsageError`."""
     try:
-        yield _deployed(target.stack) if target.stack else _local()
+        with aws_errors():
+            yield _deployed(target.stack) if target.stack else _local(target.port)
     except ServiceUnavailable as error:
-        raise UsageError(f"the table cannot be used: {_one_line(error.__cause__)}") from error
-    except (BotoCoreError, ClientError) as error:
-        raise UsageError(f"AWS refuses: {_one_line(error)}") from error
+        raise CommandFailed(f"the table cannot be used: {_one_line(error.__cause__)}", Exit.UNREACHABLE) from error
 
 
-def _local() -> DynamoKeys:
-    running = Project.find(Path.cwd()).running()
+def _local(port: int | None) -> DynamoKeys:
+    running = Project.find(Path.cwd()).running(port)
     if running is None:
-        raise UsageError("no local stack runs: start one with `interlock dev`, or name a deployed one with --stack")
+        where = "" if port is None else f" on port {port}"
+        raise CommandFailed(
+            f"no local stack runs{where}: start one with `interlock dev`, or name a deployed one with --stack",
+            Exit.UNREACHABLE,
+        )
     session = boto3.session.Session(running.access_key.id, running.access_key.secret, region_name="us-east-1")
-    client = session.client("dynamodb", endpoint_url=running.aws_endpoint_url, config=_CONFIG.merge(Config(proxies={})))
-    return DynamoKeys(client, running.table)
+    dynamodb = session.client(
+        "dynamodb", endpoint_url=running.aws_endpoint_url, config=CONFIG.merge(Config(proxies={}))
+    )
+    return DynamoKeys(dynamodb, running.table)
 
 
 def _deployed(stack: str) -> DynamoKeys:
     """Open the table of a deployed stack with the credentials and region that the AWS SDK finds."""
-    described = boto3.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in described["Stacks"][0].get("Outputs", [])}
-    if "TableName" not in outputs:
-        raise UsageError(f"--stack: {stack} has no output TableName: it is not a stack of Interlock")
-    return DynamoKeys(boto3.client("dynamodb", config=_CONFIG), outputs["TableName"])
+    return DynamoKeys(client("dynamodb"), output(stack, "TableName"))
 
 
 # --- The actions ---
@@ -150,6 +151,7 @@ def _show_once(secret: str, key: ApiKey, target: KeyTarget, replaces: Mapping[st
         return
     _print("\n".join(f"{name:<12} {_cell(document[name])}" for name in ("key", "key_id", "tenant", "scopes")))
     _print(f"{'expires_at':<12} {document['expires_at'] or 'never'}")
+    _print("\n".join(f"{name:<12} {_cell(document[name])}" for name in ("rate", "concurrency", "note")))
     if replaces:
         _print(f"{'replaces':<12} {replaces['key_id']}, which works until {replaces['expires_at']}")
     sys.stderr.write("The key is shown this once and is not stored.\n")

@@ -3,14 +3,15 @@
 import re
 from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from typer.core import TyperCommand
 
 from interlock.domain.access import TENANT_PATTERN, Scope, is_tenant
 from interlock.domain.rate import Rate
-from interlock_dev.commands.numbers import integer_between
 from interlock_dev.commands.options import KeyTarget
+from interlock_dev.commands.values import MAX_PORT, integer_between
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
@@ -69,6 +70,14 @@ def parse_note(text: str) -> str:
     return text
 
 
+def parse_local_url(text: str) -> int:
+    """Return the port of a local stack's URL."""
+    parts = urlsplit(text)
+    if parts.hostname not in {"127.0.0.1", "localhost"} or not parts.port:
+        raise typer.BadParameter(f"{text!r} is not the URL of a local stack. Name a deployed one with --stack.")
+    return parts.port
+
+
 class CommandWithScopes(TyperCommand):
     """Accept several words after `--scopes`."""
 
@@ -85,6 +94,16 @@ class CommandWithScopes(TyperCommand):
 
 
 Stack = Annotated[str | None, typer.Option(metavar="NAME", help="A deployed stack instead of the running local one.")]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        parser=integer_between(1, MAX_PORT), metavar="PORT", help="The local stack on this port, if several run."
+    ),
+]
+Url = Annotated[
+    int | None,
+    typer.Option("--url", parser=parse_local_url, metavar="URL", help="The same by its URL."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Note = Annotated[
     str | None, typer.Option(parser=parse_note, metavar="TEXT", help="A note that `interlock keys list` shows.")
@@ -119,13 +138,15 @@ def create(
     ] = None,
     note: Note = None,
     stack: Stack = None,
+    port: Port = None,
+    url: Url = None,
     json: Json = False,
 ) -> int:
     """Create a key and print it. It cannot be shown again."""
     from interlock_dev.commands import keys
 
     keys.create(
-        KeyTarget(stack, json),
+        KeyTarget(stack, port or url, json),
         tenant=tenant,
         scopes=scopes,
         expires=expires,
@@ -142,27 +163,30 @@ def list_(
         str | None, typer.Option(parser=parse_tenant, metavar="TENANT", help="Only the keys of this tenant.")
     ] = None,
     stack: Stack = None,
+    port: Port = None,
+    url: Url = None,
     json: Json = False,
 ) -> int:
     """List keys, without the keys' secrets."""
     from interlock_dev.commands import keys
 
-    keys.show(KeyTarget(stack, json), tenant)
+    keys.show(KeyTarget(stack, port or url, json), tenant)
     return 0
 
 
 @app.command()
-def revoke(key_id: KeyId, stack: Stack = None, json: Json = False) -> int:
+def revoke(key_id: KeyId, stack: Stack = None, port: Port = None, url: Url = None, json: Json = False) -> int:
     """Revoke a key."""
     from interlock_dev.commands import keys
 
-    keys.revoke(KeyTarget(stack, json), key_id)
+    keys.revoke(KeyTarget(stack, port or url, json), key_id)
     return 0
 
 
 @app.command()
 def rotate(
     key_id: KeyId,
+    *,
     overlap: Annotated[
         timedelta | None,
         typer.Option(
@@ -176,11 +200,13 @@ def rotate(
         ),
     ] = None,
     stack: Stack = None,
+    port: Port = None,
+    url: Url = None,
     json: Json = False,
 ) -> int:
     """Replace a key by a new one with the same rights; both work for a while."""
     from interlock_dev.commands import keys
 
     kept = DEFAULT_OVERLAP if overlap is None else overlap
-    keys.rotate(KeyTarget(stack, json), key_id, overlap=kept, expires=expires)
+    keys.rotate(KeyTarget(stack, port or url, json), key_id, overlap=kept, expires=expires)
     return 0

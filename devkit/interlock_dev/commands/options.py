@@ -29,7 +29,19 @@ class InvokeOptions:
 
 @dataclass(frozen=True, slots=True)
 class KeyTarget:
-    """Where `interlock keys` finds the keys, and how it prints. `stack` None: the running local stack."""
+    """Where `interlock keys` finds the keys, and how it prints. `stack` None: the running local stack, of `port` if
+    several run."""
 
     stack: str | None
+    port: int | None
     json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The service that a command calls. All None: that of the environment, or the running local stack."""
+
+    url: str | None = None
+    key: str | None = None
+    stack: str | None = None
+    profile: str | None = None

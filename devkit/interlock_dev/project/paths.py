@@ -1,4 +1,4 @@
-"""The project in which the command was called, and its running stack (`.interlock/dev.json`)."""
+"""The project in which the command was called, and its running stacks (`.interlock/dev-PORT.json`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.errors import UsageError
 
+DEFAULT_PORT = 3000
 _CONNECT_S = 1.0
 
 
@@ -33,6 +35,11 @@ class RunningStack:
     pid: int
 
     @property
+    def port(self) -> int:
+        """The port of the API, which the name of the stack's file contains."""
+        return urlsplit(self.url).port or 80
+
+    @property
     def access_key(self) -> AccessKey:
         """The key that may do everything on the stack's AWS."""
         return AccessKey(self.aws_access_key_id, self.aws_secret_access_key)
@@ -43,7 +50,7 @@ class Project:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._state = root / ".interlock" / "dev.json"
+        self._states = root / ".interlock"
 
     @classmethod
     def find(cls, start: Path) -> Project:
@@ -62,28 +69,45 @@ class Project:
             raise UsageError(f"nothing is built ({path} is missing): run `make build` first")
         return path
 
-    def running(self) -> RunningStack | None:
-        """Return the project's stack if it accepts connections."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            stack = self._published()
-            address = urlsplit(stack.aws_endpoint_url)
-            with socket.create_connection((address.hostname, address.port), _CONNECT_S):
-                return stack
-        return None
+    def running(self, port: int | None = None) -> RunningStack | None:
+        """Return the project's stack that accepts connections: that of a port, or the only one. Of several, it is the
+        one on the default port. Raise `UsageError` if none of several is on the default port."""
+        stacks = {stack.port: stack for stack in self._published() if port in {None, stack.port} and _responds(stack)}
+        if len(stacks) > 1 and DEFAULT_PORT not in stacks:
+            ports = ", ".join(map(str, sorted(stacks)))
+            raise UsageError(f"several local stacks run, on the ports {ports}: choose one by its port")
+        return stacks.get(DEFAULT_PORT) or next(iter(stacks.values()), None)
 
-    def _published(self) -> RunningStack:
-        return RunningStack(**json.loads(self._state.read_text()))
+    def _published(self) -> Iterator[RunningStack]:
+        for state in sorted(self._states.glob("dev-*.json")):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                yield RunningStack(**json.loads(state.read_text()))
 
     def publish(self, stack: RunningStack) -> None:
-        """Write `.interlock/dev.json`, readable by the developer only, since it contains keys."""
-        self._state.parent.mkdir(exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self._state.parent, prefix="dev-")
+        """Write `.interlock/dev-PORT.json`, readable by the developer only, since it contains keys. Remove the files of
+        stacks that were killed."""
+        self._states.mkdir(exist_ok=True)
+        for left in self._published():
+            if not _responds(left):
+                self._state(left).unlink(missing_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self._states, prefix="new-")
         with os.fdopen(descriptor, "w") as stream:
             json.dump(asdict(stack), stream, indent=1)
-        Path(name).replace(self._state)
+        Path(name).replace(self._state(stack))
 
     def withdraw(self) -> None:
-        """Remove the file if this process wrote it; another stack may have replaced it."""
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            if self._published().pid == os.getpid():
-                self._state.unlink()
+        """Remove the files that this process wrote. Another stack may have replaced that of a port."""
+        for stack in self._published():
+            if stack.pid == os.getpid():
+                self._state(stack).unlink(missing_ok=True)
+
+    def _state(self, stack: RunningStack) -> Path:
+        return self._states / f"dev-{stack.port}.json"
+
+
+def _responds(stack: RunningStack) -> bool:
+    """Return whether the stack accepts connections."""
+    address = urlsplit(stack.aws_endpoint_url)
+    with contextlib.suppress(OSError), socket.create_connection((address.hostname, address.port), _CONNECT_S):
+        return True
+    return False

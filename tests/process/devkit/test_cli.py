@@ -6,19 +6,21 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import interlock
 from interlock_dev.commands.cli import main
+from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project, RunningStack
 
 HELP = """
 import sys
 from interlock_dev.commands.cli import main
 assert main(["--help"]) == 0
-print(sorted({"samcli", "moto", "boto3", "flask"} & set(sys.modules)))
+print(sorted({"samcli", "moto", "boto3", "flask", "httpx", "rich.progress"} & set(sys.modules)))
 """
 
 
@@ -120,6 +122,25 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"interlock {interlock.__version__}\n"
 
 
+def test_bare_command_shows_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    captured = capsys.readouterr()
+    assert "plugins" in captured.out
+    assert captured.err == ""
+
+
+def test_shell_completion_completes_commands() -> None:
+    environment = {
+        **os.environ,
+        "_INTERLOCK_COMPLETE": "complete_bash",
+        "COMP_WORDS": "interlock pl",
+        "COMP_CWORD": "1",
+    }
+    program = str(Path(sys.executable).with_name("interlock"))
+    answer = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
+    assert answer.stdout.split() == ["plugins", "plugin"]
+
+
 def test_help_imports_no_slow_module() -> None:
     answer = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "[]"
@@ -128,30 +149,61 @@ def test_help_imports_no_slow_module() -> None:
 # --- What a project knows of its stack ---
 
 
-def running(port: int, pid: int) -> RunningStack:
-    url = f"http://127.0.0.1:{port}"
-    return RunningStack("http://127.0.0.1:3000", url, "id", "secret", "key", "table", "bucket", "arn", "index", pid)
+@contextmanager
+def stack_on(port: int, *, pid: int | None = None) -> Iterator[RunningStack]:
+    """A stack with its API on a port. Only its AWS accepts connections."""
+    with socket.create_server(("127.0.0.1", 0)) as aws:
+        endpoint = f"http://127.0.0.1:{aws.getsockname()[1]}"
+        url = f"http://127.0.0.1:{port}"
+        yield RunningStack(url, endpoint, "id", "secret", "key", "table", "bucket", "arn", "index", pid or os.getpid())
 
 
 def test_a_stack_is_found_while_it_answers(project: Path) -> None:
     here = Project(project)
     assert here.running() is None
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        published = running(server.getsockname()[1], os.getpid())
+    with stack_on(4000) as published:
         here.publish(published)
-        assert here.running() == published
-        assert json.loads((project / ".interlock" / "dev.json").read_text())["table"] == "table"
+        assert here.running() == here.running(4000) == published
+        assert here.running(4001) is None
+        assert json.loads((project / ".interlock" / "dev-4000.json").read_text())["table"] == "table"
     assert here.running() is None
+
+
+def test_second_stack_does_not_take_over_from_the_first(project: Path) -> None:
+    here = Project(project)
+    with stack_on(3000) as first, stack_on(4000) as second:
+        here.publish(first)
+        here.publish(second)
+        assert here.running() == first
+        assert here.running(4000) == second
+
+
+def test_several_stacks_off_the_default_port_must_be_chosen_from(project: Path) -> None:
+    here = Project(project)
+    with stack_on(4000) as first, stack_on(4001) as second:
+        here.publish(first)
+        here.publish(second)
+        with pytest.raises(UsageError, match="on the ports 4000, 4001: choose one"):
+            here.running()
+        assert here.running(4001) == second
+
+
+def test_file_of_a_killed_stack_is_removed_by_the_next(project: Path) -> None:
+    here = Project(project)
+    with stack_on(4000) as killed:
+        here.publish(killed)
+    with stack_on(4001) as following:
+        here.publish(following)
+    assert [file.name for file in (project / ".interlock").iterdir()] == ["dev-4001.json"]
 
 
 def test_stack_removes_only_its_own_published_address(project: Path) -> None:
     here = Project(project)
-    here.publish(running(1, os.getpid() + 1))
-    here.withdraw()
-    assert (project / ".interlock" / "dev.json").exists()
-    here.publish(running(1, os.getpid()))
-    here.withdraw()
-    assert [*(project / ".interlock").iterdir()] == []
+    with stack_on(4000, pid=os.getpid() + 1) as other, stack_on(4001) as own:
+        here.publish(other)
+        here.publish(own)
+        here.withdraw()
+        assert [file.name for file in (project / ".interlock").iterdir()] == ["dev-4000.json"]
 
 
 def test_commands_ignore_the_aws_account_and_the_proxy(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

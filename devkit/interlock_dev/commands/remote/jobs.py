@@ -1,0 +1,163 @@
+"""`interlock jobs`, `job` and `logs`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from interlock_client import Interlock, Job
+from interlock_client.documents import JobDocument
+from interlock_dev.commands.exits import Exit
+from interlock_dev.commands.options import Target
+from interlock_dev.commands.remote.following import exit_of, follow, follow_as_json, show_error
+from interlock_dev.commands.remote.output import console, print_json, printable, table, took, when
+from interlock_dev.commands.remote.target import connect
+
+_WATCH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which jobs to list, and how many."""
+
+    plugin: str | None
+    tool: str | None
+    statuses: Sequence[Any]
+    limit: int
+
+    def jobs(self, interlock: Interlock) -> list[Job]:
+        """Return the jobs, newest first."""
+        listed = interlock.jobs(
+            plugin=self.plugin,
+            tool=self.tool,
+            status=list(self.statuses) or None,
+            limit=self.limit,
+        )
+        return list(listed)
+
+
+def show_jobs(target: Target, filters: Filters, *, json: bool, watch: bool) -> Exit:
+    """Print jobs as a table. Raises `UsageError`."""
+    with connect(target) as (interlock, _):
+        if watch:
+            _watch(interlock, filters, json=json)
+        elif json:
+            print_json([job.document for job in filters.jobs(interlock)])
+        else:
+            console().print(_table(filters.jobs(interlock)))
+    return Exit.OK
+
+
+def show_job(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exit:
+    """Print a job, or follow it; then the exit status is that of the job. Raises `UsageError`."""
+    with connect(target) as (interlock, _):
+        job = interlock.job(job_id)
+        if not follow_it:
+            print_json(job.document) if json else console().print(_details(job.document))
+            return Exit.OK
+        if json:
+            follow_as_json(job)
+        else:
+            follow(job, stderr=False)
+        job.refresh()
+        if job.error is not None and not json:
+            show_error(job.error, job)
+        return exit_of(job)
+
+
+def show_logs(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exit:
+    """Print the log lines of a job. Raises `UsageError`."""
+    with connect(target) as (interlock, _):
+        for event in interlock.job(job_id).events(follow=follow_it):
+            if event["type"] == "log" and json:
+                print_json(event)
+            elif event["type"] in {"log", "dropped"} and not json:
+                sys.stdout.write(printable(event["message"]) + "\n")
+                sys.stdout.flush()
+    return Exit.OK
+
+
+def _watch(interlock: Interlock, filters: Filters, *, json: bool) -> None:
+    """Show the jobs again and again until Ctrl-C. Without a terminal, print each change of a job."""
+    out = console()
+    try:
+        if out.is_terminal and not json:
+            with Live(_table(filters.jobs(interlock)), console=out, screen=False) as live:
+                while True:
+                    time.sleep(_WATCH_S)
+                    live.update(_table(filters.jobs(interlock)))
+        _print_changes(interlock, filters, json=json)
+    except KeyboardInterrupt:
+        pass
+
+
+def _print_changes(interlock: Interlock, filters: Filters, *, json: bool) -> None:
+    seen: dict[str, str] = {}
+    while True:
+        for job in reversed(filters.jobs(interlock)):
+            if seen.get(job.id) != job.status:
+                seen[job.id] = job.status
+                line = f"{job.id}  {job.tool}  {job.status}"
+                print_json(job.document) if json else sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        time.sleep(_WATCH_S)
+
+
+def _table(jobs: Sequence[Job]) -> Table:
+    rows = [
+        [job.id, job.tool, job.status, _note(job.document), when(job.document["created_at"]), took(job.document)]
+        for job in jobs
+    ]
+    return table(("job", "tool", "status", "", "created", "took"), rows)
+
+
+def _note(job: JobDocument) -> str:
+    if job["error"]:
+        return job["error"]["code"]
+    if job["progress"] and job["status"] in {"running", "cancelling"}:
+        return f"{job['progress']['fraction']:.0%} {job['progress']['message']}"[:40]
+    return " "
+
+
+def _details(job: JobDocument) -> Table:
+    rows: list[tuple[str, Any]] = [
+        ("job", job["job_id"]),
+        ("tool", f"{job['plugin']}.{job['tool']} {job['plugin_version']}"),
+        ("status", job["status"]),
+    ]
+    if job["progress"]:
+        rows.append(("progress", f"{job['progress']['fraction']:.0%} {job['progress']['message']}"))
+    if job["error"]:
+        rows.append(("error", f"{job['error']['code']}: {job['error']['message']}"))
+    if job["cancel"]:
+        rows.append(("cancel", f"{job['cancel']['outcome'] or 'requested'} ({job['cancel']['reason'] or 'no reason'})"))
+    rows += [
+        (name, f"{job[field]} ({when(job[field])})")  # type: ignore[literal-required]
+        for name, field in (("created", "created_at"), ("started", "started_at"), ("completed", "completed_at"))
+        if job[field]  # type: ignore[literal-required]
+    ]
+    rows += [
+        ("waited", _between(job["created_at"], job["started_at"])),
+        ("ran", took(job)),
+        ("attempt", job["attempt"]),
+    ]
+    rows += [
+        ("limit", f"{job['timeout_s']:g} s"),
+    ]
+    shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
+    shown.show_header = False
+    return shown
+
+
+def _between(start: str | None, end: str | None) -> str:
+    if start is None or end is None:
+        return "-"
+    return f"{(datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds() * 1000:.0f} ms"

@@ -1,0 +1,98 @@
+"""Print data: tables and colours for people, JSON for programs.
+
+Data goes to standard output, everything else to standard error. Rich leaves out colours without a terminal and with
+`NO_COLOR`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from interlock_client.documents import JobDocument
+
+_WIDE = 10_000
+"""Width without a terminal, so that no table is cut or wrapped."""
+
+STYLES = {
+    "pending": "dim",
+    "running": "cyan",
+    "cancelling": "yellow",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "cancelled": "yellow",
+    "LOADED": "green",
+    "INITIALIZED": "green",
+    "RUNNING": "cyan",
+    "FAILED": "red",
+    "UNAVAILABLE": "red",
+    "OK": "green",
+    "ALARM": "red",
+    "INSUFFICIENT_DATA": "dim",
+}
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console for text that is never read as markup."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, markup=False, soft_wrap=True, width=None if terminal else _WIDE)
+
+
+def print_json(document: Any) -> None:
+    """Print a document as JSON, indented for people."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False) + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table without lines. Columns of numbers are aligned to the right."""
+    cells = [[cell(one) for one in row] for row in rows]
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        numeric = bool(cells) and all(
+            row[number].plain.replace(".", "").isdecimal() or row[number].plain == "-" for row in cells
+        )
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        made.add_row(*row)
+    return made
+
+
+def cell(value: Any) -> Text:
+    """Return a value as the text of a cell. Control characters of callers and plugins do not reach the terminal."""
+    if isinstance(value, Text):
+        return value
+    text = "-" if value is None or value == "" else f"{value:.0f}" if isinstance(value, float) else str(value)
+    return Text(printable(text), style=STYLES.get(text, ""))
+
+
+def printable(text: str) -> str:
+    """Return text without control characters."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def when(text: str | None) -> str:
+    """Return a time as its distance from now, such as `3 min ago`."""
+    if text is None:
+        return "-"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(text)).total_seconds()
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
+def took(job: JobDocument) -> str:
+    """Return how long the tool ran."""
+    milliseconds = job["execution_time_ms"]
+    if milliseconds is None:
+        return "-"
+    return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"

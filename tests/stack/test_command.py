@@ -1,0 +1,181 @@
+"""The `interlock` command drives a local stack."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from interlock_dev.stack.client import Client
+from tests.stack.stacks import ROOT
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+PAGE = ROOT / "docs" / "command.md"
+IMAGE = ROOT / "tests" / "images" / "page.png"
+SNIPPETS = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> object:
+        """The output as JSON."""
+        return json.loads(self.out)
+
+
+type Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a page and no project, in which commands run."""
+    (tmp_path / "page.png").symlink_to(IMAGE)
+    return tmp_path
+
+
+@pytest.fixture
+def environment(client: Client, folder: Path) -> dict[str, str]:
+    """The environment of a user who has selected the stack."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    return {"PATH": path, "HOME": str(folder), "INTERLOCK_URL": client.url, "INTERLOCK_API_KEY": client.api_key}
+
+
+@pytest.fixture
+def interlock(environment: dict[str, str], folder: Path) -> Command:
+    """Run the command and return how it ended."""
+
+    def run(*arguments: str, input: bytes = b"", **variables: str) -> Ended:
+        ended = subprocess.run(
+            ["interlock", *arguments],
+            input=input, cwd=folder, env={**environment, **variables}, capture_output=True, check=False, timeout=60,
+        )  # fmt: skip
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    return run
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_documented_commands_work(snippet: str, environment: dict[str, str], folder: Path) -> None:
+    (folder / "template.yaml").symlink_to(ROOT / "template.yaml")  # `deploy` belongs to a project
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail"], input=snippet, cwd=folder, env=environment, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_file_of_a_result_is_saved(interlock: Command, folder: Path) -> None:
+    ended = interlock("run", "image.thumbnail", "image=@page.png", "width=32", "-o", "thumbnails/")
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out)["image"] == "thumbnails/image.png"
+    assert (folder / "thumbnails" / "image.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_failed_tool_ends_with_status_1(interlock: Command) -> None:
+    ended = interlock("run", "specimen.fail")
+    assert (ended.status, ended.out) == (1, "")
+    assert "specimen.fail failed (plugin_exception): there is none" in ended.err
+    job = re.findall("job ([0-9A-Z]{26})", ended.err)[0]
+    assert interlock("job", job, "--follow").status == 1
+    assert interlock("result", job).status == 1
+
+
+def test_log_lines_and_states_are_followed(interlock: Command) -> None:
+    job = interlock("run", "talkative.says", "lines=one", "lines=two", "--detach").out.strip()
+    followed = interlock("job", job, "-f")
+    assert followed.status == 0
+    lines = followed.out.splitlines()
+    assert [line for line in lines if line in {"pending", "running", "one", "two", "succeeded"}] == [
+        "pending", "running", "one", "two", "succeeded",
+    ]  # fmt: skip
+    assert interlock("logs", job).out.splitlines()[:2] == ["one", "two"]
+    events = [json.loads(line) for line in interlock("job", job, "-f", "--json").out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (
+            ("run", "image.inspct"),
+            2,
+            "image has no tool 'inspct': did you mean 'inspect'? (it has: inspect, thumbnail)",
+        ),
+        (("run", "imge"), 2, "there is no plugin 'imge': did you mean 'image'?"),
+        (("run", "image.inspect", "colors=x"), 2, "colors must be integer, not 'x'; image is missing: add image=@FILE"),
+        (("run", "image.inspect", "image=@page.png", "colors=99"), 2, "/colors "),
+        (("run", "import_raises"), 1, "plugin import_raises is unavailable: "),
+        (("job", "01J00000000000000000000000"), 4, "There is no job"),
+        (("plugin", "orc"), 4, "there is no plugin 'orc': did you mean 'ocr'?"),
+        (("jobs", "--key", "wrong"), 4, "create a key with `interlock keys create`"),
+        (("jobs", "--url", "http://127.0.0.1:1"), 3, "http://127.0.0.1:1 (from --url) does not respond"),
+        (("jobs", "--status", "finished"), 2, "'finished' is not a status"),
+        (("jobs", "--stack", "x", "--profile", "y"), 2, "--stack and --profile both select a service"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_mistake_is_one_line_and_a_status(
+    interlock: Command, arguments: tuple[str, ...], status: int, message: str
+) -> None:
+    ended = interlock(*arguments)
+    assert (ended.status, ended.out) == (status, ""), ended.err
+    [line] = ended.err.splitlines()
+    assert line.startswith("interlock")
+    assert message in line
+
+
+def test_tables_and_json_describe_the_same(interlock: Command) -> None:
+    plugins = json.loads(interlock("plugins", "--json").out)
+    table = interlock("plugins").out
+    assert len(table.splitlines()) == len(plugins) + 1
+    assert all(plugin["name"] in table for plugin in plugins)
+    assert "\x1b" not in table
+    manifest = json.loads(interlock("plugin", "image", "--json").out)
+    assert [tool["name"] for tool in manifest["tools"]] == ["inspect", "thumbnail"]
+    assert "$ interlock run image.inspect image=@FILE" in interlock("plugin", "image").out
+    status = json.loads(interlock("status", "--json").out)
+    assert status["status"] == "ok"
+    assert {plugin["name"] for plugin in status["plugins"]} == {plugin["name"] for plugin in plugins}
+
+
+def test_key_of_a_profile_is_used(interlock: Command, client: Client, folder: Path) -> None:
+    config = folder / ".config" / "interlock" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[profiles.here]\nurl = "{client.url}"\nkey = "{client.api_key}"\n')
+    config.chmod(0o600)
+    others = {"INTERLOCK_URL": "http://127.0.0.1:1", "INTERLOCK_API_KEY": "wrong"}
+    assert interlock("jobs", "-n", "1", "--profile", "here", **others).status == 0
+    config.chmod(0o644)
+    assert "run `chmod 600" in interlock("jobs", "--profile", "here", **others).err
+
+
+def test_local_stack_of_the_project_is_found(interlock: Command, project: Path, client: Client) -> None:
+    ended = subprocess.run(
+        ["interlock", "status", "--json"],
+        cwd=project, env={"PATH": str(Path(sys.executable).parent)}, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads(ended.stdout)["url"] == client.url
+
+
+def test_bundle_has_no_secret(interlock: Command, client: Client, folder: Path) -> None:
+    interlock("run", "specimen.fail")
+    assert interlock("bundle", "-o", "b.zip", "--logs").status == 0
+    with ZipFile(folder / "b.zip") as archive:
+        content = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {"about.json", "status.json", "plugins.json", "jobs.json", "failed.json", "events.json"} == set(content)
+    assert "plugin_exception" in content["failed.json"]
+    assert client.api_key not in "".join(content.values())
