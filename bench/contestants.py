@@ -102,7 +102,7 @@ class Contestants:
                 "POWERTOOLS_METRICS_NAMESPACE": "peer",
                 "_X_AMZN_TRACE_ID": TRACE,
             },
-            json_logs=True,
+            log_level="INFO",
             policies=(),
         )
         one = launch(root, self.runtime, self._key, {"AWS_ENDPOINT_URL": self._url})

@@ -112,7 +112,7 @@ class Cluster:
             clock=clock,
         )
 
-    def worker(self, script: Script = echoes) -> JobRunner:
+    def worker(self, script: Script = echoes, clock: MovableClock | None = None) -> JobRunner:
         """Return a worker in its own execution environment."""
 
         def counted(run: Run) -> Ending:
@@ -121,7 +121,8 @@ class Cluster:
 
         registry = PluginRegistry(self._index, self.store, RecordingSink())
         tools = ToolRunner(registry, ScriptedSandbox(counted).as_sandbox())
-        return JobRunner(self.store, tools, registry, self._core.documents, self._core.uploads, clock=self.clock)
+        documents, uploads = self._core.documents, self._core.uploads
+        return JobRunner(self.store, tools, registry, documents, uploads, clock=clock or self.clock)
 
     @property
     def consumer(self) -> StreamConsumer:
@@ -129,13 +130,13 @@ class Cluster:
         assert self._consumer is not None
         return self._consumer
 
-    def new_job(self, key: str | None = None) -> Job:
-        """Return a pending job that is not written yet, of a request with this idempotency key."""
+    def new_job(self, key: str | None = None, *, deadline_s: float | None = None) -> Job:
+        """Return a pending job that is not written yet, of a request with this idempotency key and deadline."""
         keyed = KeyedRequest.of("acme", key, INPUT) if key else None
-        return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S, keyed=keyed))
+        return self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S, keyed=keyed, deadline_s=deadline_s))
 
-    def submit(self) -> Job:
-        return self.service.submit(self.new_job(), INPUT)
+    def submit(self, *, deadline_s: float | None = None) -> Job:
+        return self.service.submit(self.new_job(deadline_s=deadline_s), INPUT)
 
     def call(self) -> ToolCall:
         """Return the call that `JobRunner.run_now` takes."""
@@ -191,3 +192,8 @@ class Cluster:
     def run_pending(self, job: Job, script: Script = echoes) -> Job | None:
         """Run a pending job as the workflow's task does."""
         return self.worker(script).run_pending(job.tenant, job.job_id, deadline=Deadline.after(LIMIT_S))
+
+    def run_pending_late(self, job: Job) -> Job | None:
+        """Run a pending job as a task of the workflow that was delayed for longer than leases last."""
+        worker = self.worker(clock=self._late_clock)
+        return worker.run_pending(job.tenant, job.job_id, deadline=Deadline.after(LIMIT_S))

@@ -65,6 +65,15 @@ class JobServiceMachine(JobStateMachine):
             self.acknowledged.add(job.job_id)
         return job.job_id
 
+    @rule(target=submitted, deadline_s=st.sampled_from([1, 20, 90]))
+    def submit_with_a_deadline(self, deadline_s: float) -> str:
+        wanted = NewJob(self.tenant, self.plugin, "say", "1.0.0", 20.0, deadline_s=deadline_s)
+        job = self.service.new(wanted)
+        with suppress(ServiceUnavailable):
+            self.service.submit(job, {"text": "hello"})
+            self.acknowledged.add(job.job_id)
+        return job.job_id
+
     @rule(target=submitted, key=st.sampled_from(["k1", "k2"]))
     def submit_under_a_key(self, key: str) -> str:
         job = self.new("say", key)
@@ -195,9 +204,13 @@ class JobServiceMachine(JobStateMachine):
         job = self.current(job_id)
         if job is None:
             return multiple()
-        if job.status is JobStatus.PENDING:
+        if job.status is not JobStatus.PENDING:
+            return job
+        if not job.overdue(self.clock()):
             return self._claim(job, str(worker))
-        return job
+        after = steps.overdue(job, now=self.clock())
+        self.store.settle(job, after)
+        return after
 
     def current(self, job_id: str) -> Job | None:
         """Read a job. Return None if a later one with its idempotency key has replaced it."""

@@ -15,6 +15,7 @@ from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService
 from interlock.ports import JobFilter, JobStore
+from tests.exhaustive.ledger import deadline_violations
 from tests.exhaustive.system import LONGER_THAN_LEASES_S
 from tests.fakes.outside import ManualClock, MemoryObjects, MemoryWorkflow
 from tests.fakes.store import finished_counts
@@ -105,6 +106,11 @@ class JobStateMachine(RuleBasedStateMachine):
             assert (job.error is None) == (job.status is JobStatus.SUCCEEDED or not job.finished)
             assert (job.attempt > 0) == (job.started_at is not None)
             assert job.cancel is None or (job.cancel.outcome is not None) == job.finished
+            if job.deadline_at is not None and job.status is JobStatus.PENDING:
+                assert job.lease_expires_at is not None
+                assert job.lease_expires_at <= job.deadline_at
+            if job.finished:
+                assert deadline_violations(job) == []
             if job.status in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
                 assert job.cancel is not None
 

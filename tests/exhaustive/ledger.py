@@ -93,10 +93,25 @@ class Ledger:
             found.append(f"was {job.status} while its processes {ending.alive} ran")
         if job.status is JobStatus.SUCCEEDED and not counts["done"]:
             found.append("succeeded without a completed run")
-        return found
+        return found + deadline_violations(job)
 
     def _events_of(self, job_id: str) -> list[Event]:
         return [event for event in recorded(self._record) if event.job_id == job_id]
+
+
+def deadline_violations(job: Job) -> list[str]:
+    """Return what contradicts a finished job's deadline: no start comes after it, and a timeout names its limit."""
+    found = []
+    if job.started_at is not None and job.overdue(job.started_at):
+        found.append(f"started at {job.started_at}, after its deadline")
+    limit = job.error.details.get("limit") if job.error and job.status is JobStatus.TIMED_OUT else None
+    if job.status is JobStatus.TIMED_OUT and limit not in {"timeout_s", "deadline"}:
+        found.append(f"timed out without naming its limit: {job.error}")
+    if limit == "deadline" and not (job.completed_at and job.overdue(job.completed_at)):
+        found.append("was ended by its deadline before it")
+    if job.status is JobStatus.TIMED_OUT and not job.attempt and limit != "deadline":
+        found.append("timed out without a run or a deadline")
+    return found
 
 
 def history_violations(history: list[Job]) -> list[str]:

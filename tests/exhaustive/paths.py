@@ -35,6 +35,7 @@ from tests.exhaustive.crash_path import (
     CrashPath,
     answered,
 )
+from tests.exhaustive.deadline_paths import AsynchronousPastDeadline, AsynchronousStoppedAtDeadline
 from tests.exhaustive.invariants import contents
 from tests.exhaustive.system import LONGER_THAN_LEASES_S, LONGER_THAN_RETENTION_S, System
 
@@ -276,6 +277,8 @@ PATHS: dict[str, CrashPath] = {
         AsynchronousRetried(),
         AsynchronousKeyed(),
         AsynchronousUpload(),
+        AsynchronousPastDeadline(),
+        AsynchronousStoppedAtDeadline(),
         SettledBySchedule(),
         SettledByReader(),
         CancelPending(),

@@ -155,6 +155,7 @@ class System:
             sink=RecordingSink(),
             rates=MemoryRates(),
             secrets=MemorySecrets(),
+            max_wait_s=20,
             clock=self.clock,
         )
         runner = job_runner(core, sandbox)
@@ -179,17 +180,30 @@ class System:
         authorizer |= {"concurrency": str(KEY_LIMIT)} if self._limited else {}
         text = None if body is None else json.dumps(body)
         event = rest_event(method, path, text=text, headers=headers, authorizer=authorizer)
-        app = self._execute if path == "/v1/execute" else self._jobs
+        app = self._execute if path == "/v1/execute" or path.endswith("/rerun") else self._jobs
         raw = app.resolve(event, LambdaContext())
         answer = Answer(raw["statusCode"], {}, json.loads(raw["body"]))
         with self.shared.file("answers").open("a") as answers:
             answers.write(json.dumps([f"{method} {path}", answer.status, answer.body]) + "\n")
         return answer
 
-    def execute(self, tool: str = "work", *, prefer: str = "", key: str = "", **input: Any) -> Answer:
+    def execute(
+        self,
+        tool: str = "work",
+        *,
+        prefer: str = "",
+        key: str = "",
+        deadline_s: float | None = None,
+        **input: Any,
+    ) -> Answer:
         """Call `POST /v1/execute` with a tool of the witness."""
         headers = {"Prefer": prefer, "Idempotency-Key": key}
-        body = {"plugin": "witness", "tool": tool, "input": {"record": str(self.shared.record), **input}}
+        body: dict[str, Any] = {
+            "plugin": "witness",
+            "tool": tool,
+            "input": {"record": str(self.shared.record), **input},
+        }
+        body |= {"deadline_s": deadline_s} if deadline_s else {}
         return self.call("POST", "/v1/execute", body, {name: value for name, value in headers.items() if value})
 
     def upload(self, text: str) -> dict[str, str]:

@@ -14,11 +14,14 @@ from tests.exhaustive.cluster import INPUT, Cluster, WatchedJobs
 from tests.exhaustive.counts import Report
 from tests.exhaustive.defects import DEFECTS_IN_AN_ORDER, Defect
 from tests.exhaustive.invariants import counter_violations
-from tests.exhaustive.ledger import end_of, history_violations
+from tests.exhaustive.ledger import deadline_violations, end_of, history_violations
 from tests.exhaustive.orders import Actor, CallScheduler, every_order
 from tests.volume import volume
 
 pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+
+DEADLINE_S = 30
+"""After the runs of these tests, and before the clock of late actors."""
 
 type Scenario = Callable[[Cluster], Sequence[Actor]]
 
@@ -132,6 +135,24 @@ def claimed_late(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
     return scenario
 
 
+def with_deadline(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
+    """The actors share a submitted job. For those that are late its deadline has passed, too."""
+
+    def scenario(cluster: Cluster) -> Sequence[Actor]:
+        job = cluster.submit(deadline_s=DEADLINE_S)
+        return [actor(cluster, job) for actor in actors]
+
+    return scenario
+
+
+def run_late(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.run_pending_late(job)
+
+
+def catch_late(cluster: Cluster, job: Job) -> Actor:
+    return lambda: cluster.late_service.settle(job.tenant, job.job_id, worker_gone=True)
+
+
 def submit_and_run(cluster: Cluster) -> Sequence[Actor]:
     """The workflow runs the job while it is being submitted."""
     return [cluster.submit, cluster.run_started_executions]
@@ -139,6 +160,7 @@ def submit_and_run(cluster: Cluster) -> Sequence[Actor]:
 
 PREVENTED, TOO_LATE = "cancelled prevented", "succeeded too_late"
 LOST, LOST_TOO_LATE = "failed", "failed too_late"
+OVERDUE = "timed_out"
 ANY_END = {PREVENTED, TOO_LATE, "succeeded", LOST, LOST_TOO_LATE}
 
 SCENARIOS: dict[str, tuple[Scenario, set[str]]] = {
@@ -154,6 +176,16 @@ SCENARIOS: dict[str, tuple[Scenario, set[str]]] = {
     "three settlers": (held(schedule, read_late, catch), {LOST}),
     "two start what was not started": (unstarted(schedule, read_late), {"succeeded"}),
     "two start what was not started, and one cancels it": (unstarted(schedule, read_late, cancel), {PREVENTED}),
+    "a claim meets its deadline": (with_deadline(run, read_late), {"succeeded", OVERDUE, LOST}),
+    "a late claim, a late reader and the schedule meet a deadline": (
+        with_deadline(run_late, read_late, schedule),
+        {OVERDUE},
+    ),
+    "a cancel and the late Catch meet a deadline": (with_deadline(cancel, catch_late), {PREVENTED, OVERDUE}),
+    "a claim, a cancel and a late reader meet a deadline": (
+        with_deadline(run, cancel, read_late),
+        ANY_END | {OVERDUE},
+    ),
     "requests under one key": (under_one_key, {"succeeded"}),
     "requests under one key join and cancel": (join_and_cancel, {"succeeded", TOO_LATE, PREVENTED}),
     "a late request under one key": (late_request_under_one_key, {LOST, LOST_TOO_LATE}),
@@ -169,6 +201,7 @@ LONG_SCENARIOS = {
     "a late reader, a cancel and a slow worker",
     "requests under one key join and cancel",
     "a late request under one key",
+    "a claim, a cancel and a late reader meet a deadline",
 }
 SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
 """A sample leaves out the scenarios with hundreds of orders."""
@@ -201,6 +234,7 @@ class OrderExplorer:
             cluster.finish_all_jobs()
         histories = store.ledger.histories
         problems = [problem for history in histories.values() for problem in history_violations(history)]
+        problems += [problem for job in store.all_jobs for problem in deadline_violations(job)]
         problems += counter_violations(store.all_jobs, {"echo": store.metrics("echo")})
         problems += [f"is still {job.status}" for job in store.all_jobs if not job.finished]
         problems += [f"ran {count} times" for count in cluster.runs.values() if count > 1]

@@ -13,6 +13,8 @@ from interlock.composition.core import Core, Settings
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner
 from interlock.composition.jobs import jobs_app
+from interlock.domain.deadline import Deadline
+from interlock.domain.job import Job
 from interlock.domain.manifest import PluginManifest
 from interlock.plugins.index import PluginIndex
 from interlock.ports import JobStore
@@ -116,6 +118,7 @@ class World:
             sink=self.sink,
             rates=self.rates,
             secrets=self.secrets,
+            max_wait_s=20,
             clock=self.clock,
         )
         self.runner = job_runner(self.core, self.sandbox.as_sandbox())
@@ -145,7 +148,8 @@ class World:
         authorizer |= {"concurrency": str(concurrency)} if concurrency else {}
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
         event["requestContext"]["requestTimeEpoch"] = int((time.time() - self.request_age_s) * 1000)
-        app = self._execute if path in {"/v1/execute", "/v1/uploads"} else self._jobs
+        runs_tools = path in {"/v1/execute", "/v1/uploads"} or path.endswith("/rerun")
+        app = self._execute if runs_tools else self._jobs
         answer = app.resolve(event, self.context)
         assert answer["isBase64Encoded"] is False
         sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
@@ -156,6 +160,10 @@ class World:
         """Send `POST /v1/execute` for the plugin `echo`."""
         body = {"plugin": "echo", "input": {"text": "hello"} if input is None else input} | fields
         return self.request("POST", "/v1/execute", body, headers={"Prefer": prefer} if prefer else None)
+
+    def run_submitted(self, job_id: str, tenant: str = "acme") -> Job | None:
+        """Run a submitted job as the workflow's task does."""
+        return self.runner.run_pending(tenant, job_id, deadline=Deadline.after(800))
 
     def submit(self, **fields: Any) -> str:
         """Submit a job and return its id."""

@@ -94,6 +94,15 @@ def check_job_cancel(account: Account, replay: Replay) -> None:
     assert account.job().status is JobStatus.CANCELLING
 
 
+def check_job_rerun(account: Account, replay: Replay) -> None:
+    account.put_pending(json.loads(event("execute-async")["body"])["input"])
+    answer = replay("job-rerun")
+    body = http_body(answer, 202)
+    assert answer["multiValueHeaders"]["Location"] == [f"/v1/jobs/{body['job_id']}"]
+    assert (body["status"], body["rerun_of"], body["tool"]) == ("pending", JOB_ID, "analyze")
+    assert body["deadline_at"] > body["created_at"]
+
+
 def check_job_delete(account: Account, replay: Replay) -> None:
     account.put_pending()
     body = http_body(replay("job-delete"), 200)

@@ -75,6 +75,9 @@ JOBS: Mapping[tuple[str, int, str], Ask] = {
     ("getJob", 200, "succeeded"): lambda service: service.call("getJob", job_id=service.finished()),
     ("getJob", 200, "failed"): lambda service: service.call("getJob", job_id=service.finished("fail")),
     ("getJob", 200, "timed out"): lambda service: service.call("getJob", job_id=service.finished("sleep")),
+    ("getJob", 200, "waited for"): lambda service: service.call(
+        "getJob", job_id=service.pending(), headers={"Prefer": "wait=1"}
+    ),
     ("getJob", 200, "cancelled"): lambda service: service.call("getJob", job_id=service.cancelled()),
     ("getJob", 200, "worker lost"): lambda service: service.call("getJob", job_id=service.lost()),
     ("getJob", 404, "unknown"): lambda service: service.call("getJob", job_id=UNKNOWN_JOB),
@@ -100,6 +103,44 @@ JOBS: Mapping[tuple[str, int, str], Ask] = {
     ("listJobs", 200, "by an alias"): lambda service: _page(service, status="queued", tool="say"),
     ("listJobs", 400, "bad limit"): lambda service: _page(service, limit="0"),
     ("listJobs", 400, "unknown parameter"): lambda service: _page(service, page="2"),
+}
+
+
+def _rerun_twice(service: Service) -> Answer:
+    """The second of two requests to run a job again under one idempotency key, between which the new job has ended."""
+    original, headers = service.finished(), {"Idempotency-Key": "rerun"}
+    first = service.call("rerunJob", {"input": {"text": "again"}}, job_id=original, headers=headers)
+    assert first.body["rerun_of"] == original
+    service.run(str(first.body["job_id"]))
+    second = service.call("rerunJob", {"input": {"text": "again"}}, job_id=original, headers=headers)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert second.body["result"] == {"text": "again"}
+    return second
+
+
+def _rerun_mismatch(service: Service) -> Answer:
+    original, headers = service.finished(), {"Idempotency-Key": "rerun mismatch"}
+    service.call("rerunJob", job_id=original, headers=headers)
+    return service.call("rerunJob", {"timeout_s": 1}, job_id=original, headers=headers)
+
+
+RERUN: Mapping[tuple[str, int, str], Ask] = {
+    ("rerunJob", 200, "replayed"): _rerun_twice,
+    ("rerunJob", 202, "of a finished job"): lambda service: service.call("rerunJob", job_id=service.finished()),
+    ("rerunJob", 202, "of a pending job"): lambda service: service.call(
+        "rerunJob", {"deadline_s": 60}, job_id=service.pending()
+    ),
+    ("rerunJob", 400, "invalid_input"): lambda service: service.call(
+        "rerunJob", {"input": {"text": 7}}, job_id=service.finished()
+    ),
+    ("rerunJob", 400, "invalid_request"): lambda service: service.call(
+        "rerunJob", {"tool": "say"}, job_id=service.finished()
+    ),
+    ("rerunJob", 404, "unknown"): lambda service: service.call("rerunJob", job_id=UNKNOWN_JOB),
+    ("rerunJob", 409, "expired"): lambda service: service.call(
+        "rerunJob", job_id=service.execute("say").body["job_id"]
+    ),
+    ("rerunJob", 422, "idempotency_mismatch"): _rerun_mismatch,
 }
 
 
@@ -181,7 +222,7 @@ def _cancelling(operation: str, cancel: Callable[[Service, str], Answer]) -> Ask
 def _cases() -> Iterator[tuple[Case, Ask]]:
     for (status, what), ask in EXECUTE.items():
         yield Case("execute", status, what), ask
-    for (operation, status, what), ask in {**JOBS, **PLUGINS}.items():
+    for (operation, status, what), ask in {**JOBS, **RERUN, **PLUGINS}.items():
         yield Case(operation, status, what), ask
     for (status, what), ask in UPLOADS.items():
         yield Case("createUpload", status, what), ask

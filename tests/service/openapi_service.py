@@ -177,7 +177,7 @@ class Service:
             "isBase64Encoded": False,
         }
         functions = self._broken if table_is_down else self._functions
-        module = functions.execute if operation in {"execute", "createUpload"} else functions.jobs
+        module = functions.execute if operation in {"execute", "rerunJob", "createUpload"} else functions.jobs
         answer = module.handler(event, LambdaContext())
         got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
         assert got.pop("Content-Type") == "application/json"
@@ -205,8 +205,12 @@ class Service:
     def finished(self, tool: str = "say") -> str:
         """A job that the workflow's task has run."""
         job_id = self.pending(tool)
-        self._functions.run_job.handler({"tenant": "acme", "job_id": job_id}, LambdaContext())
+        self.run(job_id)
         return job_id
+
+    def run(self, job_id: str) -> None:
+        """Run a pending job as the workflow's task does."""
+        self._functions.run_job.handler({"tenant": "acme", "job_id": job_id}, LambdaContext())
 
     def cancelled(self) -> str:
         job_id = self.pending()

@@ -165,6 +165,7 @@ def new_account(index: Path) -> Iterator[Account]:
         "INTERLOCK_WORKFLOW_ARN": WORKFLOW.arn,
         "INTERLOCK_RETENTION_DAYS": "7",
         "INTERLOCK_KEY_CACHE_S": "10",
+        "INTERLOCK_MAX_WAIT_S": "20",
         "INTERLOCK_DEFAULT_RATE": "none",
         "INTERLOCK_DEFAULT_CONCURRENCY": "0",
         "INTERLOCK_OIDC_ISSUER": "",

@@ -37,6 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         monkeypatch.setenv("INTERLOCK_PLUGIN_INDEX", str(index))
         monkeypatch.setenv("INTERLOCK_BUCKET", "interlock-documents")
         monkeypatch.setenv("INTERLOCK_RETENTION_DAYS", "7")
+        monkeypatch.setenv("INTERLOCK_MAX_WAIT_S", "20")
         creatable = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         boto3.client("dynamodb").create_table(TableName="interlock", **{name: table[name] for name in creatable})
         boto3.client("s3").create_bucket(Bucket="interlock-documents")

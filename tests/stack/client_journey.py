@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from generated_client import AuthenticatedClient
 from generated_client.api.execute import execute
-from generated_client.api.jobs import cancel_job, delete_job, get_events, get_job, get_result, list_jobs
+from generated_client.api.jobs import cancel_job, delete_job, get_events, get_job, get_result, list_jobs, rerun_job
 from generated_client.api.plugins import get_plugin, get_plugin_health, list_plugins
 from generated_client.api.service import get_health
 from generated_client.models import (
@@ -33,6 +33,7 @@ from generated_client.models import (
     PluginHealth,
     PluginList,
     PluginManifest,
+    RerunRequest,
     ServiceHealth,
     StateEvent,
 )
@@ -123,6 +124,21 @@ def is_submitted_polled_and_read(client: AuthenticatedClient) -> None:
     assert other.status_code is HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+def is_run_again(client: AuthenticatedClient) -> None:
+    first = submitted(client, request("echo", text="first"), "rerun")
+    waited = get_job.sync_detailed(first.job_id, client=client, prefer="wait=20")
+    assert isinstance(waited.parsed, Job)
+    assert (waited.parsed.status, waited.headers["Preference-Applied"]) == (JobStatus.SUCCEEDED, "wait=20")
+    changes = RerunRequest.from_dict({"input": {"text": "second"}, "deadline_s": 60})
+    again = rerun_job.sync_detailed(first.job_id, client=client, body=changes)
+    assert again.status_code is HTTPStatus.ACCEPTED
+    assert isinstance(again.parsed, Job)
+    assert again.parsed.rerun_of == first.job_id
+    result = get_result.sync(again.parsed.job_id, client=client, prefer="wait=20")
+    assert isinstance(result, JobResult)
+    assert result.result == {"text": "second"}
+
+
 def is_cancelled(client: AuthenticatedClient) -> None:
     job = submitted(client, request("wait", seconds=20), "cancel")
     until(client, job.job_id, JobStatus.RUNNING)
@@ -150,7 +166,7 @@ def is_listed(client: AuthenticatedClient) -> None:
         assert len(page.jobs) == page.count
         seen += [job.job_id for job in page.jobs]
         cursor = page.next_cursor
-    assert len(seen) == len(set(seen)) == 4
+    assert len(seen) == len(set(seen)) == 6
     assert seen == sorted(seen, reverse=True)
 
 
@@ -175,9 +191,9 @@ def its_plugins(client: AuthenticatedClient) -> None:
     assert isinstance(manifest, PluginManifest)
     assert [tool.name for tool in manifest.tools] == ["echo", "wait", "fail", "crash"]
     assert manifest.tools[0].input_schema["properties"]["text"]["type"] == "string"
-    health = counted_health(client, 4)
+    health = counted_health(client, 6)
     assert health.state in {LifecycleState.INITIALIZED, LifecycleState.FAILED}
-    assert (health.success_count, health.error_count, health.cancelled_count) == (2, 1, 1)
+    assert (health.success_count, health.error_count, health.cancelled_count) == (4, 1, 1)
     assert health.tools["wait"].success_count == 1
 
 
@@ -200,6 +216,7 @@ def main(url: str, key: str) -> None:
     runs_now(client)
     fails(client)
     is_submitted_polled_and_read(client)
+    is_run_again(client)
     is_cancelled(client)
     is_listed(client)
     its_plugins(client)

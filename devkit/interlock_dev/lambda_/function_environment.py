@@ -106,6 +106,6 @@ def _lambda_variables(function: Function, key: AccessKey) -> dict[str, str]:
         "LAMBDA_TASK_ROOT": str(function.task_root),
         "_HANDLER": function.handler,
     }
-    if function.json_logs:
-        variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    if function.log_level is not None:
+        variables |= {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": function.log_level}
     return variables

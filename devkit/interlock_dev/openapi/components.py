@@ -22,7 +22,7 @@ HEADERS: Json = {
         f"/v1/jobs/{ID}",
     ),
     "Preference-Applied": _header(
-        "The preference that was honoured (RFC 7240, section 3).", {"type": "string"}, "respond-async", required=False
+        "The preference that was honoured (RFC 7240, section 3).", {"type": "string"}, "wait=10", required=False
     ),
     "Idempotency-Replayed": _header(
         "`true` if the job belongs to an earlier request with this Idempotency-Key.",
@@ -57,10 +57,19 @@ PARAMETERS: Json = {
         "header",
         "Prefer",
         "RFC 7240. `respond-async`: return 202 with the pending job. `respond-async, wait=N` (at most "
-        f"{MAX_WAIT_S} seconds): return the result as soon as the job has finished, or 202 after N seconds. Other "
-        "preferences are ignored.",
+        f"{MAX_WAIT_S} seconds): return the result as soon as the job has finished, or 202 after N seconds. `wait=N` "
+        "alone is the same: it permits a 202. The stack may cap N, or ignore it. Other preferences are ignored.",
         {"type": "string"},
         examples={"at once": {"value": "respond-async"}, "with a wait": {"value": "respond-async, wait=10"}},
+    ),
+    "Wait": _parameter(
+        "header",
+        "Prefer",
+        f"RFC 7240. `wait=N` (at most {MAX_WAIT_S} seconds): wait at most N seconds for what the operation names. The "
+        "stack may cap N, or ignore it: `Preference-Applied` names the seconds that hold. Other preferences are "
+        "ignored.",
+        {"type": "string"},
+        example="wait=10",
     ),
     "Idempotency-Key": _parameter(
         "header",
@@ -106,6 +115,7 @@ LINKS: Json = {
     "getJob": _link("getJob", "job_id", "job_id", "The current state of the job."),
     "getResult": _link("getResult", "job_id", "job_id", "The result, once the job has finished."),
     "getEvents": _link("getEvents", "job_id", "job_id", "The job's events: states, progress and log lines."),
+    "rerunJob": _link("rerunJob", "job_id", "job_id", "Run the job again."),
     "cancelJob": _link("cancelJob", "job_id", "job_id", "Cancel the job."),
     "deleteJob": _link("deleteJob", "job_id", "job_id", "Cancel the job (same as `cancelJob`)."),
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),

@@ -52,6 +52,7 @@ PENDING = Job(
     status=JobStatus.PENDING, created_at=AT, updated_at=AT, expires_at=AT + timedelta(days=7),
     events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, AT)]),
 )  # fmt: skip
+RERUN = replace(PENDING, job_id=ID[:-1] + "G", rerun_of=ID, deadline_at=_later(600))
 RUNNING = jobs.after_heartbeat(
     jobs.claimed(PENDING, worker_id="", now=_later(0.2), lease_expires_at=_later(15)),
     now=_later(1.3),

@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 
-import interlock
 from interlock.domain.access import Scope
 from interlock.http import presenters
 from interlock.jobs.lease import CLAIM_DELAY_S
 from interlock_dev.openapi.examples import (
-    BAD,
     CANCELLING,
     DOWNLOAD,
     FAILED,
-    GOOD,
-    OCR,
     PENDING,
-    PLUGINS,
     PNG,
     PREVENTED,
+    RERUN,
     RESULT,
     RUNNING,
     SUCCEEDED,
@@ -26,6 +22,7 @@ from interlock_dev.openapi.examples import (
     WHY,
 )
 from interlock_dev.openapi.operation import Answer, Body, Operation
+from interlock_dev.openapi.plugin_operations import PLUGIN_OPERATIONS
 
 _CANCEL: Mapping[int, Answer] = {
     200: Answer(
@@ -38,9 +35,11 @@ _CANCEL: Mapping[int, Answer] = {
         "The job is being stopped. It is `cancelling` until its process has ended.",
         "Job",
         {"cancelling": presenters.job_document(CANCELLING)},
+        headers=("Retry-After",),
         links=("getJob", "getResult"),
     ),
 }
+_ACCEPTED_HEADERS = ("Location", "Retry-After", "Preference-Applied", "Idempotency-Replayed")
 _CANCEL_BODY = Body("CancelRequest", {"with a reason": {"reason": WHY}}, required=False)
 _CANCEL_REFUSALS = ("InvalidRequest", "JobNotFound", "AlreadyFinished")
 
@@ -69,7 +68,7 @@ OPERATIONS = (
                 "The job has not finished yet.",
                 "Job",
                 {"pending": presenters.job_document(PENDING)},
-                headers=("Location", "Preference-Applied", "Idempotency-Replayed"),
+                headers=_ACCEPTED_HEADERS,
                 links=("getJob", "getResult", "getEvents", "cancelJob", "deleteJob"),
             ),
         },
@@ -81,6 +80,7 @@ OPERATIONS = (
                 "the first tool": {"plugin": "ocr", "input": {"image": PNG}},
                 "an uploaded file": {"plugin": "ocr", "input": {"image": {"upload_id": UPLOAD["upload_id"]}}},
                 "within 5 s": {"plugin": "ocr", "tool": "analyze", "input": {"image": PNG}, "timeout_s": 5},
+                "over in 10 minutes": {"plugin": "ocr", "input": {"image": PNG}, "deadline_s": 600},
             },
         ),
     ),
@@ -125,7 +125,8 @@ OPERATIONS = (
         "GET /v1/jobs/{job_id}",
         Scope.JOBS_READ,
         "Read a job",
-        "Status, progress, times and error of a job, without its result.",
+        "Status, progress, times and error of a job, without its result. With `Prefer: wait=N` the response comes as "
+        "soon as the job has finished.",
         {
             200: Answer(
                 "The job.",
@@ -135,10 +136,12 @@ OPERATIONS = (
                     "succeeded": presenters.job_document(SUCCEEDED),
                     "failed": presenters.job_document(FAILED),
                 },
-                links=("getResult", "getEvents", "cancelJob", "deleteJob"),
+                headers=("Preference-Applied",),
+                links=("getResult", "getEvents", "cancelJob", "deleteJob", "rerunJob"),
             )
         },
         refusals=("InvalidRequest", "JobNotFound"),
+        parameters=("Wait",),
     ),
     Operation(
         "deleteJob",
@@ -155,7 +158,8 @@ OPERATIONS = (
         "GET /v1/jobs/{job_id}/result",
         Scope.JOBS_READ,
         "Read the result of a finished job",
-        "The tool's result, or the error for a job that did not succeed.",
+        "The tool's result, or the error for a job that did not succeed. With `Prefer: wait=N` the response comes as "
+        "soon as the job has finished.",
         {
             200: Answer(
                 "The job has finished.",
@@ -165,10 +169,12 @@ OPERATIONS = (
                     "failed": presenters.result_document(FAILED, None),
                     "prevented": presenters.result_document(PREVENTED, None),
                 },
-                links=("getJob",),
+                headers=("Preference-Applied",),
+                links=("getJob", "rerunJob"),
             )
         },
         refusals=("InvalidRequest", "JobNotFound", "NotFinished"),
+        parameters=("Wait",),
     ),
     Operation(
         "getEvents",
@@ -176,7 +182,8 @@ OPERATIONS = (
         Scope.JOBS_READ,
         "Read the events of a job",
         "State changes, progress, and the lines that the tool wrote to its logger and standard streams, in order. "
-        "Events are stored once a second while the job runs, and at its end.",
+        "Events are stored once a second while the job runs, and at its end. With `Prefer: wait=N` the response comes "
+        "as soon as there is an event after `after`, or the job has finished.",
         {
             200: Answer(
                 "The events.",
@@ -186,10 +193,43 @@ OPERATIONS = (
                     "much was written": presenters.events_document(TALKATIVE.events.after(0), 0),
                     "nothing new": presenters.events_document(SUCCEEDED.events.after(5), 5),
                 },
+                headers=("Preference-Applied",),
             )
         },
         refusals=("InvalidRequest", "JobNotFound"),
-        parameters=("after",),
+        parameters=("after", "Wait"),
+    ),
+    Operation(
+        "rerunJob",
+        "POST /v1/jobs/{job_id}/rerun",
+        Scope.EXECUTE,
+        "Run a job again",
+        "Submits a new asynchronous job with the input of this one, changed by `input` (RFC 7396), whether this one "
+        "has finished or not. Its limits are not taken over. The changed input is validated like that of `execute`. "
+        "Inputs of synchronous jobs are not stored, so these cannot be run again.",
+        {
+            200: Answer(
+                "The new job has succeeded while the request waited for it.",
+                "FinishedJob",
+                {"inline": presenters.finished_document(SUCCEEDED, RESULT)},
+                headers=("Idempotency-Replayed",),
+                links=("getJob", "getResult"),
+            ),
+            202: Answer(
+                "The new job has not finished yet.",
+                "Job",
+                {"pending": presenters.job_document(RERUN)},
+                headers=_ACCEPTED_HEADERS,
+                links=("getJob", "getResult", "getEvents", "cancelJob", "deleteJob"),
+            ),
+        },
+        refusals=("NotExecuted", "JobNotFound", "InputExpired", "IdempotencyMismatch"),
+        parameters=("Prefer", "Idempotency-Key"),
+        body=Body(
+            "RerunRequest",
+            {"the same input": {}, "another language": {"input": {"language": "deu"}, "deadline_s": 600}},
+            required=False,
+        ),
     ),
     Operation(
         "cancelJob",
@@ -202,60 +242,5 @@ OPERATIONS = (
         refusals=_CANCEL_REFUSALS,
         body=_CANCEL_BODY,
     ),
-    Operation(
-        "listPlugins",
-        "GET /v1/plugins",
-        Scope.PLUGINS_READ,
-        "List plugins",
-        "Plugins that could not be loaded are listed with the reason.",
-        {
-            200: Answer(
-                "All plugins.",
-                "PluginList",
-                {"one is broken": {"plugins": PLUGINS, "total": 2, "available": 1, "failed": 0, "unavailable": 1}},
-            )
-        },
-        refusals=("InvalidRequest",),
-    ),
-    Operation(
-        "getPlugin",
-        "GET /v1/plugins/{name}",
-        Scope.PLUGINS_READ,
-        "Read a plugin's manifest",
-        "The plugin's tools, with the JSON Schemas of their inputs and outputs.",
-        {200: Answer("The manifest.", "PluginManifest", {"ocr": OCR.public()}, links=("getPluginHealth",))},
-        refusals=("InvalidRequest", "PluginNotFound"),
-    ),
-    Operation(
-        "getPluginHealth",
-        "GET /v1/plugins/{name}/health",
-        Scope.PLUGINS_READ,
-        "Read a plugin's state and counters",
-        "Counters cover all functions, in total and by tool. They include a job a second or two after it has finished.",
-        {
-            200: Answer(
-                "The health.",
-                "PluginHealth",
-                {"used": presenters.health_document(GOOD), "broken": presenters.health_document(BAD)},
-                links=("getPlugin",),
-            )
-        },
-        refusals=("InvalidRequest", "PluginNotFound"),
-    ),
-    Operation(
-        "getHealth",
-        "GET /v1/health",
-        None,
-        "Check the service",
-        "Does not depend on other services.",
-        {200: Answer("The service runs.", "ServiceHealth", {"ok": {"status": "ok", "version": interlock.__version__}})},
-    ),
-    Operation(
-        "getOpenApi",
-        "GET /v1/openapi.json",
-        None,
-        "Read this document",
-        "OpenAPI 3.1.",
-        {200: Answer("This document.", "OpenApi", {"cut short": {"openapi": "3.1.0", "info": {}, "paths": {}}})},
-    ),
+    *PLUGIN_OPERATIONS,
 )

@@ -97,7 +97,7 @@ _NOT_EXECUTED = (
         {"reason": "needs torch: not installed"},
         "speech",
     ),
-    _of_job(ErrorCode.TIMEOUT, "The tool ran over its limit of 20 s.", timeout_s=20.0),
+    _of_job(ErrorCode.TIMEOUT, "The tool ran over its limit of 20 s.", timeout_s=20.0, limit="timeout_s"),
     _of_job(ErrorCode.MEMORY_EXCEEDED, "The tool used more memory than its limit of 512 MiB.", memory_mb=512),
     _of_job(ErrorCode.CANCELLED, "The job was cancelled."),
     _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome."),
@@ -136,6 +136,10 @@ REFUSALS: Mapping[str, Refusal] = {
     "AlreadyFinished": Refusal(
         "The job has already finished with a status other than `cancelled`.",
         (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), **_JOB),),
+    ),
+    "InputExpired": Refusal(
+        "The input of the job is not stored any more, or never was, because the job ran synchronously.",
+        (_of(errors.InputExpired(), **_JOB),),
     ),
     "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
     "IdempotencyMismatch": Refusal(

@@ -26,7 +26,7 @@ from interlock.http.documents import (
     ServiceHealth,
     Upload,
 )
-from interlock.http.models import CancelRequest, ExecuteRequest, UploadRequest
+from interlock.http.models import CancelRequest, ExecuteRequest, RerunRequest, UploadRequest
 
 type Json = dict[str, Any]
 
@@ -86,7 +86,7 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
-    for body in (ExecuteRequest, CancelRequest, UploadRequest):
+    for body in (ExecuteRequest, RerunRequest, CancelRequest, UploadRequest):
         schemas[body.__name__] = {"description": body.__doc__, **deepcopy(body.SCHEMA)}
     schemas["UploadRequest"]["properties"]["content_type"] |= {"pattern": f"^{CONTENT_TYPE.pattern}$"}
     for name, schema in schemas.items():

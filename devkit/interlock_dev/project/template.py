@@ -54,7 +54,8 @@ class Function:
     memory_mb: int
     timeout_s: int
     variables: Mapping[str, str]
-    json_logs: bool
+    log_level: str | None
+    """The level of logs in JSON, None for logs of plain text."""
     policies: Sequence[Any]
 
 
@@ -122,7 +123,7 @@ class Template:
             memory_mb=int(found.memory or 128),
             timeout_s=int(found.timeout or 3),
             variables={name: _as_text(value) for name, value in variables.items()},
-            json_logs=(found.logging_config or {}).get("LogFormat") == "JSON",
+            log_level=_json_log_level(found.logging_config or {}),
             policies=self._stacks[0].resources[found.name]["Properties"].get("Policies", []),
         )
 
@@ -212,3 +213,8 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def short_name(function: str) -> str:
     """`RunJobFunction` → `run_job`."""
     return _CAMEL.sub("_", function.removesuffix("Function")).lower()
+
+
+def _json_log_level(logging: Mapping[str, Any]) -> str | None:
+    """Return the level of a function's `LoggingConfig`. Lambda's default is INFO."""
+    return str(logging.get("ApplicationLogLevel", "INFO")) if logging.get("LogFormat") == "JSON" else None

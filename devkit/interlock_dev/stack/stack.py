@@ -62,6 +62,9 @@ class FunctionSet:
             "INTERLOCK_KEY_CACHE_S": "0",
         }
         in_process = self._options.in_process or not emulator_runs_here()
+        if in_process:
+            # Functions take turns: all other requests would wait for one that waits for its job.
+            overrides["INTERLOCK_MAX_WAIT_S"] = "0"
         # Functions that share this process share its environment, and so one key.
         keys = {name: owner if in_process else owner.of_function(name) for name in self._found}
         launches = {

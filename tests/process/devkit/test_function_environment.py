@@ -25,7 +25,7 @@ def function(tmp_path: Path) -> Function:
         memory_mb=512,
         timeout_s=7,
         variables={"INTERLOCK_TABLE": "of the template", "AWS_ENDPOINT_URL": "of the template"},
-        json_logs=True,
+        log_level="WARN",
         policies=(),
     )
 

@@ -72,6 +72,15 @@ def test_composition_uses_the_aws_adapters_and_creates_each_once(
     open_index.cache_clear()
 
 
+@pytest.mark.usefixtures("environment")
+def test_longest_wait_is_read_by_functions_that_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INTERLOCK_MAX_WAIT_S", raising=False)
+    with pytest.raises(KeyError, match="INTERLOCK_MAX_WAIT_S"):
+        _ = Core(Settings.from_env()).max_wait_s
+    monkeypatch.setenv("INTERLOCK_MAX_WAIT_S", "7")
+    assert Core(Settings.from_env()).max_wait_s == 7
+
+
 LOADED = LifecycleState.LOADED
 OUTCOMES = {
     JobStatus.SUCCEEDED: "success_count",

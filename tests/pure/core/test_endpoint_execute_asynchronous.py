@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from interlock.domain.deadline import Deadline
-from interlock.jobs import execute
+from interlock.jobs import service
 from interlock.sandbox import Ending, WorkerLost
 from tests.fakes.envelope import refused
 from tests.fakes.plugins import a_plugin, a_tool
@@ -42,7 +42,7 @@ def finish_at_second_poll(
     world: World, monkeypatch: pytest.MonkeyPatch, script: Callable[[Run], Ending] = echoes
 ) -> None:
     """Run the job when the waiting request polls for the second time."""
-    monkeypatch.setattr(execute, "POLL_S", 0.0)
+    monkeypatch.setattr(service, "FIRST_PAUSE_S", 0.0)
     world.sandbox.script = script
     polls: list[str] = []
     between = world.store

@@ -63,6 +63,7 @@ class Case:
     retryable: bool = False
 
 
+LIMIT = {"timeout_s": 20.0, "limit": "timeout_s"}
 NO_TEXT = {"path": "/text", "message": "no"}
 CASES = [
     Case(
@@ -72,7 +73,7 @@ CASES = [
         Crashed(pid=1, exit_code=3, signal=None, while_loading=False), "plugin_crashed", "PluginError", {"exit_code": 3}
     ),
     Case(Crashed(pid=1, exit_code=None, signal=9, while_loading=False), "plugin_crashed", "PluginError", {"signal": 9}),
-    Case(TimedOut(pid=1, how="killed", while_loading=False), "timeout", "ExecutionError", {"timeout_s": 20.0}),
+    Case(TimedOut(pid=1, how="killed", while_loading=False), "timeout", "ExecutionError", LIMIT),
     Case(MemoryExceeded(pid=1, resident_mb=300), "memory_exceeded", "ExecutionError", {"memory_mb": 256}),
     Case(
         OutputTooLarge(pid=1, size_bytes=10**9),
@@ -180,7 +181,7 @@ def test_timeout_reports_its_limit_and_how_to_run_longer(
     job = world.request("GET", f"/v1/jobs/{error['job_id']}").body
     reported = job["timeout_s"]
     assert reported == round(reported, 3) >= world.sandbox.runs[0].limits.wall_s > reported - 1
-    assert error["details"] == {"timeout_s": reported}
+    assert error["details"] == {"timeout_s": reported, "limit": "timeout_s"}
     assert error["message"] == f"The tool ran over its limit of {reported:g} s.{advice}"
     assert job["error"] == error
 
@@ -190,7 +191,8 @@ def test_timeout_of_a_submitted_job_gives_no_hint_to_run_asynchronously(world: W
     job_id = world.submit(tool="shout")
     world.runner.run_pending("acme", job_id, deadline=Deadline.after(50))
     error = world.request("GET", f"/v1/jobs/{job_id}").body["error"]
-    assert (error["message"], error["details"]) == ("The tool ran over its limit of 100 s.", {"timeout_s": 100.0})
+    assert error["message"] == "The tool ran over its limit of 100 s."
+    assert error["details"] == {"timeout_s": 100.0, "limit": "timeout_s"}
 
 
 def test_request_without_time_left_has_the_smallest_limit(world: World) -> None:

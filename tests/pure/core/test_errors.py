@@ -17,7 +17,7 @@ CONTRACT = """
 | `AuthenticationError` | `unauthorized` | 401 |
 | `PermissionError` | `forbidden` | 403 |
 | `NotFoundError` | `not_found` | 404 |
-| `ConflictError` | `not_finished`, `already_finished` | 409 |
+| `ConflictError` | `not_finished`, `already_finished`, `expired` | 409 |
 | `PayloadError` | `payload_too_large` | 413 |
 | `IdempotencyError` | `idempotency_mismatch` | 422 |
 | `ThrottlingError` | `rate_limited` | 429 |

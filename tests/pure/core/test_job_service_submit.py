@@ -15,7 +15,7 @@ from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.jobs.documents import INLINE_LIMIT_BYTES
-from interlock.jobs.service import START_LEASE, JobService
+from interlock.jobs.service import START_LEASE, JobService, finished
 from interlock.ports import JobFilter, KeyAlreadyUsed
 from tests.fakes.jobs import UNFINISHED, a_job
 from tests.fakes.outside import NOON
@@ -186,12 +186,11 @@ def test_job_is_read_in_one_call(at: Setting) -> None:
 
 CALLS: list[Callable[[JobService, str, str], object]] = [
     lambda service, tenant, job_id: service.get(tenant, job_id),
-    lambda service, tenant, job_id: service.result(tenant, job_id),
     lambda service, tenant, job_id: service.cancel(tenant, job_id, None),
 ]
 
 
-@pytest.mark.parametrize("call", CALLS, ids=["get", "result", "cancel"])
+@pytest.mark.parametrize("call", CALLS, ids=["get", "cancel"])
 def test_unknown_job_and_job_of_another_tenant_raise_the_same_error(
     at: Setting, call: Callable[[JobService, str, str], object]
 ) -> None:
@@ -209,18 +208,18 @@ def test_job_of_another_tenant_cannot_be_settled(at: Setting) -> None:
 
 
 @pytest.mark.parametrize("status", UNFINISHED)
-def test_result_of_an_unfinished_job_raises_not_finished(at: Setting, status: JobStatus) -> None:
-    job = at.add(a_job(status))
+def test_result_of_an_unfinished_job_raises_not_finished(status: JobStatus) -> None:
+    job = a_job(status)
     with pytest.raises(NotFinished) as caught:
-        at.service.result("acme", job.job_id)
+        finished(job)
     assert caught.value.details == {"status": status.value}
     assert str(caught.value) == f"The job is {status.value}."
 
 
 @pytest.mark.parametrize("status", sorted(FINAL))
-def test_result_of_every_finished_job_is_returned(at: Setting, status: JobStatus) -> None:
-    job = at.add(a_job(status))
-    assert at.service.result("acme", job.job_id) == job
+def test_result_of_every_finished_job_is_returned(status: JobStatus) -> None:
+    job = a_job(status)
+    assert finished(job) == job
 
 
 def test_pages_list_the_newest_jobs_first(at: Setting) -> None:

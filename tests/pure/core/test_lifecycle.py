@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from interlock.domain.errors import ErrorCode
+from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.lifecycle import (
     AVAILABLE,
     TRANSITIONS,
@@ -70,4 +70,8 @@ def test_successful_run_leads_to_initialized() -> None:
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_only_errors_of_the_plugin_lead_to_failed(code: ErrorCode) -> None:
     unloaded = LifecycleState.UNAVAILABLE if code is ErrorCode.PLUGIN_UNAVAILABLE else None
-    assert verdict(code) is (LifecycleState.FAILED if code in OWN_FAULTS else unloaded)
+    assert verdict(ErrorInfo(code, "")) is (LifecycleState.FAILED if code in OWN_FAULTS else unloaded)
+
+
+def test_deadline_of_a_job_is_not_the_fault_of_the_plugin() -> None:
+    assert verdict(ErrorInfo(ErrorCode.TIMEOUT, "", {"limit": "deadline"})) is None

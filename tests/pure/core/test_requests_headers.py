@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.domain.access import Scope
 from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
-from interlock.http.requests import authorized, header, idempotency_key, preference, query, single
+from interlock.http.requests import authorized, header, idempotency_key, preferences, query, single
 from tests.fakes.world import rest_event
 from tests.pure.core.gateway_events import event
 
@@ -58,7 +58,7 @@ def test_single_value_headers_are_used_without_multi_value_headers() -> None:
     ("prefer", "wait_s"),
     [
         ("", None),
-        ("wait=10", None),
+        ("wait=10", 10),
         ("return=minimal", None),
         ("respond-asynchronously", None),
         ("respond-async", 0),
@@ -80,19 +80,40 @@ def test_single_value_headers_are_used_without_multi_value_headers() -> None:
     ],
 )
 def test_preferences_are_parsed_as_rfc_7240_defines(prefer: str, wait_s: int | None) -> None:
-    assert preference(event(Prefer=prefer)) == wait_s
+    assert preferences(event(Prefer=prefer), max_wait_s=20).execution_wait_s == wait_s
 
 
 @pytest.mark.parametrize("wait", ["21", "-1", "1.5", "abc", "0x5", "²", "1_0", "9" * 5000, "1 0"])
 def test_invalid_wait_is_refused(wait: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        preference(event(Prefer=f"respond-async, wait={wait}"))
+        preferences(event(Prefer=f"respond-async, wait={wait}"), max_wait_s=20)
     assert "must be whole seconds from 0 to 20" in str(caught.value)
     assert len(str(caught.value)) < 400
 
 
 def test_wait_may_have_leading_zeros() -> None:
-    assert preference(event(Prefer="respond-async, wait=007")) == 7
+    assert preferences(event(Prefer="respond-async, wait=007"), max_wait_s=20).wait_s == 7
+
+
+@pytest.mark.parametrize(
+    ("prefer", "max_wait_s", "wait_s", "applied", "wait_applied"),
+    [
+        ("wait=10", 20, 10, "wait=10", "wait=10"),
+        ("wait=10", 4, 4, "wait=4", "wait=4"),
+        ("wait=10", 0, None, None, None),
+        ("wait=0", 20, 0, "wait=0", "wait=0"),
+        ("respond-async, wait=10", 4, 4, "respond-async", "wait=4"),
+        ("respond-async", 20, None, "respond-async", None),
+        ("return=minimal", 20, None, None, None),
+    ],
+)
+def test_wait_is_capped_and_the_applied_preference_is_named(
+    prefer: str, max_wait_s: int, wait_s: int | None, applied: str | None, wait_applied: str | None
+) -> None:
+    found = preferences(event(Prefer=prefer), max_wait_s=max_wait_s)
+    assert found.wait_s == wait_s
+    assert found.applied.get("Preference-Applied") == applied
+    assert found.wait_applied.get("Preference-Applied") == wait_applied
 
 
 @pytest.mark.parametrize("key", ["a", "!~ x", "x" * 255])

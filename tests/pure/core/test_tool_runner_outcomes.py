@@ -141,7 +141,7 @@ def test_process_that_ends_while_loading_makes_the_plugin_unavailable(
 def test_run_over_its_time_limit_times_out(bench: Bench, how: Any) -> None:
     outcome = bench.ends_with(TimedOut(pid=1, how=how, while_loading=False))
     assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, how)
-    assert error_of(outcome) == ("timeout", {"timeout_s": 5.0})
+    assert error_of(outcome) == ("timeout", {"timeout_s": 5.0, "limit": "timeout_s"})
     assert message_of(outcome) == "The tool ran over its limit of 5 s."
 
 

@@ -182,7 +182,7 @@ def test_upload_expires_after_24_hours(shelf: Shelf) -> None:
     shelf.clock.advance(UPLOAD_LIFETIME.total_seconds() - 1)
     shelf.uploads.check("acme", references(upload_id))
     shelf.clock.advance(1)
-    assert "names no upload" in shelf.problems(upload_id)[0]
+    assert "names an upload that has expired" in shelf.problems(upload_id)[0]
 
 
 def test_upload_that_differs_from_its_declaration_is_refused(shelf: Shelf) -> None:

@@ -31,7 +31,10 @@ LOG_GROUPS = of_type("AWS::Logs::LogGroup")
 def test_every_function_has_its_own_log_group() -> None:
     named = {name: one["LoggingConfig"]["LogGroup"]["Ref"] for name, one in FUNCTIONS.items()}
     assert named == {name: name.removesuffix("Function") + "LogGroup" for name in FUNCTIONS}
-    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"] == {"LogFormat": "JSON"}
+    assert TEMPLATE["Globals"]["Function"]["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "ApplicationLogLevel": {"Ref": "LogLevel"},
+    }
 
 
 @pytest.mark.parametrize("group", LOG_GROUPS)

@@ -87,6 +87,10 @@ def test_resources_have_no_circular_dependencies(translated: Json) -> None:
 # --- Environment, layers, limits ---
 
 
+WAITING = {"ExecuteFunction", "JobsFunction"}
+"""Functions whose requests may wait for a job."""
+
+
 def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     class Recorder(dict[str, str]):
         """An environment in which every variable is set."""
@@ -109,7 +113,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
         # Exactly the variables that are read are set.
-        read = set(core_variables)
+        read = set(core_variables) | ({"INTERLOCK_MAX_WAIT_S"} if function in WAITING else set())
         if function == "AuthorizeFunction":
             read |= set(access_variables)
         if "start_sandbox()" in handler(function):

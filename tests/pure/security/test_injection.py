@@ -4,16 +4,16 @@ import base64
 import io
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
-from aws_lambda_powertools import Logger
+from awslambdaric.lambda_runtime_log_utils import JsonFormatter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.adapters.dynamo import values as items
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
-from interlock.jobs import event_buffer as job_events
 from interlock.jobs.event_buffer import EventBuffer
 from interlock.sandbox import LogLine
 from tests.fakes.jobs import a_job
@@ -118,12 +118,17 @@ def test_forged_cursor_is_refused(world: World, cursor: str) -> None:
 
 
 @pytest.fixture
-def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Return the stream of the functions' log, in its real format."""
-    stream = io.StringIO()
-    name = request.node.name  # Powertools keeps one logger per service
-    monkeypatch.setattr(job_events, "logger", Logger(service=name, stream=stream, level="INFO"))
-    return stream
+def written() -> Iterator[io.StringIO]:
+    """Yield the stream of the functions' log, in the format of Lambda's runtime."""
+    handler = logging.StreamHandler(stream := io.StringIO())
+    handler.setFormatter(JsonFormatter())
+    logger = logging.getLogger()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield stream
+    logger.setLevel(level)
+    logger.removeHandler(handler)
 
 
 TRAPS = [
@@ -141,7 +146,7 @@ TRAPS = [
 @pytest.mark.parametrize("trap", TRAPS)
 def test_printed_line_is_one_log_line_with_one_value(written: io.StringIO, trap: str) -> None:
     EventBuffer("01J", ManualClock()).logged(LogLine("stdout", trap))
-    lines = written.getvalue().removesuffix("\n").split("\n")
+    lines = written.getvalue().rstrip("\n").split("\n")
     assert len(lines) == 1
     document = json.loads(lines[0])
     assert (document["line"], document["message"], document["level"]) == (trap, "plugin output", "INFO")

@@ -59,6 +59,7 @@ class Core:
         sink: MetricsSink | None = None,
         rates: RateStore | None = None,
         secrets: Secrets | None = None,
+        max_wait_s: int | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -71,11 +72,17 @@ class Core:
         self._sink = sink
         self._rates = rates
         self._secrets = secrets
+        self._max_wait_s = max_wait_s
 
     @classmethod
     def from_env(cls) -> Self:
         """Compose the parts of a deployed function. Raises KeyError that names a missing variable."""
         return cls(Settings.from_env())
+
+    @cached_property
+    def max_wait_s(self) -> int:
+        """The longest time that a request waits for a job, of functions whose requests may wait. 0: none waits."""
+        return int(os.environ["INTERLOCK_MAX_WAIT_S"]) if self._max_wait_s is None else self._max_wait_s
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

@@ -9,7 +9,7 @@ from interlock.http.routes_plugins import add_open_routes, add_plugin_routes
 def jobs_app(core: Core) -> HttpApp:
     """Compose the application."""
     app = HttpApp(core.limits)
-    add_job_routes(app, core.service, core.documents, core.secrets)
+    add_job_routes(app, core.service, core.documents, core.secrets, max_wait_s=core.max_wait_s)
     add_plugin_routes(app, core.registry)
     add_open_routes(app)
     return app.close_routes()

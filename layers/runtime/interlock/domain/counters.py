@@ -64,7 +64,7 @@ def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
     elapsed_ms = new.execution_time_ms
     if elapsed_ms is None:
         return ended
-    state = verdict(new.error.code if new.error else None)
+    state = verdict(new.error)
     return replace(
         ended,
         executed=1,

@@ -3,10 +3,16 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 MIN_TIMEOUT_S = 0.001
 """The shortest limit of a run, in seconds. No tool could do anything in less."""
+
+MIN_DEADLINE_S, MAX_DEADLINE_S = 1, 86_400
+"""Bounds of a job's deadline, in seconds after it was accepted."""
+
+type LimitName = Literal["timeout_s", "deadline"]
+"""The limits of time that a job can have, as `details.limit` of its error names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +20,13 @@ class Deadline:
     """When a run must be over: `at` on the monotonic clock (`time.monotonic`).
 
     `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It may be more than
-    what is left until the deadline.
+    what is left until the deadline. `limit` is `deadline` if the deadline is that of the job (`deadline_s`).
     """
 
     at: float
     limit_s: float = math.inf
     advice: str = ""
+    limit: LimitName = "timeout_s"
 
     @classmethod
     def after(cls, seconds: float) -> Self:
@@ -28,18 +35,23 @@ class Deadline:
 
     def earlier(self, seconds: float) -> Self:
         """Return the deadline moved forward by a margin."""
-        return type(self)(self.at - seconds, self.limit_s, self.advice)
+        return type(self)(self.at - seconds, self.limit_s, self.advice, self.limit)
 
     def no_later_than(self, at: float) -> Self:
-        return type(self)(min(self.at, at), self.limit_s, self.advice)
+        return type(self)(min(self.at, at), self.limit_s, self.advice, self.limit)
+
+    def of_job(self, left_s: float) -> Self:
+        """Return the deadline of a job whose own deadline is `left_s` seconds from now."""
+        at = time.monotonic() + left_s
+        return type(self)(at, self.limit_s, self.advice, "deadline") if at < self.at else self
 
     def limited(self, limit_s: float) -> Self:
         """Return the deadline for a run with this limit."""
-        return type(self)(self.at, limit_s, self.advice)
+        return type(self)(self.at, limit_s, self.advice, self.limit)
 
     def advising(self, advice: str) -> Self:
         """Return the deadline with advice for a caller whose run times out."""
-        return type(self)(self.at, self.limit_s, advice)
+        return type(self)(self.at, self.limit_s, advice, self.limit)
 
     @property
     def left_s(self) -> float:

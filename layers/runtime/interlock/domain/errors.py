@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     NOT_FINISHED = "not_finished"
     ALREADY_FINISHED = "already_finished"
+    EXPIRED = "expired"
     PAYLOAD_TOO_LARGE = "payload_too_large"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     RATE_LIMITED = "rate_limited"
@@ -57,7 +58,7 @@ _CODES_BY_TYPE: Mapping[str, tuple[ErrorCode, ...]] = {
     "AuthenticationError": (ErrorCode.UNAUTHORIZED,),
     "PermissionError": (ErrorCode.FORBIDDEN,),
     "NotFoundError": (ErrorCode.NOT_FOUND,),
-    "ConflictError": (ErrorCode.NOT_FINISHED, ErrorCode.ALREADY_FINISHED),
+    "ConflictError": (ErrorCode.NOT_FINISHED, ErrorCode.ALREADY_FINISHED, ErrorCode.EXPIRED),
     "PayloadError": (ErrorCode.PAYLOAD_TOO_LARGE,),
     "IdempotencyError": (ErrorCode.IDEMPOTENCY_MISMATCH,),
     "ThrottlingError": (ErrorCode.RATE_LIMITED,),
@@ -100,6 +101,11 @@ class ErrorInfo:
     @property
     def retryable(self) -> bool:
         return self.code in RETRYABLE
+
+    @property
+    def plugin_fault(self) -> bool:
+        """Whether the plugin caused the failure. The deadline of a job is set by its caller."""
+        return self.code in PLUGIN_FAULTS and self.details.get("limit") != "deadline"
 
 
 class InterlockError(Exception):
@@ -180,6 +186,12 @@ class AlreadyFinished(InterlockError):
     """The job has already finished."""
 
     code = ErrorCode.ALREADY_FINISHED
+
+
+class InputExpired(InterlockError):
+    """The input of the job is not stored any more."""
+
+    code = ErrorCode.EXPIRED
 
 
 class PayloadTooLarge(InterlockError):

@@ -9,7 +9,7 @@ from typing import Any, Self
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
-from interlock.domain.outcome import Outcome
+from interlock.domain.outcome import Outcome, past_deadline
 
 
 class CancelOutcome(StrEnum):
@@ -54,6 +54,8 @@ class StoredJson:
 class Job:
     """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
+    `deadline_at` is when the job is over, wherever it is then. `rerun_of` is the job whose input it has, with changes.
+
     `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends.
 
     `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
@@ -71,6 +73,8 @@ class Job:
     updated_at: datetime
     expires_at: datetime
     lease_expires_at: datetime | None = None
+    deadline_at: datetime | None = None
+    rerun_of: str | None = None
     attempt: int = 0
     worker_id: str | None = None
     started_at: datetime | None = None
@@ -100,6 +104,10 @@ class Job:
         """Return whether the attempt of a worker continues, even if the job was changed otherwise."""
         return self.attempt == held.attempt and self.status in CLAIMED
 
+    def overdue(self, now: datetime) -> bool:
+        """Return whether the job's deadline has passed."""
+        return self.deadline_at is not None and self.deadline_at <= now
+
     def lease_ran_out(self, now: datetime) -> bool:
         """Return whether the lease has expired: the owner has sent no heartbeat in time."""
         return self.lease_expires_at is not None and self.lease_expires_at < now
@@ -123,6 +131,8 @@ _LISTED = (
     "progress",
     "cancel",
     "error",
+    "deadline_at",
+    "rerun_of",
 )
 
 
@@ -133,7 +143,12 @@ def listed(job: Job) -> Job:
 
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job:
     """Return the submitted job. It must be claimed before its start lease expires."""
-    return replace(job, input=input, lease_expires_at=lease_expires_at)
+    return start_lease_extended(replace(job, input=input), lease_expires_at)
+
+
+def start_lease_extended(job: Job, lease_expires_at: datetime) -> Job:
+    """Return the pending job with another end of its start lease, which is not after its deadline."""
+    return lease_extended(job, min(lease_expires_at, job.deadline_at or lease_expires_at))
 
 
 def after_heartbeat(
@@ -215,6 +230,12 @@ def lost(job: Job, *, now: datetime) -> Job:
     cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.TOO_LATE)
     error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
     return _over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
+
+
+def overdue(job: Job, *, now: datetime) -> Job:
+    """Return the pending job timed out, because its deadline has passed."""
+    error = past_deadline("The deadline of the job passed before its tool was started.")
+    return _over(job, JobStatus.TIMED_OUT, now, error=error)
 
 
 def _over(job: Job, status: JobStatus, now: datetime, *, news: Iterable[Event] = (), **changes: Any) -> Job:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from interlock.domain.errors import PLUGIN_FAULTS, ErrorCode
+from interlock.domain.errors import ErrorCode, ErrorInfo
 
 
 class LifecycleState(StrEnum):
@@ -52,16 +52,16 @@ def advance(current: LifecycleState, to: LifecycleState) -> LifecycleState:
     return to
 
 
-def verdict(error: ErrorCode | None) -> LifecycleState | None:
-    """Return the state after a finished run, None if it does not change.
+def verdict(error: ErrorInfo | None) -> LifecycleState | None:
+    """Return the state after a finished run with this error, None if it does not change.
 
     INITIALIZED on success, FAILED by the plugin's fault, UNAVAILABLE if it could not be loaded.
     """
     if error is None:
         return LifecycleState.INITIALIZED
-    if error is ErrorCode.PLUGIN_UNAVAILABLE:
+    if error.code is ErrorCode.PLUGIN_UNAVAILABLE:
         return LifecycleState.UNAVAILABLE
-    return LifecycleState.FAILED if error in PLUGIN_FAULTS else None
+    return LifecycleState.FAILED if error.plugin_fault else None
 
 
 class RunState(NamedTuple):

@@ -9,6 +9,11 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.stop import Stopped
 
 
+def past_deadline(message: str) -> ErrorInfo:
+    """Return the error of a job whose own deadline has passed."""
+    return ErrorInfo(ErrorCode.TIMEOUT, message, {"limit": "deadline"})
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`status` is the final status of the job. `stopped` is set if the process was asked to stop."""
@@ -31,13 +36,14 @@ class Outcome:
     def timed_out(cls, deadline: Deadline, stopped: Stopped) -> Self:
         over = f"The tool ran over its limit of {deadline.limit_s:g} s."
         message = f"{over} {deadline.advice}" if deadline.advice else over
-        error = ErrorInfo(ErrorCode.TIMEOUT, message, {"timeout_s": deadline.limit_s})
+        error = ErrorInfo(ErrorCode.TIMEOUT, message, {"timeout_s": deadline.limit_s, "limit": "timeout_s"})
+        return cls(JobStatus.TIMED_OUT, error=error, stopped=stopped)
+
+    @classmethod
+    def past_deadline(cls, stopped: Stopped) -> Self:
+        error = past_deadline("The deadline of the job passed while its tool was running.")
         return cls(JobStatus.TIMED_OUT, error=error, stopped=stopped)
 
     @classmethod
     def cancelled(cls, stopped: Stopped) -> Self:
         return cls(JobStatus.CANCELLED, error=ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled."), stopped=stopped)
-
-    @property
-    def error_code(self) -> ErrorCode | None:
-        return self.error.code if self.error else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from interlock.domain.deadline import MIN_TIMEOUT_S
+from interlock.domain.deadline import MAX_DEADLINE_S, MIN_DEADLINE_S, MIN_TIMEOUT_S
 from interlock.domain.upload_id import MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
@@ -16,6 +16,19 @@ _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
 def _optional(schema: Mapping[str, Any], description: str, example: Any) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}], "default": None, "description": description, "examples": [example]}
+
+
+_TIMEOUT_S = _optional(
+    {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": 870},
+    "A time limit in seconds that is shorter than the tool's limit.",
+    20,
+)
+_DEADLINE_S = _optional(
+    {"type": "number", "minimum": MIN_DEADLINE_S, "maximum": MAX_DEADLINE_S},
+    "Seconds after which the job is over, wherever it is then: a pending job never starts, a running one is stopped. "
+    "For asynchronous jobs only.",
+    600,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class ExecuteRequest(RequestBody):
     tool: str | None = None
     input: Mapping[str, Any]
     timeout_s: float | None = None
+    deadline_s: float | None = None
 
     SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -49,11 +63,31 @@ class ExecuteRequest(RequestBody):
                 "description": "The tool's input, as its input_schema requires. A file is base64 text, a data: URL or "
                 '{"upload_id": "..."}.',
             },
-            "timeout_s": _optional(
-                {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": 870},
-                "A time limit in seconds that is shorter than the tool's limit.",
-                20,
+            "timeout_s": _TIMEOUT_S,
+            "deadline_s": _DEADLINE_S,
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunRequest(RequestBody):
+    """What differs from the job that is run again. Nothing but its input is taken over."""
+
+    input: Mapping[str, Any] | None = None
+    timeout_s: float | None = None
+    deadline_s: float | None = None
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "input": _optional(
+                {"type": "object", "additionalProperties": True},
+                "A JSON Merge Patch (RFC 7396) of the job's input: objects are merged, and null removes a field.",
+                {"language": "deu"},
             ),
+            "timeout_s": _TIMEOUT_S,
+            "deadline_s": _DEADLINE_S,
         },
     }
 

@@ -34,6 +34,8 @@ def job_document(job: Job) -> documents.Job:
         "expires_at": rfc3339(job.expires_at),
         "execution_time_ms": job.execution_time_ms,
         "timeout_s": job.timeout_s,
+        "deadline_at": _time(job.deadline_at),
+        "rerun_of": job.rerun_of,
         "cancel": _cancel(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }

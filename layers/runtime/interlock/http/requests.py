@@ -1,20 +1,30 @@
-"""Read requests: the caller, the JSON body, the query, and the `Prefer` and `Idempotency-Key` headers."""
+"""Read requests: the caller, times, the JSON body, the query, and the `Prefer` and `Idempotency-Key` headers."""
 
 import base64
 import re
+import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 from interlock.domain.access import Principal, Scope
-from interlock.domain.errors import Forbidden, InvalidRequest, Unauthorized
+from interlock.domain.deadline import Deadline
+from interlock.domain.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from interlock.domain.problems import Problem, first_of, problem
+from interlock.http.documents.values import JOB_ID
 from interlock.http.models import RequestBody
 from interlock.http.strict_json import InvalidJson, parse_json
 from interlock.plugins.validation import SchemaValidator
 
 MAX_WAIT_S = 20
+
+GATEWAY_TIMEOUT_S = 29.0
+"""After this time the gateway answers instead of the function (API Gateway's integration timeout)."""
+
+ANSWER_MARGIN_S = 1.0
+"""Time kept of the invocation to answer a caller that waits for a job."""
 
 _validator = SchemaValidator()
 _WHITE_SPACE = " \t\r\n"
@@ -43,13 +53,13 @@ def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
 
 def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], *, optional: bool = False) -> Body:
     """Return the body as its type. Raises `InvalidRequest` that names the field."""
-    if optional and not _body(event).strip(_WHITE_SPACE):
-        return body()
-    return as_body(json_document(event), body)
+    return as_body(json_document(event, empty={} if optional else None), body)
 
 
-def json_document(event: APIGatewayProxyEvent) -> Any:
-    """Return the body as JSON. Raises `InvalidRequest`."""
+def json_document(event: APIGatewayProxyEvent, *, empty: Any = None) -> Any:
+    """Return the body as JSON, or `empty` for an empty one if that is allowed. Raises `InvalidRequest`."""
+    if empty is not None and not _body(event).strip(_WHITE_SPACE):
+        return empty
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
@@ -96,6 +106,13 @@ def _lines(event: APIGatewayProxyEvent, name: str) -> list[str]:
     return [value for key, values in several.items() if key.lower() == wanted for value in values]
 
 
+def job_id_of(text: str) -> str:
+    """Return a valid job id. Malformed ids raise `NotFound` without a table read: they may be too long for a key."""
+    if not re.fullmatch(JOB_ID, text):
+        raise NotFound(f"There is no job {text[:40]!r}.")
+    return text
+
+
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
     """Return the query's values by name. Raises `InvalidRequest` for an unknown name."""
     several = event.get("multiValueQueryStringParameters") or {
@@ -120,18 +137,45 @@ def single(values: Mapping[str, list[str]], name: str) -> str | None:
     return given[0]
 
 
-def preference(event: APIGatewayProxyEvent) -> int | None:
-    """Return None for a synchronous run, or the seconds that the caller waits for an asynchronous job (RFC 7240).
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The preferences of a request (RFC 7240). `wait_s` is None without `wait`, and where waiting is off."""
+
+    respond_async: bool
+    wait_s: int | None
+
+    @property
+    def execution_wait_s(self) -> int | None:
+        """The seconds to wait for an asynchronous job, None for a synchronous run.
+
+        `wait` alone asks for an asynchronous job as well: a response that takes longer may be a 202 (section 4.3).
+        """
+        return self.wait_s or 0 if self.respond_async else self.wait_s
+
+    @property
+    def applied(self) -> Mapping[str, str]:
+        """The header that names the preference that an execution applied (section 3)."""
+        return {"Preference-Applied": "respond-async"} if self.respond_async else self.wait_applied
+
+    @property
+    def wait_applied(self) -> Mapping[str, str]:
+        """The same for a request that can wait only."""
+        return {} if self.wait_s is None else {"Preference-Applied": f"wait={self.wait_s}"}
+
+
+def preferences(event: APIGatewayProxyEvent, *, max_wait_s: int) -> Preferences:
+    """Return the preferences of a request, with `wait` capped; a cap of 0 turns waiting off.
 
     Raises `InvalidRequest` if `wait` is not a whole number of seconds up to 20.
     """
     asked = _preferences(header(event, "Prefer"))
-    if "respond-async" not in asked:
-        return None
-    wait = asked.get("wait") or "0"
-    if not re.fullmatch("[0-9]{1,9}", wait) or int(wait) > MAX_WAIT_S:
-        raise InvalidRequest(f"Prefer: wait={wait[:20]} must be whole seconds from 0 to {MAX_WAIT_S}.")
-    return int(wait)
+    wait_s = None
+    if "wait" in asked:
+        wait = asked["wait"] or "0"
+        if not re.fullmatch("[0-9]{1,9}", wait) or int(wait) > MAX_WAIT_S:
+            raise InvalidRequest(f"Prefer: wait={wait[:20]} must be whole seconds from 0 to {MAX_WAIT_S}.")
+        wait_s = min(int(wait), max_wait_s) if max_wait_s else None
+    return Preferences("respond-async" in asked, wait_s)
 
 
 def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
@@ -154,3 +198,31 @@ def _preferences(text: str) -> dict[str, str]:
         name, _, value = (preference_itself.group() if preference_itself else "").partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTimes:
+    """When a request was received (`time.monotonic`), and `due`, when it must be answered."""
+
+    received_at: float
+    due: Deadline
+
+    @classmethod
+    def of(cls, event: APIGatewayProxyEvent, context: Any) -> Self:
+        received_at = _received_at(event)
+        invocation = Deadline.after(context.get_remaining_time_in_millis() / 1000)
+        return cls(received_at, invocation.no_later_than(received_at + GATEWAY_TIMEOUT_S))
+
+    def waiting(self, wait_s: float) -> Deadline:
+        """Return until when the request may wait: `wait_s` seconds after it was received (RFC 7240, section 4.3)."""
+        return self.due.earlier(ANSWER_MARGIN_S).no_later_than(self.received_at + wait_s)
+
+
+def _received_at(event: APIGatewayProxyEvent) -> float:
+    """Return when the gateway received the request, on the monotonic clock.
+
+    The gateway's clock also counts the time that a function takes to start. A request older than the gateway's timeout
+    is a replay of a stored event: it counts as received now.
+    """
+    age = time.time() - float(event.request_context.get("requestTimeEpoch") or 0) / 1000
+    return time.monotonic() - (age if 0 <= age < GATEWAY_TIMEOUT_S else 0)

@@ -16,6 +16,7 @@ STATUS_BY_CODE: Mapping[ErrorCode, int] = {
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.NOT_FINISHED: 409,
     ErrorCode.ALREADY_FINISHED: 409,
+    ErrorCode.EXPIRED: 409,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.IDEMPOTENCY_MISMATCH: 422,
     ErrorCode.RATE_LIMITED: 429,
@@ -30,6 +31,8 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 }
 """Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), if the details have no `retry_after_s`."""
 
+ACCEPTED_HEADERS = {"Retry-After": "1"}
+"""Headers of a 202: when to look for the end of the job."""
 
 CHALLENGE = 'ApiKey realm="interlock"'
 """`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a

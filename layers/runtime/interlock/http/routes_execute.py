@@ -1,92 +1,128 @@
-"""`POST /v1/execute`: execute a tool, now or as an asynchronous job."""
+"""`POST /v1/execute` and `POST /v1/jobs/{id}/rerun`: execute a tool, now or as an asynchronous job."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
-
 from interlock.domain.access import Principal, Scope
-from interlock.domain.deadline import Deadline
 from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
+from interlock.domain.problems import problem
 from interlock.http.app import HttpApp
-from interlock.http.models import ExecuteRequest
+from interlock.http.models import ExecuteRequest, RequestBody, RerunRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import finished_document, job_document
-from interlock.http.requests import as_body, authorized, idempotency_key, json_document, preference
-from interlock.http.responses import error_response, json_response
+from interlock.http.requests import (
+    Preferences,
+    RequestTimes,
+    as_body,
+    authorized,
+    idempotency_key,
+    invalid_body,
+    job_id_of,
+    json_document,
+    preferences,
+)
+from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
 from interlock.jobs.documents import Documents
-from interlock.jobs.execute import Execute, ExecuteCommand, Execution
-
-GATEWAY_TIMEOUT_S = 29.0
-"""After this time the gateway answers instead of the function (API Gateway's integration timeout)."""
+from interlock.jobs.execute import SYNC_LIMIT_S, Execute, ExecuteCommand, Execution
+from interlock.jobs.service import JobService
 
 
-def add_execute_route(app: HttpApp, execute: Execute, documents: Documents) -> None:
+def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, max_wait_s: int) -> None:
     """Register `/v1/execute`."""
 
     @app.route("POST", "/v1/execute")
     def execute_tool() -> Response[str]:
-        command = _command(app.resolver.current_event, app.resolver.lambda_context, execute)
-        return _response(execute(command), documents, preferred=command.wait_s is not None)
+        event = app.resolver.current_event
+        times = RequestTimes.of(event, app.resolver.lambda_context)
+        principal = authorized(event, Scope.EXECUTE)
+        preferred, key = preferences(event, max_wait_s=max_wait_s), idempotency_key(event)
+        document = json_document(event)
+        request = _request(document, ExecuteRequest, principal, key, execute)
+        wait_s = preferred.execution_wait_s
+        if request.deadline_s is not None and wait_s is None:
+            needs = "needs an asynchronous job: send Prefer: respond-async, or timeout_s instead"
+            raise invalid_body([problem(("deadline_s",), needs)])
+        command = ExecuteCommand(
+            principal=principal,
+            plugin=request.plugin,
+            tool=request.tool,
+            input=request.input,
+            timeout_s=_seconds(request.timeout_s),
+            deadline_s=_seconds(request.deadline_s),
+            keyed=KeyedRequest.of(principal.tenant, key, _comparable(document)) if key else None,
+            asynchronous=wait_s is not None,
+            until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
+            due=times.due,
+        )
+        return _response(execute(command), documents, preferred)
 
 
-def _command(event: APIGatewayProxyEvent, context: Any, execute: Execute) -> ExecuteCommand:
-    received_at = _received_at(event)
-    invocation = Deadline.after(context.get_remaining_time_in_millis() / 1000)
-    principal = authorized(event, Scope.EXECUTE)
-    wait_s, key = preference(event), idempotency_key(event)
-    document = json_document(event)
-    request = _request(document, principal, key, execute)
-    return ExecuteCommand(
-        principal=principal,
-        plugin=request.plugin,
-        tool=request.tool,
-        input=request.input,
-        timeout_s=None if request.timeout_s is None else float(request.timeout_s),
-        wait_s=wait_s,
-        keyed=KeyedRequest.of(principal.tenant, key, _comparable(document)) if key else None,
-        received_at=received_at,
-        due=invocation.no_later_than(received_at + GATEWAY_TIMEOUT_S),
-    )
+def add_rerun_route(
+    app: HttpApp, execute: Execute, service: JobService, documents: Documents, *, max_wait_s: int
+) -> None:
+    """Register `/v1/jobs/{id}/rerun`."""
+
+    @app.route("POST", "/v1/jobs/<job_id>/rerun")
+    def rerun_job(job_id: str) -> Response[str]:
+        event = app.resolver.current_event
+        times = RequestTimes.of(event, app.resolver.lambda_context)
+        principal = authorized(event, Scope.EXECUTE)
+        original = service.get(principal.tenant, job_id_of(job_id))
+        preferred, key = preferences(event, max_wait_s=max_wait_s), idempotency_key(event)
+        document = json_document(event, empty={})
+        request = _request(document, RerunRequest, principal, key, execute)
+        body = {"rerun_of": job_id, **_comparable(document)}
+        command = ExecuteCommand(
+            principal=principal,
+            plugin=original.plugin,
+            tool=original.tool,
+            input=request.input or {},
+            timeout_s=_seconds(request.timeout_s),
+            deadline_s=_seconds(request.deadline_s),
+            keyed=KeyedRequest.of(principal.tenant, key, body) if key else None,
+            asynchronous=True,
+            until=times.waiting(preferred.execution_wait_s or 0),
+            due=times.due,
+            original=original,
+        )
+        return _response(execute(command), documents, preferred)
 
 
-def _request(document: Any, principal: Principal, key: str | None, execute: Execute) -> ExecuteRequest:
+def _request[Body: RequestBody](
+    document: Any, body: type[Body], principal: Principal, key: str | None, execute: Execute
+) -> Body:
     """Return the body. Raises `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
     was used before: an invalid body always differs from the accepted one."""
     try:
-        return as_body(document, ExecuteRequest)
+        return as_body(document, body)
     except InvalidRequest:
         if key and execute.used_before(KeyedRequest.of(principal.tenant, key, document)):
             raise IdempotencyMismatch from None
         raise
 
 
+def _seconds(given: float | None) -> float | None:
+    return None if given is None else float(given)
+
+
 def _comparable(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a body in the form in which two requests are compared: 20 and 20.0 are the same time limit."""
-    limit = document.get("timeout_s")
-    return document if limit is None else {**document, "timeout_s": float(limit)}
+    limits = {name: float(document[name]) for name in ("timeout_s", "deadline_s") if document.get(name) is not None}
+    return {**document, **limits} if limits else document
 
 
-def _received_at(event: APIGatewayProxyEvent) -> float:
-    """Return when the gateway received the request, on the monotonic clock.
-
-    The gateway's clock also counts the time that a function takes to start. A request older than the gateway's timeout
-    is a replay of a stored event: it counts as received now.
-    """
-    age = time.time() - float(event.request_context.get("requestTimeEpoch") or 0) / 1000
-    return time.monotonic() - (age if 0 <= age < GATEWAY_TIMEOUT_S else 0)
-
-
-def _response(execution: Execution, documents: Documents, *, preferred: bool) -> Response[str]:
+def _response(execution: Execution, documents: Documents, preferred: Preferences) -> Response[str]:
     job = execution.job
     headers = {"Idempotency-Replayed": "true"} if execution.replayed else {}
     if not job.finished:
-        applied = {"Preference-Applied": "respond-async"} if preferred else {}
-        return json_response(202, job_document(job), {"Location": f"/v1/jobs/{job.job_id}", **applied, **headers})
+        return json_response(
+            202,
+            job_document(job),
+            {"Location": f"/v1/jobs/{job.job_id}", **ACCEPTED_HEADERS, **preferred.applied, **headers},
+        )
     if job.error is not None:
         return error_response(job.error, headers=headers, **_about(job))
     return json_response(200, finished_document(job, presented(job, documents, execution.result)), headers)

@@ -1,24 +1,33 @@
 """Routes below `/v1/jobs`: list, read, result, events, cancel."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from interlock.domain.access import Scope
-from interlock.domain.errors import InvalidRequest, NotFound
+from interlock.domain.errors import InvalidRequest, NotFinished
+from interlock.domain.job import Job
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
 from interlock.http.documents.jobs import MAX_PAGE
-from interlock.http.documents.values import JOB_ID
 from interlock.http.models import CancelRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import events_document, job_document, job_list, result_document
-from interlock.http.requests import authorized, json_body, query, single
-from interlock.http.responses import json_response
+from interlock.http.requests import (
+    Preferences,
+    RequestTimes,
+    authorized,
+    job_id_of,
+    json_body,
+    preferences,
+    query,
+    single,
+)
+from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
 from interlock.jobs.documents import Documents
-from interlock.jobs.service import JobService
+from interlock.jobs.service import JobService, finished
 from interlock.ports import JobFilter, Secrets
 
 DEFAULT_LIMIT = 50
@@ -26,10 +35,13 @@ MAX_NAME = 64
 MAX_AFTER = 999_999_999
 
 
-def add_job_routes(app: HttpApp, service: JobService, documents: Documents, secrets: Secrets) -> None:
-    """Register the routes below `/v1/jobs`."""
+def add_job_routes(
+    app: HttpApp, service: JobService, documents: Documents, secrets: Secrets, *, max_wait_s: int
+) -> None:
+    """Register the routes below `/v1/jobs` that run no tool."""
     _add_list_route(app, service, secrets)
-    _add_routes_of_one_job(app, service, documents)
+    _add_read_routes(app, service, documents, max_wait_s=max_wait_s)
+    _add_cancel_route(app, service)
 
 
 def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None:
@@ -49,38 +61,59 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
 
-def _add_routes_of_one_job(app: HttpApp, service: JobService, documents: Documents) -> None:
+def _add_read_routes(app: HttpApp, service: JobService, documents: Documents, *, max_wait_s: int) -> None:
+    def awaited(tenant: str, job_id: str, preferred: Preferences, is_awaited: Callable[[Job], bool]) -> Job:
+        job = service.get(tenant, job_id_of(job_id))
+        if not preferred.wait_s:
+            return job
+        times = RequestTimes.of(app.resolver.current_event, app.resolver.lambda_context)
+        return service.wait(job, is_awaited, times.waiting(preferred.wait_s))
+
+    def as_finished(job_id: str) -> tuple[Job, Mapping[str, str]]:
+        """Return a job, once it has finished if the caller waits for that, and the header that says so."""
+        event = app.resolver.current_event
+        tenant = authorized(event, Scope.JOBS_READ).tenant
+        with _first_not_found(service, tenant, job_id):
+            query(event)
+            preferred = preferences(event, max_wait_s=max_wait_s)
+        return awaited(tenant, job_id, preferred, lambda job: job.finished), preferred.wait_applied
+
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
-        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        with _first_not_found(service, principal.tenant, job_id):
-            query(app.resolver.current_event)
-        return json_response(200, job_document(service.get(principal.tenant, _id(job_id))))
+        job, applied = as_finished(job_id)
+        return json_response(200, job_document(job), applied)
 
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
-        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        with _first_not_found(service, principal.tenant, job_id):
-            query(app.resolver.current_event)
-        job = service.result(principal.tenant, _id(job_id))
-        return json_response(200, result_document(job, presented(job, documents)))
+        job, applied = as_finished(job_id)
+        try:
+            return json_response(200, result_document(finished(job), presented(job, documents)), applied)
+        except NotFinished as error:
+            return error_response(error.info, headers=applied, **error.about)
 
     @app.route("GET", "/v1/jobs/<job_id>/events")
     def get_events(job_id: str) -> Response[str]:
-        principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        with _first_not_found(service, principal.tenant, job_id):
-            after = _after(single(query(app.resolver.current_event, "after"), "after"))
-        job = service.get(principal.tenant, _id(job_id))
-        return json_response(200, events_document(job.events.after(after), after))
+        event = app.resolver.current_event
+        tenant = authorized(event, Scope.JOBS_READ).tenant
+        with _first_not_found(service, tenant, job_id):
+            after = _after(single(query(event, "after"), "after"))
+            preferred = preferences(event, max_wait_s=max_wait_s)
+        # A finished job has no further events.
+        job = awaited(tenant, job_id, preferred, lambda job: job.finished or job.events.last_seq > after)
+        return json_response(200, events_document(job.events.after(after), after), preferred.wait_applied)
 
+
+def _add_cancel_route(app: HttpApp, service: JobService) -> None:
     @app.route("POST", "/v1/jobs/<job_id>/cancel")
     @app.route("DELETE", "/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_CANCEL)
         with _first_not_found(service, principal.tenant, job_id):
             request = json_body(app.resolver.current_event, CancelRequest, optional=True)
-        job = service.cancel(principal.tenant, _id(job_id), request.reason)
-        return json_response(200 if job.finished else 202, job_document(job))
+        job = service.cancel(principal.tenant, job_id_of(job_id), request.reason)
+        if job.finished:
+            return json_response(200, job_document(job))
+        return json_response(202, job_document(job), ACCEPTED_HEADERS)
 
 
 @contextmanager
@@ -89,15 +122,8 @@ def _first_not_found(service: JobService, tenant: str, job_id: str) -> Iterator[
     try:
         yield
     except InvalidRequest:
-        service.get(tenant, _id(job_id))
+        service.get(tenant, job_id_of(job_id))
         raise
-
-
-def _id(text: str) -> str:
-    """Return a valid job id. Malformed ids raise `NotFound` without a table read: they may be too long for a key."""
-    if not re.fullmatch(JOB_ID, text):
-        raise NotFound(f"There is no job {text[:40]!r}.")
-    return text
 
 
 def _name(values: Mapping[str, list[str]], parameter: str) -> str | None:

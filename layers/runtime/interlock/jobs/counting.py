@@ -1,13 +1,13 @@
 """Count jobs: add the changes of jobs to the counters of their tools."""
 
-from aws_lambda_powertools import Logger
+import logging
 
 from interlock.domain.counters import JobState, delta
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.stream import Batch
 from interlock.ports import CountedChange, CounterStore, ToolName
 
-logger = Logger(service="interlock", child=True)
+logger = logging.getLogger(__name__)
 
 
 def count[Job: JobState](counters: CounterStore, batch: Batch[Job]) -> int | None:

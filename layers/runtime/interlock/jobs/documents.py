@@ -37,3 +37,17 @@ class Documents:
     def download_url(self, stored: StoredJson, *, expires_in_s: int) -> str:
         """Return a presigned URL of a document in the object store."""
         return self._objects.download_url(str(stored.key), expires_in_s=expires_in_s)
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """Return the document with the patch applied (RFC 7396, section 2): objects are merged, null removes a field, and
+    any other value replaces what was there."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result

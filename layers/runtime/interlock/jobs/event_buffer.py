@@ -1,17 +1,16 @@
 """Collect the events of a running tool between two writes of its job, and pass its output to the function's log."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-
-from aws_lambda_powertools import Logger
 
 from interlock.domain.events import MAX_LOG_LINES, TRACEBACK, Event, EventType, dropped_event, log_event, progress_event
 from interlock.domain.job import Progress
 from interlock.ports import Clock
 from interlock.sandbox import LogLine
 
-logger = Logger(service="interlock", child=True)
+logger = logging.getLogger(__name__)
 
 MAX_PROGRESS_MESSAGE = 200
 LOGGED_LINES = 1000

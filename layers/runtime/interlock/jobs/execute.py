@@ -1,6 +1,6 @@
 """Execute a tool: run it now, or submit a job and wait for it; join the job of an earlier request with the same key."""
 
-import time
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ from typing import Any
 
 from interlock.domain.access import Principal
 from interlock.domain.deadline import MIN_TIMEOUT_S, Deadline
-from interlock.domain.errors import IdempotencyMismatch, InterlockError
+from interlock.domain.errors import IdempotencyMismatch, InputExpired, InterlockError, NotFound, PayloadTooLarge
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
+from interlock.domain.json_text import as_text
+from interlock.jobs.documents import Documents, merged
 from interlock.jobs.runner import JobRunner
 from interlock.jobs.service import JobService, NewJob
 from interlock.jobs.uploads import Uploads
@@ -23,10 +25,11 @@ SYNC_LIMIT_S = 25.0
 END_MARGIN_S = 3.5
 """Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
-ANSWER_MARGIN_S = 1.0
-"""Time kept of the invocation to answer a caller that waits for a job."""
+MAX_INPUT_BYTES = 6 * 1024 * 1024
+"""Lambda's limit of a request, which an input that is run again must keep to."""
 
-POLL_S = 0.1
+_NOT_STORED = "The input of a job that ran synchronously is not stored. Execute the tool again with the whole input."
+_EXPIRED = "The input of this job has expired. Execute the tool again with the whole input."
 
 RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
 
@@ -35,8 +38,8 @@ RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
 class ExecuteCommand:
     """A request to execute a tool. `tool` None means the first tool of the plugin's manifest.
 
-    `wait_s` is None for a synchronous run, or else how long the caller waits for the end of an asynchronous job.
-    `received_at` is when the request was received (`time.monotonic`), `due` when it must be answered.
+    The caller waits for an asynchronous job `until` then, and a response is `due` then. `original` is the job to run
+    again: `input` is then a merge patch of its input.
     """
 
     principal: Principal
@@ -44,10 +47,12 @@ class ExecuteCommand:
     tool: str | None
     input: Mapping[str, Any]
     timeout_s: float | None
-    wait_s: int | None
+    deadline_s: float | None
     keyed: KeyedRequest | None
-    received_at: float
+    asynchronous: bool
+    until: Deadline
     due: Deadline
+    original: Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,15 @@ class Execution:
 
 
 class Execute:
-    """The use case behind `POST /v1/execute`."""
+    """The use case behind `POST /v1/execute` and `POST /v1/jobs/{id}/rerun`."""
 
-    def __init__(self, registry: PluginRegistry, service: JobService, runner: JobRunner, uploads: Uploads) -> None:
+    def __init__(
+        self, registry: PluginRegistry, service: JobService, runner: JobRunner, documents: Documents, uploads: Uploads
+    ) -> None:
         self._registry = registry
         self._service = service
         self._runner = runner
+        self._documents = documents
         self._uploads = uploads
 
     def __call__(self, command: ExecuteCommand) -> Execution:
@@ -88,14 +96,32 @@ class Execute:
 
     def _execute(self, command: ExecuteCommand) -> Execution:
         with self._unless_claimed(command.keyed):
-            call = self._registry.checked(*self._registry.find(command.plugin, command.tool), command.input)
+            given = self._input(command)
+            call = self._registry.checked(*self._registry.find(command.plugin, command.tool), given)
             self._uploads.check(command.principal.tenant, call.uploads)
         limit_s = min(call.tool.timeout_s, command.timeout_s or call.tool.timeout_s)
-        if command.wait_s is None:
+        if not command.asynchronous:
             return self._run_now(command, call, limit_s)
         job = self._service.new(_new_job(command, call, limit_s))
-        job = self._service.submit(job, command.input)
-        return Execution(self._wait(job, command.wait_s, command))
+        job = self._service.submit(job, given)
+        return Execution(self._wait(job, command.until))
+
+    def _input(self, command: ExecuteCommand) -> Mapping[str, Any]:
+        """Return the input of the run. Raises `InputExpired`, and `PayloadTooLarge` for an input that a request could
+        not have: each rerun may add to it."""
+        if command.original is None:
+            return command.input
+        stored = command.original.input
+        if stored is None:
+            raise _expired(command.original, _NOT_STORED)
+        try:
+            text = self._documents.text(stored)
+        except NotFound:
+            raise _expired(command.original, _EXPIRED) from None
+        found: Mapping[str, Any] = merged(json.loads(text), command.input)
+        if command.input and len(as_text(found)) > MAX_INPUT_BYTES:
+            raise PayloadTooLarge
+        return found
 
     @contextmanager
     def _unless_claimed(self, keyed: KeyedRequest | None) -> Iterator[None]:
@@ -130,19 +156,16 @@ class Execute:
         """Return the job of the first request with this key, and wait for it while it is unfinished."""
         if command.keyed is None or not command.keyed.matches(first):
             raise IdempotencyMismatch
-        job = self._wait(
-            self._service.settle_expired(first), SYNC_LIMIT_S if command.wait_s is None else command.wait_s, command
-        )
+        job = self._wait(self._service.settle_expired(first), command.until)
         return Execution(job, replayed=True)
 
-    def _wait(self, job: Job, wait_s: float, command: ExecuteCommand) -> Job:
-        """Return the job as soon as it has finished, or as it is `wait_s` seconds after the request was received
-        (RFC 7240, section 4.3)."""
-        until = command.due.earlier(ANSWER_MARGIN_S).no_later_than(command.received_at + wait_s)
-        while not job.finished and not until.passed:
-            time.sleep(POLL_S)
-            job = self._service.get(job.tenant, job.job_id)
-        return job
+    def _wait(self, job: Job, until: Deadline) -> Job:
+        """Return the job as soon as it has finished, or as it is at the deadline."""
+        return self._service.wait(job, lambda now: now.finished, until)
+
+
+def _expired(job: Job, message: str) -> InputExpired:
+    return InputExpired(message).of(plugin=job.plugin, tool=job.tool, job_id=job.job_id)
 
 
 def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
@@ -155,4 +178,6 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
         key_id=command.principal.key_id,
         key_limit=command.principal.concurrency,
         keyed=command.keyed,
+        deadline_s=command.deadline_s,
+        rerun_of=command.original.job_id if command.original else None,
     )

@@ -1,12 +1,12 @@
 """Take one job through one attempt: claim, heartbeat, run, finish. For synchronous calls and the workflow's task."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.domain import job as jobs
@@ -24,7 +24,7 @@ from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.ports import Clock, JobStore, StaleJob
 from interlock.tools.tool_runner import Observer, ToolRunner
 
-logger = Logger(service="interlock", child=True)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,14 @@ class JobRunner:
     def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:
         """Claim a submitted job and run it. Return the current job, or None if there is none.
 
-        A job that was claimed, cancelled or finished meanwhile is left alone.
+        A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended.
         """
         job = self._store.get(tenant, job_id)
         if job is None or job.status is not JobStatus.PENDING:
             return job
         claimed = self._claimed(job)
+        if job.overdue(claimed.updated_at):
+            return self._end_overdue(job, now=claimed.updated_at)
         try:
             self._store.change(job, claimed)
         except StaleJob as error:
@@ -113,6 +115,20 @@ class JobRunner:
         except (OSError, ValueError):  # standard output is closed or cannot be written
             logger.exception("the wait was not published", extra={"job_id": claimed.job_id})
 
+    def _end_overdue(self, job: Job, *, now: datetime) -> Job | None:
+        after = jobs.overdue(job, now=now)
+        try:
+            self._store.settle(job, after)
+        except StaleJob as error:
+            return error.current
+        return after
+
+    def _bounded(self, deadline: Deadline, job: Job) -> Deadline:
+        """Return the deadline of a job's run: that of the invocation, or the job's own."""
+        if job.deadline_at is not None:
+            deadline = deadline.of_job((job.deadline_at - self._clock()).total_seconds())
+        return deadline.limited(job.timeout_s)
+
     def _check_lease(self, claimed: Job) -> None:
         """Raise `ServiceUnavailable` if writing the claim took so long that another process may soon settle the job."""
         if claimed.lease_ran_out(self._clock() + LEASE_MARGIN):
@@ -125,7 +141,7 @@ class JobRunner:
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
     def _run(self, job: Job, call: ToolCall, deadline: Deadline, *, written: bool) -> Finished:
-        said = EventBuffer(job.job_id, self._clock)
+        said, deadline = EventBuffer(job.job_id, self._clock), self._bounded(deadline, job)
         with Lease(self._store, job, said, clock=self._clock, written=written) as lease:
 
             def stop() -> bool:
@@ -136,7 +152,7 @@ class JobRunner:
                 call,
                 tenant=job.tenant,
                 job_id=job.job_id,
-                deadline=deadline.limited(job.timeout_s),
+                deadline=deadline,
                 cancel=lease.cancel,
                 observer=Observer(on_progress=said.progressed, on_log=said.logged, alarm=lease.alarm),
                 fetch=partial(self._uploads.fetch, job.tenant, call.uploads, stop=stop),

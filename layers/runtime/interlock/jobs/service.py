@@ -1,15 +1,17 @@
 """Submit, read, list, cancel and settle jobs. Nothing here knows a plugin."""
 
+import logging
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from ulid import ULID
 
 from interlock.domain import job as jobs
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import (
     AlreadyFinished,
     InterlockError,
@@ -22,10 +24,14 @@ from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.times import to_millisecond
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 
-logger = Logger(service="interlock", child=True)
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 0.1, 1.0, 1.5
+"""The pause between two reads of a job that is awaited grows to that between two heartbeats: 24 reads in 20 s."""
 
 START_LEASE = timedelta(seconds=60)
 """The start lease: how long a pending job may wait for its claim before it is settled."""
@@ -33,8 +39,9 @@ START_LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to create. `timeout_s` is the limit of its run in seconds, `key_limit` the API key's limit of unfinished
-    jobs. `keyed` is the request if it has an idempotency key."""
+    """A job to create. `timeout_s` is the limit of its run, and `deadline_s` the time after which the job is over, in
+    seconds. `key_limit` is the API key's limit of unfinished jobs, `keyed` the request if it has an idempotency key,
+    `rerun_of` the job that is run again."""
 
     tenant: str
     plugin: str
@@ -44,6 +51,12 @@ class NewJob:
     key_id: str | None = None
     key_limit: int | None = None
     keyed: KeyedRequest | None = None
+    deadline_s: float | None = None
+    rerun_of: str | None = None
+
+    def deadline_after(self, now: datetime) -> datetime | None:
+        """Return the deadline of a job that is accepted now."""
+        return None if self.deadline_s is None else to_millisecond(now + timedelta(seconds=self.deadline_s))
 
 
 class JobService:
@@ -73,6 +86,8 @@ class JobService:
             created_at=now,
             updated_at=now,
             expires_at=now + self._retention,
+            deadline_at=wanted.deadline_after(now),
+            rerun_of=wanted.rerun_of,
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=wanted.key_id,
             key_limit=wanted.key_limit,
@@ -110,11 +125,16 @@ class JobService:
             raise NotFound(f"There is no job {job_id!r}.")
         return self.settle_expired(job)
 
-    def result(self, tenant: str, job_id: str) -> Job:
-        """Return a finished job. Raises `NotFound` and `NotFinished`."""
-        job = self.get(tenant, job_id)
-        if not job.finished:
-            raise _of(job, NotFinished(f"The job is {job.status}.", status=job.status.value))
+    def wait(self, job: Job, is_awaited: Callable[[Job], bool], until: Deadline) -> Job:
+        """Return the job as soon as it is awaited, or as it is at the deadline.
+
+        Another process changes the job, and nothing reports that, so it is read again and again.
+        """
+        pause_s = FIRST_PAUSE_S
+        while not is_awaited(job) and not until.passed:
+            time.sleep(min(pause_s, max(until.left_s, 0.001)))
+            pause_s = min(pause_s * GROWTH, LONGEST_PAUSE_S)
+            job = self.get(job.tenant, job.job_id)
         return job
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
@@ -151,9 +171,7 @@ class JobService:
         job = self._store.get(tenant, job_id)
         if job is None or job.finished:
             return job
-        return (
-            self._fail_lost_worker(job) if worker_gone and job.status is JobStatus.PENDING else self.settle_expired(job)
-        )
+        return self._end_unstarted(job) if worker_gone and job.status is JobStatus.PENDING else self.settle_expired(job)
 
     def settle_lapsed(self) -> int:
         """Settle all jobs whose lease has expired, and return their number.
@@ -171,24 +189,31 @@ class JobService:
 
     def settle_expired(self, job: Job) -> Job:
         """Settle a job if its lease has expired, and return the current job."""
-        if job.finished or not job.lease_ran_out(self._clock()):
+        now = self._clock()
+        if job.finished or not job.lease_ran_out(now):
             return job
-        return self._fail_lost_worker(job) if job.status in CLAIMED else self._restart(job)
+        if job.status in CLAIMED:
+            return self._end(job, jobs.lost(job, now=now))
+        return self._end_unstarted(job) if job.overdue(now) else self._restart(job)
 
     def _restart(self, job: Job) -> Job:
-        """Start the workflow execution of a pending job again, or fail the job if that execution has ended."""
+        """Start the workflow execution of a pending job again, or end the job if that execution has ended."""
         if not self._workflow.start(job.tenant, job.job_id):
-            return self._fail_lost_worker(job)
-        after = jobs.lease_extended(job, self._clock() + START_LEASE)
+            return self._end_unstarted(job)
+        after = jobs.start_lease_extended(job, self._clock() + START_LEASE)
         try:
             self._store.change(job, after)
         except StaleJob as error:
             return error.current or job
         return after
 
-    def _fail_lost_worker(self, job: Job) -> Job:
-        """Fail a job whose worker is gone with `worker_lost`, and return the current job."""
-        after = jobs.lost(job, now=self._clock())
+    def _end_unstarted(self, job: Job) -> Job:
+        """End a pending job that nothing will start, because of its deadline or its ended execution."""
+        now = self._clock()
+        return self._end(job, jobs.overdue(job, now=now) if job.overdue(now) else jobs.lost(job, now=now))
+
+    def _end(self, job: Job, after: Job) -> Job:
+        """Write the end of a job that has no worker, and return the current job."""
         try:
             self._write(job, after)
         except StaleJob as error:
@@ -206,6 +231,13 @@ class JobService:
 def _input_name(job: Job) -> str:
     """Two requests with one idempotency key in the same millisecond have the same job id, but not the same input."""
     return f"input-{job.write_id}" if job.write_id else "input"
+
+
+def finished(job: Job) -> Job:
+    """Return the job. Raises `NotFinished`."""
+    if not job.finished:
+        raise _of(job, NotFinished(f"The job is {job.status}.", status=job.status.value))
+    return job
 
 
 def _of(job: Job, error: InterlockError) -> InterlockError:

@@ -15,6 +15,7 @@ URL_LIFETIME = timedelta(minutes=15)
 """Time within which the PUT must begin. A URL is valid only as long as the function's credentials that signed it."""
 
 _UNKNOWN = "names no upload that exists: create one with POST /v1/uploads, PUT the file, then use it within 24 h"
+_EXPIRED = "names an upload that has expired: uploads can be used for 24 h. Upload the file again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,10 @@ class Uploads:
             raise _invalid(problems)
 
     def _problem(self, tenant: str, upload: Upload | None, now: datetime) -> str | None:
-        if upload is None or upload.expired(now):
+        if upload is None:
             return _UNKNOWN
+        if upload.expired(now):
+            return _EXPIRED
         return _misfit(upload, self._objects.describe(upload.key(tenant)))
 
     def fetch(self, tenant: str, references: Sequence[FileReference], folder: str, *, stop: Callable[[], bool]) -> None:

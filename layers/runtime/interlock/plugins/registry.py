@@ -103,7 +103,7 @@ class PluginRegistry:
         """Move the plugin to the state that the outcome implies, or back to the previous one if the plugin was not at
         fault, and publish the execution's metrics."""
         name = call.plugin.name
-        self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error_code) or previous)
+        self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error) or previous)
         self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
 
     def record_wait(self, waited_ms: float) -> None:

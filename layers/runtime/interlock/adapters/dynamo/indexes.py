@@ -33,10 +33,10 @@ SETTLE_STEP_MS = 10_000
 MAX_LISTED_ERROR_BYTES = 500
 """A longer error is not part of an entry, so that most entries stay below 1 KB: the job is read instead."""
 
-_NOT_IN_ENTRIES = ("progress",)
-"""Attributes that heartbeats write: no part of an entry, because each heartbeat would write the indexes too. When the
-job ends they move to `shown`, which is part of it. The attributes of an index cannot be changed, so further fields that
-a list shows go there as well."""
+NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of")
+"""Attributes that are no part of an entry until the job ends, when they move to `shown`, which is. Heartbeats write
+`progress`, and each would write the indexes too. The others are newer than the indexes, whose attributes cannot be
+changed."""
 
 
 def shard_of(job_id: str, shards: int) -> int:
@@ -94,7 +94,7 @@ def lease_to_item(lease_expires_at: datetime) -> Item:
 def for_entries(item: Item, job: Job) -> Item:
     """Return the item of a job with its attributes arranged for the entries."""
     if job.finished:
-        shown = {name: item[name] for name in _NOT_IN_ENTRIES if name in item}
+        shown = {name: item[name] for name in NOT_IN_ENTRIES if name in item}
         item = {name: value for name, value in item.items() if name not in shown} | ({"shown": shown} if shown else {})
     if len(item.get("error", "").encode()) > MAX_LISTED_ERROR_BYTES:
         item["long_error"] = item.pop("error")

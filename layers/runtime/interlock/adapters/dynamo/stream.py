@@ -3,15 +3,14 @@
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-
-from aws_lambda_powertools import Logger
 
 from interlock.adapters.dynamo.values import JOB
 from interlock.domain.stream import Batch, Change
 
-logger = Logger(service="interlock", child=True)
+logger = logging.getLogger(__name__)
 
 type Event = Mapping[str, Any]
 type Response = dict[str, Any]

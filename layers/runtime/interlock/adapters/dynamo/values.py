@@ -9,6 +9,7 @@ from interlock.adapters.dynamo.attributes import Item, deserialized, epoch_ms, f
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
 from interlock.adapters.dynamo.indexes import (
     ENTRY_ATTRIBUTES,
+    NOT_IN_ENTRIES,
     for_entries,
     from_entries,
     index_keys,
@@ -97,5 +98,8 @@ _SPECIAL = {
 """Fields of a job that are not stored in the form of their type."""
 
 
-LISTED_ATTRIBUTES: Sequence[str] = (*ENTRY_ATTRIBUTES, "tenant", "job_id", "updated_at", "progress", "long_error")
+LISTED_ATTRIBUTES: Sequence[str] = (
+    *(*ENTRY_ATTRIBUTES, *NOT_IN_ENTRIES),
+    *("tenant", "job_id", "updated_at", "long_error"),
+)
 """Parts of a job that a list shows and its index entry may lack."""

@@ -49,8 +49,8 @@ class ErrorDetails(TypedDict, total=False):
     """`invalid_request` with HTTP status 405: the methods that the path supports."""
     service: str
     """`unavailable`: the service that is down."""
-    limit: Literal["rate", "concurrency"]
-    """`rate_limited`: which limit of the key is reached."""
+    limit: Literal["rate", "concurrency", "timeout_s", "deadline"]
+    """`rate_limited`: which limit of the key is reached. `timeout`: which limit of the job."""
     rate: str
     """`rate_limited`: the permitted rate, for example `10/s`."""
     retry_after_s: Count

@@ -60,6 +60,10 @@ class Job(TypedDict):
     execution_time_ms: MillisecondsOrNull
     timeout_s: Quantity
     """Limit of the run in seconds."""
+    deadline_at: Time | None
+    """Time at which the job is over, wherever it is then, if the request set `deadline_s`."""
+    rerun_of: JobId | None
+    """Id of the job that this one runs again."""
     cancel: Cancel | None
     error: Error | None
 

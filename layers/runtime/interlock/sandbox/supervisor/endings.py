@@ -41,10 +41,14 @@ class Crashed(_Ended):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedOut(_Ended):
-    """The run exceeded its wall-clock limit, or loading took too long. The process has ended."""
+    """The run exceeded its wall-clock limit, or loading took too long. The process has ended.
+
+    `total`: the limit of loading and running together was the shorter one.
+    """
 
     how: Stopped
     while_loading: bool
+    total: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

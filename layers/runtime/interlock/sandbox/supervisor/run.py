@@ -113,6 +113,7 @@ class Run:
         self._read_bytes = FIRST_READ_BYTES
         self._unsent: list[memoryview] = []
         self._wall_s = limits.load_s if loading else limits.wall_s
+        self._total = limits.total_s <= self._wall_s
         self._deadline = time.monotonic() + min(self._wall_s, limits.total_s)
         self._stop: Stop | None = None
         self._over: Over | None = None
@@ -291,10 +292,10 @@ class Run:
     def _may_stay(self) -> bool:
         if self._loading:  # whatever it has started, it has not received any input
             return self.unforkable is not None
-        worker, limit = self._worker, self._limits.memory_mb
-        return stops_for_good(worker, self._zygote, threads=worker.threads, memory_mb=limit)
+        worker = self._worker
+        return stops_for_good(worker, self._zygote, threads=worker.threads, memory_mb=self._limits.memory_mb)
 
     def _stopped(self, stop: Stop | None, how: Stopped) -> Ending:
         if stop is Stop.CANCEL:
             return Cancelled(pid=self._worker.pid, how=how)
-        return TimedOut(pid=self._worker.pid, how=how, while_loading=self._loading)
+        return TimedOut(pid=self._worker.pid, how=how, while_loading=self._loading, total=self._total)

@@ -169,7 +169,7 @@ class Sandbox:
         if cancel is not None and cancel.is_set:
             return Cancelled(pid=0, how="stopped")
         if time.monotonic() >= call.until:
-            return TimedOut(pid=0, how="stopped", while_loading=False)
+            return TimedOut(pid=0, how="stopped", while_loading=False, total=True)
         return None
 
     def _serve(self, call: _Call, worker: WorkerProcess, folder: str) -> Ending:
