@@ -227,7 +227,7 @@ class JobServiceMachine(JobStateMachine):
     @rule(job_id=submitted, workers=st.lists(st.uuids(), min_size=2, max_size=2, unique=True))
     def two_claim_at_once(self, job_id: str, workers: list[uuid.UUID]) -> None:
         job = self.current(job_id)
-        if job is not None and job.status is JobStatus.PENDING:
+        if job is not None and job.status is JobStatus.PENDING and not job.overdue(self.clock()):
             self._claim(job, str(workers[0]))
             with pytest.raises(StaleJob):
                 self._claim(job, str(workers[1]))
