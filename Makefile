@@ -90,6 +90,10 @@ validate: setup
 diagram: setup ## draws the packages and their imports into docs/architecture.md
 	$(BIN)/python -m tools.diagram
 
+.PHONY: recording
+recording: setup ## records the demo as the picture in the README
+	$(BIN)/python -m tools.recording
+
 .PHONY: docs
 docs: setup .tools/docs/.installed ## builds the documentation as a website into build/site
 	$(BIN)/python -m tools.docs_site
