@@ -24,7 +24,7 @@ from interlock_client.transport import AsyncTransport
 
 
 class AsyncInterlock:
-    """`Interlock` for `async` code, with asyncio or trio. All arguments and errors are the same."""
+    """`Interlock` for `async` code. All arguments and errors are the same."""
 
     def __init__(
         self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None

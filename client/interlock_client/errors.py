@@ -108,9 +108,15 @@ class ConnectionFailed(InterlockError):
 
 
 class UnexpectedResponse(InterlockError):
-    """A response that is not one of Interlock, for example from a proxy, or from an upload's bucket."""
+    """A response that is not one of Interlock, for example from a proxy."""
 
     code = "unexpected_response"
+
+
+class TransferFailed(InterlockError):
+    """The bucket refused an upload or a download."""
+
+    code = "transfer_failed"
 
 
 class WaitTimeout(InterlockError, TimeoutError):

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from interlock_client.documents import FINAL, Event, JobDocument, Manifest, PluginHealth, PluginSummary, Upload
-from interlock_client.errors import ConflictError, UnexpectedResponse, WaitTimeout, error_of
+from interlock_client.errors import ConflictError, TransferFailed, WaitTimeout, error_of
 from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
-from interlock_client.steps import Emit, Read, Request, Retries, Sleep, Steps, Stream, document, exchange
+from interlock_client.steps import Emit, Read, Request, Response, Retries, Sleep, Steps, Stream, document, exchange
 
 MAX_WAIT_S = 20
 """Seconds that the service holds a response back at most (`Prefer: wait=N`)."""
@@ -204,9 +204,7 @@ class Operations:
         response = yield from exchange(request, self.retries)
         # The bucket refuses to replace the file if an earlier attempt has arrived.
         if response.status >= 300 and response.status != _PRECONDITION_FAILED:
-            raise UnexpectedResponse(
-                f"The bucket refused the upload with status {response.status}.", status=response.status
-            )
+            raise _refused("upload", response)
         return {"upload_id": new["upload_id"]}
 
     def _with_files(self, input: Mapping[str, Any]) -> Steps[Any]:
@@ -227,9 +225,7 @@ class Operations:
             return result
         response = yield from exchange(Request("GET", result["download_url"]), self.retries)
         if response.status >= 300:
-            raise UnexpectedResponse(
-                f"The bucket refused the download with status {response.status}.", status=response.status
-            )
+            raise _refused("download", response)
         return json.loads(response.content)
 
     # --- Requests ---
@@ -251,6 +247,11 @@ def _job(job_id: str) -> str:
 
 def _several(value: str | Iterable[str]) -> Iterable[str]:
     return [value] if isinstance(value, str) else value
+
+
+def _refused(transfer: str, response: Response) -> TransferFailed:
+    status = response.status
+    return TransferFailed(f"The bucket refused the {transfer} with status {status}.", status=status)
 
 
 def _read(file: Path | bytes) -> Steps[File]:

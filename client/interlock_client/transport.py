@@ -66,7 +66,7 @@ class SyncTransport:
 
 
 class AsyncTransport:
-    """Performs steps with asyncio or trio."""
+    """Performs steps with `async` calls."""
 
     def __init__(self, url: str, key: str | None, token: str | None) -> None:
         with _failures():

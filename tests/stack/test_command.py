@@ -1,8 +1,10 @@
 """The `interlock` command drives a local stack."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -150,6 +152,70 @@ def test_tables_and_json_describe_the_same(interlock: Command) -> None:
     status = json.loads(interlock("status", "--json").out)
     assert status["status"] == "ok"
     assert {plugin["name"] for plugin in status["plugins"]} == {plugin["name"] for plugin in plugins}
+
+
+def at_terminal(environment: dict[str, str], folder: Path, *arguments: str, **variables: str) -> str:
+    """Run the command at a terminal and return what it shows."""
+    controller, terminal = os.openpty()
+    process = subprocess.Popen(
+        ["interlock", *arguments],
+        cwd=folder, env={**environment, "TERM": "xterm-256color", **variables}, stdin=terminal, stdout=terminal,
+        stderr=terminal,
+    )  # fmt: skip
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal is gone with its last process
+        while piece := os.read(controller, 65_536):
+            shown += piece
+    os.close(controller)
+    assert process.wait(30) == 0, shown
+    return shown.decode()
+
+
+def test_terminal_shows_a_bar_and_no_base64(environment: dict[str, str], folder: Path) -> None:
+    shown = at_terminal(environment, folder, "run", "image.thumbnail", "image=@page.png")
+    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in shown
+    assert "bytes: save it with -o FILE>" in shown
+    assert len(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)) < 2000
+
+
+def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], folder: Path) -> None:
+    colour = re.compile(r"\x1b\[3[0-9]m")
+    assert colour.search(at_terminal(environment, folder, "plugins"))
+    assert not colour.search(at_terminal(environment, folder, "plugins", NO_COLOR="1"))
+
+
+def test_interrupt_cancels_the_job(environment: dict[str, str], folder: Path, client: Client) -> None:
+    with subprocess.Popen(
+        ["interlock", "run", "specimen.wait", "seconds=30"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        assert process.stdout
+        assert [process.stderr.readline() for _ in range(2)] == ["pending\n", "running\n"]
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert (process.wait(30), process.stdout.read()) == (1, "")
+    assert "Ctrl-C again leaves it" in rest
+    assert "cancelled: stopped" in rest
+    job = re.findall("job ([0-9A-Z]{26})", rest)[0]
+    assert client.job(job)["cancel"]["reason"] == "interrupted at the terminal"
+
+
+def test_watch_prints_each_change_without_a_terminal(
+    environment: dict[str, str], folder: Path, interlock: Command
+) -> None:
+    job = interlock("run", "specimen.echo", "text=x", "-d").out.strip()
+    with subprocess.Popen(
+        ["interlock", "jobs", "--watch", "--plugin", "specimen", "--tool", "echo"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stderr
+        while process.stdout.readline() != f"{job}  specimen.echo  succeeded\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(30), process.stderr.read()) == (0, "")
 
 
 def test_key_of_a_profile_is_used(interlock: Command, client: Client, folder: Path) -> None:

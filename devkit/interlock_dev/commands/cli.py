@@ -17,6 +17,13 @@ from interlock_dev.project.errors import UsageError
 DEFAULT_API_KEY = "dev-key"
 
 
+def parse_api_key(text: str) -> str:
+    """Validate an API key: a value of a header, without spaces."""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise typer.BadParameter("An API key has printable ASCII characters without spaces, and at least one.")
+    return text
+
+
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions without the Lambda runtime.")]
 
@@ -60,9 +67,9 @@ def dev(
         list[Path] | None,
         typer.Option(metavar="PATH", help="A .py file or package folder with plugins to add; may be repeated."),
     ] = None,
-    api_key: Annotated[str, typer.Option(metavar="KEY", help="A key with all scopes for the tenant dev.")] = (
-        DEFAULT_API_KEY
-    ),
+    api_key: Annotated[
+        str, typer.Option(parser=parse_api_key, metavar="KEY", help="A key with all scopes for the tenant dev.")
+    ] = DEFAULT_API_KEY,
     parameter: Annotated[
         list[Parameter] | None,
         typer.Option(
@@ -89,13 +96,19 @@ def invoke(
     event: Annotated[
         str, typer.Option("--event", "-e", metavar="FILE", help="The event as JSON; - reads standard input.")
     ],
+    port: Annotated[
+        int | None,
+        typer.Option(
+            parser=integer_between(1, MAX_PORT), metavar="PORT", help="The local stack on this port, if several run."
+        ),
+    ] = None,
     built: Built = False,
     in_process: InProcess = False,
 ) -> int:
     """Run one event through a function, on the running stack if there is one."""
     from interlock_dev.commands import invoke as command
 
-    return command.run(InvokeOptions(function, event, built, in_process))
+    return command.run(InvokeOptions(function, event, port, built, in_process))
 
 
 @app.command()

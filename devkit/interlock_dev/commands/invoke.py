@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock.sandbox.wire.processes import hide_memory
+from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import InvokeOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, run_folder
@@ -58,7 +59,11 @@ def _functions(options: InvokeOptions, cleanup: contextlib.ExitStack) -> tuple[F
     project = Project.find(Path.cwd())
     template = project.template(built=options.built)
     folder = cleanup.enter_context(run_folder())
-    running = project.running()
+    running = project.running(options.port)
+    if running is None and options.port is not None:
+        raise CommandFailed(
+            f"no local stack runs on port {options.port}: start it, or leave out --port", Exit.UNREACHABLE
+        )
     index = IndexBuild(folder / "index", []) if running is None and not options.built else None
 
     from interlock_dev.stack.stack import FunctionSet, Options, Stack

@@ -19,10 +19,12 @@ class DevOptions:
 
 @dataclass(frozen=True, slots=True)
 class InvokeOptions:
-    """The options of `interlock invoke`. `event` is the name of a file, or `-` for standard input."""
+    """The options of `interlock invoke`. `event` is the name of a file, or `-` for standard input;
+    `port` selects one of several running stacks."""
 
     function: str
     event: str
+    port: int | None
     built: bool
     in_process: bool
 

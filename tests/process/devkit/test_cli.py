@@ -13,12 +13,14 @@ import pytest
 
 import interlock
 from interlock_dev.commands.cli import main
+from interlock_dev.commands.exits import Exit
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project, RunningStack
 
 HELP = """
 import sys
 from interlock_dev.commands.cli import main
+from interlock_dev.commands.exits import Exit
 assert main(["--help"]) == 0
 print(sorted({"samcli", "moto", "boto3", "flask", "httpx", "rich.progress"} & set(sys.modules)))
 """
@@ -97,6 +99,17 @@ def test_an_invalid_port_is_reported(port: str, capsys: pytest.CaptureFixture[st
     line = complaint(capsys, "dev", "--port", port)
     assert line.startswith("interlock dev: Invalid value for '--port': ")
     assert line.endswith(". See `interlock dev --help`.")
+
+
+@pytest.mark.parametrize("key", ["", "two words", "schl\N{LATIN SMALL LETTER U WITH DIAERESIS}ssel", "line\nbreak"])
+def test_key_that_no_header_can_hold_is_reported(key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "'--api-key': An API key has printable ASCII characters" in complaint(capsys, "dev", "--api-key", key)
+
+
+def test_invoke_on_a_port_without_a_stack_is_reported(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "event.json").write_text("{}")
+    assert main(["invoke", "jobs", "-e", "event.json", "--port", "4000"]) == Exit.UNREACHABLE
+    assert "no local stack runs on port 4000" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("parameter", ["", "x", "=x"])

@@ -11,6 +11,7 @@ from interlock_client import (
     ConflictError,
     ExecutionError,
     PluginError,
+    TransferFailed,
     UnexpectedResponse,
     ValidationError,
     WaitTimeout,
@@ -114,7 +115,7 @@ def test_upload_that_had_arrived_before_is_accepted() -> None:
 
 
 def test_upload_that_the_bucket_refuses_is_reported() -> None:
-    with pytest.raises(UnexpectedResponse, match="status 403"):
+    with pytest.raises(TransferFailed, match="status 403"):
         play(OPERATIONS.upload(b"x", None), UPLOAD, Response(403, {}, b"<Error/>"))
 
 
@@ -124,6 +125,12 @@ def test_large_result_is_downloaded() -> None:
     played = play(OPERATIONS.run("files", {}, RunOptions()), finished, answer(200, {"text": "long"}))
     assert played.calls[1:] == ["GET https://bucket/r"]
     assert played.result == {"text": "long"}
+
+
+def test_result_that_the_bucket_refuses_is_reported() -> None:
+    link = {"download_url": "https://bucket/r", "size": 3, "expires_at": "2026-01-01T00:00:00.000Z"}
+    with pytest.raises(TransferFailed, match="download with status 403"):
+        play(OPERATIONS.run("files", {}, RunOptions()), answer(200, {"result": link}), Response(403, {}, b"<Error/>"))
 
 
 # --- Waiting ---

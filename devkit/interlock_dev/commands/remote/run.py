@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interlock_client import Interlock, InterlockError, Job
+from interlock_client import Interlock, InterlockError, Job, NotFoundError
 from interlock_client.documents import Tool
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import Target
@@ -82,13 +82,14 @@ def cancel(target: Target, job_id: str, reason: str | None, *, json: bool) -> Ex
 def find_tool(interlock: Interlock, name: str) -> tuple[str, Tool]:
     """Return a tool by `plugin.tool`, or a plugin's first tool. Raises `CommandFailed` with a suggestion."""
     plugin, _, tool = name.partition(".")
-    summary = {one["name"]: one for one in interlock.plugins()}
-    if plugin not in summary:
-        suggestion = did_you_mean(plugin, summary) or ": see `interlock plugins`"
-        raise CommandFailed(f"there is no plugin {plugin!r}{suggestion}", Exit.USAGE)
-    if summary[plugin]["state"] == "UNAVAILABLE":
-        raise CommandFailed(f"plugin {plugin} is unavailable: {summary[plugin]['reason']}", Exit.TOOL_FAILED)
-    tools = {one["name"]: one for one in interlock.plugin(plugin)["tools"]}
+    try:
+        tools = {one["name"]: one for one in interlock.plugin(plugin)["tools"]}
+    except NotFoundError:
+        suggestion = did_you_mean(plugin, [one["name"] for one in interlock.plugins()]) or ": see `interlock plugins`"
+        raise CommandFailed(f"there is no plugin {plugin!r}{suggestion}", Exit.USAGE) from None
+    if not tools:
+        reason = interlock.health(plugin)["reason"]
+        raise CommandFailed(f"plugin {plugin} is unavailable: {reason}", Exit.TOOL_FAILED)
     if tool and tool not in tools:
         raise CommandFailed(
             f"{plugin} has no tool {tool!r}{did_you_mean(tool, tools)} (it has: {', '.join(tools)})", Exit.USAGE

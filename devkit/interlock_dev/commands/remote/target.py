@@ -19,6 +19,7 @@ from interlock_client import (
     PluginError,
     ServiceError,
     ThrottlingError,
+    TransferFailed,
     UnexpectedResponse,
     ValidationError,
 )
@@ -97,7 +98,7 @@ def status_of(error: InterlockError) -> Exit:
             return Exit.TOOL_FAILED
         case ValidationError():
             return Exit.USAGE
-        case ConnectionFailed() | UnexpectedResponse() | ServiceError() | ThrottlingError():
+        case ConnectionFailed() | UnexpectedResponse() | TransferFailed() | ServiceError() | ThrottlingError():
             return Exit.UNREACHABLE
         case _:
             return Exit.REFUSED
