@@ -18,7 +18,7 @@ from interlock_client.documents import (
     Upload,
 )
 from interlock_client.jobs import JobView
-from interlock_client.operations import Operations, RunOptions
+from interlock_client.operations import JobFilters, Operations, RunOptions
 from interlock_client.steps import Retries
 from interlock_client.transport import AsyncTransport
 
@@ -75,7 +75,7 @@ class AsyncInterlock:
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
         """Iterate over jobs, newest first, as `Interlock.jobs`."""
-        filters = {"plugin": plugin, "tool": tool, "status": status}
+        filters = JobFilters(plugin, tool, status)
         async for one in self._transport.stream(self._operations.jobs(filters, limit)):
             yield self._job(one)
 

@@ -57,6 +57,8 @@ class JobDocument(TypedDict):
     expires_at: str
     execution_time_ms: float | None
     timeout_s: float
+    deadline_at: str | None
+    rerun_of: str | None
     cancel: Cancel | None
     error: ErrorDocument | None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,25 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class JobFilters:
+    """Which jobs to list."""
+
+    plugin: str | None = None
+    tool: str | None = None
+    status: str | Sequence[str] | None = None
+
+    def query(self) -> list[tuple[str, str]]:
+        """Return the parameters of the query."""
+        statuses = [self.status] if isinstance(self.status, str) else self.status or ()
+        return [
+            *((name, value) for name, value in (("plugin", self.plugin), ("tool", self.tool)) if value is not None),
+            *(("status", status) for status in statuses),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Operations:
-    """All operations. `wait_s` is the time that the service may hold a response."""
+    """All operations of the service."""
 
     retries: Retries
 
@@ -154,9 +171,9 @@ class Operations:
         job: JobDocument = yield from self._post(f"{_job(job_id)}/cancel", body, {})
         return job
 
-    def jobs(self, filters: Mapping[str, str | Iterable[str] | None], limit: int | None) -> Stream[JobDocument]:
+    def jobs(self, filters: JobFilters, limit: int | None) -> Stream[JobDocument]:
         """Emit jobs, newest first, page by page."""
-        query = [(name, one) for name, value in filters.items() if value is not None for one in _several(value)]
+        query = filters.query()
         cursor: list[tuple[str, str]] = []
         left = limit
         while left is None or left > 0:
@@ -243,10 +260,6 @@ class Operations:
 
 def _job(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
-
-
-def _several(value: str | Iterable[str]) -> Iterable[str]:
-    return [value] if isinstance(value, str) else value
 
 
 def _refused(transfer: str, response: Response) -> TransferFailed:

@@ -18,7 +18,7 @@ from interlock_client.documents import (
     Upload,
 )
 from interlock_client.jobs import JobView
-from interlock_client.operations import Operations, RunOptions
+from interlock_client.operations import JobFilters, Operations, RunOptions
 from interlock_client.steps import Retries
 from interlock_client.transport import SyncTransport
 
@@ -87,7 +87,7 @@ class Interlock:
         limit: int | None = None,
     ) -> Iterator[Job]:
         """Iterate over jobs, newest first. Further pages are fetched on demand; `limit` is the total number."""
-        filters = {"plugin": plugin, "tool": tool, "status": status}
+        filters = JobFilters(plugin, tool, status)
         return (self._job(one) for one in self._transport.stream(self._operations.jobs(filters, limit)))
 
     def plugins(self) -> list[PluginSummary]:

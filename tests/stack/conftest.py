@@ -25,6 +25,8 @@ ADDED = (
     *("import_raises_at_work.py", "import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py"),
     "import_misses.py",
     "specimen.py",
+    "errands.py",
+    "../../../examples/deskew.py",  # the documentation's example of a long job
 )
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 

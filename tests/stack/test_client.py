@@ -67,7 +67,7 @@ def test_large_result_is_downloaded(interlock: Interlock) -> None:
 
 
 def test_job_is_followed_to_its_result(interlock: Interlock) -> None:
-    job = interlock.submit("specimen.wait", seconds=0.3)
+    job = interlock.submit("errands.wait", seconds=0.3)
     events = list(job.events())
     assert [event["status"] for event in events if event["type"] == "state"] == ["pending", "running", "succeeded"]
     assert job.result() == {"text": "done"}
@@ -78,7 +78,7 @@ def test_job_is_followed_to_its_result(interlock: Interlock) -> None:
 
 
 def test_failed_job_raises_its_error(interlock: Interlock) -> None:
-    job = interlock.submit("specimen.fail")
+    job = interlock.submit("errands.fail")
     with pytest.raises(PluginError, match="there is none") as raised:
         job.result()
     assert (raised.value.code, raised.value.details["exception"]) == ("plugin_exception", "LookupError")
@@ -88,7 +88,7 @@ def test_failed_job_raises_its_error(interlock: Interlock) -> None:
 
 
 def test_job_is_cancelled(interlock: Interlock) -> None:
-    job = interlock.submit("specimen.wait", seconds=30)
+    job = interlock.submit("errands.wait", seconds=30)
     next(event for event in job.events() if event["type"] == "progress")
     with pytest.raises(WaitTimeout):
         job.wait(timeout=0.2)
@@ -102,12 +102,26 @@ def test_job_is_cancelled(interlock: Interlock) -> None:
 
 def test_cancel_of_a_job_that_has_ended_is_a_conflict(interlock: Interlock) -> None:
     with pytest.raises(ConflictError) as raised:
-        interlock.submit("specimen.echo").wait().cancel()
+        interlock.submit("errands.echo").wait().cancel()
     assert raised.value.details["status"] == "succeeded"
 
 
+def test_job_is_run_again_with_other_input(interlock: Interlock) -> None:
+    job = interlock.submit("errands.echo", text="one").wait()
+    again = job.rerun(text="two")
+    assert again.result() == {"text": "two"}
+    assert again.document["rerun_of"] == job.id
+
+
+def test_deadline_ends_a_job(interlock: Interlock) -> None:
+    job = interlock.submit("errands.wait", seconds=30, deadline_s=1)
+    with pytest.raises(ExecutionError) as raised:
+        job.result()
+    assert (raised.value.code, raised.value.details["limit"]) == ("timeout", "deadline")
+
+
 def test_idempotency_key_joins_the_first_job(interlock: Interlock) -> None:
-    first, second = (interlock.submit("specimen.echo", text="x", idempotency_key="client-test") for _ in range(2))
+    first, second = (interlock.submit("errands.echo", text="x", idempotency_key="client-test") for _ in range(2))
     assert first.id == second.id
 
 
@@ -122,8 +136,8 @@ def test_refused_calls_raise_the_class_of_their_type(interlock: Interlock, clien
 
 
 def test_jobs_are_listed_over_pages(interlock: Interlock) -> None:
-    ids = {interlock.submit("specimen.echo", text=str(number)).wait().id for number in range(3)}
-    listed = interlock.jobs(plugin="specimen", tool="echo", status="succeeded")
+    ids = {interlock.submit("errands.echo", text=str(number)).wait().id for number in range(3)}
+    listed = interlock.jobs(plugin="errands", tool="echo", status="succeeded")
     assert ids <= {job.id for job in listed}
     assert len(list(interlock.jobs(limit=2))) == 2
 
@@ -138,11 +152,11 @@ def test_plugins_and_service_are_described(interlock: Interlock) -> None:
 def test_async_client_does_the_same(client: Client) -> None:
     async def use() -> tuple[list[Any], Any, set[str], str]:
         async with AsyncInterlock(client.url, client.api_key) as interlock:
-            job = await interlock.submit("specimen.wait", seconds=0.3)
+            job = await interlock.submit("errands.wait", seconds=0.3)
             states = [event["status"] async for event in job.events() if event["type"] == "state"]
             facts, result = await asyncio.gather(interlock.run("image.inspect", image=PAGE), job.result())
-            listed = {one.id async for one in interlock.jobs(plugin="specimen")}
-            again = await (await interlock.submit("specimen.wait", seconds=30)).cancel()
+            listed = {one.id async for one in interlock.jobs(plugin="errands")}
+            again = await (await interlock.submit("errands.wait", seconds=30)).cancel()
             outcome = (await again.wait()).status
             assert job.id in listed
             assert facts["width"] == 384

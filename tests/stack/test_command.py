@@ -14,6 +14,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
 from tests.stack.stacks import ROOT
 
@@ -31,11 +32,6 @@ class Ended:
     status: int
     out: str
     err: str
-
-    @property
-    def json(self) -> object:
-        """The output as JSON."""
-        return json.loads(self.out)
 
 
 type Command = Callable[..., Ended]
@@ -56,15 +52,20 @@ def environment(client: Client, folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def interlock(environment: dict[str, str], folder: Path) -> Command:
-    """Run the command and return how it ended."""
+def interlock(
+    environment: dict[str, str], folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """Run the command in this process, which saves its start, and return how it ended."""
+    monkeypatch.chdir(folder)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
-    def run(*arguments: str, input: bytes = b"", **variables: str) -> Ended:
-        ended = subprocess.run(
-            ["interlock", *arguments],
-            input=input, cwd=folder, env={**environment, **variables}, capture_output=True, check=False, timeout=60,
-        )  # fmt: skip
-        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    def run(*arguments: str, **variables: str) -> Ended:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            status = main(arguments)
+        return Ended(status, *capsys.readouterr())
 
     return run
 
@@ -88,9 +89,9 @@ def test_file_of_a_result_is_saved(interlock: Command, folder: Path) -> None:
 
 
 def test_failed_tool_ends_with_status_1(interlock: Command) -> None:
-    ended = interlock("run", "specimen.fail")
+    ended = interlock("run", "errands.fail")
     assert (ended.status, ended.out) == (1, "")
-    assert "specimen.fail failed (plugin_exception): there is none" in ended.err
+    assert "errands.fail failed (plugin_exception): there is none" in ended.err
     job = re.findall("job ([0-9A-Z]{26})", ended.err)[0]
     assert interlock("job", job, "--follow").status == 1
     assert interlock("result", job).status == 1
@@ -104,7 +105,8 @@ def test_log_lines_and_states_are_followed(interlock: Command) -> None:
     assert [line for line in lines if line in {"pending", "running", "one", "two", "succeeded"}] == [
         "pending", "running", "one", "two", "succeeded",
     ]  # fmt: skip
-    assert interlock("logs", job).out.splitlines()[:2] == ["one", "two"]
+    # The logger and the standard streams are read separately, so only lines of one have an order.
+    assert sorted(interlock("logs", job).out.splitlines()) == ["one", "to standard error", "to the log", "two"]
     events = [json.loads(line) for line in interlock("job", job, "-f", "--json").out.splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
 
@@ -187,7 +189,7 @@ def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], f
 
 def test_interrupt_cancels_the_job(environment: dict[str, str], folder: Path, client: Client) -> None:
     with subprocess.Popen(
-        ["interlock", "run", "specimen.wait", "seconds=30"],
+        ["interlock", "run", "errands.wait", "seconds=30"],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stderr
@@ -205,14 +207,14 @@ def test_interrupt_cancels_the_job(environment: dict[str, str], folder: Path, cl
 def test_watch_prints_each_change_without_a_terminal(
     environment: dict[str, str], folder: Path, interlock: Command
 ) -> None:
-    job = interlock("run", "specimen.echo", "text=x", "-d").out.strip()
+    job = interlock("run", "errands.echo", "text=x", "-d").out.strip()
     with subprocess.Popen(
-        ["interlock", "jobs", "--watch", "--plugin", "specimen", "--tool", "echo"],
+        ["interlock", "jobs", "--watch", "--plugin", "errands", "--tool", "echo"],
         cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert process.stdout
         assert process.stderr
-        while process.stdout.readline() != f"{job}  specimen.echo  succeeded\n":
+        while process.stdout.readline() != f"{job}  errands.echo  succeeded\n":
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert (process.wait(30), process.stderr.read()) == (0, "")
@@ -238,7 +240,7 @@ def test_local_stack_of_the_project_is_found(interlock: Command, project: Path, 
 
 
 def test_bundle_has_no_secret(interlock: Command, client: Client, folder: Path) -> None:
-    interlock("run", "specimen.fail")
+    interlock("run", "errands.fail")
     assert interlock("bundle", "-o", "b.zip", "--logs").status == 0
     with ZipFile(folder / "b.zip") as archive:
         content = {name: archive.read(name).decode() for name in archive.namelist()}

@@ -29,7 +29,7 @@ InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions wit
 
 app = typer.Typer(
     name="interlock",
-    help="Run Interlock on this machine.",
+    help="Run tools, follow jobs, and develop, operate and deploy Interlock.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -51,7 +51,7 @@ def add_global_options(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Run Interlock on this machine."""
+    """Run tools, follow jobs, and develop, operate and deploy Interlock."""
 
 
 @app.command()

@@ -17,7 +17,7 @@ from interlock_client import (
     WaitTimeout,
 )
 from interlock_client.files import MAX_INLINE_BYTES
-from interlock_client.operations import RunOptions
+from interlock_client.operations import JobFilters, RunOptions
 from interlock_client.steps import Response
 from tests.pure.client.script import OPERATIONS, answer, play, refusal
 
@@ -210,7 +210,7 @@ def listing(cursor: str | None, *ids: str) -> Response:
 
 
 def test_jobs_are_listed_page_by_page() -> None:
-    filters = {"plugin": "ocr", "tool": None, "status": ["failed", "timed_out"]}
+    filters = JobFilters(plugin="ocr", status=["failed", "timed_out"])
     played = play(OPERATIONS.jobs(filters, None), listing("c1", "a", "b"), listing("c2"), listing(None, "c"))
     assert [job["job_id"] for job in played.emitted] == ["a", "b", "c"]
     wanted = [("plugin", "ocr"), ("status", "failed"), ("status", "timed_out"), ("limit", "100")]
@@ -220,7 +220,7 @@ def test_jobs_are_listed_page_by_page() -> None:
 
 
 def test_limit_of_a_list_is_a_total() -> None:
-    played = play(OPERATIONS.jobs({}, 3), listing("c1", "a", "b"), listing("c2", "c"))
+    played = play(OPERATIONS.jobs(JobFilters(), 3), listing("c1", "a", "b"), listing("c2", "c"))
     assert [job["job_id"] for job in played.emitted] == ["a", "b", "c"]
     assert [dict(one.query)["limit"] for one in played.requests] == ["3", "1"]
 

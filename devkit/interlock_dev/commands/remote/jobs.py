@@ -151,6 +151,8 @@ def _details(job: JobDocument) -> Table:
     ]
     rows += [
         ("limit", f"{job['timeout_s']:g} s"),
+        ("deadline", job["deadline_at"]),
+        ("rerun of", job["rerun_of"]),
     ]
     shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
     shown.show_header = False
