@@ -96,7 +96,7 @@ class MemoryJobs:
                 listed(job)
                 for job in reversed(self.all_jobs)
                 if job.tenant == wanted.tenant
-                and (before_id is None or job.job_id < before_id)
+                and (wanted.lowest_id or "0") <= job.job_id < (wanted.below(before_id) or "Z")
                 and wanted.plugin in {None, job.plugin}
                 and wanted.tool in {None, job.tool}
                 and (not wanted.statuses or job.status in wanted.statuses)

@@ -154,6 +154,7 @@ class World:
         assert answer["isBase64Encoded"] is False
         sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
         assert sent["Content-Type"] == "application/json"
+        assert sent["X-Request-Id"] == event["requestContext"]["requestId"]
         return Answer(answer["statusCode"], sent, json.loads(answer["body"]))
 
     def execute(self, input: Any = None, *, prefer: str | None = None, **fields: Any) -> Answer:

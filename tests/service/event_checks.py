@@ -43,7 +43,7 @@ def check_execute_ocr(account: Account, replay: Replay) -> None:
 def check_execute_async(account: Account, replay: Replay) -> None:
     answer = replay("execute-async")
     body = http_body(answer, 202)
-    assert answer["multiValueHeaders"]["Location"] == [f"/v1/jobs/{body['job_id']}"]
+    assert answer["multiValueHeaders"]["Location"] == [f"/prod/v1/jobs/{body['job_id']}"]
     assert answer["multiValueHeaders"]["Preference-Applied"] == ["respond-async"]
     assert (body["status"], body["attempt"], body["timeout_s"]) == ("pending", 0, 20)
     [execution] = boto3.client("stepfunctions").list_executions(stateMachineArn=account.workflow_arn)["executions"]
@@ -98,7 +98,7 @@ def check_job_rerun(account: Account, replay: Replay) -> None:
     account.put_pending(json.loads(event("execute-async")["body"])["input"])
     answer = replay("job-rerun")
     body = http_body(answer, 202)
-    assert answer["multiValueHeaders"]["Location"] == [f"/v1/jobs/{body['job_id']}"]
+    assert answer["multiValueHeaders"]["Location"] == [f"/prod/v1/jobs/{body['job_id']}"]
     assert (body["status"], body["rerun_of"], body["tool"]) == ("pending", JOB_ID, "analyze")
     assert body["deadline_at"] > body["created_at"]
 

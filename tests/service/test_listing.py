@@ -168,3 +168,15 @@ def test_more_jobs_than_one_read_batch_are_all_listed(storage: Storage, tenant: 
     page, before_id = storage.store.page(JobFilter(tenant), limit=125, before_id=None)
     assert list(page) == newest_first(jobs)[:125]
     assert before_id == page[-1].job_id
+
+
+@pytest.mark.parametrize("statuses", [(), (JobStatus.PENDING,), (JobStatus.PENDING, JobStatus.FAILED)])
+@pytest.mark.parametrize("limit", [2, 100])
+def test_listing_by_time_has_the_jobs_between_its_bounds(
+    storage: Storage, tenant: str, statuses: Sequence[JobStatus], limit: int
+) -> None:
+    jobs = [a_job_at(second, tenant, status) for second in range(6) for status in (JobStatus.PENDING, JobStatus.FAILED)]
+    for job in jobs:
+        storage.store.create(job)
+    wanted = JobFilter(tenant, None, None, statuses, NOON + timedelta(seconds=1), NOON + timedelta(seconds=4))
+    assert everything(storage.store, wanted, limit) == matching(jobs[2:8], wanted)

@@ -17,7 +17,7 @@ def _header(description: str, schema: Json, example: Any, *, required: bool = Tr
 
 HEADERS: Json = {
     "Location": _header(
-        "Path of the job, relative to the server's URL.",
+        "Path of the job, with that of the stage (RFC 3986, section 4.2).",
         {"type": "string", "format": "uri-reference"},
         f"/v1/jobs/{ID}",
     ),
@@ -29,6 +29,11 @@ HEADERS: Json = {
         {"type": "string", "enum": ["true"]},
         "true",
         required=False,
+    ),
+    "X-Request-Id": _header(
+        "Id of the request. Quote it when you report a problem.",
+        {"type": "string"},
+        "b7c1f2a4-3d5e-4f60-8a91-0c2d4e6f8a10",
     ),
     "Retry-After": _header(
         "Seconds after which to try again (RFC 9110, section 10.2.3).", {"type": "integer", "minimum": 1}, 1
@@ -89,6 +94,20 @@ PARAMETERS: Json = {
         style="form",
         explode=True,
         example=["running", "queued"],
+    ),
+    "created_after": _parameter(
+        "query",
+        "created_after",
+        "Return only jobs that were created at this time or later (RFC 3339).",
+        {"type": "string", "format": "date-time"},
+        example="2026-11-22T10:00:00Z",
+    ),
+    "created_before": _parameter(
+        "query",
+        "created_before",
+        "Return only jobs that were created before this time (RFC 3339).",
+        {"type": "string", "format": "date-time"},
+        example="2026-11-22T11:00:00Z",
     ),
     "limit": _parameter(
         "query",

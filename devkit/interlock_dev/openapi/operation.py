@@ -36,7 +36,7 @@ class Answer:
     def document(self) -> Json:
         return {
             "description": self.description,
-            **({"headers": refs(self.headers, "headers")} if self.headers else {}),
+            "headers": refs((*self.headers, "X-Request-Id"), "headers"),
             "content": _json_content(self.schema, self.examples),
             **({"links": refs(self.links, "links")} if self.links else {}),
         }

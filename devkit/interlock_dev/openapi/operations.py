@@ -118,7 +118,7 @@ OPERATIONS = (
             )
         },
         refusals=("InvalidRequest",),
-        parameters=("plugin", "tool", "status", "limit", "cursor"),
+        parameters=("plugin", "tool", "status", "created_after", "created_before", "limit", "cursor"),
     ),
     Operation(
         "getJob",

@@ -54,11 +54,12 @@ class Refusal:
         return self.status or STATUS_BY_CODE.get(self.examples[0].code, 400)
 
     def document(self) -> Json:
-        headers = [*self.headers, *(["Retry-After"] if self.examples[0].code in RETRY_AFTER_S else [])]
+        again = ["Retry-After"] if self.examples[0].code in RETRY_AFTER_S else []
+        headers = [*self.headers, *again, "X-Request-Id"]
         examples = {str(one.code): {"value": one.document()} for one in self.examples}
         return {
             "description": f"{self.description} `code`: {', '.join(f'`{code}`' for code in examples)}.",
-            **({"headers": refs(headers, "headers")} if headers else {}),
+            "headers": refs(headers, "headers"),
             "content": {"application/json": {"schema": ref("ErrorEnvelope"), "examples": examples}},
         }
 
@@ -87,7 +88,7 @@ _NOT_EXECUTED = (
     ),
     _of_job(
         ErrorCode.OUTPUT_TOO_LARGE,
-        "The result of ocr.analyze is over the limit of 18549309 bytes.",
+        "The result of ocr.analyze is over the limit of 17.7 MiB.",
         size_bytes=18549310,
         limit_bytes=18549309,
     ),
@@ -141,7 +142,9 @@ REFUSALS: Mapping[str, Refusal] = {
         "The input of the job is not stored any more, or never was, because the job ran synchronously.",
         (_of(errors.InputExpired(), **_JOB),),
     ),
-    "PayloadTooLarge": Refusal("The body is too large.", (_of(errors.PayloadTooLarge()),)),
+    "PayloadTooLarge": Refusal(
+        "The body is too large.", (_of(errors.PayloadTooLarge(limit_bytes=errors.MAX_REQUEST_BYTES)),)
+    ),
     "IdempotencyMismatch": Refusal(
         "The `Idempotency-Key` was used for a request with another body.",
         (_of(errors.IdempotencyMismatch(), plugin="ocr", tool="analyze"),),
@@ -152,7 +155,7 @@ REFUSALS: Mapping[str, Refusal] = {
         (
             Example(
                 ErrorCode.RATE_LIMITED,
-                "The key has reached its rate limit of 10/s. Try again shortly.",
+                "The key has reached its rate limit of 10/s. Try again in 1 s.",
                 {"limit": "rate", "rate": "10/s", "retry_after_s": 1},
             ),
         ),

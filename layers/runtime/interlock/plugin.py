@@ -223,10 +223,10 @@ def _check_class(plugin: type[Plugin]) -> None:
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:
-    """Return the output as JSON-ready data. Raises `InvalidOutput` for numbers that JSON lacks: pydantic would write
-    null for them where a model allows any value."""
+    """Return the output as JSON-ready data. Raises `InvalidOutput` for numbers that JSON lacks. pydantic leaves them as
+    they are in fields of numbers, and writes null for them where a model allows any value."""
     written = output.model_dump(mode="json", by_alias=True)
-    if any(leaf is None for _, leaf in _leaves(written)):
+    if any(leaf is None or _is_no_number(leaf) for _, leaf in _leaves(written)):
         places = [at for at, leaf in _leaves(output.model_dump(by_alias=True)) if _is_no_number(leaf)]
         if places:
             raise InvalidOutput([problem(at, "is NaN or infinite") for at in places[:MAX_PROBLEMS]])

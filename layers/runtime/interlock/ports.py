@@ -9,6 +9,7 @@ from typing import Protocol
 from interlock.domain.access import Principal
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
+from interlock.domain.job_id import first_id
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
@@ -42,12 +43,25 @@ class KeyAlreadyUsed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """The jobs of a tenant to list. Empty fields do not filter. `tool` without `plugin` is the tool of any plugin."""
+    """The jobs of a tenant to list. Empty fields do not filter. `tool` without `plugin` is the tool of any plugin. Jobs
+    were created at `created_after` or later, and before `created_before`."""
 
     tenant: str
     plugin: str | None = None
     tool: str | None = None
     statuses: Sequence[JobStatus] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    @property
+    def lowest_id(self) -> str | None:
+        """The id that the wanted jobs are not below, None if there is no such bound."""
+        return first_id(self.created_after) if self.created_after else None
+
+    def below(self, before_id: str | None) -> str | None:
+        """Return the id that the wanted jobs are below, on the page that continues after `before_id`."""
+        bounds = [before_id, first_id(self.created_before) if self.created_before else None]
+        return min(filter(None, bounds), default=None)
 
 
 class RunHistory(Protocol):

@@ -8,7 +8,17 @@ import pytest
 from interlock.domain.access import ApiKey, Principal, hash_key
 from interlock.domain.key_format import generate_key
 from interlock.domain.rate import Rate
-from interlock.http.authorizer import MISTYPED, NO_KEY, REMEMBERED_KEYS, KeyLimits, RememberedKeys, decision
+from interlock.http.authorizer import (
+    EXPIRED,
+    MISTYPED,
+    NO_KEY,
+    REMEMBERED_KEYS,
+    REVOKED,
+    UNKNOWN_KEY,
+    KeyLimits,
+    RememberedKeys,
+    decision,
+)
 from interlock.ports import InvalidToken
 from tests.fakes.outside import NOON, ManualClock
 
@@ -68,7 +78,8 @@ def test_api_key_header_name_is_case_insensitive(name: str) -> None:
 @pytest.mark.parametrize("headers", [None, {}, {"X-API-Key": ""}, {"Authorization": "secret"}])
 def test_request_without_a_key_causes_no_lookup(headers: dict[str, str] | None) -> None:
     keys = KeyRing(a_key())
-    assert effect(decide(keys, headers)) == "Deny"
+    policy = decide(keys, headers)
+    assert (effect(policy), policy["context"]["message"]) == ("Deny", NO_KEY)
     assert keys.lookups == []
 
 
@@ -78,13 +89,15 @@ def test_unknown_key_is_denied_without_details(given: str) -> None:
     assert effect(policy) == "Deny"
     assert policy["principalId"] == "unknown"
     # The gateway builds the envelope from this context, its timestamp included.
-    assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z", "message": NO_KEY}
+    assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z", "message": UNKNOWN_KEY}
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, "Allow"), (0, "Deny"), (-1, "Deny")])
 def test_expired_key_is_denied(seconds: float, expected: str) -> None:
     keys = KeyRing(a_key(expires_at=NOON + timedelta(seconds=seconds)))
-    assert effect(decide(keys, {"X-API-Key": "secret"})) == expected
+    policy = decide(keys, {"X-API-Key": "secret"})
+    assert effect(policy) == expected
+    assert policy["context"].get("message") == (EXPIRED if expected == "Deny" else None)
 
 
 def test_key_is_looked_up_by_its_hash_only() -> None:
@@ -99,7 +112,8 @@ def test_context_values_are_strings() -> None:
 
 
 def test_revoked_key_is_denied() -> None:
-    assert effect(decide(KeyRing(a_key(revoked_at=NOON)), {"X-API-Key": "secret"})) == "Deny"
+    policy = decide(KeyRing(a_key(revoked_at=NOON)), {"X-API-Key": "secret"})
+    assert (effect(policy), policy["context"]["message"]) == ("Deny", REVOKED)
 
 
 def test_mistyped_key_is_denied_without_a_lookup() -> None:
@@ -107,7 +121,7 @@ def test_mistyped_key_is_denied_without_a_lookup() -> None:
     typo = key[:-1] + ("a" if key[-1] != "a" else "b")
     assert decide(keys, {"X-API-Key": typo})["context"]["message"] == MISTYPED
     assert keys.lookups == []
-    assert decide(keys, {"X-API-Key": key})["context"]["message"] == NO_KEY
+    assert decide(keys, {"X-API-Key": key})["context"]["message"] == UNKNOWN_KEY
     assert keys.lookups == [hash_key(key)]
 
 

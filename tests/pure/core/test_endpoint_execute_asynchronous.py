@@ -13,7 +13,7 @@ from tests.fakes.envelope import refused
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, echoes
 from tests.fakes.store import Interposed, Moment
-from tests.fakes.world import LambdaContext, World
+from tests.fakes.world import LambdaContext, World, rest_event
 
 
 def test_respond_async_returns_202_with_the_pending_job_and_its_location(world: World) -> None:
@@ -83,3 +83,31 @@ def test_wait_is_measured_from_the_time_of_the_request(world: World) -> None:
     began = time.monotonic()
     assert world.execute(prefer="respond-async, wait=9").status == 202
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("path", "before"),
+    [
+        ("/v1/execute", ""),
+        ("/prod/v1/execute", "/prod"),
+        ("/tools/v1/execute", "/tools"),  # the base path of a domain
+    ],
+)
+def test_location_has_the_path_of_the_stage(world: World, path: str, before: str) -> None:
+    event = rest_event(
+        "POST",
+        "/v1/execute",
+        text='{"plugin": "echo", "input": {"text": "x"}}',
+        headers={"Prefer": "respond-async"},
+        authorizer={"tenant": "acme", "scopes": "admin"},
+    )
+    event["requestContext"]["path"] = path
+    answer = world._execute.resolve(event, world.context)
+    job_id = json.loads(answer["body"])["job_id"]
+    assert answer["multiValueHeaders"]["Location"] == [f"{before}/v1/jobs/{job_id}"]
+
+
+def test_wait_alone_permits_a_202(world: World) -> None:
+    answer = world.execute(prefer="wait=0")
+    assert (answer.status, answer.headers["Preference-Applied"]) == (202, "wait=0")
+    assert int(answer.headers["Retry-After"]) >= 1

@@ -152,3 +152,68 @@ def test_cursor_secret_is_read_only_for_the_first_cursor(world: World) -> None:
     assert world.secrets.requested == []
     listed(world, limit="1")
     assert world.secrets.requested == ["cursors"]
+
+
+# --- By time ---
+
+
+def minutes(world: World) -> list[str]:
+    """Submit a job at 12:00:00.000, 12:01:00.000 and 12:02:00.000, and return their ids."""
+    ids = []
+    for _ in range(3):
+        ids.append(world.submit())
+        world.clock.advance(60)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"created_after": ["2026-11-22T12:00:00Z"]}, [0, 1, 2]),
+        ({"created_after": ["2026-11-22T12:00:00.001Z"]}, [1, 2]),
+        ({"created_before": ["2026-11-22T12:02:00Z"]}, [0, 1]),
+        ({"created_after": ["2026-11-22T12:01:00Z"], "created_before": ["2026-11-22T12:02:00.000Z"]}, [1]),
+        ({"created_after": ["2026-11-22T12:01:00Z"], "created_before": ["2026-11-22T12:01:00Z"]}, []),
+        ({"created_after": ["2026-11-22T13:01:00+01:00"]}, [1, 2]),
+        ({"created_after": ["2026-11-22T13:01:00 01:00"]}, [1, 2]),  # a plus sign that the query decoded
+        ({"created_after": ["2026-11-22t11:31:00-00:30"]}, [1, 2]),
+        ({"created_before": ["1969-12-31T23:59:59Z"]}, []),
+        ({"created_before": ["9999-12-31T23:59:59Z"]}, [0, 1, 2]),
+        ({"created_after": ["2026-11-22T12:01:00Z"], "status": ["queued"], "plugin": ["echo"]}, [1, 2]),
+    ],
+)
+def test_jobs_are_listed_by_the_time_of_their_creation(world: World, query: Any, found: list[int]) -> None:
+    ids = minutes(world)
+    answer = world.request("GET", "/v1/jobs", query=query)
+    assert answer.status == 200
+    assert [job["job_id"] for job in answer.body["jobs"]] == [ids[number] for number in reversed(found)]
+
+
+def test_pages_by_time_end_at_the_bound(world: World) -> None:
+    ids = minutes(world)
+    query = {"created_after": ["2026-11-22T12:01:00Z"], "limit": ["1"]}
+    first = world.request("GET", "/v1/jobs", query=query).body
+    second = world.request("GET", "/v1/jobs", query=query | {"cursor": [first["next_cursor"]]}).body
+    assert [job["job_id"] for page in (first, second) for job in page["jobs"]] == [ids[2], ids[1]]
+    assert second["next_cursor"] is None
+    other = query | {"created_after": ["2026-11-22T12:00:00Z"], "cursor": [first["next_cursor"]]}
+    refused(world.request("GET", "/v1/jobs", query=other), 400, "invalid_request", "ValidationError")
+
+
+@pytest.mark.parametrize("parameter", ["created_after", "created_before"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "2026-11-22",
+        "2026-11-22T12:00:00",
+        "2026-13-22T12:00:00Z",
+        "1795342272",
+        "2026-11-22T12:00:00+1:00",
+    ],
+)
+def test_time_that_is_not_rfc_3339_is_400(world: World, parameter: str, text: str) -> None:
+    answer = world.request("GET", "/v1/jobs", query={parameter: [text]})
+    error = refused(answer, 400, "invalid_request", "ValidationError")
+    assert parameter in error["message"]
+    assert "RFC 3339" in error["message"]

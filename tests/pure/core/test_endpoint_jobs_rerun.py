@@ -131,8 +131,9 @@ def test_job_that_ran_synchronously_has_no_input_to_run_again(world: World) -> N
 
 def test_input_that_a_request_could_not_have_is_413(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first = original(world)
-    monkeypatch.setattr(execute, "MAX_INPUT_BYTES", 100)
-    refused(rerun(world, first, {"input": {"text": "x" * 100}}), 413, "payload_too_large", "PayloadError")
+    monkeypatch.setattr(execute, "MAX_REQUEST_BYTES", 100)
+    error = refused(rerun(world, first, {"input": {"text": "x" * 100}}), 413, "payload_too_large", "PayloadError")
+    assert "/v1/uploads" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,10 @@ def test_data_url_without_base64_is_percent_decoded(text: str, content: bytes) -
         ("AA-_AA", "is not valid base64"),
         ("AAAA!", "is not valid base64"),
         ("ä", "is not valid base64"),
-        ("https://example.com/a.png", "is not valid base64"),
+        (
+            "https://example.com/a.png",
+            "is a URL, which is not fetched: send the file as base64 or a data: URL, or upload it",
+        ),
         ("data:image/png;base64,%41", "is not valid base64"),
     ],
 )

@@ -1,5 +1,6 @@
 """The events of a job: numbered once, bounded, and buffered between two writes."""
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -200,12 +201,31 @@ def test_progress_is_limited_to_its_bounds(buffer: EventBuffer) -> None:
     assert (buffer.progress.fraction, len(buffer.progress.message)) == (1.0, MAX_PROGRESS_MESSAGE)
 
 
-def test_traceback_is_written_to_the_function_log_only(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
-    logged: list[str] = []
-    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
-    buffer.logged(LogLine("log", "Traceback (most recent call last):", TRACEBACK))
-    assert logged == ["Traceback (most recent call last):"]
-    assert buffer.take() == []
+def test_traceback_is_one_error_record_of_the_function_log_only(
+    buffer: EventBuffer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = ["Traceback (most recent call last):", '  File "/opt/python/plugin.py", line 1', "KeyError: 'x'"]
+    with caplog.at_level(logging.INFO):
+        for line in (LogLine("stdout", "before"), *(LogLine("log", line, level=TRACEBACK) for line in lines)):
+            buffer.logged(line)
+        buffer.close()
+    assert [event.fields["message"] for event in buffer.take()] == ["before"]
+    output, trace = caplog.records
+    assert (output.levelname, vars(output)["line"]) == ("INFO", "before")
+    assert (trace.levelname, trace.name, vars(trace)["job_id"]) == ("ERROR", "interlock.jobs.event_buffer", "01J")
+    assert vars(trace)["stack"] == "\n".join(lines)
+
+
+def test_traceback_ends_with_the_next_line_of_output(buffer: EventBuffer, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        buffer.logged(LogLine("log", "plugin.py:1: UserWarning: hello", level=TRACEBACK))
+        buffer.logged(LogLine("log", "trouble", level="error"))
+        buffer.logged(LogLine("stderr", "a line"))
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("WARNING", "plugin traceback"),
+        ("ERROR", "plugin output"),
+        ("WARNING", "plugin output"),
+    ]
 
 
 def test_function_log_keeps_the_first_lines_and_counts_the_rest(
@@ -213,7 +233,7 @@ def test_function_log_keeps_the_first_lines_and_counts_the_rest(
 ) -> None:
     logged: list[str] = []
     left_out: list[int] = []
-    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
+    monkeypatch.setattr(job_events.logger, "log", lambda _level, _message, extra: logged.append(extra["line"]))
     monkeypatch.setattr(job_events.logger, "warning", lambda _message, extra: left_out.append(extra["lines"]))
     for number in range(LOGGED_LINES + 4):
         buffer.logged(LogLine("stdout", str(number)))
@@ -225,7 +245,7 @@ def test_function_log_keeps_the_first_lines_and_counts_the_rest(
 
 def test_function_log_is_bounded_in_bytes(buffer: EventBuffer, monkeypatch: pytest.MonkeyPatch) -> None:
     logged: list[str] = []
-    monkeypatch.setattr(job_events.logger, "info", lambda _message, extra: logged.append(extra["line"]))
+    monkeypatch.setattr(job_events.logger, "log", lambda _level, _message, extra: logged.append(extra["line"]))
     for size in (LOGGED_BYTES // 2, LOGGED_BYTES, 1):
         buffer.logged(LogLine("stdout", "x" * size))
     assert [len(line) for line in logged] == [LOGGED_BYTES // 2]  # nothing after the first line over the limit

@@ -189,3 +189,25 @@ def test_path_in_a_result_is_encoded_as_base64(tmp_path: Path) -> None:
     file = tmp_path / "out.png"
     file.write_bytes(b"\x89PNG")
     assert PathPicture(image=file).model_dump(mode="json") == {"image": base64.b64encode(b"\x89PNG").decode()}
+
+
+class Measurements(BaseModel):
+    """Fields in which pydantic keeps a NaN, or writes null for it."""
+
+    one: float = 0
+    several: list[float] = []
+    anything: Any = None
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [
+        ({"one": float("nan")}, "/one"),
+        ({"several": [1, float("inf")]}, "/several/1"),
+        ({"anything": {"deep": float("-inf")}}, "/anything/deep"),
+    ],
+)
+def test_number_that_json_lacks_is_reported_with_its_field(output: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidOutput) as caught:
+        run(returning(output, Measurements), "give", {"text": "a"})
+    assert caught.value.errors == [{"path": path, "message": "is NaN or infinite"}]

@@ -83,6 +83,8 @@ def test_unavailable_service_is_logged_with_its_cause(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.ERROR):
         answer = raising(ServiceUnavailable(service="table"))
     assert (answer["status"], answer["error"]["details"]) == (503, {"service": "table"})
+    assert answer["headers"]["X-Request-Id"] == ["request"]
+    assert answer["error"]["message"].endswith("Try again shortly. Request id: request.")
     [record] = caplog.records
     assert record.getMessage() == "a service is down"
     assert record.exc_info
@@ -93,6 +95,7 @@ def test_unexpected_error_returns_503_and_is_only_logged(caplog: pytest.LogCaptu
         answer = raising(KeyError("/var/task/secret"))
     assert (answer["status"], answer["error"]["code"], answer["error"]["retryable"]) == (503, "unavailable", True)
     assert answer["headers"]["Retry-After"] == ["2"]
+    assert "Request id: request." in answer["error"]["message"]
     assert "secret" not in json.dumps(answer)
     assert "Traceback" not in json.dumps(answer)
     [record] = caplog.records

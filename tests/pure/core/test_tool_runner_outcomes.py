@@ -176,7 +176,7 @@ def test_result_over_the_limit_reports_both_sizes(bench: Bench) -> None:
     outcome = bench.ends_with(OutputTooLarge(pid=1, size_bytes=10**9))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("output_too_large", {"size_bytes": 10**9, "limit_bytes": MAX_RESULT_BYTES})
-    assert message_of(outcome) == "The result of echo.say is over the limit of 67108864 bytes."
+    assert message_of(outcome) == "The result of echo.say is over the limit of 64 MiB."
 
 
 def test_vanished_worker_process_is_worker_lost(bench: Bench) -> None:

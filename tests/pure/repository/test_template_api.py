@@ -59,6 +59,7 @@ SAMPLES: Mapping[str, str] = {
     "$context.error.messageString": json.dumps('Invalid "request" body'),
     "$context.authorizer.timestamp": "2026-11-22T10:11:12.345Z",
     "$context.authorizer.message": NO_KEY,
+    "$context.requestId": "b7c1f2a4",
 }
 _VARIABLE = re.compile(r"\$context(?:\.\w+)+")
 
@@ -75,10 +76,16 @@ def rendered(kind: str) -> Json:
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [("REQUEST_TOO_LARGE", errors.PayloadTooLarge()), ("DEFAULT_5XX", errors.ServiceUnavailable(service="table"))],
+    [
+        ("REQUEST_TOO_LARGE", errors.PayloadTooLarge(limit_bytes=errors.MAX_REQUEST_BYTES)),
+        ("DEFAULT_5XX", errors.ServiceUnavailable(service="table")),
+    ],
 )
 def test_gateway_and_functions_use_the_same_message(kind: str, error: errors.InterlockError) -> None:
-    assert rendered(kind)["error"]["message"] == str(error)
+    message = rendered(kind)["error"]["message"]
+    assert message.removesuffix(" Request id: b7c1f2a4.") == str(error)
+    assert ("Request id" in message) is (kind == "DEFAULT_5XX")
+    assert rendered(kind)["error"]["details"].get("limit_bytes") == error.details.get("limit_bytes")
 
 
 @pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
@@ -94,7 +101,8 @@ def test_gateway_responses_have_the_error_envelope(kind: str) -> None:
     # DEFAULT_4XX keeps the status of the response that it replaces.
     status = GATEWAY_RESPONSES[kind].get("StatusCode")
     assert status == (None if kind == "DEFAULT_4XX" else STATUS_BY_CODE[code])
-    headers = GATEWAY_RESPONSES[kind].get("ResponseParameters", {}).get("Headers", {})
+    headers = dict(GATEWAY_RESPONSES[kind]["ResponseParameters"]["Headers"])
+    assert headers.pop("X-Request-Id") == "context.requestId"
     if code is ErrorCode.UNAUTHORIZED:
         assert headers == {"WWW-Authenticate": f"'{CHALLENGE}'"}
         return

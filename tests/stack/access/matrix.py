@@ -23,6 +23,7 @@ class Route:
     answers: int
     stranger: int
     body: Json | None = None
+    conflict: str = "already_finished"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -47,7 +48,7 @@ CONTRACT = (
     Route("POST /v1/jobs/{job_id}/cancel", Scope.JOBS_CANCEL, 409, 404, {"reason": "x"}),
     Route("DELETE /v1/jobs/{job_id}", Scope.JOBS_CANCEL, 409, 404),
     # A job that ran synchronously has no stored input.
-    Route("POST /v1/jobs/{job_id}/rerun", Scope.EXECUTE, 409, 404, {"input": {"text": "y"}}),
+    Route("POST /v1/jobs/{job_id}/rerun", Scope.EXECUTE, 409, 404, {"input": {"text": "y"}}, "expired"),
     Route("GET /v1/plugins", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),

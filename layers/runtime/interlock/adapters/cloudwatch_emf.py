@@ -1,5 +1,7 @@
 """Publish metrics of executions in CloudWatch's embedded metric format: as a log line, without a call.
 
+The line has the fields of the log's records as well, so that it is found by job or tenant.
+
 The dimensions are stack and plugin, and stack, plugin and tool; the names are those of the API's counters. Jobs that
 ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only.
 """
@@ -10,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from interlock import log_fields
 from interlock.domain.job_status import JobStatus
 from interlock.domain.json_text import as_text
 from interlock.domain.metrics import COUNTERS
@@ -42,6 +45,7 @@ class EmbeddedMetrics:
         _write(
             _DIRECTIVE,
             {
+                **log_fields.current(),
                 "plugin": plugin,
                 "tool": tool,
                 # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.

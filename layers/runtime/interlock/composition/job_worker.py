@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from interlock import log_fields
 from interlock.composition.core import Core
 from interlock.domain.deadline import Deadline
 from interlock.jobs.runner import JobRunner
@@ -40,7 +41,10 @@ def run_job_task(runner: JobRunner) -> Callable[[Mapping[str, str], Any], dict[s
     """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. A tool that fails is a normal
     return."""
 
+    log_fields.install()
+
     def run_job(event: Mapping[str, str], context: Any) -> dict[str, str | None]:
+        log_fields.begin(tenant=event["tenant"], job_id=event["job_id"])
         deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000).earlier(END_MARGIN_S)
         try:
             job = runner.run_pending(event["tenant"], event["job_id"], deadline=deadline)

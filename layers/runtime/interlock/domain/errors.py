@@ -194,8 +194,12 @@ class InputExpired(InterlockError):
     code = ErrorCode.EXPIRED
 
 
+MAX_REQUEST_BYTES = 6 * 1024 * 1024
+"""Lambda's limit of a request."""
+
+
 class PayloadTooLarge(InterlockError):
-    """The request body exceeds the size limit."""
+    """The request is larger than 6 MiB. Upload files with POST /v1/uploads and pass their upload_id instead."""
 
     code = ErrorCode.PAYLOAD_TOO_LARGE
 

@@ -26,6 +26,7 @@ UPLOAD_SCHEMA: dict[str, Any] = {
 FILE_SCHEMA: dict[str, Any] = {"anyOf": [{**TEXT_SCHEMA, "minLength": 1}, UPLOAD_SCHEMA]}
 """The JSON Schema of an input field that takes a file."""
 
+_LINK = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -41,6 +42,8 @@ def decode_file(text: str) -> bytes:
 
     Raises ValueError with a message for the caller.
     """
+    if _LINK.match(text):
+        raise ValueError("is a URL, which is not fetched: send the file as base64 or a data: URL, or upload it")
     if text[:5].lower() != "data:":
         return _from_base64(text)
     about, comma, data = text.partition(",")

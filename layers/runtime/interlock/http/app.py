@@ -3,8 +3,10 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
+from interlock import log_fields
 from interlock.domain.errors import ErrorCode, ErrorInfo, InterlockError
 from interlock.http.limits import RateLimits
 from interlock.http.powertools import APIGatewayRestResolver, NextMiddleware, NotFoundError, Response
@@ -16,6 +18,9 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 """HTTP methods: RFC 9110 (without CONNECT, which has no path), RFC 5789, and QUERY."""
 
 
+REQUEST_ID = "X-Request-Id"
+"""The header of all responses that names the request, for support."""
+
 READ_HEADERS = frozenset({"content-type", "idempotency-key", "prefer"})
 """The headers that routes read."""
 
@@ -25,6 +30,7 @@ class HttpApp:
     for a service that is down."""
 
     def __init__(self, limits: RateLimits, *, at_end: Callable[[], None] = lambda: None) -> None:
+        log_fields.install()
         self.resolver = APIGatewayRestResolver()
         self._at_end = at_end
         self.resolver.use(middlewares=[_rate_limiter(limits)])
@@ -46,8 +52,11 @@ class HttpApp:
     def resolve(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """Answer an event of the REST API's proxy integration, and call `at_end`."""
         _keep_read_headers(event)
+        _begin_log(event)
         try:
-            return self.resolver.resolve(event, context)
+            answer = self.resolver.resolve(event, context)
+            answer["multiValueHeaders"][REQUEST_ID] = [_request_id()]
+            return answer
         finally:
             self._at_end()
 
@@ -81,6 +90,19 @@ def _keep_read_headers(event: dict[str, Any]) -> None:
     identity.pop("apiKey", None)  # a copy that API Gateway makes where a usage plan asks for keys
 
 
+def _begin_log(event: dict[str, Any]) -> None:
+    context = event.get("requestContext") or {}
+    caller = context.get("authorizer") or {}
+    log_fields.begin(
+        request_id=context.get("requestId"), tenant=caller.get("tenant"), key_id=caller.get("key_id") or None
+    )
+
+
+def _request_id() -> str:
+    """Return the gateway's id of the current request, which its access log has too."""
+    return str(log_fields.current().get("request_id", ""))
+
+
 def _refuser(allow: str) -> Callable[..., Response[str]]:
     def refuse(**_: str) -> Response[str]:
         error = ErrorInfo(ErrorCode.INVALID_REQUEST, f"This route takes {allow}.", {"allow": allow.split(", ")})
@@ -90,9 +112,10 @@ def _refuser(allow: str) -> Callable[..., Response[str]]:
 
 
 def _refused(error: InterlockError) -> Response[str]:
-    if error.code is ErrorCode.UNAVAILABLE:
-        logger.error("a service is down", exc_info=error)
-    return error_response(error.info, **error.about)
+    if error.code is not ErrorCode.UNAVAILABLE:
+        return error_response(error.info, **error.about)
+    logger.error("a service is down", exc_info=error)
+    return error_response(_with_request_id(error.info), **error.about)
 
 
 def _no_route(_: NotFoundError) -> Response[str]:
@@ -102,4 +125,8 @@ def _no_route(_: NotFoundError) -> Response[str]:
 def _unknown(error: Exception) -> Response[str]:
     # A defect of the service. Its details are logged and not shown to the caller.
     logger.error("unexpected error", exc_info=error)
-    return error_response(ErrorInfo(ErrorCode.UNAVAILABLE, "The service failed. Try again shortly."))
+    return error_response(_with_request_id(ErrorInfo(ErrorCode.UNAVAILABLE, "The service failed. Try again shortly.")))
+
+
+def _with_request_id(error: ErrorInfo) -> ErrorInfo:
+    return replace(error, message=f"{error.message} Request id: {_request_id()}.")

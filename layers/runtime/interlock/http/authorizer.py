@@ -11,8 +11,11 @@ from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339
 from interlock.ports import Clock, InvalidToken, Tokens
 
-NO_KEY = "A valid API key is required in the X-API-Key header."
+NO_KEY = "An API key is required in the X-API-Key header."
 MISTYPED = "The API key is mistyped: its checksum does not fit."
+UNKNOWN_KEY = "The API key is unknown to this stack."
+REVOKED = "The API key was revoked."
+EXPIRED = "The API key has expired."
 
 REMEMBERED_KEYS = 1000
 
@@ -93,11 +96,15 @@ def _caller(
     scheme, _, token = _header(event, "authorization").partition(" ")
     if not given and tokens is not None and scheme.lower() == "bearer":
         return tokens.principal(token.strip()), limits
+    if not given:
+        raise InvalidToken(NO_KEY)
     if is_mistyped(given):
         raise InvalidToken(MISTYPED)
-    key = keys.get(hash_key(given)) if given else None
-    if key is None or not key.valid(clock()):
-        raise InvalidToken(NO_KEY)
+    key = keys.get(hash_key(given))
+    if key is None:
+        raise InvalidToken(UNKNOWN_KEY)
+    if not key.valid(clock()):
+        raise InvalidToken(REVOKED if key.revoked_at else EXPIRED)
     own = KeyLimits(key.rate or limits.rate, limits.concurrency if key.concurrency is None else key.concurrency)
     return Principal(key.tenant, key.key_id, key.scopes), own
 

@@ -22,9 +22,6 @@ class RateLimits:
             return
         wait_s = self._store.take(caller["key_id"], Rate.parse(rate), self._clock())
         if wait_s > 0:
-            raise RateLimited(
-                f"The key has reached its rate limit of {rate}. Try again shortly.",
-                limit="rate",
-                rate=rate,
-                retry_after_s=max(1, math.ceil(wait_s)),
-            )
+            retry_after_s = max(1, math.ceil(wait_s))
+            message = f"The key has reached its rate limit of {rate}. Try again in {retry_after_s} s."
+            raise RateLimited(message, limit="rate", rate=rate, retry_after_s=retry_after_s)

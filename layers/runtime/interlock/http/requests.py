@@ -113,6 +113,12 @@ def job_id_of(text: str) -> str:
     return text
 
 
+def job_location(event: APIGatewayProxyEvent, job_id: str) -> str:
+    """Return the path of a job's URL: with the stage, or the base path of a domain, if the request's URL has one."""
+    before, _, _ = str(event["requestContext"].get("path") or "").rpartition("/v1/")
+    return f"{before}/v1/jobs/{job_id}"
+
+
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
     """Return the query's values by name. Raises `InvalidRequest` for an unknown name."""
     several = event.get("multiValueQueryStringParameters") or {

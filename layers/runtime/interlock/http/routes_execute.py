@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
@@ -20,6 +22,7 @@ from interlock.http.requests import (
     idempotency_key,
     invalid_body,
     job_id_of,
+    job_location,
     json_document,
     preferences,
 )
@@ -57,7 +60,7 @@ def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, m
             until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
             due=times.due,
         )
-        return _response(execute(command), documents, preferred)
+        return _response(event, execute(command), documents, preferred)
 
 
 def add_rerun_route(
@@ -88,7 +91,7 @@ def add_rerun_route(
             due=times.due,
             original=original,
         )
-        return _response(execute(command), documents, preferred)
+        return _response(event, execute(command), documents, preferred)
 
 
 def _request[Body: RequestBody](
@@ -114,15 +117,14 @@ def _comparable(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**document, **limits} if limits else document
 
 
-def _response(execution: Execution, documents: Documents, preferred: Preferences) -> Response[str]:
+def _response(
+    event: APIGatewayProxyEvent, execution: Execution, documents: Documents, preferred: Preferences
+) -> Response[str]:
     job = execution.job
     headers = {"Idempotency-Replayed": "true"} if execution.replayed else {}
     if not job.finished:
-        return json_response(
-            202,
-            job_document(job),
-            {"Location": f"/v1/jobs/{job.job_id}", **ACCEPTED_HEADERS, **preferred.applied, **headers},
-        )
+        location = {"Location": job_location(event, job.job_id)}
+        return json_response(202, job_document(job), {**location, **ACCEPTED_HEADERS, **preferred.applied, **headers})
     if job.error is not None:
         return error_response(job.error, headers=headers, **_about(job))
     return json_response(200, finished_document(job, presented(job, documents, execution.result)), headers)

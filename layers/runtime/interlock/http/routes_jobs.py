@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from interlock.domain.access import Scope
 from interlock.domain.errors import InvalidRequest, NotFinished
@@ -30,9 +31,11 @@ from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService, finished
 from interlock.ports import JobFilter, Secrets
 
+FILTERS = ("plugin", "tool", "status", "created_after", "created_before")
 DEFAULT_LIMIT = 50
 MAX_NAME = 64
 MAX_AFTER = 999_999_999
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)", re.ASCII)
 
 
 def add_job_routes(
@@ -50,11 +53,12 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
     @app.route("GET", "/v1/jobs")
     def list_jobs() -> Response[str]:
         principal = authorized(app.resolver.current_event, Scope.JOBS_READ)
-        values = query(app.resolver.current_event, "plugin", "tool", "status", "limit", "cursor")
+        values = query(app.resolver.current_event, *FILTERS, "limit", "cursor")
         plugin, tool = _name(values, "plugin"), _name(values, "tool")
         statuses = [_status(word) for word in values.get("status", [])]
-        wanted = JobFilter(principal.tenant, plugin, tool, statuses)
-        listing = [principal.tenant, plugin, tool, sorted(statuses)]
+        after, before = (_moment(values, name) for name in ("created_after", "created_before"))
+        wanted = JobFilter(principal.tenant, plugin, tool, statuses, after, before)
+        listing = [principal.tenant, plugin, tool, sorted(statuses), str(after), str(before)]
         jobs, next_id = service.page(
             wanted, limit=_limit(single(values, "limit")), before_id=cursors.read(single(values, "cursor"), listing)
         )
@@ -131,6 +135,17 @@ def _name(values: Mapping[str, list[str]], parameter: str) -> str | None:
     if name is not None and len(name) > MAX_NAME:
         raise InvalidRequest(f"{parameter} must have at most {MAX_NAME} characters.")
     return name
+
+
+def _moment(values: Mapping[str, list[str]], parameter: str) -> datetime | None:
+    """Return a time (RFC 3339, section 5.6). In a query, `+` is a space."""
+    text = single(values, parameter)
+    if text is None:
+        return None
+    with suppress(ValueError):  # such as a thirteenth month
+        if RFC_3339.fullmatch(text):
+            return datetime.fromisoformat(text.replace(" ", "+"))
+    raise InvalidRequest(f"{parameter}={text[:40]!r} must be a time such as 2026-11-22T10:11:12Z (RFC 3339).")
 
 
 def _status(word: str) -> JobStatus:

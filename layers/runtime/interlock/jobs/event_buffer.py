@@ -18,6 +18,11 @@ LOGGED_BYTES = 64 * 1024
 """Limit of a run's output in the function's log, which takes the first lines. The job's events keep the last ones."""
 
 _LEVELS = {"stdout": "info", "stderr": "warning"}
+_LOG_LEVELS = {name.lower(): level for name, level in logging.getLevelNamesMapping().items()}
+
+
+def _level_of(line: LogLine) -> str:
+    return line.level or _LEVELS.get(line.stream, "info")
 
 
 class EventBuffer:
@@ -34,6 +39,7 @@ class EventBuffer:
         self._dropped = 0
         self._progress_event: Event | None = None
         self._lines_left, self._bytes_left, self._unlogged = LOGGED_LINES, LOGGED_BYTES, 0
+        self._traceback: list[str] = []
         self.progress: Progress | None = None
         """The latest progress, written or not."""
 
@@ -55,8 +61,7 @@ class EventBuffer:
             if line.dropped:
                 self._dropped += line.dropped
             else:
-                level = line.level or _LEVELS.get(line.stream, "info")
-                self._lines.append(log_event(level, line.stream, line.message, self._clock()))
+                self._lines.append(log_event(_level_of(line), line.stream, line.message, self._clock()))
             self._bound()
 
     def take(self) -> list[Event]:
@@ -81,6 +86,7 @@ class EventBuffer:
 
     def close(self) -> None:
         """Log how many lines the function's log left out."""
+        self._log_traceback()
         if self._unlogged:
             logger.warning("plugin output was left out", extra={"job_id": self._job_id, "lines": self._unlogged})
 
@@ -90,9 +96,24 @@ class EventBuffer:
             self._dropped += 1
 
     def _pass_on(self, line: LogLine) -> None:
+        if line.level != TRACEBACK:
+            self._log_traceback()
         size = len(line.message.encode("utf-8", "replace"))
         if line.dropped or not self._lines_left or size > self._bytes_left:
             self._lines_left, self._unlogged = 0, self._unlogged + (line.dropped or 1)
             return
         self._lines_left, self._bytes_left = self._lines_left - 1, self._bytes_left - size
-        logger.info("plugin output", extra={"job_id": self._job_id, "stream": line.stream, "line": line.message})
+        if line.level == TRACEBACK:
+            self._traceback.append(line.message)
+            return
+        level = _LOG_LEVELS.get(_level_of(line), logging.INFO)
+        extra = {"job_id": self._job_id, "stream": line.stream, "line": line.message}
+        logger.log(level, "plugin output", extra=extra)
+
+    def _log_traceback(self) -> None:
+        """Log the lines of a traceback, which arrive one after the other, as one record."""
+        if self._traceback:
+            stack = "\n".join(self._traceback)
+            self._traceback.clear()
+            level = logging.ERROR if "Traceback (most recent call last)" in stack else logging.WARNING
+            logger.log(level, "plugin traceback", extra={"job_id": self._job_id, "stack": stack})

@@ -8,7 +8,14 @@ from typing import Any
 
 from interlock.domain.access import Principal
 from interlock.domain.deadline import MIN_TIMEOUT_S, Deadline
-from interlock.domain.errors import IdempotencyMismatch, InputExpired, InterlockError, NotFound, PayloadTooLarge
+from interlock.domain.errors import (
+    MAX_REQUEST_BYTES,
+    IdempotencyMismatch,
+    InputExpired,
+    InterlockError,
+    NotFound,
+    PayloadTooLarge,
+)
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.json_text import as_text
@@ -24,9 +31,6 @@ SYNC_LIMIT_S = 25.0
 
 END_MARGIN_S = 3.5
 """Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
-
-MAX_INPUT_BYTES = 6 * 1024 * 1024
-"""Lambda's limit of a request, which an input that is run again must keep to."""
 
 _NOT_STORED = "The input of a job that ran synchronously is not stored. Execute the tool again with the whole input."
 _EXPIRED = "The input of this job has expired. Execute the tool again with the whole input."
@@ -119,8 +123,8 @@ class Execute:
         except NotFound:
             raise _expired(command.original, _EXPIRED) from None
         found: Mapping[str, Any] = merged(json.loads(text), command.input)
-        if command.input and len(as_text(found)) > MAX_INPUT_BYTES:
-            raise PayloadTooLarge
+        if command.input and len(as_text(found)) > MAX_REQUEST_BYTES:
+            raise PayloadTooLarge(limit_bytes=MAX_REQUEST_BYTES)
         return found
 
     @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 from ulid import ULID
 
+from interlock import log_fields
 from interlock.domain import job as jobs
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
@@ -141,6 +142,7 @@ class JobRunner:
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
     def _run(self, job: Job, call: ToolCall, deadline: Deadline, *, written: bool) -> Finished:
+        log_fields.add(tenant=job.tenant, key_id=job.key_id, job_id=job.job_id, plugin=job.plugin, tool=job.tool)
         said, deadline = EventBuffer(job.job_id, self._clock), self._bounded(deadline, job)
         with Lease(self._store, job, said, clock=self._clock, written=written) as lease:
 

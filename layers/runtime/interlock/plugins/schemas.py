@@ -3,11 +3,12 @@ each call."""
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, override
 
 from jsonschema_rs import ValidationError
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from interlock.plugins.validation import SchemaValidator
 
@@ -17,7 +18,8 @@ type _Location = tuple[str | int, ...]
 def checked_schema(model: type[BaseModel], mode: Literal["validation", "serialization"], whose: str) -> dict[str, Any]:
     """Return the schema of `model`. Raises TypeError that names the schema (`whose`) and the location of the error."""
     try:
-        schema = model.model_json_schema(mode=mode)
+        generator = _Closed if mode == "validation" else GenerateJsonSchema
+        schema = model.model_json_schema(mode=mode, schema_generator=generator)
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
         raise TypeError(f"{whose} schema cannot be made: {error}") from error
     for location, number in _not_finite(schema, ()):
@@ -29,6 +31,17 @@ def checked_schema(model: type[BaseModel], mode: Literal["validation", "serializ
     except (TypeError, ValueError) as error:
         raise TypeError(f"{whose} schema is wrong: {error}") from error
     return schema
+
+
+class _Closed(GenerateJsonSchema):
+    """Forbid unknown fields in models that do not configure `extra`: pydantic would drop them silently."""
+
+    @override
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        found = super().model_schema(schema)
+        if found.get("type") == "object" and "extra" not in schema["cls"].model_config:
+            found.setdefault("additionalProperties", False)
+        return found
 
 
 def _not_finite(value: Any, location: _Location) -> Iterator[tuple[_Location, float]]:

@@ -10,6 +10,8 @@ from interlock.domain.errors import ErrorCode
 from interlock.domain.outcome import Outcome
 from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, problems_of
 
+MIB = 1024 * 1024
+
 if TYPE_CHECKING:
     from interlock.domain.deadline import Deadline
     from interlock.plugins.registry import ToolCall
@@ -73,7 +75,7 @@ def _memory_exceeded(call: ToolCall) -> Outcome:
 
 
 def _output_too_large(call: ToolCall, size_bytes: int, limit_bytes: int) -> Outcome:
-    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {limit_bytes} bytes."
+    message = f"The result of {call.plugin.name}.{call.tool.name} is over the limit of {limit_bytes / MIB:.3g} MiB."
     return Outcome.failed(ErrorCode.OUTPUT_TOO_LARGE, message, size_bytes=size_bytes, limit_bytes=limit_bytes)
 
 

@@ -49,7 +49,7 @@ class JobListing:
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         """Return a page of jobs, newest first, and the id to continue after (None: no more)."""
-        found = self._entries(wanted, limit + 1, before_id or _ABOVE_ALL)
+        found = self._entries(wanted, limit + 1, wanted.below(before_id) or _ABOVE_ALL)
         page = found.entries[:limit]
         next_id = page[-1]["job_id"] if len(found.entries) > limit else found.floor
         return list(self._jobs(wanted, page)), next_id
@@ -59,8 +59,9 @@ class JobListing:
         sources = _sources(wanted)
         by_id: dict[str, Entry] = {}
         floor: str | None = None
+        lowest = wanted.lowest_id or _BELOW_ALL
         for source in sources:
-            read = partial(self._read, source, floor or _BELOW_ALL)
+            read = partial(self._read, source, floor or lowest)
             lanes = [Lane(partial(read, partition), before) for partition in source.partitions]
             found = merged(lanes, count, MAX_LOOKED_AT // len(sources))
             by_id |= {entry["job_id"]: entry for entry in found.entries}

@@ -40,7 +40,7 @@ class ErrorDetails(TypedDict, total=False):
     size_bytes: Count
     """`output_too_large`: size of the result in bytes."""
     limit_bytes: Count
-    """`output_too_large`: the limit in bytes."""
+    """`output_too_large`, `payload_too_large`: the limit in bytes."""
     status: JobStatus
     """`not_finished`, `already_finished`: status of the job."""
     scope: Scope
