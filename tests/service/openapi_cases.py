@@ -138,7 +138,7 @@ RERUN: Mapping[tuple[str, int, str], Ask] = {
     ),
     ("rerunJob", 404, "unknown"): lambda service: service.call("rerunJob", job_id=UNKNOWN_JOB),
     ("rerunJob", 409, "expired"): lambda service: service.call(
-        "rerunJob", job_id=service.execute("say").body["job_id"]
+        "rerunJob", job_id=service.execute("say", text="x" * 300).body["job_id"]
     ),
     ("rerunJob", 422, "idempotency_mismatch"): _rerun_mismatch,
 }

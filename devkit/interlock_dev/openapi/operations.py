@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from interlock.domain.access import Scope
 from interlock.http import presenters
+from interlock.jobs.execute import KEPT_INPUT_BYTES
 from interlock.jobs.lease import CLAIM_DELAY_S
 from interlock_dev.openapi.examples import (
     CANCELLING,
@@ -206,7 +207,7 @@ OPERATIONS = (
         "Run a job again",
         "Submits a new asynchronous job with the input of this one, changed by `input` (RFC 7396), whether this one "
         "has finished or not. Its limits are not taken over. The changed input is validated like that of `execute`. "
-        "Inputs of synchronous jobs are not stored, so these cannot be run again.",
+        f"Synchronous jobs store inputs of up to {KEPT_INPUT_BYTES} bytes; those with larger ones cannot be run again.",
         {
             200: Answer(
                 "The new job has succeeded while the request waited for it.",

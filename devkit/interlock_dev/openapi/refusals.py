@@ -139,7 +139,7 @@ REFUSALS: Mapping[str, Refusal] = {
         (_of(errors.AlreadyFinished("The job has already succeeded.", status="succeeded"), **_JOB),),
     ),
     "InputExpired": Refusal(
-        "The input of the job is not stored any more, or never was, because the job ran synchronously.",
+        "The input of the job is not stored any more, or never was, because the job ran synchronously and it is large.",
         (_of(errors.InputExpired(), **_JOB),),
     ),
     "PayloadTooLarge": Refusal(

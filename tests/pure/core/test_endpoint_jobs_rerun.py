@@ -123,8 +123,19 @@ def test_expired_input_is_409(world: World) -> None:
     assert (error["plugin"], error["tool"], error["job_id"], error["retryable"]) == ("echo", "say", first, False)
 
 
-def test_job_that_ran_synchronously_has_no_input_to_run_again(world: World) -> None:
+def test_job_that_ran_synchronously_can_be_run_again_with_a_small_input(world: World) -> None:
     first = world.execute({"text": "hello"}, tool="say").body["job_id"]
+    assert input_of(world, rerun(world, first, {"input": {"language": "deu"}})) == {"text": "hello", "language": "deu"}
+
+
+@pytest.mark.parametrize(("size", "status"), [(245, 202), (246, 409), (2000, 409)])
+def test_synchronous_job_keeps_an_input_of_256_bytes(world: World, size: int, status: int) -> None:
+    first = world.execute({"text": "x" * size}, tool="say").body["job_id"]
+    assert rerun(world, first).status == status
+
+
+def test_large_input_of_a_job_that_ran_synchronously_is_not_stored(world: World) -> None:
+    first = world.execute({"text": "x" * 300}, tool="say").body["job_id"]
     error = refused(rerun(world, first, {"input": {"text": "x"}}), 409, "expired", "ConflictError")
     assert "synchronously" in error["message"]
 

@@ -246,3 +246,17 @@ def test_json_pointer_does_not_repeat_a_field_name_of_a_megabyte() -> None:
     [(path, _)] = problems({"image": "", "x" * 1_000_000: 1})
     assert len(path) < 320
     assert path.startswith("/xxx")
+
+
+def test_value_that_fails_a_pattern_is_explained_by_the_description_of_its_field() -> None:
+    schema = {
+        "properties": {
+            "language": {"pattern": "^(eng|deu)$", "description": "Language of the text: eng or deu."},
+            "code": {"pattern": "^[a-z]$"},
+        }
+    }
+    found = SchemaValidator().problems("patterns", schema, {"language": "fra", "code": "7"})
+    assert sorted(found, key=lambda one: one["path"]) == [
+        {"path": "/code", "message": '"7" does not match "^[a-z]$"'},
+        {"path": "/language", "message": '"fra" does not fit: Language of the text: eng or deu.'},
+    ]

@@ -23,7 +23,6 @@ class Route:
     answers: int
     stranger: int
     body: Json | None = None
-    conflict: str = "already_finished"
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -47,8 +46,7 @@ CONTRACT = (
     Route("GET /v1/jobs/{job_id}/events", Scope.JOBS_READ, 200, 404),
     Route("POST /v1/jobs/{job_id}/cancel", Scope.JOBS_CANCEL, 409, 404, {"reason": "x"}),
     Route("DELETE /v1/jobs/{job_id}", Scope.JOBS_CANCEL, 409, 404),
-    # A job that ran synchronously has no stored input.
-    Route("POST /v1/jobs/{job_id}/rerun", Scope.EXECUTE, 409, 404, {"input": {"text": "y"}}, "expired"),
+    Route("POST /v1/jobs/{job_id}/rerun", Scope.EXECUTE, 202, 404, {"input": {"text": "y"}}),
     Route("GET /v1/plugins", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),

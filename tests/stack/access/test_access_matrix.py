@@ -91,7 +91,7 @@ def ask(callers: Callers, cell: Cell) -> requests.Response:
     return requests.request(cell.route.method, callers.url + path, headers=encoded, timeout=60, **body)
 
 
-CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 400: "invalid_request"}
+CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 400: "invalid_request", 409: "already_finished"}
 
 
 def wrong(callers: Callers, cell: Cell) -> str | None:
@@ -100,7 +100,7 @@ def wrong(callers: Callers, cell: Cell) -> str | None:
     if answer.status_code != cell.expected:
         return f"{cell}: {answer.status_code} instead of {cell.expected}: {answer.text[:200]}"
     code = answer.json()["error"]["code"] if answer.status_code >= 400 else None
-    if code != (cell.route.conflict if cell.expected == 409 else CODES.get(cell.expected)):
+    if code != CODES.get(cell.expected):
         return f"{cell}: {code}"
     if ("WWW-Authenticate" in answer.headers) is not (answer.status_code == 401):
         return f"{cell}: the challenge is {answer.headers.get('WWW-Authenticate')}"

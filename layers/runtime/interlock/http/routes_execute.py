@@ -29,7 +29,7 @@ from interlock.http.requests import (
 from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
 from interlock.jobs.documents import Documents
-from interlock.jobs.execute import SYNC_LIMIT_S, Execute, ExecuteCommand, Execution
+from interlock.jobs.execute import SMALL_REQUEST_BYTES, SYNC_LIMIT_S, Execute, ExecuteCommand, Execution
 from interlock.jobs.service import JobService
 
 
@@ -59,6 +59,7 @@ def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, m
             asynchronous=wait_s is not None,
             until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
             due=times.due,
+            small=len(event.get("body") or "") <= SMALL_REQUEST_BYTES,
         )
         return _response(event, execute(command), documents, preferred)
 

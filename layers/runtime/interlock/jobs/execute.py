@@ -17,7 +17,7 @@ from interlock.domain.errors import (
     PayloadTooLarge,
 )
 from interlock.domain.idempotency import KeyedRequest
-from interlock.domain.job import Job
+from interlock.domain.job import Job, StoredJson
 from interlock.domain.json_text import as_text
 from interlock.jobs.documents import Documents, merged
 from interlock.jobs.runner import JobRunner
@@ -32,7 +32,17 @@ SYNC_LIMIT_S = 25.0
 END_MARGIN_S = 3.5
 """Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
 
-_NOT_STORED = "The input of a job that ran synchronously is not stored. Execute the tool again with the whole input."
+KEPT_INPUT_BYTES = 256
+"""An input of up to this size is stored with a synchronous run too, so that it can be run again. It fits into the first
+KB of the job's item, so it costs nothing."""
+
+SMALL_REQUEST_BYTES = 4 * KEPT_INPUT_BYTES
+"""A larger request is not looked at for such an input."""
+
+_NOT_STORED = (
+    f"The input of this job is not stored: it ran synchronously, with an input of over {KEPT_INPUT_BYTES} bytes. "
+    "Execute the tool again with the whole input."
+)
 _EXPIRED = "The input of this job has expired. Execute the tool again with the whole input."
 
 RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
@@ -42,7 +52,8 @@ RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
 class ExecuteCommand:
     """A request to execute a tool. `tool` None means the first tool of the plugin's manifest.
 
-    The caller waits for an asynchronous job `until` then, and a response is `due` then. `original` is the job to run
+    The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
+    `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run
     again: `input` is then a merge patch of its input.
     """
 
@@ -56,6 +67,7 @@ class ExecuteCommand:
     asynchronous: bool
     until: Deadline
     due: Deadline
+    small: bool = False
     original: Job | None = None
 
 
@@ -152,7 +164,7 @@ class Execute:
         limit_now_s = min(limit_s, SYNC_LIMIT_S, max(MIN_TIMEOUT_S, deadline.left_s))
         if limit_now_s < limit_s:
             deadline = deadline.advising(RUN_LONGER)
-        job = self._service.new(_new_job(command, call, limit_now_s))
+        job = self._service.new(_new_job(command, call, limit_now_s, _kept(command)))
         finished = self._runner.run_now(job, call, deadline=deadline)
         return Execution(finished.job, finished.result)
 
@@ -168,11 +180,17 @@ class Execute:
         return self._service.wait(job, lambda now: now.finished, until)
 
 
+def _kept(command: ExecuteCommand) -> StoredJson | None:
+    """Return the input of a synchronous run as it is stored with the job, None if it is too large."""
+    text = as_text(command.input) if command.small else ""
+    return StoredJson(len(text), text=text) if 0 < len(text) <= KEPT_INPUT_BYTES else None
+
+
 def _expired(job: Job, message: str) -> InputExpired:
     return InputExpired(message).of(plugin=job.plugin, tool=job.tool, job_id=job.job_id)
 
 
-def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
+def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float, stored: StoredJson | None = None) -> NewJob:
     return NewJob(
         command.principal.tenant,
         call.plugin.name,
@@ -184,4 +202,5 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float) -> NewJob:
         keyed=command.keyed,
         deadline_s=command.deadline_s,
         rerun_of=command.original.job_id if command.original else None,
+        input=stored,
     )

@@ -78,6 +78,21 @@ class _Schema:
         return UnionFreeSchema(self.schema, self._text)
 
     @cached_property
+    def _meanings(self) -> Mapping[str, str]:
+        """The descriptions of fields by their pattern: a regular expression explains little to a caller."""
+        found: dict[str, str] = {}
+        nodes: list[Any] = [self.schema]
+        while nodes:
+            node = nodes.pop()
+            if isinstance(node, dict):
+                nodes.extend(node.values())
+                if isinstance(node.get("pattern"), str) and isinstance(node.get("description"), str):
+                    found.setdefault(node["pattern"], node["description"])
+            elif isinstance(node, list):
+                nodes.extend(node)
+        return found
+
+    @cached_property
     def _registry(self) -> Registry:
         return Registry([(_DOCUMENT, self._union_free.document)])
 
@@ -132,7 +147,14 @@ class _Schema:
             case ValidationErrorKind.PropertyNames(error=about_name):
                 return [problem(location, _message(about_name, about_name.instance))]
             case _:
-                return [problem(location, _message(error, _found(whole, error)))]
+                return [problem(location, self._explained(error, _found(whole, error)))]
+
+    def _explained(self, error: ValidationError, value: Any) -> str:
+        match error.kind:
+            case ValidationErrorKind.Pattern(pattern=pattern) if pattern in self._meanings:
+                return shortened(f"{_text(value)} does not fit: {self._meanings[pattern]}")
+            case _:
+                return _message(error, value)
 
     def _describe_options(self, union: Union, value: Any, at: Location) -> list[Problem]:
         """Return the problems of the option of a union that was meant: the option with the value's type and, for
