@@ -1,5 +1,7 @@
 """The events of a job over HTTP: its states, its progress, and the output of its tool."""
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +98,26 @@ def test_a_prevented_job_shows_that_it_never_ran(client: Client) -> None:
 def test_events_of_an_unknown_job_are_404(client: Client) -> None:
     answer = client.call("GET", "/v1/jobs/01J00000000000000000000000/events")
     assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_traceback_is_one_record_of_the_log_with_job_and_caller(client: Client, project: Path) -> None:
+    job_id = client.execute("hostile", "raises", {}).body["error"]["job_id"]
+    deadline = time.monotonic() + 10
+    while not (records := _records(project / "stack.log", job_id)):
+        assert time.monotonic() < deadline, "the traceback was not logged"
+        time.sleep(0.05)
+    [trace] = records
+    assert (trace["level"], trace["logger"]) == ("ERROR", "interlock.jobs.event_buffer")
+    assert (trace["plugin"], trace["tool"]) == ("hostile", "raises")
+    assert trace["tenant"]
+    assert trace["key_id"]
+    assert trace["request_id"]
+    assert isinstance(trace["cold_start"], bool)
+    lines = trace["stack"].splitlines()
+    assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "LookupError: no such thing")
+
+
+def _records(log: Path, job_id: str) -> list[dict[str, Any]]:
+    """Return the records of a job that have a stack."""
+    lines = [line for line in log.read_text().splitlines() if job_id in line and line.startswith("{")]
+    return [record for record in map(json.loads, lines) if "stack" in record]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,10 @@ def test_a_built_function_can_import_its_layers_and_the_runtime_client_alone(
 
 def test_function_from_source_has_the_development_environment(function: Function) -> None:
     assert launch(function, SourceRuntime(), KEY, {}).interpreter[0] == sys.executable
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "WARN", None])
+def test_level_of_the_log_is_that_of_the_template(function: Function, level: str | None) -> None:
+    variables = launch(replace(function, log_level=level), SourceRuntime(), KEY, {}).variables
+    assert variables.get("AWS_LAMBDA_LOG_LEVEL") == level
+    assert variables.get("AWS_LAMBDA_LOG_FORMAT") == (level and "JSON")

@@ -1,5 +1,6 @@
 """Properties of template.yaml that operators rely on: encryption, log retention and alarms."""
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ def test_every_function_has_its_own_log_group() -> None:
         "LogFormat": "JSON",
         "ApplicationLogLevel": {"Ref": "LogLevel"},
     }
+
+
+def test_log_levels_are_those_of_the_runtime() -> None:
+    levels = TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]
+    assert set(levels) <= set(logging.getLevelNamesMapping())
+    # Lambda's names: https://docs.aws.amazon.com/lambda/latest/api/API_LoggingConfig.html
+    assert set(levels) <= {"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
 
 
 @pytest.mark.parametrize("group", LOG_GROUPS)
