@@ -138,13 +138,13 @@ def _name(values: Mapping[str, list[str]], parameter: str) -> str | None:
 
 
 def _moment(values: Mapping[str, list[str]], parameter: str) -> datetime | None:
-    """Return a time (RFC 3339, section 5.6). In a query, `+` is a space."""
+    """Return a time (RFC 3339, section 5.6). In a query, `+` is a space. A leap second counts as the one before it."""
     text = single(values, parameter)
     if text is None:
         return None
     with suppress(ValueError):  # such as a thirteenth month
         if RFC_3339.fullmatch(text):
-            return datetime.fromisoformat(text.replace(" ", "+"))
+            return datetime.fromisoformat(re.sub(":60(?=[.Z+-])", ":59", text.upper().replace(" ", "+")))
     raise InvalidRequest(f"{parameter}={text[:40]!r} must be a time such as 2026-11-22T10:11:12Z (RFC 3339).")
 
 
