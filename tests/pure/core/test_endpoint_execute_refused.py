@@ -96,7 +96,7 @@ def test_unavailable_table_returns_503_with_retry_after(world: World, prefer: st
     error = refused(answer, 503, "unavailable", "ServiceError")
     assert error["retryable"] is True
     assert int(answer.headers["Retry-After"]) >= 1
-    assert error["message"] == ServiceUnavailable.__doc__
+    assert error["message"] == f"{ServiceUnavailable.__doc__} Request id: {answer.headers['X-Request-Id']}."
     assert (error["plugin"], error["tool"]) == ("echo", "say")
 
 

@@ -1,5 +1,6 @@
 """The output of a tool becomes events of its job, each stored once."""
 
+import logging
 import threading
 from typing import Any
 
@@ -16,10 +17,10 @@ from tests.pure.core.job_runner_stage import Stage
 def test_output_of_the_tool_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[tuple[Any, ...]] = []
 
-    def log(message: str, *, extra: dict[str, Any]) -> None:
-        lines.append((message, extra["job_id"], extra["stream"], extra["line"]))
+    def log(level: int, message: str, *, extra: dict[str, Any]) -> None:
+        lines.append((level, message, extra["job_id"], extra["stream"], extra["line"]))
 
-    monkeypatch.setattr(job_events.logger, "info", log)
+    monkeypatch.setattr(job_events.logger, "log", log)
 
     def print_lines(run: Run) -> Ending:
         run.on_log(LogLine("stdout", "hello there"))
@@ -27,7 +28,7 @@ def test_output_of_the_tool_is_logged(stage: Stage, monkeypatch: pytest.MonkeyPa
 
     stage.sandbox.script = print_lines
     job = stage.run_now().job
-    assert lines == [("plugin output", job.job_id, "stdout", "hello there")]
+    assert lines == [(logging.INFO, "plugin output", job.job_id, "stdout", "hello there")]
 
 
 def test_output_of_the_tool_becomes_job_events(stage: Stage) -> None:

@@ -41,7 +41,7 @@ def test_worker_process_loads_this_version_of_the_plugin_for_this_tenant(bench: 
     [run] = bench.sandbox.runs
     assert (run.tenant, run.once, run.code.fork_safe) == ("acme", False, True)
     source = {"module": "plugins.echo", "class_name": "Plugin", "path": None}
-    assert json.loads(run.code.request) == source | {"version": "1.0.0"}
+    assert json.loads(run.code.request) == source | {"version": "1.0.0", "revision": ""}
 
 
 @pytest.mark.parametrize("isolation", ["tenant", "run"])
