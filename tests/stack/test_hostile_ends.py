@@ -137,7 +137,11 @@ def test_tool_that_never_returns_times_out(client: Client, slow: Slow, way: str)
     answer, after = slow(way)
     assert (answer.status, answer.code) == (400, "timeout")
     error = answer.body["error"]
-    assert (error["type"], error["details"], error["retryable"]) == ("ExecutionError", {"timeout_s": 1}, False)
+    assert (error["type"], error["details"], error["retryable"]) == (
+        "ExecutionError",
+        {"timeout_s": 1, "limit": "timeout_s"},
+        False,
+    )
     job = client.job(error["job_id"])
     assert (job["status"], job["error"]) == ("timed_out", error)
     assert (after.status, after.body["status"]) == (200, "succeeded")
@@ -145,7 +149,7 @@ def test_tool_that_never_returns_times_out(client: Client, slow: Slow, way: str)
 
 @pytest.mark.parametrize("tool", ["waits_for_a_child", "waits_for_a_program"])
 def test_tool_waiting_for_a_child_process_times_out(fails: Fails, tool: str) -> None:
-    assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1}
+    assert fails("stuck", tool, "timeout")["details"] == {"timeout_s": 1, "limit": "timeout_s"}
 
 
 def test_standard_input_of_a_plugin_is_empty(fails: Fails) -> None:

@@ -51,7 +51,7 @@ def test_an_exception_is_the_plugins_failure(fails: Fails, way: str, exception: 
 
 
 def test_an_exception_with_an_endless_text_times_out(fails: Fails) -> None:
-    assert fails("raising", "speaks_for_ever", "timeout")["details"] == {"timeout_s": 1}
+    assert fails("raising", "speaks_for_ever", "timeout")["details"] == {"timeout_s": 1, "limit": "timeout_s"}
 
 
 def test_a_memory_error_is_the_memory_limit(fails: Fails) -> None:
