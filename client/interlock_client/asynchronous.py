@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -72,10 +73,12 @@ class AsyncInterlock:
         plugin: str | None = None,
         tool: str | None = None,
         status: Status | Sequence[Status] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
         """Iterate over jobs, newest first, as `Interlock.jobs`."""
-        filters = JobFilters(plugin, tool, status)
+        filters = JobFilters(plugin, tool, status, created_after, created_before)
         async for one in self._transport.stream(self._operations.jobs(filters, limit)):
             yield self._job(one)
 

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -70,18 +71,22 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """Which jobs to list."""
+    """Which jobs to list. Times are timezone-aware."""
 
     plugin: str | None = None
     tool: str | None = None
     status: str | Sequence[str] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
 
     def query(self) -> list[tuple[str, str]]:
-        """Return the parameters of the query."""
+        """Return the parameters of the query. Raises ValueError for a time without a time zone."""
         statuses = [self.status] if isinstance(self.status, str) else self.status or ()
+        times = {"created_after": self.created_after, "created_before": self.created_before}
         return [
             *((name, value) for name, value in (("plugin", self.plugin), ("tool", self.tool)) if value is not None),
             *(("status", status) for status in statuses),
+            *((name, _rfc3339(moment)) for name, moment in times.items() if moment is not None),
         ]
 
 
@@ -260,6 +265,12 @@ class Operations:
 
 def _job(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
+
+
+def _rfc3339(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone: use datetime.now(UTC), for example")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _refused(transfer: str, response: Response) -> TransferFailed:

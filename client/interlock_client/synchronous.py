@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -84,10 +85,13 @@ class Interlock:
         plugin: str | None = None,
         tool: str | None = None,
         status: Status | Sequence[Status] | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Iterate over jobs, newest first. Further pages are fetched on demand; `limit` is the total number."""
-        filters = JobFilters(plugin, tool, status)
+        """Iterate over jobs, newest first. Further pages are fetched on demand; `limit` is the total number. Times are
+        timezone-aware; `created_after` is inclusive."""
+        filters = JobFilters(plugin, tool, status, created_after, created_before)
         return (self._job(one) for one in self._transport.stream(self._operations.jobs(filters, limit)))
 
     def plugins(self) -> list[PluginSummary]:

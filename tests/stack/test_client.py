@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,9 @@ def test_jobs_are_listed_over_pages(interlock: Interlock) -> None:
     listed = interlock.jobs(plugin="errands", tool="echo", status="succeeded")
     assert ids <= {job.id for job in listed}
     assert len(list(interlock.jobs(limit=2))) == 2
+    later = datetime.now(UTC)
+    assert list(interlock.jobs(plugin="errands", created_after=later)) == []
+    assert ids <= {job.id for job in interlock.jobs(created_after=later - timedelta(hours=1), created_before=later)}
 
 
 def test_plugins_and_service_are_described(interlock: Interlock) -> None:

@@ -128,6 +128,7 @@ def test_log_lines_and_states_are_followed(interlock: Command) -> None:
         (("jobs", "--key", "wrong"), 4, "create a key with `interlock keys create`"),
         (("jobs", "--url", "http://127.0.0.1:1"), 3, "http://127.0.0.1:1 (from --url) does not respond"),
         (("jobs", "--status", "finished"), 2, "'finished' is not a status"),
+        (("jobs", "--since", "yesterday"), 2, "neither a time like"),
         (("jobs", "--stack", "x", "--profile", "y"), 2, "--stack and --profile both select a service"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,

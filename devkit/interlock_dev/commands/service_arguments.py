@@ -1,6 +1,7 @@
 """The arguments of the commands that call a service: run tools, follow jobs, look at plugins."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +28,22 @@ def parse_seconds(text: str) -> float:
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", str(text)):
         return float(text)
     return parse_duration(str(text)).total_seconds()
+
+
+def parse_moment(text: str) -> datetime:
+    """Parse a time (RFC 3339, UTC unless it has an offset) or a duration before now, such as `2h`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.now(UTC) - _before_now(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _before_now(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{text!r} is neither a time like 2026-11-29T10:00 nor a duration like 2h.") from None
 
 
 Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="Base URL of the service. Also INTERLOCK_URL.")]
@@ -56,6 +73,10 @@ Deadline = Annotated[
     float | None,
     typer.Option(parser=parse_seconds, metavar="SECONDS", help="End the job then, even if it has not started."),
 ]
+Since = Annotated[
+    datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Created since 2h, or since a time.")
+]
+Until = Annotated[datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Created before that.")]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Until the job has finished.")]
 
 app = typer.Typer()
@@ -149,6 +170,8 @@ def jobs(
         list[Any] | None,
         typer.Option(parser=parse_status, metavar="STATUS", help="Only with this status; may be repeated."),
     ] = None,
+    since: Since = None,
+    until: Until = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most so many.")
     ] = 20,
@@ -162,7 +185,7 @@ def jobs(
     """List jobs, newest first."""
     from interlock_dev.commands.remote import jobs as command
 
-    filters = command.Filters(plugin, tool, status or (), limit)
+    filters = command.Filters(plugin, tool, status or (), since, until, limit)
     return command.show_jobs(Target(url, key, stack, profile), filters, json=json, watch=watch)
 
 

@@ -1,6 +1,7 @@
 """The requests of the client's operations, and what it makes of the responses."""
 
 import base64
+from datetime import datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,18 @@ def test_jobs_are_listed_page_by_page() -> None:
     assert [list(one.query) for one in played.requests] == [
         wanted, [*wanted, ("cursor", "c1")], [*wanted, ("cursor", "c2")],
     ]  # fmt: skip
+
+
+def test_jobs_are_filtered_by_time_in_utc() -> None:
+    noon = datetime(2026, 11, 29, 12, tzinfo=timezone(timedelta(hours=2)))
+    filters = JobFilters(tool="analyze", status="failed", created_after=noon, created_before=noon + timedelta(hours=1))
+    [request] = play(OPERATIONS.jobs(filters, None), listing(None)).requests
+    assert list(request.query) == [
+        ("tool", "analyze"), ("status", "failed"), ("created_after", "2026-11-29T10:00:00.000Z"),
+        ("created_before", "2026-11-29T11:00:00.000Z"), ("limit", "100"),
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="has no time zone"):
+        JobFilters(created_after=datetime(2026, 11, 29)).query()  # noqa: DTZ001 - the mistake
 
 
 def test_limit_of_a_list_is_a_total() -> None:

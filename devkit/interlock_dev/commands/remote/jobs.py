@@ -31,6 +31,8 @@ class Filters:
     plugin: str | None
     tool: str | None
     statuses: Sequence[Any]
+    created_after: datetime | None
+    created_before: datetime | None
     limit: int
 
     def jobs(self, interlock: Interlock) -> list[Job]:
@@ -39,6 +41,8 @@ class Filters:
             plugin=self.plugin,
             tool=self.tool,
             status=list(self.statuses) or None,
+            created_after=self.created_after,
+            created_before=self.created_before,
             limit=self.limit,
         )
         return list(listed)
