@@ -240,6 +240,20 @@ def test_local_stack_of_the_project_is_found(interlock: Command, project: Path, 
     assert json.loads(ended.stdout)["url"] == client.url
 
 
+def test_key_that_may_only_execute_runs_tools(interlock: Command, project: Path, client: Client) -> None:
+    created = subprocess.run(
+        ["interlock", "keys", "create", "--tenant", "dev", "--scopes", "execute,jobs:read", "--json"],
+        cwd=project, env={"PATH": str(Path(sys.executable).parent)}, capture_output=True, check=True, timeout=60,
+    )  # fmt: skip
+    key = json.loads(created.stdout)["key"]
+    ended = interlock("run", "image.inspect", "image=@page.png", "colors=2", "-q", "--key", key)
+    assert (ended.status, json.loads(ended.out)["width"]) == (0, 384)
+    assert ended.err == "the key lacks the scope plugins:read, so types are guessed\n"
+    refused = interlock("plugins", "--key", key)
+    assert (refused.status, refused.out) == (4, "")
+    assert "'plugins:read'" in refused.err
+
+
 def test_bundle_has_no_secret(interlock: Command, client: Client, folder: Path) -> None:
     interlock("run", "errands.fail")
     assert interlock("bundle", "-o", "b.zip", "--logs").status == 0

@@ -136,6 +136,14 @@ def test_document_is_checked(document: str, message: str) -> None:
     assert message in complaint(document=document)
 
 
+def test_values_without_a_schema_are_json_or_text(tmp_path: Path) -> None:
+    (tmp_path / "page.png").touch()
+    arguments = [f"image=@{tmp_path}/page.png", "count=3", "language=eng", "box.left=1", 'words=["a"]', "x=@@y"]
+    assert read_input("ocr", {}, arguments, None) == {
+        "image": tmp_path / "page.png", "count": 3, "language": "eng", "box": {"left": 1}, "words": ["a"], "x": "@y",
+    }  # fmt: skip
+
+
 def test_changes_of_an_input_may_leave_out_fields() -> None:
     assert read("count=null", partial=True) == {"count": None}
 

@@ -102,7 +102,7 @@ def _value(field: Node, name: str, text: str) -> Any:
         return _typed(field, name, text[1:])
     if not text.startswith("@"):
         return _typed(field, name, text)
-    if field.is_file:
+    if field.is_file or field.unknown:
         return _file(text[1:])
     if field.items is not None and field.items.is_file:
         return [_file(text[1:])]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
-from interlock_client import Interlock, InterlockError, Job, NotFoundError
-from interlock_client.documents import Tool
+from interlock_client import Interlock, InterlockError, Job, NotFoundError, PermissionDeniedError
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.remote.following import cancelled_by_interrupt, exit_of, follow, show_error
@@ -35,7 +34,7 @@ def run(target: Target, name: str, arguments: Sequence[str], options: RunOptions
     """Run a tool as a job, follow it, and print its result. Raises `UsageError`."""
     with connect(target) as (interlock, _):
         plugin, tool = find_tool(interlock, name)
-        full_name = f"{plugin}.{tool['name']}"
+        full_name = f"{plugin}.{tool['name']}" if tool["name"] else plugin
         fields = read_input(full_name, tool["input_schema"], arguments, options.json)
         job = interlock.submit(full_name, fields, timeout_s=options.timeout_s, deadline_s=options.deadline_s)
         return _finish(job, tool, options)
@@ -79,11 +78,25 @@ def cancel(target: Target, job_id: str, reason: str | None, *, json: bool) -> Ex
         return Exit.OK
 
 
-def find_tool(interlock: Interlock, name: str) -> tuple[str, Tool]:
-    """Return a tool by `plugin.tool`, or a plugin's first tool. Raises `CommandFailed` with a suggestion."""
+class _Schemas(TypedDict):
+    """The parts of a tool that are needed to run it."""
+
+    name: str
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+
+
+def find_tool(interlock: Interlock, name: str) -> tuple[str, _Schemas]:
+    """Return plugin and tool by `plugin.tool`, or a plugin's first tool. Raises `CommandFailed` with a suggestion.
+
+    With a key that may not read plugins, schemas are empty, and the service alone checks the input.
+    """
     plugin, _, tool = name.partition(".")
     try:
         tools = {one["name"]: one for one in interlock.plugin(plugin)["tools"]}
+    except PermissionDeniedError:
+        console(stderr=True).print("the key lacks the scope plugins:read, so types are guessed", style="dim")
+        return plugin, _Schemas(name=tool, input_schema={}, output_schema={})
     except NotFoundError:
         suggestion = did_you_mean(plugin, [one["name"] for one in interlock.plugins()]) or ": see `interlock plugins`"
         raise CommandFailed(f"there is no plugin {plugin!r}{suggestion}", Exit.USAGE) from None
@@ -94,10 +107,13 @@ def find_tool(interlock: Interlock, name: str) -> tuple[str, Tool]:
         raise CommandFailed(
             f"{plugin} has no tool {tool!r}{did_you_mean(tool, tools)} (it has: {', '.join(tools)})", Exit.USAGE
         )
-    return plugin, tools[tool or next(iter(tools))]
+    found = tools[tool or next(iter(tools))]
+    return plugin, _Schemas(
+        name=found["name"], input_schema=found["input_schema"], output_schema=found["output_schema"]
+    )
 
 
-def _finish(job: Job, tool: Tool, options: RunOptions) -> Exit:
+def _finish(job: Job, tool: _Schemas, options: RunOptions) -> Exit:
     if options.detach:
         sys.stdout.write(f"{job.id}\n")
         return Exit.OK

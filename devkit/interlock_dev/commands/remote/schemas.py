@@ -35,6 +35,11 @@ class Node:
         return any(one.get("format") == FILE_FORMAT for one in self.alternatives)
 
     @property
+    def unknown(self) -> bool:
+        """Whether any value fits, because the schema is empty."""
+        return not self.schema
+
+    @property
     def choices(self) -> list[Any]:
         """The only values that are permitted; empty if there are others."""
         plain = [one for one in self.alternatives if _types(one) != ["null"]]
@@ -60,6 +65,8 @@ class Node:
     @property
     def other_properties(self) -> Node | None:
         """The schema of fields without a declaration, if an object permits them explicitly."""
+        if self.unknown:
+            return self
         for one in self.alternatives:
             others = one.get("additionalProperties")
             if others:
