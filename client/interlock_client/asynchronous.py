@@ -19,7 +19,8 @@ from interlock_client.documents import (
     Upload,
 )
 from interlock_client.jobs import JobView
-from interlock_client.operations import JobFilters, Operations, RunOptions
+from interlock_client.operations import Operations
+from interlock_client.options import JobFilters, RunOptions
 from interlock_client.steps import Retries
 from interlock_client.transport import AsyncTransport
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,79 +12,12 @@ from urllib.parse import quote
 from interlock_client.documents import FINAL, Event, JobDocument, Manifest, PluginHealth, PluginSummary, Upload
 from interlock_client.errors import ConflictError, TransferFailed, WaitTimeout, error_of
 from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
+from interlock_client.options import JobFilters, RunOptions
+from interlock_client.pace import Pace
 from interlock_client.steps import Emit, Read, Request, Response, Retries, Sleep, Steps, Stream, document, exchange
-
-MAX_WAIT_S = 20
-"""Seconds that the service holds a response back at most (`Prefer: wait=N`)."""
 
 _PAGE = 100
 _PRECONDITION_FAILED = 412
-
-
-class _Pace:
-    """How long to wait for a change: the service holds its response, and polls are a growing interval apart."""
-
-    def __init__(self, timeout_s: float | None) -> None:
-        self._timeout_s = timeout_s
-        self._began = self._asked = time.monotonic()
-        self._interval_s = 0.1
-
-    def left_s(self) -> float:
-        """Return the seconds that are left, at least 0."""
-        gone_s = time.monotonic() - self._began
-        return float(MAX_WAIT_S) if self._timeout_s is None else max(0.0, self._timeout_s - gone_s)
-
-    def preference(self) -> dict[str, str]:
-        """Return the header of the next request."""
-        self._asked = time.monotonic()
-        wait_s = int(min(MAX_WAIT_S, self.left_s()))
-        return {"Prefer": f"wait={wait_s}"} if wait_s else {}
-
-    def pause_s(self) -> float:
-        """Return how long to sleep before the next request. A response that was held back needs no pause."""
-        self._interval_s = min(2.0, self._interval_s * 1.5)
-        return min(self.left_s(), max(0.0, self._interval_s - (time.monotonic() - self._asked)))
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """The options of an execution besides its input."""
-
-    timeout_s: float | None = None
-    deadline_s: float | None = None
-    idempotency_key: str | None = None
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of the request's body."""
-        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s}
-        return {name: value for name, value in given.items() if value is not None}
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The header without which a request that is sent again could create a second job."""
-        return {"Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilters:
-    """Which jobs to list. Times are timezone-aware."""
-
-    plugin: str | None = None
-    tool: str | None = None
-    status: str | Sequence[str] | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-
-    def query(self) -> list[tuple[str, str]]:
-        """Return the parameters of the query. Raises ValueError for a time without a time zone."""
-        statuses = [self.status] if isinstance(self.status, str) else self.status or ()
-        times = {"created_after": self.created_after, "created_before": self.created_before}
-        return [
-            *((name, value) for name, value in (("plugin", self.plugin), ("tool", self.tool)) if value is not None),
-            *(("status", status) for status in statuses),
-            *((name, _rfc3339(moment)) for name, moment in times.items() if moment is not None),
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +62,7 @@ class Operations:
 
     def wait(self, job_id: str, timeout_s: float | None) -> Steps[JobDocument]:
         """Wait until a job has finished, and return it. Raises `WaitTimeout`."""
-        pace = _Pace(timeout_s)
+        pace = Pace(timeout_s)
         while True:
             job: JobDocument = yield from self._get(_job(job_id), headers=pace.preference())
             if job["status"] in FINAL:
@@ -141,7 +71,7 @@ class Operations:
 
     def result(self, job_id: str, timeout_s: float | None) -> Steps[Any]:
         """Wait until a job has finished, and return its result. Raises the job's error, and `WaitTimeout`."""
-        pace = _Pace(timeout_s)
+        pace = Pace(timeout_s)
         while True:
             try:
                 finished = yield from self._get(f"{_job(job_id)}/result", headers=pace.preference())
@@ -154,7 +84,7 @@ class Operations:
 
     def events(self, job_id: str, after: int, *, follow: bool) -> Stream[Event]:
         """Emit a job's events; with `follow` also those to come, until the job has finished."""
-        pace = _Pace(None)
+        pace = Pace(None)
         while True:
             page = yield from self._get(
                 f"{_job(job_id)}/events", [("after", str(after))], pace.preference() if follow else {}
@@ -167,7 +97,7 @@ class Operations:
             if not page["events"] and (yield from self.job(job_id))["status"] in FINAL:
                 follow = False  # those events were emitted before, or are on the next page
             after = page["next"]
-            pace = pace if not page["events"] else _Pace(None)
+            pace = pace if not page["events"] else Pace(None)
             yield Sleep(pace.pause_s())
 
     def cancel(self, job_id: str, reason: str | None) -> Steps[JobDocument]:
@@ -267,12 +197,6 @@ def _job(job_id: str) -> str:
     return f"/v1/jobs/{quote(job_id, safe='')}"
 
 
-def _rfc3339(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone: use datetime.now(UTC), for example")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _refused(transfer: str, response: Response) -> TransferFailed:
     status = response.status
     return TransferFailed(f"The bucket refused the {transfer} with status {status}.", status=status)
@@ -285,7 +209,7 @@ def _read(file: Path | bytes) -> Steps[File]:
     return File(content, content_type_of(file))
 
 
-def _pause(pace: _Pace, job_id: str, timeout_s: float | None) -> Steps[None]:
+def _pause(pace: Pace, job_id: str, timeout_s: float | None) -> Steps[None]:
     if pace.left_s() <= 0:
         raise WaitTimeout(f"The job has not finished within {timeout_s} s.", job_id=job_id)
     yield Sleep(pace.pause_s())

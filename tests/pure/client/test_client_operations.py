@@ -18,7 +18,7 @@ from interlock_client import (
     WaitTimeout,
 )
 from interlock_client.files import MAX_INLINE_BYTES
-from interlock_client.operations import JobFilters, RunOptions
+from interlock_client.options import JobFilters, RunOptions
 from interlock_client.steps import Response
 from tests.pure.client.script import OPERATIONS, answer, play, refusal
 

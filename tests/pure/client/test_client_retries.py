@@ -3,7 +3,7 @@
 import pytest
 
 from interlock_client import ConnectionFailed, InterlockError, ServiceError, ThrottlingError
-from interlock_client.operations import RunOptions
+from interlock_client.options import RunOptions
 from interlock_client.steps import Response
 from tests.pure.client.script import OPERATIONS, answer, play, refusal
 
