@@ -14,7 +14,6 @@ import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, LogLine, Sandbox, WorkerLost
 from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
-from interlock.sandbox.wire.processes import children, end_children
 from tests.process.sandbox.bench import KILLED, LOSES_ZYGOTE, PATIENT, Bench, alive, wait_until
 from tests.volume import volume
 
@@ -270,18 +269,6 @@ def test_a_supervisor_that_ends_without_closing_leaves_nothing() -> None:
     told = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True).stdout
 
     wait_until(lambda: not any(alive(int(pid)) for pid in told.split()), "worker and zygote are gone")
-
-
-def test_end_children_returns_the_statuses_of_those_it_was_asked_for() -> None:
-    foreign = children(os.getpid())
-    one = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    other = subprocess.Popen(["sh", "-c", "exit 3"], start_new_session=True)
-    wait_until(lambda: not alive(other.pid), "it has exited")
-
-    statuses = end_children(lambda: {one.pid, other.pid} & children(os.getpid()) - foreign)
-
-    assert {pid: os.waitstatus_to_exitcode(status) for pid, status in statuses.items()} == {one.pid: -9, other.pid: 3}
-    one.returncode = other.returncode = 0
 
 
 def test_a_sandbox_can_be_started_twice() -> None:

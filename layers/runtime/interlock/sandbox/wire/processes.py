@@ -23,7 +23,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _MAPPED_BYTES = 16 << 20, 8 << 20
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PROC_READ_BYTES = 4096
-_END_PAUSE_S = 0.0005
+_FIRST_END_PAUSE_S, _LONGEST_END_PAUSE_S = 0.0005, 0.01
 _LIBC = ctypes.CDLL(None)
 
 
@@ -222,21 +222,25 @@ def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
     """
     statuses: dict[int, int] = {}
     stopped: set[int] = set()
+    killed: set[int] = set()
+    pause_s = _FIRST_END_PAUSE_S
     while found := which():
         # Reap first and in every turn: each ended process occupies a process id.
         ended = _reap(found)
         statuses |= ended
         stopped -= ended.keys()
+        killed -= ended.keys()
         left = found - ended.keys()
         if fresh := left - stopped:
             stopped |= _stop_family(fresh)
             continue  # processes that it forked and left may have become our children meanwhile
         # Kill direct children only: their ids cannot be reused before we reap them. The id of a deeper descendant may
         # already belong to another process of the user. Such descendants become our children when their parents end.
-        for pid in left:
-            _kill_with_group(pid)
+        _kill_with_groups(left - killed)
+        killed |= left
         if not ended:
-            time.sleep(_END_PAUSE_S)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_END_PAUSE_S)
     return statuses
 
 
@@ -254,16 +258,22 @@ def _stop_family(pids: set[int]) -> set[int]:
 
 def end_child(pid: int) -> int:
     """End a child of this process and its process group, without searching for descendants. Return its wait status."""
-    _kill_with_group(pid)
+    _kill_with_groups({pid})
     return os.waitpid(pid, 0)[1]
 
 
-def _kill_with_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        group = os.getpgid(pid)
-        if group != os.getpgrp():  # this process's own group, if the child was forked a moment ago
+def _kill_with_groups(pids: set[int]) -> None:
+    """Kill processes and their process groups, each group once: all processes of a run may be in one."""
+    groups = set()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            groups.add(os.getpgid(pid))
+    groups.discard(os.getpgrp())  # this process's own group, if a child was forked a moment ago
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
-    send_signal(pid, signal.SIGKILL)
+    for pid in pids:
+        send_signal(pid, signal.SIGKILL)
 
 
 def _reap(pids: set[int]) -> dict[int, int]:
