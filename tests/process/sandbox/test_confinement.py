@@ -151,8 +151,8 @@ def test_forked_process_ends_on_sigterm_however_early_it_arrives(bench: Bench) -
 def test_forked_process_keeps_the_handler_of_the_tool(bench: Bench) -> None:
     source = (
         "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(7))\npid = os.fork()\n"
-        "if not pid: time.sleep(60)\nos.kill(pid, signal.SIGTERM)\n"
-        "result = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
+        "while not pid: time.sleep(0.01)  # a signal just before a long sleep would be handled after it\n"
+        "os.kill(pid, signal.SIGTERM)\nresult = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
     )
     assert bench.result(source) == "7"
 

@@ -71,6 +71,7 @@ def test_a_cancel_meanwhile_is_seen_before_the_run(bench: Bench, tmp_path: Path)
 
 
 def test_its_time_counts(bench: Bench, tmp_path: Path) -> None:
+    bench.pid()  # now it is loaded
     limits = replace(PATIENT, total_s=0.05)
     ending = bench.run(f"open({str(tmp_path / 'ran')!r}, 'w')", limits, fill=lambda _folder: time.sleep(0.1))
     assert isinstance(ending, TimedOut)
