@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from interlock.sandbox import CancelToken, LogLine
+
 PLACE = tempfile.gettempdir()
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -61,6 +63,17 @@ while True:
         if os.fork() == 0: os.setsid()
     except OSError: pass
 """
+FULL = """
+import os, time
+while True:
+    try:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+    except OSError: break
+channel.log("info", "full")
+time.sleep(60)
+"""
 PLACES = """
 import json, os, tempfile
 found = []
@@ -88,6 +101,23 @@ def mounted_for_writing() -> list[str]:
     return ["<all>" if place == PLACE else place for place in places]
 
 
+def beside_a_full_user(bench: Any) -> str:
+    """Return the ending of a run that needs a new process, while a run of another sandbox has filled the limit of the
+    user's processes."""
+    other, cancel, endings = type(bench).new(), CancelToken(), []
+
+    def run_beside(_line: LogLine) -> None:
+        endings.append(type(bench.run("result = 1", key="another tenant")).__name__)
+        cancel.set("seen")
+
+    bench.result("result = 1")
+    other.run(FULL, cancel=cancel, on_log=run_beside)
+    other.sandbox.close()
+    cancel.close()
+    [ending] = endings
+    return ending
+
+
 def main(hooked: bool) -> None:
     from tests.process.sandbox.bench import KILLED, PATIENT, Bench
 
@@ -109,7 +139,8 @@ def main(hooked: bool) -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
         bench.sandbox.close()
         bench.sandbox.start()
-        found["fork bomb"] = type(bench.run(BOMB, replace(KILLED, wall_s=0.5))).__name__
+        found["fork bomb"] = type(bench.run(BOMB, replace(KILLED, wall_s=0.5, memory_mb=8000))).__name__
+        found["beside as many processes as runs may have"] = beside_a_full_user(bench)
     found["large"] = len(bench.result(f"result = 'x' * {1 << 20}" + " " * 3_000_000, PATIENT))
     bench.assert_usable()
     bench.sandbox.close()

@@ -183,13 +183,24 @@ def test_a_worker_process_that_is_ended_at_once_leaves_its_template(fresh: Bench
 
 def test_a_template_that_names_another_process_is_ended(fresh: Bench) -> None:
     """Hostile code answers in place of the template, with the id of a process that is not its own."""
-    lies = (
-        "import os, socket\nfrom interlock.sandbox.worker import template\n"
-        f"template._fork_below = lambda zygote: {os.getpid()}\n#ready\nresult = 1"
-    )
-    ending = fresh.run(lies)
-    assert not isinstance(ending, Completed)
-    fresh.assert_usable()
+    names = f"from interlock.sandbox.worker import template\ntemplate._fork_below = lambda zygote: {os.getpid()}"
+    assert_loads_itself(fresh, names)
+
+
+@pytest.mark.parametrize("before", ["os._exit(1)", "os.abort()", "time.sleep(60)"], ids=["exits", "aborts", "hangs"])
+def test_code_whose_fork_handler_fails_is_loaded_in_each_process(
+    fresh: Bench, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlock.sandbox.supervisor.commands.ANSWER_LIMIT_S", 0.5)
+    assert_loads_itself(fresh, f"import os, time\nos.register_at_fork(before=lambda: {before})")
+
+
+def assert_loads_itself(bench: Bench, loading: str) -> None:
+    """Assert that a template from which no process can be forked is ended, and the run is served without it."""
+    source = f"{loading}\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
+    assert bench.result(source, key="unforkable") == "True"
+    assert not list(bench.sandbox._pool.templates)
+    bench.assert_usable()
 
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n#ready\n"
@@ -236,10 +247,9 @@ def test_a_run_cannot_watch_the_files_of_others(fresh: Bench, call: str) -> None
 
 @pytest.mark.parametrize("answer", ["b'[]\\n'", "b'5\\n'", "b'[' * 100_000 + b'\\n'", "b'x' * 2000"])
 def test_a_template_that_answers_anything_else_is_ended(fresh: Bench, answer: str) -> None:
-    source = (
+    assert_loads_itself(
+        fresh,
         "import os, time\nfrom interlock.sandbox.worker import template\n"
         f"def hostile(zygote):\n    os.write(template.FORKS, {answer})\n    time.sleep(60)\n"
-        "template._fork_below = hostile\n#ready\nresult = 1"
+        "template._fork_below = hostile",
     )
-    assert not isinstance(fresh.run(source), Completed)
-    fresh.assert_usable()

@@ -217,14 +217,11 @@ class Sandbox:
         """Return a new worker process that has loaded the code, with a directory for the run. Return an ending if there
         is none. Raises `ZygoteGone` and OSError."""
         code = call.key.code
-        worker = self._pool.fork(code)
-        if worker is None:
-            loaded = self._load(call)
-            if not isinstance(loaded, WorkerProcess):
-                return loaded
-            worker = loaded if loaded.forks is None else self._pool.fork(code)
-            if worker is None:
-                return WorkerLost(pid=loaded.pid)
+        worker = self._pool.fork(code) or self._load(call, fork_safe=code.fork_safe)
+        if isinstance(worker, WorkerProcess) and worker.forks is not None:
+            worker = self._pool.fork(code) or self._load(call, fork_safe=False)
+        if not isinstance(worker, WorkerProcess):
+            return worker
         try:
             folders.enter_context(worker.folder.create_for_run())
         except OSError:
@@ -232,9 +229,9 @@ class Sandbox:
             raise
         return worker
 
-    def _load(self, call: _Call) -> WorkerProcess | Ending:
-        """Return a new process that has loaded the code, or how the run ends without it. The process is a template, or
-        serves requests itself."""
+    def _load(self, call: _Call, *, fork_safe: bool) -> WorkerProcess | Ending:
+        """Return a new process that has loaded the code, or how the run ends without it. The process is a template, if
+        it can be one and with `fork_safe`. Otherwise it serves requests itself."""
         code = call.key.code
         worker = self._pool.spawn(network=code.network)
         try:
@@ -250,7 +247,7 @@ class Sandbox:
             run.unforkable = "processes that are no longer its children"
         if run.unforkable:
             _warn(f"each worker process loads its code itself, because loading has left this behind: {run.unforkable}")
-        if not (code.fork_safe and run.unforkable == "" and self._pool.keep_template(code, worker)):
+        if not (fork_safe and run.unforkable == "" and self._pool.keep_template(code, worker)):
             worker.serve_itself()
             worker.resume()
         return worker

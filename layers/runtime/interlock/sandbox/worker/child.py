@@ -23,7 +23,7 @@ from interlock.sandbox.worker.forks import end_forked_processes_on_sigterm
 from interlock.sandbox.worker.interpreter_state import seed_generators
 from interlock.sandbox.worker.loading import load
 from interlock.sandbox.worker.process_state import ProcessState
-from interlock.sandbox.worker.resource_limits import bound_process, bound_run
+from interlock.sandbox.worker.resource_limits import bound_process, bound_processes, bound_run
 from interlock.sandbox.worker.run_folder import enter, leave
 from interlock.sandbox.worker.template import FORKS, serve_forks
 
@@ -60,8 +60,9 @@ def main(descriptors: list[int], folder: str, *, target: str, loader: str, confi
             fork = serve_forks()
             if fork is not None:
                 _take_descriptors(fork.descriptors)
-                state.have_descriptors()
                 folder = fork.folder
+            bound_processes()
+            state.record_own()
             confinement.confine_worker(folder, template=fork.template if fork else None)
             _Worker(serve, state).serve()
     except BaseException:  # interlock: allow ILK004 - the exit code reports it to the supervisor

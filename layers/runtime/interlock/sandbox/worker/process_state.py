@@ -54,11 +54,12 @@ class ProcessState:
         self._names = [list(vars(module).values()) for module in _MODULES]
         self._modules = set(sys.modules)
         self._state = _state()
-        self._descriptors = _descriptors()
+        self.record_own()
         self._interpreter = InterpreterState()
 
-    def have_descriptors(self) -> None:
-        """Record the descriptors again, in a forked process that has its own."""
+    def record_own(self) -> None:
+        """Record descriptors and kernel state again, in a process that has its own."""
+        self._kernel_state = kernel_state()
         self._descriptors = _descriptors()
 
     def unchanged(self) -> bool:
@@ -67,6 +68,7 @@ class ProcessState:
         return (
             self._same_names()
             and self._modules <= sys.modules.keys()
+            and kernel_state() == self._kernel_state
             and _state() == self._state
             and _descriptors() == self._descriptors
             and self._interpreter.unchanged()
@@ -101,7 +103,6 @@ def threads_and_signals(at_most: int | None = None) -> tuple[int, tuple[int, ...
 
 def _state() -> tuple[object, ...]:
     return (
-        *kernel_state().values(),
         _environment(),
         locale.setlocale(locale.LC_ALL),
         tuple(sys.path),

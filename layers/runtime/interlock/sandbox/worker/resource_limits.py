@@ -15,12 +15,19 @@ towards RLIMIT_DATA."""
 
 def bound_process() -> None:
     """Set the limits that are the same for each run: no core dumps, the stack size of threads, and a number of
-    processes that leaves one sixteenth of the user's limit for cleaning up. Root has no such limit."""
+    processes."""
     threading.stack_size(THREAD_STACK_BYTES)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound_processes()
+
+
+def bound_processes() -> None:
+    """Lower the limit for the user's processes by one thirty-second, which is left to the process that has forked this
+    one: the zygote, or a template. Otherwise a run that forks without end would keep templates of the user's other
+    sandboxes from forking. Root has no such limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if soft != resource.RLIM_INFINITY:
-        share = soft - soft // 16
+        share = soft - soft // 32
         resource.setrlimit(resource.RLIMIT_NPROC, (share, share))
 
 
