@@ -19,6 +19,7 @@ from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.job_writes import Request
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
+from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
 from interlock.domain.job import Cancel, CancelOutcome, Job
@@ -195,6 +196,20 @@ def drop_the_outcome(plant: Plant) -> None:
     plant(JobRunner, "_finish", finish)
 
 
+def start_overdue_jobs(plant: Plant) -> None:
+    """Run a job whose deadline has passed."""
+
+    def run(self: JobRunner, job: Job, *, now: datetime) -> Job | None:
+        claimed = self._claimed(job)
+        try:
+            self._store.change(job, claimed)
+        except StaleJob as error:
+            return error.current
+        return self._run(claimed, self._call_of(claimed), Deadline.after(20), written=True).job
+
+    plant(JobRunner, "_end_overdue", run)
+
+
 def repeat_events(plant: Plant) -> None:
     """Write the events of a heartbeat again after a lost response."""
     plant(EventLog, "lacks", lambda _self, news, _since: list(news))
@@ -228,5 +243,6 @@ DEFECTS_AT_A_FAULT = [
 DEFECTS_IN_AN_ORDER: list[tuple[Defect, str]] = [
     (start_before_writing, "a submit meets its execution"),
     (drop_the_outcome, "a cancel meets a run"),
+    (start_overdue_jobs, "a late claim, a late reader and the schedule meet a deadline"),
 ]
 DEFECTS = {case.defect.__name__: case.defect for case in DEFECTS_AT_A_FAULT}
