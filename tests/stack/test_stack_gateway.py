@@ -124,6 +124,7 @@ def sent(real: Running, request: bytes) -> tuple[int, str, Any]:
     host, _, port = real.client.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), 30) as connection:
         connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
@@ -176,7 +177,10 @@ BODY = b'{"plugin": "nobody", "input": {}}'
     [
         ((b"Transfer-Encoding: chunked",), b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY), (400, "unknown_plugin")),
         ((b"Transfer-Encoding: chunked",), b"no size\r\n", (400, "invalid_request")),
+        ((b"Transfer-Encoding: chunked",), b"ffffff\r\n" + BODY, (400, "invalid_request")),
         ((b"Content-Length: %d" % len(BODY),), BODY, (400, "unknown_plugin")),
+        ((b"Content-Length: %d" % (len(BODY) + 1),), BODY, (400, "invalid_request")),
+        ((b"Content-Length: 9", b"Content-Length: %d" % len(BODY)), BODY, (400, "invalid_request")),
         ((), b"", (400, "invalid_request")),
         ((b"Content-Length: -1",), b"", (400, "invalid_request")),
         ((b"Content-Length: many",), b"", (400, "invalid_request")),
@@ -189,7 +193,10 @@ BODY = b'{"plugin": "nobody", "input": {}}'
     ids=[
         "chunks",
         "broken chunks",
+        "incomplete chunk",
         "a length",
+        "incomplete body",
+        "two lengths",
         "no length",
         "-1",
         "no number",

@@ -71,18 +71,37 @@ class WholeBody:
 
 
 def _read(environ: Mapping[str, Any]) -> bytes:
-    """Return the body. Raise `GatewayError` if it is too large; the server discards the rest of it."""
+    """Return the body. Raise `GatewayError` if it is too large, incomplete, or if its length is ambiguous; the server
+    discards the rest of it."""
     stream, announced = environ["wsgi.input"], content_length(environ)
-    if environ.get("wsgi.input_terminated"):
-        try:
+    if _ambiguous(environ.get(HEADERS, [])):
+        raise _bad_request()
+    try:
+        if environ.get("wsgi.input_terminated"):
             body: bytes = stream.read(MAX_BODY_BYTES + 1)
-        except OSError as error:
-            raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request") from error
-        announced = len(body)
-    elif announced is not None:
-        body = stream.read(announced) if announced <= MAX_BODY_BYTES else b""
-    elif not _DIGITS.fullmatch(environ["CONTENT_LENGTH"]):
-        raise GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")
+            announced = len(body)
+        elif announced is not None:
+            body = stream.read(announced) if announced <= MAX_BODY_BYTES else b""
+        elif not _DIGITS.fullmatch(environ["CONTENT_LENGTH"]):
+            raise _bad_request()
+    except OSError as error:
+        raise _bad_request() from error
     if announced is None or announced > MAX_BODY_BYTES:
         raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long")
+    if len(body) < announced:
+        raise _bad_request()
     return body
+
+
+def _ambiguous(headers: Iterable[tuple[str, str]]) -> bool:
+    """Return whether two recipients could disagree about where the body ends (RFC 9112, section 6.3): different
+    lengths, a length beside a transfer coding, or another coding than `chunked`."""
+    values: dict[str, list[str]] = {"content-length": [], "transfer-encoding": []}
+    for name, value in headers:
+        values.get(name.strip().lower(), []).append(value.strip().lower())
+    lengths, codings = values.values()
+    return len(set(lengths)) > 1 or (bool(codings) and (codings != ["chunked"] or bool(lengths)))
+
+
+def _bad_request() -> GatewayError:
+    return GatewayError("BAD_REQUEST_PARAMETERS", "Bad Request")

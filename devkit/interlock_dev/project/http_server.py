@@ -4,14 +4,18 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Self
+from io import BufferedIOBase
+from typing import IO, Any, Self, cast
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import DechunkedInput, WSGIRequestHandler, make_server
 
 _LENGTH = re.compile("0*([0-9]{1,15})")
 
 _POLL_S = 0.05
 """Interval in seconds at which a server checks whether it must stop."""
+
+_SILENCE_S = 30.0
+"""A connection is closed after this time without a byte of the request, or of a response that the client takes."""
 
 type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -20,9 +24,41 @@ class QuietHandler(WSGIRequestHandler):
     """A request handler that does not log requests and does not wait to fill packets."""
 
     disable_nagle_algorithm = True
+    timeout = _SILENCE_S
+
+    def make_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().make_environ()
+        if environ.get("wsgi.input_terminated"):
+            environ["wsgi.input"] = dechunked(self.rfile)
+        return environ
 
     def log(self, *_: object) -> None:
         return
+
+
+def dechunked(stream: BufferedIOBase) -> DechunkedInput:
+    """Return the body of a chunked request. Reading an incomplete one raises OSError."""
+    return DechunkedInput(cast("IO[bytes]", _WholeReads(stream)))
+
+
+class _WholeReads:
+    """A stream that raises OSError instead of returning fewer bytes than were requested.
+
+    werkzeug reports an incomplete chunk as complete. The interpreter would then read beyond the buffer: into other
+    memory of this process, or the process would crash.
+    """
+
+    def __init__(self, stream: BufferedIOBase) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if len(data) < size:
+            raise OSError("the body ends within a chunk")
+        return data
+
+    def readline(self, limit: int) -> bytes:
+        return self._stream.readline(limit)
 
 
 class HttpServer:

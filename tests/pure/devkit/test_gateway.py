@@ -11,6 +11,7 @@ from werkzeug.test import Client
 from interlock_dev.apigateway.requests import HEADERS, MAX_BODY_BYTES
 from interlock_dev.lambda_.environments import Invocation, failure
 from interlock_dev.lambda_.pool import RequestTooLarge, Throttled
+from interlock_dev.project.http_server import dechunked
 from tests.pure.devkit.conftest import Serve, policy
 
 KEY = {"X-API-Key": "secret"}
@@ -142,6 +143,46 @@ def test_body_at_the_limit_is_accepted(serve: Serve) -> None:
     assert client.post("/v1/open", data=b"x" * MAX_BODY_BYTES).status_code == 200
     assert chunked(client, "/v1/open", b"x" * 1000).status_code == 200
     assert [len(event["body"]) for _, event in functions.events] == [MAX_BODY_BYTES, 1000]
+
+
+AMBIGUOUS = {
+    "different lengths": ["Content-Length: 4", "Content-Length: 5"],
+    "different lengths, once with another case": ["Content-Length: 4", "content-length: 40"],
+    "a length and a coding": ["Content-Length: 4", "Transfer-Encoding: chunked"],
+    "a repeated coding": ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+    "two codings": ["Transfer-Encoding: gzip, chunked"],
+    "an unknown coding": ["Transfer-Encoding: xchunked"],
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_body_of_ambiguous_length_is_refused(serve: Serve, name: str) -> None:
+    """RFC 9112, sections 6.1 and 6.3."""
+    client, functions = serve()
+    headers = [tuple(line.split(": ")) for line in AMBIGUOUS[name]]
+    answer = client.post("/v1/open", data=b"body", environ_overrides={HEADERS: headers})
+    assert answer.status_code == 400
+    assert not functions.events
+
+
+@pytest.mark.parametrize("lines", [["Content-Length: 4"] * 2, ["transfer-encoding: Chunked"]])
+def test_body_of_clear_length_is_accepted(serve: Serve, lines: list[str]) -> None:
+    client, functions = serve()
+    headers = [tuple(line.split(": ")) for line in lines]
+    assert client.post("/v1/open", data=b"body", environ_overrides={HEADERS: headers}).status_code == 200
+    assert functions.events[0][1]["body"] == "body"
+
+
+def test_incomplete_body_is_refused(serve: Serve) -> None:
+    client, functions = serve()
+    answer = client.post("/v1/open", data=b"body", environ_overrides={"CONTENT_LENGTH": "5"})
+    assert answer.status_code == 400
+    assert not functions.events
+
+
+def test_incomplete_chunk_is_an_error() -> None:
+    with pytest.raises(OSError, match="ends within a chunk"):
+        dechunked(io.BytesIO(b"40\r\nfew")).read(100)
 
 
 def test_event_over_the_limit_of_lambda_returns_413(serve: Serve) -> None:
