@@ -20,6 +20,9 @@ from interlock.plugins.validation import SchemaValidator
 
 MAX_WAIT_S = 20
 
+MAX_PREFER = 1000
+"""Maximum length of `Prefer` in characters. The time to parse it may grow with the square of its length."""
+
 GATEWAY_TIMEOUT_S = 29.0
 """After this time the gateway answers instead of the function (API Gateway's integration timeout)."""
 
@@ -172,9 +175,12 @@ class Preferences:
 def preferences(event: APIGatewayProxyEvent, *, max_wait_s: int) -> Preferences:
     """Return the preferences of a request, with `wait` capped; a cap of 0 turns waiting off.
 
-    Raises `InvalidRequest` if `wait` is not a whole number of seconds up to 20.
+    Raises `InvalidRequest` if `wait` is not a whole number of seconds up to 20, or if the header is too long.
     """
-    asked = _preferences(header(event, "Prefer"))
+    text = header(event, "Prefer")
+    if len(text) > MAX_PREFER:
+        raise InvalidRequest(f"Prefer must have at most {MAX_PREFER:,} characters.")
+    asked = _preferences(text)
     wait_s = None
     if "wait" in asked:
         wait = asked["wait"] or "0"

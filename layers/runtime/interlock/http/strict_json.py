@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any, NoReturn
 
+from interlock.domain.json_text import decoded
+
 MAX_LEVELS = 200
 """Maximum nesting of arrays and objects."""
 
@@ -15,7 +17,7 @@ class InvalidJson(ValueError):
 def parse_json(text: str) -> Any:
     """Parse strict JSON. Raises `InvalidJson`."""
     try:
-        document = _decode(text)
+        document = decoded(_decode, text)
     except RecursionError:
         raise InvalidJson(_TOO_DEEP) from None
     except InvalidJson:

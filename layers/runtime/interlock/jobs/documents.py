@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from interlock.domain.job import Job, StoredJson
-from interlock.domain.json_text import as_text
+from interlock.domain.json_text import as_text, decoded
 from interlock.ports import ObjectStore
 
 INLINE_LIMIT_BYTES = 16 * 1024
@@ -28,7 +28,7 @@ class Documents:
 
     def read(self, stored: StoredJson) -> Any:
         """Read a document. Raises `NotFound` if it has expired."""
-        return json.loads(self.text(stored))
+        return decoded(json.loads, self.text(stored))
 
     def text(self, stored: StoredJson) -> str:
         """Read a document as JSON text. Raises `NotFound` if it has expired."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from interlock import sandbox
+from interlock.domain.json_text import decoded
 from interlock.domain.manifest import PluginSource
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def parse_answer(payload: bytes) -> Answer:
     Python's parser also accepts NaN, numbers that are infinite as floats, and lone surrogates. These are refused.
     """
     text = payload.decode()
-    answer = _decode(text)
+    answer = decoded(_decode, text)
     if "\\u" in text:  # rare, since the worker process escapes control characters only
         _encode(answer).encode()
     return Answer(answer["verdict"], answer["detail"])
