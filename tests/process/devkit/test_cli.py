@@ -14,13 +14,13 @@ import pytest
 import interlock
 from interlock_dev.commands.cli import main
 from interlock_dev.commands.exits import Exit
+from interlock_dev.commands.remote import deploy
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project, RunningStack
 
 HELP = """
 import sys
 from interlock_dev.commands.cli import main
-from interlock_dev.commands.exits import Exit
 assert main(["--help"]) == 0
 print(sorted({"samcli", "moto", "boto3", "flask", "httpx", "rich.progress"} & set(sys.modules)))
 """
@@ -110,6 +110,22 @@ def test_invoke_on_a_port_without_a_stack_is_reported(project: Path, capsys: pyt
     (project / "event.json").write_text("{}")
     assert main(["invoke", "jobs", "-e", "event.json", "--port", "4000"]) == Exit.UNREACHABLE
     assert "no local stack runs on port 4000" in capsys.readouterr().err
+
+
+def test_deployment_stops_at_the_first_step_that_fails(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = [["touch", "built"], ["false"], ["touch", "deployed"]]
+    monkeypatch.setattr(deploy, "plan", lambda *_: steps)
+    assert main(["deploy", "--yes"]) == Exit.TOOL_FAILED
+    shown = capsys.readouterr()
+    assert "\n  touch built\n  false\n  touch deployed\n" in shown.out
+    assert shown.err == "interlock: false ended with status 1\n"
+    assert sorted(file.name for file in project.iterdir()) == ["built", "template.yaml"]
+
+
+def test_deployment_without_a_terminal_needs_an_answer(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "add --yes, or --dry-run" in complaint(capsys, "deploy")
 
 
 @pytest.mark.parametrize("parameter", ["", "x", "=x"])

@@ -57,9 +57,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     cells = [[cell(one) for one in row] for row in rows]
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for number, column in enumerate(columns):
-        numeric = bool(cells) and all(
-            row[number].plain.replace(".", "").isdecimal() or row[number].plain == "-" for row in cells
-        )
+        plain = [row[number].plain for row in cells]
+        numeric = any(map(str.isdecimal, plain)) and all(one.isdecimal() or one == "-" for one in plain)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         made.add_row(*row)

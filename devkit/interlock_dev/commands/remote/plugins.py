@@ -89,7 +89,7 @@ def _rows(schema: Node, prefix: str) -> Iterator[tuple[str, str, str, str]]:
     required = schema.required
     for name, field in schema.properties.items():
         default = "required" if name in required else _default(field)
-        yield f"{prefix}{name}", field.described(), default, str(field.schema.get("description", ""))
+        yield f"{prefix}{name}", field.described(), default, str(field.schema.get("description", " "))
         if prefix.count(".") < _DEPTH:
             yield from _rows(field, f"{prefix}{name}.")
             if field.items is not None:
