@@ -50,7 +50,7 @@ def show_plugin(target: Target, name: str, *, json: bool) -> Exit:
         print_json(plugin)
         return Exit.OK
     out = console()
-    out.print(f"{plugin['name']} {plugin['version']}  {plugin['title']}", style="bold")
+    out.print(f"{plugin['name']} {plugin['version']}  {printable(plugin['title'])}", style="bold")
     if plugin["description"]:
         out.print(printable(plugin["description"]))
     if summary[wanted]["reason"]:

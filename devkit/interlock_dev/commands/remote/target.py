@@ -27,6 +27,7 @@ from interlock_client.errors import ExecutionError
 from interlock_client.steps import Retries
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import Target
+from interlock_dev.commands.remote.output import printable
 from interlock_dev.commands.remote.profiles import profile
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import Project, RunningStack
@@ -88,7 +89,8 @@ def service_errors(service: Service) -> Iterator[None]:
     try:
         yield
     except InterlockError as error:
-        raise CommandFailed(_message(error, service), status_of(error)) from error
+        line = " ".join(printable(_message(error, service)).split())
+        raise CommandFailed(line, status_of(error)) from error
 
 
 def status_of(error: InterlockError) -> Exit:
