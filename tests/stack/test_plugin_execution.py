@@ -38,7 +38,7 @@ def test_without_a_tool_the_first_of_the_manifest_runs(client: Client) -> None:
         ("refuses_input", "invalid_input", {"errors": [{"path": "/text", "message": "is not what I want"}]}),
         ("os_exit", "plugin_crashed", {"exit_code": 3}),
         ("null_pointer", "plugin_crashed", {"signal": 11}),
-        ("sleeps_past_its_limit", "timeout", {"timeout_s": 1.0}),
+        ("sleeps_past_its_limit", "timeout", {"timeout_s": 1.0, "limit": "timeout_s"}),
     ],
 )
 def test_a_failure_has_its_code_and_the_next_call_works(

@@ -53,8 +53,7 @@ class ExecuteCommand:
     """A request to execute a tool. `tool` None means the first tool of the plugin's manifest.
 
     The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
-    `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run
-    again: `input` is then a merge patch of its input.
+    `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run again: `input` is then a merge patch of its input.
     """
 
     principal: Principal
