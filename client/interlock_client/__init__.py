@@ -31,6 +31,7 @@ from interlock_client.errors import (
     WaitTimeout,
 )
 from interlock_client.files import decode_file, save_file
+from interlock_client.steps import Retries
 from interlock_client.synchronous import Interlock, Job
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "PayloadError",
     "PermissionDeniedError",
     "PluginError",
+    "Retries",
     "ServiceError",
     "ThrottlingError",
     "TransferFailed",

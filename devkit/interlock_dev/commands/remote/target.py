@@ -17,6 +17,7 @@ from interlock_client import (
     NotFoundError,
     PermissionDeniedError,
     PluginError,
+    Retries,
     ServiceError,
     ThrottlingError,
     TransferFailed,
@@ -24,7 +25,6 @@ from interlock_client import (
     ValidationError,
 )
 from interlock_client.errors import ExecutionError
-from interlock_client.steps import Retries
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.remote.output import printable
