@@ -54,7 +54,7 @@ class PluginSummary:
 class PluginManifest:
     """A plugin with its tools, or with a `reason` and no tools if it could not be loaded.
 
-    `fork_safe`: whether it is loaded once, and the processes of its runs are forked from there.
+    `fork_safe`: whether it declares that it may be loaded once, and the processes of its runs be forked from there.
     """
 
     name: str

@@ -51,8 +51,9 @@ class PluginManifest(TypedDict):
     tools: list[Tool]
     """The tools; the first is the default. Empty if the plugin could not be loaded."""
     fork_safe: bool
-    """Whether the plugin is loaded once, and processes for each tenant are forked from there. Otherwise each process
-    loads it."""
+    """Whether the plugin declares that it may be loaded once, and processes for each tenant be forked from there.
+    Otherwise each process loads it. So does each process of a plugin whose `setup()` leaves threads, files or other
+    things behind that a fork cannot copy; the function's log says so."""
 
 
 class PluginSummary(TypedDict):
