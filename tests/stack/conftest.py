@@ -1,6 +1,7 @@
 """The local stacks of the tests that call them over HTTP, and helpers for tests of hostile plugins."""
 
 import json
+import os
 import secrets
 import shutil
 import time
@@ -21,13 +22,16 @@ from tests.stack.stacks import ROOT, Running, link_project
 PROBES = Path(__file__).parent / "project"
 PLUGINS = Path(__file__).parent / "plugins"
 ADDED = (
-    *("files.py", "hostile.py", "talkative.py", "adversaries", "unready", "slow_import.py"),
+    *("files.py", "hostile.py", "talkative.py", "unready", "slow_import.py"),
     *("import_raises_at_work.py", "import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py"),
     "import_misses.py",
     "specimen.py",
     "errands.py",
     "../../../examples/deskew.py",  # the documentation's example of a long job
 )
+ISOLATION = os.environ.get("HOSTILE_ISOLATION", "tenant")
+"""The isolation of the adversaries' tools. With `run`, none of their processes serves two runs."""
+
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 
 type SlowSetup = Callable[[str], Answer]
@@ -76,6 +80,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return link_project(tmp_path_factory.mktemp("project"))
 
 
+def hostile_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the adversaries with the isolation under test."""
+    folder = tmp_path_factory.mktemp("hostile") / "adversaries"
+    shutil.copytree(PLUGINS / "adversaries", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    module = folder / "adversary.py"
+    module.write_text(module.read_text().replace('Isolation = "tenant"', f'Isolation = "{ISOLATION}"'))
+    return folder
+
+
 def writable_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Return the option that lets tools write where the tests look."""
     return "--parameter", f"WritableFolders={tmp_path_factory.getbasetemp()}"
@@ -86,7 +99,7 @@ def client(project: Path, mark: str, tmp_path_factory: pytest.TempPathFactory) -
     """A client of a local stack with the hostile plugins. After all tests, its counters equal its jobs, and no process
     of a plugin is left."""
     options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
-    options += writable_folder(tmp_path_factory)
+    options += ["--plugin", str(hostile_plugins(tmp_path_factory)), *writable_folder(tmp_path_factory)]
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
         yield client

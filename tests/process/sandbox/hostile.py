@@ -1,6 +1,7 @@
 """Behaviours of hostile code, and the endings that they must have."""
 
 from dataclasses import replace
+from typing import Any
 from unittest.mock import ANY
 
 from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, TimedOut
@@ -41,12 +42,23 @@ type Behaviour = tuple[str, Limits, Ending]
 """Source, the limits of its run, and the ending that it must have."""
 
 
-def assert_contained(bench: Bench, key: str, behaviour: Behaviour) -> None:
+ISOLATIONS: dict[str, dict[str, Any]] = {
+    "tenant": {},
+    "run": {"once": True},
+    "loaded by each process": {"fork_safe": False},
+}
+"""Options of runs: their process serves one tenant, one run, or one tenant with code that it has loaded itself."""
+
+FROM_TEMPLATE = ["tenant", "run"]
+
+
+def assert_contained(bench: Bench, key: str, behaviour: Behaviour, isolation: str) -> None:
     """Assert that source ends as it must, leaves nothing behind, and does not disturb the next run of the key."""
     source, limits, expected = behaviour
+    options = ISOLATIONS[isolation]
 
-    ending = bench.run(source, limits, key=key)
+    ending = bench.run(source, limits, key=key, **options)
 
     assert ending == expected
     bench.assert_nothing_left()
-    assert bench.result("result = 'next'", key=key) == "next"
+    assert bench.result("result = 'next'", key=key, **options) == "next"

@@ -6,7 +6,16 @@ import pytest
 
 from interlock.sandbox.worker.child import EXIT_ESCAPED
 from tests.process.sandbox.bench import PATIENT, Bench
-from tests.process.sandbox.hostile import ESCAPED, Behaviour, assert_contained, ended_by, exited
+from tests.process.sandbox.hostile import (
+    ESCAPED,
+    FROM_TEMPLATE,
+    ISOLATIONS,
+    Behaviour,
+    assert_contained,
+    ended_by,
+    exited,
+)
+from tests.volume import volume
 
 BEHAVIOURS: dict[str, Behaviour] = {
     # Exceptions that get out
@@ -146,6 +155,7 @@ import nothing_of_this_name
 }
 
 
+@pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_exception_or_exit_of_hostile_code_is_contained(bench: Bench, name: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name])
+def test_exception_or_exit_of_hostile_code_is_contained(bench: Bench, name: str, isolation: str) -> None:
+    assert_contained(bench, name, BEHAVIOURS[name], isolation)

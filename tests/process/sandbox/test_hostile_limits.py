@@ -9,7 +9,9 @@ from interlock.sandbox import TimedOut
 from tests.process.sandbox.bench import KILLED, PATIENT, STOPPED, Bench
 from tests.process.sandbox.hostile import (
     BY_FORCE,
+    FROM_TEMPLATE,
     IN_TIME,
+    ISOLATIONS,
     ORPHAN,
     SMALL,
     TOO_MUCH,
@@ -17,6 +19,7 @@ from tests.process.sandbox.hostile import (
     assert_contained,
     completed,
 )
+from tests.volume import volume
 
 LOCKED_IN_C = """
 import ctypes
@@ -151,6 +154,7 @@ except MemoryError: result = 'refused'
 }
 
 
+@pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_hostile_code_is_stopped_at_its_limits(bench: Bench, name: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name])
+def test_hostile_code_is_stopped_at_its_limits(bench: Bench, name: str, isolation: str) -> None:
+    assert_contained(bench, name, BEHAVIOURS[name], isolation)

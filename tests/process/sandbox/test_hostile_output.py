@@ -6,7 +6,16 @@ import pytest
 
 from interlock.sandbox import OutputTooLarge
 from tests.process.sandbox.bench import PATIENT, STOPPED, Bench
-from tests.process.sandbox.hostile import ESCAPED, IN_TIME, Behaviour, assert_contained, completed
+from tests.process.sandbox.hostile import (
+    ESCAPED,
+    FROM_TEMPLATE,
+    IN_TIME,
+    ISOLATIONS,
+    Behaviour,
+    assert_contained,
+    completed,
+)
+from tests.volume import volume
 
 BEHAVIOURS: dict[str, Behaviour] = {
     "result over the limit": ("result = 'x' * 100_000_000", PATIENT, OutputTooLarge(pid=ANY, size_bytes=100_000_000)),
@@ -125,6 +134,7 @@ result = 1
 }
 
 
+@pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_hostile_output_is_contained(bench: Bench, name: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name])
+def test_hostile_output_is_contained(bench: Bench, name: str, isolation: str) -> None:
+    assert_contained(bench, name, BEHAVIOURS[name], isolation)

@@ -3,7 +3,16 @@
 import pytest
 
 from tests.process.sandbox.bench import PATIENT, Bench
-from tests.process.sandbox.hostile import ESCAPED, ORPHAN, Behaviour, assert_contained, completed
+from tests.process.sandbox.hostile import (
+    ESCAPED,
+    FROM_TEMPLATE,
+    ISOLATIONS,
+    ORPHAN,
+    Behaviour,
+    assert_contained,
+    completed,
+)
+from tests.volume import volume
 
 BEHAVIOURS: dict[str, Behaviour] = {
     # Processes
@@ -120,6 +129,7 @@ result = 1
 }
 
 
+@pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_leftover_processes_threads_and_locks_are_removed(bench: Bench, name: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name])
+def test_leftover_processes_threads_and_locks_are_removed(bench: Bench, name: str, isolation: str) -> None:
+    assert_contained(bench, name, BEHAVIOURS[name], isolation)

@@ -5,7 +5,8 @@ import signal
 import pytest
 
 from tests.process.sandbox.bench import PATIENT, Bench
-from tests.process.sandbox.hostile import Behaviour, assert_contained, completed, ended_by
+from tests.process.sandbox.hostile import FROM_TEMPLATE, ISOLATIONS, Behaviour, assert_contained, completed, ended_by
+from tests.volume import volume
 
 BEHAVIOURS: dict[str, Behaviour] = {
     "directory, environment, locale": (
@@ -85,6 +86,7 @@ while True: pass
 }
 
 
+@pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_changed_process_state_does_not_reach_the_next_run(bench: Bench, name: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name])
+def test_changed_process_state_does_not_reach_the_next_run(bench: Bench, name: str, isolation: str) -> None:
+    assert_contained(bench, name, BEHAVIOURS[name], isolation)

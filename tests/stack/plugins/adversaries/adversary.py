@@ -4,14 +4,20 @@ import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from interlock.plugin import Plugin, ToolContext, tool
+from interlock.plugin import Plugin, ToolContext
+from interlock.plugin import tool as any_tool
 
 LIBC = ctypes.CDLL(None)
 _PR_SET_NAME = 15
+
+type Isolation = Literal["tenant", "run"]
+
+ISOLATION: Isolation = "tenant"
+"""The isolation of all tools. `HOSTILE_ISOLATION=run` changes it in a copy of this folder (tests/stack/conftest.py)."""
 
 ENOUGH_S = 25
 """A time limit in seconds that is not reached even on a busy machine: the longest for a synchronous call."""
@@ -19,12 +25,13 @@ ENOUGH_S = 25
 
 class Asked(BaseModel):
     """`mark`: the name of all processes that a tool starts. `way`: the variant of a tool. `path`: a file or folder of
-    the test."""
+    the test. `other`: the tool that `once` runs."""
 
     model_config = ConfigDict(extra="forbid")
 
     mark: str = "adversary"
     way: str = ""
+    other: str = "go"
     path: str = ""
 
 
@@ -33,6 +40,12 @@ class Said(BaseModel):
     number: float = 0
     numbers: list[float] = []
     facts: dict[str, Any] = {}
+
+
+def tool[F: Callable[..., Any]](
+    *, timeout_s: float, memory_mb: int, network: bool = False, isolation: Isolation = ISOLATION
+) -> Callable[[F], F]:
+    return any_tool(timeout_s=timeout_s, memory_mb=memory_mb, network=network, isolation=isolation)
 
 
 class Adversary(Plugin):
@@ -45,6 +58,12 @@ class Adversary(Plugin):
         context.logger.info("echo")
         print("echo")
         return Said(text=input.way)
+
+    @tool(timeout_s=ENOUGH_S, memory_mb=256, isolation="run")
+    def once(self, input: Asked, context: ToolContext) -> Said:
+        """Run another tool in a process that serves no other run."""
+        said: Said = getattr(self, input.other)(input, context)
+        return said
 
 
 def take_name(mark: str) -> None:

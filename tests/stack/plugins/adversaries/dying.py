@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
-from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, tell
+from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, tell, tool
 
 
 def _exit_in_a_thread() -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
-from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, child
+from .adversary import ENOUGH_S, LIBC, Adversary, Asked, Said, child, tool
 
 MIB = 1024 * 1024
 ENOUGH_MIB = 3000

@@ -7,9 +7,9 @@ import signal
 import time
 from pathlib import Path
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
-from .adversary import Adversary, Asked, Said, child, tell
+from .adversary import Adversary, Asked, Said, child, tell, tool
 
 LONG_S = 60
 

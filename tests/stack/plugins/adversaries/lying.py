@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
-from .adversary import ENOUGH_S, Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said, tool
 
 
 class More(Said):

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, cast
 
-from interlock.plugin import Cancelled, InvalidInput, ToolContext, tool
+from interlock.plugin import Cancelled, InvalidInput, ToolContext
 
-from .adversary import ENOUGH_S, Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said, tool
 
 
 class Bottom(BaseException):

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
-from .adversary import ENOUGH_S, Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said, tool
 
 _RUNTIME_API = re.compile(rb"--runtime-api-address\0([\d.]+:\d+)")
 LIMIT_S = 5

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from interlock.plugin import Cancelled, ToolContext, tool
+from interlock.plugin import Cancelled, ToolContext
 
-from .adversary import ENOUGH_S, Adversary, Asked, Said, child
+from .adversary import ENOUGH_S, Adversary, Asked, Said, child, tool
 
 
 def _loop() -> None:

@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from interlock.plugin import ToolContext, tool
+from interlock.plugin import ToolContext
 
 from . import patching
-from .adversary import ENOUGH_S, Adversary, Asked, Said
+from .adversary import ENOUGH_S, Adversary, Asked, Said, tool
 from .patching import fail
 
 ALARM_S = 1.0
