@@ -86,6 +86,28 @@ def test_changed_headers_are_refused(put: str, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        # S3 would copy another object, or make the object public.
+        {"x-amz-copy-source": "/bucket/jobs/other/result-1.json"},
+        {"X-Amz-Acl": "public-read"},
+        # The local AWS would take the body for a call to another service, with the rights of the URL's signer.
+        {"X-Amz-Target": "DynamoDB_20120810.GetItem"},
+    ],
+)
+def test_unsigned_headers_of_aws_are_refused(put: str, header: dict[str, str]) -> None:
+    status, body = send(put, headers={**HEADERS, **header})
+    assert status in {"400 Bad Request", "403 Forbidden"}
+    assert b"headers present in the request which were not signed" in body
+
+
+def test_signed_headers_of_aws_pass() -> None:
+    url = presigned(ContentLength=5, ACL="private", Metadata={"a": "b"})
+    headers = {"Content-Length": "5", "x-amz-acl": "private", "X-Amz-Meta-A": "b"}
+    assert send(url, headers=headers)[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
     ("what", "change"),
     [
         ("method", lambda url: (url, "GET")),

@@ -44,6 +44,8 @@ def presigned_problem(
         return Problem("AuthorizationQueryParametersError", "Query-string authentication needs its parameters.")
     if now > expires_at:
         return Problem("AccessDenied", "Request has expired")
+    if not _amz_headers(environ) <= set(names):
+        return Problem("AccessDenied", "There were headers present in the request which were not signed")
     signer = S3SigV4QueryAuth(credentials, service, region)
     request = AWSRequest(environ["REQUEST_METHOD"], _unsigned_url(environ), signed_headers(environ, names))
     request.context["timestamp"] = query["X-Amz-Date"]
@@ -51,6 +53,12 @@ def presigned_problem(
     if hmac.compare_digest(expected, query[SIGNATURE]):
         return None
     return Problem("SignatureDoesNotMatch", "The request signature we calculated does not match the one you provided.")
+
+
+def _amz_headers(environ: Mapping[str, Any]) -> set[str]:
+    """Return the names of the headers that change what S3 does, such as `x-amz-copy-source`. All must be signed."""
+    names = (name.removeprefix("HTTP_").replace("_", "-").lower() for name in environ if name.startswith("HTTP_X_AMZ_"))
+    return set(names)
 
 
 def _unsigned_url(environ: Mapping[str, Any]) -> str:
