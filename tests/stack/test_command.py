@@ -254,6 +254,21 @@ def test_key_that_may_only_execute_runs_tools(interlock: Command, project: Path,
     assert "'plugins:read'" in refused.err
 
 
+def completed(environment: dict[str, str], *words: str) -> list[str]:
+    """Return what the shell completes the last word with."""
+    asked = {"_INTERLOCK_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    answer = subprocess.run(["interlock"], env={**environment, **asked}, capture_output=True, check=True, timeout=60)
+    return answer.stdout.decode().split()
+
+
+def test_tools_and_jobs_are_completed(environment: dict[str, str], client: Client) -> None:
+    job = client.submit("errands", "echo", {})
+    assert completed(environment, "interlock", "run", "image.") == ["image.inspect", "image.thumbnail"]
+    assert job in completed(environment, "interlock", "job", job[:12])
+    nowhere = {**environment, "INTERLOCK_URL": "http://127.0.0.1:1"}
+    assert completed(nowhere, "interlock", "run", "image.") == []
+
+
 def test_bundle_has_no_secret(interlock: Command, client: Client, folder: Path) -> None:
     interlock("run", "errands.fail")
     assert interlock("bundle", "-o", "b.zip", "--logs").status == 0

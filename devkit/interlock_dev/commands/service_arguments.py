@@ -46,13 +46,27 @@ def _before_now(text: str) -> timedelta:
         raise typer.BadParameter(f"{text!r} is neither a time like 2026-11-29T10:00 nor a duration like 2h.") from None
 
 
+def complete_tool(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the tools whose names begin with a text."""
+    from interlock_dev.commands.remote import completion
+
+    return [name for name in completion.tools(ctx.params) if name.startswith(incomplete)]
+
+
+def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids of the latest jobs that begin with a text."""
+    from interlock_dev.commands.remote import completion
+
+    return [name for name in completion.jobs(ctx.params) if name.startswith(incomplete)]
+
+
 Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="Base URL of the service. Also INTERLOCK_URL.")]
 Key = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="API key. INTERLOCK_API_KEY keeps it out of the history.")
 ]
 Stack = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A deployed stack, by its name in AWS.")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration file.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job.", autocompletion=complete_job)]
 Fields = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME=VALUE…", help="Fields of the input; @FILE is a file's content, a.b a nested field."),
@@ -84,7 +98,12 @@ app = typer.Typer()
 
 @app.command(rich_help_panel=CALL)
 def run(
-    tool: Annotated[str, typer.Argument(metavar="PLUGIN.TOOL", help="The tool; a plugin alone is its first tool.")],
+    tool: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLUGIN.TOOL", help="The tool; a plugin alone is its first tool.", autocompletion=complete_tool
+        ),
+    ],
     fields: Fields = None,
     *,
     json: Document = None,
@@ -235,7 +254,9 @@ def plugins(
 
 @app.command(rich_help_panel=CALL)
 def plugin(
-    name: Annotated[str, typer.Argument(metavar="PLUGIN", help="A plugin, or PLUGIN.TOOL.")],
+    name: Annotated[
+        str, typer.Argument(metavar="PLUGIN", help="A plugin, or PLUGIN.TOOL.", autocompletion=complete_tool)
+    ],
     *,
     json: Json = False,
     url: Url = None,

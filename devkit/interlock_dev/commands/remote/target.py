@@ -76,10 +76,10 @@ def resolve(target: Target, environment: Mapping[str, str] = os.environ) -> Serv
 
 
 @contextmanager
-def connect(target: Target) -> Iterator[tuple[Interlock, Service]]:
+def connect(target: Target, retries: Retries = RETRIES) -> Iterator[tuple[Interlock, Service]]:
     """Open a client of the service that the options select. Errors in the body become `CommandFailed`."""
     service = resolve(target)
-    with service_errors(service), Interlock(service.url, service.key, retries=RETRIES) as interlock:
+    with service_errors(service), Interlock(service.url, service.key, retries=retries) as interlock:
         yield interlock, service
 
 
