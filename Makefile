@@ -12,13 +12,17 @@ BIN := $(VENV)/bin
 ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
-# Measuring coverage makes tests up to twice as slow. Tests of the devkit, plugins and repository are not measured, nor
-# those that run whole functions over AWS, since they reach what the measured ones do.
+# Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
+# nor are those of UNMEASURED, which run whole functions over AWS or start many worker processes: the measured tests
+# reach what they do.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
-UNMEASURED_SERVICE := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py permissions.py)
+UNMEASURED := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py openapi_answers.py permissions.py) \
+  $(wildcard $(addprefix tests/process/sandbox/test_,elsewhere.py gone.py hostile_*.py leaks.py residue.py reuse.py))
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
-MEASURED := $(MEASURED_FOLDERS) tests/service $(addprefix --ignore=,$(UNMEASURED_SERVICE))
-STACK := tests/stack tests/exhaustive
+OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
+MEASURED := $(MEASURED_FOLDERS) tests/service $(addprefix --ignore=,$(UNMEASURED))
+# The longest tests that are in no group first.
+STACK := tests/exhaustive tests/stack
 # Test files with a sample and a full volume.
 REPEATED = $(shell grep -rlE --include='test_*.py' 'from (tests.volume|hypothesis) import' tests)
 
@@ -119,8 +123,8 @@ audit-locks: .tools/pip-audit/.installed
 
 # Two at a time: on two cores the slow ones (mypy, sam build) overlap with the rest.
 GATES := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
-# Three processes on two cores: a third of the time, tests wait for leases, starts and stops.
-PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+# In so many processes. Each of them starts the servers and stacks that its tests share.
+PYTEST = $(BIN)/pytest -n $(1) --dist loadgroup
 # Tests that compute run in parts of one process each: a process imports what all the tests of its part import, from
 # SAM CLI to moto. `PYTEST_ARGS` may select no test of a part.
 PYTEST_PART = $(BIN)/pytest $(1) $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5 ])
@@ -129,16 +133,21 @@ PYTEST_PART = $(BIN)/pytest $(1) $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
 	@$(GATES) types part-pure-framework part-pure-others lint contracts scan
 
-.PHONY: part-pure-framework part-pure-others part-others
+.PHONY: part-pure-framework part-pure-others part-others part-measured
 part-pure-framework: setup
 	$(call PYTEST_PART,$(filter tests/pure/%,$(MEASURED_FOLDERS)))
 part-pure-others: setup
 	$(call PYTEST_PART,tests/pure $(IGNORE_MEASURED))
 part-others: setup
-	$(call PYTEST_PART,tests/process $(UNMEASURED_SERVICE) $(IGNORE_MEASURED))
+	$(call PYTEST_PART,$(OTHERS) $(UNMEASURED))
+part-measured: setup
+	rm -f .coverage .coverage.*
+	$(call PYTEST,2) $(MEASURED) --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
 
+# A third of the time, tests of the stack wait for leases, starts and stops: the units run beside them.
 .PHONY: test
-test: test-gates test-units test-stack ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
+test: test-gates ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
+	@$(GATES) test-stack part-pure-others part-others part-measured
 
 .PHONY: test-gates
 test-gates: setup
@@ -146,20 +155,18 @@ test-gates: setup
 
 .PHONY: test-units
 test-units: setup
-	rm -f .coverage .coverage.*
-	$(PYTEST) $(MEASURED) --cov --cov-branch --cov-report=term --cov-report=xml --cov-fail-under=92 $(PYTEST_ARGS)
-	@$(GATES) part-pure-others part-others
+	@$(GATES) part-pure-others part-others part-measured
 
 .PHONY: test-stack
 test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
-	$(PYTEST) $(STACK) $(PYTEST_ARGS)
+	$(call PYTEST,2) $(STACK) $(PYTEST_ARGS)
 
 .PHONY: test-exhaustive
 test-exhaustive: faults fuzz soak ## every crash point, order, race and fuzzed case, not a sample of them
 
 .PHONY: faults
 faults: setup ## all crash points, orders, races, guesses and mutations of the scanner
-	INTERLOCK_TEST_VOLUME=full $(PYTEST) --require-counts tests/exhaustive $(REPEATED) \
+	INTERLOCK_TEST_VOLUME=full $(call PYTEST,3) --require-counts tests/exhaustive $(REPEATED) \
 	  --deselect tests/exhaustive/test_schemathesis.py --deselect tests/exhaustive/test_soak.py $(PYTEST_ARGS)
 	HOSTILE_ISOLATION=run $(PYTEST) tests/stack/test_hostile_*.py $(PYTEST_ARGS)
 

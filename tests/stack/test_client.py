@@ -24,7 +24,7 @@ from interlock_client import (
 from interlock_dev.stack.client import Client
 from tests.stack.stacks import ROOT
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("client")
 
 PAGE = ROOT / "tests" / "images" / "page.png"
 

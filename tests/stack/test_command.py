@@ -18,7 +18,7 @@ from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
 from tests.stack.stacks import ROOT
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("command")
 
 PAGE = ROOT / "docs" / "command.md"
 IMAGE = ROOT / "tests" / "images" / "page.png"

@@ -15,7 +15,7 @@ from interlock_dev.stack.client import local_stack
 from tests.documented import code_block
 from tests.stack.stacks import ROOT, Running, link_project
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("readme")
 
 STAND_IN = f"{sys.executable} {Path(__file__).parent / 'curl.py'}"
 CURL = shutil.which("curl") or STAND_IN

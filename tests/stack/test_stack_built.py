@@ -7,8 +7,6 @@ import pytest
 
 from interlock_dev.stack.client import local_stack
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 @pytest.fixture
 def built_project(probe_project: Path, tmp_path: Path) -> Path:

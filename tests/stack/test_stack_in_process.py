@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import local_stack
 from tests.stack.stacks import ROOT, link_project
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_in_process_stack_serves_and_reports_its_limits(tmp_path: Path) -> None:

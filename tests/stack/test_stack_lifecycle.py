@@ -16,8 +16,7 @@ import pytest
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import Client, local_stack
 from tests.stack.stacks import Running, link_project
-
-pytestmark = pytest.mark.xdist_group("stack")
+from tests.volume import volume
 
 COMMAND = [sys.executable, "-m", "interlock_dev.commands.cli", "dev"]
 
@@ -77,6 +76,7 @@ def complaint(project: Path, *arguments: str) -> str:
     return line
 
 
+@pytest.mark.xdist_group("stack")
 def test_dev_publishes_its_addresses(real: Running) -> None:
     published = real.published
     assert published["url"] == real.client.url
@@ -88,6 +88,7 @@ def test_dev_publishes_its_addresses(real: Running) -> None:
     assert alive(published["pid"])
 
 
+@pytest.mark.xdist_group("stack")
 def test_only_the_developer_can_read_the_key(real: Running) -> None:
     assert real.state.stat().st_mode & 0o077 == 0
 
@@ -157,7 +158,10 @@ def until_gone(pids: set[int]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+# SIGTERM ends every stack of the tests, one of them while it starts.
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGKILL, *volume(sample=[], full=[signal.SIGTERM])], ids=lambda number: number.name
+)
 def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     project = link_project(tmp_path)
