@@ -53,13 +53,14 @@ def print_json(document: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """Return a table without lines. Columns of numbers are aligned to the right."""
+    """Return a table without lines. Columns of numbers are aligned to the right; the first column, which has ids or
+    names, is never wrapped."""
     cells = [[cell(one) for one in row] for row in rows]
     made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for number, column in enumerate(columns):
         plain = [row[number].plain for row in cells]
         numeric = any(map(str.isdecimal, plain)) and all(one.isdecimal() or one == "-" for one in plain)
-        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=number == 0)
     for row in cells:
         made.add_row(*row)
     return made
