@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,7 @@ def parse_api_key(text: str) -> str:
 
 
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
+LogLevel = Literal["debug", "info", "warning", "error"]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions without the Lambda runtime.")]
 
 app = typer.Typer(
@@ -80,11 +81,13 @@ def dev(
     ] = None,
     built: Built = False,
     in_process: InProcess = False,
+    log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the log records that are shown.")] = "info",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no requests and no output of plugins.")] = False,
 ) -> int:
     """Serve the API with Lambda, DynamoDB, S3 and Step Functions behind it."""
     from interlock_dev.commands import dev as command
 
-    options = DevOptions(port, tuple(plugin or ()), api_key, dict(parameter or ()), built, in_process)
+    options = DevOptions(port, tuple(plugin or ()), api_key, dict(parameter or ()), built, in_process, log_level, quiet)
     return command.run(options)
 
 

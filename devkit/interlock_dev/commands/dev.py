@@ -19,6 +19,7 @@ from interlock.sandbox.wire.processes import hide_memory
 from interlock_dev.commands.options import DevOptions
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import forget_aws_settings, listen, run_folder
+from interlock_dev.project.log_view import LogView
 from interlock_dev.project.paths import Project, RunningStack
 from interlock_dev.project.signals import stoppable
 from interlock_dev.stack.plugins import IndexBuild, Watch, check_path
@@ -42,7 +43,8 @@ def run(options: DevOptions) -> int:
     gc.disable()
     try:
         with stoppable(), contextlib.ExitStack() as cleanup:
-            _serve(options, Project.find(Path.cwd()), out, cleanup)
+            view = cleanup.enter_context(LogView(level=options.log_level, quiet=options.quiet))
+            _serve(options, Project.find(Path.cwd()), out, cleanup, view)
             gc.freeze()
             gc.enable()
             threading.Event().wait()
@@ -54,7 +56,7 @@ def run(options: DevOptions) -> int:
     return 0
 
 
-def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextlib.ExitStack) -> None:
+def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextlib.ExitStack, view: LogView) -> None:
     """Start everything; `cleanup` stops it in reverse order."""
     template = project.template(built=options.built)
     plugins = [check_path(path) for path in options.plugins]
@@ -94,7 +96,11 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     if not options.in_process:
         cleanup.callback(watch.start(lambda files: _reload(stack, plugins, files)).stop)
     stack.wait_until_warm()
-    _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}", out)
+    _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}")
+    view.flush()
+    # The last line, so that it is found: whatever the start has logged is above it.
+    out.write(f"ready http://127.0.0.1:{port}\n")
+    out.flush()
     cleanup.callback(project.withdraw)
 
 
@@ -105,7 +111,7 @@ def _listener(port: int) -> socket.socket:
         raise UsageError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from None
 
 
-def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextIO) -> None:
+def _announce(project: Project, stack: Stack, api_key: str, url: str) -> None:
     running = RunningStack(
         url=url,
         aws_endpoint_url=stack.aws.url,
@@ -119,9 +125,8 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str, out: TextI
         pid=os.getpid(),
     )
     project.publish(running)
-    sys.stderr.write(f"API key: {api_key}   Docs: {url}/docs   AWS: {running.aws_endpoint_url}   Ctrl-C ends it\n")
-    out.write(f"ready {url}\n")
-    out.flush()
+    told = {"API key": api_key, "Docs": f"{url}/docs", "AWS": running.aws_endpoint_url, "To end it": "Ctrl-C"}
+    sys.stderr.writelines(f"{name + ':':<10} {value}\n" for name, value in told.items())
 
 
 def _reload(stack: Stack, plugins: Sequence[Path], files: Sequence[Path]) -> None:

@@ -15,6 +15,8 @@ class DevOptions:
     parameters: Mapping[str, str]
     built: bool
     in_process: bool
+    log_level: str = "info"
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
