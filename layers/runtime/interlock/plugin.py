@@ -34,7 +34,7 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationErro
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
 from interlock.domain.problems import MAX_PROBLEMS, Problem, problem
-from interlock.tool_declaration import NAME, ToolSpec, is_tool, tool, tool_spec
+from interlock.tool_declaration import NAME, InvalidDeclaration, ToolSpec, is_tool, tool, tool_spec
 
 __all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
 
@@ -160,19 +160,22 @@ class Plugin:
 
     @classmethod
     def tools(cls) -> Mapping[str, ToolSpec]:
-        """The declared tools by name, in the order of their definition. Raises TypeError on a bad declaration."""
-        for attribute in ("name", "version"):
-            if not isinstance(getattr(cls, attribute, None), str):
-                raise TypeError(f"plugin class {cls.__name__}: set {attribute!r} to a string")
-        if not NAME.fullmatch(cls.name):
-            raise TypeError(f"plugin {cls.name!r}: a name is lower-case letters, digits and _, at most 64")
-        _check_class(cls)
+        """The declared tools by name, in the order of their definition. Raises `InvalidDeclaration`, a TypeError, with
+        all mistakes."""
+        problems, tools = [*_problems_of_class(cls)], dict[str, ToolSpec]()
         methods = {
             name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if is_tool(value)
         }
         if not methods:
-            raise TypeError(f"plugin {cls.name!r} declares no tool: mark a method with @tool()")
-        return {name: tool_spec(name, method) for name, method in methods.items()}
+            problems.append(f"plugin {getattr(cls, 'name', '')!r} declares no tool: mark a method with @tool()")
+        for name, method in methods.items():
+            try:
+                tools[name] = tool_spec(name, method)
+            except InvalidDeclaration as error:
+                problems += error.problems
+        if problems:
+            raise InvalidDeclaration([f"{problem} [class {cls.__name__}]" for problem in problems])
+        return tools
 
     def run(self, tool: str, input: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
         """Run a tool on JSON input and return JSON-ready output. Only the ToolRunner calls this.
@@ -202,24 +205,33 @@ def _tools_of(plugin: type[Plugin]) -> Mapping[str, ToolSpec]:
     return _tools_read[plugin]
 
 
-def _check_class(plugin: type[Plugin]) -> None:
-    """Raise TypeError if the framework could not create the class or call its methods."""
-    where = f"plugin {plugin.name!r}"
+def _problems_of_class(plugin: type[Plugin]) -> Iterator[str]:
+    """Yield why the framework could not create the class or call its methods."""
+    yield from _problems_of_name(plugin)
+    where = f"plugin {getattr(plugin, 'name', None)!r}"
     for attribute in ("title", "description"):
         if not isinstance(getattr(plugin, attribute), str):
-            raise TypeError(f"{where}: set {attribute!r} to a string")
+            yield f"{where}: set {attribute!r} to a string"
     if not isinstance(plugin.fork_safe, bool):
-        raise TypeError(f"{where}: set 'fork_safe' to True or False")
+        yield f"{where}: set 'fork_safe' to True or False"
     if any("run" in vars(base) for base in plugin.__mro__[: plugin.__mro__.index(Plugin)]):
-        raise TypeError(f"{where}: must not define 'run', which runs the plugin's tools: choose another name")
+        yield f"{where}: must not define 'run', which runs the plugin's tools: choose another name"
     if inspect.iscoroutinefunction(plugin.setup):
-        raise TypeError(f"{where}: its setup must not be 'async def': it would never be awaited")
-    if plugin.__init__ is object.__init__:
-        return
-    try:
-        inspect.signature(plugin.__init__).bind(None)
-    except TypeError as error:
-        raise TypeError(f"{where}: is created without arguments, which its __init__ does not accept: {error}") from None
+        yield f"{where}: its setup must not be 'async def': it would never be awaited"
+    if plugin.__init__ is not object.__init__:
+        try:
+            inspect.signature(plugin.__init__).bind(None)
+        except TypeError as error:
+            yield f"{where}: is created without arguments, which its __init__ does not accept: {error}"
+
+
+def _problems_of_name(plugin: type[Plugin]) -> Iterator[str]:
+    for attribute in ("name", "version"):
+        if not isinstance(getattr(plugin, attribute, None), str):
+            yield f"plugin class {plugin.__name__}: set {attribute!r} to a string"
+    name = getattr(plugin, "name", None)
+    if isinstance(name, str) and not NAME.fullmatch(name):
+        yield f"plugin {name!r}: a name is lower-case letters, digits and _, at most 64"
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Literal, Never, cast, get_type_hints
+from typing import Any, Literal, cast, get_type_hints
 
 from pydantic import BaseModel
 
@@ -22,6 +22,27 @@ ISOLATIONS = ("tenant", "run")
 """How long the process of a run is used: for later runs of the same tenant, or for this run only."""
 
 _MARK = "__interlock_tool__"
+
+
+class InvalidDeclaration(TypeError):
+    """A plugin's declaration has mistakes: all of them, each with its class and line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """The arguments of `@tool`, and what is wrong with them: reported when the class is known, together with its other
+    mistakes."""
+
+    timeout_s: float
+    memory_mb: int
+    title: str
+    network: bool
+    isolation: str
+    problems: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +63,7 @@ class ToolSpec:
 
 
 def tool[F: Callable[..., Any]](
-    *positional: Never,
+    *positional: Any,
     timeout_s: float = 20,
     memory_mb: int = 512,
     title: str = "",
@@ -56,56 +77,67 @@ def tool[F: Callable[..., Any]](
     PermissionError. `isolation`: what a process may serve after this tool has run in it. With `tenant` it serves more
     runs of the same tenant, with `run` none. The first line of the method's docstring is its description.
     """
+    problems = [*_problems_of_limits(timeout_s, memory_mb), *_problems_of_options(title, network, isolation)]
     if positional:
-        raise TypeError("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
-    _check_limits(timeout_s, memory_mb)
-    if not isinstance(title, str):
-        raise TypeError(f"@tool(title={title!r}): must be text")
-    if not isinstance(network, bool):
-        raise TypeError(f"@tool(network={network!r}): must be True or False")
-    if isolation not in ISOLATIONS:
-        raise TypeError(f"@tool(isolation={isolation!r}): must be 'tenant' or 'run'")
+        problems.append("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
 
     def mark(method: F) -> F:
         frame = inspect.currentframe()
-        _refuse_second(method, frame.f_back if frame else None)
-        setattr(method, _MARK, (timeout_s, memory_mb, title, network, isolation))
+        twice = _declared_twice(method, frame.f_back if frame else None)
+        setattr(method, _MARK, _Mark(timeout_s, memory_mb, title, network, isolation, [*problems, *twice]))
         return method
 
-    return mark
+    # `@tool` without parentheses passes the method.
+    return mark(positional[0]) if positional and inspect.isfunction(positional[0]) else mark
 
 
-def _check_limits(timeout_s: object, memory_mb: object) -> None:
-    """Validate a declared limit. Raises TypeError, because an author may pass a value of any type."""
+def _problems_of_limits(timeout_s: object, memory_mb: object) -> Iterator[str]:
+    """Yield what is wrong with the limits of `@tool`: an author may pass values of any type."""
     # True is an int, but not a valid limit.
     if not isinstance(timeout_s, int | float) or isinstance(timeout_s, bool) or not 0 < timeout_s <= MAX_TIMEOUT_S:
-        raise TypeError(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds")
+        yield f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most {MAX_TIMEOUT_S} seconds"
     if not isinstance(memory_mb, int) or not MIN_MEMORY_MB <= memory_mb <= MAX_MEMORY_MB:
-        raise TypeError(
-            f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}"
-        )
+        yield f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from {MIN_MEMORY_MB} to {MAX_MEMORY_MB}"
 
 
-def _refuse_second(method: Callable[..., Any], body: FrameType | None) -> None:
-    """Refuse a second tool of the same name in a class body, which would silently replace the first. Call it from the
+def _problems_of_options(title: object, network: object, isolation: object) -> Iterator[str]:
+    if not isinstance(title, str):
+        yield f"@tool(title={title!r}): must be text"
+    if not isinstance(network, bool):
+        yield f"@tool(network={network!r}): must be True or False"
+    if isolation not in ISOLATIONS:
+        yield f"@tool(isolation={isolation!r}): must be 'tenant' or 'run'"
+
+
+def _declared_twice(method: Callable[..., Any], body: FrameType | None) -> Iterator[str]:
+    """Report a second tool of the same name in a class body, which would silently replace the first. Call it from the
     class body, where the first tool still exists."""
     names = body.f_locals if body else {}
     name = getattr(method, "__name__", "")
     if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
-        raise TypeError(f"tool {name!r} is declared twice in {names['__qualname__']}: rename one of them")
+        yield f"is declared twice in {names['__qualname__']}: rename one of them"
 
 
 def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
-    """Return the declaration of a tool. Raises TypeError if its name, kind or annotations are not valid."""
-    where = f"tool {name!r}"
+    """Return the declaration of a tool. Raises `InvalidDeclaration` with everything that is wrong with it."""
+    mark: _Mark = getattr(method, _MARK, None) or getattr(getattr(method, "__func__", None), _MARK)
+    problems = list(mark.problems)
     if not NAME.fullmatch(name):
-        raise TypeError(f"{where}: a tool's name is lower-case letters, digits and _, at most 64")
-    _check_kind(where, method)
-    timeout_s, memory_mb, title, network, isolation = getattr(method, _MARK)
-    input_model, output_model = _models(where, method)
+        problems.append("a tool's name is lower-case letters, digits and _, at most 64")
+    models = None
+    try:
+        _check_kind(method)
+        models = _models(method)
+    except TypeError as error:
+        problems.append(str(error))
+    if problems or models is None:
+        line = getattr(inspect.unwrap(getattr(method, "__func__", method)), "__code__", None)
+        at = f" (line {line.co_firstlineno})" if line else ""
+        raise InvalidDeclaration([f"tool {name!r}: {problem}{at}" for problem in problems])
+    title = mark.title or name.replace("_", " ").capitalize()
     description = (inspect.getdoc(method) or "").partition("\n")[0]
-    return ToolSpec(name, title or name.replace("_", " ").capitalize(), description, timeout_s, memory_mb, network,
-                    isolation, input_model, output_model, method)  # fmt: skip
+    return ToolSpec(name, title, description, mark.timeout_s, mark.memory_mb, mark.network, mark.isolation, *models,
+                    method)  # fmt: skip
 
 
 def is_tool(value: object) -> bool:
@@ -113,30 +145,30 @@ def is_tool(value: object) -> bool:
     return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
 
 
-def _check_kind(where: str, method: object) -> None:
+def _check_kind(method: object) -> None:
     """Refuse async and generator functions. A tool is a plain method whose return value is its result."""
     if isinstance(method, staticmethod | classmethod):
-        raise TypeError(f"{where}: must be a method (self, input, context), not a {type(method).__name__}")
+        raise TypeError(f"must be a method (self, input, context), not a {type(method).__name__}")
     if inspect.iscoroutinefunction(method):
-        raise TypeError(f"{where}: must not be 'async def': write 'def', with asyncio.run(...) in it")
+        raise TypeError("must not be 'async def': write 'def', with asyncio.run(...) in it")
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
-        raise TypeError(f"{where}: must return its result, not yield")
+        raise TypeError("must return its result, not yield")
 
 
-def _models(where: str, method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
+def _models(method: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseModel]]:
     """Return the models of the input and the result from the method's annotations."""
     parameters = inspect.signature(method).parameters
     if len(parameters) != 3:
-        raise TypeError(f"{where}: must take (self, input, context), not ({', '.join(parameters)})")
+        raise TypeError(f"must take (self, input, context), not ({', '.join(parameters)})")
     for parameter in parameters.values():
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            raise TypeError(f"{where}: must take (self, input, context) by position, {parameter.name!r} cannot be")
+            raise TypeError(f"must take (self, input, context) by position, {parameter.name!r} cannot be")
     try:
         hints = get_type_hints(method, include_extras=True)
     except NameError as error:
-        raise TypeError(f"{where}: an annotation of it cannot be read: {error}") from error
+        raise TypeError(f"an annotation of it cannot be read: {error}") from error
     models = hints.get(list(parameters)[1]), hints.get("return")
     for role, model in zip(("input", "return"), models, strict=True):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            raise TypeError(f"{where}: its {role} must be annotated with a pydantic model, not {model!r}")
+            raise TypeError(f"its {role} must be annotated with a pydantic model, not {model!r}")
     return cast("tuple[type[BaseModel], type[BaseModel]]", models)

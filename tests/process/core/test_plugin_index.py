@@ -53,9 +53,9 @@ BROKEN: Mapping[str, tuple[str, str]] = {
     "imports_only": ("from interlock.plugin import Plugin", "its import failed: ImportError: holds no class"),
     "no_tool": (
         HEAD + "class P(Plugin):\n name, version = 'p', '1'",
-        "its import failed: TypeError: plugin 'p' declares",
+        "its declaration is not valid: plugin 'p' declares",
     ),
-    "bad_name": (HEAD + plugin_class("Not-A-Name"), "its import failed: TypeError: plugin 'Not-A-Name': a name is"),
+    "bad_name": (HEAD + plugin_class("Not-A-Name"), "its declaration is not valid: plugin 'Not-A-Name': a name is"),
     "scribbles": (SCRIBBLE + "1/0", "its import failed: ZeroDivisionError: division by zero"),
     "only_scribbles": (SCRIBBLE + "os._exit(0)", "its import exited with 0"),
     "noisy": (
@@ -64,31 +64,31 @@ BROKEN: Mapping[str, tuple[str, str]] = {
     ),
     "infinite": (
         HEAD.replace("text: str", "limit: float = float('inf')", 1) + plugin_class("infinite"),
-        "its import failed: TypeError: tool 'say': its input's schema has inf at properties.limit.default: take None",
+        "its declaration is not valid: tool 'say': its input's schema has inf at properties.limit.default: take None",
     ),
     "no_number": (
         HEAD
         + "class Many(BaseModel):\n    x: float = __import__('pydantic').Field(examples=[1.0, float('nan')])\n"
         + plugin_class("no_number").replace("Out:", "Many:"),
-        "its import failed: TypeError: tool 'say': its output's schema has nan at properties.x.examples.1: take None",
+        "its declaration is not valid: tool 'say': its output's schema has nan at properties.x.examples.1: take None",
     ),
     "no_pattern": (
         HEAD.replace("text: str", "text: str = __import__('pydantic').Field(json_schema_extra={'pattern': '(['})", 1)
         + plugin_class("no_pattern"),
-        "its import failed: TypeError: tool 'say': its input's schema is wrong at properties.text.pattern: ",
+        "its declaration is not valid: tool 'say': its input's schema is wrong at properties.text.pattern: ",
     ),
     "no_text": (
         HEAD.replace("text: str", "text: str = '\\ud800'", 1) + plugin_class("no_text"),
-        "its import failed: TypeError: tool 'say': its input's schema is wrong: ",
+        "its declaration is not valid: tool 'say': its input's schema is wrong: ",
     ),
     "no_schema": (
         HEAD.replace("text: str", "text: __import__('typing').Callable[[], int]", 1) + plugin_class("no_schema"),
-        "its import failed: TypeError: tool 'say': its input's schema cannot be made: ",
+        "its declaration is not valid: tool 'say': its input's schema cannot be made: ",
     ),
     "unwritable": (
         HEAD.replace("text: str", "text: str = __import__('pydantic').Field(json_schema_extra={'x': object()})", 1)
         + plugin_class("unwritable"),
-        "its import failed: TypeError: tool 'say': its input's schema cannot be made: ",
+        "its declaration is not valid: tool 'say': its input's schema cannot be made: ",
     ),
     "misspelt": (
         "x = 1\n\nInputt\n",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from interlock.plugin import Plugin, ToolContext, tool
+from interlock.tool_declaration import InvalidDeclaration
 from tests.pure.core.echo_plugin import Echo, In, Out, run
 
 
@@ -31,24 +32,33 @@ def test_tools_are_inherited_and_can_be_overridden() -> None:
     assert run(Louder, "say", {"text": "a"}) == {"text": "A"}
 
 
+def with_tool(*positional: Any, **options: Any) -> Any:
+    """Return the tools of a plugin whose only tool is declared with these arguments."""
+
+    def say(self: Any, input: In, context: ToolContext) -> Out:
+        return Out(text=input.text)
+
+    return declared(name="a", version="1", say=tool(*positional, **options)(say)).tools()
+
+
 @pytest.mark.parametrize("timeout_s", [0, -1, 870.1, float("nan"), float("inf"), "20", None, True])
 def test_invalid_timeout_is_reported(timeout_s: Any) -> None:
     text = re.escape(f"@tool(timeout_s={timeout_s!r}): must be a number over 0 and at most 870 seconds")
     with pytest.raises(TypeError, match=text):
-        tool(timeout_s=timeout_s)
+        with_tool(timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("memory_mb", [31, 0, -1, 10_241, 8 * 1024**3, 128.0, 128.5, "128", None, True])
 def test_invalid_memory_limit_is_reported(memory_mb: Any) -> None:
     text = re.escape(f"@tool(memory_mb={memory_mb!r}): must be a whole number of MiB from 32 to 10240")
     with pytest.raises(TypeError, match=text):
-        tool(memory_mb=memory_mb)
+        with_tool(memory_mb=memory_mb)
 
 
 @pytest.mark.parametrize("network", [None, 1, "yes"])
 def test_network_must_be_true_or_false(network: Any) -> None:
     with pytest.raises(TypeError, match=re.escape(f"@tool(network={network!r}): must be True or False")):
-        tool(network=network)
+        with_tool(network=network)
 
 
 def test_tool_can_declare_network_access() -> None:
@@ -64,19 +74,58 @@ def test_tool_can_declare_network_access() -> None:
 
 def test_title_must_be_text() -> None:
     with pytest.raises(TypeError, match=re.escape("@tool(title=3): must be text")):
-        tool(title=3)  # type: ignore[arg-type]
+        with_tool(title=3)
 
 
 @pytest.mark.parametrize("positional", [(print,), (20, 128)])
 def test_decorator_without_keywords_or_parentheses_is_reported_with_the_fix(positional: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError, match=re.escape("write @tool() or @tool(timeout_s=20, memory_mb=512): ")):
-        tool(*positional)
+        with_tool(*positional)
 
 
 def test_duplicate_tool_name_is_reported() -> None:
     say = "    @tool()\n    def say(self, input: In, context: ToolContext) -> Out: ...\n"
-    with pytest.raises(TypeError, match="tool 'say' is declared twice in Twice: rename one of them"):
-        exec(f"class Twice(Plugin):\n{say}{say}", globals())
+    names = dict(globals())
+    exec(f"class Twice(Plugin):\n    name, version = 'twice', '1'\n{say}{say}", names)
+    with pytest.raises(TypeError, match="tool 'say': is declared twice in Twice: rename one of them"):
+        names["Twice"].tools()
+
+
+def test_decorator_without_parentheses_is_reported_with_the_fix() -> None:
+    class Bare(Plugin):
+        name, version = "bare", "1"
+
+        @tool  # type: ignore[arg-type]
+        def say(self, input: In, context: ToolContext) -> Out:
+            return Out(text=input.text)
+
+    with pytest.raises(TypeError, match=re.escape("tool 'say': write @tool() or @tool(timeout_s=20, memory_mb=512): ")):
+        Bare.tools()
+
+
+def test_all_mistakes_are_reported_at_once_with_class_and_line() -> None:
+    class Wrong(Plugin):
+        name, version = "Wrong name", 1  # type: ignore[assignment]
+
+        @tool(timeout_s=0, memory_mb=1)
+        async def say(self, input: In, context: ToolContext) -> Out:
+            return Out(text=input.text)
+
+        @tool()
+        def tell(self, input: In) -> Out:
+            return Out(text=input.text)
+
+    line = Wrong.say.__code__.co_firstlineno  # type: ignore[attr-defined]
+    with pytest.raises(InvalidDeclaration) as caught:
+        Wrong.tools()
+    assert [problem.removesuffix(" [class Wrong]") for problem in caught.value.problems] == [
+        "plugin class Wrong: set 'version' to a string",
+        "plugin 'Wrong name': a name is lower-case letters, digits and _, at most 64",
+        f"tool 'say': @tool(timeout_s=0): must be a number over 0 and at most 870 seconds (line {line})",
+        f"tool 'say': @tool(memory_mb=1): must be a whole number of MiB from 32 to 10240 (line {line})",
+        f"tool 'say': must not be 'async def': write 'def', with asyncio.run(...) in it (line {line})",
+        f"tool 'tell': must take (self, input, context), not (self, input) (line {line + 4})",
+    ]
 
 
 def test_functions_of_the_same_name_outside_a_class_are_not_duplicates() -> None:
@@ -88,7 +137,7 @@ def test_functions_of_the_same_name_outside_a_class_are_not_duplicates() -> None
 
 @pytest.mark.parametrize(("timeout_s", "memory_mb"), [(870, 32), (0.001, 10_240)])
 def test_smallest_and_largest_limits_are_accepted(timeout_s: float, memory_mb: int) -> None:
-    tool(timeout_s=timeout_s, memory_mb=memory_mb)
+    assert with_tool(timeout_s=timeout_s, memory_mb=memory_mb)
 
 
 def declared(**attributes: Any) -> type[Plugin]:

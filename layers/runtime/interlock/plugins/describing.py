@@ -19,6 +19,7 @@ from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.plugin import Plugin
 from interlock.plugins.loading import load_file, load_plugin_class, module_name
 from interlock.plugins.schemas import checked_schema
+from interlock.tool_declaration import InvalidDeclaration, ToolSpec
 
 _FOLDERS = re.compile(r"(?<![\w.])(?<!:/)(?:/[^/\s'\"():]+)+/")
 """The folders of an absolute path. Reasons are public, so they are removed. Text after `:/` is a URL's."""
@@ -38,28 +39,52 @@ def describe(source: PluginSource) -> list[PluginManifest]:
         raise ImportError("holds no class derived from interlock.plugin.Plugin")
     # A base class without its own name is not a plugin.
     bases = {base for one in found for base in one.__mro__[1:] if not hasattr(base, "name")}
-    return [describe_class(one, replace(source, class_name=name)) for one, name in found.items() if one not in bases]
+    manifests, problems = list[PluginManifest](), list[str]()
+    for one, name in found.items():
+        if one not in bases:
+            try:
+                manifests.append(describe_class(one, replace(source, class_name=name)))
+            except InvalidDeclaration as error:
+                problems += error.problems
+    if problems:
+        raise InvalidDeclaration(problems)
+    return manifests
 
 
 def describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
-    """Return the manifest of a plugin's class. Raises TypeError if its declaration is not valid."""
-    tools = tuple(
-        ToolManifest(
-            name=spec.name,
-            title=spec.title,
-            description=spec.description,
-            timeout_s=spec.timeout_s,
-            memory_mb=spec.memory_mb,
-            network=spec.network,
-            isolation=spec.isolation,
-            input_schema=checked_schema(spec.input_model, "validation", f"tool {spec.name!r}: its input's"),
-            output_schema=checked_schema(spec.output_model, "serialization", f"tool {spec.name!r}: its output's"),
-        )
-        for spec in plugin.tools().values()
-    )
+    """Return the manifest of a plugin's class. Raises `InvalidDeclaration` with all its mistakes."""
+    tools, problems = list[ToolManifest](), list[str]()
+    for spec in plugin.tools().values():
+        try:
+            tools.append(_describe_tool(spec))
+        except TypeError as error:
+            problems.append(f"{error} [class {plugin.__name__}]")
+    if problems:
+        raise InvalidDeclaration(problems)
     description = plugin.description or (plugin.__doc__ or "").strip().partition("\n")[0]
     return PluginManifest(
-        plugin.name, plugin.version, plugin.title or plugin.name, description, source, tools, fork_safe=plugin.fork_safe
+        plugin.name,
+        plugin.version,
+        plugin.title or plugin.name,
+        description,
+        source,
+        tuple(tools),
+        fork_safe=plugin.fork_safe,
+    )
+
+
+def _describe_tool(spec: ToolSpec) -> ToolManifest:
+    where = f"tool {spec.name!r}"
+    return ToolManifest(
+        name=spec.name,
+        title=spec.title,
+        description=spec.description,
+        timeout_s=spec.timeout_s,
+        memory_mb=spec.memory_mb,
+        network=spec.network,
+        isolation=spec.isolation,
+        input_schema=checked_schema(spec.input_model, "validation", f"{where}: its input's"),
+        output_schema=checked_schema(spec.output_model, "serialization", f"{where}: its output's"),
     )
 
 
@@ -82,6 +107,8 @@ def _reason(error: BaseException) -> str:
     """Return why a plugin could not be loaded, for a human."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"needs {error.name}: not installed"
+    if isinstance(error, InvalidDeclaration):
+        return f"its declaration is not valid: {error}"
     if isinstance(error, SystemExit):
         return f"its import exited with {error.code!r}"
     try:
