@@ -242,17 +242,24 @@ lint-openapi: ## Redocly's rules on the OpenAPI document; needs Node.js
 clean: ## removes what was built and set up
 	rm -rf .aws-sam .interlock .venv .tools .uv build .coverage* coverage.xml .*_cache
 
+# Folders of plugin projects to build into the layer, besides the shipped plugins.
+PLUGINS ?=
+override PLUGINS := $(abspath $(PLUGINS))
+
 .PHONY: build
-build: .aws-sam/.built-$(ARCHITECTURE) ## builds what is deployed into .aws-sam/build, and prints the layers' size
+build: .aws-sam/.built-$(ARCHITECTURE) ## builds what is deployed into .aws-sam/build, and prints the layers' size; PLUGINS=PATH adds projects
 	@$(BIN)/python -m interlock_dev.build.layer_size .aws-sam/build
 
 # Built again when something that goes into it has changed.
 .aws-sam/.built-$(ARCHITECTURE): $(VENV)/.installed template.yaml requirements/runtime.txt requirements/plugins.txt \
-    $(shell find layers functions -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*')
-	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
+    $(shell find layers functions -type f -not -path '*/__pycache__/*' -not -path '*.egg-info/*') $(if $(PLUGINS),always)
+	PATH="$(CURDIR)/$(BIN):$$PATH" ARCHITECTURE=$(ARCHITECTURE) PLUGINS="$(PLUGINS)" $(BIN)/sam build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@$(BIN)/python -m interlock_dev.build.pin_architecture .aws-sam/build $(ARCHITECTURE)
 	@$(BIN)/python -m compileall -q --invalidation-mode unchecked-hash .aws-sam/build/*Function
-	@rm -f .aws-sam/.built-* && touch $@
+	@rm -f .aws-sam/.built-* $(if $(PLUGINS),,&& touch $@)
+
+.PHONY: always
+always:
 
 .PHONY: lock
 lock: $(UV) ## resolves the dependencies into requirements/; UPGRADE=--upgrade for newer ones

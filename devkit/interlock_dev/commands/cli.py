@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 import interlock
-from interlock_dev.commands import keys_arguments, operator_arguments, service_arguments
+from interlock_dev.commands import author_arguments, keys_arguments, operator_arguments, service_arguments
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import DevOptions, InvokeOptions
 from interlock_dev.commands.values import MAX_PORT, Parameter, integer_between, parse_parameter
@@ -35,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(service_arguments.app)
+app.add_typer(author_arguments.app)
 app.add_typer(operator_arguments.app)
 app.add_typer(keys_arguments.app, rich_help_panel=service_arguments.OPERATE)
 
@@ -55,7 +56,7 @@ def add_global_options(
     """Run tools, follow jobs, and develop, operate and deploy Interlock."""
 
 
-@app.command()
+@app.command(rich_help_panel=author_arguments.AUTHOR)
 def dev(
     *,
     port: Annotated[

@@ -63,7 +63,8 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     listener = cleanup.enter_context(_listener(options.port))
     port = listener.getsockname()[1]
     folder = cleanup.enter_context(run_folder())
-    watch = Watch(plugins)
+    watched = [*plugins, *(project.plugins.sources if project.plugins else ())]
+    watch = Watch(watched)
     index = None if options.built else IndexBuild(folder / "index", plugins)
     if index is not None:
         cleanup.callback(index.stop)
@@ -94,7 +95,7 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     cleanup.callback(front.start().close)
     cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
     if not options.in_process:
-        cleanup.callback(watch.start(lambda files: _reload(stack, plugins, files)).stop)
+        cleanup.callback(watch.start(lambda files: _reload(stack, watched, files)).stop)
     stack.wait_until_warm()
     _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}")
     view.flush()
@@ -129,14 +130,14 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str) -> None:
     sys.stderr.writelines(f"{name + ':':<10} {value}\n" for name, value in told.items())
 
 
-def _reload(stack: Stack, plugins: Sequence[Path], files: Sequence[Path]) -> None:
+def _reload(stack: Stack, watched: Sequence[Path], files: Sequence[Path]) -> None:
     """Describe the plugins of changed files again. Requests that arrive meanwhile wait for it."""
     began = time.monotonic()
     for file in files:
         # Python would take the compiled file for current if two changes in one second keep the size.
         if file.suffix == ".py":
             Path(cache_from_source(str(file))).unlink(missing_ok=True)
-    changed = [path for path in plugins if any(file.is_relative_to(path) for file in files)]
+    changed = [path for path in watched if any(file.is_relative_to(path) for file in files)]
     try:
         unavailable = stack.update_index(changed)
     except UsageError as error:

@@ -7,7 +7,8 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,11 +46,55 @@ class RunningStack:
         return AccessKey(self.aws_access_key_id, self.aws_secret_access_key)
 
 
-class Project:
-    """A folder with a template."""
+_BUNDLE = Path(__file__).parents[1] / "bundle"
+"""The template and the functions in the wheel of the devkit."""
 
-    def __init__(self, root: Path) -> None:
+
+def checkout() -> Path | None:
+    """Return the checkout from which the devkit is installed, or None for a wheel."""
+    root = Path(__file__).parents[3]
+    return root if (root / "template.yaml").is_file() and (root / "devkit").is_dir() else None
+
+
+class PluginProject:
+    """A plugin project outside the checkout: its `pyproject.toml` has entry points of plugins."""
+
+    def __init__(self, root: Path, name: str, modules: Sequence[str]) -> None:
         self.root = root
+        self.name = name
+        self._packages = list(dict.fromkeys(module.partition(".")[0] for module in modules))
+
+    @classmethod
+    def at(cls, folder: Path) -> PluginProject | None:
+        """Return the project in a folder, if there is one. Raise `UsageError` if its file is not valid TOML."""
+        file = folder / "pyproject.toml"
+        if not file.is_file():
+            return None
+        try:
+            project = tomllib.loads(file.read_text()).get("project", {})
+        except ValueError as error:
+            raise UsageError(f"{file} is not valid: {error}") from None
+        entries = project.get("entry-points", {}).get("interlock.plugins", {})
+        modules = [str(entry).partition(":")[0] for entry in entries.values()]
+        return cls(folder.resolve(), project.get("name", ""), modules) if modules else None
+
+    def has(self, module: str) -> bool:
+        """Return whether a module belongs to the project."""
+        return module.partition(".")[0] in self._packages
+
+    @property
+    def sources(self) -> list[Path]:
+        """The package folders and modules with plugins."""
+        places = [base / name for base in (self.root, self.root / "src") for name in self._packages]
+        return [found for place in places for found in (place, place.with_suffix(".py")) if found.exists()]
+
+
+class Project:
+    """A folder with a template, or a plugin project, for which the devkit brings the template."""
+
+    def __init__(self, root: Path, plugins: PluginProject | None = None) -> None:
+        self.root = root
+        self.plugins = plugins
         self._states = root / ".interlock"
 
     @classmethod
@@ -58,10 +103,16 @@ class Project:
         for folder in (start, *start.parents):
             if (folder / "template.yaml").is_file():
                 return cls(folder)
+            if (plugins := PluginProject.at(folder)) is not None:
+                return cls(folder, plugins)
         raise UsageError(f"there is no template.yaml in {start} or above it")
 
     def template(self, *, built: bool) -> Path:
         """Return the path of the template. Raise `UsageError` if it is not built."""
+        if self.plugins is not None:
+            if built:
+                raise UsageError("--built runs what the checkout has built: run it there")
+            return (checkout() or _BUNDLE) / "template.yaml"
         if not built:
             return self.root / "template.yaml"
         path = self.root / ".aws-sam" / "build" / "template.yaml"

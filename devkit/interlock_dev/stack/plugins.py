@@ -25,14 +25,14 @@ _WATCHED_FILES = 2_000
 _PASSED_ON = ("LANG", "PATH", "SYSTEMROOT", "TEMP", "TMPDIR")
 
 
-def check_path(path: Path) -> Path:
+def check_path(path: Path, *, option: str = "--plugin ") -> Path:
     """Return the absolute path of an added plugin. Raise `UsageError` unless it is a .py file or a package folder."""
     if not path.exists():
-        raise UsageError(f"--plugin {path}: there is no such file or folder")
+        raise UsageError(f"{option}{path}: there is no such file or folder")
     if path.is_dir() and not (path / "__init__.py").is_file():
-        raise UsageError(f"--plugin {path}: is not a package folder, it has no __init__.py")
+        raise UsageError(f"{option}{path}: is not a package folder, it has no __init__.py")
     if path.is_file() and path.suffix != ".py":
-        raise UsageError(f"--plugin {path}: is neither a .py file nor a package folder")
+        raise UsageError(f"{option}{path}: is neither a .py file nor a package folder")
     return path.resolve()
 
 
@@ -75,7 +75,7 @@ class IndexBuild:
 
         Raise `UsageError` for an added path without a plugin, or if the index cannot be built.
         """
-        reports = self._reports()
+        reports = self.wait()
         empty = _without_plugin(PluginIndex(self._out), self._paths)
         if empty:
             raise UsageError(f"--plugin {empty}: {NO_PLUGIN}")
@@ -91,9 +91,11 @@ class IndexBuild:
             if self._builder.stdin:
                 self._builder.stdin.write(f"{json.dumps(asked)}\n")
                 self._builder.stdin.flush()
-        return self._reports()
+        return self.wait()
 
-    def _reports(self) -> list[str]:
+    def wait(self) -> list[str]:
+        """Wait for the index, or its update. Return a line for each plugin that cannot be loaded. Raise `UsageError` if
+        it cannot be built."""
         line = self._builder.stdout.readline() if self._builder.stdout else ""
         if not line:
             _, told = self._builder.communicate()

@@ -92,15 +92,11 @@ def test_duplicate_tool_name_is_reported() -> None:
 
 
 def test_decorator_without_parentheses_is_reported_with_the_fix() -> None:
-    class Bare(Plugin):
-        name, version = "bare", "1"
-
-        @tool  # type: ignore[arg-type]
-        def say(self, input: In, context: ToolContext) -> Out:
-            return Out(text=input.text)
+    def say(self: Any, input: In, context: ToolContext) -> Out:
+        return Out(text=input.text)
 
     with pytest.raises(TypeError, match=re.escape("tool 'say': write @tool() or @tool(timeout_s=20, memory_mb=512): ")):
-        Bare.tools()
+        declared(name="bare", version="1", say=tool(say)).tools()
 
 
 def test_all_mistakes_are_reported_at_once_with_class_and_line() -> None:
@@ -115,7 +111,7 @@ def test_all_mistakes_are_reported_at_once_with_class_and_line() -> None:
         def tell(self, input: In) -> Out:
             return Out(text=input.text)
 
-    line = Wrong.say.__code__.co_firstlineno  # type: ignore[attr-defined]
+    line = Wrong.say.__code__.co_firstlineno
     with pytest.raises(InvalidDeclaration) as caught:
         Wrong.tools()
     assert [problem.removesuffix(" [class Wrong]") for problem in caught.value.problems] == [

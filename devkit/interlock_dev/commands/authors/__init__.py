@@ -1,0 +1,1 @@
+"""The authors' commands: new, check, test."""
