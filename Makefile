@@ -234,6 +234,14 @@ openapi: setup ## writes the OpenAPI document
 	$(BIN)/python -m interlock_dev.openapi > build-openapi.json
 	mv build-openapi.json layers/runtime/interlock/http/openapi.json
 
+.PHONY: vendor
+vendor: setup ## vendors the console's libraries from npm, as layers/runtime/interlock/http/static/vendor/sources.json says
+	$(BIN)/python tools/vendor_console.py
+
+.PHONY: console-picture
+console-picture: setup ## takes the picture of the console in docs, from a real run; needs Chromium
+	$(BIN)/python -m tests.stack.console.picture docs/console.png
+
 .PHONY: lint-openapi
 lint-openapi: ## Redocly's rules on the OpenAPI document; needs Node.js
 	npx --yes @redocly/cli@2.77.0 lint layers/runtime/interlock/http/openapi.json

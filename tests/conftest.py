@@ -5,6 +5,7 @@ import pytest
 from tests.categories import CATEGORIES, category_of
 from tests.exhaustive.counts import missing_counts, write_counts
 from tests.service.dynamodb_local import missing
+from tests.stack.console import browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line, red=True)
     if needed := missing():
         terminalreporter.write_line(f"storage suite: not run on DynamoDB Local, which requires {needed}")
+    if not browser.found():
+        terminalreporter.write_line(f"console: not run in a browser, which requires {' or '.join(browser.NAMES)}")
     if any("every_cell_of_the_access_matrix" in report.nodeid for report in terminalreporter.getreports("passed")):
         from tests.stack.access.matrix import MATRIX
 

@@ -163,6 +163,19 @@ def check_run_job(account: Account, replay: Replay) -> None:
     assert set(re.findall(r"\w+", account.core.documents.read(result)["text"])) >= WORDS
 
 
+def check_console(account: Account, replay: Replay) -> None:
+    answer = replay("console")
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert '<div id="app"></div>' in answer["body"]
+
+
+def check_console_file(account: Account, replay: Replay) -> None:
+    answer = replay("console-file")
+    assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+    # Nothing may keep a file under the address of another version.
+    assert answer["headers"]["Cache-Control"] == "no-cache"
+
+
 def check_settle_job(account: Account, replay: Replay) -> None:
     account.put_running(lease=timedelta(seconds=-1))
     assert replay("settle-job") == {"job_id": JOB_ID, "status": "failed"}

@@ -162,6 +162,7 @@ def new_account(index: Path) -> Iterator[Account]:
         "INTERLOCK_PLUGIN_INDEX": str(index),
         "INTERLOCK_TABLE": TABLE.name,
         "INTERLOCK_BUCKET": BUCKET.name,
+        "INTERLOCK_BUCKET_ORIGIN": f"https://{BUCKET.name}.s3.us-east-1.amazonaws.com",
         "INTERLOCK_WORKFLOW_ARN": WORKFLOW.arn,
         "INTERLOCK_RETENTION_DAYS": "7",
         "INTERLOCK_KEY_CACHE_S": "10",

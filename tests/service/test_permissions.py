@@ -210,7 +210,7 @@ def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:
 @pytest.mark.parametrize("function", sorted(POLICIES))
 def test_function_has_no_unused_permission(function: str, plugin_index: Path) -> None:
     asked = asked_by(function, plugin_index)
-    assert asked
+    assert bool(asked) is (function != "ConsoleFunction")
     assert [one for statement in POLICIES[function] for one in unused(statement, asked)] == []
 
 

@@ -28,6 +28,7 @@ ADDED = (
     "specimen.py",
     "errands.py",
     "../../../examples/deskew.py",  # the documentation's example of a long job
+    "workshop.py",
 )
 ISOLATION = os.environ.get("HOSTILE_ISOLATION", "tenant")
 """The isolation of the adversaries' tools. With `run`, none of their processes serves two runs."""

@@ -126,7 +126,13 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str) -> None:
         pid=os.getpid(),
     )
     project.publish(running)
-    told = {"API key": api_key, "Docs": f"{url}/docs", "AWS": running.aws_endpoint_url, "To end it": "Ctrl-C"}
+    told = {
+        "API key": api_key,
+        "Console": f"{url}/console",
+        "Docs": f"{url}/docs",
+        "AWS": running.aws_endpoint_url,
+        "To end it": "Ctrl-C",
+    }
     sys.stderr.writelines(f"{name + ':':<10} {value}\n" for name, value in told.items())
 
 

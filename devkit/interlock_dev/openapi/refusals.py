@@ -7,7 +7,8 @@ from typing import Any
 from interlock.domain import errors
 from interlock.domain.access import Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE, error_object
+from interlock.http.envelope import error_object
+from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
 from interlock_dev.openapi.examples import AT, ID, NO_PLUGIN
 from interlock_dev.openapi.schemas import Json, ref, refs
 

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_SECRET_ACCESS_KEY": "y",
     "INTERLOCK_BUCKET": "documents",
+    "INTERLOCK_BUCKET_ORIGIN": "https://documents.example",
     "INTERLOCK_DEFAULT_CONCURRENCY": "0",
     "INTERLOCK_DEFAULT_RATE": "none",
     "INTERLOCK_KEY_CACHE_S": "10",

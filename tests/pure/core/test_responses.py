@@ -9,8 +9,9 @@ import pytest
 
 from interlock.domain.errors import ErrorCode, ErrorInfo, NotFound, ServiceUnavailable
 from interlock.http.app import HttpApp
+from interlock.http.envelope import error_object
 from interlock.http.limits import RateLimits
-from interlock.http.responses import error_object, error_response, json_response
+from interlock.http.responses import error_response, json_response
 from tests.fakes.outside import NOON, ManualClock, MemoryRates
 from tests.fakes.world import LambdaContext, rest_event
 

@@ -13,6 +13,7 @@ from interlock.adapters import cloudwatch_emf
 from interlock.composition import core as bootstrap
 from interlock.composition import job_worker
 from interlock.composition.authorizer import AuthorizerSettings
+from interlock.composition.console import BUCKET_ORIGIN
 from interlock.composition.sandbox import WRITABLE
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
 from interlock.jobs.execute import END_MARGIN_S, SYNC_LIMIT_S
@@ -38,7 +39,7 @@ def test_every_function_has_a_handler() -> None:
 def test_addresses_are_independent_of_the_aws_partition() -> None:
     text = json.dumps([TEMPLATE["Outputs"], RESOURCES["KmsKeyPolicy"]])
     assert "amazonaws" not in text
-    assert text.count("${AWS::URLSuffix}") == 3
+    assert text.count("${AWS::URLSuffix}") == 4
 
 
 def references(value: Any) -> set[str]:
@@ -118,6 +119,8 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             read |= set(access_variables)
         if "start_sandbox()" in handler(function):
             read |= {WRITABLE}
+        if function == "ConsoleFunction":
+            read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function
 
 

@@ -12,7 +12,7 @@ from interlock.domain.manifest import PluginManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import rfc3339
 from interlock.http import documents
-from interlock.http.responses import error_object
+from interlock.http.envelope import error_object
 from interlock.jobs.uploads import NewUpload
 from interlock.plugins.registry import ListedPlugin, PluginHealth
 

@@ -1,13 +1,11 @@
-"""Responses: the table from error codes to HTTP statuses, and the error envelope."""
+"""Responses: the table from error codes to HTTP statuses, and responses with the error envelope."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.json_text import as_text
-from interlock.domain.times import rfc3339, utc_now
-from interlock.http import documents
+from interlock.http.envelope import error_object
 from interlock.http.powertools import Response
 
 STATUS_BY_CODE: Mapping[ErrorCode, int] = {
@@ -42,28 +40,6 @@ separate header. The gateway's own 401s are in the template."""
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """Return a JSON response, in ASCII, so that any text can be encoded."""
     return Response(status, "application/json", as_text(body), headers=dict(headers or {}))
-
-
-def error_object(
-    error: ErrorInfo,
-    *,
-    plugin: str | None = None,
-    tool: str | None = None,
-    job_id: str | None = None,
-    at: datetime | None = None,
-) -> documents.Error:
-    """Return the inner object of the error envelope."""
-    return {
-        "type": error.type,
-        "code": error.code,
-        "message": error.message,
-        "details": cast("documents.ErrorDetails", dict(error.details)),
-        "plugin": plugin,
-        "tool": tool,
-        "job_id": job_id,
-        "retryable": error.retryable,
-        "timestamp": rfc3339(at or utc_now()),
-    }
 
 
 def error_response(

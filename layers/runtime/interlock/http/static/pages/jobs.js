@@ -1,0 +1,73 @@
+// Jobs, newest first. The filters are in the address.
+import { html, useState } from '../lib.js';
+import { FINAL, get } from '../api.js';
+import { words } from '../format.js';
+import { useLoaded } from '../loading.js';
+import { go, href } from '../router.js';
+import { JobTable } from '../parts/job_table.js';
+import { LoadProblem } from '../parts/problem.js';
+
+const LIMIT = 25;
+const LIVE_MS = 1_500;
+const CALM_MS = 5_000;
+const STATUSES = ['pending', 'running', 'cancelling', ...FINAL];
+
+export function JobsPage({ query }) {
+  const filters = {
+    plugin: query.get('plugin'),
+    tool: query.get('tool'),
+    status: query.getAll('status'),
+    cursor: query.get('cursor'),
+  };
+  const [everyMs, setEveryMs] = useState(CALM_MS);
+  const load = async (signal) => {
+    const page = await get(`jobs?${listQuery(filters)}`, { signal });
+    setEveryMs(page.jobs.some((job) => !FINAL.includes(job.status)) ? LIVE_MS : CALM_MS);
+    return page;
+  };
+  const { value, error } = useLoaded(load, [query.toString()], everyMs);
+  return html`
+    <div class="page-head"><h1>Jobs</h1></div>
+    <${Filters} ...${filters} />
+    <${LoadProblem} error=${error} />
+    ${value && (value.jobs.length > 0 ? html`<${JobTable} jobs=${value.jobs} />` : html`<${Nothing} filters=${filters} more=${value.next_cursor} />`)}
+    ${
+      value &&
+      html`<nav class="pages" aria-label="Pages">
+      ${filters.cursor && html`<a href=${href(['jobs'], { ...filters, cursor: null })}>Newest</a>`}
+      ${value.next_cursor && html`<a href=${href(['jobs'], { ...filters, cursor: value.next_cursor })}>Older</a>`}
+    </nav>`
+    }
+    ${!value && !error && html`<p class="faint" role="status">Loading…</p>`}`;
+}
+
+function listQuery({ plugin, tool, status, cursor }) {
+  const search = new URLSearchParams({ limit: LIMIT });
+  if (plugin) search.set('plugin', plugin);
+  if (tool) search.set('tool', tool);
+  if (cursor) search.set('cursor', cursor);
+  for (const one of status) search.append('status', one);
+  return search;
+}
+
+function Filters({ plugin, tool, status }) {
+  const apply = (changed) => go(['jobs'], { plugin, tool, status, ...changed });
+  const toggle = (one) =>
+    apply({ status: status.includes(one) ? status.filter((other) => other !== one) : [...status, one] });
+  const text = (name, value) => html`<label class="filter">${words(name)}
+    <input type="search" value=${value ?? ''} placeholder="any" spellcheck=${false} onChange=${(event) => apply({ [name]: event.target.value.trim() })} />
+  </label>`;
+  return html`<div class="filters">
+    ${text('plugin', plugin)}${text('tool', tool)}
+    <fieldset class="chips"><legend>Status</legend>
+      ${STATUSES.map((one) => html`<label class="chip"><input type="checkbox" checked=${status.includes(one)} onChange=${() => toggle(one)} />${words(one)}</label>`)}
+    </fieldset>
+    ${(plugin || tool || status.length > 0) && html`<a class="clear" href="#/jobs">Clear</a>`}
+  </div>`;
+}
+
+function Nothing({ filters, more }) {
+  if (more) return html`<p class="empty">No job on this page fits. There are older ones.</p>`;
+  const filtered = filters.plugin || filters.tool || filters.status.length > 0;
+  return html`<p class="empty">${filtered ? 'No job fits these filters.' : html`No jobs yet. <a href="#/plugins">Run a tool</a> to make one.`}</p>`;
+}

@@ -1,0 +1,61 @@
+"""One browser for the tests of the console, on the stack that the other tests use."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from interlock_dev.stack.client import Client
+from tests.stack.console.browser import ARGUMENTS, found
+
+LIMIT_MS = 20_000
+CONTRAST: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+collect_ignore_glob = [] if found() else ["test_page_*.py"]
+
+type Open = Callable[..., Page]
+
+
+# Not for the session: while it is open, the process has an event loop, which other tests start themselves.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, client: Client) -> Iterator[Open]:
+    """Open a page of the console in a new session, signed in unless `key` is empty. No page may fail or break the
+    policy of the console."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def opened(place: str = "", *, key: str = client.api_key, **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        context.set_default_timeout(LIMIT_MS)
+        if key:
+            context.add_init_script(f"sessionStorage.setItem('interlock.key', '{key}')")
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
+        page.goto(f"{client.url}/console{place}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def assert_accessible(page: Page) -> None:
+    """Check a page with axe in the light theme, and its contrasts in the dark one."""
+    for theme, options in (("light", None), ("dark", CONTRAST)):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+        found = Axe().run(page, options=options).response["violations"]
+        told = [f"{theme}: {one['id']} {[node['html'] for node in one['nodes']]}" for one in found]
+        assert not told, "\n".join(told)
