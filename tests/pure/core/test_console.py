@@ -1,6 +1,7 @@
 """The console's files over HTTP: addresses, caching, and what the page may load."""
 
 import json
+import posixpath
 import re
 from importlib.resources import files
 from typing import Any
@@ -41,26 +42,21 @@ def references(console: ConsoleFiles) -> list[str]:
 
 def test_page_refers_to_files_of_its_version_by_relative_addresses(console: ConsoleFiles) -> None:
     found = references(console)
-    assert f"console/{console.version}/main.js" in found
+    assert f"console/{console.version}/start.js" in found
     for reference in found:
         assert reference.startswith(f"console/{console.version}/"), reference
         assert ask(console, f"/{reference}")["statusCode"] == 200, reference
 
 
-def test_page_loads_every_module_at_once(console: ConsoleFiles) -> None:
-    listed = {name.partition(console.version)[2] for name in references(console) if name.endswith(".js")}
-    imported = set()
-    for name in listed:
-        text = ask(console, f"/console/{console.version}{name}")["body"]
-        folder = name.rpartition("/")[0]
+def test_page_names_every_module_that_another_imports(console: ConsoleFiles) -> None:
+    [listed] = re.findall('data-modules="([^"]+)"', ask(console)["body"])
+    imported = {"main.js"}
+    for name in listed.split():
+        text = ask(console, f"/console/{console.version}/{name}")["body"]
         for target in re.findall(r"""from ?['"]([^'"]+)['"]""", text):
             assert target.startswith("."), f"{name} imports {target}: browsers resolve no bare names"
-            parts = [*folder.split("/"), *target.split("/")]
-            while ".." in parts:
-                at = parts.index("..")
-                del parts[at - 1 : at + 1]
-            imported.add("/".join(part for part in parts if part != "."))
-    assert imported | {"/main.js"} == listed
+            imported.add(posixpath.normpath(posixpath.join(posixpath.dirname(name), target)))
+    assert imported == set(listed.split())
 
 
 def test_page_has_no_inline_script_or_style(console: ConsoleFiles) -> None:

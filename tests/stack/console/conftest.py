@@ -11,7 +11,8 @@ from interlock_dev.stack.client import Client
 from tests.stack.console.browser import ARGUMENTS, found
 
 LIMIT_MS = 20_000
-CONTRAST: dict[str, Any] = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+ALL: dict[str, Any] = {"resultTypes": ["violations"]}
+CONTRAST: dict[str, Any] = {**ALL, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
 
 collect_ignore_glob = [] if found() else ["test_page_*.py"]
 
@@ -27,34 +28,40 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def shared(browser: Browser) -> BrowserContext:
+    """A context for pages without special options, which keeps the console's files."""
+    return browser.new_context(viewport={"width": 1280, "height": 900})
+
+
 @pytest.fixture
-def open_page(browser: Browser, client: Client) -> Iterator[Open]:
-    """Open a page of the console in a new session, signed in unless `key` is empty. No page may fail or break the
-    policy of the console."""
-    contexts: list[BrowserContext] = []
+def open_page(browser: Browser, shared: BrowserContext, client: Client) -> Iterator[Open]:
+    """Open a page of the console in a tab of its own, signed in unless `key` is empty. Options are those of a separate
+    context. No page may fail or break the policy of the console."""
+    opened: list[Page] = []
     problems: list[str] = []
 
-    def opened(place: str = "", *, key: str = client.api_key, **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        context.set_default_timeout(LIMIT_MS)
-        if key:
-            context.add_init_script(f"sessionStorage.setItem('interlock.key', '{key}')")
+    def open_(place: str = "", *, key: str = client.api_key, **options: Any) -> Page:
+        context = browser.new_context(**options) if options else shared
         page = context.new_page()
+        opened.append(page)
+        page.set_default_timeout(LIMIT_MS)
+        if key:
+            page.add_init_script(f"sessionStorage.setItem('interlock.key', '{key}')")
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if "Policy" in message.text else None)
         page.goto(f"{client.url}/console{place}")
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    yield open_
+    for page in opened:
+        page.close()
     assert problems == []
 
 
 def assert_accessible(page: Page) -> None:
     """Check a page with axe in the light theme, and its contrasts in the dark one."""
-    for theme, options in (("light", None), ("dark", CONTRAST)):
+    for theme, options in (("light", ALL), ("dark", CONTRAST)):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
         found = Axe().run(page, options=options).response["violations"]
         told = [f"{theme}: {one['id']} {[node['html'] for node in one['nodes']]}" for one in found]

@@ -5,13 +5,13 @@ import tempfile
 from pathlib import Path
 
 import PIL.Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
 from interlock_dev.stack.client import local_stack
 from tests.stack.console.browser import ARGUMENTS, found
 from tests.stack.stacks import ROOT, link_project
 
-SIZE = {"width": 1280, "height": 880}
+SIZE: ViewportSize = {"width": 1280, "height": 880}
 MOST_BYTES = 150_000
 
 

@@ -17,7 +17,7 @@ def submit(client: Client, tool: str = "work", plugin: str = "workshop", **input
 
 def test_background_job_is_followed_to_its_result(open_page: Open) -> None:
     page = open_page("#/plugins/workshop/work")
-    page.get_by_label("Seconds").fill("3")
+    page.get_by_label("Seconds").fill("2")
     page.get_by_role("button", name="Run in the background").click()
     page.wait_for_url(re.compile("#/jobs/"))
     expect(page.get_by_label("Progress")).to_be_visible()
@@ -104,7 +104,7 @@ def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open
 
 
 def test_list_follows_a_running_job(open_page: Open, client: Client) -> None:
-    job_id = submit(client, seconds=4)
+    job_id = submit(client, seconds=2)
     page = open_page("#/jobs?plugin=workshop")
     row = page.locator(f'tr[data-job="{job_id}"]')
     expect(row.get_by_role("progressbar")).to_be_visible()

@@ -16,7 +16,7 @@ from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.json_text import as_text
 from interlock.http.envelope import error_object
 
-PAGE = "index.html"
+PAGE, START = "index.html", "start.js"
 MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html; charset=utf-8",
@@ -27,8 +27,8 @@ MEDIA_TYPES = {
 
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
-VERSION_MARK, MODULES_MARK = "{version}", "<!-- modules -->"
-"""What the page has in the place of the version, and of the links that load all modules at once."""
+VERSION_MARK, MODULES_MARK = "{version}", "{modules}"
+"""What the page has in the place of the version, and of the names of the modules that `start.js` loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ class ConsoleFiles:
         texts = dict(sorted(_texts(folder)))
         self.version = hashlib.sha256(as_text(texts).encode()).hexdigest()[:16]
         page = texts.pop(PAGE)
-        modules = "\n".join(
-            f'<link rel="modulepreload" href="console/{self.version}/{name}">' for name in texts if name.endswith(".js")
-        )
-        self._page = _file(PAGE, page.replace(VERSION_MARK, self.version).replace(MODULES_MARK, modules))
+        # One request for all styles, in the order of their names.
+        texts["style.css"] = "".join(texts.pop(name) for name in sorted(texts) if name.startswith("style/"))
+        modules = [name for name in texts if name.endswith(".js") and name != START]
+        self._page = _file(PAGE, page.replace(VERSION_MARK, self.version).replace(MODULES_MARK, " ".join(modules)))
         self._files = {name: _file(name, text) for name, text in texts.items()}
         self._security = _security_headers(bucket_origin)
 
