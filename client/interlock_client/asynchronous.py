@@ -32,7 +32,7 @@ class AsyncInterlock:
         self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None
     ) -> None:
         self._transport = AsyncTransport(url, key, token)
-        self._operations = Operations(retries or Retries())
+        self._operations = Operations(url, retries or Retries())
 
     async def run(
         self,

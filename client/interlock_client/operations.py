@@ -12,6 +12,7 @@ from urllib.parse import quote
 from interlock_client.documents import FINAL, Event, JobDocument, Manifest, PluginHealth, PluginSummary, Upload
 from interlock_client.errors import ConflictError, TransferFailed, WaitTimeout, error_of
 from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
+from interlock_client.links import download_url
 from interlock_client.options import JobFilters, RunOptions
 from interlock_client.pace import Pace
 from interlock_client.steps import Emit, Read, Request, Response, Retries, Sleep, Steps, Stream, document, exchange
@@ -22,8 +23,9 @@ _PRECONDITION_FAILED = 412
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """All operations of the service."""
+    """All operations of the service at a URL."""
 
+    service: str
     retries: Retries
 
     # --- Executing ---
@@ -173,9 +175,10 @@ class Operations:
 
     def _downloaded(self, result: Any) -> Steps[Any]:
         """Return a result, fetched if the service sent a link to it."""
-        if not (isinstance(result, dict) and result.keys() == {"download_url", "size", "expires_at"}):
+        url = download_url(result, self.service)
+        if url is None:
             return result
-        response = yield from exchange(Request("GET", result["download_url"]), self.retries)
+        response = yield from exchange(Request("GET", url), self.retries)
         if response.status >= 300:
             raise _refused("download", response)
         return json.loads(response.content)

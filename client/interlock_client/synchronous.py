@@ -39,7 +39,7 @@ class Interlock:
         self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None
     ) -> None:
         self._transport = SyncTransport(url, key, token)
-        self._operations = Operations(retries or Retries())
+        self._operations = Operations(url, retries or Retries())
 
     def run(
         self,

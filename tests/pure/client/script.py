@@ -8,7 +8,7 @@ from typing import Any
 from interlock_client.operations import Operations
 from interlock_client.steps import Emit, Read, Request, Response, Retries, Running, Send, Sleep
 
-OPERATIONS = Operations(Retries(attempts=3, base_s=1))
+OPERATIONS = Operations("https://api.example.com", Retries(attempts=3, base_s=1))
 
 
 def answer(status: int, body: Any, **headers: str) -> Response:

@@ -120,20 +120,6 @@ def test_upload_that_the_bucket_refuses_is_reported() -> None:
         play(OPERATIONS.upload(b"x", None), UPLOAD, Response(403, {}, b"<Error/>"))
 
 
-def test_large_result_is_downloaded() -> None:
-    link = {"download_url": "https://bucket/r", "size": 3, "expires_at": "2026-01-01T00:00:00.000Z"}
-    finished = answer(200, {"result": link, "error": None})
-    played = play(OPERATIONS.run("files", {}, RunOptions()), finished, answer(200, {"text": "long"}))
-    assert played.calls[1:] == ["GET https://bucket/r"]
-    assert played.result == {"text": "long"}
-
-
-def test_result_that_the_bucket_refuses_is_reported() -> None:
-    link = {"download_url": "https://bucket/r", "size": 3, "expires_at": "2026-01-01T00:00:00.000Z"}
-    with pytest.raises(TransferFailed, match="download with status 403"):
-        play(OPERATIONS.run("files", {}, RunOptions()), answer(200, {"result": link}), Response(403, {}, b"<Error/>"))
-
-
 # --- Waiting ---
 
 
