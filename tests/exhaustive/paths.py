@@ -277,8 +277,6 @@ PATHS: dict[str, CrashPath] = {
         AsynchronousRetried(),
         AsynchronousKeyed(),
         AsynchronousUpload(),
-        AsynchronousPastDeadline(),
-        AsynchronousStoppedAtDeadline(),
         SettledBySchedule(),
         SettledByReader(),
         CancelPending(),
@@ -286,5 +284,7 @@ PATHS: dict[str, CrashPath] = {
         CancelledWorker(),
         CancelledSynchronousWorker(),
         Counted(),
+        AsynchronousPastDeadline(),
+        AsynchronousStoppedAtDeadline(),
     )
 }
