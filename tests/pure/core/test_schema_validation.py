@@ -260,3 +260,12 @@ def test_value_that_fails_a_pattern_is_explained_by_the_description_of_its_field
         {"path": "/code", "message": '"7" does not match "^[a-z]$"'},
         {"path": "/language", "message": '"fra" does not fit: Language of the text: eng or deu.'},
     ]
+
+
+def test_limit_of_whole_mebibytes_is_written_in_them_too() -> None:
+    schema = {"properties": {"size": {"maximum": 104_857_600}, "count": {"maximum": 2_000_000}}}
+    found = SchemaValidator().problems("sizes", schema, {"size": 104_857_601, "count": 2_000_001})
+    assert {one["path"]: one["message"] for one in found} == {
+        "/size": "104857601 is greater than the maximum of 104857600 (100 MiB)",
+        "/count": "2000001 is greater than the maximum of 2000000",
+    }

@@ -18,6 +18,7 @@ from interlock.domain.schema_unions import Union, UnionFreeSchema
 from interlock.domain.value_sample import Sample
 
 _DOCUMENT = "urn:interlock:schema"
+_MIB = 1024 * 1024
 _MASK = "\0"
 """Placeholder for the value in an error's message. The library would write out the whole value."""
 
@@ -153,6 +154,8 @@ class _Schema:
         match error.kind:
             case ValidationErrorKind.Pattern(pattern=pattern) if pattern in self._meanings:
                 return shortened(f"{_text(value)} does not fit: {self._meanings[pattern]}")
+            case ValidationErrorKind.Maximum(limit=int(limit)) if limit and limit % _MIB == 0:
+                return f"{_message(error, value)} ({limit // _MIB} MiB)"
             case _:
                 return _message(error, value)
 
