@@ -151,6 +151,13 @@ def test_missing_parameters_are_named() -> None:
     assert (status, b"AuthorizationQueryParametersError" in body) == ("403 Forbidden", True)
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Amz-Target": "DynamoDB_20120810.Scan"}, {"Authorization": "none"}])
+def test_preflight_is_answered_without_a_call(headers: dict[str, str]) -> None:
+    """A browser does not sign it. moto would run the call that its headers and body describe."""
+    origin = {"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"}
+    assert send("http://127.0.0.1:1234/", "OPTIONS", {**origin, **headers}) == ("200 OK", b"")
+
+
 def test_request_without_a_signature_is_refused() -> None:
     status, body = send("http://127.0.0.1:1234/bucket/key?list-type=2", "GET", {})
     assert (status, b"<Code>AccessDenied</Code>" in body) == ("403 Forbidden", True)
