@@ -96,7 +96,7 @@ def memory_mb(core: Core, *, templates: bool) -> float:
     for name in WARM:
         manifest, tool = core.registry.find(name, None)
         call = ToolCall(replace(manifest, fork_safe=templates), tool, {})
-        sandbox.run(code_of(call), "bench", encode_request(call, "JOB"), LIMITS)
+        sandbox.run(code_of(call, None), "bench", encode_request(call, "JOB"), LIMITS)
     [zygote] = children(os.getpid()) - others
     found = sum(map(proportional_bytes, children(zygote) | {zygote}))
     sandbox.close()

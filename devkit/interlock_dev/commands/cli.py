@@ -80,6 +80,14 @@ def dev(
             help="A parameter of the template, such as OidcIssuer=…; may be repeated.",
         ),
     ] = None,
+    setting: Annotated[
+        list[Parameter] | None,
+        typer.Option(parser=parse_parameter, metavar="PLUGIN.NAME=VALUE", help="A plugin's setting; may be repeated."),
+    ] = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Plugins' settings (TOML); .interlock/settings.toml if it exists."),
+    ] = None,
     built: Built = False,
     in_process: InProcess = False,
     log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the log records that are shown.")] = "info",
@@ -88,7 +96,18 @@ def dev(
     """Serve the API with Lambda, DynamoDB, S3 and Step Functions behind it."""
     from interlock_dev.commands import dev as command
 
-    options = DevOptions(port, tuple(plugin or ()), api_key, dict(parameter or ()), built, in_process, log_level, quiet)
+    options = DevOptions(
+        port=port,
+        plugins=tuple(plugin or ()),
+        api_key=api_key,
+        parameters=dict(parameter or ()),
+        built=built,
+        in_process=in_process,
+        log_level=log_level,
+        quiet=quiet,
+        settings=tuple(setting or ()),
+        settings_file=settings,
+    )
     return command.run(options)
 
 

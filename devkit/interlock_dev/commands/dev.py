@@ -15,6 +15,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from interlock.plugins.index import PluginIndex
 from interlock.sandbox.wire.processes import hide_memory
 from interlock_dev.commands.options import DevOptions
 from interlock_dev.project.errors import UsageError
@@ -23,6 +24,7 @@ from interlock_dev.project.log_view import LogView
 from interlock_dev.project.paths import Project, RunningStack
 from interlock_dev.project.signals import stoppable
 from interlock_dev.stack.plugins import IndexBuild, Watch, check_path
+from interlock_dev.stack.settings import missing_settings, read_settings
 
 if TYPE_CHECKING:
     from interlock_dev.stack.stack import Stack
@@ -60,6 +62,7 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     """Start everything; `cleanup` stops it in reverse order."""
     template = project.template(built=options.built)
     plugins = [check_path(path) for path in options.plugins]
+    plugin_settings = read_settings(project.root, options.settings_file, options.settings)
     listener = cleanup.enter_context(_listener(options.port))
     port = listener.getsockname()[1]
     folder = cleanup.enter_context(run_folder())
@@ -78,7 +81,11 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     from interlock_dev.stack.stack import Options, Stack
 
     settings = Options(
-        built=options.built, in_process=options.in_process, plugins=plugins, parameters=options.parameters
+        built=options.built,
+        in_process=options.in_process,
+        plugins=plugins,
+        parameters=options.parameters,
+        settings=plugin_settings,
     )
     stack = Stack(template, settings, folder, index)
     cleanup.callback(stack.close)
@@ -98,6 +105,7 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
         cleanup.callback(watch.start(lambda files: _reload(stack, watched, files)).stop)
     stack.wait_until_warm()
     _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}")
+    sys.stderr.writelines(f"{line}\n" for line in missing_settings(PluginIndex(stack.plugin_index), plugin_settings))
     view.flush()
     # The last line, so that it is found: whatever the start has logged is above it.
     out.write(f"ready http://127.0.0.1:{port}\n")

@@ -1,8 +1,10 @@
 """The options of the commands, as their modules take them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from interlock_dev.commands.values import Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class DevOptions:
     in_process: bool
     log_level: str = "info"
     quiet: bool = False
+    settings: Sequence[Parameter] = ()
+    settings_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

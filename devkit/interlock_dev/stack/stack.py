@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from interlock.composition.core import PLUGIN_SETTINGS
 from interlock_dev.aws.iam.policies import Statement, statements
 from interlock_dev.lambda_.environments import EmulatorEnvironment, InitFailed, emulator_runs_here
 from interlock_dev.lambda_.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
@@ -18,6 +19,7 @@ from interlock_dev.project.errors import UsageError
 from interlock_dev.project.host import listen
 from interlock_dev.project.template import AwsType, Resource, Template
 from interlock_dev.stack.plugins import IndexBuild, built_index
+from interlock_dev.stack.settings import Settings, as_variable
 
 WARM_WITHIN_S = 60.0
 
@@ -30,6 +32,7 @@ class Options:
     in_process: bool = False
     plugins: Sequence[Path] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
 
 
 class FunctionSet:
@@ -67,8 +70,16 @@ class FunctionSet:
             overrides["INTERLOCK_MAX_WAIT_S"] = "0"
         # Functions that share this process share its environment, and so one key.
         keys = {name: owner if in_process else owner.of_function(name) for name in self._found}
+        settings = {PLUGIN_SETTINGS: as_variable(self._options.settings)}
         launches = {
-            name: launch(function, self.runtime, keys[name], overrides) for name, function in self._found.items()
+            # Only functions that run plugins get their settings.
+            name: launch(
+                function,
+                self.runtime,
+                keys[name],
+                overrides | (settings if PLUGIN_SETTINGS in function.variables else {}),
+            )
+            for name, function in self._found.items()
         }
         if in_process:
             sys.stderr.write(f"{NOT_ENFORCED}\n")

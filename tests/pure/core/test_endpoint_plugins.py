@@ -80,7 +80,7 @@ def listed(state: LifecycleState) -> ListedPlugin:
 def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
     answer = world.request("GET", "/v1/plugins/echo")
     assert answer.status == 200
-    assert set(answer.body) == {"name", "version", "title", "description", "tools", "fork_safe"}
+    assert set(answer.body) == {"name", "version", "title", "description", "tools", "fork_safe", "settings"}
     assert [tool["name"] for tool in answer.body["tools"]] == ["say", "shout"]
     for tool in answer.body["tools"]:
         assert set(tool) == {

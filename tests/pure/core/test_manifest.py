@@ -34,7 +34,7 @@ def test_manifest_round_trips_through_json(manifest: PluginManifest) -> None:
 
 def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
     shown = PLUGIN.public()
-    assert set(shown) == {"name", "version", "title", "description", "tools", "fork_safe"}
+    assert set(shown) == {"name", "version", "title", "description", "tools", "fork_safe", "settings"}
     assert set(shown["tools"][0]) == {
         "name",
         "title",

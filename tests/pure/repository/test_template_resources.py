@@ -118,7 +118,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
         if function == "AuthorizeFunction":
             read |= set(access_variables)
         if "start_sandbox()" in handler(function):
-            read |= {WRITABLE}
+            read |= {WRITABLE, bootstrap.PLUGIN_SETTINGS}
         if function == "ConsoleFunction":
             read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function

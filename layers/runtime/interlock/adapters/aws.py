@@ -18,6 +18,7 @@ import interlock
 from interlock.domain.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
@@ -86,6 +87,11 @@ def s3() -> S3Client:
     # name, redirects, and the signature is then one for another host. Only AWS has a host for each bucket.
     config = _FILES_CONFIG if "AWS_ENDPOINT_URL" in os.environ else _REGIONAL_CONFIG
     return cast("S3Client", _Deferred("s3", config))
+
+
+def client(service: str) -> BaseClient:
+    """Create a client of any other service."""
+    return session().create_client(service, config=_CONFIG)
 
 
 def error_code(error: ClientError) -> str:

@@ -7,14 +7,17 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from interlock.domain.times import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from interlock.adapters.dynamo.keys import DynamoKeys
+    from interlock.adapters.plugin_settings import PluginSettings
     from interlock.http.limits import RateLimits
     from interlock.jobs.documents import Documents
     from interlock.jobs.service import JobService
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from interlock.plugins.index import PluginIndex
     from interlock.plugins.registry import PluginRegistry
     from interlock.ports import Clock, CounterStore, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
+
+
+PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_NAME"
+"""The environment variables with the source of the plugins' settings, and with the name of the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,21 @@ class Core:
         from interlock.plugins.registry import PluginRegistry
 
         return PluginRegistry(self._index or open_index(), self.store, self._sink or EmbeddedMetrics())
+
+    @cached_property
+    def plugin_settings(self) -> Callable[[str], Mapping[str, Any]]:
+        """Returns the settings of a plugin. Nothing is imported until a plugin that declares settings is loaded."""
+
+        def settings_of(plugin: str) -> Mapping[str, Any]:
+            return self._stored_settings.of(plugin)
+
+        return settings_of
+
+    @cached_property
+    def _stored_settings(self) -> PluginSettings:
+        from interlock.adapters.plugin_settings import PluginSettings
+
+        return PluginSettings(os.environ.get(PLUGIN_SETTINGS, "none"), os.environ.get(STACK_NAME, ""))
 
     @cached_property
     def service(self) -> JobService:

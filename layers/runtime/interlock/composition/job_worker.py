@@ -21,7 +21,7 @@ END_MARGIN_S = 10
 
 def job_runner(core: Core, sandbox: Sandbox) -> JobRunner:
     """Compose a JobRunner."""
-    runner = ToolRunner(core.registry, sandbox)
+    runner = ToolRunner(core.registry, sandbox, core.plugin_settings)
     return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)
 
 

@@ -25,6 +25,17 @@ class ToolManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingManifest:
+    """A setting that the operator of the stack gives a plugin. Its value is never part of a manifest."""
+
+    name: str
+    type: str
+    description: str
+    required: bool
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PluginSource:
     """Where the worker process finds the plugin's class: `module:class_name`.
 
@@ -65,6 +76,7 @@ class PluginManifest:
     tools: tuple[ToolManifest, ...] = ()
     fork_safe: bool = True
     reason: str | None = None
+    settings: tuple[SettingManifest, ...] = ()
 
     @classmethod
     def broken(cls, name: str, source: PluginSource, reason: str) -> Self:
@@ -105,5 +117,6 @@ class PluginManifest:
                 **document,
                 "source": PluginSource(**document["source"]),
                 "tools": tuple(ToolManifest(**tool) for tool in document["tools"]),
+                "settings": tuple(SettingManifest(**one) for one in document.get("settings", ())),
             }
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
-from interlock.plugin import Plugin
+from interlock.plugin import Plugin, setting_manifests
 from interlock.plugins.loading import load_file, load_plugin_class, module_name
 from interlock.plugins.schemas import checked_schema
 from interlock.tool_declaration import InvalidDeclaration, ToolSpec
@@ -70,6 +70,7 @@ def describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
         source,
         tuple(tools),
         fork_safe=plugin.fork_safe,
+        settings=setting_manifests(plugin.settings) if plugin.settings else (),
     )
 
 

@@ -41,7 +41,7 @@ class InProcessSandbox:
 
     def run(
         self,
-        code: Code,  # noqa: ARG002
+        code: Code,
         tenant: str,  # noqa: ARG002
         request: bytes,
         limits: Limits,
@@ -58,7 +58,7 @@ class InProcessSandbox:
             fill(str(folder))
             channel = _InProcessChannel(folder, limits, cancel, on_progress, on_log)
             with _stops(channel, cancel, limits.wall_s):
-                answer = serve_class(self._plugin, request, _as_channel(channel))
+                answer = serve_class(self._plugin, code.request, request, _as_channel(channel))
         self.error = channel.error
         if isinstance(channel.error, KeyboardInterrupt):
             raise channel.error

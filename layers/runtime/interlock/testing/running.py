@@ -71,12 +71,13 @@ def run_tool(
     timeout_s: float | None = None,
     cancel_at: float | None = None,
     cancel_after_s: float | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> ToolRun:
     """Run a tool on an input, which is validated like its result. None selects the first tool.
 
     In the input, `bytes` and `Path` are files. With `sandbox` the tool runs in a worker process with all its limits;
     pass a `Sandbox` to use one for several runs. `timeout_s` shortens the tool's limit. `cancel_at` cancels the job
-    once it reports this fraction of its progress, `cancel_after_s` after this time.
+    once it reports this fraction of its progress, `cancel_after_s` after this time. `settings` are the plugin's.
 
     Raises `ToolFailed` if the job would not succeed, and TypeError if the plugin's declaration is not valid.
     """
@@ -99,7 +100,7 @@ def run_tool(
             else:
                 run.log.append(line)
 
-        outcome = ToolRunner(registry, cast("Sandbox", used)).run(
+        outcome = ToolRunner(registry, cast("Sandbox", used), lambda _: settings or {}).run(
             call,
             tenant=TENANT,
             job_id=str(ULID()),

@@ -40,12 +40,14 @@ class _Encoder(json.JSONEncoder):
 _encode = _Encoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 
 
-def code_of(call: ToolCall) -> Code:
-    """Return the code that a worker process must have loaded for a call: one version of a plugin, with or without the
-    network."""
+def code_of(call: ToolCall, settings: Mapping[str, Any] | None) -> Code:
+    """Return the code that a worker process must have loaded for a call: one version of a plugin with its settings,
+    with or without the network. Changed settings are therefore loaded by a new process."""
     plugin, source = call.plugin, call.plugin.source
-    request = {"module": source.module, "class_name": source.class_name, "path": source.path}
+    request: dict[str, Any] = {"module": source.module, "class_name": source.class_name, "path": source.path}
     request |= {"version": plugin.version, "revision": source.revision}
+    if settings is not None:
+        request["settings"] = settings
     return sandbox.Code(orjson.dumps(request), network=call.tool.network, fork_safe=plugin.fork_safe)
 
 
@@ -53,6 +55,12 @@ def parse_code(request: bytes) -> PluginSource:
     """Return the source of the plugin to load."""
     fields = json.loads(request)
     return PluginSource(fields["module"], fields["class_name"], fields["path"])
+
+
+def parse_settings(request: bytes) -> Mapping[str, Any] | None:
+    """Return the settings of the plugin to load, or None if it declares none."""
+    settings: Mapping[str, Any] | None = json.loads(request).get("settings")
+    return settings
 
 
 def encode_request(call: ToolCall, job_id: str) -> bytes:

@@ -30,6 +30,7 @@ from interlock.tools.messages import (
     parse_answer,
     parse_code,
     parse_request,
+    parse_settings,
     problems_of,
 )
 from interlock.tools.outcomes import invalid_output, outcome_of_ending, outcome_of_failure
@@ -63,6 +64,9 @@ class Observer:
     alarm: Alarm | None = None
 
 
+type SettingsOf = Callable[[str], Mapping[str, Any]]
+"""Returns the settings of a plugin. Raises `InterlockError`, which becomes the outcome."""
+
 type Fetch = Callable[[str], None]
 """Writes the uploads of a call into the run's directory. Raises `InterlockError`, which becomes the outcome."""
 
@@ -74,9 +78,10 @@ def no_files(_folder: str) -> None:
 class ToolRunner:
     """Runs tools, one at a time, each under its limits, and turns every ending into an `Outcome`."""
 
-    def __init__(self, registry: PluginRegistry, sandbox: Sandbox) -> None:
+    def __init__(self, registry: PluginRegistry, sandbox: Sandbox, settings: SettingsOf = lambda _plugin: {}) -> None:
         self._registry = registry
         self._sandbox = sandbox
+        self._settings = settings
 
     @property
     def unfit(self) -> bool:
@@ -137,7 +142,7 @@ class ToolRunner:
     ) -> Outcome:
         limits = limits_of(call, deadline)
         ending = self._sandbox.run(
-            code_of(call),
+            code_of(call, self._settings(call.plugin.name) if call.plugin.settings else None),
             tenant,
             encode_request(call, job_id),
             limits,
@@ -176,17 +181,21 @@ def load(request: bytes, channel: Channel) -> bytes | None:
     """Load a plugin in the process from which worker processes are forked. Return None, or the answer to the request
     that needs the plugin if it cannot be loaded."""
     _reports.direct_to(channel)
-    plugin = _set_up(lambda: load_plugin_class(parse_code(request)), channel)
+    plugin = _set_up(lambda: load_plugin_class(parse_code(request)), parse_settings(request), channel)
     if isinstance(plugin, Answer):
         return encode_answer(plugin)
     _plugins.append(plugin)
     return None
 
 
-def _set_up(load_class: Callable[[], type[Any]], channel: Channel) -> Any | Answer:
+def _set_up(load_class: Callable[[], type[Any]], settings: Mapping[str, Any] | None, channel: Channel) -> Any | Answer:
     """Return an instance of the plugin that is ready to run tools, or the answer if it cannot be loaded."""
     try:
         plugin = load_class()()
+        if settings is not None:
+            from interlock.plugin import configure  # noqa: PLC0415 - only the worker process imports pydantic
+
+            configure(plugin, settings)
         plugin.setup()
     except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
         log_traceback(channel)
@@ -203,17 +212,20 @@ def serve(request: bytes, channel: Channel) -> bytes:
     return encode_answer(answer)
 
 
-def serve_class(plugin: type[Any], request: bytes, channel: Channel) -> bytes:
+def serve_class(plugin: type[Any], code: bytes, request: bytes, channel: Channel) -> bytes:
     """Run one request in this process, whatever it is, on a new instance of the plugin. Return the answer. For tests of
     plugins: the interpreter's hooks and the plugin of the process stay as they are."""
-    ready = _set_up(lambda: plugin, channel)
+    ready = _set_up(lambda: plugin, parse_settings(code), channel)
     return encode_answer(ready if isinstance(ready, Answer) else _run(ready, parse_request(request), channel))
 
 
 def _why_unavailable(error: BaseException) -> str:
     if type(error) is ModuleNotFoundError and isinstance(error.name, str):
         return f"needs {cut(error.name, MAX_NAME)}: not installed"
-    return f"{class_name(error)}: {exception_text(error)}"
+    from interlock.plugin import InvalidSettings  # noqa: PLC0415 - only the worker process imports pydantic
+
+    text = exception_text(error)
+    return text if isinstance(error, InvalidSettings) else f"{class_name(error)}: {text}"
 
 
 def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:

@@ -41,6 +41,21 @@ class Tool(TypedDict):
     """JSON Schema 2020-12 of the result."""
 
 
+class Setting(TypedDict):
+    """A setting that the operator of the service gives the plugin. Values are never shown."""
+
+    name: str
+    """Name in the plugin's model of settings."""
+    type: str
+    """Type in JSON Schema, or `any`."""
+    description: str
+    """What the setting is for, or no text."""
+    required: bool
+    """Whether the plugin is unavailable without it."""
+    secret: bool
+    """Whether the value is a secret."""
+
+
 class PluginManifest(TypedDict):
     """A plugin with its tools."""
 
@@ -54,6 +69,8 @@ class PluginManifest(TypedDict):
     """Whether the plugin declares that it may be loaded once, and processes for each tenant be forked from there.
     Otherwise each process loads it. So does each process of a plugin whose `setup()` leaves threads, files or other
     things behind that a fork cannot copy; the function's log says so."""
+    settings: list[Setting]
+    """The settings that the plugin declares."""
 
 
 class PluginSummary(TypedDict):

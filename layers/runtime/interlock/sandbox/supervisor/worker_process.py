@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from interlock.sandbox.supervisor.commands import Commands
@@ -27,7 +27,7 @@ class Code:
     process loads the code itself.
     """
 
-    request: bytes = b""
+    request: bytes = field(default=b"", repr=False)  # it may contain secrets
     network: bool = False
     fork_safe: bool = True
 
