@@ -71,6 +71,31 @@ def test_large_file_is_uploaded_to_the_bucket(open_page: Open) -> None:
     expect(page.locator(".result .facts").first).to_contain_text("1100")
 
 
+def test_only_presigned_urls_are_shown_as_downloads(open_page: Open) -> None:
+    """A tool may return an object that looks like the link to a large result."""
+    links = {
+        "https://bucket.s3.eu-central-1.amazonaws.com/r?X-Amz-Signature=a": True,
+        "http://127.0.0.1:4000/bucket/r?X-Amz-Signature=a": True,
+        "https://bucket.s3.amazonaws.com/r": False,
+        "https://bucket.s3.amazonaws.com.example.com/r?X-Amz-Signature=a": False,
+        "https://bucket.s3.amazonaws.com@example.com/r?X-Amz-Signature=a": False,
+        "javascript:alert(1)//?X-Amz-Signature=a": False,
+        "/v1/jobs?X-Amz-Signature=a": False,
+        "not a URL": False,
+    }
+    page = open_page("#/plugins")
+    expect(page.get_by_role("heading", name="Plugins")).to_be_visible()
+    found = page.evaluate(
+        """async (urls) => {
+            const start = new URL(document.querySelector('script[type=module]').src);
+            const { isDownload } = await import(new URL('result/find.js', start).href);
+            return urls.map((url) => isDownload({ download_url: url, size: 1, expires_at: '2026-01-01' }));
+        }""",
+        list(links),
+    )
+    assert dict(zip(links, found, strict=True)) == links
+
+
 def test_every_kind_of_field_is_sent_as_its_type(open_page: Open) -> None:
     page = open_page("#/plugins/workshop/order")
     fill_order(page)

@@ -25,6 +25,22 @@ export function images(value, path = '') {
   return Object.entries(value).flatMap(([name, inner]) => images(inner, `${path}/${name}`));
 }
 
+const S3 = /^(?:[a-z0-9.-]+\.)?s3(?:[.-][a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?$/;
+const HERE = ['127.0.0.1', 'localhost', '[::1]'];
+
+/**
+ * Whether a result is the link to one that is too large for a response. A tool may return an object that looks like
+ * it: only presigned URLs of S3 count, or of this machine if the console is on it.
+ */
+export function isDownload(value) {
+  if (!isRecord(value) || Object.keys(value).sort().join() !== 'download_url,expires_at,size') return false;
+  if (typeof value.download_url !== 'string' || !URL.canParse(value.download_url)) return false;
+  const { protocol, hostname, port, username, searchParams } = new URL(value.download_url);
+  if (username || !searchParams.has('X-Amz-Signature')) return false;
+  const local = protocol === 'http:' && HERE.includes(hostname) && HERE.includes(location.hostname);
+  return local || (protocol === 'https:' && !port && S3.test(hostname));
+}
+
 export const isRecord = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 export const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isRecord);
 

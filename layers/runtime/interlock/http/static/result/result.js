@@ -4,7 +4,7 @@ import { bytes, date, words } from '../format.js';
 import { filesOf } from '../input.js';
 import { Json } from '../parts/code.js';
 import { decoded, save } from '../parts/save.js';
-import { boxLists, imageType, imageUrl, images, isRecord, isTable } from './find.js';
+import { boxLists, images, imageType, imageUrl, isDownload, isRecord, isTable } from './find.js';
 import { Picture } from './picture.js';
 import { Colour, Table, isColour } from './table.js';
 
@@ -23,7 +23,7 @@ export function Result({ value, input }) {
 }
 
 function Shown({ value, input }) {
-  if (isRecord(value) && typeof value.download_url === 'string') return html`<${Download} of=${value} />`;
+  if (isDownload(value)) return html`<${Download} of=${value} />`;
   if (!isRecord(value)) return html`<${Part} name="Result" value=${value} />`;
   const boxes = boxLists(value);
   const pictures = filesOf(input).filter(({ file }) => file.type.startsWith('image/'));
