@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from interlock_dev.stack.client import Client
 from tests.stack.console.browser import ARGUMENTS, found
@@ -13,6 +13,8 @@ from tests.stack.console.browser import ARGUMENTS, found
 LIMIT_MS = 20_000
 ALL: dict[str, Any] = {"resultTypes": ["violations"]}
 CONTRAST: dict[str, Any] = {**ALL, "runOnly": {"type": "rule", "values": ["color-contrast"]}}
+
+expect.set_options(timeout=LIMIT_MS)
 
 collect_ignore_glob = [] if found() else ["test_page_*.py"]
 

@@ -31,10 +31,8 @@ def main(path: Path) -> None:
             page.screenshot(path=path)
             browser.close()
     with PIL.Image.open(path) as picture:
-        colours = picture.convert("RGB").quantize(
-            256, method=PIL.Image.Quantize.FASTOCTREE, dither=PIL.Image.Dither.NONE
-        )
-        colours.save(path, optimize=True)
+        # As many colours as a palette can have: a photograph and the interface share them.
+        picture.convert("RGB").quantize(256, kmeans=1, dither=PIL.Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise SystemExit(f"{path} has {size} bytes, more than {MOST_BYTES}")

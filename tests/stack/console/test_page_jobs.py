@@ -1,6 +1,7 @@
 """Jobs in the console: followed, cancelled, run again, failed, and found."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -15,13 +16,15 @@ def submit(client: Client, tool: str = "work", plugin: str = "workshop", **input
     return client.submit(plugin, tool, input)
 
 
-def test_background_job_is_followed_to_its_result(open_page: Open) -> None:
+def test_background_job_is_followed_to_its_result(open_page: Open, tmp_path: Path) -> None:
     page = open_page("#/plugins/workshop/work")
-    page.get_by_label("Seconds").fill("2")
+    page.get_by_label("Seconds").fill("1")
+    page.get_by_label("Until").fill(str(tmp_path / "go on"))
     page.get_by_role("button", name="Run in the background").click()
     page.wait_for_url(re.compile("#/jobs/"))
     expect(page.get_by_label("Progress")).to_be_visible()
-    expect(page.locator(".progress-text")).to_contain_text("step")
+    expect(page.locator(".progress-text")).to_contain_text("step 4 of 4")
+    (tmp_path / "go on").touch()
     expect(page.locator(".page-head .status")).to_have_text("Succeeded")
     expect(page.get_by_role("log")).to_contain_text("step 4 of 4")
     expect(page.locator(".moments li")).to_have_text([re.compile(one) for one in ("Queued", "Started", "Succeeded")])
@@ -103,9 +106,10 @@ def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open
     assert_accessible(page)
 
 
-def test_list_follows_a_running_job(open_page: Open, client: Client) -> None:
-    job_id = submit(client, seconds=2)
+def test_list_follows_a_running_job(open_page: Open, client: Client, tmp_path: Path) -> None:
+    job_id = submit(client, seconds=0, until=str(tmp_path / "go on"))
     page = open_page("#/jobs?plugin=workshop")
     row = page.locator(f'tr[data-job="{job_id}"]')
     expect(row.get_by_role("progressbar")).to_be_visible()
+    (tmp_path / "go on").touch()
     expect(row.locator(".status")).to_have_text("Succeeded")

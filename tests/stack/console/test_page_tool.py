@@ -37,9 +37,9 @@ def test_words_are_marked_in_the_image_that_was_sent(open_page: Open) -> None:
     assert boxes.count() > 30
     assert page.get_by_alt_text("The image of the input").evaluate("image => image.naturalWidth") == 384
     expect(page.get_by_role("region", name="Text")).to_contain_text("markers of the coins")
+    assert_accessible(page)
     page.get_by_role("button", name="Show all").click()
     assert page.get_by_role("region", name="Words").locator("tbody tr").count() == boxes.count()
-    assert_accessible(page)
     with page.expect_download() as saved:
         page.get_by_role("button", name="Download JSON").click()
     assert "markers" in json.loads(Path(saved.value.path()).read_text())["text"]

@@ -1,6 +1,7 @@
 """A plugin for the console's tests: an input of every kind, and a tool that takes its time."""
 
 import time
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +61,7 @@ class Ordered(BaseModel):
 class Work(_Input):
     seconds: float = Field(default=1, ge=0, le=30)
     steps: int = Field(default=4, ge=1, le=100)
+    until: str | None = Field(default=None, description="A file to wait for before the last step.")
 
 
 class Done(BaseModel):
@@ -86,6 +88,8 @@ class Workshop(Plugin):
             context.logger.info("step %d of %d", step + 1, input.steps)
             context.progress(step / input.steps, f"step {step + 1} of {input.steps}")
             time.sleep(input.seconds / input.steps)
+            while step + 1 == input.steps and input.until and not Path(input.until).exists():
+                time.sleep(0.02)
         return Done(steps=input.steps)
 
     @tool(timeout_s=10)

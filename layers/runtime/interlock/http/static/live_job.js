@@ -4,6 +4,7 @@ import { FINAL, call, get } from './api.js';
 
 const WAIT_S = 10;
 const POLL_MS = 1_000;
+const RETRY_MS = 3_000;
 
 /** Return `{job, events, result, error}`. `result` is undefined until there is one. */
 export function useJob(id) {
@@ -22,11 +23,17 @@ export function useJob(id) {
 
 async function follow(id, signal, update) {
   for (let after = 0; ;) {
-    const [job, page, waited] = await step(id, after, signal);
-    after = page.next;
-    update((before) => ({ job, error: undefined, events: merged(before.events, page.events) }));
-    if (FINAL.includes(job.status)) break;
-    if (!waited) await pause(POLL_MS, signal);
+    try {
+      const [job, page, waited] = await step(id, after, signal);
+      after = page.next;
+      update((before) => ({ job, error: undefined, events: merged(before.events, page.events) }));
+      if (FINAL.includes(job.status)) break;
+      if (!waited) await pause(POLL_MS, signal);
+    } catch (error) {
+      if (!error.error?.retryable) throw error;
+      update(() => ({ error }));
+      await pause(RETRY_MS, signal);
+    }
   }
   const { result, error } = await get(`jobs/${id}/result`, { signal });
   if (!error) update(() => ({ result }));

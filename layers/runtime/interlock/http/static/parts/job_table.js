@@ -29,7 +29,7 @@ export const JobTable = ({ jobs, withPlugin = true }) => html`<div class="scroll
 const Row = ({ job, withPlugin }) => html`<tr data-job=${job.job_id}>
   <td><${Status} of=${job.status} />${job.status === 'running' && html`<${Progress} of=${job.progress} label=${`Progress of ${job.job_id}`} />`}</td>
   <td>
-    <a href=${href(['jobs', job.job_id])}>${withPlugin ? `${job.plugin}.${job.tool}` : job.tool}<span class="unseen"> ${job.job_id}</span></a>
+    <a href=${href(['jobs', job.job_id])}>${withPlugin && html`${job.plugin}.<wbr />`}${job.tool}<span class="unseen"> ${job.job_id}</span></a>
     ${job.error && html`<span class="row-error">${job.error.message}</span>`}
   </td>
   <td class="wide"><code title=${job.job_id}>…${job.job_id.slice(-8)}</code></td>
