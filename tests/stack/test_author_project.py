@@ -84,9 +84,46 @@ def test_project_is_served_and_reloaded_without_naming_its_plugins(project: Path
     assert served.execute("my_tools", "count", {"text": "one"}).body["result"] == {"words": 7}
 
 
-def test_project_is_built_into_the_layer_with_its_locked_dependencies(project: Path, tmp_path: Path) -> None:
+TUTORIAL = "docs/tutorial.md"
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path) -> Path:
+    """The project with the dependency, the plugin and the tests of the tutorial."""
     document = project / "pyproject.toml"
-    document.write_text(document.read_text().replace('["interlock"]', '["interlock", "platformdirs"]'))
+    [added] = code_block(TUTORIAL, "toml", "dependencies").splitlines()
+    document.write_text(re.sub("^dependencies = .*$", added, document.read_text(), flags=re.MULTILINE))
+    (project / "my_tools/plugin.py").write_text(code_block(TUTORIAL, "python", "QR codes"))
+    (project / "tests/test_plugin.py").write_text(code_block(TUTORIAL, "python", "import pytest"))
+    program, *arguments = code_block(TUTORIAL, "sh", "uv pip").split()
+    assert program == "uv"
+    subprocess.run([str(ROOT / ".uv/bin/uv"), *arguments, "--quiet"], cwd=project, env=ENVIRONMENT, check=True, timeout=120)
+    return project
+
+
+def test_tutorial_ends_with_a_tested_plugin(finished: Path) -> None:
+    for line in code_block(TUTORIAL, "sh", ".venv/bin/interlock test").splitlines():
+        program, *arguments = line.split()
+        assert program == ".venv/bin/interlock"
+        printed = interlock(finished, *arguments)
+        assert ("3 passed" if arguments == ["test"] else "is valid") in printed
+
+
+def test_calls_of_the_tutorial_work_in_a_terminal_and_in_python(finished: Path, served: Client) -> None:
+    for line in code_block(TUTORIAL, "sh", "interlock plugin my_tools").splitlines():
+        interlock(finished, *line.split()[1:])
+    png = (finished / "code.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
+    called = code_block(TUTORIAL, "python", "interlock_client").replace("http://127.0.0.1:3000", served.url)
+    program = [str(finished / ".venv/bin/python"), "-c", f"{called}\nprint(png[:4])"]
+    done = subprocess.run(
+        program, cwd=finished, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout == f"{png[:4]!r}\n", done.stderr
+
+
+def test_project_is_built_into_the_layer_with_its_locked_dependencies(finished: Path, tmp_path: Path) -> None:
+    project = finished
     command = ["make", "build-PluginLayer", f"ARTIFACTS_DIR={tmp_path}", f"PLUGINS={project}"]
     done = subprocess.run(
         command, cwd=ROOT / "layers/plugins", capture_output=True, text=True, timeout=280, check=False
@@ -94,10 +131,10 @@ def test_project_is_built_into_the_layer_with_its_locked_dependencies(project: P
     assert done.returncode == 0, done.stderr
     layer = tmp_path / "python"
     assert {"my_tools", "ocr"} <= set(PluginIndex(layer / "interlock_index").names)
-    assert (layer / "platformdirs").is_dir()
+    assert (layer / "segno").is_dir()
     assert not (layer / "interlock").exists()
     assert not (layer / "pydantic").exists()
     locked = (project / "requirements.txt").read_text()
-    assert re.findall(r"^([a-z]+)==", locked, re.MULTILINE) == ["platformdirs"]
+    assert re.findall(r"^([a-z]+)==", locked, re.MULTILINE) == ["segno"]
     assert "--hash=sha256:" in locked
     assert sys.prefix not in locked
