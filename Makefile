@@ -147,7 +147,7 @@ part-measured: setup
 # A third of the time, tests of the stack wait for leases, starts and stops: the units run beside them.
 .PHONY: test
 test: test-gates ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
-	@$(GATES) test-stack part-pure-others part-others part-measured
+	@$(GATES) --keep-going test-stack part-pure-others part-others part-measured
 
 .PHONY: test-gates
 test-gates: setup

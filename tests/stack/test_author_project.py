@@ -97,7 +97,9 @@ def finished(project: Path) -> Path:
     (project / "tests/test_plugin.py").write_text(code_block(TUTORIAL, "python", "import pytest"))
     program, *arguments = code_block(TUTORIAL, "sh", "uv pip").split()
     assert program == "uv"
-    subprocess.run([str(ROOT / ".uv/bin/uv"), *arguments, "--quiet"], cwd=project, env=ENVIRONMENT, check=True, timeout=120)
+    subprocess.run(
+        [str(ROOT / ".uv/bin/uv"), *arguments, "--quiet"], cwd=project, env=ENVIRONMENT, check=True, timeout=120
+    )
     return project
 
 

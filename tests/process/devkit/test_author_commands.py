@@ -108,7 +108,6 @@ def test_check_reports_a_valid_plugin(tmp_path: Path, capsys: pytest.CaptureFixt
         "  say: 5 s, 512 MiB",
         "    input   text: string",
         "    output  text: string",
-        '    warning: unknown fields are ignored; ConfigDict(extra="forbid") tells callers of misspelt ones',
     ]
 
 

@@ -55,8 +55,6 @@ def _report(manifest: PluginManifest) -> Iterator[str]:
         yield f"  {tool.name}: {tool.timeout_s:g} s, {tool.memory_mb} MiB{', network' if tool.network else ''}"
         yield f"    input   {_fields(tool.input_schema)}"
         yield f"    output  {_fields(tool.output_schema)}"
-        if tool.input_schema.get("additionalProperties", True) is not False:
-            yield '    warning: unknown fields are ignored; ConfigDict(extra="forbid") tells callers of misspelt ones'
 
 
 def _fields(schema: object) -> str:
