@@ -52,7 +52,7 @@ def _forget_changed_index() -> None:
     if index is None:
         return
     try:
-        seen = Path(os.environ["INTERLOCK_PLUGIN_INDEX"], "index.json").stat().st_mtime_ns
+        seen = Path(os.environ.get("INTERLOCK_PLUGIN_INDEX", ""), "index.json").stat().st_mtime_ns
     except OSError:
         return
     if _index_seen != [seen]:

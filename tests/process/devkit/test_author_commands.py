@@ -67,6 +67,13 @@ def test_template_of_a_project_is_the_devkits(project: Path) -> None:
         Project.find(project).template(built=True)
 
 
+def test_deploy_in_a_project_names_the_commands_for_the_checkout(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    assert f"run `make build PLUGINS={project}`" in complaint(capsys, "deploy", "--yes")
+
+
 def test_folder_without_entry_points_is_no_project(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert PluginProject.at(tmp_path) is None

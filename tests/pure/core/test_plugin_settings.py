@@ -14,6 +14,7 @@ from interlock.domain.manifest import PluginManifest, PluginSource, SettingManif
 from interlock.plugin import InvalidSettings, Plugin, ToolContext, configure, tool
 from interlock.plugins.describing import describe_class
 from interlock.sandbox import Code
+from tests.documented import code_block
 from tests.pure.core.echo_plugin import In, Out
 
 SECRET = "s3cr3t-value"
@@ -44,6 +45,15 @@ def test_manifest_shows_names_and_types_of_settings() -> None:
     )
     assert PluginManifest.from_dict(json.loads(json.dumps(manifest.to_dict()))) == manifest
     assert manifest.public()["settings"][2]["name"] == "retries"
+
+
+def test_example_of_the_documentation_is_a_valid_declaration() -> None:
+    names: dict[str, Any] = {}
+    exec(code_block("docs/plugins.md", "python", "from pydantic import BaseModel, SecretStr"), names)
+    weather = type("Asking", (names["Weather"],), {"ask": Calling.call})
+    [key, retries] = describe_class(weather, PluginSource("weather", "Weather")).settings
+    assert (key.name, key.secret, key.required) == ("api_key", True, True)
+    assert (retries.name, retries.secret, retries.required) == ("retries", False, False)
 
 
 def test_manifest_of_an_older_index_has_no_settings() -> None:

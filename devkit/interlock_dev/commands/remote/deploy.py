@@ -32,7 +32,11 @@ class DeployOptions:
 
 def deploy(options: DeployOptions) -> Exit:
     """Print the commands, ask, and run them. Raises `UsageError`."""
-    root = Project.find(Path.cwd()).root
+    project = Project.find(Path.cwd())
+    root = project.root
+    if project.plugins is not None:
+        build = f"`make build PLUGINS={root}`, then `.venv/bin/sam deploy`"
+        raise UsageError(f"Interlock's checkout builds the stack with the plugins of a project: run {build} there")
     stack, region = _answers(options)
     commands = plan(root, options, stack, region)
     out = console()
