@@ -120,6 +120,16 @@ class Tool(TypedDict):
     output_schema: dict[str, Any]
 
 
+class Setting(TypedDict):
+    """A setting that a plugin declares. `type` is that of JSON Schema. Values are never shown."""
+
+    name: str
+    type: str
+    description: str
+    required: bool
+    secret: bool
+
+
 class Manifest(TypedDict):
     """A plugin with its tools. The first tool is the default."""
 
@@ -129,6 +139,7 @@ class Manifest(TypedDict):
     description: str
     tools: list[Tool]
     fork_safe: bool
+    settings: list[Setting]
 
 
 class PluginSummary(TypedDict):

@@ -23,7 +23,7 @@ DOCUMENTS = {
         getattr(documents, name): name
         for name in (
             *("Progress", "Cancel", "StateEvent", "ProgressEvent", "LogEvent", "DroppedEvent"),
-            *("Tool", "PluginSummary", "Counters", "PluginHealth", "ServiceHealth"),
+            *("Tool", "Setting", "PluginSummary", "Counters", "PluginHealth", "ServiceHealth"),
         )
     },
     documents.JobDocument: "Job",
