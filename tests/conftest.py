@@ -1,5 +1,7 @@
 """Options, markers and summary of the whole suite."""
 
+import signal
+
 import pytest
 
 from tests.categories import CATEGORIES, category_of
@@ -16,6 +18,9 @@ def pytest_configure(config: pytest.Config) -> None:
     for category, (least, _) in CATEGORIES.items():
         config.addinivalue_line("markers", f"{category}: execution tests of this category, at least {least}")
     config.addinivalue_line("markers", "execution: the execution categories")
+    # A shell starts background jobs with SIGINT ignored, and programs inherit that. Tests interrupt programs.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
