@@ -180,6 +180,12 @@ def asked_by(function: str, index: Path) -> set[Need]:
     if function == "ExecuteFunction":
         # A presigned request is authorized with the permissions of its signer.
         found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
+    if function in {"ExecuteFunction", "RunJobFunction"}:
+        # Asked for when a plugin with settings is loaded, of one of the two services (`test_plugin_settings.py`).
+        _, _, _, region, owner, _ = TABLE.arn.split(":", 5)
+        secret = f"arn:aws:secretsmanager:{region}:{owner}:secret:interlock-dev/plugins-Ab1Cd2"
+        found.add(Need("secretsmanager:GetSecretValue", secret))
+        found.add(Need("ssm:GetParameter", f"arn:aws:ssm:{region}:{owner}:parameter/interlock-dev/plugins"))
     return found
 
 

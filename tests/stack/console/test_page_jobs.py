@@ -85,9 +85,9 @@ def test_failed_job_shows_error_fix_and_log(open_page: Open, client: Client) -> 
 
 def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open, client: Client) -> None:
     for _ in range(26):
-        client.execute("specimen", "echo", {"text": "x"})
-    failed = client.execute("specimen", "fail", {}).body["error"]["job_id"]
-    page = open_page("#/jobs?plugin=specimen&tool=echo")
+        client.execute("errands", "echo", {"text": "x"})
+    failed = client.execute("errands", "fail", {"text": "x"}).body["error"]["job_id"]
+    page = open_page("#/jobs?plugin=errands&tool=echo")
     rows = page.locator("tr[data-job]")
     expect(rows).to_have_count(25)
     first = rows.evaluate_all("rows => rows.map(row => row.dataset.job)")
@@ -98,7 +98,7 @@ def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open
     page.get_by_label("Tool").fill("")
     page.get_by_label("Tool").blur()
     page.get_by_label("Failed").check()
-    page.wait_for_url(re.compile(r"#/jobs\?plugin=specimen&status=failed$"))
+    page.wait_for_url(re.compile(r"#/jobs\?plugin=errands&status=failed$"))
     expect(page.locator(f'tr[data-job="{failed}"]')).to_contain_text("there is none")
     page.get_by_label("Failed").uncheck()
     page.go_back()

@@ -75,8 +75,7 @@ def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int
             zygote.sweep()
         if worker.proc.timers.read() or _has_children(worker) or _too_large(worker, memory_mb):
             return False
-        # Now nothing is left that could continue it. If it has not run since the observation, it stays. Otherwise it is
-        # observed again: it may also have been seen as stopped just before it counted the context switch.
+        # Now nothing is left that could continue it. It has not run since the observation, or is observed again.
         if still_stopped(worker):
             return True
     return False
@@ -102,13 +101,19 @@ def _has_children(worker: WorkerProcess) -> bool:
 
 def _look_until_stopped(worker: WorkerProcess, memory_mb: float) -> _Look | None:
     """Return the observation of a stopped process, or None if there is none in time. The pauses grow. A process that
-    has not stopped yet is still held to its memory limit."""
+    has not stopped yet is still held to its memory limit.
+
+    It takes two observations that are equal: a process is seen as stopped just before it counts the context switch.
+    """
     until = time.monotonic() + LOOK_LIMIT_S
     pause_s = _FIRST_PAUSE_S
+    before: _Look | None = None
     for number in count(1):
         look = _look(worker)
         if look.stopped:
-            return look
+            if before is not None and look.switches == before.switches:
+                return look
+            before = look
         if time.monotonic() > until or _too_large(worker, memory_mb):
             break
         if number < _LOOKS_WITHOUT_PAUSE:
