@@ -206,7 +206,7 @@ test-deploy: build .tools/ministack/.installed ## deploys the real template to a
 	timeout --kill-after=30 600 $(BIN)/pytest tests/deploy $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: build .tools/bench/.installed ## what Interlock costs, as ratios to functions without it: 15 minutes, or QUICK=1
+bench: build .tools/bench/.installed ## what Interlock costs, as ratios to functions without it: 8 minutes, or QUICK=1
 	$(BIN)/python -m bench $(if $(QUICK),--quick)
 
 .PHONY: gate
