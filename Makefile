@@ -146,7 +146,7 @@ part-measured: setup
 
 # A third of the time, tests of the stack wait for leases, starts and stops: the units run beside them.
 .PHONY: test
-test: test-gates ## everything that a change needs, with samples of the repetitive tests: under 8 minutes
+test: test-gates ## everything that a change needs, with samples of the repetitive tests: ten minutes
 	@$(GATES) --keep-going test-stack part-pure-others part-others part-measured
 
 .PHONY: test-gates
