@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock.sandbox.supervisor.run import Run
 from tests.process.sandbox.bench import PATIENT, Bench, alive, wait_until
 
 NATIVE_THREAD = """
@@ -150,6 +151,21 @@ def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Bench, n
         numbers.add(fresh.result(f"import {name}\nresult = {number}"))
     assert len(numbers) == 2
     assert fresh.result("import os\nresult = os.getpid()") == pid
+
+
+def test_new_process_that_stops_before_the_supervisor_goes_on_is_kept(
+    fresh: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = Run._send
+
+    def send_and_wait(run: Run) -> None:
+        send(run)
+        if not run._loading:
+            status = Path(f"/proc/{run._worker.pid}/status")
+            wait_until(lambda: "State:\tT" in status.read_text(), "the process has stopped")
+
+    monkeypatch.setattr(Run, "_send", send_and_wait)
+    assert fresh.pid() == fresh.pid()
 
 
 def test_state_from_loading_may_stay(fresh: Bench) -> None:

@@ -129,8 +129,13 @@ class Run:
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
         self._register_handlers()
-        self._send()  # a short request fits into the pipe, so the worker process wakes up only once
-        self._worker.resume()
+        if self._worker.stopped is None:
+            # It runs already. A SIGCONT after the request could reach it when it has stopped itself after its answer.
+            self._worker.resume()
+            self._send()
+        else:
+            self._send()  # a short request fits into the pipe, so the worker process wakes up only once
+            self._worker.resume()
         self._watch()
         self._check_progress()
         ended = self._ending()
