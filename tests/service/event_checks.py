@@ -172,7 +172,7 @@ def check_console(account: Account, replay: Replay) -> None:
 def check_console_file(account: Account, replay: Replay) -> None:
     answer = replay("console-file")
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "text/javascript; charset=utf-8")
-    # Nothing may keep a file under the address of another version.
+    # A cache must not keep a file under the address of another version.
     assert answer["headers"]["Cache-Control"] == "no-cache"
 
 

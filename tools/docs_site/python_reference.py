@@ -4,7 +4,7 @@ from types import MappingProxyType
 
 _PLUGIN_API = """# Plugin API
 
-What a plugin imports from `interlock.plugin`. [Writing a plugin](plugins.md) explains how the parts belong together.
+The names that a plugin imports from `interlock.plugin`. [Writing a plugin](plugins.md) shows how they are used.
 
 ::: interlock.plugin
     options:

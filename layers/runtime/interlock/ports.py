@@ -65,7 +65,7 @@ class JobFilter:
 
 
 class RunHistory(Protocol):
-    """What the fleet's jobs tell of its plugins. Raises `ServiceUnavailable` like `JobStore`."""
+    """States and counters of plugins, derived from all jobs. Raises `ServiceUnavailable` like `JobStore`."""
 
     def metrics(self, plugin: str) -> dict[str, ExecutionMetrics]:
         """Return the counters of a plugin by tool, for the whole fleet."""

@@ -97,7 +97,7 @@ def _assign(root: Node, document: dict[str, Any], name: str, text: str, *, again
 
 
 def _value(field: Node, name: str, text: str) -> Any:
-    """Return the value of a field. `@FILE` stands for the content of a file, `@@` for a literal `@`."""
+    """Return the value of a field. `@FILE` is replaced by the content of a file, `@@` by a literal `@`."""
     if text.startswith("@@"):
         return _typed(field, name, text[1:])
     if not text.startswith("@"):

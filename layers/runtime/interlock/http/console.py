@@ -28,7 +28,7 @@ MEDIA_TYPES = {
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATED = "no-cache"
 VERSION_MARK, MODULES_MARK = "{version}", "{modules}"
-"""What the page has in the place of the version, and of the names of the modules that `start.js` loads."""
+"""Placeholders in the page for the version and for the names of the modules that `start.js` loads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class ExecuteRequest(RequestBody):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RerunRequest(RequestBody):
-    """What differs from the job that is run again. Nothing but its input is taken over."""
+    """Changes to the job that is run again. The new job takes over only its input."""
 
     input: Mapping[str, Any] | None = None
     timeout_s: float | None = None

@@ -49,7 +49,7 @@ class Setting(TypedDict):
     type: str
     """Type in JSON Schema, or `any`."""
     description: str
-    """What the setting is for, or no text."""
+    """Description by the plugin, empty if there is none."""
     required: bool
     """Whether the plugin is unavailable without it."""
     secret: bool
