@@ -25,8 +25,24 @@ def parse_api_key(text: str) -> str:
 
 
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
+Port = Annotated[
+    int,
+    typer.Option(parser=integer_between(0, MAX_PORT), metavar="PORT", help="Port of the API; 0 selects a free one."),
+]
 LogLevel = Literal["debug", "info", "warning", "error"]
 InProcess = Annotated[bool, typer.Option("--in-process", help="Run functions without the Lambda runtime.")]
+Parameters = Annotated[
+    list[Parameter] | None,
+    typer.Option(
+        parser=parse_parameter,
+        metavar="NAME=VALUE",
+        help="A parameter of the template, such as OidcIssuer=…; may be repeated.",
+    ),
+]
+Settings = Annotated[
+    list[Parameter] | None,
+    typer.Option(parser=parse_parameter, metavar="PLUGIN.NAME=VALUE", help="A plugin's setting; may be repeated."),
+]
 
 app = typer.Typer(
     name="interlock",
@@ -59,12 +75,7 @@ def add_global_options(
 @app.command(rich_help_panel=author_arguments.AUTHOR)
 def dev(
     *,
-    port: Annotated[
-        int,
-        typer.Option(
-            parser=integer_between(0, MAX_PORT), metavar="PORT", help="Port of the API; 0 selects a free one."
-        ),
-    ] = 3000,
+    port: Port = 3000,
     plugin: Annotated[
         list[Path] | None,
         typer.Option(metavar="PATH", help="A .py file or package folder with plugins to add; may be repeated."),
@@ -72,18 +83,8 @@ def dev(
     api_key: Annotated[
         str, typer.Option(parser=parse_api_key, metavar="KEY", help="A key with all scopes for the tenant dev.")
     ] = DEFAULT_API_KEY,
-    parameter: Annotated[
-        list[Parameter] | None,
-        typer.Option(
-            parser=parse_parameter,
-            metavar="NAME=VALUE",
-            help="A parameter of the template, such as OidcIssuer=…; may be repeated.",
-        ),
-    ] = None,
-    setting: Annotated[
-        list[Parameter] | None,
-        typer.Option(parser=parse_parameter, metavar="PLUGIN.NAME=VALUE", help="A plugin's setting; may be repeated."),
-    ] = None,
+    parameter: Parameters = None,
+    setting: Settings = None,
     settings: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Plugins' settings (TOML); .interlock/settings.toml if it exists."),

@@ -10,10 +10,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import cache_from_source
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from interlock.plugins.index import PluginIndex
 from interlock.sandbox.wire.processes import hide_memory
@@ -64,7 +64,6 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     plugins = [check_path(path) for path in options.plugins]
     plugin_settings = read_settings(project.root, options.settings_file, options.settings)
     listener = cleanup.enter_context(_listener(options.port))
-    port = listener.getsockname()[1]
     folder = cleanup.enter_context(run_folder())
     watched = [*plugins, *(project.plugins.sources if project.plugins else ())]
     watch = Watch(watched)
@@ -72,12 +71,7 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     if index is not None:
         cleanup.callback(index.stop)
 
-    from interlock_dev.apigateway.docs import with_docs
-    from interlock_dev.apigateway.gateway import Gateway
-    from interlock_dev.apigateway.requests import GatewayHandler
-    from interlock_dev.aws.events.schedules import Schedules
-    from interlock_dev.aws.resources import put_api_key
-    from interlock_dev.project.http_server import HttpServer
+    from interlock_dev.commands.serving import serve_api
     from interlock_dev.stack.stack import Options, Stack
 
     settings = Options(
@@ -89,26 +83,16 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     )
     stack = Stack(template, settings, folder, index)
     cleanup.callback(stack.close)
-    put_api_key(stack.aws.url, stack.owner, stack.table, options.api_key)
-    gateway = Gateway(stack.set.api, stack.functions, properties=stack.set.template.api_properties(), port=port)
-    cleanup.callback(gateway.close)
-    serve = with_docs(gateway.wsgi)
-
-    def serve_saved_code(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        watch.check()
-        return serve(environ, start_response)
-
-    front = HttpServer(serve_saved_code, listener, handler=GatewayHandler)
-    cleanup.callback(front.start().close)
-    cleanup.callback(Schedules(stack.set.template.schedules(), stack.aws.lambda_api.send).stop)
+    serve_api(stack, listener, options.api_key, cleanup, before_request=watch.check)
     if not options.in_process:
         cleanup.callback(watch.start(lambda files: _reload(stack, watched, files)).stop)
     stack.wait_until_warm()
-    _announce(project, stack, options.api_key, f"http://127.0.0.1:{port}")
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    _announce(project, stack, options.api_key, url)
     sys.stderr.writelines(f"{line}\n" for line in missing_settings(PluginIndex(stack.plugin_index), plugin_settings))
     view.flush()
     # The last line, so that it is found: whatever the start has logged is above it.
-    out.write(f"ready http://127.0.0.1:{port}\n")
+    out.write(f"ready {url}\n")
     out.flush()
     cleanup.callback(project.withdraw)
 

@@ -117,8 +117,7 @@ app = typer.Typer(name="keys", help="Create, list, revoke and rotate API keys.")
 def create(
     *,
     tenant: Annotated[
-        str,
-        typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant that the key belongs to."),
+        str, typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant that the key belongs to.")
     ],
     scopes: Annotated[
         frozenset[str],

@@ -20,12 +20,11 @@ SIGKILL.
 
 import base64
 import inspect
-import json
 import logging
 import math
 import tempfile
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
@@ -34,7 +33,6 @@ from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationErro
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
-from interlock.domain.manifest import SettingManifest
 from interlock.domain.problems import MAX_PROBLEMS, Problem, problem
 from interlock.tool_declaration import NAME, InvalidDeclaration, ToolSpec, is_tool, tool, tool_spec
 
@@ -199,49 +197,6 @@ class Plugin:
             return _as_json(spec.output_model.model_validate(result))
         except (ValidationError, ValueError, TypeError, RecursionError) as error:
             raise InvalidOutput(_describe(error)) from None
-
-
-class InvalidSettings(Exception):
-    """The plugin's settings are missing or not valid. The message names them, and never a value."""
-
-
-def configure(plugin: Plugin, values: Mapping[str, Any]) -> None:
-    """Set `config` from the operator's values, before `setup()`. Raises `InvalidSettings`."""
-    if plugin.settings is None:
-        return
-    try:
-        plugin.config = plugin.settings.model_validate(values)
-    except ValidationError as error:
-        secret = {one.name for one in setting_manifests(plugin.settings) if one.secret}
-        raise InvalidSettings(_problem_of_settings(error, secret)) from None
-
-
-def _problem_of_settings(error: ValidationError, secret: Collection[str]) -> str:
-    problems = []
-    for one in error.errors(include_url=False, include_context=False, include_input=False):
-        name = ".".join(map(str, one["loc"]))
-        if one["type"] == "missing":
-            problems.append(f"needs the setting {name!r}: not set")
-        elif str(one["loc"][:1] and one["loc"][0]) in secret:
-            problems.append(f"the setting {name!r} is not valid")  # a message may quote the value
-        else:
-            problems.append(f"the setting {name!r} is not valid: {one['msg']}")
-    return "; ".join(problems)
-
-
-def setting_manifests(model: type[BaseModel]) -> tuple[SettingManifest, ...]:
-    """Return what a manifest tells about the settings: names and types, no values."""
-    schema = model.model_json_schema()
-    return tuple(
-        SettingManifest(
-            name=name,
-            type=str(one.get("type", "any")),
-            description=str(one.get("description", "")),
-            required=name in schema.get("required", ()),
-            secret="writeOnly" in json.dumps(one),
-        )
-        for name, one in schema.get("properties", {}).items()
-    )
 
 
 _tools_read: dict[type[Plugin], Mapping[str, ToolSpec]] = {}

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, SecretStr
 from interlock.adapters.plugin_settings import REREAD_S, PluginSettings
 from interlock.domain.errors import PluginUnavailable, ServiceUnavailable
 from interlock.domain.manifest import PluginManifest, PluginSource, SettingManifest
-from interlock.plugin import InvalidSettings, Plugin, ToolContext, configure, tool
+from interlock.plugin import Plugin, ToolContext, tool
+from interlock.plugin_settings import InvalidSettings, configure
 from interlock.plugins.describing import describe_class
 from interlock.sandbox import Code
 from tests.documented import code_block

@@ -11,7 +11,7 @@ TARGET, LOADER = "interlock.tools.tool_runner:serve", "interlock.tools.tool_runn
 WRITABLE = "INTERLOCK_WRITABLE_FOLDERS"
 """The environment variable with the folders that all tools may write to, separated by commas."""
 
-PRELOAD = ("interlock.plugin", "interlock.tools.tool_runner")
+PRELOAD = ("interlock.plugin_settings", "interlock.tools.tool_runner")
 
 
 def start_sandbox() -> Sandbox:

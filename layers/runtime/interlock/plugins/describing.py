@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
-from interlock.plugin import Plugin, setting_manifests
+from interlock.plugin import Plugin
+from interlock.plugin_settings import setting_manifests
 from interlock.plugins.loading import load_file, load_plugin_class, module_name
 from interlock.plugins.schemas import checked_schema
 from interlock.tool_declaration import InvalidDeclaration, ToolSpec

@@ -21,7 +21,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from interlock.sandbox.supervisor.alarm import Alarm
     from interlock.sandbox.supervisor.cancel import CancelToken
     from interlock.sandbox.supervisor.endings import (
         Cancelled,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
         WorkerLost,
     )
     from interlock.sandbox.supervisor.limits import Limits
+    from interlock.sandbox.supervisor.observers import Alarm
     from interlock.sandbox.supervisor.sandbox import Sandbox
     from interlock.sandbox.supervisor.self_check import EXIT_UNFIT
     from interlock.sandbox.supervisor.worker_process import Code
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 else:
     _ENDINGS = "Cancelled Completed Crashed Ending LogLine MemoryExceeded OutputTooLarge TimedOut WorkerLost"
     _MODULES = dict.fromkeys(_ENDINGS.split(), "supervisor.endings") | {
-        "Alarm": "supervisor.alarm",
+        "Alarm": "supervisor.observers",
         "CancelToken": "supervisor.cancel",
         "Channel": "worker.channel",
         "Code": "supervisor.worker_process",

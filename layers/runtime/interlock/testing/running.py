@@ -19,11 +19,11 @@ from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorInfo, InterlockError
 from interlock.domain.events import TRACEBACK
 from interlock.domain.job_status import JobStatus
-from interlock.domain.manifest import PluginSource
+from interlock.domain.manifest import PluginManifest, PluginSource
 from interlock.plugins.audit import is_found
 from interlock.plugins.describing import describe_class
 from interlock.plugins.index import PluginIndex
-from interlock.plugins.registry import PluginRegistry
+from interlock.plugins.registry import PluginRegistry, ToolCall
 from interlock.sandbox import CancelToken, LogLine, Sandbox
 from interlock.testing.in_process import InProcessSandbox
 from interlock.tools.limits import LOAD_LIMIT_S
@@ -78,44 +78,44 @@ def run_tool(
     In the input, `bytes` and `Path` are files. With `sandbox` the tool runs in a worker process with all its limits;
     pass a `Sandbox` to use one for several runs. `timeout_s` shortens the tool's limit. `cancel_at` cancels the job
     once it reports this fraction of its progress, `cancel_after_s` after this time. `settings` are the plugin's.
-
     Raises `ToolFailed` if the job would not succeed, and TypeError if the plugin's declaration is not valid.
     """
-    manifest = describe_class(plugin, _source(plugin) if sandbox else PluginSource(plugin.__module__, plugin.__name__))
-    registry = PluginRegistry(PluginIndex(Path()), _NoHistory(), _NoMetrics())
     run = ToolRun()
-    try:
-        call = registry.checked(manifest, manifest.tool(tool), _as_json(input or {}))
-    except InterlockError as error:
-        raise ToolFailed(error.info, JobStatus.FAILED, run) from None
-    if call.uploads:
-        raise ValueError("a test has no uploads: pass the file as bytes or Path")
+    source = _source(plugin) if sandbox else PluginSource(plugin.__module__, plugin.__name__)
+    registry, call = _checked_call(describe_class(plugin, source), tool, input or {}, run)
     limit_s = min(call.tool.timeout_s, timeout_s or call.tool.timeout_s)
-    with _used(sandbox, plugin) as used, _cancelling(cancel_at, cancel_after_s, run) as (cancel, on_progress):
-        traceback: list[str] = []
-
-        def on_log(line: LogLine) -> None:
-            if line.level == TRACEBACK:
-                traceback.append(line.message)
-            else:
-                run.log.append(line)
-
+    observed = _observed(run, cancel_at, cancel_after_s)
+    with _used(sandbox, plugin) as used, observed as (cancel, observer, tracebacks):
         outcome = ToolRunner(registry, cast("Sandbox", used), lambda _: settings or {}).run(
             call,
             tenant=TENANT,
             job_id=str(ULID()),
             deadline=Deadline.after(limit_s + LOAD_LIMIT_S).limited(limit_s),
             cancel=cancel,
-            observer=Observer(on_progress, on_log),
+            observer=observer,
         )
     run.execution_time_ms = outcome.execution_time_ms
     if outcome.error is not None:
         failed = ToolFailed(outcome.error, outcome.status, run)
-        if isinstance(used, Sandbox) and traceback:
-            failed.add_note("\n".join(traceback))
+        if isinstance(used, Sandbox) and tracebacks:
+            failed.add_note("\n".join(tracebacks))
         raise failed from getattr(used, "error", None)
     run.result = outcome.result
     return run
+
+
+def _checked_call(
+    manifest: PluginManifest, tool: str | None, input: Mapping[str, Any] | BaseModel, run: ToolRun
+) -> tuple[PluginRegistry, ToolCall]:
+    """Return a registry and the call, whose input fits the tool's schema. Raises `ToolFailed` if it does not."""
+    registry = PluginRegistry(PluginIndex(Path()), _NoHistory(), _NoMetrics())
+    try:
+        call = registry.checked(manifest, manifest.tool(tool), _as_json(input))
+    except InterlockError as error:
+        raise ToolFailed(error.info, JobStatus.FAILED, run) from None
+    if call.uploads:
+        raise ValueError("a test has no uploads: pass the file as bytes or Path")
+    return registry, call
 
 
 def _source(plugin: type[Plugin]) -> PluginSource:
@@ -158,20 +158,30 @@ def _used(sandbox: bool | Sandbox, plugin: type[Plugin]) -> Iterator[Sandbox | I
 
 
 @contextmanager
-def _cancelling(at: float | None, after_s: float | None, run: ToolRun) -> Iterator[tuple[CancelToken, Any]]:
-    """Yield a token that is set at a fraction of the progress or after a time, and the callback for progress."""
+def _observed(
+    run: ToolRun, cancel_at: float | None, cancel_after_s: float | None
+) -> Iterator[tuple[CancelToken, Observer, list[str]]]:
+    """Yield a token that is set at a fraction of the progress or after a time, callbacks that record the run, and the
+    tracebacks that they receive."""
     cancel = CancelToken()
+    tracebacks: list[str] = []
 
     def on_progress(fraction: float, message: str) -> None:
         run.progress.append((fraction, message))
-        if at is not None and fraction >= at:
+        if cancel_at is not None and fraction >= cancel_at:
             cancel.set("cancelled by the test")
 
-    timer = threading.Timer(after_s or 0, cancel.set, ["cancelled by the test"])
-    if after_s is not None:
+    def on_log(line: LogLine) -> None:
+        if line.level == TRACEBACK:
+            tracebacks.append(line.message)
+        else:
+            run.log.append(line)
+
+    timer = threading.Timer(cancel_after_s or 0, cancel.set, ["cancelled by the test"])
+    if cancel_after_s is not None:
         timer.start()
     try:
-        yield cancel, on_progress
+        yield cancel, Observer(on_progress, on_log), tracebacks
     finally:
         timer.cancel()
         cancel.close()

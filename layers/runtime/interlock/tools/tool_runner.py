@@ -193,7 +193,7 @@ def _set_up(load_class: Callable[[], type[Any]], settings: Mapping[str, Any] | N
     try:
         plugin = load_class()()
         if settings is not None:
-            from interlock.plugin import configure  # noqa: PLC0415 - only the worker process imports pydantic
+            from interlock.plugin_settings import configure  # noqa: PLC0415 - only the worker process imports pydantic
 
             configure(plugin, settings)
         plugin.setup()
@@ -222,7 +222,7 @@ def serve_class(plugin: type[Any], code: bytes, request: bytes, channel: Channel
 def _why_unavailable(error: BaseException) -> str:
     if type(error) is ModuleNotFoundError and isinstance(error.name, str):
         return f"needs {cut(error.name, MAX_NAME)}: not installed"
-    from interlock.plugin import InvalidSettings  # noqa: PLC0415 - only the worker process imports pydantic
+    from interlock.plugin_settings import InvalidSettings  # noqa: PLC0415 - only the worker process imports pydantic
 
     text = exception_text(error)
     return text if isinstance(error, InvalidSettings) else f"{class_name(error)}: {text}"

@@ -3,13 +3,10 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum, auto
 
 from interlock.domain.stop import Stopped
-from interlock.sandbox.supervisor.alarm import Alarm
-from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import (
     Cancelled,
     Completed,
@@ -23,6 +20,7 @@ from interlock.sandbox.supervisor.endings import (
 from interlock.sandbox.supervisor.idle import stops_for_good
 from interlock.sandbox.supervisor.limits import Limits
 from interlock.sandbox.supervisor.memory import MemoryWatch
+from interlock.sandbox.supervisor.observers import Observers
 from interlock.sandbox.supervisor.output import OutputLines, discard
 from interlock.sandbox.supervisor.polling import Poller
 from interlock.sandbox.supervisor.worker_process import WorkerProcess
@@ -66,16 +64,6 @@ class Over(Enum):
     STUBBORN = auto()
     MEMORY = auto()
     TOO_LARGE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Observers:
-    """The caller's callbacks for progress, log lines and an alarm, and its token for a cancel."""
-
-    cancel: CancelToken | None
-    alarm: Alarm
-    on_progress: Callable[[float, str], None]
-    on_log: Callable[[LogLine], None]
 
 
 class Run:

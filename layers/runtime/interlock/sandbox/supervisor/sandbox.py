@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from interlock.sandbox.supervisor.alarm import Alarm
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
 from interlock.sandbox.supervisor.limits import Limits
+from interlock.sandbox.supervisor.observers import Alarm, Observers
 from interlock.sandbox.supervisor.pool import WorkerPool
-from interlock.sandbox.supervisor.run import Observers, Run
+from interlock.sandbox.supervisor.run import Run
 from interlock.sandbox.supervisor.self_check import Condition, condition, repair
 from interlock.sandbox.supervisor.worker_process import Code, WorkerKey, WorkerProcess
 from interlock.sandbox.supervisor.zygote_process import Settings, ZygoteGone

@@ -1,8 +1,12 @@
-"""A callback that is due at a time during a run."""
+"""The callbacks of a run, and one that is due at a time."""
 
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from interlock.sandbox.supervisor.cancel import CancelToken
+from interlock.sandbox.supervisor.endings import LogLine
 
 
 class Alarm:
@@ -25,3 +29,13 @@ class Alarm:
         if time.monotonic() >= self.at:
             self.at = math.inf
             self._action()
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """The caller's callbacks for progress, log lines and an alarm, and its token for a cancel."""
+
+    cancel: CancelToken | None
+    alarm: Alarm
+    on_progress: Callable[[float, str], None]
+    on_log: Callable[[LogLine], None]
