@@ -199,9 +199,15 @@ def test_stopped_execution_is_aborted_immediately_and_runs_no_further_step(probe
 
 
 def test_execution_name_started_repeatedly_runs_once(probes: Running, tmp_path: Path) -> None:
+    def start_unless_ended(_: int) -> str | None:
+        try:
+            return start(probes, "once", tmp_path / "second")
+        except aws(probes, "stepfunctions").exceptions.ExecutionAlreadyExists:
+            return None  # On a busy machine the execution has ended before this call, and its name is used up.
+
     with ThreadPoolExecutor(8) as callers:
-        arns = list(callers.map(lambda _: start(probes, "once", tmp_path / "second"), range(8)))
-    assert len(set(arns)) == 1
+        arns = list(callers.map(start_unless_ended, range(8)))
+    assert len(set(arns) - {None}) == 1
     listed = aws(probes, "stepfunctions").list_executions(stateMachineArn=MACHINE)["executions"]
     assert [one["name"] for one in listed].count("once") == 1
 
