@@ -40,6 +40,13 @@ class Cancel(TypedDict):
     outcome: CancelOutcome | None
 
 
+class Client(TypedDict):
+    """The program that created a job, as it names itself."""
+
+    name: str
+    version: str
+
+
 class JobDocument(TypedDict):
     """A job, without its result. Times are RFC 3339 in UTC."""
 
@@ -59,6 +66,8 @@ class JobDocument(TypedDict):
     timeout_s: float
     deadline_at: str | None
     rerun_of: str | None
+    source: Literal["http", "mcp"]
+    client: Client | None
     cancel: Cancel | None
     error: ErrorDocument | None
 
@@ -116,6 +125,10 @@ class Tool(TypedDict):
     memory_mb: int
     network: bool
     isolation: Literal["tenant", "run"]
+    read_only: bool | None
+    idempotent: bool | None
+    destructive: bool | None
+    task: Literal["auto", "always", "required"]
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
 

@@ -156,6 +156,7 @@ class System:
             rates=MemoryRates(),
             secrets=MemorySecrets(),
             max_wait_s=20,
+            oidc_issuer="",
             clock=self.clock,
         )
         runner = job_runner(core, sandbox)

@@ -97,6 +97,7 @@ class World:
         *plugins: PluginManifest,
         store: JobStore | None = None,
         index: PluginIndex | None = None,
+        oidc_issuer: str = "",
     ) -> None:
         self.jobs = MemoryJobs()
         self.store: JobStore = store or self.jobs
@@ -119,6 +120,7 @@ class World:
             rates=self.rates,
             secrets=self.secrets,
             max_wait_s=20,
+            oidc_issuer=oidc_issuer,
             clock=self.clock,
         )
         self.runner = job_runner(self.core, self.sandbox.as_sandbox())
@@ -148,7 +150,7 @@ class World:
         authorizer |= {"concurrency": str(concurrency)} if concurrency else {}
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
         event["requestContext"]["requestTimeEpoch"] = int((time.time() - self.request_age_s) * 1000)
-        runs_tools = path in {"/v1/execute", "/v1/uploads"} or path.endswith("/rerun")
+        runs_tools = path in {"/v1/execute", "/v1/uploads", "/mcp"} or path.endswith("/rerun")
         app = self._execute if runs_tools else self._jobs
         answer = app.resolve(event, self.context)
         assert answer["isBase64Encoded"] is False
@@ -156,6 +158,10 @@ class World:
         assert sent["Content-Type"] == "application/json"
         assert sent["X-Request-Id"] == event["requestContext"]["requestId"]
         return Answer(answer["statusCode"], sent, json.loads(answer["body"]))
+
+    def resolve_execute(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Pass an event to the execute function."""
+        return self._execute.resolve(event, self.context)
 
     def execute(self, input: Any = None, *, prefer: str | None = None, **fields: Any) -> Answer:
         """Send `POST /v1/execute` for the plugin `echo`."""

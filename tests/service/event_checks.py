@@ -53,6 +53,25 @@ def check_execute_async(account: Account, replay: Replay) -> None:
     assert again["multiValueHeaders"]["Idempotency-Replayed"] == ["true"]
 
 
+def check_mcp_tools(account: Account, replay: Replay) -> None:
+    body = http_body(replay("mcp-tools"), 200)
+    names = [tool["name"] for tool in body["result"]["tools"]]
+    assert {"ocr-analyze", "image-thumbnail", "motion-compare"} <= set(names)
+    assert names == sorted(names, key=lambda name: name.partition("-")[0])
+
+
+def check_mcp_cancel(account: Account, replay: Replay) -> None:
+    account.put_pending()
+    assert http_body(replay("mcp-cancel"), 200)["result"]["resultType"] == "complete"
+    kept = account.core.store.get(TENANT, JOB_ID)
+    assert kept is not None
+    assert kept.status is JobStatus.CANCELLED
+
+
+def check_resource_metadata(account: Account, replay: Replay) -> None:
+    assert http_body(replay("resource-metadata"), 404)["error"]["code"] == "not_found"
+
+
 def check_upload_create(account: Account, replay: Replay) -> None:
     body = http_body(replay("upload-create"), 201)
     assert f"/uploads/{TENANT}/{body['upload_id']}?" in body["url"]

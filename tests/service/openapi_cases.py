@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.service.openapi_service import OPERATIONS, UNKNOWN_JOB, Answer, Service
+from tests.service.openapi_service import OPERATIONS, UNKNOWN_JOB, Answer, Service, mcp_headers, mcp_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +184,52 @@ UPLOADS: Mapping[tuple[int, str], Ask] = {
 }
 
 
+MCP: Mapping[tuple[int, str], Ask] = {
+    (200, "tools"): lambda service: service.mcp("tools/list", {}),
+    (200, "succeeded"): lambda service: service.mcp("tools/call", {"name": "specimen-say", "arguments": {"text": "x"}}),
+    (200, "failed"): lambda service: service.mcp("tools/call", {"name": "specimen-crash", "arguments": {}}),
+    (200, "task"): lambda service: service.mcp("tasks/get", {"taskId": service.finished()}),
+    (200, "unavailable"): lambda service: service.mcp("tools/call", {"name": "broken-say", "arguments": {}}),
+    (202, "notification"): lambda service: service.call(
+        "mcp",
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        headers={"MCP-Protocol-Version": "2025-11-25"},
+    ),
+    (400, "not JSON"): lambda service: service.call("mcp", "{"),
+    (400, "unknown tool"): lambda service: service.mcp("tools/call", {"name": "nobody-say"}),
+    (400, "unknown task"): lambda service: service.mcp("tasks/get", {"taskId": UNKNOWN_JOB}),
+    (400, "header"): lambda service: service.mcp("tools/list", {}, **{"Mcp-Method": "tools/call"}),
+    (404, "unknown method"): lambda service: service.mcp("prompts/list", {}),
+}
+
+
+METADATA: Mapping[tuple[int, str], Ask] = {
+    (200, "issuer"): lambda service: service.call("getResourceMetadata", scopes=None),
+    # The other functions have no issuer.
+    (404, "none"): lambda service: service.call("getResourceMetadata", scopes=None, table_is_down=True),
+}
+
+
+_BODIES: Mapping[str, Any] = {
+    "execute": {"plugin": "specimen", "input": {}},
+    "mcp": mcp_message("tools/call", {"name": "specimen-sleep", "arguments": {}}),
+}
+_HEADERS = {"mcp": mcp_headers("tools/call", {"name": "specimen-sleep"})}
+"""Valid requests of operations that need a body."""
+
+
 NO_PARAMETERS = ("getJob", "getResult", "listPlugins", "getPlugin", "getPluginHealth")
 """Operations that reject any query."""
 
 
-NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi"}
+NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi", "getResourceMetadata"}
 """Operations that answer without the table."""
 
 
 def _refused(operation: str, **how: Any) -> Ask:
     """Return the response of an operation to a valid request that is forbidden."""
-    body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
-    return lambda service: service.call(operation, body, **how)
+    body, headers = _BODIES.get(operation), _HEADERS.get(operation)
+    return lambda service: service.call(operation, body, headers=headers, **how)
 
 
 def _asked_for_more(operation: str) -> Ask:
@@ -205,12 +239,11 @@ def _asked_for_more(operation: str) -> Ask:
 
 def _limited(operation: str) -> Ask:
     """Return the response of an operation to a key that has used up its rate."""
-    body = {"plugin": "specimen", "input": {}} if operation == "execute" else None
     limits = {"key_id": f"hasty-{operation}", "rate": "1/h"}
 
     def ask(service: Service) -> Answer:
-        assert service.call(operation, body, limits=limits).status != 429
-        return service.call(operation, body, limits=limits)
+        assert _refused(operation, limits=limits)(service).status != 429
+        return _refused(operation, limits=limits)(service)
 
     return ask
 
@@ -220,12 +253,12 @@ def _cancelling(operation: str, cancel: Callable[[Service, str], Answer]) -> Ask
 
 
 def _cases() -> Iterator[tuple[Case, Ask]]:
-    for (status, what), ask in EXECUTE.items():
-        yield Case("execute", status, what), ask
+    by_operation = {"execute": EXECUTE, "createUpload": UPLOADS, "mcp": MCP, "getResourceMetadata": METADATA}
+    for operation, cases in by_operation.items():
+        for (status, what), ask in cases.items():
+            yield Case(operation, status, what), ask
     for (operation, status, what), ask in {**JOBS, **RERUN, **PLUGINS}.items():
         yield Case(operation, status, what), ask
-    for (status, what), ask in UPLOADS.items():
-        yield Case("createUpload", status, what), ask
     for operation in ("cancelJob", "deleteJob"):
         for (status, what), cancel in CANCEL.items():
             yield Case(operation, status, what), _cancelling(operation, cancel)

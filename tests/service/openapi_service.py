@@ -90,13 +90,27 @@ class Specimen(Plugin):
 '''
 
 
+def mcp_message(method: str, params: Json) -> Json:
+    """Return a request of the Model Context Protocol."""
+    prefix = "io.modelcontextprotocol/"
+    tasks: Json = {"extensions": {f"{prefix}tasks": {}}}
+    meta = {f"{prefix}protocolVersion": "2026-07-28", f"{prefix}clientCapabilities": tasks}
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": meta}}
+
+
+def mcp_headers(method: str, params: Json) -> Mapping[str, str]:
+    """Return the headers of such a request."""
+    name = params.get("name") or params.get("taskId")
+    return {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, **({"Mcp-Name": name} if name else {})}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A function's answer, parsed."""
 
     status: int
     headers: Mapping[str, str]
-    body: Json
+    body: Any
 
 
 class LambdaContext:
@@ -120,8 +134,9 @@ def handler_module(function: str) -> ModuleType:
 class Functions:
     """The HTTP functions and the workflow's task, on one table."""
 
-    def __init__(self, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, table: str, monkeypatch: pytest.MonkeyPatch, *, oidc_issuer: str = "") -> None:
         monkeypatch.setenv("INTERLOCK_TABLE", table)
+        monkeypatch.setenv("INTERLOCK_OIDC_ISSUER", oidc_issuer)
         self.execute = handler_module("execute")
         self.jobs = handler_module("jobs")
         self.run_job = handler_module("run_job")
@@ -177,9 +192,11 @@ class Service:
             "isBase64Encoded": False,
         }
         functions = self._broken if table_is_down else self._functions
-        module = functions.execute if operation in {"execute", "rerunJob", "createUpload"} else functions.jobs
+        module = functions.execute if operation in {"execute", "rerunJob", "createUpload", "mcp"} else functions.jobs
         answer = module.handler(event, LambdaContext())
         got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
+        if not answer["body"]:
+            return Answer(answer["statusCode"], got, None)
         assert got.pop("Content-Type") == "application/json"
         return Answer(answer["statusCode"], got, json.loads(answer["body"]))
 
@@ -187,6 +204,10 @@ class Service:
         headers = {"Prefer": prefer} if prefer else {}
         headers |= {"Idempotency-Key": key} if key else {}
         return self.call("execute", {"plugin": "specimen", "tool": tool, "input": input}, headers=headers)
+
+    def mcp(self, method: str, params: Json, **headers: str) -> Answer:
+        """Send a message of the protocol's latest version."""
+        return self.call("mcp", mcp_message(method, params), headers={**mcp_headers(method, params), **headers})
 
     def pending(self, tool: str = "say") -> str:
         """A job that waits for its execution."""

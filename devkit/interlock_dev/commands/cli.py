@@ -89,6 +89,10 @@ def dev(
         Path | None,
         typer.Option(metavar="FILE", help="Plugins' settings (TOML); .interlock/settings.toml if it exists."),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A host name to answer for, besides those of this machine; may be repeated."),
+    ] = None,
     built: Built = False,
     in_process: InProcess = False,
     log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the log records that are shown.")] = "info",
@@ -108,6 +112,7 @@ def dev(
         quiet=quiet,
         settings=tuple(setting or ()),
         settings_file=settings,
+        hosts=tuple(allow_host or ()),
     )
     return command.run(options)
 

@@ -83,7 +83,7 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
     )
     stack = Stack(template, settings, folder, index)
     cleanup.callback(stack.close)
-    serve_api(stack, listener, options.api_key, cleanup, before_request=watch.check)
+    serve_api(stack, listener, options.api_key, cleanup, before_request=watch.check, hosts=options.hosts)
     if not options.in_process:
         cleanup.callback(watch.start(lambda files: _reload(stack, watched, files)).stop)
     stack.wait_until_warm()

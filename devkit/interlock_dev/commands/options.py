@@ -21,6 +21,7 @@ class DevOptions:
     quiet: bool = False
     settings: Sequence[Parameter] = ()
     settings_file: Path | None = None
+    hosts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from interlock.domain.access import CHALLENGE
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.documents.jobs import MAX_PAGE
 from interlock.http.requests import MAX_WAIT_S
-from interlock.http.responses import CHALLENGE
 from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_AFTER, MAX_NAME
 from interlock_dev.openapi.examples import ID
 from interlock_dev.openapi.schemas import Json, ref
@@ -39,7 +39,8 @@ HEADERS: Json = {
         "Seconds after which to try again (RFC 9110, section 10.2.3).", {"type": "integer", "minimum": 1}, 1
     ),
     "WWW-Authenticate": _header(
-        "How to authenticate (RFC 9110, section 11.6.1): `ApiKey` is a key in `X-API-Key`.",
+        "How to authenticate (RFC 9110, section 11.6.1): `ApiKey` is a key in `X-API-Key`. `Bearer`, if tokens are "
+        "accepted, names their metadata (RFC 9728).",
         {"type": "string"},
         CHALLENGE,
     ),

@@ -13,6 +13,7 @@ TAGS = {
     "execute": "Run tools.",
     "uploads": "Upload large files.",
     "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that created it.",
+    "mcp": "Use the tools from agents, with the Model Context Protocol.",
     "plugins": "Read the plugins, their tools and their health.",
     "service": "The service itself.",
 }
@@ -25,10 +26,10 @@ def _json_content(schema: str, examples: Mapping[str, Any]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful response of an operation."""
+    """A response of an operation that is no error envelope. Without a `schema` it has no body."""
 
     description: str
-    schema: str
+    schema: str | None
     examples: Mapping[str, Any]
     headers: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Answer:
         return {
             "description": self.description,
             "headers": refs((*self.headers, "X-Request-Id"), "headers"),
-            "content": _json_content(self.schema, self.examples),
+            **({"content": _json_content(self.schema, self.examples)} if self.schema else {}),
             **({"links": refs(self.links, "links")} if self.links else {}),
         }
 
@@ -79,7 +80,7 @@ class Operation:
     def document(self) -> Json:
         parameters = [*re.findall(r"{(\w+)}", self.path), *self.parameters]
         key = f"Needs the scope `{self.scope}`." if self.scope else "Needs no key."
-        area = self.path.split("/")[2]
+        area = self.path.removeprefix("/v1").split("/")[1]
         return {
             "operationId": self.id,
             "tags": [area if area in TAGS else "service"],

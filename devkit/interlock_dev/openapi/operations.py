@@ -22,6 +22,7 @@ from interlock_dev.openapi.examples import (
     UPLOAD_BYTES,
     WHY,
 )
+from interlock_dev.openapi.mcp_operations import MCP_OPERATIONS
 from interlock_dev.openapi.operation import Answer, Body, Operation
 from interlock_dev.openapi.plugin_operations import PLUGIN_OPERATIONS
 
@@ -244,4 +245,5 @@ OPERATIONS = (
         body=_CANCEL_BODY,
     ),
     *PLUGIN_OPERATIONS,
+    *MCP_OPERATIONS,
 )

@@ -125,6 +125,9 @@ REFUSALS: Mapping[str, Refusal] = {
         "The job does not exist, belongs to another tenant, or has expired.",
         (_of(errors.NotFound(f"There is no job {ID!r}.")),),
     ),
+    "NoTokens": Refusal(
+        "The stack accepts no tokens.", (_of(errors.NotFound("This service accepts no tokens, only API keys.")),)
+    ),
     "PluginNotFound": Refusal("The plugin does not exist.", (_of(errors.NotFound(NO_PLUGIN)),)),
     "MethodNotAllowed": Refusal(
         "The path does not support the method.",

@@ -19,10 +19,13 @@ from interlock.http.documents import (
     FinishedJob,
     JobList,
     JobResult,
+    McpRequest,
+    McpResponse,
     OpenApi,
     PluginHealth,
     PluginList,
     PluginManifest,
+    ResourceMetadata,
     ServiceHealth,
     Upload,
 )
@@ -31,8 +34,8 @@ from interlock.http.models import CancelRequest, ExecuteRequest, RerunRequest, U
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
-    ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, OpenApi, PluginHealth, PluginList, PluginManifest,
-    ServiceHealth, Upload,
+    ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest, McpResponse, OpenApi, PluginHealth,
+    PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload,
 ]  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class BlockMapper(Plugin):
     name, version, title = "block_mapper", "1.0.0", "Pictures as blocks"
     description = f"Maps a picture to a grid of {len(BLOCKS)} named blocks by nearest colour."
 
-    @tool(timeout_s=20, memory_mb=1024)
+    @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def analyze(self, input: AnalyzeInput, context: ToolContext) -> AnalyzeOutput:
         """Map a picture to a grid of named blocks by the nearest perceived colour."""
         picture = as_rgb(open_image(input.image, "/image"))

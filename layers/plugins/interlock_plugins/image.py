@@ -79,7 +79,7 @@ class Image(Plugin):
     name, version, title = "image", "1.0.0", "Image facts and thumbnails"
     description = "Returns format, size, metadata, colours and hash of an image, and creates thumbnails."
 
-    @tool(timeout_s=20, memory_mb=1024)
+    @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def inspect(self, input: InspectInput, context: ToolContext) -> InspectOutput:
         """Return an image's format, size, EXIF metadata, dominant colours and perceptual hash."""
         image = open_image(input.image, "/image")
@@ -98,7 +98,7 @@ class Image(Plugin):
             }
         )
 
-    @tool(timeout_s=20, memory_mb=1024)
+    @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def thumbnail(self, input: ThumbnailInput, context: ToolContext) -> ThumbnailOutput:
         """Shrink an image to fit a frame, upright and in proportion. Smaller images are not enlarged."""
         image = as_rgba(open_image(input.image, "/image"))

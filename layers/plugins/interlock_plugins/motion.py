@@ -66,7 +66,7 @@ class Motion(Plugin):
     name, version, title = "motion", "1.0.0", "Motion between two frames"
     description = "Compares two frames of a camera and returns boxes around the changes."
 
-    @tool(timeout_s=20, memory_mb=1024)
+    @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def compare(self, input: CompareInput, context: ToolContext) -> CompareOutput:
         """Compare two frames and return boxes around the areas that changed."""
         before, size = _frame(input.before, "/before")

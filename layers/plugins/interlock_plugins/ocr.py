@@ -75,7 +75,7 @@ class Ocr(Plugin):
         """Load the engine for the default language."""
         _tesseract.engine(_DEFAULT_LANGUAGE)
 
-    @tool(timeout_s=20, memory_mb=512)
+    @tool(timeout_s=20, memory_mb=512, read_only=True, idempotent=True)
     def analyze(self, input: AnalyzeInput, context: ToolContext) -> AnalyzeOutput:
         """Recognize the text in an image, with position and confidence of each word."""
         image = open_image(input.image, "/image")

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal, cast, get_type_hints
@@ -42,13 +42,15 @@ class _Mark:
     title: str
     network: bool
     isolation: str
+    hints: Mapping[str, bool | None]
+    task: str
     problems: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
-    open connections. `isolation`: `tenant` or `run`."""
+    open connections. `isolation`: `tenant` or `run`. `task`: `auto`, `always` or `required`."""
 
     name: str
     title: str
@@ -60,6 +62,10 @@ class ToolSpec:
     input_model: type[BaseModel]
     output_model: type[BaseModel]
     method: Callable[..., Any]
+    read_only: bool | None = None
+    idempotent: bool | None = None
+    destructive: bool | None = None
+    task: str = "auto"
 
 
 def tool[F: Callable[..., Any]](
@@ -69,6 +75,10 @@ def tool[F: Callable[..., Any]](
     title: str = "",
     network: bool = False,
     isolation: Literal["tenant", "run"] = "tenant",
+    read_only: bool | None = None,
+    idempotent: bool | None = None,
+    destructive: bool | None = None,
+    task: Literal[False, True, "required"] = False,
 ) -> Callable[[F], F]:
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
@@ -76,15 +86,23 @@ def tool[F: Callable[..., Any]](
     from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
     PermissionError. `isolation`: what a process may serve after this tool has run in it. With `tenant` it serves more
     runs of the same tenant, with `run` none. The first line of the method's docstring is its description.
+
+    For agents: `read_only` (a call changes nothing), `idempotent` (a second call changes nothing more) and
+    `destructive` (a call may overwrite or delete) tell them what a call changes. `task=True` makes each call by an MCP
+    client that supports tasks a task, as a `timeout_s` over 25 does; `task="required"` refuses other MCP clients.
     """
-    problems = [*_problems_of_limits(timeout_s, memory_mb), *_problems_of_options(title, network, isolation)]
+    hints = {"read_only": read_only, "idempotent": idempotent, "destructive": destructive}
+    problems = [*_problems_of_limits(timeout_s, memory_mb), *_problems_of_options(title, network, isolation),
+                *_problems_for_agents(hints, task)]  # fmt: skip
     if positional:
         problems.append("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
 
     def mark(method: F) -> F:
         frame = inspect.currentframe()
         twice = _declared_twice(method, frame.f_back if frame else None)
-        setattr(method, _MARK, _Mark(timeout_s, memory_mb, title, network, isolation, [*problems, *twice]))
+        mark = _Mark(timeout_s, memory_mb, title, network, isolation, hints,
+                     "always" if task is True else "required" if task else "auto", [*problems, *twice])  # fmt: skip
+        setattr(method, _MARK, mark)
         return method
 
     # `@tool` without parentheses passes the method.
@@ -107,6 +125,16 @@ def _problems_of_options(title: object, network: object, isolation: object) -> I
         yield f"@tool(network={network!r}): must be True or False"
     if isolation not in ISOLATIONS:
         yield f"@tool(isolation={isolation!r}): must be 'tenant' or 'run'"
+
+
+def _problems_for_agents(hints: Mapping[str, object], task: object) -> Iterator[str]:
+    for name, value in hints.items():
+        if value is not None and not isinstance(value, bool):
+            yield f"@tool({name}={value!r}): must be True, False or None"
+    if hints["read_only"] is True and hints["destructive"] is True:
+        yield "@tool(read_only=True, destructive=True): a tool that changes nothing cannot be destructive"
+    if task not in (False, True, "required"):
+        yield f"@tool(task={task!r}): must be True, False or 'required'"
 
 
 def _declared_twice(method: Callable[..., Any], body: FrameType | None) -> Iterator[str]:
@@ -134,10 +162,21 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
         line = getattr(inspect.unwrap(getattr(method, "__func__", method)), "__code__", None)
         at = f" (line {line.co_firstlineno})" if line else ""
         raise InvalidDeclaration([f"tool {name!r}: {problem}{at}" for problem in problems])
-    title = mark.title or name.replace("_", " ").capitalize()
-    description = (inspect.getdoc(method) or "").partition("\n")[0]
-    return ToolSpec(name, title, description, mark.timeout_s, mark.memory_mb, mark.network, mark.isolation, *models,
-                    method)  # fmt: skip
+    return ToolSpec(
+        name,
+        mark.title or name.replace("_", " ").capitalize(),
+        (inspect.getdoc(method) or "").partition("\n")[0],
+        mark.timeout_s,
+        mark.memory_mb,
+        mark.network,
+        mark.isolation,
+        *models,
+        method,
+        read_only=mark.hints["read_only"],
+        idempotent=mark.hints["idempotent"],
+        destructive=mark.hints["destructive"],
+        task=mark.task,
+    )
 
 
 def is_tool(value: object) -> bool:

@@ -47,6 +47,10 @@ PLANTED = {
         "interlock_client.operations",
     ),
     "The client needs neither the framework nor an AWS SDK": ("interlock_client/operations.py", "pydantic"),
+    "The types of the Model Context Protocol are imported where it is served": (
+        "interlock/http/requests.py",
+        "mcp_types",
+    ),
     "Only adapters import an AWS SDK": ("interlock/jobs/service.py", "boto3"),
     "Plugins are loaded by name in worker processes, and never imported": (
         "interlock/tools/tool_runner.py",

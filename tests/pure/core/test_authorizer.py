@@ -89,7 +89,8 @@ def test_unknown_key_is_denied_without_details(given: str) -> None:
     assert effect(policy) == "Deny"
     assert policy["principalId"] == "unknown"
     # The gateway builds the envelope from this context, its timestamp included.
-    assert policy["context"] == {"timestamp": "2026-11-22T12:00:00.000Z", "message": UNKNOWN_KEY}
+    context = {"timestamp": "2026-11-22T12:00:00.000Z", "message": UNKNOWN_KEY, "challenge": 'ApiKey realm="interlock"'}
+    assert policy["context"] == context
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, "Allow"), (0, "Deny"), (-1, "Deny")])
@@ -251,3 +252,30 @@ def test_key_takes_precedence_over_a_token() -> None:
 
 def test_tokens_are_denied_without_a_configured_provider() -> None:
     assert effect(decide(KeyRing(a_key()), {"Authorization": "Bearer secret"})) == "Deny"
+
+
+# --- Challenges ---
+
+
+class NoTokens:
+    """Accepts no token."""
+
+    def principal(self, token: str) -> Principal:
+        raise InvalidToken("The token is not valid.")
+
+
+@pytest.mark.parametrize(
+    ("headers", "path", "base"),
+    [
+        ({"Host": "a1.example", "X-Forwarded-Proto": "https"}, "/prod/mcp", "https://a1.example/prod"),
+        ({"Host": "tools.example", "X-Forwarded-Proto": "https"}, "/mcp", "https://tools.example"),
+        ({"host": "127.0.0.1:3000"}, "/mcp", "http://127.0.0.1:3000"),
+    ],
+)
+def test_denial_names_the_metadata_where_tokens_are_accepted(headers: dict[str, str], path: str, base: str) -> None:
+    event = {"methodArn": ARN, "headers": headers, "path": "/mcp", "requestContext": {"path": path}}
+    challenge = decision(event, KeyRing(), ManualClock(), tokens=NoTokens())["context"]["challenge"]
+    assert challenge == (
+        f'Bearer realm="interlock", resource_metadata="{base}/.well-known/oauth-protected-resource", '
+        'scope="plugins:read execute jobs:read jobs:cancel", ApiKey realm="interlock"'
+    )

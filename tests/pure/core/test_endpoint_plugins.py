@@ -1,6 +1,7 @@
 """The routes below `/v1/plugins`, and the two routes that need no key."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,6 +86,7 @@ def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
     for tool in answer.body["tools"]:
         assert set(tool) == {
             *("name", "title", "description", "timeout_s", "memory_mb", "network", "isolation"),
+            *("read_only", "idempotent", "destructive", "task"),
             *("input_schema", "output_schema"),
         }  # fmt: skip
 
@@ -189,3 +191,20 @@ def test_health_returns_200_while_the_table_is_down(world: World) -> None:
     world.jobs.down = True
     assert world.request("GET", "/v1/health").status == 200
     refused(world.request("GET", "/v1/plugins"), 503, "unavailable", "ServiceError")
+
+
+# --- Where to get tokens ---
+
+
+def test_metadata_names_the_issuer_of_tokens(tmp_path: Path) -> None:
+    world = World(tmp_path, a_plugin(), oidc_issuer="https://login.example")
+    headers = {"Host": "a1.example", "X-Forwarded-Proto": "https"}
+    answer = world.request("GET", "/.well-known/oauth-protected-resource", headers=headers, tenant="")
+    assert (answer.status, answer.body["resource"]) == (200, "https://a1.example/mcp")
+    assert answer.body["authorization_servers"] == ["https://login.example"]
+    assert answer.body["scopes_supported"] == ["plugins:read", "execute", "jobs:read", "jobs:cancel"]
+
+
+def test_there_is_no_metadata_without_an_issuer(world: World) -> None:
+    answer = world.request("GET", "/.well-known/oauth-protected-resource", tenant="")
+    assert (answer.status, answer.error["code"]) == (404, "not_found")

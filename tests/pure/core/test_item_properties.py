@@ -20,7 +20,7 @@ from interlock.domain.access import ApiKey, Scope
 from interlock.domain.counters import JobSnapshot, delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
-from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson, listed
+from interlock.domain.job import Cancel, CancelOutcome, Client, Job, Progress, Source, StoredJson, listed
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
@@ -66,6 +66,8 @@ jobs = st.builds(
     lease_expires_at=st.none() | moments,
     deadline_at=st.none() | moments,
     rerun_of=st.none() | ids,
+    source=st.none() | st.sampled_from(Source),
+    client=st.none() | st.builds(Client, text, text),
     attempt=st.integers(0, 1000),
     worker_id=st.none() | ids,
     started_at=st.none() | moments,

@@ -43,6 +43,10 @@ def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
         "memory_mb",
         "network",
         "isolation",
+        "read_only",
+        "idempotent",
+        "destructive",
+        "task",
         "input_schema",
         "output_schema",
     }

@@ -19,7 +19,7 @@ TEMPLATES = [*sorted(ROOT.glob(".github/ISSUE_TEMPLATE/*.yml")), ROOT / ".github
 
 _LINK = re.compile(r"\]\((?!https?://|\.\./blob/)([^)\s]+)\)")
 _PATH = re.compile(
-    r"`((?:\.ci|\.github|devkit|docs|events|examples|functions|layers|requirements|scripts|tests|tools)/[\w./*-]+)`"
+    r"`((?:\.ci|\.github|devkit|docs|events|examples|functions|layers|requirements|scripts|tests|tools)/(?!(?:call|list)`)[\w./*-]+)`"
 )
 _TARGET = re.compile(r"\bmake ([a-z][a-z-]+)\b")
 

@@ -9,10 +9,10 @@ import pytest
 from botocore.loaders import Loader
 
 from interlock.domain import errors
-from interlock.domain.access import ApiKey
+from interlock.domain.access import CHALLENGE, METADATA_PATH, ApiKey
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from interlock.http.authorizer import NO_KEY, decision
-from interlock.http.responses import CHALLENGE, RETRY_AFTER_S, STATUS_BY_CODE
+from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
 from tests.pure.repository.template import FUNCTIONS, NOW, OPENAPI, RESOURCES, Json, properties
 
 
@@ -48,7 +48,7 @@ def test_keys_are_required_except_on_the_open_routes() -> None:
     without_key = {
         path for path, item in OPENAPI["paths"].items() if all(one["security"] == [] for one in item.values())
     }
-    assert without_key == {"/v1/health", "/v1/openapi.json"}
+    assert without_key == {"/v1/health", "/v1/openapi.json", METADATA_PATH}
     assert open_paths == without_key | CONSOLE
 
 
@@ -108,7 +108,9 @@ def test_gateway_responses_have_the_error_envelope(kind: str) -> None:
     headers = dict(GATEWAY_RESPONSES[kind]["ResponseParameters"]["Headers"])
     assert headers.pop("X-Request-Id") == "context.requestId"
     if code is ErrorCode.UNAUTHORIZED:
-        assert headers == {"WWW-Authenticate": f"'{CHALLENGE}'"}
+        # The authorizer, which knows whether tokens are accepted, chooses that of its denials.
+        challenge = "context.authorizer.challenge" if kind == "ACCESS_DENIED" else f"'{CHALLENGE}'"
+        assert headers == {"WWW-Authenticate": challenge}
         return
     assert set(headers) == ({"Retry-After"} if code in RETRY_AFTER_S else set())
     assert all(re.fullmatch(r"'[1-9]\d*'", value) for value in headers.values())
@@ -139,6 +141,7 @@ def test_denial_sets_every_variable_of_its_template() -> None:
     assert wanted <= set(denied["context"])
     for name in wanted:
         assert denied["context"][name] == SAMPLES[f"$context.authorizer.{name}"]
+    assert denied["context"]["challenge"] == CHALLENGE
 
 
 def test_access_log_contains_no_key_body_or_query() -> None:

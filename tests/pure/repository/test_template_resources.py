@@ -119,6 +119,8 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             read |= set(access_variables)
         if "start_sandbox()" in handler(function):
             read |= {WRITABLE, bootstrap.PLUGIN_SETTINGS}
+        if function == "JobsFunction":
+            read |= {bootstrap.OIDC_ISSUER}
         if function == "ConsoleFunction":
             read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function

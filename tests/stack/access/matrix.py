@@ -16,7 +16,7 @@ DOCUMENT: Json = json.loads(files("interlock").joinpath("http", "openapi.json").
 @dataclass(frozen=True, slots=True)
 class Route:
     """A route of the contract: its scope (None: no key), its response to permitted callers, and its response to another
-    tenant that asks for a job."""
+    tenant that asks for a job. `scope_is_in_body`: the body decides which scope a request needs."""
 
     call: str
     scope: Scope | None
@@ -24,6 +24,7 @@ class Route:
     stranger: int
     body: Json | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    scope_is_in_body: bool = False
 
     @property
     def method(self) -> str:
@@ -34,6 +35,8 @@ class Route:
         return self.call.partition(" ")[2]
 
 
+_CALL: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+               "params": {"name": "hostile-echo", "arguments": {"text": "x"}}}  # fmt: skip
 _ECHO: Json = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
 
 # By the contract's own words. A job here is a finished one of the tenant acme: cancelling it is a conflict.
@@ -50,6 +53,8 @@ CONTRACT = (
     Route("GET /v1/plugins", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}", Scope.PLUGINS_READ, 200, 200),
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),
+    Route("POST /mcp", Scope.EXECUTE, 200, 200, _CALL, {"MCP-Protocol-Version": "2025-11-25"}, scope_is_in_body=True),
+    Route("GET /.well-known/oauth-protected-resource", None, 404, 404),
     Route("GET /v1/health", None, 200, 200),
     Route("GET /v1/openapi.json", None, 200, 200),
 )
@@ -86,6 +91,8 @@ class Cell:
             return self.route.answers if self.form == FORMS[0] or self.takes_anything else 400
         if self.caller in NOBODY:
             return 401
+        if self.route.scope_is_in_body and self.form == FORMS[1]:
+            return 400
         if not self.allowed:
             return 403
         found = self.route.stranger if self.caller in STRANGERS else self.route.answers
@@ -101,6 +108,8 @@ class Cell:
     @property
     def takes_anything(self) -> bool:
         """Return whether a route ignores the invalid part of this form of request."""
+        if self.route.scope_is_in_body:
+            return self.form == FORMS[2]  # JSON-RPC ignores unknown members
         if self.form == FORMS[1]:
             return self.route.body is None and self.route.method != "DELETE"
         reads_query = self.route.method == "GET" and self.route.scope is not None

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_NAME"
 """The environment variables with the source of the plugins' settings, and with the name of the stack."""
 
+OIDC_ISSUER = "INTERLOCK_OIDC_ISSUER"
+"""The environment variable with the issuer of accepted tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -67,6 +70,7 @@ class Core:
         rates: RateStore | None = None,
         secrets: Secrets | None = None,
         max_wait_s: int | None = None,
+        oidc_issuer: str | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.settings = settings
@@ -80,6 +84,7 @@ class Core:
         self._rates = rates
         self._secrets = secrets
         self._max_wait_s = max_wait_s
+        self._oidc_issuer = oidc_issuer
 
     @classmethod
     def from_env(cls) -> Self:
@@ -90,6 +95,11 @@ class Core:
     def max_wait_s(self) -> int:
         """The longest time that a request waits for a job, of functions whose requests may wait. 0: none waits."""
         return int(os.environ["INTERLOCK_MAX_WAIT_S"]) if self._max_wait_s is None else self._max_wait_s
+
+    @cached_property
+    def oidc_issuer(self) -> str:
+        """The issuer of accepted tokens, empty if none are accepted, of the function that tells clients."""
+        return os.environ[OIDC_ISSUER] if self._oidc_issuer is None else self._oidc_issuer
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

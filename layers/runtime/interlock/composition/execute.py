@@ -1,11 +1,11 @@
-"""The application of the execute function: executing, running again, and uploads."""
+"""The application of the execute function: executing, running again, uploads, and the Model Context Protocol."""
 
-from functools import partial
+from functools import cache, partial
 
 from interlock.composition.core import Core
 from interlock.composition.job_worker import leave_if_unfit
 from interlock.http.app import HttpApp
-from interlock.http.routes_execute import add_execute_route, add_rerun_route
+from interlock.http.routes_execute import McpServer, add_execute_route, add_mcp_route, add_rerun_route
 from interlock.http.routes_uploads import add_upload_route
 from interlock.jobs.execute import Execute
 from interlock.jobs.runner import JobRunner
@@ -19,4 +19,14 @@ def execute_app(core: Core, runner: JobRunner) -> HttpApp:
     add_execute_route(app, execute, core.documents, max_wait_s=max_wait_s)
     add_rerun_route(app, execute, core.service, core.documents, max_wait_s=max_wait_s)
     add_upload_route(app, core.uploads)
+    add_mcp_route(app, cache(partial(_mcp_server, core, execute)))
     return app.close_routes()
+
+
+def _mcp_server(core: Core, execute: Execute) -> McpServer:
+    # Pydantic and mcp-types take 0.25 s, so only an environment that serves MCP imports them.
+    from interlock.mcp import server  # noqa: PLC0415
+    from interlock.mcp.calls import Calls  # noqa: PLC0415
+
+    calls = Calls(execute, core.service, core.registry, core.documents, clock=core.clock)
+    return server.McpServer(core.registry, calls)

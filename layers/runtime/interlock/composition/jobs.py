@@ -11,5 +11,5 @@ def jobs_app(core: Core) -> HttpApp:
     app = HttpApp(core.limits)
     add_job_routes(app, core.service, core.documents, core.secrets, max_wait_s=core.max_wait_s)
     add_plugin_routes(app, core.registry)
-    add_open_routes(app)
+    add_open_routes(app, oidc_issuer=core.oidc_issuer)
     return app.close_routes()

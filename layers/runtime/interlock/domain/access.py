@@ -1,10 +1,12 @@
-"""Access: scopes, API keys, and the principal of a request."""
+"""Access: scopes, API keys, the principal of a request, and what callers without one are asked for."""
 
 import hashlib
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from interlock.domain.rate import Rate
 
@@ -70,3 +72,30 @@ class Principal:
 def hash_key(key: str) -> str:
     """Return the SHA-256 of a key in hex. A key is 256 random bits, so a salt or stretching would add nothing."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+# --- What a 401 asks for ---
+
+CHALLENGE = 'ApiKey realm="interlock"'
+"""`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a
+separate header."""
+
+METADATA_PATH = "/.well-known/oauth-protected-resource"
+"""OAuth 2.0 Protected Resource Metadata (RFC 9728): where clients that get a 401 find the issuer of tokens."""
+
+MCP_SCOPES = (Scope.PLUGINS_READ, Scope.EXECUTE, Scope.JOBS_READ, Scope.JOBS_CANCEL)
+"""The scopes of a client of the Model Context Protocol."""
+
+
+def challenge_with_tokens(api_url: str) -> str:
+    """Return `WWW-Authenticate` where tokens are accepted. `Bearer` comes first: some clients read no other."""
+    scopes = " ".join(MCP_SCOPES)
+    return f'Bearer realm="interlock", resource_metadata="{api_url}{METADATA_PATH}", scope="{scopes}", {CHALLENGE}'
+
+
+def api_url(event: Mapping[str, Any], header: Callable[[str], str]) -> str:
+    """Return the URL of the API as the caller of a request sees it: with the stage, or the base path of a domain, if it
+    has one. `header` returns the value of a header of the gateway's event."""
+    path = str((event.get("requestContext") or {}).get("path") or "")
+    before = path.removesuffix(str(event.get("path") or ""))
+    return f"{header('X-Forwarded-Proto') or 'http'}://{header('Host')}{before}"

@@ -41,6 +41,21 @@ class Progress:
     at: datetime
 
 
+class Source(StrEnum):
+    """The interface that a job was created through: the HTTP API, or the Model Context Protocol."""
+
+    HTTP = "http"
+    MCP = "mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The program that called, as it names itself. Not verified."""
+
+    name: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoredJson:
     """Stored JSON: inline (`text`) if it is small, or else an object (`key`). `size_bytes` is the size of its text."""
@@ -55,6 +70,8 @@ class Job:
     """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
     `deadline_at` is when the job is over, wherever it is then. `rerun_of` is the job whose input it has, with changes.
+
+    `source` None means HTTP: it is stored for other jobs only. `client` is what the caller says about itself.
 
     `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends.
 
@@ -75,6 +92,8 @@ class Job:
     lease_expires_at: datetime | None = None
     deadline_at: datetime | None = None
     rerun_of: str | None = None
+    source: Source | None = None
+    client: Client | None = None
     attempt: int = 0
     worker_id: str | None = None
     started_at: datetime | None = None
@@ -133,6 +152,8 @@ _LISTED = (
     "error",
     "deadline_at",
     "rerun_of",
+    "source",
+    "client",
 )
 
 

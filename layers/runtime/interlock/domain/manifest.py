@@ -11,7 +11,8 @@ from interlock.domain.errors import UnknownTool
 class ToolManifest:
     """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident.
     `network`: whether its process may open connections. `isolation`: whether its process serves other runs of the same
-    `tenant`, or this `run` only."""
+    `tenant`, or this `run` only. `read_only`, `idempotent` and `destructive` tell agents what a call changes; None:
+    undeclared. `task`: whether MCP clients get a task, by the limit (`auto`), `always`, or `required`."""
 
     name: str
     title: str
@@ -22,6 +23,10 @@ class ToolManifest:
     output_schema: Mapping[str, Any]
     network: bool = False
     isolation: str = "tenant"
+    read_only: bool | None = None
+    idempotent: bool | None = None
+    destructive: bool | None = None
+    task: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

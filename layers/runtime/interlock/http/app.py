@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 from interlock import log_fields
+from interlock.domain.access import METADATA_PATH
 from interlock.domain.errors import ErrorCode, ErrorInfo, InterlockError
 from interlock.http.limits import RateLimits
 from interlock.http.powertools import APIGatewayRestResolver, NextMiddleware, NotFoundError, Response
@@ -23,6 +24,12 @@ REQUEST_ID = "X-Request-Id"
 
 READ_HEADERS = frozenset({"content-type", "idempotency-key", "prefer"})
 """The headers that routes read."""
+
+MCP_PATH = "/mcp"
+
+_MORE_HEADERS = ("content-type", "host", "mcp-", "origin", "x-forwarded-proto")
+_READ_MORE = (MCP_PATH, METADATA_PATH)
+"""The beginnings of the headers that these paths read."""
 
 
 class HttpApp:
@@ -84,7 +91,11 @@ def _keep_read_headers(event: dict[str, Any]) -> None:
     There are about twenty, and every search for a header would go through all of them.
     """
     several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
-    event["multiValueHeaders"] = {name: values for name, values in several.items() if name.lower() in READ_HEADERS}
+    if event.get("path") in _READ_MORE:
+        read = {name: values for name, values in several.items() if name.lower().startswith(_MORE_HEADERS)}
+    else:
+        read = {name: values for name, values in several.items() if name.lower() in READ_HEADERS}
+    event["multiValueHeaders"] = read
     event["headers"] = {}
     identity = event.get("requestContext", {}).get("identity") or {}
     identity.pop("apiKey", None)  # a copy that API Gateway makes where a usage plan asks for keys

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
-from interlock.domain.access import ApiKey, Principal, hash_key
+from interlock.domain.access import CHALLENGE, ApiKey, Principal, api_url, challenge_with_tokens, hash_key
 from interlock.domain.key_format import is_mistyped
 from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339
@@ -78,7 +79,8 @@ def decision(
     try:
         principal, limits = _caller(event, keys, clock, tokens, limits)
     except InvalidToken as error:
-        context = {"timestamp": rfc3339(clock()), "message": str(error)}
+        asked = CHALLENGE if tokens is None else challenge_with_tokens(api_url(event, partial(_header, event)))
+        context = {"timestamp": rfc3339(clock()), "message": str(error), "challenge": asked}
         return _policy("Deny", event["methodArn"], "unknown", context)
     context = {"tenant": principal.tenant, "key_id": principal.key_id, "scopes": " ".join(sorted(principal.scopes))}
     if limits.rate is not None:
@@ -110,7 +112,8 @@ def _caller(
 
 
 def _header(event: Mapping[str, Any], wanted: str) -> str:
-    return next((value for name, value in (event.get("headers") or {}).items() if name.lower() == wanted), "")
+    headers = (event.get("headers") or {}).items()
+    return next((value for name, value in headers if name.lower() == wanted.lower()), "")
 
 
 def _policy(effect: str, method_arn: str, principal: str, context: Mapping[str, str]) -> dict[str, Any]:

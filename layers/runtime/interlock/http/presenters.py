@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from interlock.domain.access import MCP_SCOPES
 from interlock.domain.events import Event
-from interlock.domain.job import Cancel, Job, Progress
+from interlock.domain.job import Cancel, Job, Progress, Source
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.manifest import PluginManifest
 from interlock.domain.metrics import ExecutionMetrics
@@ -36,6 +37,8 @@ def job_document(job: Job) -> documents.Job:
         "timeout_s": job.timeout_s,
         "deadline_at": _time(job.deadline_at),
         "rerun_of": job.rerun_of,
+        "source": job.source or Source.HTTP,
+        "client": {"name": job.client.name, "version": job.client.version} if job.client else None,
         "cancel": _cancel(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }
@@ -142,6 +145,17 @@ def health_document(health: PluginHealth) -> documents.PluginHealth:
         "as_of": _time(health.metrics.as_of),
         **_counters(health.metrics),
         "tools": {name: _counters(metrics) for name, metrics in health.tools.items()},
+    }
+
+
+def resource_metadata(resource: str, issuer: str) -> documents.ResourceMetadata:
+    """Return what tells clients where they get tokens (RFC 9728, section 2)."""
+    return {
+        "resource": resource,
+        "resource_name": "Interlock",
+        "authorization_servers": [issuer],
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": list(MCP_SCOPES),
     }
 
 

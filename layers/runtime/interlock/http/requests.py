@@ -40,18 +40,28 @@ _BEFORE_PARAMETERS = re.compile(rf'(?:{_QUOTED}|[^;"])*')
 
 def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
     """Return the authenticated caller. Raises `Unauthorized`, or `Forbidden` without the scope."""
+    principal = authenticated(event)
+    check_scope(principal, scope)
+    return principal
+
+
+def check_scope(principal: Principal, scope: Scope) -> None:
+    """Raise `Forbidden` if the caller lacks the scope."""
+    if not principal.allows(scope):
+        raise Forbidden(f"This call needs the scope {scope.value!r}, which the API key lacks.", scope=scope.value)
+
+
+def authenticated(event: APIGatewayProxyEvent) -> Principal:
+    """Return the authenticated caller, whatever its scopes. Raises `Unauthorized`."""
     found = event["requestContext"].get("authorizer") or {}
     if not found.get("tenant"):
         raise Unauthorized
-    principal = Principal(
+    return Principal(
         found["tenant"],
         found.get("key_id", ""),
         frozenset(found.get("scopes", "").split()),
         int(found["concurrency"]) if found.get("concurrency") else None,
     )
-    if not principal.allows(scope):
-        raise Forbidden(f"This call needs the scope {scope.value!r}, which the API key lacks.", scope=scope.value)
-    return principal
 
 
 def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], *, optional: bool = False) -> Body:
@@ -61,13 +71,13 @@ def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], 
 
 def json_document(event: APIGatewayProxyEvent, *, empty: Any = None) -> Any:
     """Return the body as JSON, or `empty` for an empty one if that is allowed. Raises `InvalidRequest`."""
-    if empty is not None and not _body(event).strip(_WHITE_SPACE):
+    if empty is not None and not body_text(event).strip(_WHITE_SPACE):
         return empty
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
     if media_type not in {"", "application/json"}:
         raise InvalidRequest(f"Content-Type is {media_type!r}: send the body as application/json.")
     try:
-        return parse_json(_body(event))
+        return parse_json(body_text(event))
     except InvalidJson as error:
         raise InvalidRequest(f"The body cannot be read as JSON: {error}.") from None
 
@@ -87,7 +97,8 @@ def invalid_body(problems: list[Problem]) -> InvalidRequest:
     return InvalidRequest(f"The body is not a valid request: {first_of(problems, ': ')}.", errors=problems)
 
 
-def _body(event: APIGatewayProxyEvent) -> str:
+def body_text(event: APIGatewayProxyEvent) -> str:
+    """Return the body as text. Raises `InvalidRequest`."""
     body: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return body

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from interlock.domain.access import CHALLENGE
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.json_text import as_text
 from interlock.http.envelope import error_object
@@ -31,10 +32,6 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 
 ACCEPTED_HEADERS = {"Retry-After": "1"}
 """Headers of a 202: when to look for the end of the job."""
-
-CHALLENGE = 'ApiKey realm="interlock"'
-"""`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a
-separate header. The gateway's own 401s are in the template."""
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:

@@ -29,17 +29,18 @@ def presented(job: Job, documents: Documents, result: Any = None) -> Any:
         if stored.size_bytes * 2 <= MAX_ESCAPED_BYTES:
             return documents.read(stored) if result is None else result
         text = documents.text(stored) if result is None else as_text(result)
-        if _escaped_bytes(text) <= MAX_ESCAPED_BYTES:
+        if fits(text):
             return json.loads(text) if result is None else result
-    return _download(stored, documents)
+    return download(stored, documents)
 
 
-def _escaped_bytes(text: str) -> int:
-    """Return the size of JSON text as a JSON string. The text is ASCII, with its control characters escaped."""
-    return len(text) + text.count('"') + text.count("\\")
+def fits(text: str) -> bool:
+    """Return whether JSON text fits into a response as a JSON string. It is ASCII, with control characters escaped."""
+    return len(text) + text.count('"') + text.count("\\") <= MAX_ESCAPED_BYTES
 
 
-def _download(stored: StoredJson, documents: Documents) -> Download:
+def download(stored: StoredJson, documents: Documents) -> Download:
+    """Return a presigned URL of a result."""
     expires_at = utc_now() + URL_LIFETIME
     return {
         "download_url": documents.download_url(stored, expires_in_s=int(URL_LIFETIME.total_seconds())),

@@ -1,6 +1,6 @@
-"""`POST /v1/execute` and `POST /v1/jobs/{id}/rerun`: execute a tool, now or as an asynchronous job."""
+"""`POST /v1/execute`, `POST /v1/jobs/{id}/rerun` and `POST /mcp`: execute a tool, now or as an asynchronous job."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -10,7 +10,7 @@ from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.problems import problem
-from interlock.http.app import HttpApp
+from interlock.http.app import MCP_PATH, HttpApp
 from interlock.http.models import ExecuteRequest, RequestBody, RerunRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import finished_document, job_document
@@ -93,6 +93,18 @@ def add_rerun_route(
             original=original,
         )
         return _response(event, execute(command), documents, preferred)
+
+
+type McpServer = Callable[[APIGatewayProxyEvent, RequestTimes], Response[str]]
+
+
+def add_mcp_route(app: HttpApp, server: Callable[[], McpServer]) -> None:
+    """Register `/mcp`. `server` returns the server, which is imported when it is first called."""
+
+    @app.route("POST", MCP_PATH)
+    def mcp() -> Response[str]:
+        event = app.resolver.current_event
+        return server()(event, RequestTimes.of(event, app.resolver.lambda_context))
 
 
 def _request[Body: RequestBody](

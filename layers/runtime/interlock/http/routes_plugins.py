@@ -1,20 +1,20 @@
-"""Routes below `/v1/plugins`, and the two routes without a key: health and the OpenAPI document."""
+"""Routes below `/v1/plugins`, and those without a key: health, the OpenAPI document, and the metadata of tokens."""
 
 import json
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 import interlock
-from interlock.domain.access import Scope
+from interlock.domain.access import METADATA_PATH, Scope, api_url
 from interlock.domain.errors import NotFound, UnknownPlugin
 from interlock.domain.json_text import as_text
-from interlock.http.app import HttpApp
+from interlock.http.app import MCP_PATH, HttpApp
 from interlock.http.documents import ServiceHealth
 from interlock.http.powertools import Response
-from interlock.http.presenters import health_document, manifest_document, plugin_list
-from interlock.http.requests import authorized, query
+from interlock.http.presenters import health_document, manifest_document, plugin_list, resource_metadata
+from interlock.http.requests import authorized, header, query
 from interlock.http.responses import json_response
 from interlock.plugins.registry import ListedPlugin, PluginRegistry
 
@@ -63,8 +63,8 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
             raise NotFound(str(error)) from None
 
 
-def add_open_routes(app: HttpApp) -> None:
-    """Register the routes that need no key."""
+def add_open_routes(app: HttpApp, *, oidc_issuer: str) -> None:
+    """Register the routes that need no key. Without an `oidc_issuer` no tokens are accepted."""
 
     @app.route("GET", "/v1/health")
     def get_health() -> Response[str]:
@@ -73,6 +73,14 @@ def add_open_routes(app: HttpApp) -> None:
     @app.route("GET", "/v1/openapi.json")
     def get_openapi() -> Response[str]:
         return json_response(200, _document())
+
+    @app.route("GET", METADATA_PATH)
+    def get_resource_metadata() -> Response[str]:
+        event = app.resolver.current_event
+        if not oidc_issuer:
+            raise NotFound("This service accepts no tokens, only API keys.")
+        resource = f"{api_url(event.raw_event, partial(header, event))}{MCP_PATH}"
+        return json_response(200, resource_metadata(resource, oidc_issuer))
 
 
 @cache

@@ -17,7 +17,7 @@ from interlock.domain.errors import (
     PayloadTooLarge,
 )
 from interlock.domain.idempotency import KeyedRequest
-from interlock.domain.job import Job, StoredJson
+from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.json_text import as_text
 from interlock.jobs.documents import Documents, merged
 from interlock.jobs.runner import JobRunner
@@ -54,6 +54,7 @@ class ExecuteCommand:
 
     The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
     `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run again: `input` is then a merge patch of its input.
+    `source` and `client` are as in `Job`.
     """
 
     principal: Principal
@@ -68,6 +69,8 @@ class ExecuteCommand:
     due: Deadline
     small: bool = False
     original: Job | None = None
+    source: Source | None = None
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,5 +204,7 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float, stored: St
         keyed=command.keyed,
         deadline_s=command.deadline_s,
         rerun_of=command.original.job_id if command.original else None,
+        source=command.source,
+        client=command.client,
         input=stored,
     )

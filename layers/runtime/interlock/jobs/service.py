@@ -21,7 +21,7 @@ from interlock.domain.errors import (
 )
 from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.idempotency import KeyedRequest
-from interlock.domain.job import Job, StoredJson
+from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.times import to_millisecond
@@ -41,7 +41,8 @@ START_LEASE = timedelta(seconds=60)
 class NewJob:
     """A job to create. `timeout_s` is the limit of its run, and `deadline_s` the time after which the job is over, in
     seconds. `key_limit` is the API key's limit of unfinished jobs, `keyed` the request if it has an idempotency key,
-    `rerun_of` the job that is run again. `input` is stored with the job; that of a submitted job is written later."""
+    `rerun_of` the job that is run again. `source` and `client` are as in `Job`. `input` is stored with the job; that of
+    a submitted job is written later."""
 
     tenant: str
     plugin: str
@@ -53,6 +54,8 @@ class NewJob:
     keyed: KeyedRequest | None = None
     deadline_s: float | None = None
     rerun_of: str | None = None
+    source: Source | None = None
+    client: Client | None = None
     input: StoredJson | None = None
 
     def deadline_after(self, now: datetime) -> datetime | None:
@@ -89,6 +92,8 @@ class JobService:
             expires_at=now + self._retention,
             deadline_at=wanted.deadline_after(now),
             rerun_of=wanted.rerun_of,
+            source=wanted.source,
+            client=wanted.client,
             input=wanted.input,
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=wanted.key_id,

@@ -85,6 +85,10 @@ def _describe_tool(spec: ToolSpec) -> ToolManifest:
         memory_mb=spec.memory_mb,
         network=spec.network,
         isolation=spec.isolation,
+        read_only=spec.read_only,
+        idempotent=spec.idempotent,
+        destructive=spec.destructive,
+        task=spec.task,
         input_schema=checked_schema(spec.input_model, "validation", f"{where}: its input's"),
         output_schema=checked_schema(spec.output_model, "serialization", f"{where}: its output's"),
     )

@@ -1,6 +1,6 @@
 """The registry that `/v1/plugins` shows: the index, with the lifecycle state and counters of each plugin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -126,6 +126,13 @@ class PluginRegistry:
             if name not in self._findings:
                 raise
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
+
+    def indexed(self, after: str) -> Iterator[PluginManifest]:
+        """Yield the manifests of the plugins whose name comes after another, in alphabetical order. Plugins that could
+        not be loaded when the index was built are left out."""
+        for name, summary in self._index.summaries.items():
+            if name > after and summary.reason is None:
+                yield self._index.manifest(name)
 
     def plugins(self) -> Sequence[ListedPlugin]:
         """Return all plugins with their lifecycle states, in alphabetical order: from one file and the small items of

@@ -9,11 +9,15 @@ from interlock.http.documents.events import Event, EventList
 from interlock.http.documents.jobs import Cancel, Download, FinishedJob, Job, JobList, JobResult, Progress, Upload
 from interlock.http.documents.plugins import (
     Counters,
+    McpError,
+    McpRequest,
+    McpResponse,
     OpenApi,
     PluginHealth,
     PluginList,
     PluginManifest,
     PluginSummary,
+    ResourceMetadata,
     ServiceHealth,
 )
 
@@ -30,12 +34,16 @@ __all__ = [
     "Job",
     "JobList",
     "JobResult",
+    "McpError",
+    "McpRequest",
+    "McpResponse",
     "OpenApi",
     "PluginHealth",
     "PluginList",
     "PluginManifest",
     "PluginSummary",
     "Progress",
+    "ResourceMetadata",
     "ServiceHealth",
     "Upload",
 ]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, TypedDict
 
-from interlock.domain.job import CancelOutcome
+from interlock.domain.job import CancelOutcome, Source
 from interlock.domain.job_status import JobStatus
 from interlock.http.documents.errors import Error
 from interlock.http.documents.values import (
@@ -39,6 +39,15 @@ class Cancel(TypedDict):
     outcome: CancelOutcome | None
 
 
+class Client(TypedDict):
+    """The program that created a job, as it names itself. Not verified."""
+
+    name: str
+    """Name of the program."""
+    version: str
+    """Version of the program."""
+
+
 class Job(TypedDict):
     """A job, without its result."""
 
@@ -64,6 +73,10 @@ class Job(TypedDict):
     """Time at which the job is over, wherever it is then, if the request set `deadline_s`."""
     rerun_of: JobId | None
     """Id of the job that this one runs again."""
+    source: Source
+    """Interface that created the job: `http`, or `mcp` for the Model Context Protocol."""
+    client: Client | None
+    """Program that created the job, if it named itself. Only MCP clients do."""
     cancel: Cancel | None
     error: Error | None
 

@@ -1,7 +1,8 @@
-"""Plugins, their tools and their counters, and the service itself."""
+"""Plugins, their tools and their counters, the messages of agents, and the service itself."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from interlock.domain.access import Scope
 from interlock.domain.lifecycle import AVAILABLE, LifecycleState
 from interlock.http.documents.values import (
     Count,
@@ -35,6 +36,15 @@ class Tool(TypedDict):
     """Whether the tool may open network connections."""
     isolation: Literal["tenant", "run"]
     """`tenant`: the tool's process serves later runs of the same tenant. `run`: it serves one run only."""
+    read_only: bool | None
+    """Whether a call changes nothing. Null if the plugin does not say, like the next two."""
+    idempotent: bool | None
+    """Whether a second call with the same input changes nothing more."""
+    destructive: bool | None
+    """Whether a call may overwrite or delete something."""
+    task: Literal["auto", "always", "required"]
+    """Which MCP calls are tasks, if the client supports them. `auto`: those of tools with a limit over 25 s. `always`:
+    all. `required`: all, and other clients cannot call the tool."""
     input_schema: dict[str, Any]
     """JSON Schema 2020-12 of the input."""
     output_schema: dict[str, Any]
@@ -151,3 +161,54 @@ class OpenApi(TypedDict):
     """Title, version and license of the API."""
     paths: dict[str, Any]
     """Operations per path."""
+
+
+class McpRequest(TypedDict):
+    """A JSON-RPC 2.0 request, or a notification without `id`."""
+
+    jsonrpc: Literal["2.0"]
+    """Version of JSON-RPC."""
+    id: NotRequired[int | str]
+    """Id that the response repeats."""
+    method: Annotated[str, Schema(examples=["tools/list", "tools/call"])]
+    """Method of the Model Context Protocol."""
+    params: NotRequired[dict[str, Any]]
+    """Parameters of the method."""
+
+
+class McpError(TypedDict):
+    """A JSON-RPC error."""
+
+    code: int
+    """Code of JSON-RPC or of the Model Context Protocol."""
+    message: str
+    """Description of the error."""
+    data: NotRequired[Any]
+    """More about the error: the inner object of an error envelope, or what the protocol defines for the code."""
+
+
+class McpResponse(TypedDict):
+    """A JSON-RPC 2.0 response, with either `result` or `error`."""
+
+    jsonrpc: Literal["2.0"]
+    """Version of JSON-RPC."""
+    id: int | str | None
+    """Id of the request. Null if it could not be read."""
+    result: NotRequired[dict[str, Any]]
+    """Result of the method."""
+    error: NotRequired[McpError]
+
+
+class ResourceMetadata(TypedDict):
+    """OAuth 2.0 Protected Resource Metadata (RFC 9728)."""
+
+    resource: Annotated[str, Schema(format="uri")]
+    """URL of the Model Context Protocol, for which tokens are requested."""
+    resource_name: str
+    """Name of the service."""
+    authorization_servers: list[str]
+    """Issuers of the tokens."""
+    bearer_methods_supported: list[Literal["header"]]
+    """Where a request has its token."""
+    scopes_supported: list[Scope]
+    """Scopes of a client of the Model Context Protocol."""
