@@ -161,6 +161,18 @@ test-units: setup
 test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
 	$(call PYTEST,2) $(STACK) $(PYTEST_ARGS)
 
+# The suite of the Model Context Protocol. `npm install --package-lock-only --omit-lockfile-registry-resolved` in
+# tests/mcp locks another version.
+.tools/mcp/.installed: tests/mcp/package-lock.json
+	mkdir -p .tools/mcp
+	cp tests/mcp/package.json tests/mcp/package-lock.json .tools/mcp
+	npm ci --prefix .tools/mcp --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+.PHONY: test-mcp
+test-mcp: setup .tools/mcp/.installed ## the conformance suite of the Model Context Protocol; needs npm
+	$(BIN)/python -m tests.mcp
+
 .PHONY: test-exhaustive
 test-exhaustive: faults fuzz soak ## every crash point, order, race and fuzzed case, not a sample of them
 

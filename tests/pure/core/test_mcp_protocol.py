@@ -113,9 +113,10 @@ def test_header_that_contradicts_the_body_is_refused(client: McpClient, headers:
     assert code(client, "tools/call", params, **headers) == (400, -32020)
 
 
-def test_encoded_name_header_is_decoded(client: McpClient) -> None:
+@pytest.mark.parametrize("header", ["=?base64?ZWNoby1zYXk=?=", "  echo-say \t"])
+def test_encoded_name_header_is_decoded_and_white_space_around_it_ignored(client: McpClient, header: str) -> None:
     params = {"name": "echo-say", "arguments": {"text": "hello"}}
-    assert client.call("tools/call", params, Mcp_Name="=?base64?ZWNoby1zYXk=?=").status == 200
+    assert client.call("tools/call", params, Mcp_Name=header).status == 200
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,11 @@ def test_tools_are_described(world_of: Callable[..., World]) -> None:
     assert read["annotations"] == {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": True}
     assert drop["annotations"] == {"destructiveHint": True, "openWorldHint": False}
     assert drop["description"] == "The tool drop."
+
+
+def test_tool_without_a_description_is_described_by_its_title(world_of: Callable[..., World]) -> None:
+    world = world_of(a_plugin("echo", a_tool("say", description="")))
+    assert McpClient(world).call("tools/list").result["tools"][0]["description"] == "Say"
 
 
 def test_earlier_versions_have_no_schema_of_other_results_than_objects(world_of: Callable[..., World]) -> None:

@@ -81,15 +81,19 @@ class McpServer:
     def __call__(self, event: APIGatewayProxyEvent, times: RequestTimes) -> Response[str]:
         """Answer a POST. Raises `InterlockError` with a code of `OF_HTTP`."""
         principal, text = authenticated(event), body_text(event)
+
+        def headers(name: str) -> str:
+            return header(event, name).strip(" \t")  # RFC 9110, section 5.5
+
         message: Message | None = None
         request: Request | None = None
         try:
             _check_origin(event)
             message = read_message(text)
-            request = read_request(message, lambda name: header(event, name))
+            request = read_request(message, headers)
             if message.id is None:
                 return Response(202, body="")
-            arrival = Arrival(principal, times, len(text), lambda name: header(event, name))
+            arrival = Arrival(principal, times, len(text), headers)
             result = self._result(request, arrival)
             if arrival.notifications:
                 return _stream(message, arrival.notifications, result=result)

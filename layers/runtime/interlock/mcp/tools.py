@@ -78,7 +78,7 @@ def _described(plugin: PluginManifest, tool: ToolManifest, *, modern: bool) -> T
     return Tool(
         name=tool_name(plugin, tool),
         title=tool.title,
-        description=" ".join([tool.description, *hint]),
+        description=" ".join([tool.description or tool.title, *hint]),
         input_schema=dict(tool.input_schema),
         output_schema=dict(tool.output_schema) if has_schema else None,
         annotations=ToolAnnotations(
