@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.parsing.ast_nodes import Node
 
 from interlock_dev.aws.dynamodb import shortcuts
 from interlock_dev.aws.dynamodb.narrowing import narrowed
@@ -74,6 +75,23 @@ def test_nothing_keeps_the_earlier_versions_of_an_item(client: Any) -> None:
         gc.collect()
         alive = [one for reference in seen if (one := reference()) is not None]
         assert [item.attrs["N"].value for item in alive] == ["3"]
+
+
+def test_parsed_expressions_that_are_kept_are_bounded(client: Any) -> None:
+    with pytest.MonkeyPatch.context() as monkeypatch, table(client):
+        for owner, name, replacement in shortcuts.REPLACED:
+            monkeypatch.setattr(owner, name, replacement, raising=False)
+
+        def nodes_after(first: int, last: int) -> int:
+            for bucket in range(first, last):
+                client.update_item(
+                    TableName="t", Key=KEYS[0], UpdateExpression=f"ADD b{bucket} :one",
+                    ExpressionAttributeValues={":one": {"N": "1"}},
+                )  # fmt: skip
+            gc.collect()
+            return sum(isinstance(one, Node) for one in gc.get_objects())
+
+        assert nodes_after(0, 100) == nodes_after(100, 150)
 
 
 @contextmanager

@@ -24,8 +24,9 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser
 type Json = dict[str, Any]
 type Memo = dict[int, Any]
 
-_EXPRESSIONS = 1_000
-"""Number of parsed expressions that are kept. The adapters build theirs from constants."""
+_EXPRESSIONS = 64
+"""Number of parsed expressions that are kept. Most adapters build theirs from constants. Those of the counters name the
+buckets of their batch, so nearly each is another one, and takes 23 KB."""
 
 _CONTAINERS = frozenset({"L", "M", "SS", "NS", "BS"})
 """Types whose values moto changes in place."""
