@@ -121,3 +121,29 @@ def test_message_about_a_given_up_batch_names_its_records() -> None:
     info = message["DDBStreamBatchInfo"]
     assert (info["shardId"], info["batchSize"]) == ("shard", 2)
     assert (info["startSequenceNumber"], info["endSequenceNumber"]) == ("7", "9")
+
+
+def test_stop_waits_for_the_batch_in_progress() -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def hangs(_: Sequence[int]) -> list[int]:
+        begun.set()
+        assert released.wait(PATIENCE_S)
+        return []
+
+    source = EventSource(
+        Mapped.of(PROPERTIES | {"BatchSize": 1}),
+        Functions(hangs),
+        take=lambda _limit, _bytes: ("shard", [record(1)]),
+        event=stream_event,
+        give_up=lambda _shard, _batch: None,
+    )
+    source.start()
+    assert begun.wait(PATIENCE_S)
+    stop = threading.Thread(target=source.stop)
+    stop.start()
+    stop.join(0.2)
+    assert stop.is_alive()
+    released.set()
+    stop.join(PATIENCE_S)
+    assert not stop.is_alive()

@@ -23,6 +23,9 @@ POLL_S = 0.1
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 """Seconds before the first retry of a batch, and at most."""
 
+STOP_LIMIT_S = 5.0
+"""Maximum time in seconds to wait for a batch in progress."""
+
 MAX_BATCH_BYTES = 4_000_000
 """Size of a batch: with its form as an event it fits into the 6 MB of an invocation."""
 
@@ -84,7 +87,9 @@ class EventSource:
         self._thread.start()
 
     def stop(self) -> None:
+        """Begin no other batch, and wait until the one in progress is processed: its function must be running still."""
         self._stopped.set()
+        self._thread.join(STOP_LIMIT_S)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
