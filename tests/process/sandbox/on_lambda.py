@@ -4,6 +4,7 @@ With an argument, an audit hook rejects every write outside the temporary direct
 system. It also applies to worker processes, which import this module first.
 """
 
+import errno
 import json
 import os
 import resource
@@ -101,6 +102,30 @@ def mounted_for_writing() -> list[str]:
     return ["<all>" if place == PLACE else place for place in places]
 
 
+def answers_of_a_zygote_without_processes(bench: Any) -> list[str]:
+    """Return the results of a spawn while the zygote may not have another process, and of one after that."""
+    zygote, answers = bench.sandbox._pool.current_zygote, []
+    limits = resource.prlimit(zygote.pid, resource.RLIMIT_NPROC)
+    for soft in (1, limits[0]):
+        resource.prlimit(zygote.pid, resource.RLIMIT_NPROC, (soft, limits[1]))
+        try:
+            answers.append(type(zygote.spawn(network=False)).__name__)
+        except OSError as error:
+            answers.append(errno.errorcode[error.errno or 0])
+    return answers
+
+
+def ending_without_processes(bench: Any) -> str:
+    """Return the ending of a run when neither the sandbox nor this process may start one."""
+    bench.sandbox.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
+    try:
+        return type(bench.run("result = 1")).__name__
+    finally:
+        resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
+
+
 def beside_a_full_user(bench: Any) -> str:
     """Return the ending of a run that needs a new process, while a run of another sandbox has filled the limit of the
     user's processes."""
@@ -139,6 +164,8 @@ def main(hooked: bool) -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
         bench.sandbox.close()
         bench.sandbox.start()
+        found["zygote that may not fork"] = answers_of_a_zygote_without_processes(bench)
+        found["no process at all"] = ending_without_processes(bench)
         found["fork bomb"] = type(bench.run(BOMB, replace(KILLED, wall_s=0.5, memory_mb=8000))).__name__
         found["beside as many processes as runs may have"] = beside_a_full_user(bench)
     found["large"] = len(bench.result(f"result = 'x' * {1 << 20}" + " " * 3_000_000, PATIENT))

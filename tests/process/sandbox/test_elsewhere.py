@@ -79,6 +79,8 @@ def test_an_unprivileged_user_is_enough_and_learns_nothing(tmp_path: Path) -> No
 
     assert found["uid"] != 0
     assert found["read of others"] == "[]"
+    assert found["zygote that may not fork"] == ["EAGAIN", "WorkerProcess"]
+    assert found["no process at all"] == "WorkerLost"
     assert found["fork bomb"] == "TimedOut"
     assert found["beside as many processes as runs may have"] == "Completed"
     assert found["left"] == []

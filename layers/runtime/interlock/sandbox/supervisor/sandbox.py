@@ -16,7 +16,7 @@ from interlock.sandbox.supervisor.run import Run
 from interlock.sandbox.supervisor.self_check import Condition, condition, repair
 from interlock.sandbox.supervisor.worker_process import Code, WorkerKey, WorkerProcess
 from interlock.sandbox.supervisor.zygote_process import Settings, ZygoteGone
-from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS
+from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS, OUT_OF_PROCESSES
 
 MAX_WARM = 4
 
@@ -118,9 +118,9 @@ class Sandbox:
             except ZygoteGone:
                 return WorkerLost(pid=0)
             except OSError as error:
-                if error.errno not in OUT_OF_DESCRIPTORS:
+                if error.errno not in (*OUT_OF_DESCRIPTORS, *OUT_OF_PROCESSES):
                     raise
-                self.unfit = True
+                self.unfit = self.unfit or error.errno in OUT_OF_DESCRIPTORS
                 return WorkerLost(pid=0)
             finally:
                 self._check()

@@ -97,14 +97,21 @@ class ZygoteProcess:
         return self._commands.fileno()
 
     def spawn(self, *, network: bool) -> WorkerProcess:
-        """Fork a process that loads code. Then it serves requests or is a template. Raises `ZygoteGone`."""
+        """Fork a process that loads code. Then it serves requests or is a template. Raises `ZygoteGone` and OSError."""
         folder = self.folders.create()
         ours, theirs = socket.socketpair()
         command = {"do": "spawn", "folder": folder.path, "closed_ports": self._closed_ports if network else None}
+
+        def fork(given: list[int]) -> int:
+            answer = self._ask(command, [*given, theirs.fileno()])
+            if "errno" in answer:
+                raise OSError(answer["errno"], "the zygote cannot fork")
+            return int(answer["pid"])
+
         with contextlib.ExitStack() as undo:
             undo.callback(ours.close)
             with theirs:
-                worker = new_worker(folder, lambda given: int(self._ask(command, [*given, theirs.fileno()])["pid"]))
+                worker = new_worker(folder, fork)
             worker.forks = Commands(ours, worker.resume)
             undo.pop_all()
         self.workers.add(worker.pid)

@@ -14,6 +14,9 @@ from pathlib import Path
 LINUX = sys.platform == "linux"
 PROC = "/proc"
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+OUT_OF_PROCESSES = (errno.EAGAIN, errno.ENOMEM)
+"""Errors of a fork: the user has as many processes as it may have, or memory is short."""
+
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4

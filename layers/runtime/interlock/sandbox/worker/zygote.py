@@ -53,7 +53,7 @@ class Zygote:
             answer: dict[str, int]
             match command["do"]:
                 case "spawn":
-                    answer = {"pid": self._spawn(descriptors, command["folder"], command["closed_ports"])}
+                    answer = self._spawn(descriptors, command["folder"], command["closed_ports"])
                 case "sweep":
                     answer = {"swept": len(_end_children_except(command["keep"]))}
                 case _:
@@ -62,9 +62,13 @@ class Zygote:
         # The supervisor has ended: leave nothing behind.
         _end_children_except(())
 
-    def _spawn(self, descriptors: list[int], folder: str, closed_ports: list[int] | None) -> int:
+    def _spawn(self, descriptors: list[int], folder: str, closed_ports: list[int] | None) -> dict[str, int]:
         self._confinement.prepare(closed_ports)
-        pid = os.fork()
+        answer = {}
+        try:
+            answer["pid"] = pid = os.fork()
+        except OSError as error:  # the user may not have more processes, or memory is short
+            answer["errno"], pid = error.errno or 0, -1
         if pid == 0:
             try:
                 self._control.close()
@@ -74,7 +78,7 @@ class Zygote:
                 os._exit(child.EXIT_ESCAPED)
         for descriptor in descriptors:
             os.close(descriptor)
-        return pid
+        return answer
 
 
 def _end(pid: int, keep: Collection[int]) -> int:
