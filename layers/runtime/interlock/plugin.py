@@ -248,15 +248,32 @@ def _as_json(output: BaseModel) -> dict[str, Any]:
     """Return the output as JSON-ready data. Raises `InvalidOutput` for numbers that JSON lacks. pydantic leaves them as
     they are in fields of numbers, and writes null for them where a model allows any value."""
     written = output.model_dump(mode="json", by_alias=True)
-    if any(leaf is None or _is_no_number(leaf) for _, leaf in _leaves(written)):
-        places = [at for at, leaf in _leaves(output.model_dump(by_alias=True)) if _is_no_number(leaf)]
-        if places:
+    if any(one is None or _is_no_number(one) for one in _values(written)):
+        values = output.model_dump(by_alias=True)
+        if any(map(_is_no_number, _values(values))):
+            places = [at for at, leaf in _leaves(values) if _is_no_number(leaf)]
             raise InvalidOutput([problem(at, "is NaN or infinite") for at in places[:MAX_PROBLEMS]])
     return written
 
 
+_LISTS = (list, tuple, set, frozenset, deque)
+
+
 def _is_no_number(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
+
+
+def _values(value: object) -> Iterator[object]:
+    """Yield all values in dicts and lists, in any order: much faster than with their locations."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += one.values()
+        elif isinstance(one, _LISTS):
+            left += one
+        else:
+            yield one
 
 
 def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tuple[int | str, ...], object]]:
@@ -264,7 +281,7 @@ def _leaves(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[tup
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _leaves(inner, (*at, str(name)))
-    elif isinstance(value, list | tuple | set | frozenset | deque):
+    elif isinstance(value, _LISTS):
         for number, inner in enumerate(value):
             yield from _leaves(inner, (*at, number))
     else:

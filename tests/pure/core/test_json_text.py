@@ -3,12 +3,13 @@
 import gc
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from interlock.domain.json_text import LARGE_CHARACTERS, decoded
 from interlock.http.strict_json import InvalidJson, parse_json
-from interlock.tools.messages import parse_answer
+from interlock.tools.messages import parse_answer, parse_request
 
 NESTED = "[" + ",".join(["[" * 100 + "]" * 100] * (LARGE_CHARACTERS // 100)) + "]"
 ANSWER = f'{{"verdict": "succeeded", "detail": {NESTED}}}'.encode()
@@ -32,6 +33,30 @@ def test_large_answer_of_a_tool_is_parsed_without_collections(collections: list[
     answer = parse_answer(ANSWER)
     assert len(answer.detail) == LARGE_CHARACTERS // 100
     assert collections == []
+
+
+def test_worker_process_parses_its_request_without_collections(collections: list[str]) -> None:
+    decode, during = json.JSONDecoder.decode, list[int]()
+
+    def recorded(*given: Any) -> Any:
+        value = decode(*given)
+        during.append(len(collections))
+        return value
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(json.JSONDecoder, "decode", recorded)
+        parse_request(ANSWER)
+    assert during == [0]
+    assert gc.isenabled()
+
+
+def test_collector_that_a_plugin_has_disabled_stays_disabled() -> None:
+    gc.disable()
+    try:
+        parse_request(ANSWER)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_large_request_is_parsed_without_collections_of_its_values(collections: list[str]) -> None:

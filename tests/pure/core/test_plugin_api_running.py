@@ -1,6 +1,7 @@
 """Running a tool of a plugin: input, result, exceptions and files."""
 
 import base64
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,22 @@ def test_number_that_json_lacks_is_reported_with_its_field(output: dict[str, Any
     with pytest.raises(InvalidOutput) as caught:
         run(returning(output, Measurements), "give", {"text": "a"})
     assert caught.value.errors == [{"path": path, "message": "is NaN or infinite"}]
+
+
+def test_each_value_of_a_nested_result_is_looked_at_once() -> None:
+    levels, width = 100, 1_000
+    nested: Any = list(range(width))
+    for _ in range(levels):
+        nested = [nested]
+    calls = 0
+
+    def count(*_: Any) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        run(returning({"anything": nested}, Measurements), "give", {"text": "a"})
+    finally:
+        sys.setprofile(None)
+    assert calls < 20 * width, "each level is called for each value below it"

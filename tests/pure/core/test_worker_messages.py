@@ -1,4 +1,4 @@
-"""The requests that the ToolRunner sends to worker processes."""
+"""The messages between the ToolRunner and worker processes."""
 
 import json
 from dataclasses import replace
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from interlock.tools.messages import encode_request, parse_request
+from interlock.domain.json_text import MAX_LEVELS
+from interlock.tools.messages import encode_request, parse_answer, parse_request
 from tests.pure.core.tool_runner_bench import Bench
 
 DEEP = json.loads("[" * 199 + "]" * 199)
@@ -32,3 +33,25 @@ def test_worker_request_has_the_exact_input(bench: Bench, value: Any) -> None:
     received = parse_request(encode_request(call, "JOB"))["input"]["value"]
 
     assert repr(received) == repr(value)
+
+
+NESTS = {"arrays": ("[", "]"), "objects": ('{"a":', "}"), "both": ('{"a":[', "]}")}
+
+
+@pytest.mark.parametrize("kind", NESTS)
+def test_result_may_be_nested_as_deep_as_a_request(kind: str) -> None:
+    opening, closing = NESTS[kind]
+    levels = MAX_LEVELS // len(closing)
+
+    def answer(levels: int) -> bytes:
+        inner = "null" if kind == "objects" else ""
+        return f'{{"verdict":"succeeded","detail":{opening * levels}{inner}{closing * levels}}}'.encode()
+
+    assert parse_answer(answer(levels)).verdict == "succeeded"
+    with pytest.raises(RecursionError):
+        parse_answer(answer(levels + 1))
+
+
+def test_wide_result_is_not_deep() -> None:
+    wide = ",".join(["[[],{}]"] * 2 * MAX_LEVELS)
+    assert len(parse_answer(f'{{"verdict":"succeeded","detail":[{wide}]}}'.encode()).detail) == 2 * MAX_LEVELS

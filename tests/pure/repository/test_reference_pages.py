@@ -11,6 +11,7 @@ from tools.docs_site.python_reference import PYTHON_REFERENCE
 
 from interlock.domain.errors import ErrorCode
 from interlock.domain.events import MAX_LOG_BYTES, MAX_LOG_LINES, MAX_PROGRESS
+from interlock.domain.json_text import MAX_LEVELS
 from interlock.domain.problems import MAX_PROBLEMS, MAX_TEXT
 from interlock.domain.upload_id import MAX_UPLOAD_BYTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, UPLOAD_LIFETIME
 from interlock.http.documents.jobs import MAX_PAGE
@@ -18,7 +19,6 @@ from interlock.http.requests import MAX_WAIT_S
 from interlock.http.responses import STATUS_BY_CODE
 from interlock.http.results import MAX_INLINE_BYTES
 from interlock.http.routes_jobs import DEFAULT_LIMIT
-from interlock.http.strict_json import MAX_LEVELS
 from interlock.jobs.event_buffer import MAX_PROGRESS_MESSAGE
 from interlock.jobs.execute import SYNC_LIMIT_S
 from interlock.tool_declaration import MAX_TIMEOUT_S
@@ -41,7 +41,7 @@ def test_each_error_code_has_one_row_with_its_status() -> None:
 @pytest.mark.parametrize(
     ("what", "numbers"),
     [
-        ("nesting of a request body", [MAX_LEVELS]),
+        ("nesting of a request body, and of a tool's result", [MAX_LEVELS]),
         (
             "upload",
             [

@@ -16,6 +16,11 @@ as_unicode_text: Callable[[Any], str] = json.JSONEncoder(
 ).encode
 """Return a value as JSON text with its characters as they are. Raises ValueError for NaN."""
 
+MAX_LEVELS = 200
+"""Maximum nesting of arrays and objects, of requests and of results."""
+
+TOO_DEEP = f"is nested more than {MAX_LEVELS} levels deep"
+
 LARGE_CHARACTERS = 100_000
 """Shorter text is not worth a change of the garbage collector's state."""
 
@@ -36,3 +41,19 @@ def decoded(decode: Callable[[str], Any], text: str) -> Any:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def is_too_deep(value: Any, text: str) -> bool:
+    """Return whether a decoded value is nested more than `MAX_LEVELS` deep. `text` is its JSON, or a text around it."""
+    if text.count("[") + text.count("{") <= MAX_LEVELS:
+        return False
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(MAX_LEVELS):
+        parts = (one.values() if type(one) is dict else one for one in level)
+        level = [inner for part in parts for inner in part if type(inner) in _NESTED]
+        if not level:
+            return False
+    return True
+
+
+_NESTED = {dict, list}

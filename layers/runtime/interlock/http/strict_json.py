@@ -4,10 +4,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from interlock.domain.json_text import decoded
-
-MAX_LEVELS = 200
-"""Maximum nesting of arrays and objects."""
+from interlock.domain.json_text import MAX_LEVELS, TOO_DEEP, decoded
 
 
 class InvalidJson(ValueError):
@@ -31,7 +28,7 @@ def parse_json(text: str) -> Any:
     return document
 
 
-_TOO_DEEP = f"it is nested more than {MAX_LEVELS} levels deep"
+_TOO_DEEP = f"it {TOO_DEEP}"
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from interlock import sandbox
-from interlock.domain.json_text import decoded
+from interlock.domain.json_text import TOO_DEEP, decoded, is_too_deep
 from interlock.domain.manifest import PluginSource
 
 if TYPE_CHECKING:
@@ -81,7 +82,14 @@ def encode_request(call: ToolCall, job_id: str) -> bytes:
 
 
 def parse_request(request: bytes) -> Mapping[str, Any]:
-    parsed: Mapping[str, Any] = json.loads(request)
+    """Parse a request without garbage collections, each of which would go through all values of a large input again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        parsed: Mapping[str, Any] = json.loads(request)
+    finally:
+        if collects:  # the plugin may have disabled it
+            gc.enable()
     return parsed
 
 
@@ -89,13 +97,16 @@ def encode_answer(answer: Answer) -> bytes:
     """Return `{verdict, detail}`. A result that JSON cannot express becomes the verdict `invalid_output`."""
     try:
         return _encode(answer._asdict()).encode()
-    except (ValueError, TypeError, RecursionError) as error:  # NaN, a cycle, a lone surrogate, an unknown type
+    except RecursionError:
+        return _encode(Answer("invalid_output", [{"path": "", "message": TOO_DEEP}])._asdict()).encode()
+    except (ValueError, TypeError) as error:  # NaN, a cycle, a lone surrogate, an unknown type
         problem = {"path": "", "message": f"cannot be written as JSON: {exception_text(error)}"}
         return _encode(Answer("invalid_output", [problem])._asdict()).encode()
 
 
 def parse_answer(payload: bytes) -> Answer:
-    """Parse an answer strictly by RFC 8259. Raises ValueError, KeyError, TypeError or RecursionError.
+    """Parse an answer strictly by RFC 8259. Raises ValueError, KeyError or TypeError, and RecursionError for a detail
+    that is nested too deeply.
 
     Python's parser also accepts NaN, numbers that are infinite as floats, and lone surrogates. These are refused.
     """
@@ -103,6 +114,8 @@ def parse_answer(payload: bytes) -> Answer:
     answer = decoded(_decode, text)
     if "\\u" in text:  # rare, since the worker process escapes control characters only
         _encode(answer).encode()
+    if is_too_deep(answer["detail"], text):
+        raise RecursionError
     return Answer(answer["verdict"], answer["detail"])
 
 

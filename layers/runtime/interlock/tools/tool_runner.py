@@ -15,6 +15,7 @@ from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.file_formats import StoredFile
 from interlock.domain.job_status import JobStatus
+from interlock.domain.json_text import TOO_DEEP
 from interlock.domain.outcome import Outcome
 from interlock.plugins.loading import load_plugin_class
 from interlock.tools.limits import limits_of
@@ -165,7 +166,9 @@ class ToolRunner:
                 return outcome_of_failure(call, verdict, detail)
             problems = self._registry.output_problems(call, detail)
             return invalid_output(call, problems) if problems else Outcome.succeeded(detail)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except RecursionError:
+            return invalid_output(call, [{"path": "", "message": TOO_DEEP}])
+        except (ValueError, KeyError, TypeError):
             return invalid_output(call, [{"path": "", "message": "is not JSON"}])
 
 
