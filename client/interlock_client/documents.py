@@ -144,7 +144,8 @@ class Setting(TypedDict):
 
 
 class Manifest(TypedDict):
-    """A plugin with its tools. The first tool is the default."""
+    """A plugin with its tools. The first tool is the default. `fork_unsafe_reason` is why each process loads the plugin
+    itself (`fork_safe` is False)."""
 
     name: str
     version: str
@@ -152,11 +153,12 @@ class Manifest(TypedDict):
     description: str
     tools: list[Tool]
     fork_safe: bool
+    fork_unsafe_reason: str | None
     settings: list[Setting]
 
 
 class PluginSummary(TypedDict):
-    """A plugin in the list of plugins. `reason` is why it is unavailable."""
+    """A plugin in the list of plugins. `reason` is why it is unavailable; `fork_unsafe_reason` as in `Manifest`."""
 
     name: str
     version: str
@@ -164,6 +166,8 @@ class PluginSummary(TypedDict):
     description: str
     state: State
     reason: str | None
+    fork_safe: bool
+    fork_unsafe_reason: str | None
     tools: list[str]
 
 
@@ -189,6 +193,8 @@ class PluginHealth(Counters):
     version: str
     state: State
     reason: str | None
+    fork_safe: bool
+    fork_unsafe_reason: str | None
     as_of: str | None
     tools: dict[str, Counters]
 

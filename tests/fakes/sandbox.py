@@ -27,6 +27,7 @@ class Run:
     alarm: Alarm
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
+    on_unforkable: Callable[[str], None]
     files: Mapping[str, bytes]
 
     def until_cancelled(self) -> str:
@@ -63,6 +64,7 @@ class ScriptedSandbox:
         alarm: Alarm | None,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
+        on_unforkable: Callable[[str], None],
         fill: Callable[[str], None],
     ) -> Ending:
         files: dict[str, bytes] = {}
@@ -70,7 +72,7 @@ class ScriptedSandbox:
             fill(folder)
             files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
         asked, ring = json.loads(request), alarm or Alarm.never()
-        run = Run(code, tenant, asked, limits, once, cancel, ring, on_progress, on_log, files)
+        run = Run(code, tenant, asked, limits, once, cancel, ring, on_progress, on_log, on_unforkable, files)
         self.runs.append(run)
         self.before_alarm()
         run.alarm.ring_if_due()

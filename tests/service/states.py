@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from interlock.adapters.dynamo.attributes import deserialized
 from interlock.adapters.dynamo.counter_items import read_counters
-from interlock.adapters.dynamo.states import PARTITION, StateReader, state_from_text
+from interlock.adapters.dynamo.states import PARTITION, StateReader, state_from_item
 from interlock.domain.lifecycle import NOT_RUN, RunState, combined
 
 if TYPE_CHECKING:
@@ -12,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def assert_states_equal_counters(client: "DynamoDBClient", table: str, plugin: str) -> None:
-    """Assert that the states of a plugin and of its tools are those of its counters. The time of a tool's success may
-    be earlier."""
+    """Assert that the states of a plugin and of its tools are those of its counters. The times of a success and of a
+    finding that another one confirms may be earlier."""
     counted = {tool: metrics.run_state for tool, metrics in read_counters(client, table, plugin).items()}
     published = _published(client, table, plugin)
-    assert {tool: one._replace(lifecycle_at=None) for tool, one in published.items()} == {
-        tool: one._replace(lifecycle_at=None) for tool, one in counted.items()
+    assert {tool: _without_times(one) for tool, one in published.items()} == {
+        tool: _without_times(one) for tool, one in counted.items()
     }
     state, expected = StateReader(client, table).read().get(plugin, NOT_RUN), combined(counted.values())
-    assert state._replace(lifecycle_at=None) == expected._replace(lifecycle_at=None)
+    assert _without_times(state) == _without_times(expected)
 
 
 def _published(client: "DynamoDBClient", table: str, plugin: str) -> dict[str, RunState]:
@@ -29,5 +28,8 @@ def _published(client: "DynamoDBClient", table: str, plugin: str) -> dict[str, R
         KeyConditionExpression="pk = :pk AND begins_with(sk, :plugin)",
         ExpressionAttributeValues={":pk": {"S": PARTITION}, ":plugin": {"S": f"{plugin}#"}},
     )
-    found = map(deserialized, answer["Items"])
-    return {item["sk"].partition("#")[2]: state_from_text(item["state"]) for item in found}
+    return {item["sk"]["S"].partition("#")[2]: state_from_item(item) for item in answer["Items"]}
+
+
+def _without_times(state: RunState) -> RunState:
+    return state._replace(lifecycle_at=None, fork_finding_at=None)

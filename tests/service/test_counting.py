@@ -20,6 +20,7 @@ from interlock.adapters.dynamo.counters import DynamoCounters
 from interlock.adapters.dynamo.values import job_to_item
 from interlock.domain.counters import delta
 from interlock.domain.errors import ErrorCode, ServiceUnavailable
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics
@@ -119,14 +120,21 @@ def histories(lived: Sequence[tuple[JobStatus, str, bool, int]], plugin: str) ->
     number = itertools.count(10**20)
     for n, (status, tool, long, shard) in enumerate(lived):
         at = NOON + timedelta(seconds=n)
-        end = counted_job(status, error=ENDS[status], plugin=plugin, tool=tool, updated_at=at, elapsed_ms=n + 0.5)
+        end = counted_job(status, plugin=plugin, tool=tool, updated_at=at, **ended(n, status))
         if long:
-            running = replace(end, status=JobStatus.RUNNING, error=None, execution_time_ms=None, completed_at=None)
+            nothing: Any = dict.fromkeys(("error", "execution_time_ms", "completed_at", "fork_finding"))
+            running = replace(end, status=JobStatus.RUNNING, **nothing)
             shards[shard].append(record(next(number), None, running))
             shards[shard].append(record(next(number), running, end))
         else:
             shards[shard].append(record(next(number), None, end))
     return shards
+
+
+def ended(n: int, status: JobStatus) -> dict[str, Any]:
+    """Return the fields of the n-th job's end. Every third run has loaded its plugin in vain for others."""
+    found = ForkFinding("1.0.0", f"{n} threads") if n % 3 == 0 else None
+    return {"error": ENDS[status], "elapsed_ms": n + 0.5, "fork_finding": found}
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +174,7 @@ def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     expected: dict[str, ExecutionMetrics] = {}
     for n, (status, tool, _, _) in enumerate(lived):
         at = NOON + timedelta(seconds=n)
-        end = counted_job(status, error=ENDS[status], tool=tool, updated_at=at, elapsed_ms=n + 0.5)
+        end = counted_job(status, tool=tool, updated_at=at, **ended(n, status))
         added = delta(None, end)
         assert added is not None
         expected[tool] = ExecutionMetrics.sum([expected.get(tool, ExecutionMetrics()), added])

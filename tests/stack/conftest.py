@@ -25,7 +25,7 @@ ADDED = (
     *("files.py", "hostile.py", "talkative.py", "unready", "slow_import.py"),
     *("import_raises_at_work.py", "import_raises.py", "import_exits.py", "import_dies.py", "import_segfaults.py"),
     "import_misses.py",
-    "specimen.py",
+    *("specimen.py", "leaves_thread.py"),
     "errands.py",
     "../../../examples/deskew.py",  # the documentation's example of a long job
     "workshop.py",

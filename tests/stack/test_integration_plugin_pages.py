@@ -56,3 +56,14 @@ def test_a_hostile_picture_is_the_callers_fault(client: Client, plugin: str, too
     answer = client.execute(plugin, tool, {"image": base64.b64encode(content).decode()})
     assert (answer.status, answer.code) == (400, "invalid_input")
     assert [problem["path"] for problem in answer.body["error"]["details"]["errors"]] == ["/image"]
+
+
+def test_page_says_why_each_process_loads_the_plugin(client: Client) -> None:
+    assert client.execute("leaves_thread", "echo", {}).status == 200
+    found = {"fork_safe": False, "fork_unsafe_reason": "loading it leaves behind: 1 thread"}
+    shown = [
+        health(client, "leaves_thread"),
+        client.call("GET", "/v1/plugins/leaves_thread").body,
+        *(one for one in client.call("GET", "/v1/plugins").body["plugins"] if one["name"] == "leaves_thread"),
+    ]
+    assert [{name: one[name] for name in found} for one in shown] == [found] * 3

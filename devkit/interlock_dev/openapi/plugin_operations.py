@@ -3,7 +3,7 @@
 import interlock
 from interlock.domain.access import Scope
 from interlock.http import presenters
-from interlock_dev.openapi.examples import BAD, GOOD, OCR, PLUGINS
+from interlock_dev.openapi.examples import BAD, GOOD, PLUGINS
 from interlock_dev.openapi.operation import Answer, Operation
 
 PLUGIN_OPERATIONS = (
@@ -28,7 +28,14 @@ PLUGIN_OPERATIONS = (
         Scope.PLUGINS_READ,
         "Read a plugin's manifest",
         "The plugin's tools, with the JSON Schemas of their inputs and outputs.",
-        {200: Answer("The manifest.", "PluginManifest", {"ocr": OCR.public()}, links=("getPluginHealth",))},
+        {
+            200: Answer(
+                "The manifest.",
+                "PluginManifest",
+                {"ocr": presenters.manifest_document(GOOD)},
+                links=("getPluginHealth",),
+            )
+        },
         refusals=("InvalidRequest", "PluginNotFound"),
     ),
     Operation(

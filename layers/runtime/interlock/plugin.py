@@ -268,10 +268,8 @@ def _values(value: object) -> Iterator[object]:
     left = [value]
     while left:
         one = left.pop()
-        if isinstance(one, dict):
-            left += one.values()
-        elif isinstance(one, _LISTS):
-            left += one
+        if isinstance(one, (dict, *_LISTS)):
+            left += one.values() if isinstance(one, dict) else one
         else:
             yield one
 

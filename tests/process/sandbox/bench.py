@@ -61,11 +61,12 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 30) ->
 
 @dataclass
 class Bench:
-    """Runs source in a sandbox. `progress` and `logs` are those of the last run."""
+    """Runs source in a sandbox. `progress`, `logs` and `unforkable` are those of the last run."""
 
     sandbox: Sandbox
     progress: list[tuple[float, str]] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
+    unforkable: list[str] = field(default_factory=list)
     bystanders: set[int] = field(default_factory=lambda: children(os.getpid()))
     """Child processes that existed before this sandbox."""
 
@@ -112,7 +113,7 @@ class Bench:
     ) -> Ending:
         """Run source for the tenant `key`. What precedes `#ready` is run while loading, and later runs of the key use
         the same code."""
-        self.progress, self.logs = [], []
+        self.progress, self.logs, self.unforkable = [], [], []
         given = source.encode() if isinstance(source, str) else source
         loading, _, request = given.rpartition(READY)
         loading = loading or self.loaded.get(key, b"")
@@ -126,6 +127,7 @@ class Bench:
             alarm=alarm,
             on_progress=on_progress or (lambda fraction, message: self.progress.append((fraction, message))),
             on_log=on_log or self.logs.append,
+            on_unforkable=self.unforkable.append,
             fill=fill,
         )
         if isinstance(ending, Completed):

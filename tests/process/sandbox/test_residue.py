@@ -128,21 +128,20 @@ UNFORKABLE = {
 
 
 @pytest.mark.parametrize("left", UNFORKABLE)
-def test_code_that_leaves_this_behind_is_loaded_in_each_process(
-    fresh: Bench, left: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    warnings: list[str] = []
-    monkeypatch.setattr("interlock.sandbox.supervisor.sandbox._warn", warnings.append)
+def test_code_that_leaves_this_behind_is_loaded_in_each_process(fresh: Bench, left: str) -> None:
     source = UNFORKABLE[left] + "\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
-    assert fresh.result(source, key="one") == "True"
-    assert fresh.result(source, key="other") == "True"
+    for key in ("one", "other"):
+        assert fresh.result(source, key=key) == "True"
+        [reason] = fresh.unforkable
+        assert reason.startswith("loading it leaves behind: ")
+        assert "/" not in reason, "callers may read it"
     assert not list(fresh.sandbox._pool.templates)
-    assert len(warnings) == 2
 
 
 def test_code_that_is_not_fork_safe_is_loaded_in_each_process(fresh: Bench) -> None:
     source = "import os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
     assert {fresh.result(source, key=key, fork_safe=False) for key in "ab"} == {"True"}
+    assert fresh.unforkable == [], "it has been declared"
 
 
 def test_threads_of_a_library_that_expects_forks_do_not_matter(fresh: Bench) -> None:
@@ -202,6 +201,7 @@ def assert_loads_itself(bench: Bench, loading: str) -> None:
     """Assert that a template from which no process can be forked is ended, and the run is served without it."""
     source = f"{loading}\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
     assert bench.result(source, key="unforkable") == "True"
+    assert bench.unforkable == ["no process could be forked from it"]
     assert not list(bench.sandbox._pool.templates)
     bench.assert_usable()
 

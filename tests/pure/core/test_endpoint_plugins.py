@@ -1,6 +1,8 @@
 """The routes below `/v1/plugins`, and the two routes that need no key."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 
 import interlock
 from interlock.domain.deadline import Deadline
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.http.routes_plugins import PluginListText
@@ -15,7 +18,7 @@ from interlock.plugins.registry import ListedPlugin
 from interlock.sandbox import Ending, TimedOut
 from tests.fakes.envelope import refused
 from tests.fakes.jobs import counted_job
-from tests.fakes.plugins import a_plugin
+from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
 
@@ -23,6 +26,7 @@ COUNTERS = {
     "success_count", "error_count", "cancelled_count", "timed_out_count", "last_execution_time_ms",
     "avg_execution_time_ms", "p50_ms", "p95_ms", "p99_ms", "last_used",
 }  # fmt: skip
+FORK_SAFE = {"fork_safe": True, "fork_unsafe_reason": None}
 NEVER_USED: dict[str, Any] = {name: 0 if name.endswith("_count") else None for name in COUNTERS}
 
 
@@ -56,6 +60,7 @@ def test_plugins_are_listed_with_the_reason_of_the_broken_one(world: World) -> N
         "description": "The plugin echo.",
         "state": "LOADED",
         "reason": None,
+        **FORK_SAFE,
         "tools": ["say", "shout"],
     }
 
@@ -81,7 +86,7 @@ def listed(state: LifecycleState) -> ListedPlugin:
 def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
     answer = world.request("GET", "/v1/plugins/echo")
     assert answer.status == 200
-    assert set(answer.body) == {"name", "version", "title", "description", "tools", "fork_safe", "settings"}
+    assert set(answer.body) == {"name", "version", "title", "description", "tools", *FORK_SAFE, "settings"}
     assert [tool["name"] for tool in answer.body["tools"]] == ["say", "shout"]
     for tool in answer.body["tools"]:
         assert set(tool) == {
@@ -89,6 +94,40 @@ def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
             *("read_only", "idempotent", "destructive", "task"),
             *("input_schema", "output_schema"),
         }  # fmt: skip
+
+
+def fork_safety(world: World) -> list[tuple[bool, str | None]]:
+    """Return what the list of plugins, the manifest and the health of the first plugin show, in this order."""
+    shown = [
+        next(one for one in world.request("GET", "/v1/plugins").body["plugins"] if one["name"] == "echo"),
+        world.request("GET", "/v1/plugins/echo").body,
+        health(world),
+    ]
+    return [(one["fork_safe"], one["fork_unsafe_reason"]) for one in shown]
+
+
+def test_plugin_that_a_run_found_not_to_be_fork_safe_says_why(world: World) -> None:
+    def loads(run: Run) -> Ending:
+        run.on_unforkable("loading it leaves behind: 2 threads")
+        return echoes(run)
+
+    assert fork_safety(world) == [(True, None)] * 3
+    world.sandbox.script = loads
+    assert world.execute().status == 200
+    world.sandbox.script = echoes
+    assert world.execute().status == 200, "a run that has loaded nothing"
+    assert fork_safety(world) == [(False, "loading it leaves behind: 2 threads")] * 3
+
+
+def test_finding_about_another_version_of_a_plugin_is_not_shown(world: World) -> None:
+    finding = ForkFinding("0.9.0", "loading it leaves behind: 2 threads")
+    world.jobs.create(counted_job(JobStatus.SUCCEEDED, fork_finding=finding))
+    assert fork_safety(world) == [(True, None)] * 3
+
+
+def test_plugin_that_declares_not_to_be_fork_safe_shows_it(world_of: Callable[..., World]) -> None:
+    world = world_of(replace(a_plugin("echo", a_tool("say")), fork_safe=False))
+    assert fork_safety(world) == [(False, "the plugin declares fork_safe = False")] * 3
 
 
 def test_module_path_of_a_plugin_is_not_public(world: World) -> None:
@@ -107,6 +146,7 @@ def test_health_of_a_plugin_that_never_ran(world: World) -> None:
         "version": "1.0.0",
         "state": "LOADED",
         "reason": None,
+        **FORK_SAFE,
         "as_of": None,
         **NEVER_USED,
         "tools": {"say": NEVER_USED, "shout": NEVER_USED},

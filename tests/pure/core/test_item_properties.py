@@ -20,6 +20,7 @@ from interlock.domain.access import ApiKey, Scope
 from interlock.domain.counters import JobSnapshot, delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job import Cancel, CancelOutcome, Client, Job, Progress, Source, StoredJson, listed
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
@@ -42,6 +43,7 @@ json_values = st.recursive(
 )
 # Unpaired surrogates included: a plugin's exception may have any text.
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)
+fork_findings = st.builds(ForkFinding, text, text)
 errors = st.builds(ErrorInfo, st.sampled_from(ErrorCode), any_text, st.dictionaries(text, json_values, max_size=3))
 stored = st.builds(StoredJson, st.integers(0, 10**9), st.none() | text, st.none() | text)
 events = st.lists(
@@ -81,6 +83,7 @@ jobs = st.builds(
     key_hash=st.sampled_from([None, "0a" * 32]),
     request_hash=st.sampled_from([None, "0b" * 32]),
     write_id=st.sampled_from([None, "0c" * 8]),
+    fork_finding=st.none() | fork_findings,
     input=st.none() | stored,
     result=st.none() | stored,
     events=events,
@@ -234,6 +237,7 @@ finished = st.builds(
     updated_at=moments,
     execution_time_ms=st.none() | milliseconds,
     error=st.none() | st.builds(ErrorInfo, st.sampled_from(ErrorCode), text, st.just({"reason": "no such model"})),
+    fork_finding=st.none() | fork_findings,
 )
 
 

@@ -22,6 +22,7 @@ from interlock.sandbox import (
     WorkerLost,
 )
 from interlock.tools.limits import LOAD_LIMIT_S, MAX_RESULT_BYTES
+from interlock.tools.messages import MAX_NAME
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, answered, echoes
 from tests.fakes.world import World
@@ -151,6 +152,25 @@ def test_cancelled_run_reports_how_it_was_stopped(bench: Bench, how: Any) -> Non
     assert (outcome.status, outcome.stopped) == (JobStatus.CANCELLED, how)
     assert error_of(outcome) == ("cancelled", {})
     assert message_of(outcome) == "The job was cancelled."
+
+
+@pytest.mark.parametrize("levels", [201, 9_000, 100_000])
+def test_result_that_is_nested_too_deep_names_the_limit(bench: Bench, levels: int) -> None:
+    nested = b"[" * levels + b"]" * levels
+    outcome = bench.ends_with(Completed(pid=1, payload=b'{"verdict":"succeeded","detail":' + nested + b"}"))
+    problem = {"path": "", "message": "is nested more than 200 levels deep"}
+    assert error_of(outcome) == ("invalid_output", {"errors": [problem]})
+
+
+def test_run_that_has_loaded_a_plugin_without_a_template_reports_why(bench: Bench) -> None:
+    def loads(run: Run) -> Ending:
+        run.on_unforkable("an open file with a long name: " + "x" * 1000)
+        return TimedOut(pid=1, how="stopped", while_loading=False)
+
+    finding = bench.run(loads).fork_finding
+    assert finding is not None
+    assert (finding.version, len(finding.reason)) == ("1.0.0", MAX_NAME)
+    assert bench.run(echoes).fork_finding is None
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from bench.scale.jobs import ASYNC, HEARTBEAT_UNITS, HEARTBEAT_UNITS_BEFORE, KIN
 from bench.scale.quotas import DEFAULTS, RAISED, TENANTS
 from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo.counter_items import checkpoint_name, sequence_text
-from interlock.adapters.dynamo.states import state_text
+from interlock.adapters.dynamo.states import state_item
+from interlock.tools.messages import MAX_NAME
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {
@@ -143,8 +144,9 @@ def test_partition_of_the_states_is_far_from_its_limit() -> None:
 
 
 def test_state_is_smaller_than_a_write_unit() -> None:
-    text = state_text({"in_flight": 1, "lifecycle": "UNAVAILABLE", "lifecycle_at": "t" * 27, "reason": "r" * 1_000})
-    assert math.ceil((len(text) + 200) / 1_024) == costs.STATE_UNITS
+    verdict = {"in_flight": 1, "lifecycle": "UNAVAILABLE", "lifecycle_at": "t" * 27, "reason": "r" * 1_000}
+    found = {"fork_finding": {"version": "v" * 50, "reason": "r" * MAX_NAME}, "fork_finding_at": "t" * 27}
+    assert math.ceil((len(str(state_item({**verdict, **found}))) + 200) / 1_024) == costs.STATE_UNITS
 
 
 def test_parts_of_the_cost_follow_from_the_prices() -> None:

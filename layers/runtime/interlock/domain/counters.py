@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
 from interlock.domain.lifecycle import verdict
 from interlock.domain.metrics import ExecutionMetrics, bucket_of
@@ -27,6 +28,8 @@ class JobState(Protocol):
     def execution_time_ms(self) -> float | None: ...
     @property
     def error(self) -> ErrorInfo | None: ...
+    @property
+    def fork_finding(self) -> ForkFinding | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class JobSnapshot:
     updated_at: datetime
     execution_time_ms: float | None = None
     error: ErrorInfo | None = None
+    fork_finding: ForkFinding | None = None
 
 
 def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
@@ -75,6 +79,8 @@ def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
         lifecycle=state,
         lifecycle_at=new.updated_at if state else None,
         reason=_unavailable_reason(new.error),
+        fork_finding=new.fork_finding,
+        fork_finding_at=new.updated_at if new.fork_finding else None,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
 from interlock.domain.outcome import Outcome, past_deadline
 
@@ -77,6 +78,8 @@ class Job:
 
     `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
     `write_id` is then random: two requests with one key in the same millisecond differ in nothing else.
+
+    `fork_finding` is for the counters of the plugin, and as rare as a plugin from which no process can be forked.
     """
 
     tenant: str
@@ -109,6 +112,7 @@ class Job:
     write_id: str | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
+    fork_finding: ForkFinding | None = None
     events: EventLog = EMPTY_LOG
 
     @property
@@ -241,6 +245,7 @@ def ended(
         cancel=cancel,
         error=outcome.error,
         execution_time_ms=outcome.execution_time_ms,
+        fork_finding=outcome.fork_finding,
         result=result,
         progress=progress or job.progress,
     )

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.fork_safety import ForkFinding
 
 
 class LifecycleState(StrEnum):
@@ -65,12 +66,15 @@ def verdict(error: ErrorInfo | None) -> LifecycleState | None:
 
 
 class RunState(NamedTuple):
-    """Whether a plugin or tool has a run in progress, and the latest verdict on it with its time."""
+    """Whether a plugin or tool has a run in progress, the latest verdict on it, and the latest finding that no process
+    can be forked from it, with their times."""
 
     running: bool = False
     lifecycle: LifecycleState | None = None
     lifecycle_at: datetime | None = None
     reason: str | None = None
+    fork_finding: ForkFinding | None = None
+    fork_finding_at: datetime | None = None
 
     @property
     def state(self) -> LifecycleState:
@@ -83,10 +87,13 @@ NOT_RUN = RunState()
 
 
 def combined(tools: Iterable[RunState]) -> RunState:
-    """Return the state of a plugin: the latest verdict on one of its tools holds, of equal times the last one."""
-    running, latest = False, NOT_RUN
+    """Return the state of a plugin: the latest verdict on one of its tools holds, of equal times the last one, and so
+    does the latest finding."""
+    running, latest, found = False, NOT_RUN, NOT_RUN
     for tool in tools:
         running = running or tool.running
         if tool.lifecycle_at and (latest.lifecycle_at is None or tool.lifecycle_at >= latest.lifecycle_at):
             latest = tool
-    return latest._replace(running=running)
+        if tool.fork_finding_at and (found.fork_finding_at is None or tool.fork_finding_at >= found.fork_finding_at):
+            found = tool
+    return latest._replace(running=running, fork_finding=found.fork_finding, fork_finding_at=found.fork_finding_at)

@@ -56,7 +56,8 @@ class PluginSource:
 
 @dataclass(frozen=True, slots=True)
 class PluginSummary:
-    """A plugin as the list of plugins shows it. `reason` and no tools if it could not be loaded."""
+    """A plugin as the list of plugins shows it. `reason` and no tools if it could not be loaded. `fork_safe` and
+    `code_version` as in `PluginManifest`."""
 
     name: str
     version: str
@@ -64,6 +65,8 @@ class PluginSummary:
     description: str
     tools: tuple[str, ...] = ()
     reason: str | None = None
+    fork_safe: bool = True
+    code_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,11 @@ class PluginManifest:
     def available(self) -> bool:
         return self.reason is None
 
+    @property
+    def code_version(self) -> str:
+        """The version, which changes during a development run whenever the code does."""
+        return f"{self.version}+{self.source.revision}" if self.source.revision else self.version
+
     def tool(self, name: str | None) -> ToolManifest:
         """Return the tool with this name, or the first one for None. Raises `UnknownTool`."""
         if name is None and self.tools:
@@ -104,7 +112,16 @@ class PluginManifest:
 
     def summary(self) -> PluginSummary:
         tools = tuple(tool.name for tool in self.tools)
-        return PluginSummary(self.name, self.version, self.title, self.description, tools, self.reason)
+        return PluginSummary(
+            self.name,
+            self.version,
+            self.title,
+            self.description,
+            tools,
+            self.reason,
+            self.fork_safe,
+            self.code_version,
+        )
 
     def public(self) -> dict[str, Any]:
         """Return the manifest as the API shows it, without the location of the code and the reason."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Self
 
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState, RunState
 
@@ -57,13 +58,22 @@ class ExecutionMetrics:
     lifecycle: LifecycleState | None = None
     lifecycle_at: datetime | None = None
     reason: str | None = None
+    fork_finding: ForkFinding | None = None
+    fork_finding_at: datetime | None = None
     buckets: Mapping[int, int] = field(default_factory=dict)
     as_of: datetime | None = None
     """Time of the latest change of a job that is counted."""
 
     @property
     def run_state(self) -> RunState:
-        return RunState(self.in_flight > 0, self.lifecycle, self.lifecycle_at, self.reason)
+        return RunState(
+            self.in_flight > 0,
+            self.lifecycle,
+            self.lifecycle_at,
+            self.reason,
+            self.fork_finding,
+            self.fork_finding_at,
+        )
 
     @property
     def average_ms(self) -> float | None:
@@ -92,6 +102,9 @@ class ExecutionMetrics:
         moved = max(
             (part for part in latest if part.lifecycle_at), key=lambda part: str(part.lifecycle_at), default=cls()
         )
+        found = max(
+            (part for part in latest if part.fork_finding_at), key=lambda part: str(part.fork_finding_at), default=cls()
+        )
         return cls(
             succeeded=sum(part.succeeded for part in parts),
             failed=sum(part.failed for part in parts),
@@ -105,6 +118,8 @@ class ExecutionMetrics:
             lifecycle=moved.lifecycle,
             lifecycle_at=moved.lifecycle_at,
             reason=moved.reason,
+            fork_finding=found.fork_finding,
+            fork_finding_at=found.fork_finding_at,
             buckets=buckets,
             as_of=max((part.as_of for part in parts if part.as_of), default=None),
         )

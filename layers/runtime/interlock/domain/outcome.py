@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.stop import Stopped
 
@@ -16,13 +17,15 @@ def past_deadline(message: str) -> ErrorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`status` is the final status of the job. `stopped` is set if the process was asked to stop."""
+    """`status` is the final status of the job. `stopped` is set if the process was asked to stop, `fork_finding` if the
+    run has loaded the plugin in a process from which none can be forked."""
 
     status: JobStatus
     result: Any = None
     error: ErrorInfo | None = None
     execution_time_ms: float = 0.0
     stopped: Stopped | None = None
+    fork_finding: ForkFinding | None = None
 
     @classmethod
     def succeeded(cls, result: Any) -> Self:

@@ -9,7 +9,6 @@ from interlock.domain.access import MCP_SCOPES
 from interlock.domain.events import Event
 from interlock.domain.job import Cancel, Job, Progress, Source
 from interlock.domain.lifecycle import LifecycleState
-from interlock.domain.manifest import PluginManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import rfc3339
 from interlock.http import documents
@@ -126,13 +125,18 @@ def _plugin_summary(plugin: ListedPlugin) -> documents.PluginSummary:
         "description": summary.description,
         "state": plugin.state,
         "reason": plugin.reason,
+        **_fork_safety(plugin),
         "tools": list(summary.tools),
     }
 
 
-def manifest_document(manifest: PluginManifest) -> documents.PluginManifest:
+def manifest_document(plugin: PluginHealth) -> documents.PluginManifest:
     """Return a plugin with its tools and their schemas."""
-    return cast("documents.PluginManifest", manifest.public())
+    return cast("documents.PluginManifest", {**plugin.manifest.public(), **_fork_safety(plugin)})
+
+
+def _fork_safety(plugin: PluginHealth | ListedPlugin) -> documents.ForkSafety:
+    return {"fork_safe": plugin.fork_unsafe_reason is None, "fork_unsafe_reason": plugin.fork_unsafe_reason}
 
 
 def health_document(health: PluginHealth) -> documents.PluginHealth:
@@ -142,6 +146,7 @@ def health_document(health: PluginHealth) -> documents.PluginHealth:
         "version": health.manifest.version,
         "state": health.state,
         "reason": health.reason,
+        **_fork_safety(health),
         "as_of": _time(health.metrics.as_of),
         **_counters(health.metrics),
         "tools": {name: _counters(metrics) for name, metrics in health.tools.items()},

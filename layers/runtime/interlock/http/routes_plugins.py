@@ -49,7 +49,7 @@ def add_plugin_routes(app: HttpApp, registry: PluginRegistry) -> None:
         authorized(app.resolver.current_event, Scope.PLUGINS_READ)
         query(app.resolver.current_event)
         try:
-            return json_response(200, manifest_document(registry.manifest(name)))
+            return json_response(200, manifest_document(registry.health(name)))
         except UnknownPlugin as error:
             raise NotFound(str(error)) from None
 

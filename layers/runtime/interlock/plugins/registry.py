@@ -7,6 +7,7 @@ from typing import Any
 
 from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
 from interlock.domain.file_references import FileReference
+from interlock.domain.fork_safety import fork_unsafe_reason
 from interlock.domain.lifecycle import AVAILABLE, NOT_RUN, LifecycleState, RunState, advance, combined, verdict
 from interlock.domain.manifest import PluginManifest, PluginSource, PluginSummary, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
@@ -31,22 +32,25 @@ class ToolCall:
 @dataclass(frozen=True, slots=True)
 class PluginHealth:
     """A plugin at this moment: its lifecycle state and counters, in total and by tool. `reason` explains why it is
-    unavailable, or how the layer has changed since its index was built."""
+    unavailable, or how the layer has changed since its index was built, `fork_unsafe_reason` why each process loads
+    it."""
 
     manifest: PluginManifest
     state: LifecycleState
     metrics: ExecutionMetrics
     tools: Mapping[str, ExecutionMetrics]
     reason: str | None = None
+    fork_unsafe_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPlugin:
-    """A plugin in the list of plugins, with its lifecycle state and the reason as `PluginHealth` has them."""
+    """A plugin in the list of plugins, with its lifecycle state and the reasons as `PluginHealth` has them."""
 
     summary: PluginSummary
     state: LifecycleState
     reason: str | None
+    fork_unsafe_reason: str | None = None
 
     @property
     def available(self) -> bool:
@@ -144,16 +148,19 @@ class PluginRegistry:
         return self._listed[2]
 
     def _listed_plugin(self, summary: PluginSummary, states: Mapping[str, RunState]) -> ListedPlugin:
-        return ListedPlugin(summary, *self._state(summary, states.get(summary.name, NOT_RUN)))
+        run_state = states.get(summary.name, NOT_RUN)
+        return ListedPlugin(summary, *self._state(summary, run_state), _fork_unsafe_reason(summary, run_state))
 
     def health(self, name: str) -> PluginHealth:
         """Return a plugin's counters. Raises `UnknownPlugin`."""
         manifest, by_tool = self.manifest(name), self._history.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
-        state, reason = self._state(manifest, combined(metrics.run_state for metrics in by_tool.values()))
+        run_state = combined(metrics.run_state for metrics in by_tool.values())
+        state, reason = self._state(manifest, run_state)
         # Tools of earlier versions count as well, because the plugin's counters equal its jobs.
         total = ExecutionMetrics.sum(by_tool.values())
-        return PluginHealth(manifest, state, total, {**tools, **by_tool}, reason)
+        unsafe = _fork_unsafe_reason(manifest, run_state)
+        return PluginHealth(manifest, state, total, {**tools, **by_tool}, reason, unsafe)
 
     def _state(self, plugin: PluginManifest | PluginSummary, run_state: RunState) -> tuple[LifecycleState, str | None]:
         """Return the lifecycle state of a plugin, and why it is unavailable or how its layer has changed."""
@@ -173,3 +180,7 @@ class PluginRegistry:
     def _findings(self) -> Mapping[str, Finding]:
         """The audit. It runs on the first request about plugins, not at a start and not to execute a tool."""
         return self._index.audit()
+
+
+def _fork_unsafe_reason(plugin: PluginManifest | PluginSummary, run_state: RunState) -> str | None:
+    return fork_unsafe_reason(plugin.code_version, declared_safe=plugin.fork_safe, found=run_state.fork_finding)

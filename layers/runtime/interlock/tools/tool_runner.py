@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.file_formats import StoredFile
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.json_text import TOO_DEEP
 from interlock.domain.outcome import Outcome
@@ -142,6 +143,7 @@ class ToolRunner:
         fetch: Fetch,
     ) -> Outcome:
         limits = limits_of(call, deadline)
+        unforkable: list[str] = []
         ending = self._sandbox.run(
             code_of(call, self._settings(call.plugin.name) if call.plugin.settings else None),
             tenant,
@@ -152,11 +154,14 @@ class ToolRunner:
             alarm=observer.alarm,
             on_progress=observer.on_progress,
             on_log=observer.on_log,
+            on_unforkable=unforkable.append,
             fill=fetch,
         )
         if isinstance(ending, sandbox.Completed):
-            return self._outcome_of_answer(call, ending.payload)
-        return outcome_of_ending(call, ending, limits, deadline)
+            outcome = self._outcome_of_answer(call, ending.payload)
+        else:
+            outcome = outcome_of_ending(call, ending, limits, deadline)
+        return replace(outcome, fork_finding=_fork_finding(call, unforkable[0])) if unforkable else outcome
 
     def _outcome_of_answer(self, call: ToolCall, payload: bytes) -> Outcome:
         """Return the outcome for an answer. Only well-formed answers are believed: a plugin may forge them."""
@@ -170,6 +175,13 @@ class ToolRunner:
             return invalid_output(call, [{"path": "", "message": TOO_DEEP}])
         except (ValueError, KeyError, TypeError):
             return invalid_output(call, [{"path": "", "message": "is not JSON"}])
+
+
+def _fork_finding(call: ToolCall, reason: str) -> ForkFinding:
+    """Return the finding that each process has to load the plugin, and log it. The reason may be the plugin's text."""
+    finding = ForkFinding(call.plugin.code_version, cut(reason, MAX_NAME))
+    logger.warning("each worker process loads plugin %s itself: %s", call.plugin.name, finding.reason)
+    return finding
 
 
 # --- In the worker process -------------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from interlock.adapters.dynamo.attributes import (
     to_number,
     to_time,
 )
+from interlock.adapters.dynamo.fields import decoded, encoded
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import FINAL
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics
@@ -40,6 +42,7 @@ SUMS = ("in_flight", "executed", *sorted(status.value for status in FINAL))
 LATEST: Mapping[str, tuple[str, ...]] = {
     "last_used": ("last_ms",),
     "lifecycle_at": ("lifecycle", "reason"),
+    "fork_finding_at": ("fork_finding",),
     "as_of": (),
 }
 """Attributes that keep their latest value, by the attribute with the time of that value."""
@@ -70,6 +73,8 @@ def latest_of(total: ExecutionMetrics, stored: Mapping[str, Any]) -> Item:
             "last_ms": to_number(total.last_ms),
             "lifecycle_at": to_time(total.lifecycle_at),
             "lifecycle": total.lifecycle and total.lifecycle.value,
+            "fork_finding_at": to_time(total.fork_finding_at),
+            "fork_finding": total.fork_finding and encoded(total.fork_finding),
             "as_of": to_time(total.as_of),
         }
     )
@@ -94,6 +99,8 @@ def counters_from_item(item: Mapping[str, Any]) -> ExecutionMetrics:
         lifecycle=LifecycleState(lifecycle) if lifecycle else None,
         lifecycle_at=from_time(item.get("lifecycle_at")),
         reason=item.get("reason"),
+        fork_finding=decoded(ForkFinding, item["fork_finding"]) if "fork_finding" in item else None,
+        fork_finding_at=from_time(item.get("fork_finding_at")),
         buckets={int(found[1]): int(count) for name, count in item.items() if (found := _BUCKET.fullmatch(name))},
         as_of=from_time(item.get("as_of")),
     )

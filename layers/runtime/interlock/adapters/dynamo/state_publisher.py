@@ -48,7 +48,7 @@ class StatePublisher:
             self._meet_others(tool, after)
 
     def _put(self, tool: str, counters: Mapping[str, Any]) -> None:
-        values = {"version": counters["updates"], "state": states.state_text(counters)}
+        values = {"version": counters["updates"], **states.state_item(counters)}
         with translated("table"):
             try:
                 self._client.put_item(
@@ -101,7 +101,8 @@ def _failed(counters: Mapping[str, Any]) -> bool:
 
 def _shown(counters: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what has to be published when it changes: for a success not its time, but whether it follows the latest
-    failure of another tool."""
+    failure of another tool, and of a finding not its time either."""
     at = counters.get("lifecycle_at", "")
     moment = at if _failed(counters) else at >= counters.get("rival_at", "")
-    return counters.get("in_flight", 0) > 0, counters.get("lifecycle"), counters.get("reason"), moment
+    running, *shown = counters.get("in_flight", 0) > 0, *map(counters.get, ("lifecycle", "reason", "fork_finding"))
+    return running, *shown, moment

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from interlock.adapters.aws import translated
-from interlock.adapters.dynamo.attributes import from_time, serialized
+from interlock.adapters.dynamo.attributes import Item, deserialized, from_time, present, serialized
+from interlock.adapters.dynamo.fields import decoded
 from interlock.adapters.unparsed import UnparsedQueries
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.lifecycle import LifecycleState, RunState, combined
 
 if TYPE_CHECKING:
@@ -24,16 +26,29 @@ REASON_LENGTH = 100
 _VERDICTS: Mapping[str, LifecycleState] = {state.value: state for state in LifecycleState}
 
 
-def state_text(counters: Mapping[str, Any]) -> str:
-    """Return the state of a tool as one attribute, which is faster to read than several."""
+def state_item(counters: Mapping[str, Any]) -> Item:
+    """Return the attributes of a tool's state. All that every tool has is one of them, which is faster to read than
+    several. `fork_finding` is rare."""
+    found = {name: counters.get(name) for name in ("fork_finding", "fork_finding_at")}
+    return {"state": _state_text(counters), **present(found)}
+
+
+def _state_text(counters: Mapping[str, Any]) -> str:
     running = int(counters.get("in_flight", 0) > 0)
     verdict, at, reason = (counters.get(name) or "" for name in ("lifecycle", "lifecycle_at", "reason"))
     return f"{running} {verdict} {at} {reason[:REASON_LENGTH]}"
 
 
-def state_from_text(text: str) -> RunState:
-    running, lifecycle, at, reason = text.split(" ", 3)
-    return RunState(running == "1", _VERDICTS.get(lifecycle), from_time(at), reason or None)
+def state_from_item(item: Mapping[str, Any]) -> RunState:
+    """Return the state of a tool from its item in DynamoDB's own form."""
+    running, lifecycle, at, reason = item["state"]["S"].split(" ", 3)
+    state = RunState(running == "1", _VERDICTS.get(lifecycle), from_time(at), reason or None)
+    if "fork_finding" not in item:
+        return state
+    found = deserialized({name: item[name] for name in ("fork_finding", "fork_finding_at")})
+    return state._replace(
+        fork_finding=decoded(ForkFinding, found["fork_finding"]), fork_finding_at=from_time(found["fork_finding_at"])
+    )
 
 
 class StateReader:
@@ -54,7 +69,7 @@ class StateReader:
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues=serialized({":pk": PARTITION}),
                 ExpressionAttributeNames={"#state": "state"},
-                ProjectionExpression="sk, #state",
+                ProjectionExpression="sk, #state, fork_finding, fork_finding_at",
             )
             pages = [answer["Items"] for answer in answers]
         if len(pages) != len(self._pages) or any(new is not old for new, old in zip(pages, self._pages, strict=True)):
@@ -68,6 +83,6 @@ def by_plugin(items: Iterable[Mapping[str, Any]]) -> dict[str, RunState]:
     found: dict[str, RunState] = {}
     for item in items:
         plugin = item["sk"]["S"].partition("#")[0]
-        state = state_from_text(item["state"]["S"])
+        state = state_from_item(item)
         found[plugin] = combined((found[plugin], state)) if plugin in found else state
     return found

@@ -9,6 +9,7 @@ from interlock.http.documents.events import Event, EventList
 from interlock.http.documents.jobs import Cancel, Download, FinishedJob, Job, JobList, JobResult, Progress, Upload
 from interlock.http.documents.plugins import (
     Counters,
+    ForkSafety,
     McpError,
     McpRequest,
     McpResponse,
@@ -31,6 +32,7 @@ __all__ = [
     "Event",
     "EventList",
     "FinishedJob",
+    "ForkSafety",
     "Job",
     "JobList",
     "JobResult",

@@ -66,7 +66,25 @@ class Setting(TypedDict):
     """Whether the value is a secret."""
 
 
-class PluginManifest(TypedDict):
+class ForkSafety(TypedDict):
+    """How the processes of a plugin get it."""
+
+    fork_safe: Annotated[
+        bool,
+        Schema(
+            "Whether the plugin is loaded once, and processes are forked from there. Otherwise each process loads it."
+        ),
+    ]
+    fork_unsafe_reason: Annotated[
+        str | None,
+        Schema(
+            "Why `fork_safe` is false: the plugin declares it, or a run of this version found that loading the plugin "
+            "leaves threads, files or other things behind that a fork cannot copy. Null until a run has found it."
+        ),
+    ]
+
+
+class PluginManifest(ForkSafety):
     """A plugin with its tools."""
 
     name: PluginName
@@ -75,15 +93,11 @@ class PluginManifest(TypedDict):
     description: Description
     tools: list[Tool]
     """The tools; the first is the default. Empty if the plugin could not be loaded."""
-    fork_safe: bool
-    """Whether the plugin declares that it may be loaded once, and processes for each tenant be forked from there.
-    Otherwise each process loads it. So does each process of a plugin whose `setup()` leaves threads, files or other
-    things behind that a fork cannot copy; the function's log says so."""
     settings: list[Setting]
     """The settings that the plugin declares."""
 
 
-class PluginSummary(TypedDict):
+class PluginSummary(ForkSafety):
     """A plugin in the list of plugins."""
 
     name: PluginName
@@ -129,7 +143,7 @@ class Counters(TypedDict):
     last_used: Annotated[Time | None, Schema("End of the latest execution.")]
 
 
-class PluginHealth(Counters):
+class PluginHealth(Counters, ForkSafety):
     """State of a plugin, and its counters in total and per tool."""
 
     name: PluginName

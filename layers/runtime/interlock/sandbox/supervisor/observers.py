@@ -33,9 +33,11 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """The caller's callbacks for progress, log lines and an alarm, and its token for a cancel."""
+    """The caller's callbacks for progress, log lines, an alarm, and a reason why no process can be forked from the
+    loaded code, and its token for a cancel."""
 
     cancel: CancelToken | None
     alarm: Alarm
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
+    on_unforkable: Callable[[str], None]

@@ -96,19 +96,21 @@ class Sandbox:
         alarm: Alarm | None = None,
         on_progress: Callable[[float, str], None] = lambda _fraction, _message: None,
         on_log: Callable[[LogLine], None] = lambda _line: None,
+        on_unforkable: Callable[[str], None] = lambda _reason: None,
         fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
         """Run the target on a request in a worker process that has loaded the code and serves this tenant only, and no
         other request with `once`. Return how the run ended.
 
         `fill` writes files into the run's directory before the run; its time, loading and the start of the worker
-        process count towards `total_s`. `alarm` rings while code is loaded or runs.
+        process count towards `total_s`. `alarm` rings while code is loaded or runs. `on_unforkable` gets the reason if
+        the run has loaded code that should be a template but cannot be one.
 
         When the method returns or raises, nothing that the run started is running any more, and the run's directory has
         been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
         """
         until = time.monotonic() + limits.total_s
-        observers = Observers(cancel, alarm or Alarm.never(), on_progress, on_log)
+        observers = Observers(cancel, alarm or Alarm.never(), on_progress, on_log, on_unforkable)
         call = _Call(WorkerKey(code, tenant), request, limits, observers, fill, once, until)
         with self._lock:
             if cancel is not None and cancel.is_set:
@@ -217,9 +219,9 @@ class Sandbox:
         """Return a new worker process that has loaded the code, with a directory for the run. Return an ending if there
         is none. Raises `ZygoteGone` and OSError."""
         code = call.key.code
-        worker = self._pool.fork(code) or self._load(call, fork_safe=code.fork_safe)
+        worker = self._pool.fork(code) or self._load(call)
         if isinstance(worker, WorkerProcess) and worker.forks is not None:
-            worker = self._pool.fork(code) or self._load(call, fork_safe=False)
+            worker = self._pool.fork(code) or self._load(call, "no process could be forked from it")
         if not isinstance(worker, WorkerProcess):
             return worker
         try:
@@ -229,9 +231,9 @@ class Sandbox:
             raise
         return worker
 
-    def _load(self, call: _Call, *, fork_safe: bool) -> WorkerProcess | Ending:
-        """Return a new process that has loaded the code, or how the run ends without it. The process is a template, if
-        it can be one and with `fork_safe`. Otherwise it serves requests itself."""
+    def _load(self, call: _Call, unforkable: str = "") -> WorkerProcess | Ending:
+        """Return a new process that has loaded the code, or how the run ends without it. The process is a template if
+        it can be one. Otherwise, and with the reason `unforkable`, it serves requests itself."""
         code = call.key.code
         worker = self._pool.spawn(network=code.network)
         try:
@@ -243,17 +245,21 @@ class Sandbox:
         ending, loaded = self._watch(run, code.request, worker, folder)
         if not loaded:
             return ending
-        if not run.unforkable and self._pool.current_zygote.has_strays():
-            run.unforkable = "processes that are no longer its children"
-        if run.unforkable:
-            _warn(f"each worker process loads its code itself, because loading has left this behind: {run.unforkable}")
-        if not (fork_safe and run.unforkable == "" and self._pool.keep_template(code, worker)):
-            worker.serve_itself()
-            worker.resume()
+        if code.fork_safe:
+            unforkable = unforkable or self._why_unforkable(run) or self._keep_template(code, worker)
+            if not unforkable:
+                return worker
+            call.observers.on_unforkable(unforkable)
+        worker.serve_itself()
+        worker.resume()
         return worker
 
+    def _why_unforkable(self, run: Run) -> str:
+        left = run.unforkable
+        if not left and self._pool.current_zygote.has_strays():
+            left = "processes that are no longer its children"
+        return f"loading it leaves behind: {left}" if left else ""
 
-def _warn(text: str) -> None:
-    import logging  # noqa: PLC0415 - rarely needed, and the zygote starts before all other imports
-
-    logging.getLogger(__name__).warning(text)
+    def _keep_template(self, code: Code, worker: WorkerProcess) -> str:
+        """Keep a template, or return why it cannot be one."""
+        return "" if self._pool.keep_template(code, worker) else "its process does not stop"

@@ -49,7 +49,7 @@ def _what_forks_would_share_or_lack(before: Mapping[str, object], signals: tuple
         _let_libraries_end_their_threads()
     threads, signals_now = threads_and_signals(at_most=1)
     if threads > 1:
-        yield f"{threads - 1} threads"
+        yield f"{threads - 1} thread{'s' if threads > 2 else ''}"
     if children(os.getpid()):
         yield "child processes"
     yield from _open_files()
@@ -78,10 +78,18 @@ def _shared_memory() -> bool:
 
 
 def _open_files() -> Iterator[str]:
-    """Yield descriptions of open descriptors that are not this package's. A worker process closes all others."""
+    """Yield the names of open files that are not this package's, without their folders: callers may read them. A worker
+    process closes all others."""
     for name in os.listdir("/proc/self/fd"):
         descriptor = int(name)
         if descriptor <= FORKS:
             continue
         with contextlib.suppress(FileNotFoundError):  # the descriptor of this listing, which is closed now
-            yield f"open {os.readlink(f'/proc/self/fd/{descriptor}')}"
+            yield f"open {_file_name(os.readlink(f'/proc/self/fd/{descriptor}'))}"
+
+
+def _file_name(target: str) -> str:
+    """Return `model.bin` for `/opt/model.bin`, and `socket` for `socket:[4711]`."""
+    name = target.rpartition("/")[2]
+    kind, _, number = name.partition(":[")
+    return kind if number.rstrip("]").isdigit() else name
