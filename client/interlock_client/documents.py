@@ -5,6 +5,8 @@ from typing import Any, Literal, TypedDict
 type Status = Literal["pending", "running", "cancelling", "succeeded", "failed", "timed_out", "cancelled"]
 type CancelOutcome = Literal["prevented", "stopped", "killed", "too_late"]
 type State = Literal["LOADED", "INITIALIZED", "RUNNING", "FAILED", "UNAVAILABLE"]
+type WebhookEvent = Literal["started", "finished"]
+type DeliveryState = Literal["pending", "delivered", "failed"]
 
 FINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
 """Statuses that never change."""
@@ -47,6 +49,33 @@ class Client(TypedDict):
     version: str
 
 
+class Delivery(TypedDict):
+    """The message about an event of a job, and its attempts."""
+
+    event: WebhookEvent
+    state: DeliveryState
+    attempts: int
+    last_status: int | None
+    last_error: str | None
+    next_attempt_at: str | None
+
+
+class Webhook(TypedDict):
+    """The webhook of a job. Lists have no deliveries."""
+
+    url: str
+    events: list[WebhookEvent]
+    deliveries: list[Delivery] | None
+
+
+class WebhookSecret(TypedDict):
+    """The secret that signs the tenant's webhooks."""
+
+    secret: str
+    created_at: str
+    previous_expires_at: str | None
+
+
 class JobDocument(TypedDict):
     """A job, without its result. Times are RFC 3339 in UTC."""
 
@@ -68,6 +97,7 @@ class JobDocument(TypedDict):
     rerun_of: str | None
     source: Literal["http", "mcp"]
     client: Client | None
+    webhook: Webhook | None
     cancel: Cancel | None
     error: ErrorDocument | None
 

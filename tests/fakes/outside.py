@@ -1,13 +1,16 @@
-"""In-memory fakes of the workflow, object store, clock, rates, secrets and metrics sink."""
+"""In-memory fakes of the workflows, object store, clock, rates, deliveries, secrets and metrics sink."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from interlock.domain.errors import NotFound, ServiceUnavailable
+from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.rate import Rate
+from interlock.domain.webhook import Answer, Delivery, DeliveryState, Step, WebhookEvent
+from interlock.domain.webhook_secret import SigningSecrets
 from interlock.ports import PutRequest, StoredObject
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -63,6 +66,92 @@ class MemoryWorkflow:
     def _raise_if_down(self) -> None:
         if self.down:
             raise ServiceUnavailable(service="workflow")
+
+
+class MemoryDeliveryWorkflow:
+    """A `DeliveryWorkflow` that only records its executions. `down` makes every call fail."""
+
+    def __init__(self) -> None:
+        self.running: list[Step] = []
+        self.over: set[str] = set()
+        self.down = False
+
+    def start(self, step: Step) -> bool:
+        if self.down:
+            raise ServiceUnavailable(service="workflow")
+        if step.name in self.over:
+            return False
+        if step not in self.running:
+            self.running.append(step)
+        return True
+
+    def finish(self, step: Step) -> None:
+        """End an execution."""
+        self.running.remove(step)
+        self.over.add(step.name)
+
+
+class MemoryDeliveries:
+    """A `DeliveryStore` in a dict. `down` makes every call fail."""
+
+    def __init__(self) -> None:
+        self._stored: dict[tuple[str, str, WebhookEvent], Delivery] = {}
+        self._lock = threading.Lock()
+        self.down = False
+
+    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
+        self._raise_if_down()
+        return self._stored.get((tenant, job_id, event))
+
+    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+        self._raise_if_down()
+        return [one for (*job, _), one in self._stored.items() if job == [tenant, job_id]]
+
+    def record(self, job: Job, delivery: Delivery) -> Delivery:
+        self._raise_if_down()
+        key = job.tenant, job.job_id, delivery.event
+        with self._lock:
+            stored = self._stored.get(key)
+            if stored is None or stored.round < delivery.round or _is_better(stored, delivery):
+                self._stored[key] = delivery
+            return self._stored[key]
+
+    def _raise_if_down(self) -> None:
+        if self.down:
+            raise ServiceUnavailable(service="table")
+
+
+def _is_better(stored: Delivery, delivery: Delivery) -> bool:
+    if stored.round != delivery.round or stored.state is DeliveryState.DELIVERED:
+        return False
+    return delivery.state is DeliveryState.DELIVERED or (not stored.over and stored.attempts < delivery.attempts)
+
+
+class MemorySigningSecrets:
+    """A `SigningSecretStore` in a dict."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, SigningSecrets] = {}
+
+    def get(self, tenant: str) -> SigningSecrets | None:
+        return self.stored.get(tenant)
+
+    def replace(self, tenant: str, before: SigningSecrets | None, after: SigningSecrets) -> SigningSecrets:
+        if self.stored.get(tenant) == before:
+            self.stored[tenant] = after
+        return self.stored[tenant]
+
+
+class Receiver:
+    """A `SendMessage` that records the messages, and answers as scripted, then with 204."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.messages: list[tuple[str, Mapping[str, str], bytes]] = []
+
+    def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.messages.append((url, headers, body))
+        return self.answers.pop(0) if self.answers else Answer(204)
 
 
 class MemoryObjects:

@@ -13,6 +13,7 @@ from interlock.composition.core import Core, Settings
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner
 from interlock.composition.jobs import jobs_app
+from interlock.composition.send_webhook import send_webhook_task
 from interlock.domain.deadline import Deadline
 from interlock.domain.job import Job
 from interlock.domain.manifest import PluginManifest
@@ -20,10 +21,14 @@ from interlock.plugins.index import PluginIndex
 from interlock.ports import JobStore
 from tests.fakes.outside import (
     ManualClock,
+    MemoryDeliveries,
+    MemoryDeliveryWorkflow,
     MemoryObjects,
     MemoryRates,
     MemorySecrets,
+    MemorySigningSecrets,
     MemoryWorkflow,
+    Receiver,
     RecordingSink,
 )
 from tests.fakes.plugins import an_index
@@ -102,6 +107,10 @@ class World:
         self.jobs = MemoryJobs()
         self.store: JobStore = store or self.jobs
         self.workflow = MemoryWorkflow()
+        self.delivery_workflow = MemoryDeliveryWorkflow()
+        self.deliveries = MemoryDeliveries()
+        self.signing_secrets = MemorySigningSecrets()
+        self.receiver = Receiver()
         self.objects = MemoryObjects()
         self.sink = RecordingSink()
         self.rates = MemoryRates()
@@ -114,6 +123,9 @@ class World:
             SETTINGS,
             store=self.store,
             workflow=self.workflow,
+            delivery_workflow=self.delivery_workflow,
+            delivery_store=self.deliveries,
+            signing_secrets=self.signing_secrets,
             objects=self.objects,
             index=index or an_index(folder / "index", *plugins),
             sink=self.sink,
@@ -126,6 +138,7 @@ class World:
         self.runner = job_runner(self.core, self.sandbox.as_sandbox())
         self._execute = execute_app(self.core, self.runner)
         self._jobs = jobs_app(self.core)
+        self.send_webhook = send_webhook_task(self.core, self.receiver)
 
     def request(
         self,

@@ -7,16 +7,16 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
-import boto3
-
 from interlock.domain.access import ApiKey, hash_key
 from interlock.domain.job_status import JobStatus
+from interlock.domain.webhook import Webhook
 from tests.service.replay import JOB_ID, ROOT, TENANT, Account, Replay, event
 
 type Json = dict[str, Any]
 
 OPENAPI: Json = json.loads(files("interlock").joinpath("http", "openapi.json").read_text())
 
+WEBHOOK = Webhook("https://hooks.example.invalid/interlock")
 WORDS = {"determine", "markers", "coins", "background", "histogram"}
 """Some of the words on tests/images/page.png."""
 
@@ -46,8 +46,7 @@ def check_execute_async(account: Account, replay: Replay) -> None:
     assert answer["multiValueHeaders"]["Location"] == [f"/prod/v1/jobs/{body['job_id']}"]
     assert answer["multiValueHeaders"]["Preference-Applied"] == ["respond-async"]
     assert (body["status"], body["attempt"], body["timeout_s"]) == ("pending", 0, 20)
-    [execution] = boto3.client("stepfunctions").list_executions(stateMachineArn=account.workflow_arn)["executions"]
-    assert execution["name"] == body["job_id"]
+    assert account.executions(account.workflow_arn) == [body["job_id"]]
     again = replay("execute-async")
     assert http_body(again, 202)["job_id"] == body["job_id"]
     assert again["multiValueHeaders"]["Idempotency-Replayed"] == ["true"]
@@ -172,6 +171,42 @@ def check_authorize(account: Account, replay: Replay) -> None:
     assert {"principalId": allowed["principalId"], **allowed["context"]} == {
         name: value for name, value in given.items() if name != "integrationLatency"
     }
+
+
+def check_webhook_redeliver(account: Account, replay: Replay) -> None:
+    account.put_succeeded(webhook=WEBHOOK)
+    body = http_body(replay("webhook-redeliver"), 202)
+    [delivery] = body["webhook"]["deliveries"]
+    assert (delivery["event"], delivery["state"], delivery["attempts"]) == ("finished", "pending", 0)
+    assert account.executions(account.delivery_workflow_arn) == [f"{JOB_ID}-finished-1"]
+
+
+def check_webhook_secret(account: Account, replay: Replay) -> None:
+    body = http_body(replay("webhook-secret"), 200)
+    assert (body["secret"][:6], body["previous_expires_at"]) == ("whsec_", None)
+    assert http_body(replay("webhook-secret"), 200) == body
+
+
+def check_webhook_secret_rotate(account: Account, replay: Replay) -> None:
+    old, new = (http_body(replay(name), 200) for name in ("webhook-secret", "webhook-secret-rotate"))
+    assert new["secret"] != old["secret"]
+    assert new["previous_expires_at"] > new["created_at"]
+
+
+def check_announce_jobs(account: Account, replay: Replay) -> None:
+    for _ in range(2):  # Lambda may deliver a batch again
+        assert replay("announce-jobs") == {"state": {}, "batchItemFailures": []}
+    assert account.executions(account.delivery_workflow_arn) == [f"{JOB_ID}-finished"]
+
+
+def check_send_webhook(account: Account, replay: Replay) -> None:
+    """The host of the event's job resolves to nothing in tests."""
+    account.put_succeeded(webhook=WEBHOOK)
+    sent = event("send-webhook")
+    answer = replay("send-webhook")
+    assert answer == {**sent, "attempt": 2, "over": False, "wait_s": answer["wait_s"]}
+    [delivery] = account.core.deliveries.of(account.job())
+    assert (delivery.state, delivery.attempts, delivery.last_error) == ("pending", 1, "dns")
 
 
 def check_run_job(account: Account, replay: Replay) -> None:

@@ -28,6 +28,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
+from interlock.domain.webhook import Webhook
 from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
 from interlock_dev.aws.iam.calls import Need, needs
@@ -45,8 +46,8 @@ JOB_ID = "01KY4QJ3HS0123456789ABCDEF"
 TEMPLATE = Template(ROOT / "template.yaml")
 [TABLE] = TEMPLATE.of_type(AwsType.TABLE)
 [BUCKET] = TEMPLATE.of_type(AwsType.BUCKET)
-[QUEUE] = TEMPLATE.of_type(AwsType.QUEUE)
-[WORKFLOW] = TEMPLATE.of_type(AwsType.STATE_MACHINE)
+QUEUES = {queue.logical_id: queue for queue in TEMPLATE.of_type(AwsType.QUEUE)}
+WORKFLOW, DELIVERY_WORKFLOW = TEMPLATE.of_type(AwsType.STATE_MACHINE)
 _FUNCTIONS = TEMPLATE.functions()
 POLICIES: Mapping[str, tuple[Statement, ...]] = {
     name: statements(name, function.policies) for name, function in _FUNCTIONS.items()
@@ -82,6 +83,7 @@ class Account:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.workflow_arn = core.settings.workflow_arn
+        self.delivery_workflow_arn = DELIVERY_WORKFLOW.arn
         self.dynamodb = boto3.client("dynamodb")
 
     def job(self) -> Job:
@@ -89,6 +91,11 @@ class Account:
         found = self.core.store.get(TENANT, JOB_ID)
         assert found is not None
         return found
+
+    def executions(self, workflow_arn: str) -> list[str]:
+        """Return the names of a workflow's executions."""
+        found = boto3.client("stepfunctions").list_executions(stateMachineArn=workflow_arn)["executions"]
+        return [execution["name"] for execution in found]
 
     def put_pending(
         self,
@@ -99,6 +106,7 @@ class Account:
         submitted: timedelta = timedelta(0),
         started: bool = True,
         key_limit: int | None = None,
+        webhook: Webhook | None = None,
     ) -> Job:
         """A job of the fixed id that has waited for its execution since it was submitted."""
         now = utc_now() - submitted
@@ -116,6 +124,7 @@ class Account:
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=None if key_limit is None else "limited",
             key_limit=key_limit,
+            webhook=webhook,
         )
         stored = self.core.documents.write(job, "input", input or {})
         job = jobs.submitted(job, input=stored, lease_expires_at=now + timedelta(minutes=1))
@@ -124,9 +133,9 @@ class Account:
             self.core.workflow.start(TENANT, JOB_ID)
         return job
 
-    def put_running(self, lease: timedelta = timedelta(minutes=10), *, key_limit: int | None = None) -> Job:
+    def put_running(self, lease: timedelta = timedelta(minutes=10), **fields: Any) -> Job:
         """A job that a worker has taken, until the end of its lease."""
-        before, now = self.put_pending(key_limit=key_limit), utc_now()
+        before, now = self.put_pending(**fields), utc_now()
         after = jobs.claimed(before, worker_id="worker", now=now, lease_expires_at=now + lease)
         self.core.store.change(before, after)
         return after
@@ -144,9 +153,9 @@ class Account:
         answer = count_jobs(self.dynamodb, TABLE.name)(changes)
         assert answer["batchItemFailures"] == []
 
-    def put_succeeded(self, text: str = "hello") -> Job:
+    def put_succeeded(self, text: str = "hello", **fields: Any) -> Job:
         """A job that has brought `{"text": "hello"}`."""
-        before = self.put_running()
+        before = self.put_running(**fields)
         outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
         result = self.core.documents.write(before, "result-1", {"text": text})
         after = jobs.ended(before, outcome, result=result, progress=None, now=utc_now())
@@ -164,6 +173,7 @@ def new_account(index: Path) -> Iterator[Account]:
         "INTERLOCK_BUCKET": BUCKET.name,
         "INTERLOCK_BUCKET_ORIGIN": f"https://{BUCKET.name}.s3.us-east-1.amazonaws.com",
         "INTERLOCK_WORKFLOW_ARN": WORKFLOW.arn,
+        "INTERLOCK_DELIVERY_WORKFLOW_ARN": DELIVERY_WORKFLOW.arn,
         "INTERLOCK_RETENTION_DAYS": "7",
         "INTERLOCK_KEY_CACHE_S": "10",
         "INTERLOCK_MAX_WAIT_S": "20",
@@ -179,11 +189,13 @@ def new_account(index: Path) -> Iterator[Account]:
         table = {name: TABLE.properties[name] for name in creatable}
         boto3.client("dynamodb").create_table(TableName=TABLE.name, **table)
         boto3.client("s3").create_bucket(Bucket=BUCKET.name)
-        boto3.client("stepfunctions").create_state_machine(
-            name=WORKFLOW.name,
-            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}),
-            roleArn="arn:aws:iam::123456789012:role/workflow",
-        )
+        waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
+        for machine in (WORKFLOW, DELIVERY_WORKFLOW):
+            boto3.client("stepfunctions").create_state_machine(
+                name=machine.name,
+                definition=json.dumps(waiting),
+                roleArn="arn:aws:iam::123456789012:role/workflow",
+            )
         open_index.cache_clear()
         yield Account(Core(Settings.from_env()))
         open_index.cache_clear()

@@ -9,13 +9,17 @@ from unittest.mock import patch
 import pytest
 
 from interlock.adapters import aws
+from interlock.adapters.dynamo.deliveries import DynamoDeliveries
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.adapters.dynamo.signing_secrets import DynamoSigningSecrets
 from interlock.adapters.s3_files import S3Files
-from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.adapters.step_functions import StepFunctionsDeliveries, StepFunctionsWorkflow
 from interlock.domain import job as steps
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_status import JobStatus
+from interlock.domain.webhook import Delivery, Step, WebhookEvent
+from interlock.domain.webhook_secret import SigningSecrets
 from interlock.ports import JobFilter, StoredObject
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
@@ -33,6 +37,7 @@ def closed_url() -> Iterator[str]:
 
 
 JOB = a_job(JobStatus.RUNNING)
+STEP = Step("t", "j", WebhookEvent.FINISHED)
 ENDED = succeeded(JOB)
 STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "create": lambda store: store.create(JOB),
@@ -59,6 +64,11 @@ def test_unresponsive_table_is_unavailable(closed_url: str, call: str) -> None:
 
 OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keys.get": ("table", lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").get("h")),
+    "deliveries.get": ("table", lambda url: _deliveries(url).get("t", "j", WebhookEvent.FINISHED)),
+    "deliveries.of_job": ("table", lambda url: _deliveries(url).of_job("t", "j")),
+    "deliveries.record": ("table", lambda url: _deliveries(url).record(JOB, Delivery(WebhookEvent.FINISHED))),
+    "signing.get": ("table", lambda url: _signing(url).get("t")),
+    "signing.replace": ("table", lambda url: _signing(url).replace("t", None, SigningSecrets.new(NOON))),
     "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),
     "files.get": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").get("k")),
     "files.describe": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").describe("k")),
@@ -72,11 +82,25 @@ OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
         "workflow",
         lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start("t", "j"),
     ),
+    "deliveries.start": (
+        "workflow",
+        lambda url: StepFunctionsDeliveries(clients.stepfunctions(url, once=True), MACHINE).start(STEP),
+    ),
     "workflow.stop": (
         "workflow",
         lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).stop("j", "why"),
     ),
 }
+
+
+def _deliveries(url: str) -> DynamoDeliveries:
+    return DynamoDeliveries(clients.dynamodb(url, once=True), "jobs")
+
+
+def _signing(url: str) -> DynamoSigningSecrets:
+    return DynamoSigningSecrets(clients.dynamodb(url, once=True), "jobs")
+
+
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:jobs"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import boto3
 import jsonschema_rs
 import pytest
 from samcli.yamlhelper import yaml_parse
 
+from interlock.adapters.step_functions import step_to_state
+from interlock.domain.webhook import Step, WebhookEvent
 from tests.service.event_checks import CHECKS, OPENAPI, Json, http_body
 from tests.service.replay import EVENTS, FUNCTIONS, JOB_ID, ROOT, TENANT, Account, Replay, event, new_account, replaying
 
@@ -46,8 +47,7 @@ def test_reading_an_unstarted_job_starts_it(account: Account, replay: Replay) ->
     """The process that submitted it ended between the write and the start."""
     account.put_pending(submitted=timedelta(minutes=2), started=False)
     assert http_body(replay("job-get"), 200)["status"] == "pending"
-    [execution] = boto3.client("stepfunctions").list_executions(stateMachineArn=account.workflow_arn)["executions"]
-    assert execution["name"] == JOB_ID
+    assert account.executions(account.workflow_arn) == [JOB_ID]
 
 
 # --- The events themselves ---
@@ -133,6 +133,10 @@ def test_authorizer_event_matches_the_gateways_request() -> None:
     del request["requestContext"]["authorizer"], request["body"], request["isBase64Encoded"]
     empty = ("queryStringParameters", "multiValueQueryStringParameters", "stageVariables")
     assert asked == {**request, **{name: {} for name in empty}}
+
+
+def test_delivery_starts_with_its_first_attempt() -> None:
+    assert event("send-webhook") == step_to_state(Step(TENANT, JOB_ID, WebhookEvent.FINISHED))
 
 
 def test_workflow_passes_on_its_input_and_its_error() -> None:

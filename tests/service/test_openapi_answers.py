@@ -41,12 +41,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         creatable = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         boto3.client("dynamodb").create_table(TableName="interlock", **{name: table[name] for name in creatable})
         boto3.client("s3").create_bucket(Bucket="interlock-documents")
-        machine = boto3.client("stepfunctions").create_state_machine(
-            name="interlock-jobs",
-            definition=json.dumps({"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}),
-            roleArn="arn:aws:iam::123456789012:role/workflow",
-        )
-        monkeypatch.setenv("INTERLOCK_WORKFLOW_ARN", machine["stateMachineArn"])
+        waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
+        for variable in ("INTERLOCK_WORKFLOW_ARN", "INTERLOCK_DELIVERY_WORKFLOW_ARN"):
+            machine = boto3.client("stepfunctions").create_state_machine(
+                name=variable, definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/workflow"
+            )
+            monkeypatch.setenv(variable, machine["stateMachineArn"])
         started: list[Sandbox] = []
 
         def remembered(*arguments: Any, **options: Any) -> Sandbox:

@@ -13,14 +13,18 @@ from typing import Any
 import boto3
 import pytest
 
+from interlock.domain import job as jobs
+from interlock.domain.times import utc_now
+from interlock.jobs.lease import LEASE
 from interlock_dev.aws.iam.calls import Need
 from interlock_dev.aws.iam.policies import Statement
-from tests.service.event_checks import CHECKS
+from tests.service.event_checks import CHECKS, WEBHOOK
 from tests.service.replay import (
     BUCKET,
+    DELIVERY_WORKFLOW,
     FUNCTIONS,
     POLICIES,
-    QUEUE,
+    QUEUES,
     ROOT,
     TABLE,
     TENANT,
@@ -147,16 +151,40 @@ def settles_a_lost_job_of_a_limited_key(account: Account, replay: Replay) -> Non
     assert replay("settle-job")["status"] == "failed"
 
 
+def joins_a_job_with_deliveries(account: Account, replay: Replay) -> None:
+    asked = event("execute-async")
+    asked["body"] = json.dumps(json.loads(asked["body"]) | {"webhook": {"url": "https://example.com/"}})
+    submitted = json.loads(replay(asked, "ExecuteFunction")["body"])
+    _claim(account, submitted["job_id"])
+    joined = json.loads(replay(asked, "ExecuteFunction")["body"])
+    assert (joined["job_id"], joined["status"]) == (submitted["job_id"], "running")
+    assert joined["webhook"]["deliveries"][0]["state"] == "pending"
+
+
+def _claim(account: Account, job_id: str) -> None:
+    job = account.core.store.get(TENANT, job_id)
+    assert job is not None
+    now = utc_now()
+    account.core.store.change(job, jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + LEASE))
+
+
+def reads_a_job_with_a_webhook(account: Account, replay: Replay) -> None:
+    account.put_succeeded(webhook=WEBHOOK)
+    assert json.loads(replay("job-get")["body"])["webhook"]["deliveries"][0]["state"] == "pending"
+
+
 MORE: Mapping[str, tuple[Scenario, ...]] = {
     "ExecuteFunction": (
         executes_large_documents_once_and_replays_them,
         executes_for_a_limited_key,
+        joins_a_job_with_deliveries,
         executes_an_upload_and_replays_it_when_that_is_gone,
     ),
     "JobsFunction": (
         lists_by_everything,
         lists_page_by_page,
         reads_a_large_result,
+        reads_a_job_with_a_webhook,
         reads_a_job_that_was_never_started,
         reads_and_cancels_for_a_limited_key,
     ),
@@ -175,8 +203,8 @@ def asked_by(function: str, index: Path) -> set[Need]:
     if any(need.action == "s3:GetObject" for need in found):
         # Asked for by S3 when the object is not there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         found.add(Need("s3:ListBucket", BUCKET.arn))
-    if function == "CountJobsFunction":
-        found |= asked_by_event_source()
+    if function in QUEUE_OF_STREAM:
+        found |= asked_by_event_source(function)
     if function == "ExecuteFunction":
         # A presigned request is authorized with the permissions of its signer.
         found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
@@ -189,14 +217,21 @@ def asked_by(function: str, index: Path) -> set[Need]:
     return found
 
 
-def asked_by_event_source() -> set[Need]:
+QUEUE_OF_STREAM = {"CountJobsFunction": "UncountedQueue", "AnnounceJobsFunction": "UnannouncedQueue"}
+"""The functions that read the stream, and the queues for what they did not process."""
+
+
+def asked_by_event_source(function: str) -> set[Need]:
     """Return what Lambda asks for with the role of a function that reads a stream.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
     """
     stream = f"{TABLE.arn}/stream/local"
     actions = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-    return {*(Need(f"dynamodb:{action}", stream) for action in actions), Need("sqs:SendMessage", QUEUE.arn)}
+    return {
+        *(Need(f"dynamodb:{action}", stream) for action in actions),
+        Need("sqs:SendMessage", QUEUES[QUEUE_OF_STREAM[function]].arn),
+    }
 
 
 def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:
@@ -228,6 +263,26 @@ FORBIDDEN = {
     "hides a key among others": (
         Need("dynamodb:UpdateItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1", "KEY#0123"})),
         set[str](),
+    ),
+    "reads a secret of webhooks": (
+        Need("dynamodb:GetItem", TABLE.arn, frozenset({f"WEBHOOK#{TENANT}"})),
+        {"JobsFunction", "SendWebhookFunction"},
+    ),
+    "writes a secret of webhooks": (
+        Need("dynamodb:PutItem", TABLE.arn, frozenset({f"WEBHOOK#{TENANT}"})),
+        {"JobsFunction", "SendWebhookFunction"},
+    ),
+    "records a delivery": (
+        Need("dynamodb:PutItem", TABLE.arn, frozenset({f"DELIVERY#{TENANT}#1"})),
+        {"JobsFunction", "SendWebhookFunction"},
+    ),
+    "changes a job": (
+        Need("dynamodb:UpdateItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1"})),
+        {"ExecuteFunction", "JobsFunction", "RunJobFunction", "SettleJobsFunction"},
+    ),
+    "starts a delivery": (
+        Need("states:StartExecution", DELIVERY_WORKFLOW.arn),
+        {"AnnounceJobsFunction", "JobsFunction"},
     ),
     "reads the whole table": (Need("dynamodb:Scan", TABLE.arn), set[str]()),
     "deletes a job": (Need("dynamodb:DeleteItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1"})), set[str]()),

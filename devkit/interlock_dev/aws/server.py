@@ -53,6 +53,7 @@ class LocalAws:
         step_functions.refuse_forgotten_names()
         self._moto = moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self._expiry = Expiry(moto.dynamodb_lock)
+        self._streams: dict[str, TableStream] = {}
         self.lambda_api = LambdaApi(moto, functions)
         keys = {OWNER: owner, **{name: owner.of_function(name) for name in policies}}
         self._server = HttpServer(Signatures(Iam(self.lambda_api, policies), keys), listener, handler=_MotoHandler)
@@ -64,7 +65,7 @@ class LocalAws:
 
     def stream(self, table: str) -> TableStream:
         """Return the stream of a table."""
-        return TableStream(table, self._moto.dynamodb_lock)
+        return self._streams.setdefault(table, TableStream(table, self._moto.dynamodb_lock))
 
     def close(self) -> None:
         self._expiry.stop()

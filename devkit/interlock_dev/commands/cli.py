@@ -93,6 +93,12 @@ def dev(
         list[str] | None,
         typer.Option(metavar="NAME", help="A host name to answer for, besides those of this machine; may be repeated."),
     ] = None,
+    allow_local_webhooks: Annotated[
+        bool, typer.Option("--allow-local-webhooks", help="Allow webhooks to http on this machine.")
+    ] = False,
+    wait_factor: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="FACTOR", help="Part of the pauses between webhook attempts.")
+    ] = 1.0,
     built: Built = False,
     in_process: InProcess = False,
     log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the log records that are shown.")] = "info",
@@ -113,6 +119,8 @@ def dev(
         settings=tuple(setting or ()),
         settings_file=settings,
         hosts=tuple(allow_host or ()),
+        local_webhooks=allow_local_webhooks,
+        wait_factor=wait_factor,
     )
     return command.run(options)
 

@@ -80,6 +80,8 @@ def _serve(options: DevOptions, project: Project, out: TextIO, cleanup: contextl
         plugins=plugins,
         parameters=options.parameters,
         settings=plugin_settings,
+        local_webhooks=options.local_webhooks,
+        wait_factor=options.wait_factor,
     )
     stack = Stack(template, settings, folder, index)
     cleanup.callback(stack.close)

@@ -9,7 +9,7 @@ from interlock_dev.commands.values import Parameter
 
 @dataclass(frozen=True, slots=True)
 class DevOptions:
-    """The options of `interlock dev`."""
+    """The options of `interlock dev`. `wait_factor` is the part of its time that a pause between attempts takes."""
 
     port: int
     plugins: tuple[Path, ...]
@@ -22,6 +22,8 @@ class DevOptions:
     settings: Sequence[Parameter] = ()
     settings_file: Path | None = None
     hosts: Sequence[str] = ()
+    local_webhooks: bool = False
+    wait_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

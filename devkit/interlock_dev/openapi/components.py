@@ -30,6 +30,7 @@ HEADERS: Json = {
         "true",
         required=False,
     ),
+    "Cache-Control": _header("No cache may store the response.", {"type": "string"}, "no-store"),
     "X-Request-Id": _header(
         "Id of the request. Quote it when you report a problem.",
         {"type": "string"},

@@ -10,6 +10,7 @@ from interlock_dev.openapi.operation import TAGS
 from interlock_dev.openapi.operations import OPERATIONS
 from interlock_dev.openapi.refusals import REFUSALS
 from interlock_dev.openapi.schemas import Json, component_schemas
+from interlock_dev.openapi.webhook_operations import MESSAGES
 
 DESCRIPTION = """\
 Run Python tools with validated input and output, hard limits, cancellation, and a record of every job.
@@ -68,6 +69,7 @@ def build() -> Json:
         "servers": SERVERS,
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
+        "webhooks": MESSAGES,
         "components": {
             "schemas": component_schemas(),
             "responses": {name: refusal.document() for name, refusal in REFUSALS.items()},

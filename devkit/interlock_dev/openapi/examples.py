@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 from interlock.domain import job as jobs
 from interlock.domain.errors import ErrorCode
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
-from interlock.domain.job import Job, Progress
+from interlock.domain.job import Job, Progress, StoredJson
 from interlock.domain.job_status import JobStatus
+from interlock.domain.json_text import as_text
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
 from interlock.domain.times import rfc3339
 from interlock.domain.upload_id import Upload
+from interlock.domain.webhook import Delivery, DeliveryError, DeliveryState, Webhook, WebhookEvent
+from interlock.domain.webhook_secret import ReplacedSecret, SigningSecrets
 from interlock.http import presenters
 from interlock.jobs.uploads import URL_LIFETIME, NewUpload
 from interlock.plugins.registry import ListedPlugin, PluginHealth
@@ -67,11 +70,21 @@ CANCELLING = jobs.cancel_requested(RUNNING, reason=WHY, now=_later(2))
 PREVENTED = jobs.cancel_requested(PENDING, reason=WHY, now=_later(0.1))
 
 
+WEBHOOK = Webhook("https://example.com/hooks/interlock", (WebhookEvent.STARTED, WebhookEvent.FINISHED))
+DELIVERIES = (
+    Delivery(WebhookEvent.STARTED, 0, DeliveryState.DELIVERED, 1, 204),
+    Delivery(WebhookEvent.FINISHED, 0, DeliveryState.PENDING, 2, 503, DeliveryError.STATUS, _later(70)),
+)
+_OLD_SECRET = ReplacedSecret("whsec_c2VjcmV0IG9mIHllc3RlcmRheSwgbm90IGluIHVzZQ==", _later(86400))
+SIGNING = SigningSecrets("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwQjJ5cmV0IQ==", AT, (_OLD_SECRET,))
+
+
 def _ended(outcome: Outcome) -> Job:
     return jobs.ended(RUNNING, replace(outcome, execution_time_ms=1741.2), result=None, progress=None, now=_later(2))
 
 
 SUCCEEDED = _ended(Outcome.succeeded(RESULT))
+ANNOUNCED = replace(SUCCEEDED, webhook=WEBHOOK, result=StoredJson(len(as_text(RESULT)), text=as_text(RESULT)))
 FAILED = _ended(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, "no text found", exception="ValueError"))
 TALKATIVE = replace(
     PENDING,

@@ -14,6 +14,7 @@ TAGS = {
     "uploads": "Upload large files.",
     "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that created it.",
     "mcp": "Use the tools from agents, with the Model Context Protocol.",
+    "webhooks": "Read and rotate the secret that signs webhooks.",
     "plugins": "Read the plugins, their tools and their health.",
     "service": "The service itself.",
 }
@@ -80,7 +81,7 @@ class Operation:
     def document(self) -> Json:
         parameters = [*re.findall(r"{(\w+)}", self.path), *self.parameters]
         key = f"Needs the scope `{self.scope}`." if self.scope else "Needs no key."
-        area = self.path.removeprefix("/v1").split("/")[1]
+        area = self.path.removeprefix("/v1").split("/")[1].replace("webhook-secret", "webhooks")
         return {
             "operationId": self.id,
             "tags": [area if area in TAGS else "service"],

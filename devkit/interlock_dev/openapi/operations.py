@@ -7,7 +7,9 @@ from interlock.http import presenters
 from interlock.jobs.execute import KEPT_INPUT_BYTES
 from interlock.jobs.lease import CLAIM_DELAY_S
 from interlock_dev.openapi.examples import (
+    ANNOUNCED,
     CANCELLING,
+    DELIVERIES,
     DOWNLOAD,
     FAILED,
     PENDING,
@@ -20,11 +22,13 @@ from interlock_dev.openapi.examples import (
     TALKATIVE,
     UPLOAD,
     UPLOAD_BYTES,
+    WEBHOOK,
     WHY,
 )
 from interlock_dev.openapi.mcp_operations import MCP_OPERATIONS
 from interlock_dev.openapi.operation import Answer, Body, Operation
 from interlock_dev.openapi.plugin_operations import PLUGIN_OPERATIONS
+from interlock_dev.openapi.webhook_operations import WEBHOOK_OPERATIONS
 
 _CANCEL: Mapping[int, Answer] = {
     200: Answer(
@@ -83,6 +87,7 @@ OPERATIONS = (
                 "an uploaded file": {"plugin": "ocr", "input": {"image": {"upload_id": UPLOAD["upload_id"]}}},
                 "within 5 s": {"plugin": "ocr", "tool": "analyze", "input": {"image": PNG}, "timeout_s": 5},
                 "over in 10 minutes": {"plugin": "ocr", "input": {"image": PNG}, "deadline_s": 600},
+                "with a webhook": {"plugin": "ocr", "input": {"image": PNG}, "webhook": {"url": WEBHOOK.url}},
             },
         ),
     ),
@@ -136,6 +141,7 @@ OPERATIONS = (
                 {
                     "running": presenters.job_document(RUNNING),
                     "succeeded": presenters.job_document(SUCCEEDED),
+                    "with a webhook": presenters.job_document(ANNOUNCED, DELIVERIES),
                     "failed": presenters.job_document(FAILED),
                 },
                 headers=("Preference-Applied",),
@@ -244,6 +250,7 @@ OPERATIONS = (
         refusals=_CANCEL_REFUSALS,
         body=_CANCEL_BODY,
     ),
+    *WEBHOOK_OPERATIONS,
     *PLUGIN_OPERATIONS,
     *MCP_OPERATIONS,
 )

@@ -128,6 +128,10 @@ REFUSALS: Mapping[str, Refusal] = {
     "NoTokens": Refusal(
         "The stack accepts no tokens.", (_of(errors.NotFound("This service accepts no tokens, only API keys.")),)
     ),
+    "WebhookNotFound": Refusal(
+        "The job does not exist, belongs to another tenant, has expired, or has no webhook.",
+        (_of(errors.NotFound("The job has no webhook."), **_JOB),),
+    ),
     "PluginNotFound": Refusal("The plugin does not exist.", (_of(errors.NotFound(NO_PLUGIN)),)),
     "MethodNotAllowed": Refusal(
         "The path does not support the method.",

@@ -28,14 +28,16 @@ from interlock.http.documents import (
     ResourceMetadata,
     ServiceHealth,
     Upload,
+    WebhookMessage,
+    WebhookSecret,
 )
-from interlock.http.models import CancelRequest, ExecuteRequest, RerunRequest, UploadRequest
+from interlock.http.models import CancelRequest, ExecuteRequest, RedeliverRequest, RerunRequest, UploadRequest
 
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
     ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest, McpResponse, OpenApi, PluginHealth,
-    PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload,
+    PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload, WebhookMessage, WebhookSecret,
 ]  # fmt: skip
 
 
@@ -65,11 +67,16 @@ def _codes_by_type() -> str:
 _ENUMS = {
     "CancelOutcome": "Outcome of a cancel request. `prevented`: the tool never started. `stopped`: the tool stopped "
     "after SIGTERM. `killed`: the tool was killed with SIGKILL. `too_late`: the job ended otherwise first.",
+    "DeliveryError": "Why the last attempt failed. `status`: an HTTP status other than 2xx. `redirect`: 3xx, which is "
+    "not followed. `dns`, `connect`, `tls`, `reset`, `timeout`: what failed before a response came. "
+    "`forbidden_address`: the host has an address that is not public. `expired`: the job is not stored any more.",
+    "DeliveryState": "`pending`: it is sent, or tried again. `delivered`: a response was 2xx. `failed`: given up.",
     "ErrorCode": f"Exact code of an error, for programs. By `type`:\n\n{_codes_by_type()}",
     "JobStatus": f"Status of a job. {_steps(job_status.TRANSITIONS, JobStatus)}",
     "LifecycleState": "State of a plugin. `LOADED`: it has not run yet. `INITIALIZED`: its last run was successful. "
     "`RUNNING`: a run is in progress. `FAILED`: its last run failed by the plugin's fault. `UNAVAILABLE`: it cannot be "
     f"loaded. {_steps(lifecycle.TRANSITIONS, LifecycleState)}",
+    "WebhookEvent": "An event of a job. `started`: a worker has claimed it. `finished`: it has a final status.",
     "Scope": "Permission of a key or token. `admin` includes all others.",
 }
 """Descriptions of the domain's enums, whose docstrings address the code's readers."""
@@ -89,7 +96,7 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
-    for body in (ExecuteRequest, RerunRequest, CancelRequest, UploadRequest):
+    for body in (ExecuteRequest, RerunRequest, CancelRequest, RedeliverRequest, UploadRequest):
         schemas[body.__name__] = {"description": body.__doc__, **deepcopy(body.SCHEMA)}
     schemas["UploadRequest"]["properties"]["content_type"] |= {"pattern": f"^{CONTENT_TYPE.pattern}$"}
     for name, schema in schemas.items():

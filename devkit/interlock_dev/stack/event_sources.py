@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from interlock_dev.aws.dynamodb.stream import Record, stream_event
@@ -14,10 +14,9 @@ from interlock_dev.project.access_keys import AccessKey
 from interlock_dev.project.template import Template, table_of
 
 
-def event_sources(template: Template, aws: LocalAws, functions: Invoker, owner: AccessKey) -> Iterator[EventSource]:
+def event_sources(template: Template, aws: LocalAws, functions: Invoker, owner: AccessKey) -> Sequence[EventSource]:
     """Return the event sources, which are not started yet."""
-    for properties in template.event_sources():
-        yield _event_source(properties, aws, functions, owner)
+    return [_event_source(properties, aws, functions, owner) for properties in template.event_sources()]
 
 
 def _event_source(properties: Any, aws: LocalAws, functions: Invoker, owner: AccessKey) -> EventSource:
@@ -33,7 +32,7 @@ def _event_source(properties: Any, aws: LocalAws, functions: Invoker, owner: Acc
     return EventSource(
         mapped,
         functions,
-        take=aws.stream(table_of(mapped.stream_arn)).take,
+        take=aws.stream(table_of(mapped.stream_arn)).reader(),
         event=stream_event,
         give_up=give_up,
     )

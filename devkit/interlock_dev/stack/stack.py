@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interlock.composition.core import PLUGIN_SETTINGS
+from interlock.composition.core import LOCAL_WEBHOOKS, PLUGIN_SETTINGS
 from interlock_dev.aws.iam.policies import Statement, statements
 from interlock_dev.lambda_.environments import EmulatorEnvironment, InitFailed, emulator_runs_here
 from interlock_dev.lambda_.function_environment import BuiltRuntime, Runtime, SourceRuntime, launch
@@ -33,6 +33,8 @@ class Options:
     plugins: Sequence[Path] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=dict)
+    local_webhooks: bool = False
+    wait_factor: float = 1.0
 
 
 class FunctionSet:
@@ -64,6 +66,8 @@ class FunctionSet:
             # Changes to a key apply at once.
             "INTERLOCK_KEY_CACHE_S": "0",
         }
+        if self._options.local_webhooks:
+            overrides[LOCAL_WEBHOOKS] = "1"
         in_process = self._options.in_process or not emulator_runs_here()
         if in_process:
             # Functions take turns: all other requests would wait for one that waits for its job.
@@ -147,9 +151,12 @@ class Stack:
 
         from interlock_dev.aws.resources import create_resources  # noqa: PLC0415
         from interlock_dev.aws.server import LocalAws  # noqa: PLC0415
+        from interlock_dev.aws.step_functions.executions import shorten_waits  # noqa: PLC0415
         from interlock_dev.stack.event_sources import event_sources  # noqa: PLC0415
 
         self.aws = LocalAws(listener, self.functions, self.set.policies(), self.owner)
+        if options.wait_factor != 1:
+            shorten_waits(options.wait_factor)
         self.aws.start()
         self._cleanup.callback(self.aws.close)
         create_resources(self.set.template, self.aws.url, self.owner)

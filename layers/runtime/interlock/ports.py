@@ -14,6 +14,8 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
+from interlock.domain.webhook import Answer, Delivery, Step, WebhookEvent
+from interlock.domain.webhook_secret import SigningSecrets
 
 Clock = Callable[[], datetime]
 
@@ -182,6 +184,45 @@ class Workflow(Protocol):
 
     def stop(self, job_id: str, cause: str) -> None:
         """Stop the workflow execution. One that has ended or is unknown is left alone."""
+
+
+class DeliveryStore(Protocol):
+    """The deliveries of webhooks. Raises `ServiceUnavailable` like `JobStore`."""
+
+    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
+        """Read a delivery consistently. None: no attempt was made yet."""
+
+    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+        """Read the deliveries of a job consistently."""
+
+    def record(self, job: Job, delivery: Delivery) -> Delivery:
+        """Write a delivery, and return it as it is stored then.
+
+        It is not written if a later round, the same or a later attempt, or the end of this round is stored. A success
+        is written in any case, unless it is stored already or a later round is.
+        """
+
+
+class SigningSecretStore(Protocol):
+    """The secrets of tenants that sign webhooks. Raises `ServiceUnavailable` like `JobStore`."""
+
+    def get(self, tenant: str) -> SigningSecrets | None:
+        """Read the secrets consistently."""
+
+    def replace(self, tenant: str, before: SigningSecrets | None, after: SigningSecrets) -> SigningSecrets:
+        """Write the secrets if those before are still stored, and return what is stored then."""
+
+
+class DeliveryWorkflow(Protocol):
+    """The workflow of deliveries. Raises `ServiceUnavailable` if it is down after the SDK's retries."""
+
+    def start(self, step: Step) -> bool:
+        """Start the execution of a delivery's round. Return false if it has already ended. A running one is left
+        alone."""
+
+
+SendMessage = Callable[[str, Mapping[str, str], bytes], Answer]
+"""Sends a message to a URL, with headers and a body. Never raises for anything that the receiver does."""
 
 
 @dataclass(frozen=True, slots=True)

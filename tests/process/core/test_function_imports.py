@@ -35,6 +35,7 @@ ENVIRONMENT = {
     "INTERLOCK_BUCKET_ORIGIN": "https://documents.example",
     "INTERLOCK_DEFAULT_CONCURRENCY": "0",
     "INTERLOCK_DEFAULT_RATE": "none",
+    "INTERLOCK_DELIVERY_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:webhooks",
     "INTERLOCK_KEY_CACHE_S": "10",
     "INTERLOCK_MAX_WAIT_S": "20",
     "INTERLOCK_OIDC_AUDIENCE": "",

@@ -23,6 +23,7 @@ DOCUMENTS = {
         getattr(documents, name): name
         for name in (
             *("Progress", "Cancel", "StateEvent", "ProgressEvent", "LogEvent", "DroppedEvent"),
+            *("Delivery", "Webhook", "WebhookSecret"),
             *("Tool", "Setting", "PluginSummary", "Counters", "PluginHealth", "ServiceHealth"),
         )
     },

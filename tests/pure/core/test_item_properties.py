@@ -26,6 +26,7 @@ from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
+from interlock.domain.webhook import WatchedJob, Webhook, WebhookEvent
 from interlock.http.presenters import job_document
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
@@ -70,6 +71,7 @@ jobs = st.builds(
     rerun_of=st.none() | ids,
     source=st.none() | st.sampled_from(Source),
     client=st.none() | st.builds(Client, text, text),
+    webhook=st.none() | st.builds(Webhook, text, st.sets(st.sampled_from(WebhookEvent)).map(tuple)),
     attempt=st.integers(0, 1000),
     worker_id=st.none() | ids,
     started_at=st.none() | moments,
@@ -260,12 +262,12 @@ def test_counters_in_an_item_equal_the_sum_of_the_changes_in_any_order(
     assert replace(found, total_ms=0) == replace(expected, total_ms=0)
 
 
+@pytest.mark.parametrize("kind", [JobSnapshot, WatchedJob])
 @given(jobs)
 @example(a_job(JobStatus.FAILED, error=ErrorInfo(ErrorCode.PLUGIN_UNAVAILABLE, "x" * 2000, {"reason": "no model"})))
-def test_snapshot_of_a_stored_job_has_its_fields(job: Job) -> None:
+def test_snapshot_of_a_stored_job_has_its_fields(kind: Any, job: Job) -> None:
     image = {name: TypeSerializer().serialize(value) for name, value in items.job_to_item(job).items()}
-    snapshot = items.job_snapshot(image)
-    assert snapshot == JobSnapshot(**{field.name: getattr(job, field.name) for field in fields(JobSnapshot)})
+    assert items.snapshot(kind, image) == kind(**{field.name: getattr(job, field.name) for field in fields(kind)})
 
 
 @given(st.lists(st.integers(0, 10**40 - 1), min_size=2, max_size=5))

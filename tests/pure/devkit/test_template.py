@@ -28,16 +28,19 @@ def test_every_folder_in_functions_is_a_function(own: Template) -> None:
 
 
 def test_function_variables_name_its_resources(own: Template) -> None:
-    (table,), (bucket,), (machine,) = map(own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE))
+    (table,), (bucket,), (machine, deliveries) = map(
+        own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE)
+    )
     variables = own.functions()["ExecuteFunction"].variables
     assert variables["INTERLOCK_TABLE"] == table.name == "interlock-dev-StateTable"
     assert variables["INTERLOCK_BUCKET"] == bucket.name == "interlock-dev-bucket"
     assert variables["INTERLOCK_WORKFLOW_ARN"] == machine.arn
     assert machine.arn == "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-jobs"
+    assert own.functions()["JobsFunction"].variables["INTERLOCK_DELIVERY_WORKFLOW_ARN"] == deliveries.arn
 
 
 def test_workflow_invokes_functions_by_their_arn(own: Template) -> None:
-    (machine,) = own.of_type(AwsType.STATE_MACHINE)
+    machine, _ = own.of_type(AwsType.STATE_MACHINE)
     states = own.definition(machine)["States"]
     invoked = {state["Parameters"]["FunctionName"] for state in states.values() if state["Type"] == "Task"}
     assert invoked == {

@@ -173,7 +173,7 @@ def test_scopes_match_the_domain() -> None:
         assert schemes in ([], ["ApiKey", "Token"])
         assert len({str(scopes) for one in security for scopes in one.values()}) <= 1
     scopes = {scope for security in needed.values() for scope in (security[0]["ApiKey"] if security else [])}
-    assert scopes == set(Scope) - {Scope.ADMIN}
+    assert scopes == set(Scope)
     scheme = COMPONENTS["securitySchemes"]["ApiKey"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
     assert all(f"`{scope}`" in scheme["description"] for scope in Scope)

@@ -13,6 +13,7 @@ from interlock.domain.metrics import COUNTERS
 from tests.pure.repository.template import FUNCTIONS, RESOURCES, TEMPLATE, Json, properties
 
 PUBLISHED = {*COUNTERS.values(), "execution_time_ms", cloudwatch_emf.QUEUE_WAIT}
+ENDS_OF_DELIVERIES = {cloudwatch_emf.DELIVERED, cloudwatch_emf.GIVEN_UP}
 QUERIES = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::Logs::QueryDefinition"]
 ALARMS = [name for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"]
 
@@ -46,7 +47,8 @@ def test_dashboard_refers_to_resources_of_the_template() -> None:
 
 def test_dashboard_shows_each_metric_that_runs_publish() -> None:
     text = " ".join([*expressions(), BODY])
-    assert {name for name in PUBLISHED if name in text} == PUBLISHED
+    shown = PUBLISHED | ENDS_OF_DELIVERIES
+    assert {name for name in shown if name in text} == shown
 
 
 def test_dashboard_shows_every_alarm_that_always_exists() -> None:
@@ -73,6 +75,8 @@ def test_cost_estimate_uses_the_list_prices_of_the_scale_page() -> None:
     assert per_million(prices.GATEWAY) in cost_of("gateway")
     assert per_million(prices.TRANSITION) in cost_of("workflow")
     assert TRANSITIONS == 1
+    # A delivery at the first attempt: Send, IsOver, Over.
+    assert f"deliveries * 3 {per_million(prices.TRANSITION)}" in cost_of("webhooks")
     assert per_million(prices.WRITE) in cost_of("table")
     assert per_million(prices.READ_UNIT) in cost_of("table")
     assert cost_of("functions").endswith(f"* {prices.COMPUTE.usd:.10f}")
@@ -125,7 +129,7 @@ def test_functions_get_no_permission_for_traces_by_default(translated: Json) -> 
     ]
     conditional = [policy for policy in policies if isinstance(policy, dict) and "Fn::If" in policy]
     assert "xray" not in json.dumps([policy for policy in policies if policy not in conditional]).lower()
-    assert [policy["Fn::If"][0] for policy in conditional] == ["Trace"]
+    assert [policy["Fn::If"][0] for policy in conditional] == ["Trace", "Trace"]
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,8 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             read |= {WRITABLE, bootstrap.PLUGIN_SETTINGS}
         if function == "JobsFunction":
             read |= {bootstrap.OIDC_ISSUER}
+        if function in {"AnnounceJobsFunction", "JobsFunction"}:
+            read |= {bootstrap.DELIVERY_WORKFLOW}
         if function == "ConsoleFunction":
             read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function

@@ -1,4 +1,4 @@
-"""The state machine's definition: valid for cfn-lint, and with the properties that the service relies on."""
+"""The state machines' definitions: valid for cfn-lint, and with the properties that the service relies on."""
 
 import copy
 import inspect
@@ -13,20 +13,36 @@ import pytest
 from cfnlint.api import lint_all  # type: ignore[import-untyped]
 from samcli.yamlhelper import yaml_parse
 
-from interlock.adapters.step_functions import StepFunctionsWorkflow
+from interlock.adapters.step_functions import StepFunctionsWorkflow, step_to_state
+from interlock.adapters.webhook_http import LIMIT_S
 from interlock.composition import job_worker, settlement
+from interlock.domain.job_status import JobStatus
+from interlock.domain.webhook import (
+    JITTER,
+    LONGEST_PAUSE,
+    RETRIES,
+    Answer,
+    DeliveryError,
+    Step,
+    Webhook,
+    WebhookEvent,
+)
 from interlock.jobs.lease import LEASE
+from tests.fakes.jobs import a_job
+from tests.fakes.world import World
 
 type Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[3]
 RESOURCES: Json = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
-[(MACHINE, PROPERTIES)] = [
-    (name, one["Properties"]) for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::StateMachine"
-]
-TEXT = (ROOT / PROPERTIES["DefinitionUri"]).read_text()
-DEFINITION: Json = yaml_parse(TEXT)
+MACHINES: Json = {
+    name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::StateMachine"
+}
+TEXTS = {name: (ROOT / properties["DefinitionUri"]).read_text() for name, properties in MACHINES.items()}
+DEFINITIONS: dict[str, Json] = {name: yaml_parse(text) for name, text in TEXTS.items()}
+DEFINITION = DEFINITIONS["Workflow"]
 STATES: Json = DEFINITION["States"]
+DELIVERY = DEFINITIONS["DeliveryWorkflow"]
 
 LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
@@ -48,10 +64,10 @@ def lint(definitions: Mapping[str, Json]) -> dict[str, list[str]]:
             "Type": "AWS::StepFunctions::StateMachine",
             "Properties": {
                 "RoleArn": "arn:aws:iam::123456789012:role/workflow",
-                "StateMachineType": PROPERTIES["Type"],
+                "StateMachineType": "STANDARD",
                 "Definition": definition,
                 "DefinitionSubstitutions": {
-                    **dict.fromkeys(PROPERTIES["DefinitionSubstitutions"], arn),
+                    **{text: arn for one in MACHINES.values() for text in one["DefinitionSubstitutions"]},
                     "Partition": "aws",
                 },
             },
@@ -73,11 +89,11 @@ def successors(state: Json) -> Iterator[str]:
     yield from (state[key] for key in ("Next", "Default") if key in state)
 
 
-def function_of(state: Json) -> Json:
+def function_of(state: Json, machine: str = "Workflow") -> Json:
     """Return the properties of the function that a task invokes."""
     substitution = re.fullmatch(r"\$\{(\w+)\}", state["Parameters"]["FunctionName"])
     assert substitution is not None
-    logical_id, attribute = PROPERTIES["DefinitionSubstitutions"][substitution[1]]["Fn::GetAtt"]
+    logical_id, attribute = MACHINES[machine]["DefinitionSubstitutions"][substitution[1]]["Fn::GetAtt"]
     assert attribute == "Arn"
     found: Json = RESOURCES[logical_id]["Properties"]
     return found
@@ -86,8 +102,8 @@ def function_of(state: Json) -> Json:
 # --- Validity --------------------------------------------------------------------------------------------------------
 
 
-def test_definition_passes_cfn_lint() -> None:
-    assert lint({"Workflow": DEFINITION}) == {"Workflow": []}
+def test_definitions_pass_cfn_lint() -> None:
+    assert lint(DEFINITIONS) == {"Workflow": [], "DeliveryWorkflow": []}
 
 
 DEFECTS: dict[str, Callable[[Json], Any]] = {
@@ -118,46 +134,57 @@ def test_cfn_lint_finds_planted_defects(how: str) -> None:
     assert any(problem.startswith("E3601:") for problem in problems_of_defects()[how])
 
 
-def test_every_state_is_reachable_and_has_a_successor_or_ends() -> None:
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_state_is_reachable_and_has_a_successor_or_ends(machine: str) -> None:
+    states = DEFINITIONS[machine]["States"]
     reached: set[str] = set()
-    ahead = [DEFINITION["StartAt"]]
+    ahead = [DEFINITIONS[machine]["StartAt"]]
     while ahead:
         name = ahead.pop()
-        assert name in STATES, f"there is no state {name}"
+        assert name in states, f"there is no state {name}"
         if name not in reached:
             reached.add(name)
-            ahead.extend(successors(STATES[name]))
-    assert reached == set(STATES)
-    assert all("End" in state or any(successors(state)) for state in STATES.values())
+            ahead.extend(successors(states[name]))
+    assert reached == set(states)
+    assert all("End" in one or one["Type"] == "Succeed" or any(successors(one)) for one in states.values())
 
 
-def test_substitutions_match_the_definition() -> None:
-    assert set(re.findall(r"\$\{(\w+)\}", TEXT)) == set(PROPERTIES["DefinitionSubstitutions"])
+@pytest.mark.parametrize("machine", MACHINES)
+def test_substitutions_match_the_definition(machine: str) -> None:
+    assert set(re.findall(r"\$\{(\w+)\}", TEXTS[machine])) == set(MACHINES[machine]["DefinitionSubstitutions"])
 
 
-def test_workflow_may_invoke_only_the_functions_of_its_tasks() -> None:
+@pytest.mark.parametrize(
+    ("machine", "functions"),
+    [("Workflow", {"RunJobFunction", "SettleJobsFunction"}), ("DeliveryWorkflow", {"SendWebhookFunction"})],
+)
+def test_workflow_may_invoke_only_the_functions_of_its_tasks(machine: str, functions: set[str]) -> None:
     given = {
-        value["Fn::GetAtt"][0] for value in PROPERTIES["DefinitionSubstitutions"].values() if "Fn::GetAtt" in value
+        value["Fn::GetAtt"][0]
+        for value in MACHINES[machine]["DefinitionSubstitutions"].values()
+        if "Fn::GetAtt" in value
     }
-    *invokes, _traces, logs = PROPERTIES["Policies"]
+    *invokes, _traces, logs = MACHINES[machine]["Policies"]
     allowed = {policy["LambdaInvokePolicy"]["FunctionName"]["Ref"] for policy in invokes}
-    assert given == allowed == {"RunJobFunction", "SettleJobsFunction"}
-    assert all(len(policy) == 1 for policy in PROPERTIES["Policies"])
+    assert given == allowed == functions
+    assert all(len(policy) == 1 for policy in MACHINES[machine]["Policies"])
     [statement] = logs["Statement"]
     assert all(action.startswith("logs:") for action in statement["Action"])
 
 
-def test_workflow_failures_are_logged_without_execution_data() -> None:
-    logging = PROPERTIES["Logging"]
+@pytest.mark.parametrize("machine", MACHINES)
+def test_workflow_failures_are_logged_without_execution_data(machine: str) -> None:
+    logging = MACHINES[machine]["Logging"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
     [to] = logging["Destinations"]
-    assert to == {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": ["WorkflowLogGroup", "Arn"]}}}
+    assert to == {"CloudWatchLogsLogGroup": {"LogGroupArn": {"Fn::GetAtt": [f"{machine}LogGroup", "Arn"]}}}
 
 
-def test_definition_uses_only_features_of_local_interpreters() -> None:
+@pytest.mark.parametrize("machine", MACHINES)
+def test_definition_uses_only_features_of_local_interpreters(machine: str) -> None:
     """JSONPath, no variables, no nested executions."""
-    assert DEFINITION.get("QueryLanguage", "JSONPath") == "JSONPath"
-    for state in STATES.values():
+    assert DEFINITIONS[machine].get("QueryLanguage", "JSONPath") == "JSONPath"
+    for state in DEFINITIONS[machine]["States"].values():
         assert not {"QueryLanguage", "Assign", "Arguments", "Output"} & set(state)
         assert state.get("Resource", "lambda:invoke").endswith("lambda:invoke")
 
@@ -165,9 +192,9 @@ def test_definition_uses_only_features_of_local_interpreters() -> None:
 # --- Behaviour -------------------------------------------------------------------------------------------------------
 
 
-def test_workflow_is_standard() -> None:
-    """Express workflows have no StopExecution, which a cancel needs."""
-    assert PROPERTIES["Type"] == "STANDARD"
+def test_workflows_are_standard() -> None:
+    """Express workflows have no StopExecution, which a cancel needs, and last five minutes at most."""
+    assert {one["Type"] for one in MACHINES.values()} == {"STANDARD"}
 
 
 def test_runs_are_retried_only_for_lambda_service_errors_and_with_a_limit() -> None:
@@ -223,3 +250,47 @@ def test_workflow_executions_start_with_the_input_that_the_tasks_read() -> None:
     assert json.loads(client.started["input"]) == {"tenant": "acme", "job_id": "01KY4QJ3HS0123456789ABCDEF"}
     for module in (job_worker, settlement):
         assert set(re.findall(r'event\["(\w+)"\]', inspect.getsource(module))) == {"tenant", "job_id"}
+
+
+# --- Deliveries ------------------------------------------------------------------------------------------------------
+
+
+def test_delivery_outlasts_all_pauses_that_receivers_may_ask_for() -> None:
+    longest = len(RETRIES) * max(LONGEST_PAUSE, RETRIES[-1] * (1 + JITTER))
+    [retry] = DELIVERY["States"]["Send"]["Retry"]
+    lost = retry["MaxAttempts"] * retry["MaxDelaySeconds"]
+    assert DELIVERY["TimeoutSeconds"] > longest.total_seconds() + lost
+
+
+def test_attempt_outlasts_its_request() -> None:
+    send = DELIVERY["States"]["Send"]
+    timeout_s = function_of(send, "DeliveryWorkflow")["Timeout"]
+    assert LIMIT_S < timeout_s < send["TimeoutSeconds"]
+
+
+def test_sender_that_fails_makes_the_same_attempt_again_for_hours() -> None:
+    [retry] = DELIVERY["States"]["Send"]["Retry"]
+    assert retry["ErrorEquals"] == ["States.ALL"]
+    pauses = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
+        for number in range(retry["MaxAttempts"])
+    ]
+    # Half of them on average, because of the jitter.
+    assert sum(pauses) / 2 > 3600
+
+
+def test_state_of_a_delivery_is_the_answer_of_its_last_attempt(tmp_path: Path) -> None:
+    send, pause = DELIVERY["States"]["Send"], DELIVERY["States"]["Pause"]
+    assert (send["Parameters"]["Payload.$"], send["OutputPath"]) == ("$", "$.Payload")
+    world = World(tmp_path)
+    world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
+    job = a_job(JobStatus.SUCCEEDED, webhook=Webhook("https://example.com/"))
+    world.jobs.create(job)
+    first = step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED))
+    answer = world.send_webhook(first)
+    assert answer == {**first, "attempt": 2, "over": False, "wait_s": answer["wait_s"]}
+    assert pause["SecondsPath"] == "$.wait_s"
+    assert 5 <= answer["wait_s"] <= 6
+    assert world.send_webhook(answer) == {**first, "attempt": 3, "over": True}
+    [choice] = DELIVERY["States"]["IsOver"]["Choices"]
+    assert (choice["Variable"], choice["BooleanEquals"], choice["Next"]) == ("$.over", False, "Pause")

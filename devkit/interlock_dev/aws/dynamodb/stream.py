@@ -1,48 +1,66 @@
 """The stream of a moto table: take its records, and deliver them in the form of Lambda's events.
 
-moto keeps every record for ever. Here a record is removed once it is taken, so that memory does not grow.
+moto keeps every record for ever. Here a record is removed once all readers have taken it, so that memory does not grow.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from moto.dynamodb.models import dynamodb_backends
 
 type Record = dict[str, Any]
+type Take = Callable[[int, int], tuple[str, list[Record]]]
 
 
-@dataclass(frozen=True, slots=True)
 class TableStream:
-    """The stream of one table. `lock` is the one on moto's DynamoDB."""
+    """The stream of one table, with any number of readers. `lock` is the one on moto's DynamoDB."""
 
-    table: str
-    lock: threading.Lock
+    def __init__(self, table: str, lock: threading.Lock) -> None:
+        self._table = table
+        self._lock = lock
+        self._positions: list[int] = []
 
-    def take(self, limit: int, limit_bytes: int) -> tuple[str, list[Record]]:
-        """Return the shard's id and its next records, and remove them from the stream."""
-        with self.lock:
+    def reader(self) -> Take:
+        """Return a function that returns the shard's id and the next records: so many, of so many bytes, at most.
+
+        Each reader gets all records. Create the readers before the first one reads.
+        """
+        number = len(self._positions)
+        self._positions.append(0)
+        return partial(self._take, number)
+
+    def _take(self, number: int, limit: int, limit_bytes: int) -> tuple[str, list[Record]]:
+        with self._lock:
             shard = self._shard()
+            first = self._positions[number]
             taken, size = 0, 0
-            for record in shard.items[:limit]:
+            for record in shard.items[first : first + limit]:
                 size += record.record["dynamodb"]["SizeBytes"]
                 if taken and size > limit_bytes:
                     break
                 taken += 1
-            records = [one.to_json() for one in shard.items[:taken]]
-            # moto derives the next sequence number from both.
-            del shard.items[:taken]
-            shard.starting_sequence_number += taken
+            records = [one.to_json() for one in shard.items[first : first + taken]]
+            self._positions[number] += taken
+            self._remove_taken(shard)
             return shard.id, records
+
+    def _remove_taken(self, shard: Any) -> None:
+        """Remove the records that all readers have taken."""
+        taken = min(self._positions)
+        # moto derives the next sequence number from both.
+        del shard.items[:taken]
+        shard.starting_sequence_number += taken
+        self._positions = [position - taken for position in self._positions]
 
     def _shard(self) -> Any:
         # Looked up each time: to roll back a transaction, moto replaces the table.
         for _, _, backend in dynamodb_backends.iter_backends():
-            if self.table in backend.tables:
-                return backend.tables[self.table].stream_shard
-        raise LookupError(f"there is no table {self.table!r}")
+            if self._table in backend.tables:
+                return backend.tables[self._table].stream_shard
+        raise LookupError(f"there is no table {self._table!r}")
 
 
 def stream_event(arn: str, shard: str, records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -160,12 +160,12 @@ def _size(batch: Sequence[Record]) -> int:
 
 
 def _matches(pattern: Any, value: Any) -> bool:
-    """Apply a filter pattern. Supported are the lists of exact values that the template uses.
+    """Apply a filter pattern. Supported are what the template uses: lists of exact values, and `exists`.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
     """
     if isinstance(pattern, list):
-        return value in pattern
+        return value in pattern or ({"exists": True} in pattern and value is not None)
     return isinstance(value, dict) and all(_matches(one, value.get(name)) for name, one in pattern.items())
 
 

@@ -26,6 +26,7 @@ from botocore.config import Config
 from moto.stepfunctions.exceptions import ExecutionAlreadyExists
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.seconds_path import SecondsPath
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend import execution_worker
@@ -91,6 +92,20 @@ def _existing(machine: Any, name: str, execution_input: str) -> Any:
         arn = machine.arn.replace(":stateMachine:", ":execution:") + f":{name}"
         raise ExecutionAlreadyExists(f"Execution Already Exists: '{arn}'")
     return _existing_in_moto(machine, name, execution_input)
+
+
+def shorten_waits(factor: float) -> None:
+    """Let a Wait state whose length is in the state's input (`SecondsPath`) take this part of its time.
+
+    Fixed waits stay as they are: they depend on leases.
+    """
+
+    def wait(self: Any, env: Any) -> None:
+        until = time.monotonic() + self._get_wait_seconds(env) * factor
+        while env.is_running() and (left := until - time.monotonic()) > 0:
+            env.program_state_event.wait(left)
+
+    SecondsPath._eval_body = wait  # noqa: SLF001
 
 
 def warm_up() -> None:

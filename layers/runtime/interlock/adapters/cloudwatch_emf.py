@@ -37,6 +37,9 @@ UNREADABLE = "unreadable_record_count"
 QUEUE_WAIT = "queue_wait_ms"
 """Time of asynchronous jobs between their submission and their run."""
 
+DELIVERED, GIVEN_UP = "webhook_delivered_count", "webhook_given_up_count"
+"""Deliveries of webhooks that have ended, by their end."""
+
 
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
@@ -60,7 +63,16 @@ class EmbeddedMetrics:
 
 def publish_unreadable_record() -> None:
     """Publish that a record of the table's stream could not be read."""
-    _write(_of_the_stack(UNREADABLE, "Count"), {UNREADABLE: [1.0]})
+    _publish_one(UNREADABLE)
+
+
+def publish_delivery(delivered: bool) -> None:
+    """Publish the end of the delivery of a webhook."""
+    _publish_one(DELIVERED if delivered else GIVEN_UP)
+
+
+def _publish_one(name: str) -> None:
+    _write(_of_the_stack(name, "Count"), {name: [1.0]})
 
 
 def _of_the_stack(name: str, unit: str) -> Mapping[str, Any]:

@@ -1,9 +1,10 @@
-"""Asynchronous jobs as executions of the Standard state machine, named after their job."""
+"""Asynchronous jobs and deliveries of webhooks as executions of Standard state machines, named after what they do."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +12,8 @@ from interlock.adapters.aws import error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+    from interlock.domain.webhook import Step
 
 
 class StepFunctionsWorkflow:
@@ -21,17 +24,7 @@ class StepFunctionsWorkflow:
         self._arn = state_machine_arn
 
     def start(self, tenant: str, job_id: str) -> bool:
-        # With the same name and input a running execution is returned as it is; a finished one is refused.
-        with translated("workflow"):
-            try:
-                self._client.start_execution(
-                    stateMachineArn=self._arn, name=job_id, input=json.dumps({"tenant": tenant, "job_id": job_id})
-                )
-            except ClientError as error:
-                if error_code(error) == "ExecutionAlreadyExists":
-                    return False
-                raise
-        return True
+        return _start(self._client, self._arn, job_id, {"tenant": tenant, "job_id": job_id})
 
     def stop(self, job_id: str, cause: str) -> None:
         arn = self._arn.replace(":stateMachine:", ":execution:") + f":{job_id}"
@@ -41,3 +34,37 @@ class StepFunctionsWorkflow:
             except ClientError as error:
                 if error_code(error) != "ExecutionDoesNotExist":
                     raise
+
+
+class StepFunctionsDeliveries:
+    """`interlock.ports.DeliveryWorkflow` on AWS Step Functions."""
+
+    def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
+        self._client = client
+        self._arn = state_machine_arn
+
+    def start(self, step: Step) -> bool:
+        return _start(self._client, self._arn, step.name, step_to_state(step))
+
+
+def step_to_state(step: Step) -> dict[str, Any]:
+    """Return the state of an execution whose next step this is."""
+    return {
+        "tenant": step.tenant,
+        "job_id": step.job_id,
+        "event": step.event.value,
+        "round": step.round,
+        "attempt": step.attempt,
+    }
+
+
+def _start(client: SFNClient, arn: str, name: str, state: Mapping[str, Any]) -> bool:
+    # With the same name and input a running execution is returned as it is; a finished one is refused.
+    with translated("workflow"):
+        try:
+            client.start_execution(stateMachineArn=arn, name=name, input=json.dumps(state))
+        except ClientError as error:
+            if error_code(error) == "ExecutionAlreadyExists":
+                return False
+            raise
+    return True

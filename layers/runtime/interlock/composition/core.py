@@ -18,13 +18,28 @@ if TYPE_CHECKING:
 
     from interlock.adapters.dynamo.keys import DynamoKeys
     from interlock.adapters.plugin_settings import PluginSettings
+    from interlock.domain.webhook_url import UrlRules
     from interlock.http.limits import RateLimits
+    from interlock.jobs.deliveries import Deliveries, Redelivery
     from interlock.jobs.documents import Documents
     from interlock.jobs.service import JobService
+    from interlock.jobs.signing import Signing
     from interlock.jobs.uploads import Uploads
     from interlock.plugins.index import PluginIndex
     from interlock.plugins.registry import PluginRegistry
-    from interlock.ports import Clock, CounterStore, JobStore, MetricsSink, ObjectStore, RateStore, Secrets, Workflow
+    from interlock.ports import (
+        Clock,
+        CounterStore,
+        DeliveryStore,
+        DeliveryWorkflow,
+        JobStore,
+        MetricsSink,
+        ObjectStore,
+        RateStore,
+        Secrets,
+        SigningSecretStore,
+        Workflow,
+    )
 
 
 PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_NAME"
@@ -32,6 +47,12 @@ PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_N
 
 OIDC_ISSUER = "INTERLOCK_OIDC_ISSUER"
 """The environment variable with the issuer of accepted tokens."""
+
+DELIVERY_WORKFLOW = "INTERLOCK_DELIVERY_WORKFLOW_ARN"
+"""The environment variable with the state machine of deliveries, of functions that start them."""
+
+LOCAL_WEBHOOKS = "INTERLOCK_LOCAL_WEBHOOKS"
+"""The environment variable that allows webhooks to loopback. The local stack alone sets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +85,9 @@ class Core:
         store: JobStore | None = None,
         counters: CounterStore | None = None,
         workflow: Workflow | None = None,
+        delivery_workflow: DeliveryWorkflow | None = None,
+        delivery_store: DeliveryStore | None = None,
+        signing_secrets: SigningSecretStore | None = None,
         objects: ObjectStore | None = None,
         index: PluginIndex | None = None,
         sink: MetricsSink | None = None,
@@ -78,6 +102,9 @@ class Core:
         self._store = store
         self._counters = counters
         self._workflow = workflow
+        self._delivery_workflow = delivery_workflow
+        self._delivery_store = delivery_store
+        self._signing_secrets = signing_secrets
         self._objects = objects
         self._index = index
         self._sink = sink
@@ -144,6 +171,45 @@ class Core:
         from interlock.adapters.step_functions import StepFunctionsWorkflow
 
         return self._workflow or StepFunctionsWorkflow(aws.stepfunctions(), self.settings.workflow_arn)
+
+    @cached_property
+    def delivery_workflow(self) -> DeliveryWorkflow:
+        from interlock.adapters import aws
+        from interlock.adapters.step_functions import StepFunctionsDeliveries
+
+        return self._delivery_workflow or StepFunctionsDeliveries(aws.stepfunctions(), os.environ[DELIVERY_WORKFLOW])
+
+    @cached_property
+    def delivery_store(self) -> DeliveryStore:
+        from interlock.adapters.dynamo.deliveries import DynamoDeliveries
+
+        return self._delivery_store or DynamoDeliveries(self._dynamodb, self.settings.table)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        from interlock.jobs.deliveries import Deliveries
+
+        return Deliveries(self.delivery_store)
+
+    @cached_property
+    def redelivery(self) -> Redelivery:
+        from interlock.jobs.deliveries import Redelivery
+
+        return Redelivery(self.deliveries, self.delivery_store, self.delivery_workflow)
+
+    @cached_property
+    def signing(self) -> Signing:
+        from interlock.adapters.dynamo.signing_secrets import DynamoSigningSecrets
+        from interlock.jobs.signing import Signing
+
+        secrets = self._signing_secrets or DynamoSigningSecrets(self._dynamodb, self.settings.table)
+        return Signing(secrets, self.clock)
+
+    @cached_property
+    def url_rules(self) -> UrlRules:
+        from interlock.domain.webhook_url import UrlRules
+
+        return UrlRules(local=LOCAL_WEBHOOKS in os.environ)
 
     @cached_property
     def objects(self) -> ObjectStore:

@@ -5,7 +5,7 @@ from functools import cache, partial
 from interlock.composition.core import Core
 from interlock.composition.job_worker import leave_if_unfit
 from interlock.http.app import HttpApp
-from interlock.http.routes_execute import McpServer, add_execute_route, add_mcp_route, add_rerun_route
+from interlock.http.routes_execute import McpServer, Shown, add_execute_route, add_mcp_route, add_rerun_route
 from interlock.http.routes_uploads import add_upload_route
 from interlock.jobs.execute import Execute
 from interlock.jobs.runner import JobRunner
@@ -15,9 +15,9 @@ def execute_app(core: Core, runner: JobRunner) -> HttpApp:
     """Compose the application."""
     app = HttpApp(core.limits, at_end=partial(leave_if_unfit, runner))
     execute = Execute(core.registry, core.service, runner, core.documents, core.uploads)
-    max_wait_s = core.max_wait_s
-    add_execute_route(app, execute, core.documents, max_wait_s=max_wait_s)
-    add_rerun_route(app, execute, core.service, core.documents, max_wait_s=max_wait_s)
+    shown, rules, max_wait_s = Shown(core.documents, core.deliveries), core.url_rules, core.max_wait_s
+    add_execute_route(app, execute, shown, rules, max_wait_s=max_wait_s)
+    add_rerun_route(app, execute, core.service, shown, rules, max_wait_s=max_wait_s)
     add_upload_route(app, core.uploads)
     add_mcp_route(app, cache(partial(_mcp_server, core, execute)))
     return app.close_routes()

@@ -11,6 +11,7 @@ from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
 from interlock.domain.outcome import Outcome, past_deadline
+from interlock.domain.webhook import Webhook
 
 
 class CancelOutcome(StrEnum):
@@ -97,6 +98,7 @@ class Job:
     rerun_of: str | None = None
     source: Source | None = None
     client: Client | None = None
+    webhook: Webhook | None = None
     attempt: int = 0
     worker_id: str | None = None
     started_at: datetime | None = None
@@ -158,6 +160,7 @@ _LISTED = (
     "rerun_of",
     "source",
     "client",
+    "webhook",
 )
 
 

@@ -15,7 +15,10 @@ class Change[T]:
 
 @dataclass(frozen=True, slots=True)
 class Batch[T]:
-    """Changes from one shard of the stream, in order. A batch may be delivered more than once, whole or in parts."""
+    """Changes from one shard of the stream, in order. A batch may be delivered more than once, whole or in parts.
 
-    shard: str
+    Events name their shard only if the event source mapping has a tumbling window.
+    """
+
+    shard: str | None
     changes: Sequence[Change[T]]

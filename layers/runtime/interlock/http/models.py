@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from interlock.domain.deadline import MAX_DEADLINE_S, MIN_DEADLINE_S, MIN_TIMEOUT_S
 from interlock.domain.upload_id import MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES
+from interlock.domain.webhook import WebhookEvent
+from interlock.domain.webhook_url import MAX_URL
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
@@ -29,6 +31,32 @@ _DEADLINE_S = _optional(
     "For asynchronous jobs only.",
     600,
 )
+_WEBHOOK = _optional(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["url"],
+        "properties": {
+            "url": {
+                "type": "string",
+                "format": "uri",
+                "maxLength": MAX_URL,
+                "description": "An https URL of a public host, on port 443 or 8443.",
+                "examples": ["https://example.com/hooks/interlock"],
+            },
+            "events": {
+                "type": "array",
+                "items": {"enum": [*WebhookEvent]},
+                "minItems": 1,
+                "uniqueItems": True,
+                "default": [WebhookEvent.FINISHED],
+                "description": "The events that have a message.",
+            },
+        },
+    },
+    "Where to send a signed message about each event of the job. For asynchronous jobs only.",
+    {"url": "https://example.com/hooks/interlock", "events": ["finished"]},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +75,7 @@ class ExecuteRequest(RequestBody):
     input: Mapping[str, Any]
     timeout_s: float | None = None
     deadline_s: float | None = None
+    webhook: Mapping[str, Any] | None = None
 
     SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -65,6 +94,7 @@ class ExecuteRequest(RequestBody):
             },
             "timeout_s": _TIMEOUT_S,
             "deadline_s": _DEADLINE_S,
+            "webhook": _WEBHOOK,
         },
     }
 
@@ -76,6 +106,7 @@ class RerunRequest(RequestBody):
     input: Mapping[str, Any] | None = None
     timeout_s: float | None = None
     deadline_s: float | None = None
+    webhook: Mapping[str, Any] | None = None
 
     SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
@@ -88,6 +119,7 @@ class RerunRequest(RequestBody):
             ),
             "timeout_s": _TIMEOUT_S,
             "deadline_s": _DEADLINE_S,
+            "webhook": _WEBHOOK,
         },
     }
 
@@ -103,6 +135,23 @@ class CancelRequest(RequestBody):
         "additionalProperties": False,
         "properties": {
             "reason": _optional({"type": "string", "maxLength": 500}, "For a human.", "not needed any more")
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RedeliverRequest(RequestBody):
+    """The event whose message is sent again."""
+
+    event: str | None = None
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "event": _optional(
+                {"enum": [*WebhookEvent]}, "The default is all events that have happened.", WebhookEvent.FINISHED
+            )
         },
     }
 

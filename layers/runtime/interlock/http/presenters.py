@@ -11,14 +11,16 @@ from interlock.domain.job import Cancel, Job, Progress, Source
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.times import rfc3339
+from interlock.domain.webhook import Delivery, Webhook
+from interlock.domain.webhook_secret import SigningSecrets
 from interlock.http import documents
 from interlock.http.envelope import error_object
 from interlock.jobs.uploads import NewUpload
 from interlock.plugins.registry import ListedPlugin, PluginHealth
 
 
-def job_document(job: Job) -> documents.Job:
-    """Return a job as `GET /v1/jobs/{id}` shows it."""
+def job_document(job: Job, deliveries: Sequence[Delivery] | None = None) -> documents.Job:
+    """Return a job as `GET /v1/jobs/{id}` shows it, with the deliveries of its webhook if they are known."""
     return {
         "job_id": job.job_id,
         "plugin": job.plugin,
@@ -38,6 +40,7 @@ def job_document(job: Job) -> documents.Job:
         "rerun_of": job.rerun_of,
         "source": job.source or Source.HTTP,
         "client": {"name": job.client.name, "version": job.client.version} if job.client else None,
+        "webhook": _webhook(job.webhook, deliveries) if job.webhook else None,
         "cancel": _cancel(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }
@@ -49,6 +52,35 @@ def _progress(progress: Progress) -> documents.Progress:
 
 def _cancel(cancel: Cancel) -> documents.Cancel:
     return {"requested_at": rfc3339(cancel.requested_at), "reason": cancel.reason, "outcome": cancel.outcome}
+
+
+def _webhook(webhook: Webhook, deliveries: Sequence[Delivery] | None) -> documents.Webhook:
+    return {
+        "url": webhook.url,
+        "events": list(webhook.events),
+        "deliveries": None if deliveries is None else [_delivery(delivery) for delivery in deliveries],
+    }
+
+
+def _delivery(delivery: Delivery) -> documents.Delivery:
+    return {
+        "event": delivery.event,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "next_attempt_at": _time(delivery.next_attempt_at),
+    }
+
+
+def webhook_secret_document(secrets: SigningSecrets, now: datetime) -> documents.WebhookSecret:
+    """Return the secret that signs a tenant's webhooks."""
+    previous = secrets.valid_previous(now)
+    return {
+        "secret": secrets.current,
+        "created_at": rfc3339(secrets.created_at),
+        "previous_expires_at": rfc3339(previous[0].expires_at) if previous else None,
+    }
 
 
 def _job_error(job: Job) -> documents.Error | None:

@@ -1,6 +1,7 @@
 """`POST /v1/execute`, `POST /v1/jobs/{id}/rerun` and `POST /mcp`: execute a tool, now or as an asynchronous job."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -10,6 +11,8 @@ from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.problems import problem
+from interlock.domain.webhook import Webhook, WebhookEvent
+from interlock.domain.webhook_url import BadUrl, UrlRules
 from interlock.http.app import MCP_PATH, HttpApp
 from interlock.http.models import ExecuteRequest, RequestBody, RerunRequest
 from interlock.http.powertools import Response
@@ -28,12 +31,21 @@ from interlock.http.requests import (
 )
 from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
+from interlock.jobs.deliveries import Deliveries
 from interlock.jobs.documents import Documents
 from interlock.jobs.execute import SMALL_REQUEST_BYTES, SYNC_LIMIT_S, Execute, ExecuteCommand, Execution
 from interlock.jobs.service import JobService
 
 
-def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, max_wait_s: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What responses show of jobs besides the jobs themselves."""
+
+    documents: Documents
+    deliveries: Deliveries
+
+
+def add_execute_route(app: HttpApp, execute: Execute, shown: Shown, rules: UrlRules, *, max_wait_s: int) -> None:
     """Register `/v1/execute`."""
 
     @app.route("POST", "/v1/execute")
@@ -45,9 +57,8 @@ def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, m
         document = json_document(event)
         request = _request(document, ExecuteRequest, principal, key, execute)
         wait_s = preferred.execution_wait_s
-        if request.deadline_s is not None and wait_s is None:
-            needs = "needs an asynchronous job: send Prefer: respond-async, or timeout_s instead"
-            raise invalid_body([problem(("deadline_s",), needs)])
+        if wait_s is None:
+            _check_synchronous(request)
         command = ExecuteCommand(
             principal=principal,
             plugin=request.plugin,
@@ -59,13 +70,14 @@ def add_execute_route(app: HttpApp, execute: Execute, documents: Documents, *, m
             asynchronous=wait_s is not None,
             until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
             due=times.due,
+            webhook=_webhook(request.webhook, rules),
             small=len(event.get("body") or "") <= SMALL_REQUEST_BYTES,
         )
-        return _response(event, execute(command), documents, preferred)
+        return _response(event, execute(command), shown, preferred)
 
 
 def add_rerun_route(
-    app: HttpApp, execute: Execute, service: JobService, documents: Documents, *, max_wait_s: int
+    app: HttpApp, execute: Execute, service: JobService, shown: Shown, rules: UrlRules, *, max_wait_s: int
 ) -> None:
     """Register `/v1/jobs/{id}/rerun`."""
 
@@ -90,9 +102,10 @@ def add_rerun_route(
             asynchronous=True,
             until=times.waiting(preferred.execution_wait_s or 0),
             due=times.due,
+            webhook=_webhook(request.webhook, rules),
             original=original,
         )
-        return _response(event, execute(command), documents, preferred)
+        return _response(event, execute(command), shown, preferred)
 
 
 type McpServer = Callable[[APIGatewayProxyEvent, RequestTimes], Response[str]]
@@ -120,6 +133,27 @@ def _request[Body: RequestBody](
         raise
 
 
+def _check_synchronous(request: ExecuteRequest) -> None:
+    """Raise `InvalidRequest` if a synchronous run cannot have what the body asks for."""
+    needs = "needs an asynchronous job: send Prefer: respond-async"
+    if request.deadline_s is not None:
+        raise invalid_body([problem(("deadline_s",), f"{needs}, or timeout_s instead")])
+    if request.webhook is not None:
+        raise invalid_body([problem(("webhook",), needs)])
+
+
+def _webhook(given: Mapping[str, Any] | None, rules: UrlRules) -> Webhook | None:
+    """Return the webhook of a request. Raises `InvalidRequest` if its URL is not allowed."""
+    if given is None:
+        return None
+    try:
+        rules.check(given["url"])
+    except BadUrl as error:
+        raise invalid_body([problem(("webhook", "url"), str(error))]) from None
+    events = given.get("events", [WebhookEvent.FINISHED])
+    return Webhook(given["url"], tuple(event for event in WebhookEvent if event in events))
+
+
 def _seconds(given: float | None) -> float | None:
     return None if given is None else float(given)
 
@@ -130,17 +164,16 @@ def _comparable(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**document, **limits} if limits else document
 
 
-def _response(
-    event: APIGatewayProxyEvent, execution: Execution, documents: Documents, preferred: Preferences
-) -> Response[str]:
+def _response(event: APIGatewayProxyEvent, execution: Execution, shown: Shown, preferred: Preferences) -> Response[str]:
     job = execution.job
     headers = {"Idempotency-Replayed": "true"} if execution.replayed else {}
     if not job.finished:
         location = {"Location": job_location(event, job.job_id)}
-        return json_response(202, job_document(job), {**location, **ACCEPTED_HEADERS, **preferred.applied, **headers})
+        document = job_document(job, shown.deliveries.of(job))
+        return json_response(202, document, {**location, **ACCEPTED_HEADERS, **preferred.applied, **headers})
     if job.error is not None:
         return error_response(job.error, headers=headers, **_about(job))
-    return json_response(200, finished_document(job, presented(job, documents, execution.result)), headers)
+    return json_response(200, finished_document(job, presented(job, shown.documents, execution.result)), headers)
 
 
 def _about(job: Job) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from interlock.http.requests import (
 )
 from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
+from interlock.jobs.deliveries import Deliveries
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService, finished
 from interlock.ports import JobFilter, Secrets
@@ -39,12 +40,18 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]
 
 
 def add_job_routes(
-    app: HttpApp, service: JobService, documents: Documents, secrets: Secrets, *, max_wait_s: int
+    app: HttpApp,
+    service: JobService,
+    documents: Documents,
+    deliveries: Deliveries,
+    secrets: Secrets,
+    *,
+    max_wait_s: int,
 ) -> None:
     """Register the routes below `/v1/jobs` that run no tool."""
     _add_list_route(app, service, secrets)
-    _add_read_routes(app, service, documents, max_wait_s=max_wait_s)
-    _add_cancel_route(app, service)
+    _add_read_routes(app, service, documents, deliveries, max_wait_s=max_wait_s)
+    _add_cancel_route(app, service, deliveries)
 
 
 def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None:
@@ -65,7 +72,9 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
 
-def _add_read_routes(app: HttpApp, service: JobService, documents: Documents, *, max_wait_s: int) -> None:
+def _add_read_routes(
+    app: HttpApp, service: JobService, documents: Documents, deliveries: Deliveries, *, max_wait_s: int
+) -> None:
     def awaited(tenant: str, job_id: str, preferred: Preferences, is_awaited: Callable[[Job], bool]) -> Job:
         job = service.get(tenant, job_id_of(job_id))
         if not preferred.wait_s:
@@ -85,7 +94,7 @@ def _add_read_routes(app: HttpApp, service: JobService, documents: Documents, *,
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
         job, applied = as_finished(job_id)
-        return json_response(200, job_document(job), applied)
+        return json_response(200, job_document(job, deliveries.of(job)), applied)
 
     @app.route("GET", "/v1/jobs/<job_id>/result")
     def get_result(job_id: str) -> Response[str]:
@@ -107,7 +116,7 @@ def _add_read_routes(app: HttpApp, service: JobService, documents: Documents, *,
         return json_response(200, events_document(job.events.after(after), after), preferred.wait_applied)
 
 
-def _add_cancel_route(app: HttpApp, service: JobService) -> None:
+def _add_cancel_route(app: HttpApp, service: JobService, deliveries: Deliveries) -> None:
     @app.route("POST", "/v1/jobs/<job_id>/cancel")
     @app.route("DELETE", "/v1/jobs/<job_id>")
     def cancel_job(job_id: str) -> Response[str]:
@@ -115,9 +124,10 @@ def _add_cancel_route(app: HttpApp, service: JobService) -> None:
         with _first_not_found(service, principal.tenant, job_id):
             request = json_body(app.resolver.current_event, CancelRequest, optional=True)
         job = service.cancel(principal.tenant, job_id_of(job_id), request.reason)
+        document = job_document(job, deliveries.of(job))
         if job.finished:
-            return json_response(200, job_document(job))
-        return json_response(202, job_document(job), ACCEPTED_HEADERS)
+            return json_response(200, document)
+        return json_response(202, document, ACCEPTED_HEADERS)
 
 
 @contextmanager

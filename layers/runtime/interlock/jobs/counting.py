@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 def count[Job: JobState](counters: CounterStore, batch: Batch[Job]) -> int | None:
     """Count a batch of changes. Return the sequence number from which it has to be repeated, None if all is counted."""
+    if batch.shard is None:
+        raise ValueError("the event has no shardId: the event source mapping needs TumblingWindowInSeconds")
     by_tool: dict[ToolName, list[CountedChange]] = {}
     for change in batch.changes:
         added = delta(change.old, change.new)

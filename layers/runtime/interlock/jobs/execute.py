@@ -19,6 +19,7 @@ from interlock.domain.errors import (
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.json_text import as_text
+from interlock.domain.webhook import Webhook
 from interlock.jobs.documents import Documents, merged
 from interlock.jobs.runner import JobRunner
 from interlock.jobs.service import JobService, NewJob
@@ -67,6 +68,7 @@ class ExecuteCommand:
     asynchronous: bool
     until: Deadline
     due: Deadline
+    webhook: Webhook | None = None
     small: bool = False
     original: Job | None = None
     source: Source | None = None
@@ -206,5 +208,6 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float, stored: St
         rerun_of=command.original.job_id if command.original else None,
         source=command.source,
         client=command.client,
+        webhook=command.webhook,
         input=stored,
     )

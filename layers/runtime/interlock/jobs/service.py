@@ -25,6 +25,7 @@ from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
 from interlock.domain.times import to_millisecond
+from interlock.domain.webhook import Webhook
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 
@@ -56,6 +57,7 @@ class NewJob:
     rerun_of: str | None = None
     source: Source | None = None
     client: Client | None = None
+    webhook: Webhook | None = None
     input: StoredJson | None = None
 
     def deadline_after(self, now: datetime) -> datetime | None:
@@ -94,6 +96,7 @@ class JobService:
             rerun_of=wanted.rerun_of,
             source=wanted.source,
             client=wanted.client,
+            webhook=wanted.webhook,
             input=wanted.input,
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
             key_id=wanted.key_id,

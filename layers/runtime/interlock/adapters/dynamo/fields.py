@@ -1,6 +1,7 @@
 """Store a dataclass as attributes of an item. The form of a field follows from its type, so a new field needs no code:
 
-text as it is, numbers as numbers, times as RFC 3339, enums by value, dataclasses as maps; None is left out.
+text as it is, numbers as numbers, times as RFC 3339, enums by value, dataclasses as maps, tuples as lists; None is left
+out.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
 from types import NoneType
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from interlock.adapters.dynamo.attributes import Item, to_number
 from interlock.domain.times import from_rfc3339, rfc3339
@@ -47,6 +48,9 @@ def _forms(cls: Any) -> dict[str, Form]:
 
 def _form(hint: Any) -> Form:
     kind: Any
+    if get_origin(hint) is tuple:
+        part = _form(get_args(hint)[0])
+        return Form(lambda value: [part.encode(one) for one in value], lambda value: tuple(map(part.decode, value)))
     [kind] = [one for one in get_args(hint) or (hint,) if one is not NoneType]
     if hasattr(kind, "__dataclass_fields__"):
         return Form(encoded, partial(decoded, kind))

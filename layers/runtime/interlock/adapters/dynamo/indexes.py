@@ -33,7 +33,7 @@ SETTLE_STEP_MS = 10_000
 MAX_LISTED_ERROR_BYTES = 500
 """A longer error is not part of an entry, so that most entries stay below 1 KB: the job is read instead."""
 
-NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of", "source", "client")
+NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of", "source", "client", "webhook")
 """Attributes that are no part of an entry until the job ends, when they move to `shown`, which is. Heartbeats write
 `progress`, and each would write the indexes too. The others are newer than the indexes, whose attributes cannot be
 changed."""
@@ -99,6 +99,10 @@ def for_entries(item: Item, job: Job) -> Item:
     if len(item.get("error", "").encode()) > MAX_LISTED_ERROR_BYTES:
         item["long_error"] = item.pop("error")
     return item
+
+
+REARRANGED = ("shown", "long_error")
+"""The attributes that `for_entries` puts others into."""
 
 
 def from_entries(item: Mapping[str, Any]) -> Item:

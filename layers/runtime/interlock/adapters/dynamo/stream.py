@@ -30,12 +30,10 @@ def stream_task[T](
 
     def consume(event: Event) -> Response:
         records = event["Records"]
-        if records and "shardId" not in event:
-            raise ValueError("the event has no shardId: the event source mapping needs TumblingWindowInSeconds")
         changes = sorted(_changes(records, read, on_unreadable), key=lambda change: change.sequence_number)
-        repeat_from = handle(Batch(event["shardId"], changes)) if changes else None
+        repeat_from = handle(Batch(event.get("shardId"), changes)) if changes else None
         failures = [] if repeat_from is None else [{"itemIdentifier": _identifier(records, repeat_from)}]
-        # A mapping with a tumbling window expects a state, which no consumer needs.
+        # A mapping with a tumbling window expects a state, which no consumer needs. Others ignore it.
         return {"state": {}, "batchItemFailures": failures}
 
     return consume

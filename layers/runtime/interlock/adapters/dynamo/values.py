@@ -3,20 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from typing import Any
+from typing import Any, cast
 
 from interlock.adapters.dynamo.attributes import Item, deserialized, epoch_ms, from_epoch_ms, present
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
 from interlock.adapters.dynamo.indexes import (
     ENTRY_ATTRIBUTES,
     NOT_IN_ENTRIES,
+    REARRANGED,
     for_entries,
     from_entries,
     index_keys,
     lease_to_item,
     shows_all,
 )
-from interlock.domain.counters import JobSnapshot
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, EventLog, EventType
 from interlock.domain.job import Job, Progress
@@ -60,13 +60,12 @@ def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
     return decoded(Job, {**from_entries(entry), "tenant": tenant, "updated_at": entry["completed_at"]}, _SPECIAL)
 
 
-_SNAPSHOT_ATTRIBUTES = (*(field.name for field in fields(JobSnapshot)), "long_error")
-
-
-def job_snapshot(image: Mapping[str, Any]) -> JobSnapshot:
-    """Return what the counters need of a job, from its item in DynamoDB's form."""
-    item = deserialized({name: image[name] for name in _SNAPSHOT_ATTRIBUTES if name in image})
-    return decoded(JobSnapshot, from_entries(item), _SPECIAL)
+def snapshot[T](cls: type[T], image: Mapping[str, Any]) -> T:
+    """Return some fields of a job, those of a dataclass, from its item in DynamoDB's form."""
+    names = [field.name for field in fields(cast("Any", cls))]
+    found = {name: image[name] for name in (*names, *REARRANGED) if name in image}
+    item = from_entries(deserialized(found))
+    return decoded(cls, {name: item[name] for name in names if name in item}, _SPECIAL)
 
 
 def events_to_text(log: EventLog) -> str | None:

@@ -6,7 +6,17 @@ know.
 
 from interlock.http.documents.errors import Error, ErrorDetails, ErrorEnvelope
 from interlock.http.documents.events import Event, EventList
-from interlock.http.documents.jobs import Cancel, Download, FinishedJob, Job, JobList, JobResult, Progress, Upload
+from interlock.http.documents.jobs import (
+    Cancel,
+    Download,
+    FinishedJob,
+    Job,
+    JobList,
+    JobResult,
+    Progress,
+    Upload,
+    WebhookMessage,
+)
 from interlock.http.documents.plugins import (
     Counters,
     ForkSafety,
@@ -21,10 +31,12 @@ from interlock.http.documents.plugins import (
     ResourceMetadata,
     ServiceHealth,
 )
+from interlock.http.documents.webhooks import Delivery, Webhook, WebhookSecret
 
 __all__ = [
     "Cancel",
     "Counters",
+    "Delivery",
     "Download",
     "Error",
     "ErrorDetails",
@@ -48,4 +60,7 @@ __all__ = [
     "ResourceMetadata",
     "ServiceHealth",
     "Upload",
+    "Webhook",
+    "WebhookMessage",
+    "WebhookSecret",
 ]

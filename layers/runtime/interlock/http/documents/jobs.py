@@ -1,6 +1,6 @@
 """Jobs, their results, and uploads."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from interlock.domain.job import CancelOutcome, Source
 from interlock.domain.job_status import JobStatus
@@ -18,6 +18,7 @@ from interlock.http.documents.values import (
     Time,
     ToolName,
 )
+from interlock.http.documents.webhooks import Webhook
 
 MAX_PAGE = 100
 
@@ -54,11 +55,9 @@ class Job(TypedDict):
     job_id: JobId
     plugin: PluginName
     tool: ToolName
-    plugin_version: str
-    """Version of the plugin when the job was created."""
+    plugin_version: Annotated[str, Schema("Version of the plugin when the job was created.")]
     status: JobStatus
-    attempt: Count
-    """Number of times that a worker has claimed the job."""
+    attempt: Annotated[Count, Schema("Number of times that a worker has claimed the job.")]
     progress: Progress | None
     created_at: Time
     started_at: Time | None
@@ -67,8 +66,7 @@ class Job(TypedDict):
     expires_at: Time
     """Time after which the job is deleted."""
     execution_time_ms: MillisecondsOrNull
-    timeout_s: Quantity
-    """Limit of the run in seconds."""
+    timeout_s: Annotated[Quantity, Schema("Limit of the run in seconds.")]
     deadline_at: Time | None
     """Time at which the job is over, wherever it is then, if the request set `deadline_s`."""
     rerun_of: JobId | None
@@ -77,6 +75,7 @@ class Job(TypedDict):
     """Interface that created the job: `http`, or `mcp` for the Model Context Protocol."""
     client: Client | None
     """Program that created the job, if it named itself. Only MCP clients do."""
+    webhook: Webhook | None
     cancel: Cancel | None
     error: Error | None
 
@@ -136,6 +135,22 @@ class JobResult(_Finished):
     execution_time_ms: MillisecondsOrNull
     started_at: Time | None
     error: Error | None
+
+
+class WebhookData(Job):
+    """The job of a message, as it was when the message was sent."""
+
+    result: NotRequired[ToolResult]
+    """Result of a job that succeeded, if it has at most 16 KB."""
+
+
+class WebhookMessage(TypedDict):
+    """The body of a webhook's message."""
+
+    type: Literal["job.started", "job.succeeded", "job.failed", "job.timed_out", "job.cancelled"]
+    """The event of the job."""
+    timestamp: Time
+    data: WebhookData
 
 
 class Upload(TypedDict):

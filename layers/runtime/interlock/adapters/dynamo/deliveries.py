@@ -1,0 +1,90 @@
+"""The deliveries of webhooks: items of their own, one for each event of a job that has a message.
+
+They have partitions of their own, so that the function that sends messages may write them and no job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from interlock.adapters.aws import error_code, translated
+from interlock.adapters.dynamo.attributes import Item, deserialized, serialized
+from interlock.adapters.dynamo.fields import decoded, encoded
+from interlock.domain.job import Job
+from interlock.domain.webhook import Delivery, DeliveryState, WebhookEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Clauses of the condition by name.
+IS_FIRST = "attribute_not_exists(pk)"
+LATER_ROUND = "#round < :round"
+LATER_ATTEMPT = "(#round = :round AND #state = :known AND #attempts < :attempts)"
+NOT_DELIVERED = "(#round = :round AND #state <> :known)"
+
+
+class DynamoDeliveries:
+    """`interlock.ports.DeliveryStore` on one DynamoDB table."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
+        key = {**_partition(tenant, job_id), "sk": event.value}
+        with translated("table"):
+            answer = self._client.get_item(TableName=self._table, Key=serialized(key), ConsistentRead=True)
+        return _delivery(answer["Item"]) if "Item" in answer else None
+
+    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+        with translated("table"):
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=serialized({":pk": _partition(tenant, job_id)["pk"]}),
+                ConsistentRead=True,
+            )
+        return [_delivery(item) for item in answer["Items"]]
+
+    def record(self, job: Job, delivery: Delivery) -> Delivery:
+        """Two senders of one attempt, or of two rounds: the condition keeps what is later, and above all a success."""
+        compared: Item = {"round": delivery.round}
+        if delivery.state is DeliveryState.DELIVERED:
+            better, known = NOT_DELIVERED, DeliveryState.DELIVERED
+        else:
+            better, known = LATER_ATTEMPT, DeliveryState.PENDING
+            compared["attempts"] = delivery.attempts
+        item = {
+            **_partition(job.tenant, job.job_id),
+            "sk": delivery.event.value,
+            **encoded(delivery),
+            "ttl": int(job.expires_at.timestamp()),
+        }
+        with translated("table"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=serialized(item),
+                    ConditionExpression=f"{IS_FIRST} OR {LATER_ROUND} OR {better}",
+                    ExpressionAttributeNames={f"#{name}": name for name in (*compared, "state")},
+                    ExpressionAttributeValues=serialized(
+                        {f":{name}": value for name, value in compared.items()} | {":known": known.value}
+                    ),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                return _delivery(error.response["Item"])  # type: ignore[typeddict-item]
+        return delivery
+
+
+def _partition(tenant: str, job_id: str) -> Item:
+    return {"pk": f"DELIVERY#{tenant}#{job_id}"}
+
+
+def _delivery(item: Mapping[str, Any]) -> Delivery:
+    return decoded(Delivery, deserialized(item))

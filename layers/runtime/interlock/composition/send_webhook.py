@@ -1,0 +1,49 @@
+"""The task of the workflow of deliveries: makes one attempt, and returns the next step."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import interlock
+from interlock import log_fields
+from interlock.adapters.cloudwatch_emf import publish_delivery
+from interlock.adapters.step_functions import step_to_state
+from interlock.adapters.webhook_http import WebhookSender
+from interlock.composition.core import Core
+from interlock.domain.webhook import DeliveryState, Step, WebhookEvent
+from interlock.http.webhook_messages import job_message
+from interlock.jobs.delivering import Delivering
+from interlock.ports import SendMessage
+
+
+def send_webhook_task(core: Core, send: SendMessage | None = None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """Compose the task for events that are the state of an execution. Its answer is the next state: `over`, or with
+    `wait_s`, the seconds until the next attempt."""
+    delivering = Delivering(
+        core.store,
+        core.delivery_store,
+        core.signing,
+        send or WebhookSender(core.url_rules),
+        job_message,
+        clock=core.clock,
+        user_agent=f"Interlock/{interlock.__version__}",
+    )
+    log_fields.install()
+
+    def send_webhook(event: Mapping[str, Any]) -> dict[str, Any]:
+        step = Step(
+            event["tenant"], event["job_id"], WebhookEvent(event["event"]), int(event["round"]), int(event["attempt"])
+        )
+        log_fields.begin(tenant=step.tenant, job_id=step.job_id)
+        delivery = delivering.attempt(step)
+        # A later round has its own execution.
+        if delivery.over and delivery.round == step.round:
+            publish_delivery(delivery.state is DeliveryState.DELIVERED)
+        following = step_to_state(replace(step, attempt=delivery.attempts + 1))
+        if delivery.round != step.round or delivery.next_attempt_at is None:
+            return {**following, "over": True}
+        left = (delivery.next_attempt_at - core.clock()).total_seconds()
+        return {**following, "over": False, "wait_s": max(0, math.ceil(left))}
+
+    return send_webhook

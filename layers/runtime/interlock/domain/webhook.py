@@ -1,0 +1,172 @@
+"""Webhooks of jobs, and the deliveries of their messages (Standard Webhooks, https://www.standardwebhooks.com)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook reports of a job."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where the messages about a job are sent, and the events that have one."""
+
+    url: str
+    events: tuple[WebhookEvent, ...] = (WebhookEvent.FINISHED,)
+
+
+class Watched(Protocol):
+    """The fields of a job that its events depend on."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def status(self) -> JobStatus: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedJob:
+    """A `Watched` job with its webhook, without the rest of the job."""
+
+    tenant: str
+    job_id: str
+    status: JobStatus
+    webhook: Webhook | None = None
+
+
+def events_between(old: Watched | None, new: Watched) -> tuple[WebhookEvent, ...]:
+    """Return the events of a change of a job. `old` is ignored if it was another job, which `new` has replaced."""
+    before = old.status if old is not None and old.job_id == new.job_id else JobStatus.PENDING
+    started = before is JobStatus.PENDING and new.status in CLAIMED
+    finished = before not in FINAL and new.status in FINAL
+    return (WebhookEvent.STARTED,) * started + (WebhookEvent.FINISHED,) * finished
+
+
+class DeliveryState(StrEnum):
+    """PENDING: it is sent, or tried again. DELIVERED: the receiver has answered 2xx. FAILED: it was given up."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryError(StrEnum):
+    """Why the last attempt of a delivery failed.
+
+    EXPIRED: the job is not stored any more. FORBIDDEN_ADDRESS: the host has an address that is not public.
+    """
+
+    DNS = "dns"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    REDIRECT = "redirect"
+    STATUS = "status"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The message about an event of a job, and the attempts to deliver it.
+
+    `round` counts how often it was sent again on request. Each round has attempts of its own.
+    """
+
+    event: WebhookEvent
+    round: int = 0
+    state: DeliveryState = DeliveryState.PENDING
+    attempts: int = 0
+    last_status: int | None = None
+    last_error: DeliveryError | None = None
+    next_attempt_at: datetime | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.state is not DeliveryState.PENDING
+
+    def awaits(self, step: "Step") -> bool:
+        """Return whether the attempt of a step is still to be made, as this delivery is recorded."""
+        if self.round != step.round:
+            return self.round < step.round
+        return not self.over and self.attempts < step.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The next step of a delivery: send `attempt`, counted from 1, of this round."""
+
+    tenant: str
+    job_id: str
+    event: WebhookEvent
+    round: int = 0
+    attempt: int = 1
+
+    @property
+    def name(self) -> str:
+        """The name of the workflow execution: one for each event of a job, and one for each further round."""
+        return f"{self.job_id}-{self.event}" + (f"-{self.round}" if self.round else "")
+
+    @property
+    def message_id(self) -> str:
+        """The `webhook-id`: the same on every attempt, also when the message is sent again, so that receivers know a
+        message that they have processed."""
+        return f"{self.job_id}-{self.event}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a receiver answered an attempt: its status, or the error if there was no answer.
+
+    `retry_after` is what its `Retry-After` asks for.
+    """
+
+    status: int | None = None
+    error: DeliveryError | None = None
+    retry_after: timedelta = timedelta(0)
+
+    @property
+    def delivered(self) -> bool:
+        return self.error is None
+
+    @property
+    def final(self) -> bool:
+        """Whether no further attempt is made: the receiver is gone (410), or must not be called."""
+        return self.delivered or self.status == 410 or self.error is DeliveryError.FORBIDDEN_ADDRESS
+
+
+RETRIES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600))
+"""The pauses between attempts."""
+
+JITTER = 0.1
+"""Largest share by which a pause is longer, so that the retries after an outage of a receiver are spread."""
+
+LONGEST_PAUSE = timedelta(hours=24)
+"""The longest pause that a receiver's `Retry-After` can ask for."""
+
+
+def attempted(step: Step, answer: Answer, *, now: datetime, spread: float) -> Delivery:
+    """Return a delivery after an attempt. `spread` is random, from 0 to 1."""
+    done = Delivery(
+        step.event,
+        step.round,
+        DeliveryState.DELIVERED if answer.delivered else DeliveryState.PENDING,
+        step.attempt,
+        answer.status,
+        answer.error,
+    )
+    if answer.delivered:
+        return done
+    if answer.final or step.attempt > len(RETRIES):
+        return replace(done, state=DeliveryState.FAILED)
+    pause = RETRIES[step.attempt - 1] * (1 + JITTER * spread)
+    return replace(done, next_attempt_at=now + max(pause, min(answer.retry_after, LONGEST_PAUSE)))
