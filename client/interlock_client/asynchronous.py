@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from interlock_client.documents import (
+    ApiKey,
     Event,
     JobDocument,
     Manifest,
+    NewApiKey,
     PluginHealth,
     PluginSummary,
+    Scope,
     ServiceHealth,
     Status,
     Upload,
@@ -103,6 +106,27 @@ class AsyncInterlock:
     async def upload(self, file: Path | bytes, *, content_type: str | None = None) -> Upload:
         """Upload a file of up to 100 MiB, as `Interlock.upload`."""
         return await self._transport.perform(self._operations.upload(file, content_type))
+
+    def keys(self) -> AsyncIterator[ApiKey]:
+        """Iterate over the API keys of the tenant, as `Interlock.keys`."""
+        return self._transport.stream(self._operations.keys())
+
+    async def create_key(
+        self,
+        scopes: Sequence[Scope],
+        *,
+        name: str | None = None,
+        expires_in_s: float | None = None,
+        rate: str | None = None,
+        concurrency: int | None = None,
+    ) -> NewApiKey:
+        """Create an API key, as `Interlock.create_key`."""
+        limits = {"expires_in_s": expires_in_s, "rate": rate, "concurrency": concurrency}
+        return await self._transport.perform(self._operations.create_key({"scopes": [*scopes], "name": name, **limits}))
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        """Revoke an API key, as `Interlock.revoke_key`."""
+        return await self._transport.perform(self._operations.revoke_key(key_id))
 
     def _job(self, document: JobDocument) -> AsyncJob:
         return AsyncJob(self._transport, self._operations, document)

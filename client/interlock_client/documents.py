@@ -4,6 +4,8 @@ from typing import Any, Literal, TypedDict
 
 type Status = Literal["pending", "running", "cancelling", "succeeded", "failed", "timed_out", "cancelled"]
 type CancelOutcome = Literal["prevented", "stopped", "killed", "too_late"]
+type Scope = Literal["execute", "jobs:read", "jobs:cancel", "plugins:read", "admin"]
+type KeyState = Literal["active", "expired", "revoked"]
 type State = Literal["LOADED", "INITIALIZED", "RUNNING", "FAILED", "UNAVAILABLE"]
 type WebhookEvent = Literal["started", "finished"]
 type DeliveryState = Literal["pending", "delivered", "failed"]
@@ -227,6 +229,30 @@ class PluginHealth(Counters):
     fork_unsafe_reason: str | None
     as_of: str | None
     tools: dict[str, Counters]
+
+
+class ApiKey(TypedDict):
+    """An API key, without the key itself. `hint` is its last characters; limits that are None are those of the
+    service."""
+
+    key_id: str
+    name: str | None
+    tenant: str
+    scopes: list[Scope]
+    state: KeyState
+    rate: str | None
+    concurrency: int | None
+    hint: str | None
+    created_at: str | None
+    created_by: str | None
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class NewApiKey(ApiKey):
+    """A key that was just created. `key` is shown this once."""
+
+    key: str
 
 
 class ServiceHealth(TypedDict):

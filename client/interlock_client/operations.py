@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from interlock_client.documents import FINAL, Event, JobDocument, Manifest, PluginHealth, PluginSummary, Upload
+from interlock_client.documents import (
+    FINAL,
+    ApiKey,
+    Event,
+    JobDocument,
+    Manifest,
+    NewApiKey,
+    PluginHealth,
+    PluginSummary,
+    Upload,
+)
 from interlock_client.errors import ConflictError, TransferFailed, WaitTimeout, error_of
 from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
 from interlock_client.links import download_url
@@ -143,6 +153,32 @@ class Operations:
     def get(self, path: str) -> Steps[Any]:
         """Read a document of the service."""
         return (yield from self._get(path))
+
+    # --- Keys ---
+
+    def keys(self) -> Stream[ApiKey]:
+        """Emit the keys of the tenant, newest first, page by page."""
+        query = [("limit", str(_PAGE))]
+        while True:
+            page = yield from self._get("/v1/keys", query)
+            for key in page["keys"]:
+                yield Emit(key)
+            if page["next_cursor"] is None:
+                return
+            query = [("limit", str(_PAGE)), ("cursor", page["next_cursor"])]
+
+    def create_key(self, body: Mapping[str, Any]) -> Steps[NewApiKey]:
+        """Create a key. The request is not sent again: each that arrives creates a key."""
+        given = {name: value for name, value in body.items() if value is not None}
+        request = Request.of_json("POST", "/v1/keys", given, {})
+        created: NewApiKey = document((yield from exchange(request, Retries(attempts=1))))
+        return created
+
+    def revoke_key(self, key_id: str) -> Steps[ApiKey]:
+        """Revoke a key."""
+        request = Request("DELETE", f"/v1/keys/{quote(key_id, safe='')}")
+        revoked: ApiKey = document((yield from exchange(request, self.retries)))
+        return revoked
 
     # --- Files ---
 

@@ -20,8 +20,8 @@ from interlock_client.errors import ConnectionFailed, UnexpectedResponse, error_
 class Request:
     """An HTTP request.
 
-    `target` is a path below the service's URL, or a presigned URL, which is sent no key. All requests may be sent
-    again: those that create a job have an idempotency key.
+    `target` is a path below the service's URL, or a presigned URL, which is sent no key. Requests may be sent again:
+    those that create a job have an idempotency key. One that creates a key is sent once.
     """
 
     method: str

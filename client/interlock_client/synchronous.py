@@ -9,11 +9,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from interlock_client.documents import (
+    ApiKey,
     Event,
     JobDocument,
     Manifest,
+    NewApiKey,
     PluginHealth,
     PluginSummary,
+    Scope,
     ServiceHealth,
     Status,
     Upload,
@@ -116,6 +119,32 @@ class Interlock:
         """Upload a file of up to 100 MiB. The reference can be used in place of the file in several inputs, for 24
         hours. Large files in an input are uploaded without this."""
         return self._transport.perform(self._operations.upload(file, content_type))
+
+    def keys(self) -> Iterator[ApiKey]:
+        """Iterate over the API keys of the tenant, newest first, without the keys themselves. Needs the scope `admin`,
+        as do the two methods below."""
+        return self._transport.stream(self._operations.keys())
+
+    def create_key(
+        self,
+        scopes: Sequence[Scope],
+        *,
+        name: str | None = None,
+        expires_in_s: float | None = None,
+        rate: str | None = None,
+        concurrency: int | None = None,
+    ) -> NewApiKey:
+        """Create an API key for the tenant; `key` in the response is shown this once.
+
+        The key has no more rights than the one that creates it: limits that are left out are those of that key. The
+        request is not retried, because each one that arrives creates a key.
+        """
+        limits = {"expires_in_s": expires_in_s, "rate": rate, "concurrency": concurrency}
+        return self._transport.perform(self._operations.create_key({"scopes": [*scopes], "name": name, **limits}))
+
+    def revoke_key(self, key_id: str) -> ApiKey:
+        """Revoke an API key of the tenant. It stops working within seconds, for good."""
+        return self._transport.perform(self._operations.revoke_key(key_id))
 
     def _job(self, document: JobDocument) -> Job:
         return Job(self._transport, self._operations, document)

@@ -217,6 +217,33 @@ def check_run_job(account: Account, replay: Replay) -> None:
     assert set(re.findall(r"\w+", account.core.documents.read(result)["text"])) >= WORDS
 
 
+def put_key(account: Account, key_id: str = "dev", **fields: Any) -> ApiKey:
+    """Store a key of the tenant; `dev` is that of the events' caller."""
+    key = ApiKey(hash_key(key_id), key_id, TENANT, frozenset({"admin"}), **fields)
+    account.core.keys.create(key)
+    return key
+
+
+def check_keys_list(account: Account, replay: Replay) -> None:
+    put_key(account)
+    body = http_body(replay("keys-list"), 200)
+    assert [(one["key_id"], one["state"]) for one in body["keys"]] == [("dev", "active")]
+
+
+def check_key_create(account: Account, replay: Replay) -> None:
+    put_key(account)
+    body = http_body(replay("key-create"), 201)
+    stored = account.core.keys.get(hash_key(body["key"]))
+    assert stored is not None
+    assert (stored.tenant, stored.name, stored.created_by) == (TENANT, "the lab", "dev")
+
+
+def check_key_revoke(account: Account, replay: Replay) -> None:
+    key = put_key(account, event("key-revoke")["pathParameters"]["key_id"])
+    assert http_body(replay("key-revoke"), 200)["state"] == "revoked"
+    assert account.core.keys.get(key.key_hash) != key
+
+
 def check_console(account: Account, replay: Replay) -> None:
     answer = replay("console")
     assert (answer["statusCode"], answer["headers"]["Content-Type"]) == (200, "text/html; charset=utf-8")

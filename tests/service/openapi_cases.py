@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.service.openapi_key_cases import KEYS
 from tests.service.openapi_service import OPERATIONS, UNKNOWN_JOB, Answer, Service, mcp_headers, mcp_message
 
 
@@ -299,7 +300,7 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
     for operation, cases in by_operation.items():
         for (status, what), ask in cases.items():
             yield Case(operation, status, what), ask
-    for (operation, status, what), ask in {**JOBS, **RERUN, **WEBHOOKS, **PLUGINS}.items():
+    for (operation, status, what), ask in {**JOBS, **RERUN, **WEBHOOKS, **PLUGINS, **KEYS}.items():
         yield Case(operation, status, what), ask
     for operation in ("cancelJob", "deleteJob"):
         for (status, what), cancel in CANCEL.items():

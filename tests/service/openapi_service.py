@@ -14,6 +14,7 @@ import pytest
 
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
+from interlock.domain.access import ApiKey, Scope
 from interlock.domain.times import utc_now
 
 type Json = dict[str, Any]
@@ -25,6 +26,7 @@ OPERATIONS = {
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
 }
+CALLER = "key"
 UNKNOWN_JOB = "01KY4QJ3HS0123456789ABCDEF"
 PLUGIN = '''
 import os
@@ -140,7 +142,20 @@ class Functions:
         self.execute = handler_module("execute")
         self.jobs = handler_module("jobs")
         self.run_job = handler_module("run_job")
-        self.store: Any = Core.from_env().store
+        self.keys = handler_module("keys")
+        core = Core.from_env()
+        self.store: Any = core.store
+        self._table_keys = core.keys
+
+    def of(self, operation: str) -> ModuleType:
+        """Return the function of an operation."""
+        if operation in {"execute", "rerunJob", "createUpload", "mcp"}:
+            return self.execute
+        return self.keys if OPERATIONS[operation][1].startswith("/v1/keys") else self.jobs
+
+    def put_key(self) -> None:
+        """Store the key of the caller."""
+        self._table_keys.create(ApiKey("0" * 64, CALLER, "acme", frozenset(Scope), created_at=utc_now()))
 
 
 class Service:
@@ -169,13 +184,14 @@ class Service:
         table_is_down: bool = False,
         limits: Mapping[str, str] | None = None,
         job_id: str = UNKNOWN_JOB,
+        key_id: str = "nobody",
         name: str = "specimen",
     ) -> Answer:
         documented, resource, _ = OPERATIONS[operation]
-        given = {"job_id": job_id, "name": name}
+        given = {"job_id": job_id, "key_id": key_id, "name": name}
         parameters = {key: value for key, value in given.items() if f"{{{key}}}" in resource}
         sent = {"Content-Type": "application/json", **(headers or {})}
-        caller = {"tenant": "acme", "key_id": "key", "scopes": scopes, "principalId": "key", **(limits or {})}
+        caller = {"tenant": "acme", "key_id": CALLER, "scopes": scopes, "principalId": CALLER, **(limits or {})}
         event = {
             "resource": resource,
             "path": resource.format(**parameters),
@@ -192,7 +208,7 @@ class Service:
             "isBase64Encoded": False,
         }
         functions = self._broken if table_is_down else self._functions
-        module = functions.execute if operation in {"execute", "rerunJob", "createUpload", "mcp"} else functions.jobs
+        module = functions.of(operation)
         answer = module.handler(event, LambdaContext())
         got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
         if not answer["body"]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from ulid import ULID
 
-from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
+from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.adapters.dynamo.secrets import DynamoSecrets
-from interlock.domain.access import ApiKey, hash_key
+from interlock.domain.access import ApiKey, KeyIsOver, hash_key
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.rate import Rate
 from tests.fakes.outside import NOON
@@ -40,7 +40,14 @@ def keys(table: Table) -> DynamoKeys:
     [
         {},
         {"scopes": frozenset[str]()},
-        {"expires_at": NOON, "revoked_at": NOON, "rate": Rate(10, "s"), "concurrency": 3, "note": "a note"},
+        {
+            "expires_at": NOON,
+            "revoked_at": NOON,
+            "rate": Rate(10, "s"),
+            "concurrency": 3,
+            "name": "a name",
+            "created_by": "another",
+        },
     ],
 )
 def test_a_key_is_found_by_its_hash_and_by_its_id(keys: DynamoKeys, tenant: str, fields: dict[str, Any]) -> None:

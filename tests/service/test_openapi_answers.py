@@ -56,6 +56,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         monkeypatch.setattr(composed, "Sandbox", remembered)
         open_index.cache_clear()
         functions = Functions("interlock", monkeypatch, oidc_issuer="https://login.example")
+        functions.put_key()
         yield Service(functions, Functions("there-is-no-such-table", monkeypatch))
         for sandbox in started:
             sandbox.close()
@@ -142,8 +143,8 @@ def test_every_link_can_be_followed(service: Service) -> None:
             }
             if None in values.values():
                 continue
-            if link["operationId"] == "listJobs":
-                answer = service.call("listJobs", query={"limit": ["1"], "cursor": [values["cursor"]]})
+            if link["operationId"] in {"listJobs", "listKeys"}:
+                answer = service.call(link["operationId"], query={"limit": ["1"], "cursor": [values["cursor"]]})
             else:
                 [(parameter, value)] = values.items()
                 answer = service.call(link["operationId"], **{parameter: value})
@@ -155,13 +156,15 @@ def test_every_link_can_be_followed(service: Service) -> None:
 def test_document_and_template_have_the_same_routes(service: Service) -> None:
     template = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     routed: dict[tuple[str, str], str] = {}
-    for function, module in (
-        ("ExecuteFunction", service._functions.execute),
-        ("JobsFunction", service._functions.jobs),
+    functions = service._functions
+    for function, app in (
+        ("ExecuteFunction", functions.execute.app.current),
+        ("JobsFunction", functions.jobs.app.current),
+        ("KeysFunction", functions.keys.app),
     ):
         events = template[function]["Properties"]["Events"].values()
         paths = {event["Properties"]["Path"] for event in events}
-        known = module.app.current._methods
+        known = app._methods
         methods = {path.replace("<", "{").replace(">", "}"): several for path, several in known.items()}
         assert set(methods) == paths
         # Any method reaches the function, which answers 405 to those that it does not take.

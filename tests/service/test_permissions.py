@@ -18,7 +18,7 @@ from interlock.domain.times import utc_now
 from interlock.jobs.lease import LEASE
 from interlock_dev.aws.iam.calls import Need
 from interlock_dev.aws.iam.policies import Statement
-from tests.service.event_checks import CHECKS, WEBHOOK
+from tests.service.event_checks import CHECKS, WEBHOOK, put_key
 from tests.service.replay import (
     BUCKET,
     DELIVERY_WORKFLOW,
@@ -173,6 +173,11 @@ def reads_a_job_with_a_webhook(account: Account, replay: Replay) -> None:
     assert json.loads(replay("job-get")["body"])["webhook"]["deliveries"][0]["state"] == "pending"
 
 
+def lists_keys_for_a_limited_key(account: Account, replay: Replay) -> None:
+    put_key(account)
+    assert replay(_limited(event("keys-list")), "KeysFunction")["statusCode"] == 200
+
+
 MORE: Mapping[str, tuple[Scenario, ...]] = {
     "ExecuteFunction": (
         executes_large_documents_once_and_replays_them,
@@ -189,6 +194,7 @@ MORE: Mapping[str, tuple[Scenario, ...]] = {
         reads_and_cancels_for_a_limited_key,
     ),
     "RunJobFunction": (runs_with_large_documents, runs_an_upload_for_a_limited_key),
+    "KeysFunction": (lists_keys_for_a_limited_key,),
     "SettleJobsFunction": (settles_a_job_that_was_never_started, settles_a_lost_job_of_a_limited_key),
 }
 
@@ -258,8 +264,13 @@ def test_function_has_no_unused_permission(function: str, plugin_index: Path) ->
 # --- What must never be allowed --------------------------------------------------------------------------------------
 
 FORBIDDEN = {
-    "reads an API key": (Need("dynamodb:GetItem", TABLE.arn, frozenset({"KEY#0123"})), {"AuthorizeFunction"}),
-    "writes an API key": (Need("dynamodb:PutItem", TABLE.arn, frozenset({"KEY#0123"})), set[str]()),
+    "reads an API key": (
+        Need("dynamodb:GetItem", TABLE.arn, frozenset({"KEY#0123"})),
+        {"AuthorizeFunction", "KeysFunction"},
+    ),
+    "lists API keys": (Need("dynamodb:Query", TABLE.arn, frozenset({"KEYS"})), {"KeysFunction"}),
+    "creates an API key": (Need("dynamodb:PutItem", TABLE.arn, frozenset({"KEY#0123"})), {"KeysFunction"}),
+    "changes an API key": (Need("dynamodb:UpdateItem", TABLE.arn, frozenset({"KEY#0123"})), {"KeysFunction"}),
     "hides a key among others": (
         Need("dynamodb:UpdateItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1", "KEY#0123"})),
         set[str](),

@@ -254,6 +254,22 @@ def test_key_that_may_only_execute_runs_tools(interlock: Command, project: Path,
     assert "'plugins:read'" in refused.err
 
 
+def test_keys_of_the_own_tenant_are_managed_through_the_api(interlock: Command, client: Client) -> None:
+    api = ("--url", client.url, "--key", client.api_key, "--json")
+    created = json.loads(
+        interlock("keys", "create", "--scopes", "execute,jobs:read", "--rate", "10/s", "--expires", "1h", *api).out
+    )
+    assert (created["tenant"], created["rate"], created["created_by"]) == ("dev", "10/s", "dev")
+    assert interlock("jobs", "-n", "1", "--key", created["key"]).status == 0
+    revoked = json.loads(interlock("keys", "revoke", created["key_id"], *api).out)
+    assert revoked["state"] == "revoked"
+    assert revoked in json.loads(interlock("keys", "list", *api).out)
+    assert interlock("keys", "list", "--tenant", "rival", *api).out == "[]\n"
+    refused = interlock("keys", "list", "--url", client.url, "--key", created["key"])
+    assert (refused.status, refused.out) == (4, "")
+    assert interlock("keys", "revoke", "nobody", *api).status == 4
+
+
 def completed(environment: dict[str, str], *words: str) -> list[str]:
     """Return what the shell completes the last word with."""
     asked = {"_INTERLOCK_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}

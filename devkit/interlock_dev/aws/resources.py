@@ -66,7 +66,7 @@ def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> No
     """Store an API key with all scopes for the tenant `dev`."""
     scopes = frozenset(scope.value for scope in Scope)
     developers = ApiKey(
-        hash_key(key), "dev", TENANT, scopes, created_at=utc_now(), note="interlock dev", hint=key[-HINT_LENGTH:]
+        hash_key(key), "dev", TENANT, scopes, created_at=utc_now(), name="interlock dev", hint=key[-HINT_LENGTH:]
     )
     DynamoKeys(_client("dynamodb", endpoint_url, owner), table).create(developers)
 

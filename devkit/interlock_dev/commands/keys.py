@@ -1,132 +1,130 @@
-"""`interlock keys`: create, list, revoke and rotate API keys of the running local stack or of a deployed one."""
+"""`interlock keys`: create, list, revoke and rotate API keys: in the table of the running local stack or of a deployed
+one, for operators of any tenant, or through the API, for a tenant's own administrators."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from ulid import ULID
-
-from interlock.adapters.dynamo.keys import DynamoKeys, KeyIsOver
-from interlock.domain.access import ApiKey, hash_key
+from interlock.adapters.dynamo.keys import DynamoKeys
+from interlock.domain.access import ApiKey, KeyIsOver
 from interlock.domain.errors import ServiceUnavailable
-from interlock.domain.key_format import HINT_LENGTH, generate_key
 from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339, utc_now
+from interlock.http.keys import key_document, new_key, new_key_document
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import KeyTarget
-from interlock_dev.commands.remote.deployed import CONFIG, aws_errors, client, output
+from interlock_dev.commands.remote.output import console, print_json, table
+from interlock_dev.commands.remote.target import connect
+from interlock_dev.commands.tables import open_table
 from interlock_dev.project.errors import UsageError
-from interlock_dev.project.paths import Project
 
-_COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concurrency", "hint", "note")
-
-
-# --- Where the keys are ---
+_COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concurrency", "hint", "name")
 
 
-@contextmanager
-def _table_of(target: KeyTarget) -> Iterator[DynamoKeys]:
-    """Open the table of keys. Errors of AWS in the body of the context become `UsageError`."""
-    try:
-        with aws_errors():
-            yield _deployed(target.stack) if target.stack else _local(target.port)
-    except ServiceUnavailable as error:
-        raise CommandFailed(f"the table cannot be used: {_one_line(error.__cause__)}", Exit.UNREACHABLE) from error
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """The key to create. `tenant` is None for the API, which creates keys of its caller's tenant."""
+
+    tenant: str | None
+    scopes: frozenset[str]
+    expires: timedelta | None
+    rate: Rate | None
+    concurrency: int | None
+    name: str | None
 
 
-def _local(port: int | None) -> DynamoKeys:
-    running = Project.find(Path.cwd()).running(port)
-    if running is None:
-        where = "" if port is None else f" on port {port}"
-        raise CommandFailed(
-            f"no local stack runs{where}: start one with `interlock dev`, or name a deployed one with --stack",
-            Exit.UNREACHABLE,
-        )
-    session = boto3.session.Session(running.access_key.id, running.access_key.secret, region_name="us-east-1")
-    dynamodb = session.client(
-        "dynamodb", endpoint_url=running.aws_endpoint_url, config=CONFIG.merge(Config(proxies={}))
-    )
-    return DynamoKeys(dynamodb, running.table)
-
-
-def _deployed(stack: str) -> DynamoKeys:
-    """Open the table of a deployed stack with the credentials and region that the AWS SDK finds."""
-    return DynamoKeys(client("dynamodb"), output(stack, "TableName"))
-
-
-# --- The actions ---
-
-
-def create(
-    target: KeyTarget,
-    *,
-    tenant: str,
-    scopes: frozenset[str],
-    expires: timedelta | None,
-    rate: Rate | None,
-    concurrency: int | None,
-    note: str | None,
-) -> None:
+def create(target: KeyTarget, wanted: NewKey) -> None:
     """Create a key and print it. Raises `UsageError`, as all actions do."""
-    now = utc_now()
-    ends = None if expires is None else now + expires
-    secret, key = _new(
-        now, tenant=tenant, scopes=scopes, expires_at=ends, rate=rate, concurrency=concurrency, note=note
-    )
-    with _table_of(target) as keys:
-        keys.create(key)
-    _show_once(secret, key, target)
+    document: Mapping[str, Any]
+    if target.service:
+        with connect(target.service) as (interlock, _):
+            document = interlock.create_key(
+                sorted(wanted.scopes),  # type: ignore[arg-type]  # they were parsed as scopes
+                name=wanted.name,
+                expires_in_s=wanted.expires.total_seconds() if wanted.expires else None,
+                rate=str(wanted.rate) if wanted.rate else None,
+                concurrency=wanted.concurrency,
+            )
+    else:
+        now = utc_now()
+        secret, key = new_key(
+            now,
+            tenant=wanted.tenant,
+            scopes=wanted.scopes,
+            expires_at=now + wanted.expires if wanted.expires else None,
+            rate=wanted.rate,
+            concurrency=wanted.concurrency,
+            name=wanted.name,
+        )
+        with _keys_of(target) as keys:
+            keys.create(key)
+        document = new_key_document(secret, key, now)
+    _show_once(document, target)
 
 
 def show(target: KeyTarget, tenant: str | None) -> None:
     """Print all keys, or those of a tenant."""
-    with _table_of(target) as keys:
-        documents = [_document(key) for key in keys.listed(tenant)]
-    if target.json:
-        _print(json.dumps(documents, indent=2))
+    documents: list[Mapping[str, Any]]
+    if target.service:
+        with connect(target.service) as (interlock, _):
+            listed = interlock.keys()
+            documents = [key for key in listed if tenant in {None, key["tenant"]}]
     else:
-        _print(_table([_COLUMNS, *([_cell(one[name]) for name in _COLUMNS] for one in documents)]))
+        with _keys_of(target) as keys:
+            documents = [key_document(key, utc_now()) for key in keys.listed(tenant)]
+    if target.json:
+        print_json(documents)
+    else:
+        console().print(table(_COLUMNS, [[_text(one[name]) for name in _COLUMNS] for one in documents]))
 
 
 def revoke(target: KeyTarget, key_id: str) -> None:
     """Revoke a key."""
-    with _table_of(target) as keys:
-        key = _found(keys, key_id)
-        key = replace(key, revoked_at=keys.revoke(key, utc_now()))
-    _print(json.dumps(_document(key)) if target.json else f"{key.key_id} is revoked")
+    document: Mapping[str, Any]
+    if target.service:
+        with connect(target.service) as (interlock, _):
+            document = interlock.revoke_key(key_id)
+    else:
+        with _keys_of(target) as keys:
+            key = _found(keys, key_id)
+            document = key_document(replace(key, revoked_at=keys.revoke(key, utc_now())), utc_now())
+    if target.json:
+        print_json(document)
+    else:
+        console().print(f"{document['key_id']} is revoked")
 
 
 def rotate(target: KeyTarget, key_id: str, *, overlap: timedelta, expires: timedelta | None) -> None:
     """Replace a key by one with the same rights, and print the new key. The old key remains valid for `overlap`."""
-    with _table_of(target) as keys:
+    with _keys_of(target) as keys:
         old, now = _found(keys, key_id), utc_now()
         if not old.valid(now):
-            raise UsageError(f"key {old.key_id} is {_state(old, now)}: create a new one with `interlock keys create`")
+            raise UsageError(f"key {old.key_id} is {old.state(now)}: create a new one with `interlock keys create`")
         lifetime = expires or _lifetime(old)
-        rights = {name: getattr(old, name) for name in ("tenant", "scopes", "rate", "concurrency", "note")}
-        secret, new = _new(now, expires_at=lifetime and now + lifetime, **rights)
+        rights = {name: getattr(old, name) for name in ("tenant", "scopes", "rate", "concurrency", "name")}
+        secret, new = new_key(now, expires_at=lifetime and now + lifetime, **rights)
         ends = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
         try:
             keys.rotate(old, new, old_expires_at=ends)
         except KeyIsOver:
             raise UsageError(f"key {old.key_id} is revoked: create a new one with `interlock keys create`") from None
-    _show_once(secret, new, target, replaces={"key_id": old.key_id, "expires_at": rfc3339(ends)})
+    document = new_key_document(secret, new, now)
+    _show_once(document, target, replaces={"key_id": old.key_id, "expires_at": rfc3339(ends)})
 
 
-def _new(now: datetime, **fields: Any) -> tuple[str, ApiKey]:
-    """Return a new key, not stored yet, and its secret, which is never stored."""
-    secret = generate_key()
-    key = ApiKey(key_hash=hash_key(secret), key_id=str(ULID()), created_at=now, hint=secret[-HINT_LENGTH:], **fields)
-    return secret, key
+@contextmanager
+def _keys_of(target: KeyTarget) -> Iterator[DynamoKeys]:
+    """Open the table of keys. Errors of AWS in the body of the context become `UsageError`."""
+    try:
+        with open_table(target.stack, target.port) as (dynamodb, name):
+            yield DynamoKeys(dynamodb, name)
+    except ServiceUnavailable as error:
+        raise CommandFailed(f"the table cannot be used: {_one_line(error.__cause__)}", Exit.UNREACHABLE) from error
 
 
 def _found(keys: DynamoKeys, key_id: str) -> ApiKey:
@@ -141,59 +139,22 @@ def _lifetime(key: ApiKey) -> timedelta | None:
     return None if key.expires_at is None or key.created_at is None else key.expires_at - key.created_at
 
 
-# --- Output ---
-
-
-def _show_once(secret: str, key: ApiKey, target: KeyTarget, replaces: Mapping[str, str] | None = None) -> None:
-    document = {"key": secret, **_document(key), **({"replaces": replaces} if replaces else {})}
+def _show_once(document: Mapping[str, Any], target: KeyTarget, replaces: Mapping[str, str] | None = None) -> None:
     if target.json:
-        _print(json.dumps(document))
+        print_json({**document, **({"replaces": replaces} if replaces else {})})
         return
-    _print("\n".join(f"{name:<12} {_cell(document[name])}" for name in ("key", "key_id", "tenant", "scopes")))
-    _print(f"{'expires_at':<12} {document['expires_at'] or 'never'}")
-    _print("\n".join(f"{name:<12} {_cell(document[name])}" for name in ("rate", "concurrency", "note")))
+    shown: Sequence[str] = ("key", "key_id", "tenant", "scopes", "expires_at", "rate", "concurrency", "name")
+    lines = {name: _text(document[name]) for name in shown} | {"expires_at": document["expires_at"] or "never"}
     if replaces:
-        _print(f"{'replaces':<12} {replaces['key_id']}, which works until {replaces['expires_at']}")
+        lines["replaces"] = f"{replaces['key_id']}, which works until {replaces['expires_at']}"
+    console().print("\n".join(f"{name:<12} {value}" for name, value in lines.items()))
     sys.stderr.write("The key is shown this once and is not stored.\n")
 
 
-def _document(key: ApiKey) -> dict[str, Any]:
-    return {
-        "key_id": key.key_id,
-        "tenant": key.tenant,
-        "scopes": sorted(key.scopes),
-        "state": _state(key, utc_now()),
-        "created_at": key.created_at and rfc3339(key.created_at),
-        "expires_at": key.expires_at and rfc3339(key.expires_at),
-        "revoked_at": key.revoked_at and rfc3339(key.revoked_at),
-        "rate": key.rate and str(key.rate),
-        "concurrency": key.concurrency,
-        "note": key.note,
-        "hint": key.hint,
-    }
-
-
-def _state(key: ApiKey, now: datetime) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expired(now) else "active"
-
-
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(value)
     return "-" if value is None else str(value)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 def _one_line(error: BaseException | None) -> str:

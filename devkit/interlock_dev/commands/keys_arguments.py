@@ -1,23 +1,17 @@
 """The arguments of `interlock keys`. Invalid ones are reported before AWS is called."""
 
-import re
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 from typer.core import TyperCommand
 
-from interlock.domain.access import TENANT_PATTERN, Scope, is_tenant
+from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, TENANT_PATTERN, Scope, is_key_name, is_tenant
 from interlock.domain.rate import Rate
-from interlock_dev.commands.options import KeyTarget
-from interlock_dev.commands.values import MAX_PORT, integer_between
+from interlock_dev.commands.options import KeyTarget, Target
+from interlock_dev.commands.service_arguments import Key, Profile, Url
+from interlock_dev.commands.values import MAX_PORT, Json, integer_between, parse_duration
 
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
-MAX_DURATION = timedelta(days=36_500)
-MAX_NOTE = 200
-MAX_CONCURRENCY = 10_000
 DEFAULT_OVERLAP = timedelta(hours=1)
 
 
@@ -38,15 +32,6 @@ def parse_scopes(text: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def parse_duration(text: str) -> timedelta:
-    """Parse `90d`, `12h`, `30m`, `1s` or `2w`."""
-    found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) * _SECONDS[found[2]] if found else MAX_DURATION.total_seconds() + 1
-    if seconds > MAX_DURATION.total_seconds():
-        raise typer.BadParameter(f"{text!r} is not a duration of up to 100 years. Write it as 90d, 12h, 30m or 1s.")
-    return timedelta(seconds=seconds)
-
-
 def parse_lifetime(text: str) -> timedelta:
     """Parse a duration above zero."""
     found = parse_duration(text)
@@ -63,19 +48,11 @@ def parse_rate(text: str) -> Rate:
         raise typer.BadParameter(str(error)) from None
 
 
-def parse_note(text: str) -> str:
-    """Validate a note."""
-    if len(text) > MAX_NOTE or not text.isprintable():
-        raise typer.BadParameter(f"A note is one line of at most {MAX_NOTE} characters.")
+def parse_name(text: str) -> str:
+    """Validate the name of a key."""
+    if not is_key_name(text):
+        raise typer.BadParameter(f"A name is one line of 1 to {MAX_KEY_NAME} characters.")
     return text
-
-
-def parse_local_url(text: str) -> int:
-    """Return the port of a local stack's URL."""
-    parts = urlsplit(text)
-    if parts.hostname not in {"127.0.0.1", "localhost"} or not parts.port:
-        raise typer.BadParameter(f"{text!r} is not the URL of a local stack. Name a deployed one with --stack.")
-    return parts.port
 
 
 class CommandWithScopes(TyperCommand):
@@ -93,36 +70,49 @@ class CommandWithScopes(TyperCommand):
         return super().parse_args(ctx, joined)
 
 
-Stack = Annotated[str | None, typer.Option(metavar="NAME", help="A deployed stack instead of the running local one.")]
+Tenant = Annotated[
+    str | None,
+    typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant of the key; through the API that of --key."),
+]
+Stack = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The table of a deployed stack instead of the running local one.")
+]
 Port = Annotated[
     int | None,
     typer.Option(
         parser=integer_between(1, MAX_PORT), metavar="PORT", help="The local stack on this port, if several run."
     ),
 ]
-Url = Annotated[
-    int | None,
-    typer.Option("--url", parser=parse_local_url, metavar="URL", help="The same by its URL."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Note = Annotated[
-    str | None, typer.Option(parser=parse_note, metavar="TEXT", help="A note that `interlock keys list` shows.")
+Name = Annotated[
+    str | None,
+    typer.Option(parser=parse_name, metavar="TEXT", help="A name or purpose that `interlock keys list` shows."),
 ]
 KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The id that `interlock keys list` shows.")]
 
 app = typer.Typer(name="keys", help="Create, list, revoke and rotate API keys.")
 
 
+def _target(
+    *, stack: str | None, port: int | None, json: bool, url: str | None, key: str | None, profile: str | None
+) -> KeyTarget:
+    """Return where the keys are: behind the API with `--url` or `--profile`, otherwise in a table."""
+    if not (url or profile):
+        if key:
+            raise typer.BadParameter("--key needs --url or --profile. Without them, the table is used.")
+        return KeyTarget(stack, port, json)
+    if stack or port:
+        raise typer.BadParameter("--url and --profile call the API, --stack and --port name a table: give one of them.")
+    return KeyTarget(None, None, json, Target(url, key, None, profile))
+
+
 @app.command(cls=CommandWithScopes)
 def create(
     *,
-    tenant: Annotated[
-        str, typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant that the key belongs to.")
-    ],
     scopes: Annotated[
         frozenset[str],
         typer.Option(parser=parse_scopes, metavar="SCOPE…", help=f"What the key may do: {', '.join(Scope)}."),
     ],
+    tenant: Tenant = None,
     expires: Annotated[
         timedelta | None,
         typer.Option(parser=parse_lifetime, metavar="DURATION", help="90d, 12h, 30m, 1s. Default: never."),
@@ -135,50 +125,62 @@ def create(
         int | None,
         typer.Option(parser=integer_between(1, MAX_CONCURRENCY), metavar="N", help="Unfinished jobs at a time."),
     ] = None,
-    note: Note = None,
+    name: Name = None,
     stack: Stack = None,
     port: Port = None,
     url: Url = None,
+    key: Key = None,
+    profile: Profile = None,
     json: Json = False,
 ) -> int:
     """Create a key and print it. It cannot be shown again."""
+    target = _target(stack=stack, port=port, json=json, url=url, key=key, profile=profile)
+    if target.service and tenant:
+        raise typer.BadParameter("--tenant: the API creates keys for the tenant of its caller only.")
+    if not target.service and not tenant:
+        raise typer.BadParameter("--tenant is required, unless --url or --profile names a service.")
     from interlock_dev.commands import keys
 
-    keys.create(
-        KeyTarget(stack, port or url, json),
-        tenant=tenant,
-        scopes=scopes,
-        expires=expires,
-        rate=rate,
-        concurrency=concurrency,
-        note=note,
-    )
+    wanted = keys.NewKey(tenant, scopes, expires, rate, concurrency, name)
+    keys.create(target, wanted)
     return 0
 
 
 @app.command("list")
 def list_(
+    *,
     tenant: Annotated[
         str | None, typer.Option(parser=parse_tenant, metavar="TENANT", help="Only the keys of this tenant.")
     ] = None,
     stack: Stack = None,
     port: Port = None,
     url: Url = None,
+    key: Key = None,
+    profile: Profile = None,
     json: Json = False,
 ) -> int:
     """List keys, without the keys' secrets."""
     from interlock_dev.commands import keys
 
-    keys.show(KeyTarget(stack, port or url, json), tenant)
+    keys.show(_target(stack=stack, port=port, json=json, url=url, key=key, profile=profile), tenant)
     return 0
 
 
 @app.command()
-def revoke(key_id: KeyId, stack: Stack = None, port: Port = None, url: Url = None, json: Json = False) -> int:
+def revoke(
+    key_id: KeyId,
+    *,
+    stack: Stack = None,
+    port: Port = None,
+    url: Url = None,
+    key: Key = None,
+    profile: Profile = None,
+    json: Json = False,
+) -> int:
     """Revoke a key."""
     from interlock_dev.commands import keys
 
-    keys.revoke(KeyTarget(stack, port or url, json), key_id)
+    keys.revoke(_target(stack=stack, port=port, json=json, url=url, key=key, profile=profile), key_id)
     return 0
 
 
@@ -200,12 +202,11 @@ def rotate(
     ] = None,
     stack: Stack = None,
     port: Port = None,
-    url: Url = None,
     json: Json = False,
 ) -> int:
-    """Replace a key by a new one with the same rights; both work for a while."""
+    """Replace a key by a new one with the same rights; both work for a while. Not through the API."""
     from interlock_dev.commands import keys
 
     kept = DEFAULT_OVERLAP if overlap is None else overlap
-    keys.rotate(KeyTarget(stack, port or url, json), key_id, overlap=kept, expires=expires)
+    keys.rotate(KeyTarget(stack, port, json), key_id, overlap=kept, expires=expires)
     return 0

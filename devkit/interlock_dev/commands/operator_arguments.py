@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from interlock_dev.commands.keys_arguments import Json
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.service_arguments import OPERATE, Key, Profile, Stack, Url
-from interlock_dev.commands.values import Parameter, parse_parameter
+from interlock_dev.commands.values import Json, Parameter, parse_parameter
 
 ARCHITECTURES = ("x86_64", "arm64")
 

@@ -39,16 +39,6 @@ class InvokeOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyTarget:
-    """Where `interlock keys` finds the keys, and how it prints. `stack` None: the running local stack, of `port` if
-    several run."""
-
-    stack: str | None
-    port: int | None
-    json: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """The service that a command calls. All None: that of the environment, or the running local stack."""
 
@@ -56,3 +46,14 @@ class Target:
     key: str | None = None
     stack: str | None = None
     profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyTarget:
+    """Where `interlock keys` finds the keys, and how it prints. `service`: behind the API of this service. Otherwise in
+    the table of `stack`, or of the running local stack, of `port` if several run."""
+
+    stack: str | None
+    port: int | None
+    json: bool
+    service: Target | None = None

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
-from interlock_dev.commands.keys_arguments import Json, parse_duration
 from interlock_dev.commands.options import Target
-from interlock_dev.commands.values import integer_between
+from interlock_dev.commands.values import Json, integer_between, parse_duration
 
 MAX_JOBS = 10_000
 CALL = "Call a service"

@@ -2,11 +2,18 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Annotated, NamedTuple
 
 import typer
 
+from interlock.domain.access import MAX_LIFETIME
+
 MAX_PORT = 65_535
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"([0-9]{1,9})([smhdw])")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def integer_between(low: int, high: int) -> Callable[[str], int]:
@@ -34,3 +41,12 @@ def parse_parameter(text: str) -> Parameter:
     if not (name and equals):
         raise typer.BadParameter(f"{text!r} is not of the form NAME=VALUE.")
     return Parameter(name, value)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse `90d`, `12h`, `30m`, `1s` or `2w`."""
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else MAX_LIFETIME.total_seconds() + 1
+    if seconds > MAX_LIFETIME.total_seconds():
+        raise typer.BadParameter(f"{text!r} is not a duration of up to 100 years. Write it as 90d, 12h, 30m or 1s.")
+    return timedelta(seconds=seconds)

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from interlock.domain.access import CHALLENGE
+from interlock.domain.access import CHALLENGE, KEY_ID_PATTERN
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
-from interlock.http.documents.jobs import MAX_PAGE
-from interlock.http.requests import MAX_WAIT_S
-from interlock.http.routes_jobs import DEFAULT_LIMIT, MAX_AFTER, MAX_NAME
-from interlock_dev.openapi.examples import ID
+from interlock.http.documents.values import MAX_PAGE
+from interlock.http.requests import DEFAULT_LIMIT, MAX_WAIT_S
+from interlock.http.routes_jobs import MAX_AFTER, MAX_NAME
+from interlock_dev.openapi.examples import ID, KEY_ID
 from interlock_dev.openapi.schemas import Json, ref
 
 
@@ -59,6 +59,9 @@ _ALIASES = ", ".join(f"`{word}` for `{status}`" for word, status in STATUS_ALIAS
 
 PARAMETERS: Json = {
     "job_id": _parameter("path", "job_id", "Id of the job.", ref("JobId"), required=True, example=ID),
+    "key_id": _parameter(
+        "path", "key_id", "Id of the key.", {**_WORD, "pattern": f"^{KEY_ID_PATTERN}$"}, required=True, example=KEY_ID
+    ),
     "name": _parameter("path", "name", "Name of the plugin.", _WORD, required=True, example="ocr"),
     "Prefer": _parameter(
         "header",
@@ -114,7 +117,7 @@ PARAMETERS: Json = {
     "limit": _parameter(
         "query",
         "limit",
-        "Maximum number of jobs per page.",
+        "Maximum number of entries per page.",
         {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_LIMIT},
     ),
     "after": _parameter(
@@ -122,6 +125,9 @@ PARAMETERS: Json = {
         "after",
         "Return events after this `seq`; pass `next` of the previous response.",
         {"type": "integer", "minimum": 0, "maximum": MAX_AFTER, "default": 0},
+    ),
+    "KeyCursor": _parameter(
+        "query", "cursor", "`next_cursor` of the previous page.", {**_WORD, "pattern": f"^{KEY_ID_PATTERN}$"}
     ),
     "cursor": _parameter("query", "cursor", "`next_cursor` of the previous page. Use the same filters.", _WORD),
 }
@@ -140,6 +146,8 @@ LINKS: Json = {
     "cancelJob": _link("cancelJob", "job_id", "job_id", "Cancel the job."),
     "deleteJob": _link("deleteJob", "job_id", "job_id", "Cancel the job (same as `cancelJob`)."),
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),
+    "nextKeys": _link("listKeys", "cursor", "next_cursor", "The next page."),
+    "revokeKey": _link("revokeKey", "key_id", "key_id", "Revoke the key."),
     "getPlugin": _link("getPlugin", "name", "name", "The plugin's tools and their schemas."),
     "getPluginHealth": _link("getPluginHealth", "name", "name", "The plugin's state and counters."),
 }

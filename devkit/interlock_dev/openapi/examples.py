@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from interlock.domain import job as jobs
+from interlock.domain.access import ApiKey
 from interlock.domain.errors import ErrorCode
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
 from interlock.domain.job import Job, Progress, StoredJson
@@ -13,6 +14,7 @@ from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
+from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339
 from interlock.domain.upload_id import Upload
 from interlock.domain.webhook import Delivery, DeliveryError, DeliveryState, Webhook, WebhookEvent
@@ -24,6 +26,7 @@ from interlock.ports import PutRequest
 
 AT = datetime(2026, 11, 22, 10, 11, 12, 345000, tzinfo=UTC)
 ID = "01KY4QJ3HS0123456789ABCDEF"
+KEY_ID = "01KY4QG000ABCDEF0123456789"
 WHY = "not needed any more"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGynq7wAAAABJRU5ErkJggg=="
 RESULT = {"text": "Let us begin.", "words": [], "mean_confidence": 0.96, "language": "eng", "width": 9, "height": 5}
@@ -109,3 +112,9 @@ PLUGINS = presenters.plugin_list([ListedPlugin(one.manifest.summary(), one.state
     "plugins"
 ]
 NO_PLUGIN = "There is no plugin 'orc'. There are: ocr, speech."
+
+API_KEY = ApiKey(
+    "", KEY_ID, "acme", frozenset({"execute", "jobs:read"}), name="the lab", hint="Cm1x", created_at=AT,
+    created_by=KEY_ID[:-1] + "8", expires_at=AT + timedelta(days=90), rate=Rate(10, "s"), concurrency=4,
+)  # fmt: skip
+SECRET_KEY = "interlock_" + "A1b2C3d4E5" * 4 + "F6gH7jCm1x"[:9]

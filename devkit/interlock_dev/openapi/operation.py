@@ -15,6 +15,7 @@ TAGS = {
     "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that created it.",
     "mcp": "Use the tools from agents, with the Model Context Protocol.",
     "webhooks": "Read and rotate the secret that signs webhooks.",
+    "keys": "Create, list and revoke the API keys of a tenant.",
     "plugins": "Read the plugins, their tools and their health.",
     "service": "The service itself.",
 }

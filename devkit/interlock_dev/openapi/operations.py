@@ -25,6 +25,7 @@ from interlock_dev.openapi.examples import (
     WEBHOOK,
     WHY,
 )
+from interlock_dev.openapi.key_operations import KEY_OPERATIONS
 from interlock_dev.openapi.mcp_operations import MCP_OPERATIONS
 from interlock_dev.openapi.operation import Answer, Body, Operation
 from interlock_dev.openapi.plugin_operations import PLUGIN_OPERATIONS
@@ -253,4 +254,5 @@ OPERATIONS = (
     *WEBHOOK_OPERATIONS,
     *PLUGIN_OPERATIONS,
     *MCP_OPERATIONS,
+    *KEY_OPERATIONS,
 )

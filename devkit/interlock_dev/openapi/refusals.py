@@ -9,7 +9,7 @@ from interlock.domain.access import Scope
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.http.envelope import error_object
 from interlock.http.responses import RETRY_AFTER_S, STATUS_BY_CODE
-from interlock_dev.openapi.examples import AT, ID, NO_PLUGIN
+from interlock_dev.openapi.examples import AT, ID, KEY_ID, NO_PLUGIN
 from interlock_dev.openapi.schemas import Json, ref, refs
 
 
@@ -131,6 +131,10 @@ REFUSALS: Mapping[str, Refusal] = {
     "WebhookNotFound": Refusal(
         "The job does not exist, belongs to another tenant, has expired, or has no webhook.",
         (_of(errors.NotFound("The job has no webhook."), **_JOB),),
+    ),
+    "KeyNotFound": Refusal(
+        "The key does not exist, or belongs to another tenant.",
+        (_of(errors.NotFound(f"There is no key {KEY_ID!r}.")),),
     ),
     "PluginNotFound": Refusal("The plugin does not exist.", (_of(errors.NotFound(NO_PLUGIN)),)),
     "MethodNotAllowed": Refusal(

@@ -9,11 +9,14 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from interlock.domain import job_status, lifecycle
+from interlock.domain.access import KEY_NAME_PATTERN
 from interlock.domain.errors import ERROR_TYPES
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
+from interlock.domain.rate import RATE_PATTERN
 from interlock.domain.upload_id import CONTENT_TYPE
 from interlock.http.documents import (
+    ApiKeyList,
     ErrorEnvelope,
     EventList,
     FinishedJob,
@@ -21,6 +24,7 @@ from interlock.http.documents import (
     JobResult,
     McpRequest,
     McpResponse,
+    NewApiKey,
     OpenApi,
     PluginHealth,
     PluginList,
@@ -31,13 +35,20 @@ from interlock.http.documents import (
     WebhookMessage,
     WebhookSecret,
 )
-from interlock.http.models import CancelRequest, ExecuteRequest, RedeliverRequest, RerunRequest, UploadRequest
+from interlock.http.models import (
+    CancelRequest,
+    ExecuteRequest,
+    KeyRequest,
+    RedeliverRequest,
+    RerunRequest,
+    UploadRequest,
+)
 
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
-    ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest, McpResponse, OpenApi, PluginHealth,
-    PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload, WebhookMessage, WebhookSecret,
+    ApiKeyList, ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest, McpResponse, NewApiKey, OpenApi,
+    PluginHealth, PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload, WebhookMessage, WebhookSecret,
 ]  # fmt: skip
 
 
@@ -73,6 +84,7 @@ _ENUMS = {
     "DeliveryState": "`pending`: it is sent, or tried again. `delivered`: a response was 2xx. `failed`: given up.",
     "ErrorCode": f"Exact code of an error, for programs. By `type`:\n\n{_codes_by_type()}",
     "JobStatus": f"Status of a job. {_steps(job_status.TRANSITIONS, JobStatus)}",
+    "KeyState": "Whether a key works. An `expired` key stays as it is; a `revoked` one was withdrawn.",
     "LifecycleState": "State of a plugin. `LOADED`: it has not run yet. `INITIALIZED`: its last run was successful. "
     "`RUNNING`: a run is in progress. `FAILED`: its last run failed by the plugin's fault. `UNAVAILABLE`: it cannot be "
     f"loaded. {_steps(lifecycle.TRANSITIONS, LifecycleState)}",
@@ -96,9 +108,12 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
-    for body in (ExecuteRequest, RerunRequest, CancelRequest, RedeliverRequest, UploadRequest):
+    for body in (ExecuteRequest, RerunRequest, CancelRequest, RedeliverRequest, UploadRequest, KeyRequest):
         schemas[body.__name__] = {"description": body.__doc__, **deepcopy(body.SCHEMA)}
     schemas["UploadRequest"]["properties"]["content_type"] |= {"pattern": f"^{CONTENT_TYPE.pattern}$"}
+    key = schemas["KeyRequest"]["properties"]
+    key["rate"]["anyOf"][0] |= {"pattern": f"^{RATE_PATTERN}$"}
+    key["name"]["anyOf"][0] |= {"pattern": f"^{KEY_NAME_PATTERN}$"}
     for name, schema in schemas.items():
         schema.pop("title", None)
         if name in _ENUMS:

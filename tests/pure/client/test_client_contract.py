@@ -5,6 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from interlock.domain.access import KeyState, Scope
 from interlock.domain.errors import ERROR_TYPES
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
@@ -23,7 +24,7 @@ DOCUMENTS = {
         getattr(documents, name): name
         for name in (
             *("Progress", "Cancel", "StateEvent", "ProgressEvent", "LogEvent", "DroppedEvent"),
-            *("Delivery", "Webhook", "WebhookSecret"),
+            *("Delivery", "Webhook", "WebhookSecret", "ApiKey", "NewApiKey"),
             *("Tool", "Setting", "PluginSummary", "Counters", "PluginHealth", "ServiceHealth"),
         )
     },
@@ -50,6 +51,8 @@ def test_document_has_the_fields_of_the_published_schema(document: type) -> None
 def test_statuses_and_states_are_those_of_the_service() -> None:
     assert set(get_args(documents.Status.__value__)) == {*JobStatus}
     assert set(get_args(documents.State.__value__)) == {*LifecycleState}
+    assert set(get_args(documents.Scope.__value__)) == {*Scope}
+    assert set(get_args(documents.KeyState.__value__)) == {*KeyState}
     assert documents.FINAL == FINAL
 
 

@@ -220,8 +220,9 @@ keys = st.builds(
     revoked_at=st.none() | moments,
     rate=st.none() | st.builds(Rate, st.integers(1, 999_999), st.sampled_from("smh")),
     concurrency=st.none() | st.integers(1, 10_000),
-    note=st.none() | text,
+    name=st.none() | text,
     hint=st.none() | names,
+    created_by=st.none() | names,
 )
 
 

@@ -50,3 +50,14 @@ def test_requests_in_any_span_are_at_most_the_burst_plus_the_rate(rate: Rate, of
 def test_interval_is_never_shorter_than_the_rate_allows(rate: Rate) -> None:
     period = timedelta(seconds={"s": 1, "m": 60, "h": 3600}[rate.unit])
     assert rate.interval * rate.count >= period
+
+
+def test_rate_is_within_another_by_burst_and_by_mean() -> None:
+    own = Rate(60, "m")
+    assert [str(rate) for rate in (Rate(60, "m"), Rate(1, "s"), Rate(60, "h")) if rate.within(own)] == [
+        "60/m",
+        "1/s",
+        "60/h",
+    ]
+    assert not Rate(2, "s").within(own)
+    assert not Rate(61, "h").within(own)

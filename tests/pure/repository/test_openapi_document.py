@@ -20,9 +20,8 @@ from interlock.domain.job import CancelOutcome
 from interlock.domain.job_status import FINAL, STATUS_ALIASES, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.http import routes_jobs
-from interlock.http.documents.jobs import MAX_PAGE
-from interlock.http.documents.values import JOB_ID
-from interlock.http.requests import MAX_WAIT_S
+from interlock.http.documents.values import JOB_ID, MAX_PAGE
+from interlock.http.requests import DEFAULT_LIMIT, MAX_WAIT_S
 from interlock.http.responses import STATUS_BY_CODE
 from interlock_dev.openapi import document
 
@@ -266,7 +265,7 @@ def test_bounds_match_the_routes() -> None:
     assert (limit["minimum"], limit["maximum"], limit["default"]) == (
         1,
         MAX_PAGE,
-        routes_jobs.DEFAULT_LIMIT,
+        DEFAULT_LIMIT,
     )
     assert {parameters[name]["schema"]["maxLength"] for name in ("plugin", "tool")} == {routes_jobs.MAX_NAME}
     assert f"at most {MAX_WAIT_S} seconds" in parameters["Prefer"]["description"]

@@ -14,11 +14,10 @@ from interlock.domain.events import MAX_LOG_BYTES, MAX_LOG_LINES, MAX_PROGRESS
 from interlock.domain.json_text import MAX_LEVELS
 from interlock.domain.problems import MAX_PROBLEMS, MAX_TEXT
 from interlock.domain.upload_id import MAX_UPLOAD_BYTES, MAX_UPLOADED_BYTES, MAX_UPLOADS, UPLOAD_LIFETIME
-from interlock.http.documents.jobs import MAX_PAGE
-from interlock.http.requests import MAX_WAIT_S
+from interlock.http.documents.values import MAX_PAGE
+from interlock.http.requests import DEFAULT_LIMIT, MAX_WAIT_S
 from interlock.http.responses import STATUS_BY_CODE
 from interlock.http.results import MAX_INLINE_BYTES
-from interlock.http.routes_jobs import DEFAULT_LIMIT
 from interlock.jobs.event_buffer import MAX_PROGRESS_MESSAGE
 from interlock.jobs.execute import SYNC_LIMIT_S
 from interlock.tool_declaration import MAX_TIMEOUT_S
@@ -57,7 +56,7 @@ def test_each_error_code_has_one_row_with_its_status() -> None:
         ("asynchronous run", [MAX_TIMEOUT_S]),
         ("loading a plugin", [int(LOAD_LIMIT_S)]),
         ("`Prefer: wait=N`", [MAX_WAIT_S]),
-        ("jobs of a page", [MAX_PAGE, DEFAULT_LIMIT]),
+        ("jobs or keys of a page", [MAX_PAGE, DEFAULT_LIMIT]),
         ("log lines of a job", [MAX_LOG_LINES, MAX_LOG_BYTES // 1024]),
         ("progress messages of a job", [MAX_PROGRESS, MAX_PROGRESS_MESSAGE]),
         ("problems in an error", [MAX_PROBLEMS, MAX_TEXT]),

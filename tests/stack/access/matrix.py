@@ -59,6 +59,9 @@ CONTRACT = (
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),
     Route("POST /mcp", Scope.EXECUTE, 200, 200, _CALL, {"MCP-Protocol-Version": "2025-11-25"}, scope_is_in_body=True),
     Route("GET /.well-known/oauth-protected-resource", None, 404, 404),
+    Route("GET /v1/keys", Scope.ADMIN, 200, 200),
+    Route("POST /v1/keys", Scope.ADMIN, 201, 201, {"scopes": ["execute"]}),
+    Route("DELETE /v1/keys/{key_id}", Scope.ADMIN, 200, 404),
     Route("GET /v1/health", None, 200, 200),
     Route("GET /v1/openapi.json", None, 200, 200),
 )
@@ -117,7 +120,7 @@ class Cell:
         if self.route.scope_is_in_body:
             return self.form == FORMS[2]  # JSON-RPC ignores unknown members
         if self.form == FORMS[1]:
-            return self.route.body is None and self.route.method != "DELETE"
+            return self.route.body is None and self.route.call != "DELETE /v1/jobs/{job_id}"
         reads_query = self.route.method == "GET" and self.route.scope is not None
         return self.route.body is None and not reads_query
 

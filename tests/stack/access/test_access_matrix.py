@@ -31,6 +31,7 @@ class Callers:
     url: str
     headers: Mapping[str, Mapping[str, str]]
     job_id: str
+    key_id: str
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def callers(access_stack: Client, keys: Keys, table_keys: DynamoKeys) -> Callers
     while requests.get(f"{access_stack.url}/v1/jobs", headers=headers["expired"], timeout=30).status_code != 401:
         assert time.monotonic() < until, "the key did not expire"
         time.sleep(0.1)
-    return Callers(access_stack.url, headers, job_id)
+    return Callers(access_stack.url, headers, job_id, revoked["key_id"])
 
 
 def test_the_matrix_is_of_every_route_in_the_document() -> None:
@@ -79,7 +80,7 @@ def test_the_matrix_is_of_every_route_in_the_document() -> None:
 
 
 def ask(callers: Callers, cell: Cell) -> requests.Response:
-    path = cell.route.path.replace("{job_id}", callers.job_id).replace("{name}", "hostile")
+    path = cell.route.path.format(job_id=callers.job_id, key_id=callers.key_id, name="hostile")
     headers = {"Content-Type": "application/json", **cell.route.headers, **callers.headers[cell.caller]}
     body: dict[str, Any] = {"json": cell.route.body} if cell.route.body else {}
     if cell.form == FORMS[1]:

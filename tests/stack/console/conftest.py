@@ -1,12 +1,17 @@
 """One browser for the tests of the console, on the stack that the other tests use."""
 
+import contextlib
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from typer.testing import CliRunner
 
+from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import Client
 from tests.stack.console.browser import ARGUMENTS, found
 
@@ -19,6 +24,7 @@ expect.set_options(timeout=LIMIT_MS)
 collect_ignore_glob = [] if found() else ["test_page_*.py"]
 
 type Open = Callable[..., Page]
+type NewKey = Callable[..., str]
 
 
 # Not for the session: while it is open, the process has an event loop, which other tests start themselves.
@@ -59,6 +65,21 @@ def open_page(browser: Browser, shared: BrowserContext, client: Client) -> Itera
     for page in opened:
         page.close()
     assert problems == []
+
+
+@pytest.fixture
+def new_key(project: Path, client: Client) -> NewKey:
+    """Create a key with the command."""
+
+    def create(scopes: str, tenant: str = "console") -> str:
+        assert client
+        words = ["keys", "create", "--tenant", tenant, "--scopes", scopes, "--json"]
+        with contextlib.chdir(project):
+            done = CliRunner().invoke(app, words, catch_exceptions=False)
+        key: str = json.loads(done.stdout)["key"]
+        return key
+
+    return create
 
 
 def assert_accessible(page: Page) -> None:

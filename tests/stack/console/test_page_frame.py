@@ -1,40 +1,20 @@
 """The console around its pages: keys, plugins, widths and themes."""
 
-import contextlib
-import json
 import re
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import requests
 from playwright.sync_api import Page, expect
-from typer.testing import CliRunner
 
-from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import POLL_S, Client
-from tests.stack.console.conftest import Open, assert_accessible
+from tests.stack.console.conftest import NewKey, Open, assert_accessible
 
 pytestmark = pytest.mark.xdist_group("stack")
 
 WIDTH = 375
 COUNTED_WITHIN_S = 30
 PLACES = ("#/plugins", "#/plugins/ocr", "#/plugins/workshop/order", "#/jobs", "#/access")
-type NewKey = Callable[[str], str]
-
-
-@pytest.fixture
-def new_key(project: Path, client: Client) -> NewKey:
-    def create(scopes: str) -> str:
-        assert client
-        words = ["keys", "create", "--tenant", "console", "--scopes", scopes, "--json"]
-        with contextlib.chdir(project):
-            done = CliRunner().invoke(app, words, catch_exceptions=False)
-        key: str = json.loads(done.stdout)["key"]
-        return key
-
-    return create
 
 
 def test_page_and_files_load_without_a_key(client: Client) -> None:
@@ -98,8 +78,10 @@ def test_access_page_shows_what_a_key_may_do(open_page: Open, new_key: NewKey) -
         "execute": "Allowed",
         "jobs:read": "Allowed",
         "jobs:cancel": "Not allowed",
+        "admin": "Not allowed",
     }.items():
         expect(page.locator(f'[data-scope="{scope}"] .verdict')).to_have_text(verdict)
+    expect(page.get_by_role("heading", name="Keys of this tenant")).to_have_count(0)
     assert_accessible(page)
 
 

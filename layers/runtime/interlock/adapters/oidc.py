@@ -16,7 +16,7 @@ import jwt
 import urllib3
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
 
-from interlock.domain.access import Principal, Scope, is_tenant
+from interlock.domain.access import TOKEN_CALLER, Principal, Scope, is_tenant
 from interlock.domain.errors import ServiceUnavailable
 from interlock.ports import InvalidToken
 
@@ -103,7 +103,7 @@ class OidcTokens:
             raise InvalidToken(f"The token names no tenant in its claim {self._provider.tenant_claim}.")
         # Hashed, because a subject is text of the provider and becomes part of log lines and keys of the table.
         subject = hashlib.sha256(str(claims["sub"]).encode()).hexdigest()[:16]
-        return Principal(str(tenant), f"jwt-{subject}", _scopes(claims.get(self._provider.scope_claim)))
+        return Principal(str(tenant), f"{TOKEN_CALLER}{subject}", _scopes(claims.get(self._provider.scope_claim)))
 
 
 def _scopes(claim: Any) -> frozenset[str]:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -29,12 +29,43 @@ def is_tenant(text: object) -> bool:
     return isinstance(text, str) and re.fullmatch(TENANT_PATTERN, text) is not None
 
 
+KEY_ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
+"""Valid ids of API keys."""
+
+KEY_NAME_PATTERN = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*"
+"""Names of API keys: one line, without control characters and characters that change the direction of text."""
+
+MAX_KEY_NAME = 200
+MAX_LIFETIME = timedelta(days=36_500)
+MAX_CONCURRENCY = 10_000
+"""Bounds of what a key may be created with."""
+
+TOKEN_CALLER = "jwt-"  # noqa: S105 - a prefix
+"""Prefix of the ids of callers with a token instead of a key."""
+
+
+def is_key_name(text: str) -> bool:
+    return 0 < len(text) <= MAX_KEY_NAME and re.fullmatch(KEY_NAME_PATTERN, text) is not None
+
+
+class KeyState(StrEnum):
+    """Whether a key works, and why it does not."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class KeyIsOver(Exception):
+    """The key was revoked meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key as it is stored: the SHA-256 of the key, never the key itself.
 
     `hint` is the last characters of the key, to recognize it. `rate` and `concurrency` (unfinished jobs) are limits of
-    this key; None means the stack's default.
+    this key; None means the stack's default. `created_by` is the id of the caller that created it over HTTP.
     """
 
     key_hash: str
@@ -46,14 +77,20 @@ class ApiKey:
     revoked_at: datetime | None = None
     rate: Rate | None = None
     concurrency: int | None = None
-    note: str | None = None
+    name: str | None = None
     hint: str | None = None
+    created_by: str | None = None
 
     def expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
+    def state(self, now: datetime) -> KeyState:
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        return KeyState.EXPIRED if self.expired(now) else KeyState.ACTIVE
+
     def valid(self, now: datetime) -> bool:
-        return self.revoked_at is None and not self.expired(now)
+        return self.state(now) is KeyState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +101,11 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     concurrency: int | None = None
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the caller sent a token instead of a key."""
+        return self.key_id.startswith(TOKEN_CALLER)
 
     def allows(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

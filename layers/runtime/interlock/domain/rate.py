@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Self
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3600}
-_RATE = re.compile("([1-9][0-9]{0,5})/([smh])")
+RATE_PATTERN = "([1-9][0-9]{0,5})/([smh])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Rate:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse a rate such as `10/s`. Raises ValueError."""
-        found = _RATE.fullmatch(text)
+        found = re.fullmatch(RATE_PATTERN, text)
         if found is None:
             raise ValueError(f"{text!r} is not a valid rate: write 1 to 999999 per s, m or h, such as 10/s")
         return cls(int(found[1]), found[2])
@@ -40,3 +40,7 @@ class Rate:
     def tolerance(self) -> timedelta:
         """The time by which a request may come early."""
         return self.interval * (self.count - 1)
+
+    def within(self, other: Self) -> bool:
+        """Return whether the other rate permits every sequence of requests that this one permits."""
+        return self.count <= other.count and self.interval >= other.interval

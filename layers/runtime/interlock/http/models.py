@@ -4,10 +4,11 @@ The OpenAPI document contains the schemas, described by the docstrings. pydantic
 functions must not import it at their start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, MAX_LIFETIME, Scope
 from interlock.domain.deadline import MAX_DEADLINE_S, MIN_DEADLINE_S, MIN_TIMEOUT_S
 from interlock.domain.upload_id import MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES
 from interlock.domain.webhook import WebhookEvent
@@ -183,5 +184,47 @@ class UploadRequest(RequestBody):
                 "description": "Size of the file in bytes, at most 100 MiB.",
                 "examples": [31457280],
             },
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest(RequestBody):
+    """A key to create for the caller's tenant. Limits that are left out are those of the caller's own key."""
+
+    scopes: Sequence[str]
+    name: str | None = None
+    expires_in_s: float | None = None
+    rate: str | None = None
+    concurrency: float | None = None
+
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["scopes"],
+        "properties": {
+            "scopes": {
+                "type": "array",
+                "items": {"type": "string", "enum": [*Scope]},
+                "minItems": 1,
+                "maxItems": 20,
+                "description": "What the key may do. `admin` includes all other scopes.",
+                "examples": [["execute", "jobs:read"]],
+            },
+            "name": _optional(
+                {"type": "string", "minLength": 1, "maxLength": MAX_KEY_NAME},
+                "Name or purpose of the key, for humans: one line.",
+                "the lab",
+            ),
+            "expires_in_s": _optional(
+                {"type": "integer", "minimum": 1, "maximum": int(MAX_LIFETIME.total_seconds())},
+                "Seconds after which the key stops working. Without it, the key works as long as the one that creates "
+                "it.",
+                7_776_000,
+            ),
+            "rate": _optional({"type": "string"}, "Limit of its requests: N per second, minute or hour.", "10/s"),
+            "concurrency": _optional(
+                {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY}, "Limit of its unfinished jobs.", 4
+            ),
         },
     }

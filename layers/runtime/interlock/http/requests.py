@@ -13,12 +13,15 @@ from interlock.domain.access import Principal, Scope
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from interlock.domain.problems import Problem, first_of, problem
-from interlock.http.documents.values import JOB_ID
+from interlock.http.documents.values import JOB_ID, MAX_PAGE
 from interlock.http.models import RequestBody
 from interlock.http.strict_json import InvalidJson, parse_json
 from interlock.plugins.validation import SchemaValidator
 
 MAX_WAIT_S = 20
+
+DEFAULT_LIMIT = 50
+"""Entries of a page, unless `limit` is given."""
 
 MAX_PREFER = 1000
 """Maximum length of `Prefer` in characters. The time to parse it may grow with the square of its length."""
@@ -155,6 +158,16 @@ def single(values: Mapping[str, list[str]], name: str) -> str | None:
     if not given[0]:
         raise InvalidRequest(f"Query parameter {name!r} is empty: leave it out or give it a value.")
     return given[0]
+
+
+def limit_of(values: Mapping[str, list[str]]) -> int:
+    """Return how many entries a page may have. Raises `InvalidRequest`."""
+    text = single(values, "limit")
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_PAGE):
+        raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_PAGE}.")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 ACCEPTED_HEADERS = {"Retry-After": "1"}
 """Headers of a 202: when to look for the end of the job."""
 
+NOT_STORED = {"Cache-Control": "no-store"}
+"""Headers of a response with a key or a secret, which must not be kept on the way (RFC 9111, section 5.2.2.5)."""
+
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
     """Return a JSON response, in ASCII, so that any text can be encoded."""

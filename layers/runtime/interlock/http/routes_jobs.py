@@ -11,7 +11,6 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
-from interlock.http.documents.jobs import MAX_PAGE
 from interlock.http.models import CancelRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import events_document, job_document, job_list, result_document
@@ -21,6 +20,7 @@ from interlock.http.requests import (
     authorized,
     job_id_of,
     json_body,
+    limit_of,
     preferences,
     query,
     single,
@@ -33,7 +33,6 @@ from interlock.jobs.service import JobService, finished
 from interlock.ports import JobFilter, Secrets
 
 FILTERS = ("plugin", "tool", "status", "created_after", "created_before")
-DEFAULT_LIMIT = 50
 MAX_NAME = 64
 MAX_AFTER = 999_999_999
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)", re.ASCII)
@@ -67,7 +66,7 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         wanted = JobFilter(principal.tenant, plugin, tool, statuses, after, before)
         listing = [principal.tenant, plugin, tool, sorted(statuses), str(after), str(before)]
         jobs, next_id = service.page(
-            wanted, limit=_limit(single(values, "limit")), before_id=cursors.read(single(values, "cursor"), listing)
+            wanted, limit=limit_of(values), before_id=cursors.read(single(values, "cursor"), listing)
         )
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
@@ -163,14 +162,6 @@ def _status(word: str) -> JobStatus:
         return STATUS_ALIASES.get(word) or JobStatus(word)
     except ValueError:
         raise InvalidRequest(f"status={word!r} is not one of: {', '.join(JobStatus)}.") from None
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_LIMIT
-    if not (re.fullmatch("[0-9]{1,9}", text) and 1 <= int(text) <= MAX_PAGE):
-        raise InvalidRequest(f"limit={text[:20]!r} must be a whole number from 1 to {MAX_PAGE}.")
-    return int(text)
 
 
 def _after(text: str | None) -> int:

@@ -8,14 +8,11 @@ from interlock.http.models import RedeliverRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import job_document, webhook_secret_document
 from interlock.http.requests import authorized, job_id_of, json_body, query
-from interlock.http.responses import ACCEPTED_HEADERS, json_response
+from interlock.http.responses import ACCEPTED_HEADERS, NOT_STORED, json_response
 from interlock.jobs.deliveries import Redelivery, with_webhook
 from interlock.jobs.service import JobService
 from interlock.jobs.signing import Signing
 from interlock.ports import Clock
-
-NOT_STORED = {"Cache-Control": "no-store"}
-"""A secret must not be kept on the way."""
 
 
 def add_redeliver_route(app: HttpApp, service: JobService, redelivery: Redelivery) -> None:

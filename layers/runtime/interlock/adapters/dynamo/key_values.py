@@ -9,7 +9,7 @@ from interlock.domain.access import ApiKey
 from interlock.domain.rate import Rate
 
 KEY_LIST = "KEYS"
-"""The partition that names every key by its id: to list and to find keys without a scan of the table."""
+"""The partition that names every key by its tenant and id: to list and to find keys without a scan of the table."""
 
 
 def api_key_key(key_hash: str) -> Item:
@@ -27,8 +27,9 @@ def api_key_to_item(key: ApiKey) -> Item:
         "revoked_at": to_time(key.revoked_at),
         "rate": key.rate and str(key.rate),
         "concurrency": key.concurrency,
-        "note": key.note,
+        "name": key.name,
         "hint": key.hint,
+        "created_by": key.created_by,
     }
     return present(item)
 
@@ -45,18 +46,24 @@ def api_key_from_item(item: Mapping[str, Any]) -> ApiKey:
         revoked_at=from_time(item.get("revoked_at")),
         rate=Rate.parse(rate) if rate else None,
         concurrency=from_integer(concurrency),
-        note=item.get("note"),
+        name=item.get("name"),
         hint=item.get("hint"),
+        created_by=item.get("created_by"),
     )
 
 
-def listed_key_key(key_id: str) -> Item:
-    return {"pk": KEY_LIST, "sk": key_id}
+def of_tenant(tenant: str) -> str:
+    """Return the prefix of the sort keys of a tenant's listed keys. No tenant has a `#` in its name."""
+    return f"{tenant}#"
+
+
+def listed_key_key(tenant: str, key_id: str) -> Item:
+    return {"pk": KEY_LIST, "sk": f"{of_tenant(tenant)}{key_id}"}
 
 
 def listed_key_to_item(key: ApiKey) -> Item:
     """Names a key, and holds nothing of it that may change."""
-    return {**listed_key_key(key.key_id), "key_hash": key.key_hash, "tenant": key.tenant}
+    return {**listed_key_key(key.tenant, key.key_id), "key_id": key.key_id, "key_hash": key.key_hash}
 
 
 def rate_key(key_id: str) -> Item:

@@ -17,6 +17,7 @@ from interlock.http.documents.jobs import (
     Upload,
     WebhookMessage,
 )
+from interlock.http.documents.keys import ApiKey, ApiKeyList, NewApiKey
 from interlock.http.documents.plugins import (
     Counters,
     ForkSafety,
@@ -34,6 +35,8 @@ from interlock.http.documents.plugins import (
 from interlock.http.documents.webhooks import Delivery, Webhook, WebhookSecret
 
 __all__ = [
+    "ApiKey",
+    "ApiKeyList",
     "Cancel",
     "Counters",
     "Delivery",
@@ -51,6 +54,7 @@ __all__ = [
     "McpError",
     "McpRequest",
     "McpResponse",
+    "NewApiKey",
     "OpenApi",
     "PluginHealth",
     "PluginList",

@@ -6,6 +6,7 @@ from interlock.domain.job import CancelOutcome, Source
 from interlock.domain.job_status import JobStatus
 from interlock.http.documents.errors import Error
 from interlock.http.documents.values import (
+    MAX_PAGE,
     Count,
     Fraction,
     JobId,
@@ -19,8 +20,6 @@ from interlock.http.documents.values import (
     ToolName,
 )
 from interlock.http.documents.webhooks import Webhook
-
-MAX_PAGE = 100
 
 
 class Progress(TypedDict):

@@ -17,6 +17,9 @@ class Schema:
         return {**handler(core_schema), **self.keywords}
 
 
+MAX_PAGE = 100
+"""Most entries of a page of a list."""
+
 JOB_ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _RFC_3339 = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 _COMMON_LOG_TIME = r"\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4}"

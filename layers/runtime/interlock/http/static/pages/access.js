@@ -1,9 +1,10 @@
-// What the current key may do. The API has no routes for keys: operators manage them with a command.
+// What the current key may do, and the keys of its tenant.
 import { html } from '../lib.js';
 import { call, key } from '../api.js';
 import { useLoaded } from '../loading.js';
 import { Code } from '../parts/code.js';
 import { LoadProblem } from '../parts/problem.js';
+import { Keys } from './keys.js';
 
 const NO_JOB = '0'.repeat(26);
 
@@ -13,6 +14,7 @@ const SCOPES = [
   { scope: 'execute', about: 'Run tools, submit jobs, upload files', ask: ['POST', 'execute', { body: {} }] },
   { scope: 'jobs:read', about: 'Read jobs, results and logs of this tenant', ask: ['GET', 'jobs?limit=1'] },
   { scope: 'jobs:cancel', about: 'Cancel jobs of this tenant', ask: ['POST', `jobs/${NO_JOB}/cancel`] },
+  { scope: 'admin', about: 'All of it, and create and revoke keys of this tenant', ask: ['GET', 'keys?limit=1'] },
 ];
 
 async function allowed({ ask: [method, path, options] }, signal) {
@@ -28,10 +30,8 @@ async function allowed({ ask: [method, path, options] }, signal) {
 
 const load = (signal) => Promise.all(SCOPES.map((one) => allowed(one, signal)));
 
-const COMMANDS = `# Create a key for a tenant, with scopes, an expiry and limits. It is shown once.
+const COMMANDS = `# Keys of any tenant, for operators: add --stack NAME for a deployed stack.
 interlock keys create --tenant acme --scopes execute,jobs:read --expires 90d --rate 10/s --concurrency 4
-
-# List the keys, replace one, withdraw one.
 interlock keys list
 interlock keys rotate KEY_ID --overlap 1h
 interlock keys revoke KEY_ID`;
@@ -40,9 +40,10 @@ export function AccessPage() {
   const { value, error } = useLoaded(load, []);
   return html`
     <div class="page-head"><h1>Access</h1></div>
+    ${value?.at(-1) && html`<${Keys} />`}
     <section class="panel" aria-labelledby="scopes-title">
       <h2 id="scopes-title">What this key may do</h2>
-      <p class="faint">The key that ends in <code>…${key().slice(-4)}</code>. A key with the scope <code>admin</code> may do all of it.</p>
+      <p class="faint">The key that ends in <code>…${key().slice(-4)}</code>.</p>
       <${LoadProblem} error=${error} />
       <ul class="scopes">${SCOPES.map(
         ({ scope, about }, index) => html`<li data-scope=${scope}>
@@ -51,9 +52,9 @@ export function AccessPage() {
       </li>`,
       )}</ul>
     </section>
-    <section class="panel" aria-labelledby="keys-title">
-      <h2 id="keys-title">Manage keys</h2>
-      <p>Keys are created and withdrawn by the operator of the stack, with a command. Add <code>--stack NAME</code> for a deployed stack.</p>
+    <section class="panel" aria-labelledby="commands-title">
+      <h2 id="commands-title">Keys from the terminal</h2>
+      <p>Keys without the scope <code>admin</code> are given out by the administrators of their tenant, or by the operator of the stack.</p>
       <${Code} text=${COMMANDS} label="Commands for keys" />
     </section>`;
 }

@@ -1,4 +1,4 @@
-// Statuses of jobs and states of plugins: a dot and a word, in the colour of their tone.
+// Statuses of jobs, states of plugins and keys: a dot and a word, in the colour of their tone.
 import { html } from '../lib.js';
 import { percent, words } from '../format.js';
 
@@ -15,6 +15,9 @@ const TONES = {
   RUNNING: 'busy',
   pending: 'idle',
   cancelled: 'idle',
+  active: 'good',
+  expired: 'idle',
+  revoked: 'bad',
 };
 
 export const toneOf = (status) => TONES[status] ?? 'idle';

@@ -1,0 +1,44 @@
+"""The table of a stack: of the running local one, or of a deployed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from interlock_dev.commands.exits import CommandFailed, Exit
+from interlock_dev.commands.remote.deployed import CONFIG, aws_errors, client, output
+from interlock_dev.project.paths import Project
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@contextmanager
+def open_table(stack: str | None, port: int | None) -> Iterator[tuple[DynamoDBClient, str]]:
+    """Open a client of DynamoDB, and yield it with the name of the table.
+
+    A deployed stack is read with the credentials and region that the AWS SDK finds. Without `stack`, it is the local
+    stack, of `port` if several run. Errors of AWS in the body of the context become `UsageError`.
+    """
+    with aws_errors():
+        yield (client("dynamodb"), output(stack, "TableName")) if stack else _local(port)
+
+
+def _local(port: int | None) -> tuple[DynamoDBClient, str]:
+    running = Project.find(Path.cwd()).running(port)
+    if running is None:
+        where = "" if port is None else f" on port {port}"
+        raise CommandFailed(
+            f"no local stack runs{where}: start one with `interlock dev`, or name a deployed one with --stack",
+            Exit.UNREACHABLE,
+        )
+    session = boto3.session.Session(running.access_key.id, running.access_key.secret, region_name="us-east-1")
+    dynamodb = session.client(
+        "dynamodb", endpoint_url=running.aws_endpoint_url, config=CONFIG.merge(Config(proxies={}))
+    )
+    return dynamodb, running.table
