@@ -32,6 +32,6 @@ class Errands(Plugin):
             time.sleep(0.05)
         return Text(text="done")
 
-    @tool(timeout_s=5)
+    @tool(timeout_s=5, task=True)
     def fail(self, input: Text, context: ToolContext) -> Text:
         raise LookupError("there is none")

@@ -1,0 +1,144 @@
+"""The official SDK as a client of a stack's `/mcp`. The SDK leaves the Tasks extension to its users: here it is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import httpx2
+from mcp import Client, ClientSession, MCPError
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import (
+    CallToolResult,
+    CancelTaskRequest,
+    CancelTaskRequestParams,
+    EmptyResult,
+    GetTaskRequest,
+    GetTaskRequestParams,
+    Implementation,
+    Result,
+)
+
+from interlock_dev.stack import client as stack
+
+TASKS = "io.modelcontextprotocol/tasks"
+AGENT = Implementation(name="test-agent", version="4.2")
+
+
+class Task(Result):
+    """The state of a task, with its result or error once it has one."""
+
+    result_type: Literal["complete"]
+    task_id: str
+    status: Literal["working", "input_required", "completed", "failed", "cancelled"]
+    status_message: str | None = None
+    created_at: str
+    last_updated_at: str
+    ttl_ms: int | None
+    poll_interval_ms: int | None = None
+    result: CallToolResult | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status != "working"
+
+
+class CreatedTask(Task):
+    """The response to a call that became a task."""
+
+    result_type: Literal["task"]  # type: ignore[assignment]
+
+
+class GetTask(GetTaskRequest):
+    """`tasks/get`, with the id repeated in a header."""
+
+    name_param = "taskId"
+
+
+class CancelTask(CancelTaskRequest):
+    """`tasks/cancel`, with the id repeated in a header."""
+
+    name_param = "taskId"
+
+
+async def get_task(session: ClientSession, task_id: str) -> Task:
+    """Return a task. Raises `MCPError`."""
+    return await session.send_request(GetTask(params=GetTaskRequestParams(task_id=task_id)), Task)
+
+
+async def cancel_task(session: ClientSession, task_id: str) -> None:
+    """Request the cancellation of a task. Raises `MCPError`."""
+    await session.send_request(CancelTask(params=CancelTaskRequestParams(task_id=task_id)), EmptyResult)
+
+
+class Tasks(ClientExtension):
+    """The Tasks extension: `Client.call_tool` waits for the end of a call that became a task. `messages` are the
+    messages of its states on the way."""
+
+    identifier = TASKS
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def claims(self) -> Sequence[ResultClaim[Any]]:
+        return [ResultClaim(result_type="task", model=CreatedTask, resolve=self._result)]
+
+    async def _result(self, created: CreatedTask, context: ClaimContext) -> CallToolResult:
+        task: Task = created
+        while not task.ended:
+            await asyncio.sleep((created.poll_interval_ms or 1000) / 1000)
+            task = await get_task(context.session, created.task_id)
+            self.messages.append(task.status_message or "")
+        if task.result is None:
+            raise MCPError(-32603, task.status_message or task.status, task.error)
+        return task.result
+
+
+async def error_of(request: Awaitable[object]) -> MCPError:
+    """Return the error of a request, which leaves the client's task groups as a group of exceptions otherwise."""
+    try:
+        answer = await request
+    except MCPError as error:
+        return error
+    raise AssertionError(f"no error but {answer}")
+
+
+@asynccontextmanager
+async def transport(target: stack.Client) -> AsyncIterator[Any]:
+    """Open the connection of a client, which sends its key with each request."""
+    async with (
+        httpx2.AsyncClient(headers={"X-API-Key": target.api_key}, timeout=60) as http,
+        streamable_http_client(f"{target.url}/mcp", http_client=http) as streams,
+    ):
+        yield streams
+
+
+@asynccontextmanager
+async def connected(target: stack.Client, *extensions: ClientExtension) -> AsyncIterator[Client]:
+    """Connect the SDK's client to a stack: it finds out the latest version."""
+    async with Client(transport(target), client_info=AGENT, extensions=extensions) as client:
+        yield client
+
+
+@asynccontextmanager
+async def session(target: stack.Client) -> AsyncIterator[ClientSession]:
+    """Open a session of the SDK that has agreed on no version yet."""
+    async with transport(target) as (read, write), ClientSession(read, write, client_info=AGENT) as session:
+        yield session
+
+
+async def start_task(client: Client, tool: str, arguments: dict[str, Any]) -> CreatedTask:
+    """Call a tool whose call becomes a task, and return the task."""
+    created = await client.session.call_tool(tool, arguments, allow_claimed=True)
+    assert isinstance(created, CreatedTask), created
+    return created
+
+
+async def until_ended(client: Client, task_id: str) -> Task:
+    """Read a task until it has ended, and return it."""
+    async with asyncio.timeout(60):
+        while not (task := await get_task(client.session, task_id)).ended:
+            await asyncio.sleep(0.05)
+    return task
