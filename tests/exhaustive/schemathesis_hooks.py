@@ -22,15 +22,25 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     {},
 )
 
+CALLS: tuple[dict[str, Any], ...] = (
+    {"method": "tools/list", "params": {}},
+    {"method": "tools/call", "params": {"name": "specimen-echo", "arguments": {"text": "hello"}}},
+    {"method": "tools/call", "params": {"name": "specimen-fail", "arguments": {}}},
+    {"method": "tools/call", "params": {"name": "specimen-nothing"}},
+)
+
 
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Lets most requests that fit the document fit a tool as well; what they are is decided by the request itself, so
     that a seed brings the same ones again. Requests that are meant to be refused stay as they are."""
-    if case.operation.label != "POST /v1/execute" or not case.meta.generation.mode.is_positive:
-        return
-    if not isinstance(case.body, dict):
+    if not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     number = zlib.crc32(json.dumps(case.body, sort_keys=True).encode())
+    if case.operation.label == "POST /mcp" and number & 1:
+        case.body = {**case.body, **CALLS[number // 2 % len(CALLS)]}
+        case.headers["MCP-Protocol-Version"] = "2025-11-25"
+    if case.operation.label != "POST /v1/execute":
+        return
     case.body = {**case.body, **REQUESTS[number % len(REQUESTS)]}
     if number & 0x100:
         case.headers["Prefer"] = "respond-async"
