@@ -9,16 +9,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import watched_stack
+from bench.cancelled_tasks import Tasks
 from interlock_dev.project.paths import Project
 from interlock_dev.stack.client import FINAL, Client, local_stack
 
@@ -48,11 +50,33 @@ class Cancel:
     written_early: bool
 
 
-def measure(client: Client, folder: Path, count: int) -> dict[str, list[Cancel]]:
+class Jobs:
+    """Submits and cancels jobs with the HTTP API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def submit(self, plugin: str, tool: str, input: Mapping[str, Any]) -> str:
+        """Submit a job, and return its id."""
+        return self._client.submit(plugin, tool, input)
+
+    def cancel(self, job_id: str) -> None:
+        """Request the cancel of a running job. Raises RuntimeError if it is refused."""
+        answer = self._client.call("POST", f"/v1/jobs/{job_id}/cancel")
+        if answer.status != 202:
+            raise RuntimeError(f"the cancel was answered with {answer.status}: {answer.body}")
+
+    def ended(self, job_id: str) -> str | None:
+        """Return the final status of a job, None if it has not ended."""
+        status: str = self._client.job(job_id)["status"]
+        return status if status in FINAL else None
+
+
+def measure(client: Client, jobs: Jobs | Tasks, folder: Path, count: int) -> dict[str, list[Cancel]]:
     """Cancel `count` jobs of each tool, `AT_ONCE` concurrently, while `LOAD` other jobs run. The stack must have been
     started by `watched_stack` for this folder."""
     with _load(client), ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [(tool, pool.submit(_cancel, client, tool, folder)) for _ in range(count) for tool in LIMITS_S]
+        asked = [(tool, pool.submit(_cancel, jobs, tool, folder)) for _ in range(count) for tool in LIMITS_S]
         return {tool: [cancel.result() for name, cancel in asked if name == tool] for tool in LIMITS_S}
 
 
@@ -84,8 +108,8 @@ def _loading_job(client: Client) -> str:
     return job_id
 
 
-def _cancel(client: Client, tool: str, folder: Path) -> Cancel:
-    job_id = client.submit("cancellable", tool, {"folder": str(folder)})
+def _cancel(jobs: Jobs | Tasks, tool: str, folder: Path) -> Cancel:
+    job_id = jobs.submit("cancellable", tool, {"folder": str(folder)})
     process = os.pidfd_open(_pid(folder / job_id))
     # A heartbeat brings the cancel to the worker, so cancel at a random time between two.
     time.sleep(random.uniform(0, HEARTBEAT_S))  # noqa: S311 - protects nothing
@@ -93,14 +117,12 @@ def _cancel(client: Client, tool: str, folder: Path) -> Cancel:
         with ThreadPoolExecutor(1) as pool:
             gone = pool.submit(_gone_at, process)
             asked_at = time.monotonic()
-            answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")
-            if answer.status != 202:
-                raise RuntimeError(f"the cancel was answered with {answer.status}: {answer.body}")
+            jobs.cancel(job_id)
             gone_at = gone.result()
-        while (job := client.job(job_id))["status"] not in FINAL:
+        while (status := jobs.ended(job_id)) is None:
             time.sleep(POLL_S)
-        if job["status"] != "cancelled":
-            raise RuntimeError(f"the job that was cancelled is {job['status']}")
+        if status != "cancelled":
+            raise RuntimeError(f"the job that was cancelled is {status}")
         return Cancel(gone_at - asked_at, written_early=watched_stack.ran_when_cancelled(folder, job_id))
     finally:
         os.close(process)
@@ -147,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, and return 0."""
     parser = argparse.ArgumentParser(prog="python -m bench.cancelling", description=__doc__)
     parser.add_argument("--cancels", type=int, default=20, metavar="N", help="jobs to cancel for each row (20)")
+    parser.add_argument("--mcp", action="store_true", help="cancel tasks of the Model Context Protocol")
     options = parser.parse_args(arguments)
     root = Project.find(Path.cwd()).root
     with (
@@ -158,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             program=("-m", "bench.watched_stack", folder),
         ) as (client, _),
     ):
-        Console(highlight=False).print(table(measure(client, Path(folder), options.cancels)))
+        jobs = Tasks(client) if options.mcp else Jobs(client)
+        Console(highlight=False).print(table(measure(client, jobs, Path(folder), options.cancels)))
     return 0
 
 

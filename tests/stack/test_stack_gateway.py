@@ -37,6 +37,13 @@ def test_missing_or_unknown_key_is_unauthorized(real: Running, headers: dict[str
     assert refusal(answer) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/v1/health", "/console", "/docs", "/nothing"])
+def test_pages_that_resolve_to_this_machine_are_misdirected(real: Running, path: str) -> None:
+    url, port = real.client.url + path, real.client.url.rpartition(":")[2]
+    answer = requests.get(url, headers={"Host": f"evil.example:{port}"}, timeout=30)
+    assert refusal(answer) == (421, "invalid_request")
+
+
 def test_valid_key_is_authorized(real: Running) -> None:
     assert real.client.call("GET", "/v1/jobs").status == 200
     assert real.client.call("GET", "/v1/plugins").status == 200
