@@ -33,6 +33,9 @@ ADDED = (
 ISOLATION = os.environ.get("HOSTILE_ISOLATION", "tenant")
 """The isolation of the adversaries' tools. With `run`, none of their processes serves two runs."""
 
+WAIT_FACTOR = 0.0001
+"""The part of their time that pauses between attempts of webhooks take: 18 hours are 6.3 s."""
+
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 
 type SlowSetup = Callable[[str], Answer]
@@ -101,6 +104,7 @@ def client(project: Path, mark: str, tmp_path_factory: pytest.TempPathFactory) -
     of a plugin is left."""
     options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
     options += ["--plugin", str(hostile_plugins(tmp_path_factory)), *writable_folder(tmp_path_factory)]
+    options += ["--allow-local-webhooks", "--wait-factor", str(WAIT_FACTOR)]
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
         yield client
