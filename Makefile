@@ -161,7 +161,8 @@ test-units: setup
 test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
 	$(call PYTEST,2) $(STACK) $(PYTEST_ARGS)
 
-# The suite of the Model Context Protocol. `npm install --package-lock-only --omit-lockfile-registry-resolved` in
+# The suite and the Inspector of the Model Context Protocol; vite, which the Inspector does not use here, is pinned because
+# later versions need a package that not all registries have. `npm install --package-lock-only --omit-lockfile-registry-resolved` in
 # tests/mcp locks another version.
 .tools/mcp/.installed: tests/mcp/package-lock.json
 	mkdir -p .tools/mcp
@@ -170,7 +171,7 @@ test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
 	@touch $@
 
 .PHONY: test-mcp
-test-mcp: setup .tools/mcp/.installed ## the conformance suite of the Model Context Protocol; needs npm
+test-mcp: setup .tools/mcp/.installed ## the conformance suite and the Inspector of the Model Context Protocol; needs npm
 	$(BIN)/python -m tests.mcp
 
 .PHONY: test-exhaustive

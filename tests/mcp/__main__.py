@@ -1,4 +1,4 @@
-"""Run the conformance suite against a local stack: `python -m tests.mcp`."""
+"""Run the conformance suite and the Inspector against a local stack: `python -m tests.mcp`."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from interlock_dev.stack.client import Client
-from tests.mcp import proxy
+from tests.mcp import inspector, proxy
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -23,6 +23,9 @@ TOOL = ROOT / ".tools/mcp/node_modules/.bin"
 EXPECTED = FOLDER / "expected-failures.yaml"
 REVISION = "2026-07-28"
 API_KEY = "conformance-key"
+
+# Both need Node.js 22: that of the package, where there is one for this machine.
+ENVIRONMENT = {**os.environ, "PATH": f"{TOOL}{os.pathsep}{os.environ['PATH']}"}
 
 type Checks = Mapping[str, list[dict[str, Any]]]
 """The checks of the suite by scenario."""
@@ -51,9 +54,7 @@ def run_suite(url: str, results: Path) -> int:
     """Run the suite and print its output. Return its exit code: 0 if only expected checks failed."""
     command = [str(TOOL / "conformance"), "server", "--url", url, "--requirements", REVISION]
     command += ["--expected-failures", str(EXPECTED), "--output-dir", str(results)]
-    # The suite needs Node.js 22: that of the package, where there is one for this machine.
-    environment = {**os.environ, "PATH": f"{TOOL}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, env=environment, check=False).returncode
+    return subprocess.run(command, env=ENVIRONMENT, check=False).returncode
 
 
 def read_checks(results: Path) -> Checks:
@@ -82,12 +83,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         with stack() as origin, proxy.running(origin, API_KEY) as url:
             code = run_suite(url, Path(folder))
+            inspected = list(inspector.problems(origin, API_KEY, ENVIRONMENT | {"HOME": folder}))
         checks = read_checks(Path(folder))
     found, surprising = Counter(one["status"] for several in checks.values() for one in several), surprises(checks)
     counts = ", ".join(f"{number} {status.lower()}" for status, number in sorted(found.items()))
-    failed = code != 0 or surprising or "tasks-lifecycle" not in checks
+    failed = code != 0 or surprising or inspected or "tasks-lifecycle" not in checks
     sys.stdout.write(f"\n{REVISION}: {len(checks)} scenarios, checks: {counts}\n")
     sys.stdout.writelines(f"unexpected: {one}\n" for one in surprising)
+    sys.stdout.writelines(f"Inspector: {one}\n" for one in inspected or ["lists and calls tools"])
     sys.stdout.write("failed\n" if failed else "passed: all other failures are expected\n")
     return 1 if failed else 0
 

@@ -1,6 +1,7 @@
 """`tools/call`: the result of a run as an MCP result, and its job."""
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,13 @@ def test_failure_of_a_tool_is_a_result_with_the_envelope(world: World) -> None:
     error = answer.result["structuredContent"]["error"]
     assert (error["code"], error["message"]) == ("plugin_exception", "there is none")
     assert world.request("GET", f"/v1/jobs/{error['job_id']}").body["status"] == "failed"
+
+
+def test_failure_for_earlier_clients_has_the_envelope_as_text_only(world: World) -> None:
+    """Version 1 of the TypeScript SDK would compare it with the schema of the result."""
+    failed = say(McpClient(world, "2025-11-25"), txt="x").result
+    assert (failed["isError"], "structuredContent" in failed) == (True, False)
+    assert json.loads(failed["content"][0]["text"])["error"]["code"] == "invalid_input"
 
 
 def test_invalid_input_is_a_result_that_names_the_field_and_leaves_no_job(world: World) -> None:

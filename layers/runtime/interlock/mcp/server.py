@@ -152,8 +152,10 @@ _NEW = ("resultType", "ttlMs", "cacheScope")
 
 
 def _as_before(result: Result) -> Result:
-    """Return a result without what earlier versions do not know. Their structured content is an object."""
-    unknown = _NEW if isinstance(result.get("structuredContent"), dict) else (*_NEW, "structuredContent")
+    """Return a result without what earlier versions do not know. Their structured content is an object. A failure has
+    none, because version 1 of the TypeScript SDK compares it with the tool's schema and hides the failure."""
+    structured = isinstance(result.get("structuredContent"), dict) and not result.get("isError")
+    unknown = _NEW if structured else (*_NEW, "structuredContent")
     return {name: value for name, value in result.items() if name not in unknown}
 
 
