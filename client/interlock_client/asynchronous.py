@@ -20,10 +20,12 @@ from interlock_client.documents import (
     ServiceHealth,
     Status,
     Upload,
+    WebhookEvent,
+    WebhookSecret,
 )
 from interlock_client.jobs import JobView
 from interlock_client.operations import Operations
-from interlock_client.options import JobFilters, RunOptions
+from interlock_client.options import JobFilters, RunOptions, WebhookOption
 from interlock_client.steps import Retries
 from interlock_client.transport import AsyncTransport
 
@@ -59,11 +61,12 @@ class AsyncInterlock:
         *,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> AsyncJob:
         """Create an asynchronous job, as `Interlock.submit`."""
-        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         operation = self._operations.submit(tool, {**(input or {}), **fields}, options)
         return self._job(await self._transport.perform(operation))
 
@@ -128,6 +131,14 @@ class AsyncInterlock:
         """Revoke an API key, as `Interlock.revoke_key`."""
         return await self._transport.perform(self._operations.revoke_key(key_id))
 
+    async def webhook_secret(self) -> WebhookSecret:
+        """Return the secret of webhooks, as `Interlock.webhook_secret`."""
+        return await self._transport.perform(self._operations.webhook_secret())
+
+    async def rotate_webhook_secret(self) -> WebhookSecret:
+        """Replace that secret, as `Interlock.rotate_webhook_secret`."""
+        return await self._transport.perform(self._operations.rotate_webhook_secret())
+
     def _job(self, document: JobDocument) -> AsyncJob:
         return AsyncJob(self._transport, self._operations, document)
 
@@ -175,6 +186,11 @@ class AsyncJob(JobView):
         self.document = await self._transport.perform(self._operations.cancel(self.id, reason))
         return self
 
+    async def redeliver(self, event: WebhookEvent | None = None) -> Self:
+        """Send the messages of the webhook again, as `Job.redeliver`."""
+        self.document = await self._transport.perform(self._operations.redeliver(self.id, event))
+        return self
+
     async def rerun(
         self,
         input: Mapping[str, Any] | None = None,
@@ -182,10 +198,11 @@ class AsyncJob(JobView):
         *,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
         **changes: Any,
     ) -> AsyncJob:
         """Run the job again as a new job, as `Job.rerun`."""
-        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return AsyncJob(self._transport, self._operations, await self._transport.perform(steps))

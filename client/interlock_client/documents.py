@@ -1,6 +1,6 @@
 """Types of the response documents. A service may send more fields than these."""
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 type Status = Literal["pending", "running", "cancelling", "succeeded", "failed", "timed_out", "cancelled"]
 type CancelOutcome = Literal["prevented", "stopped", "killed", "too_late"]
@@ -68,6 +68,13 @@ class Webhook(TypedDict):
     url: str
     events: list[WebhookEvent]
     deliveries: list[Delivery] | None
+
+
+class WebhookRequest(TypedDict):
+    """A webhook to request: the default event is `finished`."""
+
+    url: str
+    events: NotRequired[list[WebhookEvent]]
 
 
 class WebhookSecret(TypedDict):

@@ -1,6 +1,6 @@
 """What `Job` and `AsyncJob` have in common."""
 
-from interlock_client.documents import FINAL, CancelOutcome, JobDocument, Progress, Status
+from interlock_client.documents import FINAL, CancelOutcome, Delivery, JobDocument, Progress, Status
 from interlock_client.errors import InterlockError, error_of
 
 
@@ -45,6 +45,12 @@ class JobView:
         """How a requested cancel ended: `prevented`, `stopped`, `killed` or `too_late`."""
         cancel = self.document["cancel"]
         return None if cancel is None else cancel["outcome"]
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """The deliveries of the job's webhook. There are none without one, and of jobs from a list."""
+        webhook = self.document["webhook"]
+        return (webhook["deliveries"] or []) if webhook else []
 
     @property
     def error(self) -> InterlockError | None:

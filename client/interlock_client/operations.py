@@ -19,6 +19,8 @@ from interlock_client.documents import (
     PluginHealth,
     PluginSummary,
     Upload,
+    WebhookEvent,
+    WebhookSecret,
 )
 from interlock_client.errors import ConflictError, TransferFailed, WaitTimeout, error_of
 from interlock_client.files import MAX_INLINE_BYTES, File, content_type_of, files_in, with_files
@@ -117,6 +119,23 @@ class Operations:
         body = {} if reason is None else {"reason": reason}
         job: JobDocument = yield from self._post(f"{_job(job_id)}/cancel", body, {})
         return job
+
+    def redeliver(self, job_id: str, event: WebhookEvent | None) -> Steps[JobDocument]:
+        """Ask for the messages of a job's webhook again."""
+        body = {} if event is None else {"event": event}
+        job: JobDocument = yield from self._post(f"{_job(job_id)}/webhook/redeliver", body, {})
+        return job
+
+    def webhook_secret(self) -> Steps[WebhookSecret]:
+        """Read the secret that signs the tenant's webhooks."""
+        secret: WebhookSecret = yield from self._get("/v1/webhook-secret")
+        return secret
+
+    def rotate_webhook_secret(self) -> Steps[WebhookSecret]:
+        """Replace that secret. The request is not sent again: each that arrives makes a new secret."""
+        request = Request("POST", "/v1/webhook-secret/rotate")
+        secret: WebhookSecret = document((yield from exchange(request, Retries(attempts=1))))
+        return secret
 
     def jobs(self, filters: JobFilters, limit: int | None) -> Stream[JobDocument]:
         """Emit jobs, newest first, page by page."""

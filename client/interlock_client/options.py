@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from interlock_client.documents import WebhookRequest
+
+type WebhookOption = str | WebhookRequest | None
+"""A webhook: its URL, or with the events to report."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -14,11 +19,13 @@ class RunOptions:
     timeout_s: float | None = None
     deadline_s: float | None = None
     idempotency_key: str | None = None
+    webhook: WebhookOption = None
 
     @property
     def fields(self) -> dict[str, Any]:
         """The fields of the request's body."""
-        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s}
+        webhook = {"url": self.webhook} if isinstance(self.webhook, str) else self.webhook
+        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s, "webhook": webhook}
         return {name: value for name, value in given.items() if value is not None}
 
     @property

@@ -20,10 +20,12 @@ from interlock_client.documents import (
     ServiceHealth,
     Status,
     Upload,
+    WebhookEvent,
+    WebhookSecret,
 )
 from interlock_client.jobs import JobView
 from interlock_client.operations import Operations
-from interlock_client.options import JobFilters, RunOptions
+from interlock_client.options import JobFilters, RunOptions, WebhookOption
 from interlock_client.steps import Retries
 from interlock_client.transport import SyncTransport
 
@@ -71,12 +73,13 @@ class Interlock:
         *,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Job:
         """Create an asynchronous job. Arguments are those of `run`; `deadline_s` limits the time until the job is over,
-        waiting included."""
-        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        waiting included. `webhook` is the URL of a webhook, or `{"url": …, "events": […]}`."""
+        options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         return self._job(self._transport.perform(self._operations.submit(tool, {**(input or {}), **fields}, options)))
 
     def job(self, job_id: str) -> Job:
@@ -146,6 +149,14 @@ class Interlock:
         """Revoke an API key of the tenant. It stops working within seconds, for good."""
         return self._transport.perform(self._operations.revoke_key(key_id))
 
+    def webhook_secret(self) -> WebhookSecret:
+        """Return the secret that signs the tenant's webhooks. Needs the scope `admin`."""
+        return self._transport.perform(self._operations.webhook_secret())
+
+    def rotate_webhook_secret(self) -> WebhookSecret:
+        """Replace the secret that signs the tenant's webhooks; the old one signs along for 24 hours. Not retried."""
+        return self._transport.perform(self._operations.rotate_webhook_secret())
+
     def _job(self, document: JobDocument) -> Job:
         return Job(self._transport, self._operations, document)
 
@@ -195,6 +206,11 @@ class Job(JobView):
         self.document = self._transport.perform(self._operations.cancel(self.id, reason))
         return self
 
+    def redeliver(self, event: WebhookEvent | None = None) -> Self:
+        """Send the messages of the job's webhook again: the one about an event, or all that have happened."""
+        self.document = self._transport.perform(self._operations.redeliver(self.id, event))
+        return self
+
     def rerun(
         self,
         input: Mapping[str, Any] | None = None,
@@ -202,10 +218,11 @@ class Job(JobView):
         *,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
         **changes: Any,
     ) -> Job:
         """Run the job again as a new job. Fields that are given replace those of the stored input; None removes one."""
-        options = RunOptions(timeout_s, deadline_s, idempotency_key)
+        options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return Job(self._transport, self._operations, self._transport.perform(steps))

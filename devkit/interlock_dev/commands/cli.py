@@ -8,7 +8,13 @@ from typing import Annotated, Literal
 import typer
 
 import interlock
-from interlock_dev.commands import author_arguments, keys_arguments, operator_arguments, service_arguments
+from interlock_dev.commands import (
+    author_arguments,
+    keys_arguments,
+    operator_arguments,
+    service_arguments,
+    webhook_arguments,
+)
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import DevOptions, InvokeOptions
 from interlock_dev.commands.values import MAX_PORT, Parameter, integer_between, parse_parameter
@@ -54,6 +60,7 @@ app.add_typer(service_arguments.app)
 app.add_typer(author_arguments.app)
 app.add_typer(operator_arguments.app)
 app.add_typer(keys_arguments.app, rich_help_panel=service_arguments.OPERATE)
+app.add_typer(webhook_arguments.app, rich_help_panel=service_arguments.CALL)
 
 
 def print_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from interlock_client import (
     ConnectionFailed,
     ExecutionError,
     PluginError,
+    ServiceError,
     TransferFailed,
     UnexpectedResponse,
     ValidationError,
@@ -48,6 +49,36 @@ def test_submit_asks_for_an_asynchronous_job() -> None:
     played = play(OPERATIONS.submit("ocr", {}, RunOptions(deadline_s=60)), answer(202, {"job_id": "01J"}))
     assert played.requests[0].headers["Prefer"] == "respond-async"
     assert played.bodies == [{"plugin": "ocr", "input": {}, "deadline_s": 60}]
+
+
+@pytest.mark.parametrize(
+    ("webhook", "sent"),
+    [
+        ("https://example.com/", {"url": "https://example.com/"}),
+        (
+            {"url": "https://example.com/", "events": ["started"]},
+            {"url": "https://example.com/", "events": ["started"]},
+        ),
+    ],
+)
+def test_webhook_is_a_url_or_has_its_events(webhook: Any, sent: Any) -> None:
+    played = play(OPERATIONS.submit("ocr", {}, RunOptions(webhook=webhook)), answer(202, {"job_id": "01J"}))
+    assert played.bodies == [{"plugin": "ocr", "input": {}, "webhook": sent}]
+
+
+@pytest.mark.parametrize(("event", "body"), [(None, {}), ("started", {"event": "started"})])
+def test_messages_are_sent_again(event: Any, body: Any) -> None:
+    played = play(OPERATIONS.redeliver("01J", event), answer(202, {"job_id": "01J"}))
+    assert (played.requests[0].method, played.requests[0].target) == ("POST", "/v1/jobs/01J/webhook/redeliver")
+    assert played.bodies == [body]
+
+
+def test_secret_of_webhooks_is_rotated_without_a_retry() -> None:
+    secret = {"secret": "whsec_eA==", "created_at": "", "previous_expires_at": None}
+    assert play(OPERATIONS.webhook_secret(), answer(200, secret)).result == secret
+    assert play(OPERATIONS.rotate_webhook_secret(), answer(200, secret)).result == secret
+    with pytest.raises(ServiceError):
+        play(OPERATIONS.rotate_webhook_secret(), refusal(503, "ServiceError", "unavailable"))
 
 
 def test_number_that_json_lacks_is_refused_before_sending() -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from interlock_dev.stack.client import Client
 from tests.stack.console.conftest import Open, assert_accessible
+from tests.stack.webhook_receiver import Reply, receiving
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -69,6 +70,22 @@ def test_job_of_this_tab_is_run_again_from_its_input(open_page: Open) -> None:
     with page.expect_request("**/rerun") as sent:
         page.get_by_role("button", name="Run again", exact=True).click()
     assert sent.value.post_data_json == {"input": {"steps": 5}}
+
+
+def test_deliveries_of_a_webhook_are_shown_and_sent_again(open_page: Open, client: Client) -> None:
+    with receiving({"/hook": [Reply(410)]}) as receiver:
+        webhook = {"url": f"{receiver.url}/hook", "events": ["started", "finished"]}
+        job_id = client.submit("workshop", "work", {"seconds": 0, "steps": 1}, webhook=webhook)
+        client.until(job_id, lambda job: all(one["state"] != "pending" for one in job["webhook"]["deliveries"]))
+        page = open_page(f"#/jobs/{job_id}")
+        rows = page.locator("tr[data-event]")
+        expect(rows).to_have_count(2)
+        failed = rows.filter(has_text="Failed")
+        expect(failed).to_contain_text("410")
+        assert_accessible(page)
+        failed.get_by_role("button", name="Send again").click()
+        expect(rows.filter(has_text="Delivered")).to_have_count(2)
+        assert len(receiver.messages["/hook"]) == 3
 
 
 def test_failed_job_shows_error_fix_and_log(open_page: Open, client: Client) -> None:

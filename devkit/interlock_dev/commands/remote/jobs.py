@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from interlock_client import Interlock, Job
-from interlock_client.documents import JobDocument
+from interlock_client.documents import Delivery, JobDocument
 from interlock_dev.commands.exits import Exit
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.remote.following import exit_of, follow, follow_as_json, show_error
@@ -158,9 +158,20 @@ def _details(job: JobDocument) -> Table:
         ("deadline", job["deadline_at"]),
         ("rerun of", job["rerun_of"]),
     ]
+    if job["webhook"]:
+        rows.append(("webhook", job["webhook"]["url"]))
+        rows += [(one["event"], _delivery(one)) for one in job["webhook"]["deliveries"] or ()]
     shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
     shown.show_header = False
     return shown
+
+
+def _delivery(delivery: Delivery) -> str:
+    """Describe a delivery: its state, its attempts, and why the last one failed."""
+    text = f"{delivery['state']} after {delivery['attempts']} attempts"
+    last = delivery["last_status"] or delivery["last_error"]
+    text += f", last {last}" if last and delivery["state"] != "delivered" else ""
+    return text + (f", next {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else "")
 
 
 def _between(start: str | None, end: str | None) -> str:

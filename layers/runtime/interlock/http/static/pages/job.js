@@ -10,6 +10,7 @@ import { LoadProblem, Problem } from '../parts/problem.js';
 import { Rerun } from '../parts/rerun.js';
 import { Progress, Status } from '../parts/status.js';
 import { Timeline } from '../parts/timeline.js';
+import { Webhook } from '../parts/webhook.js';
 import { Result } from '../result/result.js';
 
 const OUTCOMES = {
@@ -47,6 +48,7 @@ export function JobPage({ id }) {
       <h2 id="result-title">Result</h2><${Result} value=${result} input=${inputOf(id)} />
     </section>`
     }
+    ${job.webhook && html`<${Webhook} job=${job} />`}
     <section class="panel" aria-labelledby="log-title"><h2 id="log-title">Log</h2><${Log} events=${events} done=${FINAL.includes(job.status)} /></section>
     <p class="faint">${conditions(job)}</p>`;
 }
