@@ -1,8 +1,8 @@
 """The official SDK as a client of a stack's `/mcp`. The SDK leaves the Tasks extension to its users: here it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal
 
 import httpx2
@@ -106,26 +106,31 @@ async def error_of(request: Awaitable[object]) -> MCPError:
 
 
 @asynccontextmanager
-async def transport(target: stack.Client) -> AsyncIterator[Any]:
-    """Open the connection of a client, which sends its key with each request."""
+async def transport(url: str, headers: Mapping[str, str]) -> AsyncIterator[Any]:
+    """Open the connection of a client, which sends the headers with each request."""
     async with (
-        httpx2.AsyncClient(headers={"X-API-Key": target.api_key}, timeout=60) as http,
-        streamable_http_client(f"{target.url}/mcp", http_client=http) as streams,
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        streamable_http_client(url, http_client=http) as streams,
     ):
         yield streams
+
+
+def to_stack(target: stack.Client) -> AbstractAsyncContextManager[Any]:
+    """Open the connection of a client of a stack."""
+    return transport(f"{target.url}/mcp", {"X-API-Key": target.api_key})
 
 
 @asynccontextmanager
 async def connected(target: stack.Client, *extensions: ClientExtension) -> AsyncIterator[Client]:
     """Connect the SDK's client to a stack: it finds out the latest version."""
-    async with Client(transport(target), client_info=AGENT, extensions=extensions) as client:
+    async with Client(to_stack(target), client_info=AGENT, extensions=extensions) as client:
         yield client
 
 
 @asynccontextmanager
 async def session(target: stack.Client) -> AsyncIterator[ClientSession]:
     """Open a session of the SDK that has agreed on no version yet."""
-    async with transport(target) as (read, write), ClientSession(read, write, client_info=AGENT) as session:
+    async with to_stack(target) as (read, write), ClientSession(read, write, client_info=AGENT) as session:
         yield session
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,6 +24,7 @@ from mcp_types import (
     Tool,
 )
 
+from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
 from tests.stack.mcp_client import (
     AGENT,
@@ -34,6 +36,7 @@ from tests.stack.mcp_client import (
     get_task,
     session,
     start_task,
+    transport,
     until_ended,
 )
 from tests.stack.stacks import ROOT
@@ -75,7 +78,9 @@ def test_tools_are_those_of_the_available_plugins(client: Client) -> None:
     assert tools["ocr-analyze"].output_schema is not None
 
 
-def test_call_returns_structured_content_and_is_a_job_of_the_agent(client: Client) -> None:
+def test_call_returns_structured_content_and_is_a_job_of_the_agent(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = used(client, lambda agent: agent.call_tool("errands-echo", {"text": "hello"}))
     assert (result.is_error, result.structured_content) == (False, {"text": "hello"})
     [block] = result.content
@@ -84,6 +89,8 @@ def test_call_returns_structured_content_and_is_a_job_of_the_agent(client: Clien
     [job] = client.call("GET", "/v1/jobs?plugin=errands&tool=echo&limit=1").body["jobs"]
     job = client.job(job["job_id"])
     assert (job["source"], job["client"]) == ("mcp", {"name": AGENT.name, "version": AGENT.version})
+    main(["job", job["job_id"], "--url", client.url, "--key", client.api_key])
+    assert "mcp (test-agent 4.2)" in capsys.readouterr().out
 
 
 def test_file_is_sent_as_base64_and_an_image_returned_as_content(client: Client) -> None:
@@ -195,3 +202,25 @@ def test_earlier_version_is_agreed_on_by_initialize(client: Client, version: str
     assert worked.structured_content == {"text": "done"}
     assert failed.is_error
     assert {"errands-wait", "ocr-analyze"} <= {tool.name for tool in tools}
+
+
+# --- Configurations ---
+
+
+def test_printed_configuration_connects_a_client(
+    client: Client, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Cursor does, the test reads the URL and replaces the references to the environment in the headers."""
+    monkeypatch.setenv("INTERLOCK_API_KEY", client.api_key)
+    assert main(["mcp", "cursor", "--url", client.url]) == 0
+    [server] = json.loads(capsys.readouterr().out)["mcpServers"].values()
+    headers = {
+        name: re.sub(r"\$\{env:(\w+)\}", lambda found: os.environ[found[1]], value)
+        for name, value in server["headers"].items()
+    }
+
+    async def use() -> CallToolResult:
+        async with McpClient(transport(server["url"], headers)) as agent:
+            return await agent.call_tool("errands-echo", {"text": "configured"})
+
+    assert asyncio.run(use()).structured_content == {"text": "configured"}

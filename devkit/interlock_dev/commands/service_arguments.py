@@ -59,6 +59,13 @@ def complete_job(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in completion.jobs(ctx.params) if name.startswith(incomplete)]
 
 
+def complete_client(incomplete: str) -> list[str]:
+    """Return the clients of the Model Context Protocol whose names begin with a text."""
+    from interlock_dev.commands.remote.mcp import CLIENTS
+
+    return [name for name in CLIENTS if name.startswith(incomplete)]
+
+
 Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="Base URL of the service. Also INTERLOCK_URL.")]
 Key = Annotated[
     str | None, typer.Option("--key", metavar="KEY", help="API key. INTERLOCK_API_KEY keeps it out of the history.")
@@ -267,3 +274,23 @@ def plugin(
     from interlock_dev.commands.remote import plugins as command
 
     return command.show_plugin(Target(url, key, stack, profile), name, json=json)
+
+
+@app.command(rich_help_panel=CALL)
+def mcp(
+    client: Annotated[
+        str | None,
+        typer.Argument(metavar="CLIENT", help="Only for this client, such as vscode.", autocompletion=complete_client),
+    ] = None,
+    *,
+    show_key: Annotated[bool, typer.Option("--show-key", help="With the key, not a reference to it.")] = False,
+    json: Json = False,
+    url: Url = None,
+    key: Key = None,
+    stack: Stack = None,
+    profile: Profile = None,
+) -> int:
+    """Print the configuration for Claude, VS Code, Cursor and other agents: interlock mcp vscode"""
+    from interlock_dev.commands.remote import mcp as command
+
+    return command.show_configurations(Target(url, key, stack, profile), client, show_key=show_key, json=json)

@@ -58,6 +58,22 @@ def test_job_of_another_tab_is_run_again_with_one_field_changed(open_page: Open,
     expect(page.get_by_role("link", name=f"…{job_id[-8:]}")).to_be_visible()
 
 
+def test_job_of_an_agent_names_it(open_page: Open, client: Client) -> None:
+    prefix = "io.modelcontextprotocol"
+    said = {
+        f"{prefix}/protocolVersion": "2026-07-28",
+        f"{prefix}/clientInfo": {"name": "agent", "version": "4.2"},
+        f"{prefix}/clientCapabilities": {"extensions": {f"{prefix}/tasks": {}}},
+    }
+    tool = "workshop-work"
+    params = {"name": tool, "arguments": {"seconds": 0}, "_meta": said}
+    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    task = client.call("POST", "/mcp", message, headers).body["result"]
+    page = open_page(f"#/jobs/{task['taskId']}")
+    expect(page.locator("main")).to_contain_text("by agent 4.2 (MCP)")
+
+
 def test_job_of_this_tab_is_run_again_from_its_input(open_page: Open) -> None:
     page = open_page("#/plugins/workshop/work")
     page.get_by_label("Seconds").fill("0")

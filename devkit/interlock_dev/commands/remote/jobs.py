@@ -157,6 +157,7 @@ def _details(job: JobDocument) -> Table:
         ("limit", f"{job['timeout_s']:g} s"),
         ("deadline", job["deadline_at"]),
         ("rerun of", job["rerun_of"]),
+        ("source", _source(job)),
     ]
     if job["webhook"]:
         rows.append(("webhook", job["webhook"]["url"]))
@@ -172,6 +173,12 @@ def _delivery(delivery: Delivery) -> str:
     last = delivery["last_status"] or delivery["last_error"]
     text += f", last {last}" if last and delivery["state"] != "delivered" else ""
     return text + (f", next {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else "")
+
+
+def _source(job: JobDocument) -> str:
+    """Return how the job was created, and by which client if it named itself."""
+    client = job["client"]
+    return f"{job['source']} ({client['name']} {client['version']})" if client else job["source"]
 
 
 def _between(start: str | None, end: str | None) -> str:

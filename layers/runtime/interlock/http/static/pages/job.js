@@ -35,7 +35,7 @@ export function JobPage({ id }) {
       job.rerun_of &&
       html` 
       · again of <a href=${href(['jobs', job.rerun_of])}>…${job.rerun_of.slice(-8)}</a>`
-    }</p>
+    }${job.source !== 'http' && ` · by ${caller(job)}`}</p>
     <${LoadProblem} error=${error} />
     <${Actions} job=${job} />
     ${!FINAL.includes(job.status) && html`<${Progress} of=${job.progress} />`}
@@ -52,6 +52,10 @@ export function JobPage({ id }) {
     <section class="panel" aria-labelledby="log-title"><h2 id="log-title">Log</h2><${Log} events=${events} done=${FINAL.includes(job.status)} /></section>
     <p class="faint">${conditions(job)}</p>`;
 }
+
+/** The program that created a job over MCP: it may not have named itself. */
+const caller = ({ source, client }) =>
+  client ? `${client.name} ${client.version} (${source.toUpperCase()})` : source.toUpperCase();
 
 function conditions({ expires_at, timeout_s, attempt, deadline_at }) {
   const told = [`Time limit ${timeout_s} s`];
