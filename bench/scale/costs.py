@@ -23,6 +23,14 @@ DURABLE_OPERATIONS, DURABLE_KB, DURABLE_DAYS = 2, 1.0, 14
 RECEIVES = 3
 """Requests of SQS for a message: send, receive, delete."""
 
+DELIVERY_TRANSITIONS = 3
+"""Transitions of a delivery at its first attempt: Send, IsOver, Over. Each further attempt adds Pause, Send, IsOver."""
+
+# A delivery, assumed: seconds of a receiver's response with the table's calls, and of an announcement.
+SEND_S, ANNOUNCE_S = 0.2, 0.05
+DELIVERY_READS, DELIVERY_WRITES = 3, 1
+"""Consistent reads of job, delivery and secret; the write of the outcome. Each item is below 1 KB."""
+
 BUSY = 100.0
 """Jobs per second of the cost tables, all of one tool."""
 
@@ -75,6 +83,19 @@ def starting() -> dict[str, float]:
         "SQS and Lambda": prices.QUEUE * (RECEIVES * JOBS),
         "Lambda, asynchronous invocation": 0.0,
         "Lambda durable function": durable + prices.DURABLE_STORAGE * stored,
+    }
+
+
+def delivery() -> dict[str, float]:
+    """Return what a million messages of webhooks cost, delivered at the first attempt and announced one by one."""
+    sending = SEND_S * quotas.MEMORY_MB["send_webhook"] / 1024
+    announcing = ANNOUNCE_S * quotas.MEMORY_MB["announce_jobs"] / 1024
+    return {
+        "workflow": prices.TRANSITION * (DELIVERY_TRANSITIONS * JOBS),
+        "sender": (prices.INVOCATION * 1 + prices.COMPUTE * sending) * JOBS,
+        "announcement": (prices.INVOCATION * 1 + prices.COMPUTE * announcing) * JOBS,
+        "table writes": prices.WRITE * (DELIVERY_WRITES * JOBS),
+        "table reads": prices.READ_UNIT * (DELIVERY_READS * JOBS),
     }
 
 

@@ -154,6 +154,14 @@ def ways() -> str:
     return table(("way", "$ per million", "whole job", "starts", "stopped by", "delivery", "longest"), rows)
 
 
+def webhooks() -> str:
+    """Return the cost of a million messages of webhooks by part."""
+    found = costs.delivery()
+    rows: list[list[object]] = [[part, _usd(usd)] for part, usd in found.items()]
+    rows.append(["**sum**", f"**{sum(found.values()):.2f}**"])
+    return table(("part", "$ per million messages"), rows)
+
+
 def shares() -> Mapping[str, str]:
     """Return figures that the page's prose quotes."""
     total = {kind.name: sum(costs.parts(kind).values()) for kind in KINDS}
@@ -186,6 +194,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "counters": counters,
     "states": states,
     "ways": ways,
+    "webhooks": webhooks,
 }
 
 

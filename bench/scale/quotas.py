@@ -55,7 +55,15 @@ PUBLISHED = (
 STAGE_RATE, STAGE_BURST = 500, 1_000
 LIST_SHARDS, OPEN_PARTITIONS = 4, 64
 BATCH_SIZE, WINDOW_S = 1_000, 1.0
-MEMORY_MB = {"authorize": 256, "execute": 1769, "jobs": 512, "run_job": 1769, "count_jobs": 256}
+MEMORY_MB = {
+    "announce_jobs": 256,
+    "authorize": 256,
+    "count_jobs": 256,
+    "execute": 1769,
+    "jobs": 512,
+    "run_job": 1769,
+    "send_webhook": 256,
+}
 
 # Sizes of a counter item in KB: the sums, and the checkpoints, of which a partition causes about eight in 30 hours.
 COUNTER_KB, CHECKPOINT_KB, CHECKPOINTS = 0.6, 0.06, 8

@@ -23,18 +23,25 @@ def with_shard(event, context):
 
 
 def template() -> Path:
-    """Return the built template with a route for each method in place of `any`, which the import of an API ignores,
-    with the workflow's definition inline, which ministack reads from a file only as JSON, and with a stream's consumer
-    that adds the shard to its events, which ministack sends without the fields of their window."""
+    """Return the built template as ministack takes it.
+
+    It has a route for each method in place of `any`, which the import of an API ignores, and no saved queries. The
+    definitions of workflows are inline, since ministack reads files only as JSON. `count_jobs` adds the shard to its
+    events, which ministack sends without the fields of their window.
+    """
     built = yaml_parse((BUILT / "template.yaml").read_text())
+    # ministack knows no saved queries, and refuses the whole template.
+    for name in [name for name, one in built["Resources"].items() if one["Type"] == "AWS::Logs::QueryDefinition"]:
+        del built["Resources"][name]
     for resource in built["Resources"].values():
         events = resource["Properties"].get("Events", {})
         for name in [name for name, event in events.items() if event["Properties"].get("Method") == "any"]:
             event = events.pop(name)
             for method in METHODS:
                 events[f"{name}{method.title()}"] = {**event, "Properties": {**event["Properties"], "Method": method}}
-    workflow = built["Resources"]["Workflow"]["Properties"]
-    workflow["Definition"] = yaml_parse((BUILT / workflow.pop("DefinitionUri")).read_text())
+    for name in ("Workflow", "DeliveryWorkflow"):
+        workflow = built["Resources"][name]["Properties"]
+        workflow["Definition"] = yaml_parse((BUILT / workflow.pop("DefinitionUri")).read_text())
     _add_shard(built["Resources"]["CountJobsFunction"]["Properties"])
     # Beside it, for it names the folders there.
     file = BUILT / "ministack.yaml"

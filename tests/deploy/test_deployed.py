@@ -115,6 +115,17 @@ def test_one_idempotency_key_creates_one_job(client: Client) -> None:
     assert client.until_final(first.body["job_id"])["status"] == "succeeded"
 
 
+def test_message_of_a_webhook_is_attempted(client: Client) -> None:
+    """Its host resolves to nothing, so the attempt fails, and the next one is due in seconds."""
+    webhook = {"url": "https://hooks.example.invalid/", "events": ["finished"]}
+    job_id = client.submit("image", "inspect", {"image": image("page.png")}, webhook=webhook)
+    job = client.until(job_id, lambda job: job["webhook"]["deliveries"][0]["attempts"] > 0, within_s=120)
+    [delivery] = job["webhook"]["deliveries"]
+    assert (delivery["state"], delivery["last_status"], delivery["last_error"]) == ("pending", None, "dns")
+    secret = client.call("GET", "/v1/webhook-secret")
+    assert (secret.status, secret.body["secret"][:6]) == (200, "whsec_")
+
+
 def test_running_job_can_be_cancelled(client: Client) -> None:
     job_id = client.submit("ocr", "analyze", {"image": many_pages()})
     client.until(job_id, lambda job: job["status"] != "pending")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.scale import prices
-from bench.scale.costs import TRANSITIONS
+from bench.scale.costs import DELIVERY_TRANSITIONS, TRANSITIONS
 from interlock.adapters import cloudwatch_emf
 from interlock.domain.metrics import COUNTERS
 from tests.pure.repository.template import FUNCTIONS, RESOURCES, TEMPLATE, Json, properties
@@ -75,8 +75,7 @@ def test_cost_estimate_uses_the_list_prices_of_the_scale_page() -> None:
     assert per_million(prices.GATEWAY) in cost_of("gateway")
     assert per_million(prices.TRANSITION) in cost_of("workflow")
     assert TRANSITIONS == 1
-    # A delivery at the first attempt: Send, IsOver, Over.
-    assert f"deliveries * 3 {per_million(prices.TRANSITION)}" in cost_of("webhooks")
+    assert f"deliveries * {DELIVERY_TRANSITIONS} {per_million(prices.TRANSITION)}" in cost_of("webhooks")
     assert per_million(prices.WRITE) in cost_of("table")
     assert per_million(prices.READ_UNIT) in cost_of("table")
     assert cost_of("functions").endswith(f"* {prices.COMPUTE.usd:.10f}")

@@ -17,11 +17,13 @@ from interlock.tools.messages import MAX_NAME
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {
+    "announce_jobs": "AnnounceJobsFunction",
     "authorize": "AuthorizeFunction",
     "execute": "ExecuteFunction",
     "jobs": "JobsFunction",
     "run_job": "RunJobFunction",
     "count_jobs": "CountJobsFunction",
+    "send_webhook": "SendWebhookFunction",
 }
 
 
