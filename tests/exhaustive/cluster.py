@@ -122,7 +122,15 @@ class Cluster:
         registry = PluginRegistry(self._index, self.store, RecordingSink())
         tools = ToolRunner(registry, ScriptedSandbox(counted).as_sandbox())
         documents, uploads = self._core.documents, self._core.uploads
-        return JobRunner(self.store, tools, registry, documents, uploads, clock=clock or self.clock)
+        return JobRunner(
+            self.store,
+            tools,
+            registry,
+            documents,
+            uploads,
+            clock=clock or self.clock,
+            batch_stopping=lambda tenant, batch_id: False,
+        )
 
     @property
     def consumer(self) -> StreamConsumer:

@@ -62,6 +62,10 @@ class StreamedJobs(WatchedJobs):
         shard.append(Change(len(shard) + 1, old, new))
 
 
+def _no_batch(tenant: str, batch_id: str) -> None:
+    raise AssertionError(f"{batch_id} of {tenant} is no batch of these jobs")
+
+
 class CountersClient:
     """A client whose updates are intercepted. Published states are not, because orders would be too many: a put is
     conditional on a later version, and a Hypothesis model and threads test it."""
@@ -89,7 +93,7 @@ class Stream:
                 changes = self._store.changes(shard, start, start + size)
                 start += len(changes)
                 if changes:
-                    assert count(self._counters, Batch(SHARDS[shard], changes)) is None
+                    assert count(self._counters, Batch(SHARDS[shard], changes), _no_batch) is None
 
         return deliver
 

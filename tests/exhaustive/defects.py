@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from interlock.adapters.dynamo import counters, job_writes
+from interlock.adapters.dynamo import folds, job_writes
 from interlock.adapters.dynamo.attributes import serialized
 from interlock.adapters.dynamo.counter_items import (
     checkpoint_name,
@@ -16,6 +16,7 @@ from interlock.adapters.dynamo.counter_items import (
     sums_of,
 )
 from interlock.adapters.dynamo.counters import DynamoCounters
+from interlock.adapters.dynamo.folds import Addition, Fold
 from interlock.adapters.dynamo.job_writes import Request
 from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.domain import job as jobs
@@ -54,20 +55,21 @@ ANY_ITEM = "attribute_exists(pk) OR attribute_not_exists(pk) OR #seen = :first"
 
 def count_without_a_checkpoint(plant: Plant) -> None:
     """Count whatever is delivered."""
-    plant(counters, "NOT_COUNTED_YET", f"({ANY_ITEM})")
+    plant(folds, "NOT_COUNTED_YET", f"({ANY_ITEM})")
 
 
 def write_checkpoints_separately(plant: Plant) -> None:
     """Write counters and their checkpoint separately."""
-    whole = DynamoCounters._update
+    whole = Fold._update
 
-    def add(self: DynamoCounters, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
+    def add(of: DynamoCounters, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
+        self = of._fold
         key, seen = serialized(counters_key(*tool)), checkpoint_name(shard)
         known = self._client.get_item(TableName=self._table, Key=key).get("Item", {})
         left = [one for one in changes if sequence_text(one.sequence_number) > known.get(seen, {"S": ""})["S"]]
         if left:
             total = ExecutionMetrics.sum(change.delta for change in left)
-            write = whole(self, key, "unused", left, sums_of(total), latest_of(total, {}))
+            write = whole(self, counters_key(*tool), "unused", left, Addition(sums_of(total), latest_of(total, {})))
             self._client.update_item(**write | {"ConditionExpression": ANY_ITEM})
             self._client.update_item(
                 TableName=self._table,

@@ -50,7 +50,7 @@ class MemoryJobs:
                 if job.key_hash is not None and existing.key_hash == job.key_hash:
                     raise KeyAlreadyUsed(existing)
                 raise StaleJob(existing) if own else JobExists
-            self._take_slot(job)
+            self._move_slot(None, job)
             self._write(existing, job)
 
     def get(self, tenant: str, job_id: str) -> Job | None:
@@ -87,8 +87,11 @@ class MemoryJobs:
 
     def settle(self, before: Job, after: Job) -> None:
         with self._open():
-            if self._write_change(before, after, same_lease=True) and before.key_limit is not None:
-                self.slots[before.key_id] -= 1
+            self._write_change(before, after, same_lease=True)
+
+    def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        with self._open():
+            return {job_id: job for job_id in job_ids if (job := self.get(tenant, job_id)) is not None}
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._open():
@@ -116,12 +119,11 @@ class MemoryJobs:
             plugins = {plugin for plugin, _ in self._metrics}
             return {one: combined(metrics.run_state for metrics in self.metrics(one).values()) for one in plugins}
 
-    def _take_slot(self, job: Job) -> None:
-        if job.key_limit is None or job.finished:
-            return
-        if self.slots[job.key_id] >= job.key_limit:
+    def _move_slot(self, before: Job | None, after: Job) -> None:
+        change = after.occupies_slot - (before is not None and before.occupies_slot)
+        if change > 0 and self.slots[after.key_id] >= (after.key_limit or 0):
             raise TooManyJobs
-        self.slots[job.key_id] += 1
+        self.slots[after.key_id] += change
 
     @contextmanager
     def _open(self) -> Iterator[None]:
@@ -130,8 +132,8 @@ class MemoryJobs:
                 raise ServiceUnavailable(service="table")
             yield
 
-    def _write_change(self, before: Job, after: Job, *, same_lease: bool = False) -> bool:
-        """Write the fields that differ, or raise `StaleJob`. Return False if this change is already stored."""
+    def _write_change(self, before: Job, after: Job, *, same_lease: bool = False) -> None:
+        """Write the fields that differ, or raise `StaleJob`. Nothing happens if this change is already stored."""
         current = self.get(before.tenant, before.job_id)
         unchanged = current is not None and (current.status, current.attempt) == (before.status, before.attempt)
         if current is not None and after.events != before.events:
@@ -140,15 +142,15 @@ class MemoryJobs:
             unchanged = unchanged and current.lease_expires_at == before.lease_expires_at
         if current is None or not unchanged:
             if current is not None and current == after:
-                return False
+                return
             raise StaleJob(current)
+        self._move_slot(before, after)
         changes = {
             field.name: getattr(after, field.name)
             for field in fields(Job)
             if getattr(after, field.name) != getattr(before, field.name)
         }
         self._write(current, replace(current, **changes))
-        return True
 
     def _write(self, old: Job | None, new: Job) -> None:
         """Store a job and count the change, which takes the table's stream a moment."""
@@ -207,6 +209,10 @@ class Interposed:
     def settle(self, before: Job, after: Job) -> None:
         with self._around("settle"):
             self._inner.settle(before, after)
+
+    def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        with self._around("of_items"):
+            return self._inner.of_items(tenant, job_ids)
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         with self._around("page"):

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from interlock.composition.batch_workflow import finish_batch_task, prepare_batch_task
+from interlock.composition.batches import batches_app
 from interlock.composition.core import Core, Settings
 from interlock.composition.execute import execute_app
 from interlock.composition.job_worker import job_runner
@@ -19,6 +21,7 @@ from interlock.domain.job import Job
 from interlock.domain.manifest import PluginManifest
 from interlock.plugins.index import PluginIndex
 from interlock.ports import JobStore
+from tests.fakes.batches import MemoryBatches, MemoryBatchWorkflow
 from tests.fakes.outside import (
     ManualClock,
     MemoryDeliveries,
@@ -111,6 +114,8 @@ class World:
         self.deliveries = MemoryDeliveries()
         self.signing_secrets = MemorySigningSecrets()
         self.receiver = Receiver()
+        self.batches = MemoryBatches(self.jobs)
+        self.batch_workflow = MemoryBatchWorkflow()
         self.objects = MemoryObjects()
         self.sink = RecordingSink()
         self.rates = MemoryRates()
@@ -126,6 +131,8 @@ class World:
             delivery_workflow=self.delivery_workflow,
             delivery_store=self.deliveries,
             signing_secrets=self.signing_secrets,
+            batch_store=self.batches,
+            batch_workflow=self.batch_workflow,
             objects=self.objects,
             index=index or an_index(folder / "index", *plugins),
             sink=self.sink,
@@ -139,6 +146,9 @@ class World:
         self._execute = execute_app(self.core, self.runner)
         self._jobs = jobs_app(self.core)
         self.send_webhook = send_webhook_task(self.core, self.receiver)
+        self._batches = batches_app(self.core)
+        self._prepare_batch = prepare_batch_task(self.core)
+        self._finish_batch = finish_batch_task(self.core)
 
     def request(
         self,
@@ -164,7 +174,7 @@ class World:
         event = rest_event(method, path, text=text, headers=headers, query=query, authorizer=authorizer)
         event["requestContext"]["requestTimeEpoch"] = int((time.time() - self.request_age_s) * 1000)
         runs_tools = path in {"/v1/execute", "/v1/uploads", "/mcp"} or path.endswith("/rerun")
-        app = self._execute if runs_tools else self._jobs
+        app = self._batches if path.startswith("/v1/batches") else self._execute if runs_tools else self._jobs
         answer = app.resolve(event, self.context)
         assert answer["isBase64Encoded"] is False
         sent = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
@@ -184,6 +194,19 @@ class World:
     def run_submitted(self, job_id: str, tenant: str = "acme") -> Job | None:
         """Run a submitted job as the workflow's task does."""
         return self.runner.run_pending(tenant, job_id, deadline=Deadline.after(800))
+
+    def prepare_batch(self, batch_id: str, tenant: str = "acme") -> dict[str, Any]:
+        """Invoke the first task of the workflow of batches."""
+        return self._prepare_batch({"tenant": tenant, "batch_id": batch_id})
+
+    def run_items(self, batch_id: str, tenant: str = "acme") -> None:
+        """Run the jobs that the first task has listed, one after the other, as the workflow's Map does."""
+        for one in json.loads(self.objects.texts[f"batches/{tenant}/{batch_id}/jobs.json"]):
+            self.run_submitted(one["job_id"], one["tenant"])
+
+    def finish_batch(self, batch_id: str, tenant: str = "acme") -> bool:
+        """Invoke the last task of the workflow of batches. Return whether the batch has finished."""
+        return bool(self._finish_batch({"tenant": tenant, "batch_id": batch_id})["finished"])
 
     def submit(self, **fields: Any) -> str:
         """Submit a job and return its id."""

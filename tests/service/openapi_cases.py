@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.service.openapi_batch_cases import BATCH, BATCHES
 from tests.service.openapi_key_cases import KEYS
 from tests.service.openapi_service import OPERATIONS, UNKNOWN_JOB, Answer, Service, mcp_headers, mcp_message
 
@@ -258,6 +259,7 @@ METADATA: Mapping[tuple[int, str], Ask] = {
 
 _BODIES: Mapping[str, Any] = {
     "execute": {"plugin": "specimen", "input": {}},
+    "submitBatch": BATCH,
     "mcp": mcp_message("tools/call", {"name": "specimen-sleep", "arguments": {}}),
 }
 _HEADERS = {"mcp": mcp_headers("tools/call", {"name": "specimen-sleep"})}
@@ -303,7 +305,7 @@ def _cases() -> Iterator[tuple[Case, Ask]]:
     for operation, cases in by_operation.items():
         for (status, what), ask in cases.items():
             yield Case(operation, status, what), ask
-    for (operation, status, what), ask in {**JOBS, **RERUN, **WEBHOOKS, **PLUGINS, **KEYS}.items():
+    for (operation, status, what), ask in {**JOBS, **RERUN, **WEBHOOKS, **PLUGINS, **KEYS, **BATCHES}.items():
         yield Case(operation, status, what), ask
     for operation in ("cancelJob", "deleteJob"):
         for (status, what), cancel in CANCEL.items():

@@ -143,6 +143,9 @@ class Functions:
         self.jobs = handler_module("jobs")
         self.run_job = handler_module("run_job")
         self.keys = handler_module("keys")
+        self.batches = handler_module("batches")
+        self.prepare_batch = handler_module("prepare_batch")
+        self.finish_batch = handler_module("finish_batch")
         core = Core.from_env()
         self.store: Any = core.store
         self._table_keys = core.keys
@@ -151,6 +154,8 @@ class Functions:
         """Return the function of an operation."""
         if operation in {"execute", "rerunJob", "createUpload", "mcp"}:
             return self.execute
+        if OPERATIONS[operation][1].startswith("/v1/batches"):
+            return self.batches
         return self.keys if OPERATIONS[operation][1].startswith("/v1/keys") else self.jobs
 
     def put_key(self) -> None:
@@ -185,10 +190,11 @@ class Service:
         limits: Mapping[str, str] | None = None,
         job_id: str = UNKNOWN_JOB,
         key_id: str = "nobody",
+        batch_id: str = UNKNOWN_JOB,
         name: str = "specimen",
     ) -> Answer:
         documented, resource, _ = OPERATIONS[operation]
-        given = {"job_id": job_id, "key_id": key_id, "name": name}
+        given = {"job_id": job_id, "key_id": key_id, "batch_id": batch_id, "name": name}
         parameters = {key: value for key, value in given.items() if f"{{{key}}}" in resource}
         sent = {"Content-Type": "application/json", **(headers or {})}
         caller = {"tenant": "acme", "key_id": CALLER, "scopes": scopes, "principalId": CALLER, **(limits or {})}
@@ -228,6 +234,19 @@ class Service:
     def pending(self, tool: str = "say") -> str:
         """A job that waits for its execution."""
         return str(self.execute(tool, prefer="respond-async").body["job_id"])
+
+    def finish_batch(self, batch_id: str) -> str:
+        """Run the first and the last task of a batch's workflow, and return its id."""
+        sent = {"tenant": "acme", "batch_id": batch_id}
+        self._functions.prepare_batch.handler(sent, LambdaContext())
+        assert self._functions.finish_batch.handler(sent, LambdaContext()) == {"finished": True}
+        return batch_id
+
+    def cancelled_batch(self, body: Json) -> Answer:
+        """The answer to a second cancel of a batch, after the first one has stopped it."""
+        batch_id = self.call("submitBatch", body).body["batch_id"]
+        assert self.call("cancelBatch", batch_id=batch_id).status == 202
+        return self.call("cancelBatch", batch_id=self.finish_batch(batch_id))
 
     def running(self) -> str:
         """A job that some worker is busy with."""

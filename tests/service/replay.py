@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from interlock.adapters import aws
 from interlock.composition import sandbox as composed
 from interlock.composition.core import Core, Settings
 from interlock.domain import job as jobs
+from interlock.domain.batch import Batch, BatchStatus
 from interlock.domain.events import EMPTY_LOG, state_event
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
@@ -29,6 +31,7 @@ from interlock.domain.outcome import Outcome
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
 from interlock.domain.webhook import Webhook
+from interlock.jobs.batches import LOOK_AFTER
 from interlock.plugins.index import open_index
 from interlock.sandbox import Sandbox
 from interlock_dev.aws.iam.calls import Need, needs
@@ -47,7 +50,9 @@ TEMPLATE = Template(ROOT / "template.yaml")
 [TABLE] = TEMPLATE.of_type(AwsType.TABLE)
 [BUCKET] = TEMPLATE.of_type(AwsType.BUCKET)
 QUEUES = {queue.logical_id: queue for queue in TEMPLATE.of_type(AwsType.QUEUE)}
-WORKFLOW, DELIVERY_WORKFLOW = TEMPLATE.of_type(AwsType.STATE_MACHINE)
+_MACHINES = {machine.logical_id: machine for machine in TEMPLATE.of_type(AwsType.STATE_MACHINE)}
+WORKFLOW, BATCH_WORKFLOW = _MACHINES["Workflow"], _MACHINES["BatchWorkflow"]
+DELIVERY_WORKFLOW = _MACHINES["DeliveryWorkflow"]
 _FUNCTIONS = TEMPLATE.functions()
 POLICIES: Mapping[str, tuple[Statement, ...]] = {
     name: statements(name, function.policies) for name, function in _FUNCTIONS.items()
@@ -84,6 +89,7 @@ class Account:
         self.core = core
         self.workflow_arn = core.settings.workflow_arn
         self.delivery_workflow_arn = DELIVERY_WORKFLOW.arn
+        self.batch_workflow_arn = BATCH_WORKFLOW.arn
         self.dynamodb = boto3.client("dynamodb")
 
     def job(self) -> Job:
@@ -140,6 +146,46 @@ class Account:
         self.core.store.change(before, after)
         return after
 
+    def put_batch(
+        self, *inputs: Any, upload: bool = False, age: timedelta = timedelta(0), started: bool = True, **fields: Any
+    ) -> Batch:
+        """A batch of the fixed id that was submitted some time ago, with these inputs of `ocr.analyze`."""
+        now = utc_now() - age
+        batch = Batch(
+            tenant=TENANT,
+            batch_id=JOB_ID,
+            plugin="ocr",
+            tool="analyze",
+            plugin_version="1.0.0",
+            timeout_s=20.0,
+            max_concurrency=8,
+            items_key=f"batches/{TENANT}/{JOB_ID}/items.jsonl",
+            status=BatchStatus.PREPARING,
+            created_at=now,
+            updated_at=now,
+            expires_at=now + timedelta(days=7),
+            look_at=now + LOOK_AFTER,
+            total=None if upload else len(inputs),
+            **fields,
+        )
+        items = [{"input": one} for one in inputs]
+        if upload:
+            text = "\n".join(json.dumps(item) for item in items)
+            upload_id = self.put_upload(text.encode(), "application/jsonl")
+            batch = replace(batch, items_key=Upload.of_id(upload_id).key(TENANT))
+        else:
+            self.core.batch_items.write(batch.items_key, items)
+        self.core.batch_store.create(batch)
+        if started:
+            self.core.batch_workflow.start(batch)
+        return batch
+
+    def batch(self) -> Batch:
+        """Return the stored batch."""
+        found = self.core.batch_store.get(TENANT, JOB_ID)
+        assert found is not None
+        return found
+
     def put_upload(self, content: bytes, content_type: str) -> str:
         """An upload that has arrived; returns its id."""
         upload = Upload.new(content_type, len(content), utc_now())
@@ -174,6 +220,7 @@ def new_account(index: Path) -> Iterator[Account]:
         "INTERLOCK_BUCKET_ORIGIN": f"https://{BUCKET.name}.s3.us-east-1.amazonaws.com",
         "INTERLOCK_WORKFLOW_ARN": WORKFLOW.arn,
         "INTERLOCK_DELIVERY_WORKFLOW_ARN": DELIVERY_WORKFLOW.arn,
+        "INTERLOCK_BATCH_WORKFLOW_ARN": BATCH_WORKFLOW.arn,
         "INTERLOCK_RETENTION_DAYS": "7",
         "INTERLOCK_KEY_CACHE_S": "10",
         "INTERLOCK_MAX_WAIT_S": "20",
@@ -190,7 +237,7 @@ def new_account(index: Path) -> Iterator[Account]:
         boto3.client("dynamodb").create_table(TableName=TABLE.name, **table)
         boto3.client("s3").create_bucket(Bucket=BUCKET.name)
         waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
-        for machine in (WORKFLOW, DELIVERY_WORKFLOW):
+        for machine in (WORKFLOW, DELIVERY_WORKFLOW, BATCH_WORKFLOW):
             boto3.client("stepfunctions").create_state_machine(
                 name=machine.name,
                 definition=json.dumps(waiting),

@@ -42,7 +42,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         boto3.client("dynamodb").create_table(TableName="interlock", **{name: table[name] for name in creatable})
         boto3.client("s3").create_bucket(Bucket="interlock-documents")
         waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
-        for variable in ("INTERLOCK_WORKFLOW_ARN", "INTERLOCK_DELIVERY_WORKFLOW_ARN"):
+        for variable in (
+            "INTERLOCK_WORKFLOW_ARN",
+            "INTERLOCK_DELIVERY_WORKFLOW_ARN",
+            "INTERLOCK_BATCH_WORKFLOW_ARN",
+        ):
             machine = boto3.client("stepfunctions").create_state_machine(
                 name=variable, definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/workflow"
             )
@@ -143,7 +147,7 @@ def test_every_link_can_be_followed(service: Service) -> None:
             }
             if None in values.values():
                 continue
-            if link["operationId"] in {"listJobs", "listKeys"}:
+            if link["operationId"] in {"listJobs", "listKeys", "listBatches"}:
                 answer = service.call(link["operationId"], query={"limit": ["1"], "cursor": [values["cursor"]]})
             else:
                 [(parameter, value)] = values.items()
@@ -161,6 +165,7 @@ def test_document_and_template_have_the_same_routes(service: Service) -> None:
         ("ExecuteFunction", functions.execute.app.current),
         ("JobsFunction", functions.jobs.app.current),
         ("KeysFunction", functions.keys.app),
+        ("BatchesFunction", functions.batches.app),
     ):
         events = template[function]["Properties"]["Events"].values()
         paths = {event["Properties"]["Path"] for event in events}

@@ -14,15 +14,20 @@ import boto3
 import pytest
 
 from interlock.domain import job as jobs
+from interlock.domain.job_status import JobStatus
+from interlock.domain.outcome import Outcome
 from interlock.domain.times import utc_now
 from interlock.jobs.lease import LEASE
+from interlock.jobs.preparing import item_ids
 from interlock_dev.aws.iam.calls import Need
 from interlock_dev.aws.iam.policies import Statement
-from tests.service.event_checks import CHECKS, WEBHOOK, put_key
+from tests.service.event_checks import CHECKS, TEXT_IMAGE, WEBHOOK, prepared, put_key
 from tests.service.replay import (
+    BATCH_WORKFLOW,
     BUCKET,
     DELIVERY_WORKFLOW,
     FUNCTIONS,
+    JOB_ID,
     POLICIES,
     QUEUES,
     ROOT,
@@ -94,7 +99,7 @@ def runs_with_large_documents(account: Account, replay: Replay) -> None:
 
 def settles_a_job_that_was_never_started(account: Account, replay: Replay) -> None:
     account.put_pending(submitted=timedelta(minutes=2), started=False)
-    assert replay("settle-schedule") == {"settled": 1}
+    assert replay("settle-schedule") == {"settled": 1, "batches": 0}
 
 
 def _limited(asked: Json) -> Json:
@@ -178,6 +183,95 @@ def lists_keys_for_a_limited_key(account: Account, replay: Replay) -> None:
     assert replay(_limited(event("keys-list")), "KeysFunction")["statusCode"] == 200
 
 
+def _of_batch(name: str, **headers: str) -> Json:
+    asked = copy.deepcopy(event(name))
+    asked["headers"] |= headers
+    asked["multiValueHeaders"] |= {header: [value] for header, value in headers.items()}
+    return asked
+
+
+def submits_an_upload_once_for_a_limited_key(account: Account, replay: Replay) -> None:
+    asked = _limited(_of_batch("batch-submit", **{"Idempotency-Key": "once"}))
+    upload_id = account.put_upload(b'{"input": {}}', "application/jsonl")
+    asked["body"] = json.dumps({"plugin": "ocr", "upload_id": upload_id})
+    for _ in range(2):
+        assert replay(copy.deepcopy(asked), "BatchesFunction")["statusCode"] == 202
+
+
+def lists_batches_page_by_page(account: Account, replay: Replay) -> None:
+    for _ in range(2):
+        assert replay("batch-submit")["statusCode"] == 202
+    asked = copy.deepcopy(event("batches-list"))
+    asked["queryStringParameters"] = {"limit": "1"}
+    asked["multiValueQueryStringParameters"] = {"limit": ["1"]}
+    assert json.loads(replay(asked, "BatchesFunction")["body"])["next_cursor"]
+
+
+def runs_an_item_of_a_batch(account: Account, replay: Replay) -> None:
+    [job_id] = item_ids(prepared(account, replay, TEXT_IMAGE, key_id="limited", key_limit=5))
+    replay.needs.clear()
+    assert replay({"tenant": TENANT, "job_id": job_id}, "RunJobFunction")["status"] == "succeeded"
+
+
+def starts_the_execution_of_a_batch(account: Account, replay: Replay) -> None:
+    account.put_batch({}, age=timedelta(minutes=2), started=False)
+    assert replay("settle-schedule") == {"settled": 0, "batches": 1}
+
+
+def stops_a_batch_with_too_many_failures(account: Account, replay: Replay) -> None:
+    batch = account.put_batch({"image": 7}, tolerated_failures="0")
+    account.core.batch_store.open_counts(batch, batch.tolerated)
+    changes = copy.deepcopy(event("count-jobs"))
+    [inserted] = [one for one in changes["Records"] if one["eventName"] == "INSERT"]
+    inserted["dynamodb"]["NewImage"] |= {"status": {"S": "failed"}, "batch_id": {"S": JOB_ID}}
+    changes["Records"] = [inserted]
+    assert replay(changes, "CountJobsFunction")["batchItemFailures"] == []
+    assert account.batch().stopping
+
+
+def prepares_large_inputs_of_an_upload_that_name_uploads(account: Account, replay: Replay) -> None:
+    inputs = [{"image": _thumbnail()["input"]["image"]}, _upload(account)]
+    assert prepared(account, replay, *inputs, upload=True).total == 2
+
+
+def finishes_a_batch_that_was_cancelled(account: Account, replay: Replay) -> None:
+    large = {"image": _thumbnail()["input"]["image"]}
+    batch = prepared(account, replay, TEXT_IMAGE, large, key_id="limited", key_limit=5)
+    first, _ = item_ids(batch)
+    job = account.core.store.get(TENANT, first)
+    assert job is not None
+    now = utc_now()
+    running = jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + timedelta(minutes=1))
+    account.core.store.change(job, running)
+    result = account.core.documents.write(running, "result-1", {"text": LARGE})
+    account.core.batch_service.cancel(TENANT, JOB_ID, None)
+    replay.needs.clear()
+    assert replay("finish-batch") == {"finished": False}
+    held = account.core.store.get(TENANT, first)
+    assert held is not None
+    outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=1.0)
+    account.core.store.settle(held, jobs.ended(held, outcome, result=result, progress=None, now=utc_now()))
+    assert replay("finish-batch") == {"finished": True}
+
+
+def settles_an_item_that_nothing_has_run(account: Account, replay: Replay) -> None:
+    [job_id] = item_ids(prepared(account, replay, TEXT_IMAGE, key_id="limited", key_limit=5))
+    job = account.core.store.get(TENANT, job_id)
+    assert job is not None
+    now = utc_now() - timedelta(minutes=1)
+    account.core.store.change(job, jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now))
+    replay.needs.clear()
+    assert replay("finish-batch") == {"finished": False}
+    assert replay("finish-batch") == {"finished": True}
+
+
+def reads_the_results_of_a_batch(account: Account, replay: Replay) -> None:
+    prepared(account, replay, {"image": 7})
+    assert replay("finish-batch") == {"finished": True}
+    replay.needs.clear()
+    assert replay("batch-results")["statusCode"] == 200
+
+
 MORE: Mapping[str, tuple[Scenario, ...]] = {
     "ExecuteFunction": (
         executes_large_documents_once_and_replays_them,
@@ -193,9 +287,21 @@ MORE: Mapping[str, tuple[Scenario, ...]] = {
         reads_a_job_that_was_never_started,
         reads_and_cancels_for_a_limited_key,
     ),
-    "RunJobFunction": (runs_with_large_documents, runs_an_upload_for_a_limited_key),
+    "BatchesFunction": (
+        submits_an_upload_once_for_a_limited_key,
+        lists_batches_page_by_page,
+        reads_the_results_of_a_batch,
+    ),
+    "CountJobsFunction": (stops_a_batch_with_too_many_failures,),
+    "PrepareBatchFunction": (prepares_large_inputs_of_an_upload_that_name_uploads,),
+    "FinishBatchFunction": (finishes_a_batch_that_was_cancelled, settles_an_item_that_nothing_has_run),
+    "RunJobFunction": (runs_an_item_of_a_batch, runs_with_large_documents, runs_an_upload_for_a_limited_key),
     "KeysFunction": (lists_keys_for_a_limited_key,),
-    "SettleJobsFunction": (settles_a_job_that_was_never_started, settles_a_lost_job_of_a_limited_key),
+    "SettleJobsFunction": (
+        starts_the_execution_of_a_batch,
+        settles_a_job_that_was_never_started,
+        settles_a_lost_job_of_a_limited_key,
+    ),
 }
 
 
@@ -214,6 +320,8 @@ def asked_by(function: str, index: Path) -> set[Need]:
     if function == "ExecuteFunction":
         # A presigned request is authorized with the permissions of its signer.
         found.add(Need("s3:PutObject", f"{BUCKET.arn}/uploads/{TENANT}/upload"))
+    if function == "BatchesFunction":
+        found.add(Need("s3:GetObject", f"{BUCKET.arn}/batches/{TENANT}/batch/results.jsonl"))
     if function in {"ExecuteFunction", "RunJobFunction"}:
         # Asked for when a plugin with settings is loaded, of one of the two services (`test_plugin_settings.py`).
         _, _, _, region, owner, _ = TABLE.arn.split(":", 5)
@@ -289,7 +397,15 @@ FORBIDDEN = {
     ),
     "changes a job": (
         Need("dynamodb:UpdateItem", TABLE.arn, frozenset({f"JOB#{TENANT}#1"})),
-        {"ExecuteFunction", "JobsFunction", "RunJobFunction", "SettleJobsFunction"},
+        {"ExecuteFunction", "FinishBatchFunction", "JobsFunction", "RunJobFunction", "SettleJobsFunction"},
+    ),
+    "changes a batch": (
+        Need("dynamodb:PutItem", TABLE.arn, frozenset({f"BATCH#{TENANT}#1"})),
+        {"BatchesFunction", "CountJobsFunction", "FinishBatchFunction", "PrepareBatchFunction", "SettleJobsFunction"},
+    ),
+    "starts a batch": (
+        Need("states:StartExecution", BATCH_WORKFLOW.arn),
+        {"BatchesFunction", "CountJobsFunction", "SettleJobsFunction"},
     ),
     "starts a delivery": (
         Need("states:StartExecution", DELIVERY_WORKFLOW.arn),

@@ -23,6 +23,7 @@ from interlock_dev.aws.iam.policies import Iam, Statement
 from interlock_dev.aws.iam.signatures import Signatures
 from interlock_dev.aws.lambda_api.invocations import LambdaApi
 from interlock_dev.aws.step_functions import executions as step_functions
+from interlock_dev.aws.step_functions.maps import run_workers_as_loops
 from interlock_dev.lambda_.functions import Invoker
 from interlock_dev.project.access_keys import OWNER, AccessKey
 from interlock_dev.project.http_server import HttpServer, QuietHandler, Wsgi
@@ -51,6 +52,7 @@ class LocalAws:
         shortcuts.apply()
         step_functions.sign_calls(owner)
         step_functions.refuse_forgotten_names()
+        run_workers_as_loops()
         self._moto = moto = OneAtATime(DomainDispatcherApplication(create_backend_app))
         self._expiry = Expiry(moto.dynamodb_lock)
         self._streams: dict[str, TableStream] = {}

@@ -17,7 +17,7 @@ def _header(description: str, schema: Json, example: Any, *, required: bool = Tr
 
 HEADERS: Json = {
     "Location": _header(
-        "Path of the job, with that of the stage (RFC 3986, section 4.2).",
+        "Path of the job or batch, with that of the stage (RFC 3986, section 4.2).",
         {"type": "string", "format": "uri-reference"},
         f"/v1/jobs/{ID}",
     ),
@@ -25,7 +25,7 @@ HEADERS: Json = {
         "The preference that was honoured (RFC 7240, section 3).", {"type": "string"}, "wait=10", required=False
     ),
     "Idempotency-Replayed": _header(
-        "`true` if the job belongs to an earlier request with this Idempotency-Key.",
+        "`true` if the job or batch belongs to an earlier request with this Idempotency-Key.",
         {"type": "string", "enum": ["true"]},
         "true",
         required=False,
@@ -59,6 +59,7 @@ _ALIASES = ", ".join(f"`{word}` for `{status}`" for word, status in STATUS_ALIAS
 
 PARAMETERS: Json = {
     "job_id": _parameter("path", "job_id", "Id of the job.", ref("JobId"), required=True, example=ID),
+    "batch_id": _parameter("path", "batch_id", "Id of the batch.", ref("BatchId"), required=True, example=ID),
     "key_id": _parameter(
         "path", "key_id", "Id of the key.", {**_WORD, "pattern": f"^{KEY_ID_PATTERN}$"}, required=True, example=KEY_ID
     ),
@@ -107,6 +108,7 @@ PARAMETERS: Json = {
         {"type": "string", "format": "date-time"},
         example="2026-11-22T10:00:00Z",
     ),
+    "batch": _parameter("query", "batch", "Return only the jobs of this batch.", ref("BatchId"), example=ID),
     "created_before": _parameter(
         "query",
         "created_before",
@@ -148,6 +150,10 @@ LINKS: Json = {
     "nextPage": _link("listJobs", "cursor", "next_cursor", "The next page, with the same filters."),
     "nextKeys": _link("listKeys", "cursor", "next_cursor", "The next page."),
     "revokeKey": _link("revokeKey", "key_id", "key_id", "Revoke the key."),
+    "getBatch": _link("getBatch", "batch_id", "batch_id", "The current state of the batch."),
+    "getBatchResults": _link("getBatchResults", "batch_id", "batch_id", "The results, once the batch has finished."),
+    "cancelBatch": _link("cancelBatch", "batch_id", "batch_id", "Cancel the batch."),
+    "nextBatches": _link("listBatches", "cursor", "next_cursor", "The next page."),
     "getPlugin": _link("getPlugin", "name", "name", "The plugin's tools and their schemas."),
     "getPluginHealth": _link("getPluginHealth", "name", "name", "The plugin's state and counters."),
 }

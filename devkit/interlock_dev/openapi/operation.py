@@ -13,6 +13,7 @@ TAGS = {
     "execute": "Run tools.",
     "uploads": "Upload large files.",
     "jobs": "Read, list and cancel jobs. A job belongs to the tenant of the key that created it.",
+    "batches": "Run a tool on many inputs, with one place to watch, cancel and collect them.",
     "mcp": "Use the tools from agents, with the Model Context Protocol.",
     "webhooks": "Read and rotate the secret that signs webhooks.",
     "keys": "Create, list and revoke the API keys of a tenant.",

@@ -6,6 +6,7 @@ from interlock.domain.access import Scope
 from interlock.http import presenters
 from interlock.jobs.execute import KEPT_INPUT_BYTES
 from interlock.jobs.lease import CLAIM_DELAY_S
+from interlock_dev.openapi.batch_operations import BATCH_OPERATIONS
 from interlock_dev.openapi.examples import (
     ANNOUNCED,
     CANCELLING,
@@ -126,7 +127,7 @@ OPERATIONS = (
             )
         },
         refusals=("InvalidRequest",),
-        parameters=("plugin", "tool", "status", "created_after", "created_before", "limit", "cursor"),
+        parameters=("plugin", "tool", "status", "created_after", "created_before", "batch", "limit", "cursor"),
     ),
     Operation(
         "getJob",
@@ -254,5 +255,6 @@ OPERATIONS = (
     *WEBHOOK_OPERATIONS,
     *PLUGIN_OPERATIONS,
     *MCP_OPERATIONS,
+    *BATCH_OPERATIONS,
     *KEY_OPERATIONS,
 )

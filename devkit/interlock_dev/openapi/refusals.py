@@ -105,6 +105,21 @@ _NOT_EXECUTED = (
     _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome."),
 )
 
+_NO_BATCH = (
+    Example(
+        ErrorCode.INVALID_REQUEST,
+        "The body is not a valid request: /items/3/input: is required.",
+        {"errors": [{"path": "/items/3/input", "message": "is required"}]},
+    ),
+    Example(
+        ErrorCode.INVALID_INPUT,
+        "An uploaded file cannot be used: /upload_id names no upload that exists.",
+        {"errors": [{"path": "/upload_id", "message": "names no upload that exists"}]},
+    ),
+    *(one for one in _NOT_EXECUTED if one.code in {ErrorCode.UNKNOWN_PLUGIN, ErrorCode.UNKNOWN_TOOL}),
+    *(one for one in _NOT_EXECUTED if one.code is ErrorCode.PLUGIN_UNAVAILABLE),
+)
+
 REFUSALS: Mapping[str, Refusal] = {
     "NotExecuted": Refusal(
         "The request or its input was rejected before a job was created. With a `job_id`: the job failed.",
@@ -135,6 +150,18 @@ REFUSALS: Mapping[str, Refusal] = {
     "KeyNotFound": Refusal(
         "The key does not exist, or belongs to another tenant.",
         (_of(errors.NotFound(f"There is no key {KEY_ID!r}.")),),
+    ),
+    "BatchNotAccepted": Refusal("The request was rejected, and no batch was created.", _NO_BATCH),
+    "BatchNotFound": Refusal(
+        "The batch does not exist, belongs to another tenant, or has expired.",
+        (_of(errors.NotFound(f"There is no batch {ID!r}.")),),
+    ),
+    "BatchNotFinished": Refusal(
+        "The batch has not finished.", (_of(errors.NotFinished("The batch is running.", status="running")),)
+    ),
+    "BatchAlreadyFinished": Refusal(
+        "The batch has already finished with a status other than `cancelled`.",
+        (_of(errors.AlreadyFinished("The batch has already finished.", status="succeeded")),),
     ),
     "PluginNotFound": Refusal("The plugin does not exist.", (_of(errors.NotFound(NO_PLUGIN)),)),
     "MethodNotAllowed": Refusal(

@@ -17,6 +17,9 @@ from interlock.domain.rate import RATE_PATTERN
 from interlock.domain.upload_id import CONTENT_TYPE
 from interlock.http.documents import (
     ApiKeyList,
+    Batch,
+    BatchList,
+    BatchResults,
     ErrorEnvelope,
     EventList,
     FinishedJob,
@@ -36,6 +39,7 @@ from interlock.http.documents import (
     WebhookSecret,
 )
 from interlock.http.models import (
+    BatchRequest,
     CancelRequest,
     ExecuteRequest,
     KeyRequest,
@@ -47,8 +51,9 @@ from interlock.http.models import (
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
-    ApiKeyList, ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest, McpResponse, NewApiKey, OpenApi,
-    PluginHealth, PluginList, PluginManifest, ResourceMetadata, ServiceHealth, Upload, WebhookMessage, WebhookSecret,
+    ApiKeyList, Batch, BatchList, BatchResults, ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest,
+    McpResponse, NewApiKey, OpenApi, PluginHealth, PluginList, PluginManifest, ResourceMetadata, ServiceHealth,
+    Upload, WebhookMessage, WebhookSecret,
 ]  # fmt: skip
 
 
@@ -76,6 +81,9 @@ def _codes_by_type() -> str:
 
 
 _ENUMS = {
+    "BatchStatus": "Status of a batch. `preparing`: its jobs are being created. `cancelling`: no further item starts, "
+    "and those that run are being stopped. `failed`: more items failed than are tolerated, or the items could not be "
+    "read. `succeeded`, `failed` and `cancelled` are final.",
     "CancelOutcome": "Outcome of a cancel request. `prevented`: the tool never started. `stopped`: the tool stopped "
     "after SIGTERM. `killed`: the tool was killed with SIGKILL. `too_late`: the job ended otherwise first.",
     "DeliveryError": "Why the last attempt failed. `status`: an HTTP status other than 2xx. `redirect`: 3xx, which is "
@@ -108,7 +116,15 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
-    for body in (ExecuteRequest, RerunRequest, CancelRequest, RedeliverRequest, UploadRequest, KeyRequest):
+    for body in (
+        ExecuteRequest,
+        RerunRequest,
+        CancelRequest,
+        RedeliverRequest,
+        UploadRequest,
+        KeyRequest,
+        BatchRequest,
+    ):
         schemas[body.__name__] = {"description": body.__doc__, **deepcopy(body.SCHEMA)}
     schemas["UploadRequest"]["properties"]["content_type"] |= {"pattern": f"^{CONTENT_TYPE.pattern}$"}
     key = schemas["KeyRequest"]["properties"]

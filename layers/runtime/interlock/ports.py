@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from interlock.domain.access import Principal
+from interlock.domain.batch import Batch, BatchCounts
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
-from interlock.domain.job_id import first_id
+from interlock.domain.job_id import above_items, first_id, job_id_of_item
 from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
@@ -21,6 +22,9 @@ Clock = Callable[[], datetime]
 
 type ToolName = tuple[str, str]
 """The names of a plugin and of one of its tools."""
+
+type BatchName = tuple[str, str]
+"""The tenant and the id of a batch."""
 
 
 class StaleJob(Exception):
@@ -46,7 +50,7 @@ class KeyAlreadyUsed(Exception):
 @dataclass(frozen=True, slots=True)
 class JobFilter:
     """The jobs of a tenant to list. Empty fields do not filter. `tool` without `plugin` is the tool of any plugin. Jobs
-    were created at `created_after` or later, and before `created_before`."""
+    were created at `created_after` or later, and before `created_before`, and are items of the batch `batch_id`."""
 
     tenant: str
     plugin: str | None = None
@@ -54,15 +58,24 @@ class JobFilter:
     statuses: Sequence[JobStatus] = ()
     created_after: datetime | None = None
     created_before: datetime | None = None
+    batch_id: str | None = None
 
     @property
     def lowest_id(self) -> str | None:
         """The id that the wanted jobs are not below, None if there is no such bound."""
-        return first_id(self.created_after) if self.created_after else None
+        bounds = [
+            first_id(self.created_after) if self.created_after else None,
+            job_id_of_item(self.batch_id, 0) if self.batch_id else None,
+        ]
+        return max(filter(None, bounds), default=None)
 
     def below(self, before_id: str | None) -> str | None:
         """Return the id that the wanted jobs are below, on the page that continues after `before_id`."""
-        bounds = [before_id, first_id(self.created_before) if self.created_before else None]
+        bounds = [
+            before_id,
+            first_id(self.created_before) if self.created_before else None,
+            above_items(self.batch_id) if self.batch_id else None,
+        ]
         return min(filter(None, bounds), default=None)
 
 
@@ -114,6 +127,9 @@ class JobStore(RunHistory, Protocol):
         Raises `StaleJob` if the attempt is over, or if there are new events and another was added since `job` was read.
         """
 
+    def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        """Read jobs consistently, without inputs and events. Those that are gone are missing."""
+
     def settle(self, before: Job, after: Job) -> None:
         """Write a final status, and release the slot of the API key.
 
@@ -141,13 +157,63 @@ class CountedChange:
 
 
 class CounterStore(Protocol):
-    """The counters of tools as `count_jobs` writes them. Raises `ServiceUnavailable` like `JobStore`."""
+    """The counters of tools and batches as `count_jobs` writes them. Raises `ServiceUnavailable` like `JobStore`."""
 
     def add(self, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
         """Add changes of a tool's jobs, in the order of their shard of the stream.
 
         Changes whose sequence number was added from the same shard before are left out, so any batch may be repeated.
         """
+
+    def add_to_batch(self, batch: BatchName, shard: str, changes: Sequence[CountedChange]) -> BatchCounts:
+        """Add changes of the jobs of a batch to its counts in the same way, and return the counts."""
+
+
+class StaleBatch(Exception):
+    """The batch has changed since it was read. `current` is the batch now, None if it is gone."""
+
+    def __init__(self, current: Batch | None) -> None:
+        super().__init__(f"the batch is {current.status if current else 'gone'}")
+        self.current = current
+
+
+class BatchStore(Protocol):
+    """Batches. Raises `ServiceUnavailable` like `JobStore`."""
+
+    def create(self, batch: Batch) -> None:
+        """Write a new batch. Raises `StaleBatch` if there is one with its idempotency key."""
+
+    def get(self, tenant: str, batch_id: str) -> Batch | None:
+        """Read a batch consistently. The counts of one that is unfinished are what is counted so far."""
+
+    def find_by_key(self, tenant: str, key_hash: str) -> Batch | None:
+        """Read the batch of an idempotency key consistently, without its counts. It may have expired."""
+
+    def stopping(self, tenant: str, batch_id: str) -> bool:
+        """Return whether no item of the batch may start any more. Read consistently."""
+
+    def change(self, before: Batch, after: Batch) -> Batch:
+        """Write an unfinished batch and return it as written. Raises `StaleBatch` if another process changed it."""
+
+    def open_counts(self, batch: Batch, tolerated: int | None) -> None:
+        """Store how many of the batch's items may fail, before there are jobs to count."""
+
+    def page(self, tenant: str, *, limit: int, before_id: str | None) -> tuple[Sequence[Batch], str | None]:
+        """Return a page of batches, newest first, and the id to continue after (None: no more)."""
+
+    def with_lapsed_lease(self, now: datetime) -> Iterator[Batch]:
+        """Yield the unfinished batches that have to be looked at again."""
+
+
+class BatchWorkflow(Protocol):
+    """The workflow of batches. Methods raise `ServiceUnavailable` like those of `Workflow`."""
+
+    def start(self, batch: Batch) -> bool:
+        """Start the execution of the batch's current round. Return false if it has already ended. A running one is left
+        alone."""
+
+    def stop(self, batch: Batch, cause: str) -> None:
+        """Stop the execution of the batch's current round. One that has ended or is unknown is left alone."""
 
 
 class InvalidToken(Exception):

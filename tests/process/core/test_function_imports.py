@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_SECRET_ACCESS_KEY": "y",
+    "INTERLOCK_BATCH_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:batches",
     "INTERLOCK_BUCKET": "documents",
     "INTERLOCK_BUCKET_ORIGIN": "https://documents.example",
     "INTERLOCK_DEFAULT_CONCURRENCY": "0",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.domain.json_text import LARGE_CHARACTERS, decoded
-from interlock.http.strict_json import InvalidJson, parse_json
+from interlock.domain.strict_json import InvalidJson, parse_json
 from interlock.tools.messages import parse_answer, parse_request
 
 NESTED = "[" + ",".join(["[" * 100 + "]" * 100] * (LARGE_CHARACTERS // 100)) + "]"

@@ -28,7 +28,7 @@ def test_every_folder_in_functions_is_a_function(own: Template) -> None:
 
 
 def test_function_variables_name_its_resources(own: Template) -> None:
-    (table,), (bucket,), (machine, deliveries) = map(
+    (table,), (bucket,), (machine, deliveries, batches) = map(
         own.of_type, (AwsType.TABLE, AwsType.BUCKET, AwsType.STATE_MACHINE)
     )
     variables = own.functions()["ExecuteFunction"].variables
@@ -37,10 +37,11 @@ def test_function_variables_name_its_resources(own: Template) -> None:
     assert variables["INTERLOCK_WORKFLOW_ARN"] == machine.arn
     assert machine.arn == "arn:aws:states:us-east-1:123456789012:stateMachine:interlock-dev-jobs"
     assert own.functions()["JobsFunction"].variables["INTERLOCK_DELIVERY_WORKFLOW_ARN"] == deliveries.arn
+    assert own.functions()["BatchesFunction"].variables["INTERLOCK_BATCH_WORKFLOW_ARN"] == batches.arn
 
 
 def test_workflow_invokes_functions_by_their_arn(own: Template) -> None:
-    machine, _ = own.of_type(AwsType.STATE_MACHINE)
+    machine, *_ = own.of_type(AwsType.STATE_MACHINE)
     states = own.definition(machine)["States"]
     invoked = {state["Parameters"]["FunctionName"] for state in states.values() if state["Type"] == "Task"}
     assert invoked == {

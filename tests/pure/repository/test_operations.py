@@ -128,7 +128,7 @@ def test_functions_get_no_permission_for_traces_by_default(translated: Json) -> 
     ]
     conditional = [policy for policy in policies if isinstance(policy, dict) and "Fn::If" in policy]
     assert "xray" not in json.dumps([policy for policy in policies if policy not in conditional]).lower()
-    assert [policy["Fn::If"][0] for policy in conditional] == ["Trace", "Trace"]
+    assert [policy["Fn::If"][0] for policy in conditional] == ["Trace", "Trace", "Trace"]
 
 
 @pytest.mark.parametrize(

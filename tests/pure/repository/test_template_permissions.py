@@ -36,7 +36,7 @@ def test_every_function_has_its_own_role(translated: Json) -> None:
 
 def test_roles_have_no_wildcard_actions_or_resources(translated: Json) -> None:
     roles = [one for one in translated.values() if one["Type"] == "AWS::IAM::Role"]
-    assert len(roles) == len(FUNCTIONS) + 3  # the roles of both workflows and of the gateway's log
+    assert len(roles) == len(FUNCTIONS) + 4  # the roles of the workflows and of the gateway's log
     for statement in (statement for role in roles for statement in statements(role)):
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource"} & set(statement)
@@ -78,6 +78,8 @@ def test_only_functions_that_transfer_uploads_may_access_them() -> None:
     uploads = "${Bucket.Arn}/uploads/*"
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:PutObject")} == {"ExecuteFunction"}
     assert {name for name in FUNCTIONS if uploads in granted(name, "s3:GetObject")} == {
+        "BatchesFunction",
         "ExecuteFunction",
+        "PrepareBatchFunction",
         "RunJobFunction",
     }

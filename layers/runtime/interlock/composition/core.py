@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from interlock.adapters.plugin_settings import PluginSettings
     from interlock.domain.webhook_url import UrlRules
     from interlock.http.limits import RateLimits
+    from interlock.jobs.batch_items import BatchItems
+    from interlock.jobs.batches import BatchService
     from interlock.jobs.deliveries import Deliveries, Redelivery
     from interlock.jobs.documents import Documents
     from interlock.jobs.service import JobService
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from interlock.plugins.index import PluginIndex
     from interlock.plugins.registry import PluginRegistry
     from interlock.ports import (
+        BatchStore,
+        BatchWorkflow,
         Clock,
         CounterStore,
         DeliveryStore,
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
 
 PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_NAME"
 """The environment variables with the source of the plugins' settings, and with the name of the stack."""
+
+BATCH_WORKFLOW = "INTERLOCK_BATCH_WORKFLOW_ARN"
+"""The environment variable with the state machine of batches, of functions that start them."""
 
 OIDC_ISSUER = "INTERLOCK_OIDC_ISSUER"
 """The environment variable with the issuer of accepted tokens."""
@@ -88,6 +95,8 @@ class Core:
         delivery_workflow: DeliveryWorkflow | None = None,
         delivery_store: DeliveryStore | None = None,
         signing_secrets: SigningSecretStore | None = None,
+        batch_store: BatchStore | None = None,
+        batch_workflow: BatchWorkflow | None = None,
         objects: ObjectStore | None = None,
         index: PluginIndex | None = None,
         sink: MetricsSink | None = None,
@@ -105,6 +114,8 @@ class Core:
         self._delivery_workflow = delivery_workflow
         self._delivery_store = delivery_store
         self._signing_secrets = signing_secrets
+        self._batch_store = batch_store
+        self._batch_workflow = batch_workflow
         self._objects = objects
         self._index = index
         self._sink = sink
@@ -210,6 +221,38 @@ class Core:
         from interlock.domain.webhook_url import UrlRules
 
         return UrlRules(local=LOCAL_WEBHOOKS in os.environ)
+
+    @cached_property
+    def batch_store(self) -> BatchStore:
+        from interlock.adapters.dynamo.batches import DynamoBatches
+
+        return self._batch_store or DynamoBatches(self._dynamodb, self.settings.table)
+
+    @cached_property
+    def batch_workflow(self) -> BatchWorkflow:
+        from interlock.adapters import aws
+        from interlock.adapters.step_functions import StepFunctionsBatches
+
+        return self._batch_workflow or StepFunctionsBatches(aws.stepfunctions(), os.environ[BATCH_WORKFLOW])
+
+    @cached_property
+    def batch_items(self) -> BatchItems:
+        from interlock.jobs.batch_items import BatchItems
+
+        return BatchItems(self.objects)
+
+    @cached_property
+    def batch_service(self) -> BatchService:
+        from interlock.jobs.batches import BatchService
+
+        return BatchService(
+            self.batch_store,
+            self.batch_workflow,
+            self.batch_items,
+            self.uploads,
+            clock=self.clock,
+            retention=self.settings.retention,
+        )
 
     @cached_property
     def objects(self) -> ObjectStore:

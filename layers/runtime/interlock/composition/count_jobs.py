@@ -14,6 +14,12 @@ from interlock.jobs.counting import count
 
 def count_jobs_task(core: Core) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Compose the task for events of the stream's event source mapping."""
+
+    def stop_batch(tenant: str, batch_id: str) -> None:
+        core.batch_service.stop_over_tolerance(tenant, batch_id)
+
     return stream_task(
-        partial(snapshot, JobSnapshot), lambda batch: count(core.counters, batch), publish_unreadable_record
+        partial(snapshot, JobSnapshot),
+        lambda batch: count(core.counters, batch, stop_batch),
+        publish_unreadable_record,
     )

@@ -22,7 +22,19 @@ END_MARGIN_S = 10
 def job_runner(core: Core, sandbox: Sandbox) -> JobRunner:
     """Compose a JobRunner."""
     runner = ToolRunner(core.registry, sandbox, core.plugin_settings)
-    return JobRunner(core.store, runner, core.registry, core.documents, core.uploads, clock=core.clock)
+
+    def batch_stopping(tenant: str, batch_id: str) -> bool:
+        return core.batch_store.stopping(tenant, batch_id)
+
+    return JobRunner(
+        core.store,
+        runner,
+        core.registry,
+        core.documents,
+        core.uploads,
+        clock=core.clock,
+        batch_stopping=batch_stopping,
+    )
 
 
 def leave_if_unfit(runner: JobRunner) -> None:

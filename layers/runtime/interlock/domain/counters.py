@@ -30,17 +30,23 @@ class JobState(Protocol):
     def error(self) -> ErrorInfo | None: ...
     @property
     def fork_finding(self) -> ForkFinding | None: ...
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def batch_id(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
     """A `JobState` on its own, without the rest of the job."""
 
+    tenant: str
     job_id: str
     plugin: str
     tool: str
     status: JobStatus
     updated_at: datetime
+    batch_id: str | None = None
     execution_time_ms: float | None = None
     error: ErrorInfo | None = None
     fork_finding: ForkFinding | None = None

@@ -3,7 +3,10 @@
 import math
 import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal, Self
+
+from interlock.domain.times import to_millisecond
 
 MIN_TIMEOUT_S = 0.001
 """The shortest limit of a run, in seconds. No tool could do anything in less."""
@@ -13,6 +16,11 @@ MIN_DEADLINE_S, MAX_DEADLINE_S = 1, 86_400
 
 type LimitName = Literal["timeout_s", "deadline"]
 """The limits of time that a job can have, as `details.limit` of its error names them."""
+
+
+def deadline_after(now: datetime, deadline_s: float | None) -> datetime | None:
+    """Return the deadline of a job or batch that is accepted now, None if it has none."""
+    return None if deadline_s is None else to_millisecond(now + timedelta(seconds=deadline_s))
 
 
 @dataclass(frozen=True, slots=True)

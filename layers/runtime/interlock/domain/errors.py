@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     MEMORY_EXCEEDED = "memory_exceeded"
     CANCELLED = "cancelled"
     WORKER_LOST = "worker_lost"
+    TOO_MANY_FAILURES = "too_many_failures"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -54,6 +55,7 @@ _CODES_BY_TYPE: Mapping[str, tuple[ErrorCode, ...]] = {
         ErrorCode.MEMORY_EXCEEDED,
         ErrorCode.CANCELLED,
         ErrorCode.WORKER_LOST,
+        ErrorCode.TOO_MANY_FAILURES,
     ),
     "AuthenticationError": (ErrorCode.UNAUTHORIZED,),
     "PermissionError": (ErrorCode.FORBIDDEN,),

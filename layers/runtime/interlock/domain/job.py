@@ -73,9 +73,12 @@ class Job:
 
     `deadline_at` is when the job is over, wherever it is then. `rerun_of` is the job whose input it has, with changes.
 
+    `batch_id` is the batch that it is an item of, and `item_key` what the caller calls the item.
+
     `source` None means HTTP: it is stored for other jobs only. `client` is what the caller says about itself.
 
-    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends.
+    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends, if it is an
+    item of a batch, from its claim on.
 
     `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
     `write_id` is then random: two requests with one key in the same millisecond differ in nothing else.
@@ -96,6 +99,8 @@ class Job:
     lease_expires_at: datetime | None = None
     deadline_at: datetime | None = None
     rerun_of: str | None = None
+    batch_id: str | None = None
+    item_key: str | None = None
     source: Source | None = None
     client: Client | None = None
     webhook: Webhook | None = None
@@ -120,6 +125,11 @@ class Job:
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def occupies_slot(self) -> bool:
+        """Whether the job counts as unfinished for the limit of its API key."""
+        return self.key_limit is not None and not self.finished and (self.batch_id is None or self.status in CLAIMED)
 
     def expired(self, now: datetime) -> bool:
         """Return whether the job may be removed. Its idempotency key is then free."""
@@ -158,6 +168,8 @@ _LISTED = (
     "error",
     "deadline_at",
     "rerun_of",
+    "batch_id",
+    "item_key",
     "source",
     "client",
     "webhook",
@@ -169,14 +181,15 @@ def listed(job: Job) -> Job:
     return Job(**{name: getattr(job, name) for name in _LISTED})
 
 
-def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime) -> Job:
-    """Return the submitted job. It must be claimed before its start lease expires."""
+def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime | None) -> Job:
+    """Return the submitted job. It must be claimed before its start lease expires. An item of a batch has none: it may
+    wait until its deadline."""
     return start_lease_extended(replace(job, input=input), lease_expires_at)
 
 
-def start_lease_extended(job: Job, lease_expires_at: datetime) -> Job:
+def start_lease_extended(job: Job, lease_expires_at: datetime | None) -> Job:
     """Return the pending job with another end of its start lease, which is not after its deadline."""
-    return lease_extended(job, min(lease_expires_at, job.deadline_at or lease_expires_at))
+    return replace(job, lease_expires_at=min(filter(None, (lease_expires_at, job.deadline_at)), default=None))
 
 
 def after_heartbeat(
@@ -259,6 +272,11 @@ def lost(job: Job, *, now: datetime) -> Job:
     cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.TOO_LATE)
     error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
     return _over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
+
+
+def refused(job: Job, error: ErrorInfo, *, now: datetime) -> Job:
+    """Return the pending job failed, because its tool cannot be started."""
+    return _over(job, JobStatus.FAILED, now, error=error)
 
 
 def overdue(job: Job, *, now: datetime) -> Job:

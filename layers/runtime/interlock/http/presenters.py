@@ -38,10 +38,12 @@ def job_document(job: Job, deliveries: Sequence[Delivery] | None = None) -> docu
         "timeout_s": job.timeout_s,
         "deadline_at": _time(job.deadline_at),
         "rerun_of": job.rerun_of,
+        "batch_id": job.batch_id,
+        "key": job.item_key,
         "source": job.source or Source.HTTP,
         "client": {"name": job.client.name, "version": job.client.version} if job.client else None,
         "webhook": _webhook(job.webhook, deliveries) if job.webhook else None,
-        "cancel": _cancel(job.cancel) if job.cancel else None,
+        "cancel": cancel_document(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }
 
@@ -50,7 +52,8 @@ def _progress(progress: Progress) -> documents.Progress:
     return {"fraction": progress.fraction, "message": progress.message, "at": rfc3339(progress.at)}
 
 
-def _cancel(cancel: Cancel) -> documents.Cancel:
+def cancel_document(cancel: Cancel) -> documents.Cancel:
+    """Return the cancel of a job or batch."""
     return {"requested_at": rfc3339(cancel.requested_at), "reason": cancel.reason, "outcome": cancel.outcome}
 
 

@@ -13,9 +13,9 @@ from interlock.domain.access import Principal, Scope
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import Forbidden, InvalidRequest, NotFound, Unauthorized
 from interlock.domain.problems import Problem, first_of, problem
+from interlock.domain.strict_json import InvalidJson, parse_json
 from interlock.http.documents.values import JOB_ID, MAX_PAGE
 from interlock.http.models import RequestBody
-from interlock.http.strict_json import InvalidJson, parse_json
 from interlock.plugins.validation import SchemaValidator
 
 MAX_WAIT_S = 20
@@ -125,15 +125,33 @@ def _lines(event: APIGatewayProxyEvent, name: str) -> list[str]:
 
 def job_id_of(text: str) -> str:
     """Return a valid job id. Malformed ids raise `NotFound` without a table read: they may be too long for a key."""
+    return _id_of(text, "job")
+
+
+def batch_id_of(text: str) -> str:
+    """Return a valid batch id. Malformed ids raise `NotFound`, as above."""
+    return _id_of(text, "batch")
+
+
+def _id_of(text: str, what: str) -> str:
     if not re.fullmatch(JOB_ID, text):
-        raise NotFound(f"There is no job {text[:40]!r}.")
+        raise NotFound(f"There is no {what} {text[:40]!r}.")
     return text
 
 
 def job_location(event: APIGatewayProxyEvent, job_id: str) -> str:
     """Return the path of a job's URL: with the stage, or the base path of a domain, if the request's URL has one."""
+    return _location(event, "jobs", job_id)
+
+
+def batch_location(event: APIGatewayProxyEvent, batch_id: str) -> str:
+    """Return the path of a batch's URL, as above."""
+    return _location(event, "batches", batch_id)
+
+
+def _location(event: APIGatewayProxyEvent, collection: str, name: str) -> str:
     before, _, _ = str(event["requestContext"].get("path") or "").rpartition("/v1/")
-    return f"{before}/v1/jobs/{job_id}"
+    return f"{before}/v1/{collection}/{name}"
 
 
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:

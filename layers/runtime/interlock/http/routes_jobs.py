@@ -11,6 +11,7 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock.http.app import HttpApp
 from interlock.http.cursors import SECRET_NAME, Cursors
+from interlock.http.documents.values import JOB_ID
 from interlock.http.models import CancelRequest
 from interlock.http.powertools import Response
 from interlock.http.presenters import events_document, job_document, job_list, result_document
@@ -32,7 +33,7 @@ from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService, finished
 from interlock.ports import JobFilter, Secrets
 
-FILTERS = ("plugin", "tool", "status", "created_after", "created_before")
+FILTERS = ("plugin", "tool", "status", "created_after", "created_before", "batch")
 MAX_NAME = 64
 MAX_AFTER = 999_999_999
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)", re.ASCII)
@@ -63,8 +64,9 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         plugin, tool = _name(values, "plugin"), _name(values, "tool")
         statuses = [_status(word) for word in values.get("status", [])]
         after, before = (_moment(values, name) for name in ("created_after", "created_before"))
-        wanted = JobFilter(principal.tenant, plugin, tool, statuses, after, before)
-        listing = [principal.tenant, plugin, tool, sorted(statuses), str(after), str(before)]
+        batch_id = _batch_id(single(values, "batch"))
+        wanted = JobFilter(principal.tenant, plugin, tool, statuses, after, before, batch_id)
+        listing = [principal.tenant, plugin, tool, sorted(statuses), str(after), str(before), batch_id]
         jobs, next_id = service.page(
             wanted, limit=limit_of(values), before_id=cursors.read(single(values, "cursor"), listing)
         )
@@ -162,6 +164,12 @@ def _status(word: str) -> JobStatus:
         return STATUS_ALIASES.get(word) or JobStatus(word)
     except ValueError:
         raise InvalidRequest(f"status={word!r} is not one of: {', '.join(JobStatus)}.") from None
+
+
+def _batch_id(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(JOB_ID, text):
+        raise InvalidRequest(f"batch={text[:40]!r} must be the id of a batch.")
+    return text
 
 
 def _after(text: str | None) -> int:

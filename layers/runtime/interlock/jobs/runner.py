@@ -1,7 +1,7 @@
 """Take one job through one attempt: claim, heartbeat, run, finish. For synchronous calls and the workflow's task."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +12,7 @@ from ulid import ULID
 from interlock import log_fields
 from interlock.domain import job as jobs
 from interlock.domain.deadline import Deadline
-from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable
+from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
@@ -48,13 +48,16 @@ class JobRunner:
         uploads: Uploads,
         *,
         clock: Clock,
+        batch_stopping: Callable[[str, str], bool],
     ) -> None:
+        """`batch_stopping` returns whether no item of a batch, a tenant's, may start any more."""
         self._store = store
         self._runner = runner
         self._registry = registry
         self._documents = documents
         self._uploads = uploads
         self._clock = clock
+        self._batch_stopping = batch_stopping
         self._worker_id = str(ULID())
 
     @property
@@ -85,18 +88,23 @@ class JobRunner:
     def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:
         """Claim a submitted job and run it. Return the current job, or None if there is none.
 
-        A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended.
+        A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended,
+        and so is an item of a batch that is being stopped. Such an item stays pending while its API key has reached its
+        limit.
         """
         job = self._store.get(tenant, job_id)
         if job is None or job.status is not JobStatus.PENDING:
             return job
         claimed = self._claimed(job)
-        if job.overdue(claimed.updated_at):
-            return self._end_overdue(job, now=claimed.updated_at)
+        unclaimed = self._ended_unclaimed(job, now=claimed.updated_at)
+        if unclaimed is not None:
+            return self._end_unclaimed(job, unclaimed)
         try:
             self._store.change(job, claimed)
         except StaleJob as error:
             return error.current
+        except TooManyJobs:
+            return job
         self._check_lease(claimed)
         self._publish_wait(claimed)
         try:
@@ -116,8 +124,15 @@ class JobRunner:
         except (OSError, ValueError):  # standard output is closed or cannot be written
             logger.exception("the wait was not published", extra={"job_id": claimed.job_id})
 
-    def _end_overdue(self, job: Job, *, now: datetime) -> Job | None:
-        after = jobs.overdue(job, now=now)
+    def _ended_unclaimed(self, job: Job, *, now: datetime) -> Job | None:
+        """Return the job ended if it must not start: after its deadline, or as an item of a batch that is stopped."""
+        if job.overdue(now):
+            return jobs.overdue(job, now=now)
+        if job.batch_id is not None and self._batch_stopping(job.tenant, job.batch_id):
+            return jobs.cancel_requested(job, reason=None, now=now)
+        return None
+
+    def _end_unclaimed(self, job: Job, after: Job) -> Job | None:
         try:
             self._store.settle(job, after)
         except StaleJob as error:

@@ -5,13 +5,13 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from ulid import ULID
 
 from interlock.domain import job as jobs
-from interlock.domain.deadline import Deadline
+from interlock.domain.deadline import Deadline, deadline_after
 from interlock.domain.errors import (
     AlreadyFinished,
     InterlockError,
@@ -24,7 +24,6 @@ from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
-from interlock.domain.times import to_millisecond
 from interlock.domain.webhook import Webhook
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
@@ -60,10 +59,6 @@ class NewJob:
     webhook: Webhook | None = None
     input: StoredJson | None = None
 
-    def deadline_after(self, now: datetime) -> datetime | None:
-        """Return the deadline of a job that is accepted now."""
-        return None if self.deadline_s is None else to_millisecond(now + timedelta(seconds=self.deadline_s))
-
 
 class JobService:
     """Moves jobs through the transition table. Every write is conditional, so all methods may race with each other."""
@@ -92,7 +87,7 @@ class JobService:
             created_at=now,
             updated_at=now,
             expires_at=now + self._retention,
-            deadline_at=wanted.deadline_after(now),
+            deadline_at=deadline_after(now, wanted.deadline_s),
             rerun_of=wanted.rerun_of,
             source=wanted.source,
             client=wanted.client,
@@ -170,7 +165,8 @@ class JobService:
             job = after
         # The flag is written before the workflow is stopped: the worker finds it with its next heartbeat. A repeated
         # cancel stops the workflow again, in case an earlier one ended between the two.
-        self._workflow.stop(job_id, "cancelled by the caller")
+        if job.batch_id is None:
+            self._workflow.stop(job_id, "cancelled by the caller")
         return job
 
     def settle(self, tenant: str, job_id: str, *, worker_gone: bool) -> Job | None:

@@ -17,7 +17,7 @@ from mcp_types.jsonrpc import (
 from pydantic import BaseModel, ValidationError
 
 from interlock.domain.problems import problem
-from interlock.http.strict_json import InvalidJson, parse_json
+from interlock.domain.strict_json import InvalidJson, parse_json
 
 type RequestId = int | str
 

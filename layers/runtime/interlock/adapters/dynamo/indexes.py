@@ -33,7 +33,7 @@ SETTLE_STEP_MS = 10_000
 MAX_LISTED_ERROR_BYTES = 500
 """A longer error is not part of an entry, so that most entries stay below 1 KB: the job is read instead."""
 
-NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of", "source", "client", "webhook")
+NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of", "source", "client", "webhook", "batch_id", "item_key")
 """Attributes that are no part of an entry until the job ends, when they move to `shown`, which is. Heartbeats write
 `progress`, and each would write the indexes too. The others are newer than the indexes, whose attributes cannot be
 changed."""

@@ -105,23 +105,21 @@ def heartbeat(
     return {**update, "ReturnValues": "ALL_NEW"}
 
 
-def slot_taken(table: str, job: Job) -> Request | None:
-    """Return the `Update` that takes a slot of the job's API key, None if the key has no limit.
+def slot(table: str, before: Job | None, after: Job) -> Request | None:
+    """Return the `Update` that takes or releases a slot of the job's API key, None if the change does neither.
 
-    Several jobs want the last slot of their key: one gets it. The slot is taken with the job's first write and released
-    with its last, so a crash between the two cannot lose it: a job without a worker is settled.
+    Several jobs want the last slot of their key: one gets it. The slot is taken with the job's first write, or with the
+    claim of an item of a batch, and released with the job's end, so a crash between the two cannot lose it: a job
+    without a worker is settled.
     """
-    if job.key_limit is None or job.finished:
+    change = after.occupies_slot - (before is not None and before.occupies_slot)
+    if not change:
         return None
-    write = _slots(table, job, 1)
-    write["ConditionExpression"] = UNDER_ITS_LIMIT
-    write["ExpressionAttributeValues"] |= serialized({":limit": job.key_limit})
+    write = _slots(table, after, change)
+    if change > 0:
+        write["ConditionExpression"] = UNDER_ITS_LIMIT
+        write["ExpressionAttributeValues"] |= serialized({":limit": after.key_limit})
     return write
-
-
-def slot_released(table: str, job: Job) -> Request | None:
-    """Return the `Update` that releases the slot of an unfinished job, None if it has none."""
-    return None if job.key_limit is None else _slots(table, job, -1)
 
 
 def _slots(table: str, job: Job, change: int) -> Request:

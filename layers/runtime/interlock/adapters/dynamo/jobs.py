@@ -48,21 +48,20 @@ class DynamoJobs:
     def create(self, job: Job) -> None:
         put = {"Put": writes.creation(self._table, job)}
         try:
-            self._write(put, writes.slot_taken(self._table, job))
+            self._write(put, writes.slot(self._table, None, job))
         except StaleJob as error:
             _raise_unless_own_write(job, error)
 
     def change(self, before: Job, after: Job) -> None:
-        self._step(before, after, writes.change(self._table, before, after), None)
+        self._step(before, after, writes.change(self._table, before, after))
 
     def settle(self, before: Job, after: Job) -> None:
-        # The job's end and the release of its slot are one transaction, so a crash cannot separate them.
-        slot = writes.slot_released(self._table, before)
-        self._step(before, after, writes.end(self._table, before, after), slot)
+        self._step(before, after, writes.end(self._table, before, after))
 
-    def _step(self, before: Job, after: Job, update: writes.Request, slot: writes.Request | None) -> None:
+    def _step(self, before: Job, after: Job, update: writes.Request) -> None:
         try:
-            self._write({"Update": update}, slot)
+            # The job and its slot change in one transaction, so a crash cannot separate them.
+            self._write({"Update": update}, writes.slot(self._table, before, after))
         except StaleJob as error:
             if error.current != after:  # equal: an SDK retry of our own successful write
                 raise StaleJob(_if_same(before, error.current)) from error
@@ -140,6 +139,9 @@ class DynamoJobs:
 
     def page(self, wanted: JobFilter, *, limit: int, before_id: str | None) -> tuple[Sequence[Job], str | None]:
         return self._listing.page(wanted, limit=limit, before_id=before_id)
+
+    def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
+        return self._listing.read(tenant, job_ids, items.ITEM_ATTRIBUTES)
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
         for tenant, job_id in self._listing.lapsed(now):

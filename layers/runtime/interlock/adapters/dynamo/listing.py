@@ -95,22 +95,25 @@ class JobListing:
     def _jobs(self, wanted: JobFilter, entries: Sequence[Entry]) -> Iterator[Job]:
         """Yield the jobs of entries. Finished ones are as their entries show them: they never change."""
         ended = {entry["job_id"]: items.job_from_entry(wanted.tenant, entry) for entry in entries}
-        read = self._batch_get(wanted.tenant, [job_id for job_id, job in ended.items() if job is None])
+        read = self.read(wanted.tenant, [job_id for job_id, job in ended.items() if job is None])
         for job_id, shown in ended.items():
             job = shown or read.get(job_id)
             # The index lags behind: a job may have left the wanted status, or be gone.
             if job is not None and (not wanted.statuses or job.status in wanted.statuses):
                 yield job
 
-    def _batch_get(self, tenant: str, ids: Sequence[str]) -> dict[str, Job]:
+    def read(
+        self, tenant: str, ids: Sequence[str], attributes: Sequence[str] = items.LISTED_ATTRIBUTES
+    ) -> dict[str, Job]:
+        """Read some attributes of jobs consistently."""
         found: dict[str, Job] = {}
         # A job may have replaced an expired one with the same idempotency key: the index may still have both.
         distinct = {random_part(job_id): items.job_key(tenant, job_id) for job_id in ids}
         keys: list[Any] = [serialized(key) for key in distinct.values()]
         options: Any = {
             "ConsistentRead": True,
-            "ProjectionExpression": ", ".join(f"#{name}" for name in items.LISTED_ATTRIBUTES),
-            "ExpressionAttributeNames": {f"#{name}": name for name in items.LISTED_ATTRIBUTES},
+            "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
         }
         while keys:
             request: Any = {**options, "Keys": keys[:100]}

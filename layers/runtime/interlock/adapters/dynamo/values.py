@@ -89,9 +89,12 @@ def _error_from_text(text: str) -> ErrorInfo:
     return ErrorInfo(ErrorCode(document["code"]), document["message"], document["details"])
 
 
+ERROR_FORM = Form(lambda error: json.dumps(asdict(error)), _error_from_text)
+"""How errors are stored: as JSON text."""
+
 _SPECIAL = {
     "lease_expires_at": Form(epoch_ms, from_epoch_ms),
-    "error": Form(lambda error: json.dumps(asdict(error)), _error_from_text),
+    "error": ERROR_FORM,
     "events": Form(events_to_text, _events_from_text),
 }
 """Fields of a job that are not stored in the form of their type."""
@@ -102,3 +105,6 @@ LISTED_ATTRIBUTES: Sequence[str] = (
     *("tenant", "job_id", "updated_at", "long_error"),
 )
 """Parts of a job that a list shows and its index entry may lack."""
+
+ITEM_ATTRIBUTES: Sequence[str] = (*LISTED_ATTRIBUTES, "result")
+"""Parts of a job that the results of a batch show."""

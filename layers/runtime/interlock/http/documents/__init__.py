@@ -4,6 +4,7 @@ Docstrings of types and fields are the descriptions that API users read. Clients
 know.
 """
 
+from interlock.http.documents.batches import Batch, BatchCounts, BatchList, BatchResults
 from interlock.http.documents.errors import Error, ErrorDetails, ErrorEnvelope
 from interlock.http.documents.events import Event, EventList
 from interlock.http.documents.jobs import (
@@ -37,6 +38,10 @@ from interlock.http.documents.webhooks import Delivery, Webhook, WebhookSecret
 __all__ = [
     "ApiKey",
     "ApiKeyList",
+    "Batch",
+    "BatchCounts",
+    "BatchList",
+    "BatchResults",
     "Cancel",
     "Counters",
     "Delivery",

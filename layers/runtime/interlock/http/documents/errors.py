@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, TypedDict
 
 from interlock.domain.access import Scope
+from interlock.domain.batch import BatchStatus
 from interlock.domain.errors import ERROR_TYPES, ErrorCode
 from interlock.domain.job_status import JobStatus
 from interlock.http.documents.values import Count, ErrorTime, Message, Quantity, Schema
@@ -41,8 +42,8 @@ class ErrorDetails(TypedDict, total=False):
     """`output_too_large`: size of the result in bytes."""
     limit_bytes: Count
     """`output_too_large`, `payload_too_large`: the limit in bytes."""
-    status: JobStatus
-    """`not_finished`, `already_finished`: status of the job."""
+    status: JobStatus | BatchStatus
+    """`not_finished`, `already_finished`: status of the job or batch."""
     scope: Scope
     """`forbidden`: the scope that the key lacks."""
     allow: list[str]

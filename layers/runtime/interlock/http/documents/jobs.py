@@ -7,6 +7,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.http.documents.errors import Error
 from interlock.http.documents.values import (
     MAX_PAGE,
+    BatchId,
     Count,
     Fraction,
     JobId,
@@ -70,6 +71,10 @@ class Job(TypedDict):
     """Time at which the job is over, wherever it is then, if the request set `deadline_s`."""
     rerun_of: JobId | None
     """Id of the job that this one runs again."""
+    batch_id: BatchId | None
+    """Id of the batch that the job is an item of."""
+    key: str | None
+    """Name of the item, if its batch gave it one."""
     source: Source
     """Interface that created the job: `http`, or `mcp` for the Model Context Protocol."""
     client: Client | None

@@ -37,6 +37,7 @@ type ErrorTime = Annotated[
     ),
 ]
 type JobId = Annotated[str, Schema("Id of a job, a ULID. Ids sort by creation time.", pattern=f"^{JOB_ID}$")]
+type BatchId = Annotated[str, Schema("Id of a batch, a ULID. Ids sort by creation time.", pattern=f"^{JOB_ID}$")]
 
 Count = Annotated[int, Schema(minimum=0)]
 Quantity = Annotated[float, Schema(minimum=0)]

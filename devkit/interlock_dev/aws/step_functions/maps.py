@@ -1,0 +1,26 @@
+"""moto's distributed Map, for any number of items.
+
+A worker of moto's Map calls itself for its next item, so after some hundred items it reaches the interpreter's limit of
+nested calls and ends, and the Map waits for its items for ever. Here a worker is a loop. It also ends without another
+item once its execution was stopped: moto would pass each item that is left through the interpreter to find that out.
+"""
+
+from typing import Any
+
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
+    distributed_item_processor_worker as workers,
+)
+
+
+def run_workers_as_loops() -> None:
+    """Let the workers of distributed Maps take one item after another."""
+    workers.DistributedItemProcessorWorker.eval = _work
+
+
+def _work(self: Any) -> None:
+    while (job := self._job_pool.next_job()) is not None:
+        if self._env.is_running():
+            frame = self._env.open_inner_frame()
+            self._eval_job(env=frame, job=job)
+            self._env.delete_frame(frame)
+        self._job_pool.close_job(job)

@@ -1,0 +1,214 @@
+"""A batch of jobs, its statuses and counts, and the steps of its life as pure functions."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.job import Cancel, CancelOutcome
+from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
+
+MAX_ITEMS = 10_000
+MAX_BATCH_BYTES = 100 * 1024 * 1024
+"""Maximum size of a batch's items, and of its results."""
+
+MAX_BATCH_CONCURRENCY, DEFAULT_BATCH_CONCURRENCY = 1000, 10
+
+
+class BatchStatus(StrEnum):
+    """The status of a batch. PREPARING: its jobs are being created. CANCELLING: no further item starts, and those that
+    run are being stopped."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_TRANSITIONS: Mapping[BatchStatus, frozenset[BatchStatus]] = {
+    BatchStatus.PREPARING: frozenset({BatchStatus.RUNNING, BatchStatus.CANCELLING, BatchStatus.FAILED}),
+    BatchStatus.RUNNING: frozenset({BatchStatus.CANCELLING, BatchStatus.SUCCEEDED, BatchStatus.FAILED}),
+    BatchStatus.CANCELLING: frozenset({BatchStatus.CANCELLED, BatchStatus.SUCCEEDED, BatchStatus.FAILED}),
+    BatchStatus.SUCCEEDED: frozenset(),
+    BatchStatus.FAILED: frozenset(),
+    BatchStatus.CANCELLED: frozenset(),
+}
+
+BATCH_FINAL = frozenset(status for status, following in _TRANSITIONS.items() if not following)
+"""Statuses that never change."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """The jobs of a batch by status. `running` includes those that are being cancelled; all others are pending."""
+
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    timed_out: int = 0
+    cancelled: int = 0
+    tolerated: int | None = None
+    """How many jobs may fail or time out, None for all."""
+
+    @classmethod
+    def of(cls, statuses: Iterable[JobStatus]) -> Self:
+        found = list(statuses)
+        by_final = {status.value: found.count(status) for status in FINAL}
+        return cls(running=sum(status in CLAIMED for status in found), **by_final)
+
+    @property
+    def over_tolerance(self) -> bool:
+        return self.tolerated is not None and self.failed + self.timed_out > self.tolerated
+
+    def pending(self, total: int) -> int:
+        return total - self.running - self.succeeded - self.failed - self.timed_out - self.cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch. Its items are in the object `items_key`; `total` is None until they have been counted.
+
+    `round` numbers its workflow executions: a cancel and a restart begin another one. `version` numbers its writes.
+    `look_at` is when the schedule looks whether its execution still runs. `started_at` is when all of its jobs had been
+    created. `key_id`, `key_limit`, `key_hash` and `request_hash` are as in `interlock.domain.job.Job`.
+
+    `counts` are final if the batch is finished, and what has been counted so far otherwise.
+    """
+
+    tenant: str
+    batch_id: str
+    plugin: str
+    tool: str
+    plugin_version: str
+    timeout_s: float
+    max_concurrency: int
+    items_key: str
+    status: BatchStatus
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    look_at: datetime | None = None
+    total: int | None = None
+    tolerated_failures: str | None = None
+    deadline_at: datetime | None = None
+    round: int = 1
+    version: int = 0
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancel: Cancel | None = None
+    error: ErrorInfo | None = None
+    results_bytes: int | None = None
+    key_id: str | None = None
+    key_limit: int | None = None
+    key_hash: str | None = None
+    request_hash: str | None = None
+    counts: BatchCounts = BatchCounts()
+
+    @property
+    def finished(self) -> bool:
+        return self.status in BATCH_FINAL
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no item may start any more."""
+        return self.finished or self.status is BatchStatus.CANCELLING
+
+    @property
+    def results_key(self) -> str:
+        """The object of the results."""
+        return f"{self.folder}/results.jsonl"
+
+    @property
+    def folder(self) -> str:
+        """Where the objects of the batch are."""
+        return f"batches/{self.tenant}/{self.batch_id}"
+
+    @property
+    def tolerated(self) -> int | None:
+        """How many of its items may fail or time out, None for all. A share is rounded down."""
+        given = self.tolerated_failures
+        if given is None:
+            return None
+        return math.floor((self.total or 0) * float(given[:-1]) / 100) if given.endswith("%") else int(given)
+
+    def expired(self, now: datetime) -> bool:
+        """Return whether the batch may be removed. Its idempotency key is then free."""
+        return self.finished and self.expires_at < now
+
+
+def _advance(current: BatchStatus, to: BatchStatus) -> BatchStatus:
+    if to not in _TRANSITIONS[current]:
+        raise IllegalTransition(f"{current} -> {to}")
+    return to
+
+
+def counted(batch: Batch, total: int, *, now: datetime) -> Batch:
+    """Return the batch with the number of its items."""
+    return replace(batch, total=total, updated_at=now)
+
+
+def prepared(batch: Batch, *, now: datetime) -> Batch:
+    """Return the batch whose jobs have all been created: its items may run, unless it is being cancelled."""
+    status = batch.status if batch.stopping else _advance(batch.status, BatchStatus.RUNNING)
+    return replace(batch, status=status, started_at=now, updated_at=now)
+
+
+def cancel_requested(batch: Batch, *, reason: str | None, now: datetime) -> Batch:
+    """Return the batch that is to be stopped because its caller wants that."""
+    return _stopping(replace(batch, cancel=batch.cancel or Cancel(now, reason)), now)
+
+
+def over_tolerance(batch: Batch, *, now: datetime) -> Batch:
+    """Return the batch that is to be stopped because more of its items failed than are tolerated."""
+    return _stopping(replace(batch, error=too_many_failures(batch.tolerated)), now)
+
+
+def _stopping(batch: Batch, now: datetime) -> Batch:
+    status = _advance(batch.status, BatchStatus.CANCELLING)
+    return replace(batch, status=status, round=batch.round + 1, updated_at=now)
+
+
+def too_many_failures(tolerated: int | None) -> ErrorInfo:
+    """Return the error of a batch of which more items failed than are tolerated."""
+    return ErrorInfo(
+        ErrorCode.TOO_MANY_FAILURES, f"More items failed than the {tolerated or 0} that tolerated_failures permits."
+    )
+
+
+def looked_at(batch: Batch, look_at: datetime, *, restarted: bool) -> Batch:
+    """Return the batch after the schedule has looked at its execution, in another round if it is started again."""
+    return replace(batch, look_at=look_at, round=batch.round + restarted)
+
+
+def unreadable(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
+    """Return the batch failed, because its items cannot be read. It has no jobs."""
+    cancel = batch.cancel and replace(batch.cancel, outcome=CancelOutcome.TOO_LATE)
+    return replace(_over(batch, BatchStatus.FAILED, now), total=0, cancel=cancel, error=error, counts=BatchCounts())
+
+
+def finished(batch: Batch, counts: BatchCounts, results_bytes: int, *, now: datetime) -> Batch:
+    """Return the batch whose jobs have all finished, with its results.
+
+    A cancel was `too_late` if it stopped no item. Then the batch ends as it would have without it.
+    """
+    counts = replace(counts, tolerated=batch.tolerated)
+    error = batch.error or (too_many_failures(batch.tolerated) if counts.over_tolerance else None)
+    status = BatchStatus.FAILED if error else BatchStatus.SUCCEEDED
+    if batch.cancel is not None:
+        took_effect = counts.cancelled > 0 and batch.error is None
+        outcome = CancelOutcome.STOPPED if took_effect else CancelOutcome.TOO_LATE
+        batch = replace(batch, cancel=replace(batch.cancel, outcome=outcome))
+        if took_effect:
+            status, error = BatchStatus.CANCELLED, ErrorInfo(ErrorCode.CANCELLED, "The batch was cancelled.")
+    return replace(_over(batch, status, now), error=error, counts=counts, results_bytes=results_bytes)
+
+
+def _over(batch: Batch, status: BatchStatus, now: datetime) -> Batch:
+    return replace(
+        batch, status=_advance(batch.status, status), completed_at=now, updated_at=now, look_at=None, results_bytes=0
+    )
