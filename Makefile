@@ -255,6 +255,10 @@ vendor: setup ## vendors the console's libraries from npm, as layers/runtime/int
 console-picture: setup ## takes the picture of the console in docs, from a real run; needs Chromium
 	$(BIN)/python -m tests.stack.console.picture docs/console.png
 
+.PHONY: mcp-transcript
+mcp-transcript: setup ## records an agent that uses tools into docs/mcp.md, from a real run
+	$(BIN)/python -m tests.stack.mcp_transcript
+
 .PHONY: lint-openapi
 lint-openapi: ## Redocly's rules on the OpenAPI document; needs Node.js
 	npx --yes @redocly/cli@2.77.0 lint layers/runtime/interlock/http/openapi.json

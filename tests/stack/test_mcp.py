@@ -26,6 +26,7 @@ from mcp_types import (
 
 from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
+from tests.documented import code_block
 from tests.stack.mcp_client import (
     AGENT,
     Task,
@@ -39,6 +40,7 @@ from tests.stack.mcp_client import (
     transport,
     until_ended,
 )
+from tests.stack.mcp_transcript import comparable, documented, record
 from tests.stack.stacks import ROOT
 from tests.stack.test_cancel import gone, running_pids
 
@@ -204,7 +206,21 @@ def test_earlier_version_is_agreed_on_by_initialize(client: Client, version: str
     assert {"errands-wait", "ocr-analyze"} <= {tool.name for tool in tools}
 
 
-# --- Configurations ---
+# --- Documentation ---
+
+
+def test_documented_transcript_is_what_an_agent_gets(client: Client) -> None:
+    assert comparable(used(client, record, Tasks())) == comparable(documented())
+
+
+def test_documented_code_reads_a_page(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.png").symlink_to(PAGE)
+    code = code_block("docs/mcp.md", "python", "asyncio")
+    exec(code.replace("http://127.0.0.1:3000", client.url).replace("dev-key", client.api_key), {})
+    assert "Region-based segmentation" in capsys.readouterr().out
 
 
 def test_printed_configuration_connects_a_client(
