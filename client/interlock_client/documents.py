@@ -104,6 +104,8 @@ class JobDocument(TypedDict):
     timeout_s: float
     deadline_at: str | None
     rerun_of: str | None
+    batch_id: str | None
+    key: str | None
     source: Literal["http", "mcp"]
     client: Client | None
     webhook: Webhook | None

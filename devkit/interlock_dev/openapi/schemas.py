@@ -102,6 +102,10 @@ _ENUMS = {
 """Descriptions of the domain's enums, whose docstrings address the code's readers."""
 
 
+_EXTENDED = {"NewApiKey": "ApiKey", "WebhookData": "Job"}
+"""Types that extend another. pydantic reads the docstrings of a type's own fields only."""
+
+
 class _Generator(GenerateJsonSchema):
     """Leave out titles, which would only repeat the names of types and fields."""
 
@@ -116,6 +120,8 @@ def component_schemas() -> Json:
     generated = bodies.json_schema(ref_template="#/components/schemas/{model}", schema_generator=_Generator)
     schemas: Json = generated["$defs"]
     schemas.pop("_Bodies", None)
+    for name, base in _EXTENDED.items():
+        schemas[name]["properties"] |= schemas[base]["properties"]
     for body in (
         ExecuteRequest,
         RerunRequest,

@@ -12,12 +12,17 @@ class BatchCounts(TypedDict):
     """Number of items by status. They add up to `total`, and follow the jobs within a second or two."""
 
     pending: Count
+    """Items that have not started."""
     running: Count
-    """Includes items that are being cancelled."""
+    """Items that run, or are being cancelled."""
     succeeded: Count
+    """Items with a result."""
     failed: Count
+    """Items whose job failed, and those whose input does not fit."""
     timed_out: Count
+    """Items that reached their limit or the deadline."""
     cancelled: Count
+    """Items that were cancelled before or while they ran."""
 
 
 class Batch(TypedDict):
