@@ -71,8 +71,9 @@ def interlock(
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
-def test_documented_commands_work(snippet: str, environment: dict[str, str], folder: Path) -> None:
+def test_documented_commands_work(snippet: str, environment: dict[str, str], folder: Path, project: Path) -> None:
     (folder / "template.yaml").symlink_to(ROOT / "template.yaml")  # `deploy` belongs to a project
+    (folder / ".interlock").symlink_to(project / ".interlock")  # and so does the local stack
     ended = subprocess.run(
         ["bash", "-euo", "pipefail"], input=snippet, cwd=folder, env=environment, capture_output=True, text=True,
         check=False, timeout=120,
@@ -268,6 +269,16 @@ def test_keys_of_the_own_tenant_are_managed_through_the_api(interlock: Command, 
     refused = interlock("keys", "list", "--url", client.url, "--key", created["key"])
     assert (refused.status, refused.out) == (4, "")
     assert interlock("keys", "revoke", "nobody", *api).status == 4
+
+
+def test_operator_reads_the_table_of_the_local_stack(
+    interlock: Command, project: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    job = client.execute("errands", "echo", {"text": "x"}).body["job_id"]
+    found = json.loads(interlock("jobs", "--all-tenants", "--plugin", "errands", "--since", "1m", "--json").out)
+    assert ("dev", job) in [(one["tenant"], one["job_id"]) for one in found]
+    assert json.loads(interlock("jobs", "--tenant", "elsewhere", "--json").out) == []
 
 
 def completed(environment: dict[str, str], *words: str) -> list[str]:

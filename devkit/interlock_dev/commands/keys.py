@@ -12,15 +12,13 @@ from typing import Any
 
 from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, KeyIsOver
-from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.rate import Rate
 from interlock.domain.times import rfc3339, utc_now
 from interlock.http.keys import key_document, new_key, new_key_document
-from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import KeyTarget
 from interlock_dev.commands.remote.output import console, print_json, table
 from interlock_dev.commands.remote.target import connect
-from interlock_dev.commands.tables import open_table
+from interlock_dev.commands.tables import open_table, table_errors
 from interlock_dev.project.errors import UsageError
 
 _COLUMNS = ("key_id", "tenant", "scopes", "state", "expires_at", "rate", "concurrency", "hint", "name")
@@ -120,11 +118,8 @@ def rotate(target: KeyTarget, key_id: str, *, overlap: timedelta, expires: timed
 @contextmanager
 def _keys_of(target: KeyTarget) -> Iterator[DynamoKeys]:
     """Open the table of keys. Errors of AWS in the body of the context become `UsageError`."""
-    try:
-        with open_table(target.stack, target.port) as (dynamodb, name):
-            yield DynamoKeys(dynamodb, name)
-    except ServiceUnavailable as error:
-        raise CommandFailed(f"the table cannot be used: {_one_line(error.__cause__)}", Exit.UNREACHABLE) from error
+    with table_errors(), open_table(target.stack, target.port) as (dynamodb, name):
+        yield DynamoKeys(dynamodb, name)
 
 
 def _found(keys: DynamoKeys, key_id: str) -> ApiKey:
@@ -155,7 +150,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ",".join(value)
     return "-" if value is None else str(value)
-
-
-def _one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())

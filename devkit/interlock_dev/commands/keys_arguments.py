@@ -6,20 +6,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, TENANT_PATTERN, Scope, is_key_name, is_tenant
+from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, Scope, is_key_name
 from interlock.domain.rate import Rate
 from interlock_dev.commands.options import KeyTarget, Target
 from interlock_dev.commands.service_arguments import Key, Profile, Url
-from interlock_dev.commands.values import MAX_PORT, Json, integer_between, parse_duration
+from interlock_dev.commands.values import MAX_PORT, Json, integer_between, parse_duration, parse_tenant
 
 DEFAULT_OVERLAP = timedelta(hours=1)
-
-
-def parse_tenant(text: str) -> str:
-    """Validate the name of a tenant."""
-    if not is_tenant(text):
-        raise typer.BadParameter(f"{text!r} is not the name of a tenant, which matches {TENANT_PATTERN}.")
-    return text
 
 
 def parse_scopes(text: str) -> frozenset[str]:

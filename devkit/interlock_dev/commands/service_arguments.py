@@ -8,7 +8,7 @@ import typer
 
 from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock_dev.commands.options import Target
-from interlock_dev.commands.values import Json, integer_between, parse_duration
+from interlock_dev.commands.values import Json, integer_between, parse_duration, parse_tenant
 
 MAX_JOBS = 10_000
 CALL = "Call a service"
@@ -201,6 +201,13 @@ def jobs(
         int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most so many.")
     ] = 20,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep the table up to date until Ctrl-C.")] = False,
+    all_tenants: Annotated[
+        bool, typer.Option("--all-tenants", help="Of all tenants, from the table: for operators, with AWS credentials.")
+    ] = False,
+    tenant: Annotated[
+        list[Any] | None,
+        typer.Option(parser=parse_tenant, metavar="NAME", help="Of this tenant, from the table; may be repeated."),
+    ] = None,
     json: Json = False,
     url: Url = None,
     key: Key = None,
@@ -211,6 +218,12 @@ def jobs(
     from interlock_dev.commands.remote import jobs as command
 
     filters = command.Filters(plugin, tool, status or (), since, until, limit)
+    if all_tenants or tenant:
+        if url or key or profile or watch or (all_tenants and tenant):
+            raise typer.BadParameter("--all-tenants and --tenant read the table: only --stack selects another one.")
+        from interlock_dev.commands import tenant_jobs
+
+        return tenant_jobs.show_tenant_jobs(stack, tenant or (), filters, json=json)
     return command.show_jobs(Target(url, key, stack, profile), filters, json=json, watch=watch)
 
 

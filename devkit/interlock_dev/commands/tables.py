@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
+from interlock.domain.errors import ServiceUnavailable
 from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.remote.deployed import CONFIG, aws_errors, client, output
 from interlock_dev.project.paths import Project
@@ -27,6 +28,16 @@ def open_table(stack: str | None, port: int | None) -> Iterator[tuple[DynamoDBCl
     """
     with aws_errors():
         yield (client("dynamodb"), output(stack, "TableName")) if stack else _local(port)
+
+
+@contextmanager
+def table_errors() -> Iterator[None]:
+    """Raise `CommandFailed` if the table cannot be used, which the adapters report as `ServiceUnavailable`."""
+    try:
+        yield
+    except ServiceUnavailable as error:
+        reason = " ".join(str(error.__cause__).split())
+        raise CommandFailed(f"the table cannot be used: {reason}", Exit.UNREACHABLE) from error
 
 
 def _local(port: int | None) -> tuple[DynamoDBClient, str]:

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from interlock.domain.access import MAX_LIFETIME
+from interlock.domain.access import MAX_LIFETIME, TENANT_PATTERN, is_tenant
 
 MAX_PORT = 65_535
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -50,3 +50,10 @@ def parse_duration(text: str) -> timedelta:
     if seconds > MAX_LIFETIME.total_seconds():
         raise typer.BadParameter(f"{text!r} is not a duration of up to 100 years. Write it as 90d, 12h, 30m or 1s.")
     return timedelta(seconds=seconds)
+
+
+def parse_tenant(text: str) -> str:
+    """Validate the name of a tenant."""
+    if not is_tenant(text):
+        raise typer.BadParameter(f"{text!r} is not the name of a tenant, which matches {TENANT_PATTERN}.")
+    return text

@@ -116,11 +116,13 @@ def _print_changes(interlock: Interlock, filters: Filters, *, json: bool) -> Non
 
 
 def _table(jobs: Sequence[Job]) -> Table:
-    rows = [
-        [job.id, job.tool, job.status, _note(job.document), when(job.document["created_at"]), took(job.document)]
-        for job in jobs
-    ]
-    return table(("job", "tool", "status", "", "created", "took"), rows)
+    return table(("job", "tool", "status", "", "created", "took"), [row_of(job.document) for job in jobs])
+
+
+def row_of(job: Any) -> Sequence[Any]:
+    """Return the cells of a job's document in a table of jobs."""
+    tool = f"{job['plugin']}.{job['tool']}"
+    return job["job_id"], tool, job["status"], _note(job), when(job["created_at"]), took(job)
 
 
 def _note(job: JobDocument) -> str:
