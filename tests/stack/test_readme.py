@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock_dev.commands.remote.mcp import CLIENTS
 from interlock_dev.stack.client import local_stack
 from tests.documented import code_block
 from tests.stack.stacks import ROOT, Running, link_project
@@ -98,6 +99,11 @@ def test_readme_client_prints_the_text(stack: Running) -> None:
     lines = "\n".join(["python - <<'END'", block("python", "from pathlib"), "END"])
     printed, _ = pasted(stack, f"PATH=.venv/bin:$PATH\n{lines}")
     assert "Region-based segmentation" in printed
+
+
+def test_readme_prints_the_configuration_of_agents(stack: Running) -> None:
+    printed, _ = pasted(stack, block("sh", ".venv/bin/interlock mcp"))
+    assert printed.count(f"{stack.client.url}/mcp") == len(CLIENTS) + 1
 
 
 def test_the_keys_command_works_as_printed(stack: Running) -> None:
