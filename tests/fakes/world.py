@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -106,9 +106,11 @@ class World:
         store: JobStore | None = None,
         index: PluginIndex | None = None,
         oidc_issuer: str = "",
+        around: Callable[[Any], Any] = lambda service: service,
     ) -> None:
+        """`around` returns what the functions get instead of the stores, the workflow of batches and the objects."""
         self.jobs = MemoryJobs()
-        self.store: JobStore = store or self.jobs
+        self.store: JobStore = store or around(self.jobs)
         self.workflow = MemoryWorkflow()
         self.delivery_workflow = MemoryDeliveryWorkflow()
         self.deliveries = MemoryDeliveries()
@@ -131,9 +133,9 @@ class World:
             delivery_workflow=self.delivery_workflow,
             delivery_store=self.deliveries,
             signing_secrets=self.signing_secrets,
-            batch_store=self.batches,
-            batch_workflow=self.batch_workflow,
-            objects=self.objects,
+            batch_store=around(self.batches),
+            batch_workflow=around(self.batch_workflow),
+            objects=around(self.objects),
             index=index or an_index(folder / "index", *plugins),
             sink=self.sink,
             rates=self.rates,

@@ -39,6 +39,9 @@ _CALL: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
                "params": {"name": "hostile-echo", "arguments": {"text": "x"}}}  # fmt: skip
 _ECHO: Json = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
 
+UNFIT_BATCH: Json = {"plugin": "hostile", "tool": "echo", "items": [{"input": {"text": 7}}]}
+"""A batch whose item does not fit, so that nothing runs."""
+
 # By the contract's own words. A job here is a finished one of the tenant acme: cancelling it is a conflict.
 CONTRACT = (
     Route("POST /v1/execute", Scope.EXECUTE, 200, 200, _ECHO),
@@ -59,6 +62,12 @@ CONTRACT = (
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),
     Route("POST /mcp", Scope.EXECUTE, 200, 200, _CALL, {"MCP-Protocol-Version": "2025-11-25"}, scope_is_in_body=True),
     Route("GET /.well-known/oauth-protected-resource", None, 404, 404),
+    # A batch here is a finished one of the tenant acme.
+    Route("POST /v1/batches", Scope.EXECUTE, 202, 202, UNFIT_BATCH),
+    Route("GET /v1/batches", Scope.JOBS_READ, 200, 200),
+    Route("GET /v1/batches/{batch_id}", Scope.JOBS_READ, 200, 404),
+    Route("GET /v1/batches/{batch_id}/results", Scope.JOBS_READ, 200, 404),
+    Route("POST /v1/batches/{batch_id}/cancel", Scope.JOBS_CANCEL, 409, 404, {"reason": "x"}),
     Route("GET /v1/keys", Scope.ADMIN, 200, 200),
     Route("POST /v1/keys", Scope.ADMIN, 201, 201, {"scopes": ["execute"]}),
     Route("DELETE /v1/keys/{key_id}", Scope.ADMIN, 200, 404),

@@ -17,7 +17,8 @@ from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock.domain.key_format import generate_key
 from interlock_dev.stack.client import Client
 from tests.stack.access.conftest import ClientOf, Keys
-from tests.stack.access.matrix import CALLERS, CONTRACT, DOCUMENTED, FORMS, MATRIX, NOBODY, Cell
+from tests.stack.access.matrix import CALLERS, CONTRACT, DOCUMENTED, FORMS, MATRIX, NOBODY, UNFIT_BATCH, Cell
+from tests.stack.batch_helpers import until_batch
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 
@@ -32,6 +33,7 @@ class Callers:
     headers: Mapping[str, Mapping[str, str]]
     job_id: str
     key_id: str
+    batch_id: str
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +67,14 @@ def callers(access_stack: Client, keys: Keys, table_keys: DynamoKeys) -> Callers
     headers: dict[str, dict[str, str]] = {name: {"X-API-Key": key} for name, key in sent.items()}
     headers |= {"no key": {}, "a token where none is taken": {"Authorization": f"Bearer {admin}"}}
     assert set(headers) == set(CALLERS)
-    job_id = Client(access_stack.url, admin).execute("hostile", "echo", {"text": "acme's"}).body["job_id"]
+    acme = Client(access_stack.url, admin)
+    job_id = acme.execute("hostile", "echo", {"text": "acme's"}).body["job_id"]
+    batch_id = until_batch(acme, acme.call("POST", "/v1/batches", UNFIT_BATCH).body["batch_id"])["batch_id"]
     until = time.monotonic() + 5
     while requests.get(f"{access_stack.url}/v1/jobs", headers=headers["expired"], timeout=30).status_code != 401:
         assert time.monotonic() < until, "the key did not expire"
         time.sleep(0.1)
-    return Callers(access_stack.url, headers, job_id, revoked["key_id"])
+    return Callers(access_stack.url, headers, job_id, revoked["key_id"], batch_id)
 
 
 def test_the_matrix_is_of_every_route_in_the_document() -> None:
@@ -80,7 +84,9 @@ def test_the_matrix_is_of_every_route_in_the_document() -> None:
 
 
 def ask(callers: Callers, cell: Cell) -> requests.Response:
-    path = cell.route.path.format(job_id=callers.job_id, key_id=callers.key_id, name="hostile")
+    path = cell.route.path.format(
+        job_id=callers.job_id, key_id=callers.key_id, batch_id=callers.batch_id, name="hostile"
+    )
     headers = {"Content-Type": "application/json", **cell.route.headers, **callers.headers[cell.caller]}
     body: dict[str, Any] = {"json": cell.route.body} if cell.route.body else {}
     if cell.form == FORMS[1]:

@@ -1,0 +1,50 @@
+"""Follow a batch over HTTP."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from interlock_dev.stack.client import Client
+
+FINAL = {"succeeded", "failed", "cancelled"}
+
+
+def until_batch(
+    client: Client,
+    batch_id: str,
+    is_awaited: Callable[[dict[str, Any]], bool] = lambda batch: batch["status"] in FINAL,
+    within_s: float = 120,
+) -> dict[str, Any]:
+    """Return the batch once it is as awaited. Whenever it is read, its counts must add up."""
+    until = time.monotonic() + within_s
+    while True:
+        batch: dict[str, Any] = client.call("GET", f"/v1/batches/{batch_id}").body
+        if batch["total"] is not None:
+            assert sum(batch["counts"].values()) == batch["total"], batch
+            assert min(batch["counts"].values()) >= 0, batch
+        if is_awaited(batch):
+            return batch
+        assert time.monotonic() < until, batch
+        time.sleep(0.2)
+
+
+def results_of(client: Client, batch_id: str) -> list[dict[str, Any]]:
+    """Return the lines of a batch's results."""
+    link = client.call("GET", f"/v1/batches/{batch_id}/results").body
+    text = requests.get(link["download_url"], timeout=30).text
+    assert len(text) == link["size"]
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def jobs_of(client: Client, batch_id: str) -> list[dict[str, Any]]:
+    """Return the jobs of a batch, of all pages."""
+    jobs, cursor = list[dict[str, Any]](), ""
+    while True:
+        page = client.call("GET", f"/v1/jobs?batch={batch_id}&limit=100{cursor}").body
+        jobs += page["jobs"]
+        if page["next_cursor"] is None:
+            return jobs
+        cursor = f"&cursor={page['next_cursor']}"
