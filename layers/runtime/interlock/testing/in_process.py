@@ -51,6 +51,7 @@ class InProcessSandbox:
         alarm: Alarm | None,  # noqa: ARG002
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
+        on_unforkable: Callable[[str], None],  # noqa: ARG002
         fill: Callable[[str], None],
     ) -> Ending:
         """Run a request. Raises KeyboardInterrupt of the developer."""
