@@ -36,7 +36,14 @@ from interlock.sandbox import Sandbox
 from interlock_dev.aws.dynamodb.stream import Record, stream_event
 from tests.exhaustive.injection import Faults, intercept_requests, intercepted
 from tests.exhaustive.workflow import Engine, Executions
-from tests.fakes.outside import MemoryRates, MemorySecrets, RecordingSink
+from tests.fakes.outside import (
+    MemoryDeliveries,
+    MemoryDeliveryWorkflow,
+    MemoryRates,
+    MemorySecrets,
+    MemorySigningSecrets,
+    RecordingSink,
+)
 from tests.fakes.plugins import an_index
 from tests.fakes.world import Answer, LambdaContext, rest_event
 from tests.service.stream import StreamReader
@@ -150,6 +157,9 @@ class System:
             store=DynamoJobs(table, shared.table),
             counters=DynamoCounters(table, shared.table),
             workflow=workflow,
+            delivery_workflow=MemoryDeliveryWorkflow(),
+            delivery_store=MemoryDeliveries(),
+            signing_secrets=MemorySigningSecrets(),
             objects=S3Files(bucket, BUCKET),
             index=PluginIndex(Path(shared.index)),
             sink=RecordingSink(),
