@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from interlock_client.batch_documents import BatchDocument, BatchResult
+from interlock_client.batch_operations import BatchOperations
+from interlock_client.batches import BatchView
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -25,7 +28,7 @@ from interlock_client.documents import (
 )
 from interlock_client.jobs import JobView
 from interlock_client.operations import Operations
-from interlock_client.options import JobFilters, RunOptions, WebhookOption
+from interlock_client.options import BatchOptions, JobFilters, RunOptions, WebhookOption
 from interlock_client.steps import Retries
 from interlock_client.transport import AsyncTransport
 
@@ -37,7 +40,7 @@ class AsyncInterlock:
         self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None
     ) -> None:
         self._transport = AsyncTransport(url, key, token)
-        self._operations = Operations(url, retries or Retries())
+        self._operations = BatchOperations(url, retries or Retries())
 
     async def run(
         self,
@@ -89,6 +92,27 @@ class AsyncInterlock:
         async for one in self._transport.stream(self._operations.jobs(filters, limit)):
             yield self._job(one)
 
+    async def submit_batch(
+        self,
+        tool: str,
+        inputs: Iterable[Mapping[str, Any]],
+        /,
+        *,
+        keys: Sequence[str] | None = None,
+        max_concurrency: int | None = None,
+        tolerated_failures: int | str | None = None,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncBatch:
+        """Create a batch, as `Interlock.submit_batch`."""
+        options = BatchOptions(keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, idempotency_key)
+        return self._batch(await self._transport.perform(self._operations.submit_batch(tool, inputs, options)))
+
+    async def batch(self, batch_id: str) -> AsyncBatch:
+        """Return a batch."""
+        return self._batch(await self._transport.perform(self._operations.batch(batch_id)))
+
     async def plugins(self) -> list[PluginSummary]:
         """List the plugins, including those that could not be loaded."""
         return await self._transport.perform(self._operations.plugins())
@@ -138,6 +162,9 @@ class AsyncInterlock:
     async def rotate_webhook_secret(self) -> WebhookSecret:
         """Replace that secret, as `Interlock.rotate_webhook_secret`."""
         return await self._transport.perform(self._operations.rotate_webhook_secret())
+
+    def _batch(self, document: BatchDocument) -> AsyncBatch:
+        return AsyncBatch(self._transport, self._operations, document)
 
     def _job(self, document: JobDocument) -> AsyncJob:
         return AsyncJob(self._transport, self._operations, document)
@@ -206,3 +233,32 @@ class AsyncJob(JobView):
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return AsyncJob(self._transport, self._operations, await self._transport.perform(steps))
+
+
+class AsyncBatch(BatchView):
+    """A batch. Its properties are those of `document`, which `refresh` and `wait` update."""
+
+    def __init__(self, transport: AsyncTransport, operations: BatchOperations, document: BatchDocument) -> None:
+        super().__init__(document)
+        self._transport = transport
+        self._operations = operations
+
+    async def refresh(self) -> Self:
+        """Read the batch again."""
+        self.document = await self._transport.perform(self._operations.batch(self.id))
+        return self
+
+    async def wait(self, timeout: float | None = None) -> Self:
+        """Wait until the batch has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
+        self.document = await self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
+        return self
+
+    async def cancel(self, reason: str | None = None) -> Self:
+        """Request the cancel of the batch. Raises `ConflictError` if it has ended otherwise."""
+        self.document = await self._transport.perform(self._operations.cancel_batch(self.id, reason))
+        return self
+
+    async def results(self, timeout: float | None = None) -> list[BatchResult]:
+        """Wait until the batch has finished, and return one line per item, in their order."""
+        await self.wait(timeout)
+        return await self._transport.perform(self._operations.batch_results(self.id))

@@ -35,6 +35,29 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """The options of a batch besides its items. `keys` are the names of the items."""
+
+    keys: Sequence[str] | None = None
+    max_concurrency: int | None = None
+    tolerated_failures: int | str | None = None
+    timeout_s: float | None = None
+    deadline_s: float | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the request's body."""
+        names = ("max_concurrency", "tolerated_failures", "timeout_s", "deadline_s")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header without which a request that is sent again could create a second batch."""
+        return {"Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilters:
     """Which jobs to list. Times are timezone-aware."""
 

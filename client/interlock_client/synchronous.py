@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from interlock_client.batch_documents import BatchDocument, BatchResult
+from interlock_client.batch_operations import BatchOperations
+from interlock_client.batches import BatchView, values
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -25,7 +28,7 @@ from interlock_client.documents import (
 )
 from interlock_client.jobs import JobView
 from interlock_client.operations import Operations
-from interlock_client.options import JobFilters, RunOptions, WebhookOption
+from interlock_client.options import BatchOptions, JobFilters, RunOptions, WebhookOption
 from interlock_client.steps import Retries
 from interlock_client.transport import SyncTransport
 
@@ -44,7 +47,7 @@ class Interlock:
         self, url: str, key: str | None = None, *, token: str | None = None, retries: Retries | None = None
     ) -> None:
         self._transport = SyncTransport(url, key, token)
-        self._operations = Operations(url, retries or Retries())
+        self._operations = BatchOperations(url, retries or Retries())
 
     def run(
         self,
@@ -101,6 +104,35 @@ class Interlock:
         filters = JobFilters(plugin, tool, status, created_after, created_before)
         return (self._job(one) for one in self._transport.stream(self._operations.jobs(filters, limit)))
 
+    def submit_batch(
+        self,
+        tool: str,
+        inputs: Iterable[Mapping[str, Any]],
+        /,
+        *,
+        keys: Sequence[str] | None = None,
+        max_concurrency: int | None = None,
+        tolerated_failures: int | str | None = None,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Batch:
+        """Create a batch, which runs a tool on many inputs. `keys` are names of the items. When more items fail than
+        `tolerated_failures`, a number or a share such as `5%`, the rest is cancelled."""
+        options = BatchOptions(keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, idempotency_key)
+        return self._batch(self._transport.perform(self._operations.submit_batch(tool, inputs, options)))
+
+    def map(
+        self, tool: str, inputs: Iterable[Mapping[str, Any]], /, *, max_concurrency: int | None = None
+    ) -> Iterator[Any]:
+        """Run a tool on many inputs as a batch, and iterate over the results in the order of the inputs. The error of
+        an item that failed is raised in its place."""
+        return values(self.submit_batch(tool, inputs, max_concurrency=max_concurrency).results())
+
+    def batch(self, batch_id: str) -> Batch:
+        """Return a batch."""
+        return self._batch(self._transport.perform(self._operations.batch(batch_id)))
+
     def plugins(self) -> list[PluginSummary]:
         """List the plugins, including those that could not be loaded."""
         return self._transport.perform(self._operations.plugins())
@@ -156,6 +188,9 @@ class Interlock:
     def rotate_webhook_secret(self) -> WebhookSecret:
         """Replace the secret that signs the tenant's webhooks; the old one signs along for 24 hours. Not retried."""
         return self._transport.perform(self._operations.rotate_webhook_secret())
+
+    def _batch(self, document: BatchDocument) -> Batch:
+        return Batch(self._transport, self._operations, document)
 
     def _job(self, document: JobDocument) -> Job:
         return Job(self._transport, self._operations, document)
@@ -226,3 +261,32 @@ class Job(JobView):
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return Job(self._transport, self._operations, self._transport.perform(steps))
+
+
+class Batch(BatchView):
+    """A batch. Its properties are those of `document`, which `refresh` and `wait` update."""
+
+    def __init__(self, transport: SyncTransport, operations: BatchOperations, document: BatchDocument) -> None:
+        super().__init__(document)
+        self._transport = transport
+        self._operations = operations
+
+    def refresh(self) -> Self:
+        """Read the batch again."""
+        self.document = self._transport.perform(self._operations.batch(self.id))
+        return self
+
+    def wait(self, timeout: float | None = None) -> Self:
+        """Wait until the batch has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
+        self.document = self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
+        return self
+
+    def cancel(self, reason: str | None = None) -> Self:
+        """Request the cancel of the batch. Raises `ConflictError` if it has ended otherwise."""
+        self.document = self._transport.perform(self._operations.cancel_batch(self.id, reason))
+        return self
+
+    def results(self, timeout: float | None = None) -> list[BatchResult]:
+        """Wait until the batch has finished, and return one line per item, in their order."""
+        self.wait(timeout)
+        return self._transport.perform(self._operations.batch_results(self.id))

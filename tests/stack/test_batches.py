@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from interlock_client import ConflictError, Interlock, ValidationError
 from interlock_dev.stack.client import Client
 from tests.stack.batch_helpers import jobs_of, results_of, until_batch
 from tests.stack.test_cancel import gone, running_pids
@@ -67,3 +68,19 @@ def test_batch_with_more_failures_than_tolerated_cancels_the_rest(client: Client
     assert batch["counts"] == {**NONE, "failed": 3, "cancelled": ITEMS}
     statuses = [line["status"] for line in results_of(client, batch_id)]
     assert statuses == ["cancelled"] * ITEMS + ["failed"] * 3
+
+
+def test_client_maps_a_tool_over_inputs_in_order(client: Client) -> None:
+    with Interlock(client.url, client.api_key) as interlock:
+        found = interlock.map("hostile.echo", ({"text": text} for text in "abc"), max_concurrency=2)
+        assert [result["text"] for result in found] == ["a", "b", "c"]
+        batch = interlock.submit_batch("hostile.echo", [{"text": "a"}, {"text": 7}], keys=["first", "second"])
+        assert [(line["key"], line["status"]) for line in batch.results()] == [
+            ("first", "succeeded"),
+            ("second", "failed"),
+        ]
+        assert interlock.batch(batch.id).counts == {**NONE, "succeeded": 1, "failed": 1}
+        with pytest.raises(ConflictError):
+            batch.cancel()
+        with pytest.raises(ValidationError):
+            list(interlock.map("hostile.echo", [{"text": 7}]))

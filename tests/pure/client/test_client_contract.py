@@ -6,10 +6,11 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from interlock.domain.access import KeyState, Scope
+from interlock.domain.batch import BATCH_FINAL, BatchStatus
 from interlock.domain.errors import ERROR_TYPES
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
-from interlock_client import InterlockError, documents, errors
+from interlock_client import InterlockError, batch_documents, documents, errors
 from interlock_client.files import MAX_INLINE_BYTES, decode_file, save_file
 from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES
 from tests.pure.repository.template import ROOT
@@ -29,6 +30,8 @@ DOCUMENTS = {
         )
     },
     documents.JobDocument: "Job",
+    batch_documents.BatchDocument: "Batch",
+    batch_documents.BatchCounts: "BatchCounts",
 }
 
 
@@ -54,6 +57,8 @@ def test_statuses_and_states_are_those_of_the_service() -> None:
     assert set(get_args(documents.Scope.__value__)) == {*Scope}
     assert set(get_args(documents.KeyState.__value__)) == {*KeyState}
     assert documents.FINAL == FINAL
+    assert set(get_args(batch_documents.BatchStatus.__value__)) == {*BatchStatus}
+    assert batch_documents.BATCH_FINAL == BATCH_FINAL
 
 
 def test_inline_files_leave_room_in_a_request() -> None:
