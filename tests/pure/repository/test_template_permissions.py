@@ -3,7 +3,9 @@
 import json
 import re
 
-from tests.pure.repository.template import FUNCTIONS, Json, listed, properties
+import pytest
+
+from tests.pure.repository.template import FUNCTIONS, TEMPLATE, Json, listed, properties
 
 
 def statements(role: Json) -> list[Json]:
@@ -24,13 +26,70 @@ https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam
 """
 
 
+RUNS_PLUGINS = {"ExecuteFunction", "RunJobFunction"}
+
+DENIED = {
+    "Effect": "Deny",
+    "Action": "ec2:*",
+    "Resource": "*",
+    "Condition": {"Null": {"lambda:SourceFunctionArn": "false"}},
+}
+"""Denies network interfaces to a function's own code; Lambda itself creates them with the role of the function.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html, under Security best practices.
+"""
+
+
+def test_functions_that_run_plugins_can_be_in_a_vpc(translated: Json) -> None:
+    placed = {name: one["Properties"].get("VpcConfig") for name, one in translated.items() if name in FUNCTIONS}
+    for name, config in placed.items():
+        if name not in RUNS_PLUGINS:
+            assert config is None, name
+            continue
+        condition, network, otherwise = config["Fn::If"]
+        assert (condition, otherwise) == ("HasVpc", {"Ref": "AWS::NoValue"})
+        for parameter in ("SubnetIds", "SecurityGroupIds"):
+            assert network[parameter] == {"Fn::Split": [",", {"Ref": parameter}]}
+            assert TEMPLATE["Parameters"][parameter]["Default"] == ""
+
+
+def test_only_lambda_itself_may_create_network_interfaces(translated: Json) -> None:
+    for name in FUNCTIONS:
+        role = translated[translated[name]["Properties"]["Role"]["Fn::GetAtt"][0]]
+        assert (DENIED in statements(role)) is (name in RUNS_PLUGINS), name
+
+
+@pytest.mark.parametrize(
+    ("parameter", "good", "bad"),
+    [
+        (
+            "SubnetIds",
+            ["", "subnet-0a1b2c3d", "subnet-0a1b2c3d,subnet-0123456789abcdef0"],
+            ["subnet-1,", "vpc-0a1b2c3d"],
+        ),
+        ("SecurityGroupIds", ["", "sg-0a1b2c3d,sg-0123456789abcdef0"], ["sg-", "default", "sg-0a1b2c3d sg-0a1b2c3e"]),
+    ],
+)
+def test_network_parameter_takes_ids(parameter: str, good: list[str], bad: list[str]) -> None:
+    declared = TEMPLATE["Parameters"][parameter]
+    pattern = re.compile(declared["AllowedPattern"])
+    assert all(pattern.fullmatch(one) and len(one) <= declared["MaxLength"] for one in good)
+    assert not [one for one in bad if pattern.fullmatch(one)]
+
+
+def test_subnets_need_security_groups() -> None:
+    rule = TEMPLATE["Rules"]["SubnetsHaveSecurityGroups"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SubnetIds"}, ""]}]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SecurityGroupIds"}, ""]}]}
+
+
 def test_every_function_has_its_own_role(translated: Json) -> None:
     roles = {name: translated[name]["Properties"]["Role"]["Fn::GetAtt"][0] for name in FUNCTIONS}
     assert len(set(roles.values())) == len(FUNCTIONS)
-    for role in roles.values():
-        assert translated[role]["Properties"]["ManagedPolicyArns"] == [
-            "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-        ]
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambda{}ExecutionRole"
+    for name, role in roles.items():
+        network = [managed.format("VPCAccess")] if name in RUNS_PLUGINS else []
+        assert translated[role]["Properties"]["ManagedPolicyArns"] == [managed.format("Basic"), *network]
     assert {name for name, role in roles.items() if not statements(translated[role])} == {"ConsoleFunction"}
 
 
@@ -38,6 +97,8 @@ def test_roles_have_no_wildcard_actions_or_resources(translated: Json) -> None:
     roles = [one for one in translated.values() if one["Type"] == "AWS::IAM::Role"]
     assert len(roles) == len(FUNCTIONS) + 4  # the roles of the workflows and of the gateway's log
     for statement in (statement for role in roles for statement in statements(role)):
+        if statement == DENIED:
+            continue
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource"} & set(statement)
         assert all(re.fullmatch(r"[a-z0-9]+:[A-Za-z]+", action) for action in listed(statement["Action"]))

@@ -47,8 +47,13 @@ def statements(function: str, policies: Sequence[Any]) -> tuple[Statement, ...]:
     for policy in policies:
         if not isinstance(policy, Mapping) or set(policy) - {"Version"} != {"Statement"}:
             raise UsageError(f"{function}: the local stack knows policies of statements alone, not {policy!r}")
-        found.extend(_statement(function, one) for one in policy["Statement"])
+        found.extend(_statement(function, one) for one in policy["Statement"] if not _is_about_networks(one))
     return tuple(found)
+
+
+def _is_about_networks(one: Mapping[str, Any]) -> bool:
+    """Return whether a statement denies actions of EC2 alone, which is not emulated."""
+    return one.get("Effect") == "Deny" and all(action.startswith("ec2:") for action in _listed(one["Action"]))
 
 
 def _statement(function: str, one: Mapping[str, Any]) -> Statement:
