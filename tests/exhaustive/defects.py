@@ -201,7 +201,7 @@ def drop_the_outcome(plant: Plant) -> None:
 def start_overdue_jobs(plant: Plant) -> None:
     """Run a job whose deadline has passed."""
 
-    def run(self: JobRunner, job: Job, *, now: datetime) -> Job | None:
+    def run(self: JobRunner, job: Job, _ended: Job) -> Job | None:
         claimed = self._claimed(job)
         try:
             self._store.change(job, claimed)
@@ -209,7 +209,7 @@ def start_overdue_jobs(plant: Plant) -> None:
             return error.current
         return self._run(claimed, self._call_of(claimed), Deadline.after(20), written=True).job
 
-    plant(JobRunner, "_end_overdue", run)
+    plant(JobRunner, "_end_unclaimed", run)
 
 
 def repeat_events(plant: Plant) -> None:
