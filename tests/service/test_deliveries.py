@@ -10,7 +10,7 @@ from interlock.adapters.dynamo.deliveries import DynamoDeliveries
 from interlock.adapters.dynamo.signing_secrets import DynamoSigningSecrets
 from interlock.domain.webhook import Delivery, DeliveryError, DeliveryState, WebhookEvent
 from interlock.domain.webhook_secret import SigningSecrets
-from interlock.ports import DeliveryStore, SigningSecretStore
+from interlock.webhook_ports import DeliveryStore, SigningSecretStore
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON, MemoryDeliveries, MemorySigningSecrets
 from tests.service.conftest import Table

@@ -1,48 +1,16 @@
 """The arguments of the commands that call a service: run tools, follow jobs, look at plugins."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 from interlock_dev.commands.options import Target
-from interlock_dev.commands.values import Json, integer_between, parse_duration, parse_tenant
+from interlock_dev.commands.values import Json, integer_between, parse_moment, parse_seconds, parse_status, parse_tenant
 
 MAX_JOBS = 10_000
 CALL = "Call a service"
 OPERATE = "Operate a service"
-
-
-def parse_status(text: str) -> str:
-    """Validate a status of jobs."""
-    if text not in {*JobStatus, *STATUS_ALIASES}:
-        raise typer.BadParameter(f"{text!r} is not a status. There are: {', '.join(JobStatus)}.")
-    return text
-
-
-def parse_seconds(text: str) -> float:
-    """Parse seconds, such as `20`, `0.5`, `90s` or `5m`."""
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", str(text)):
-        return float(text)
-    return parse_duration(str(text)).total_seconds()
-
-
-def parse_moment(text: str) -> datetime:
-    """Parse a time (RFC 3339, UTC unless it has an offset) or a duration before now, such as `2h`."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.now(UTC) - _before_now(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _before_now(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except typer.BadParameter:
-        raise typer.BadParameter(f"{text!r} is neither a time like 2026-11-29T10:00 nor a duration like 2h.") from None
 
 
 def complete_tool(ctx: typer.Context, incomplete: str) -> list[str]:

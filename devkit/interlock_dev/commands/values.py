@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple
 
 import typer
 
 from interlock.domain.access import MAX_LIFETIME, TENANT_PATTERN, is_tenant
+from interlock.domain.job_status import STATUS_ALIASES, JobStatus
 
 MAX_PORT = 65_535
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -52,8 +53,38 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def parse_seconds(text: str) -> float:
+    """Parse seconds, such as `20`, `0.5`, `90s` or `5m`."""
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", str(text)):
+        return float(text)
+    return parse_duration(str(text)).total_seconds()
+
+
+def parse_moment(text: str) -> datetime:
+    """Parse a time (RFC 3339, UTC unless it has an offset) or a duration before now, such as `2h`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.now(UTC) - _before_now(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _before_now(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{text!r} is neither a time like 2026-11-29T10:00 nor a duration like 2h.") from None
+
+
 def parse_tenant(text: str) -> str:
     """Validate the name of a tenant."""
     if not is_tenant(text):
         raise typer.BadParameter(f"{text!r} is not the name of a tenant, which matches {TENANT_PATTERN}.")
+    return text
+
+
+def parse_status(text: str) -> str:
+    """Validate a status of jobs."""
+    if text not in {*JobStatus, *STATUS_ALIASES}:
+        raise typer.BadParameter(f"{text!r} is not a status. There are: {', '.join(JobStatus)}.")
     return text

@@ -15,8 +15,6 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import RunState
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.rate import Rate
-from interlock.domain.webhook import Answer, Delivery, Step, WebhookEvent
-from interlock.domain.webhook_secret import SigningSecrets
 
 Clock = Callable[[], datetime]
 
@@ -90,8 +88,7 @@ class RunHistory(Protocol):
 
 
 class JobStore(RunHistory, Protocol):
-    """Jobs, and the counters derived from them. Every write is conditional and raises `StaleJob` if its condition
-    fails.
+    """Jobs, and the counters derived from them. Writes are conditional and raise `StaleJob` otherwise.
 
     All methods raise `interlock.domain.errors.ServiceUnavailable` if the table is down after the SDK's retries.
     """
@@ -209,8 +206,7 @@ class BatchWorkflow(Protocol):
     """The workflow of batches. Methods raise `ServiceUnavailable` like those of `Workflow`."""
 
     def start(self, batch: Batch) -> bool:
-        """Start the execution of the batch's current round. Return false if it has already ended. A running one is left
-        alone."""
+        """Start the execution of the current round, unless it is running. Return false if it has already ended."""
 
     def stop(self, batch: Batch, cause: str) -> None:
         """Stop the execution of the batch's current round. One that has ended or is unknown is left alone."""
@@ -245,50 +241,10 @@ class Workflow(Protocol):
     """The workflow of asynchronous jobs. Methods raise `ServiceUnavailable` if it is down after the SDK's retries."""
 
     def start(self, tenant: str, job_id: str) -> bool:
-        """Start the workflow execution named after the job. Return false if it has already ended. A running one is left
-        alone."""
+        """Start the execution named after the job, unless it is running. Return false if it has already ended."""
 
     def stop(self, job_id: str, cause: str) -> None:
         """Stop the workflow execution. One that has ended or is unknown is left alone."""
-
-
-class DeliveryStore(Protocol):
-    """The deliveries of webhooks. Raises `ServiceUnavailable` like `JobStore`."""
-
-    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
-        """Read a delivery consistently. None: no attempt was made yet."""
-
-    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
-        """Read the deliveries of a job consistently."""
-
-    def record(self, job: Job, delivery: Delivery) -> Delivery:
-        """Write a delivery, and return it as it is stored then.
-
-        It is not written if a later round, the same or a later attempt, or the end of this round is stored. A success
-        is written in any case, unless it is stored already or a later round is.
-        """
-
-
-class SigningSecretStore(Protocol):
-    """The secrets of tenants that sign webhooks. Raises `ServiceUnavailable` like `JobStore`."""
-
-    def get(self, tenant: str) -> SigningSecrets | None:
-        """Read the secrets consistently."""
-
-    def replace(self, tenant: str, before: SigningSecrets | None, after: SigningSecrets) -> SigningSecrets:
-        """Write the secrets if those before are still stored, and return what is stored then."""
-
-
-class DeliveryWorkflow(Protocol):
-    """The workflow of deliveries. Raises `ServiceUnavailable` if it is down after the SDK's retries."""
-
-    def start(self, step: Step) -> bool:
-        """Start the execution of a delivery's round. Return false if it has already ended. A running one is left
-        alone."""
-
-
-SendMessage = Callable[[str, Mapping[str, str], bytes], Answer]
-"""Sends a message to a URL, with headers and a body. Never raises for anything that the receiver does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,8 +264,7 @@ class PutRequest:
 
 
 class ObjectStore(Protocol):
-    """Documents that are too large for the table, and uploads. Methods raise `ServiceUnavailable` if the store is down
-    after the SDK's retries."""
+    """Documents that are too large for the table, and uploads. Raises `ServiceUnavailable` like `JobStore`."""
 
     def put(self, key: str, text: str) -> None:
         """Write a document."""

@@ -51,7 +51,7 @@ def _execution_name(batch: Batch) -> str:
 
 
 class StepFunctionsDeliveries:
-    """`interlock.ports.DeliveryWorkflow` on AWS Step Functions."""
+    """`interlock.webhook_ports.DeliveryWorkflow` on AWS Step Functions."""
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client

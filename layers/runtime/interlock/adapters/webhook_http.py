@@ -43,7 +43,7 @@ def resolve(host: str, port: int) -> Sequence[Address]:
 
 
 class WebhookSender:
-    """`interlock.ports.SendMessage`. Tests pass a resolver, the context of TLS, and a shorter limit."""
+    """`interlock.webhook_ports.SendMessage`. Tests pass a resolver, the context of TLS, and a shorter limit."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from interlock.domain.times import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -34,17 +34,14 @@ if TYPE_CHECKING:
         BatchWorkflow,
         Clock,
         CounterStore,
-        DeliveryStore,
-        DeliveryWorkflow,
         JobStore,
         MetricsSink,
         ObjectStore,
         RateStore,
         Secrets,
-        SigningSecretStore,
         Workflow,
     )
-
+    from interlock.webhook_ports import DeliveryStore, DeliveryWorkflow, SigningSecretStore
 
 PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_NAME"
 """The environment variables with the source of the plugins' settings, and with the name of the stack."""
@@ -281,14 +278,9 @@ class Core:
 
         return PluginRegistry(self._index or open_index(), self.store, self._sink or EmbeddedMetrics())
 
-    @cached_property
-    def plugin_settings(self) -> Callable[[str], Mapping[str, Any]]:
-        """Returns the settings of a plugin. Nothing is imported until a plugin that declares settings is loaded."""
-
-        def settings_of(plugin: str) -> Mapping[str, Any]:
-            return self._stored_settings.of(plugin)
-
-        return settings_of
+    def plugin_settings(self, plugin: str) -> Mapping[str, Any]:
+        """Return the settings of a plugin. Nothing is imported until a plugin that declares settings is loaded."""
+        return self._stored_settings.of(plugin)
 
     @cached_property
     def _stored_settings(self) -> PluginSettings:

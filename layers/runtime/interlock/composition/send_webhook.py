@@ -14,7 +14,7 @@ from interlock.composition.core import Core
 from interlock.domain.webhook import DeliveryState, Step, WebhookEvent
 from interlock.http.webhook_messages import job_message
 from interlock.jobs.delivering import Delivering
-from interlock.ports import SendMessage
+from interlock.webhook_ports import SendMessage
 
 
 def send_webhook_task(core: Core, send: SendMessage | None = None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:

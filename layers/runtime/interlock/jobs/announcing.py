@@ -5,7 +5,7 @@ import logging
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.stream import Batch, Change
 from interlock.domain.webhook import Step, WatchedJob, events_between
-from interlock.ports import DeliveryWorkflow
+from interlock.webhook_ports import DeliveryWorkflow
 
 logger = logging.getLogger(__name__)
 

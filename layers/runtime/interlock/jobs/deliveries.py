@@ -8,7 +8,7 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.problems import problem
 from interlock.domain.webhook import Delivery, Step, WebhookEvent
-from interlock.ports import DeliveryStore, DeliveryWorkflow
+from interlock.webhook_ports import DeliveryStore, DeliveryWorkflow
 
 
 class Deliveries:

@@ -9,7 +9,8 @@ from standardwebhooks import Webhook as Signer
 from interlock.domain.job import Job
 from interlock.domain.webhook import Answer, Delivery, DeliveryError, DeliveryState, Step, WebhookEvent, attempted
 from interlock.jobs.signing import Signing
-from interlock.ports import Clock, DeliveryStore, JobStore, SendMessage
+from interlock.ports import Clock, JobStore
+from interlock.webhook_ports import DeliveryStore, SendMessage
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """The secrets that sign a tenant's webhooks: created at the first use, and rotated."""
 
 from interlock.domain.webhook_secret import SigningSecrets
-from interlock.ports import Clock, SigningSecretStore
+from interlock.ports import Clock
+from interlock.webhook_ports import SigningSecretStore
 
 
 class Signing:

@@ -27,7 +27,7 @@ NOT_DELIVERED = "(#round = :round AND #state <> :known)"
 
 
 class DynamoDeliveries:
-    """`interlock.ports.DeliveryStore` on one DynamoDB table."""
+    """`interlock.webhook_ports.DeliveryStore` on one DynamoDB table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client

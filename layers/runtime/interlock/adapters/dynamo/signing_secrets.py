@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class DynamoSigningSecrets:
-    """`interlock.ports.SigningSecretStore` on one DynamoDB table."""
+    """`interlock.webhook_ports.SigningSecretStore` on one DynamoDB table."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
