@@ -6,8 +6,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def code_blocks(page: str, language: str) -> list[str]:
+    """Return the code blocks of a language on a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
 def code_block(page: str, language: str, first: str) -> str:
-    """Return the only code block of a language on a page whose first line contains these words."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
-    [found] = [text for text in blocks if first in text.partition("\n")[0]]
-    return str(found)
+    """Return the only code block of a language on a page whose first line is this, or else contains it."""
+    by_line = [(text.partition("\n")[0], text) for text in code_blocks(page, language)]
+    [found] = [text for line, text in by_line if line == first] or [text for line, text in by_line if first in line]
+    return found

@@ -1,11 +1,9 @@
 """The receiver on the page about webhooks works as it is printed there."""
 
 import os
-import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from standardwebhooks import Webhook
 
@@ -15,19 +13,14 @@ from interlock.domain.webhook import Answer, DeliveryError
 from interlock.domain.webhook_secret import SigningSecrets
 from interlock.domain.webhook_url import UrlRules
 from interlock_dev.project.host import listen
+from tests.documented import code_block
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
 BODY = '{"type":"job.succeeded","data":{"job_id":"01KY4QJ3HS0123456789ABCDEF"}}'
 
 
 def receiver_code() -> str:
-    [code] = re.findall(r"<!-- executed: receiver -->\n\n```python\n(.*?)```", _page(), re.DOTALL)
-    return str(code)
-
-
-def _page() -> str:
-    return (ROOT / "docs" / "webhooks.md").read_text()
+    return code_block("docs/webhooks.md", "python", "import os")
 
 
 def test_receiver_of_the_page_accepts_only_signed_messages() -> None:

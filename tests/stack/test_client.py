@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,7 @@ from interlock_client import (
     WaitTimeout,
 )
 from interlock_dev.stack.client import Client
+from tests.documented import code_blocks
 from tests.stack.stacks import ROOT
 
 pytestmark = pytest.mark.xdist_group("client")
@@ -35,7 +35,7 @@ def interlock(client: Client) -> Iterator[Interlock]:
         yield opened
 
 
-SNIPPETS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/client.md").read_text(), re.MULTILINE | re.DOTALL)
+SNIPPETS = [*code_blocks("docs/client.md", "python"), *code_blocks("client/README.md", "python")]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,13 +17,13 @@ import pytest
 
 from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
+from tests.documented import code_block, code_blocks
 from tests.stack.stacks import ROOT
 
 pytestmark = pytest.mark.xdist_group("command")
 
-PAGE = ROOT / "docs" / "command.md"
 IMAGE = ROOT / "tests" / "images" / "page.png"
-SNIPPETS = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+SNIPPETS = code_blocks("docs/command.md", "sh")
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,23 @@ def test_key_that_may_only_execute_runs_tools(interlock: Command, project: Path,
     refused = interlock("plugins", "--key", key)
     assert (refused.status, refused.out) == (4, "")
     assert "'plugins:read'" in refused.err
+
+
+def test_documented_commands_for_keys_work(
+    interlock: Command, project: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    create, *lines = code_block("docs/access.md", "sh", "interlock keys create --tenant").splitlines()
+    made = interlock(*shlex.split(create, comments=True)[1:])
+    key_id = re.search(r"^key_id +(\w+)$", made.out, re.MULTILINE)
+    assert key_id is not None, made.err
+    for line in lines:
+        ended = interlock(*shlex.split(line.replace("KEY_ID", key_id[1]), comments=True)[1:])
+        assert (ended.status, key_id[1] in ended.out) == (0, True), ended.err
+    api = code_block("docs/access.md", "sh", "interlock keys create --url").replace("http://127.0.0.1:3000", client.url)
+    for line in api.replace("dev-key", client.api_key).splitlines():
+        ended = interlock(*shlex.split(line)[1:])
+        assert (ended.status, "the lab" in ended.out) == (0, True), ended.err
 
 
 def test_keys_of_the_own_tenant_are_managed_through_the_api(interlock: Command, client: Client) -> None:

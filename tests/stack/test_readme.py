@@ -24,11 +24,6 @@ CURL = shutil.which("curl") or STAND_IN
 type Seen = list[tuple[str, str, int]]
 
 
-def block(language: str, first: str) -> str:
-    """Return the only code block of a language in the README whose first line contains these words."""
-    return code_block("README.md", language, first)
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A stack in a folder in which the README's paths exist."""
@@ -36,7 +31,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     (project / "tests").symlink_to(ROOT / "tests")
     (project / ".venv").symlink_to(sys.prefix)
     plugin = project / "word_count.py"
-    plugin.write_text(block("python", "pydantic"))
+    plugin.write_text(code_block("README.md", "python", "pydantic"))
     log = project / "stack.log"
     with local_stack(project, log, "--plugin", str(plugin)) as (client, _):
         yield Running(project, client, log)
@@ -61,7 +56,7 @@ def pasted(stack: Running, lines: str, curl: str = STAND_IN) -> tuple[str, Seen]
 
 
 def test_readme_calls_work_when_pasted_together(stack: Running) -> None:
-    printed, seen = pasted(stack, block("sh", "export INTERLOCK="), CURL)
+    printed, seen = pasted(stack, code_block("README.md", "sh", "export INTERLOCK="), CURL)
     bucket = re.compile(r"http://.*/uploads/dev/.*X-Amz-Signature.*")
     named = [
         (method, bucket.sub("BUCKET", re.sub("[0-9A-HJKMNP-TV-Z]{26}", "JOB", path)), status)
@@ -89,33 +84,40 @@ def test_readme_calls_work_when_pasted_together(stack: Running) -> None:
 
 
 def test_readme_commands_work_when_pasted_together(stack: Running) -> None:
-    printed, _ = pasted(stack, block("sh", ".venv/bin/interlock run"))
+    printed, _ = pasted(stack, code_block("README.md", "sh", ".venv/bin/interlock run"))
     assert "Region-based segmentation" in printed
     assert (stack.project / "thumbnail.png").read_bytes().startswith(b"\x89PNG")
     assert re.search(r"ocr\.analyze +succeeded", printed)
 
 
 def test_readme_client_prints_the_text(stack: Running) -> None:
-    lines = "\n".join(["python - <<'END'", block("python", "from pathlib"), "END"])
+    lines = "\n".join(["python - <<'END'", code_block("README.md", "python", "from pathlib"), "END"])
     printed, _ = pasted(stack, f"PATH=.venv/bin:$PATH\n{lines}")
     assert "Region-based segmentation" in printed
 
 
 def test_readme_prints_the_configuration_of_agents(stack: Running) -> None:
-    printed, _ = pasted(stack, block("sh", ".venv/bin/interlock mcp"))
+    printed, _ = pasted(stack, code_block("README.md", "sh", ".venv/bin/interlock mcp"))
     assert printed.count(f"{stack.client.url}/mcp") == len(CLIENTS) + 1
 
 
 def test_the_keys_command_works_as_printed(stack: Running) -> None:
-    printed, _ = pasted(stack, block("sh", "interlock keys create"))
+    printed, _ = pasted(stack, code_block("README.md", "sh", "interlock keys create"))
     key = dict(line.split(maxsplit=1) for line in printed.splitlines() if line.startswith(("key ", "tenant", "scopes")))
     assert (key["tenant"], key["scopes"]) == ("acme", "execute,jobs:read")
     assert re.search(rf"^\S+ +acme .* active .* 10/s +4 +{key['key'][-4:]} ", printed, re.MULTILINE)
 
 
 def test_the_plugin_of_the_readme_counts_words(stack: Running) -> None:
-    starts, _, call = block("sh", "--plugin word_count.py").partition("\n")
+    starts, _, call = code_block("README.md", "sh", "--plugin word_count.py").partition("\n")
     assert starts == ".venv/bin/interlock dev --api-key dev-key --plugin word_count.py"
     printed, seen = pasted(stack, call)
     assert seen == [("POST", "/v1/execute", 200)]
     assert json.loads(printed)["result"] == {"words": 3}
+
+
+def test_batch_of_the_page_is_accepted(stack: Running) -> None:
+    call = code_block("docs/batches.md", "sh", "curl").replace("localhost:3000", stack.client.url)
+    printed, seen = pasted(stack, call)
+    assert seen == [("POST", "/v1/batches", 202)]
+    assert json.loads(printed)["status"] == "preparing"

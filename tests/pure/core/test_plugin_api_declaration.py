@@ -7,6 +7,7 @@ import pytest
 
 from interlock.plugin import Plugin, ToolContext, tool
 from interlock.tool_declaration import InvalidDeclaration
+from tests.documented import code_block
 from tests.pure.core.echo_plugin import Echo, In, Out, run
 
 
@@ -296,3 +297,11 @@ def test_invalid_tool_signature_is_reported(method: Any, what: str) -> None:
 def test_tool_must_not_be_wrapped_by_another_decorator(kind: Any) -> None:
     with pytest.raises(TypeError, match=f"tool 'say': must be a method .* not a {kind.__name__}"):
         declared(name="a", version="1", say=kind(tool()(a_method)), run_it=MARKED).tools()
+
+
+def test_documented_declaration_is_valid() -> None:
+    names: dict[str, Any] = {"AnalyzeInput": In, "AnalyzeOutput": Out}
+    exec(code_block("docs/plugins.md", "python", "from pydantic import BaseModel"), names)
+    [analyze] = names["Ocr"].tools().values()
+    assert (analyze.name, analyze.timeout_s, analyze.memory_mb) == ("analyze", 20, 512)
+    assert analyze.description == "The first line is the tool's description."

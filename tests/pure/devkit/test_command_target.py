@@ -22,9 +22,10 @@ from interlock_dev.commands.exits import CommandFailed, Exit
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.remote.bundle import without_secrets
 from interlock_dev.commands.remote.deploy import DeployOptions, plan
-from interlock_dev.commands.remote.profiles import config_file
+from interlock_dev.commands.remote.profiles import config_file, profile
 from interlock_dev.commands.remote.target import Service, resolve, service_errors, status_of
 from interlock_dev.project.errors import UsageError
+from tests.documented import code_block
 
 CONFIG = """
 [profiles.prod]
@@ -51,6 +52,12 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.write_text(CONFIG)
     path.chmod(0o600)
     return path
+
+
+def test_documented_profiles_are_valid(config: Path) -> None:
+    config.write_text(code_block("docs/command.md", "toml", "[profiles.prod]"))
+    assert profile("prod").url == "https://abc123.execute-api.eu-west-1.amazonaws.com/prod"
+    assert (profile("test").stack, profile("test").region) == ("interlock-test", "eu-west-1")
 
 
 def test_options_select_a_service() -> None:
