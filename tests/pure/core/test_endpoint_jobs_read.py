@@ -40,6 +40,8 @@ def test_job_document_has_every_field_of_the_contract(world: World) -> None:
         "timeout_s": 20.0,
         "deadline_at": None,
         "rerun_of": None,
+        "batch_id": None,
+        "key": None,
         "source": "http",
         "client": None,
         "webhook": None,
