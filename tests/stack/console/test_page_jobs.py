@@ -127,10 +127,17 @@ def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open
     page.get_by_role("link", name="Older").click()
     expect(page.get_by_role("link", name="Newest")).to_be_visible()
     expect(page.locator(f'tr[data-job="{first[0]}"]')).to_have_count(0)
+    expect(rows.first).to_be_visible()
     assert not set(first) & set(rows.evaluate_all("rows => rows.map(row => row.dataset.job)"))
-    page.get_by_label("Tool").fill("")
-    page.get_by_label("Tool").blur()
-    page.get_by_label("Failed").check()
+    # At once: the second change comes before the page has followed the first.
+    page.get_by_label("Tool").evaluate(
+        """(tool, failed) => {
+            tool.value = '';
+            tool.dispatchEvent(new Event('change'));
+            failed.click();
+        }""",
+        page.get_by_label("Failed").element_handle(),
+    )
     page.wait_for_url(re.compile(r"#/jobs\?plugin=errands&status=failed$"))
     expect(page.locator(f'tr[data-job="{failed}"]')).to_contain_text("there is none")
     page.get_by_label("Failed").uncheck()

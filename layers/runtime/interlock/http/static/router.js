@@ -20,6 +20,9 @@ function current() {
   return { parts: path.split('/').filter(Boolean).map(decoded), query: new URLSearchParams(search) };
 }
 
+/** The query of the address, which the page may not show yet. */
+export const currentQuery = () => current().query;
+
 function decoded(text) {
   try {
     return decodeURIComponent(text);

@@ -3,7 +3,7 @@ import { html, useState } from '../lib.js';
 import { FINAL, get } from '../api.js';
 import { words } from '../format.js';
 import { useLoaded } from '../loading.js';
-import { go, href } from '../router.js';
+import { currentQuery, go, href } from '../router.js';
 import { JobTable } from '../parts/job_table.js';
 import { LoadProblem } from '../parts/problem.js';
 
@@ -13,12 +13,7 @@ const CALM_MS = 5_000;
 const STATUSES = ['pending', 'running', 'cancelling', ...FINAL];
 
 export function JobsPage({ query }) {
-  const filters = {
-    plugin: query.get('plugin'),
-    tool: query.get('tool'),
-    status: query.getAll('status'),
-    cursor: query.get('cursor'),
-  };
+  const filters = { ...filtersOf(query), cursor: query.get('cursor') };
   const [everyMs, setEveryMs] = useState(CALM_MS);
   const load = async (signal) => {
     const page = await get(`jobs?${listQuery(filters)}`, { signal });
@@ -41,6 +36,12 @@ export function JobsPage({ query }) {
     ${!value && !error && html`<p class="faint" role="status">Loading…</p>`}`;
 }
 
+const filtersOf = (query) => ({
+  plugin: query.get('plugin'),
+  tool: query.get('tool'),
+  status: query.getAll('status'),
+});
+
 function listQuery({ plugin, tool, status, cursor }) {
   const search = new URLSearchParams({ limit: LIMIT });
   if (plugin) search.set('plugin', plugin);
@@ -51,11 +52,17 @@ function listQuery({ plugin, tool, status, cursor }) {
 }
 
 function Filters({ plugin, tool, status }) {
-  const apply = (changed) => go(['jobs'], { plugin, tool, status, ...changed });
+  // Added to the filters of the address, which the page follows a moment later: two quick changes must both count.
+  const apply = (change) => {
+    const now = filtersOf(currentQuery());
+    go(['jobs'], { ...now, ...change(now) });
+  };
   const toggle = (one) =>
-    apply({ status: status.includes(one) ? status.filter((other) => other !== one) : [...status, one] });
+    apply((now) => ({
+      status: now.status.includes(one) ? now.status.filter((other) => other !== one) : [...now.status, one],
+    }));
   const text = (name, value) => html`<label class="filter">${words(name)}
-    <input type="search" value=${value ?? ''} placeholder="any" spellcheck=${false} onChange=${(event) => apply({ [name]: event.target.value.trim() })} />
+    <input type="search" value=${value ?? ''} placeholder="any" spellcheck=${false} onChange=${(event) => apply(() => ({ [name]: event.target.value.trim() }))} />
   </label>`;
   return html`<div class="filters">
     ${text('plugin', plugin)}${text('tool', tool)}
