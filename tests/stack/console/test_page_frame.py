@@ -103,7 +103,8 @@ def test_no_page_is_wider_than_a_phone(open_page: Open) -> None:
 
 
 def test_theme_follows_the_system_until_one_is_chosen(open_page: Open) -> None:
-    page = open_page("#/plugins", color_scheme="dark")
+    page = open_page("#/plugins")
+    page.emulate_media(color_scheme="dark")
     assert brightness(page) < 60
     page.get_by_label("Theme").select_option("light")
     assert brightness(page) > 200
