@@ -43,8 +43,11 @@ $(UV):
 # uv finds Python 3.13 or downloads it.
 $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml client/pyproject.toml devkit/pyproject.toml
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
-	$(UV) pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
+	$(UV) pip sync --quiet --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e client -e devkit
+	@# Compiles what the local stack imports, so that its first start takes no longer than others. The rest is compiled
+	@# when it is first imported: of the environment's modules, few are.
+	$(BIN)/python -c "import interlock_dev.commands.serving, numpy, PIL.Image, tesserocr"
 	@touch $@
 
 .PHONY: setup
