@@ -23,6 +23,18 @@ def bench(shared: Bench) -> Iterator[Bench]:
 
 
 @pytest.fixture
+def emptied(shared: Bench) -> Bench:
+    """The module's sandbox, whose zygote has no other processes. A fresh one would cost a zygote for each test."""
+    pool = shared.sandbox._pool
+    for kept in (pool.warm, pool.templates):
+        for worker in list(kept):
+            pool.discard(worker)
+        kept.clear()
+    shared.loaded.clear()
+    return shared
+
+
+@pytest.fixture
 def fresh() -> Iterator[Bench]:
     """A sandbox for one test."""
     bench = Bench.new()

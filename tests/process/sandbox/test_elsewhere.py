@@ -58,9 +58,15 @@ def like_lambda(tmp_path: Path, *, hooked: bool) -> dict[str, Any]:
     return found
 
 
+@pytest.fixture(scope="module")
+def unprivileged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The findings of an unprivileged user, refused by the kernel if the tests run as root."""
+    return like_lambda(tmp_path_factory.mktemp("lambda"), hooked=False)
+
+
 @pytest.mark.parametrize("hooked", [False, True], ids=["refused by the kernel", "refused by a hook"])
-def test_one_writable_directory_is_enough(tmp_path: Path, hooked: bool) -> None:
-    found = like_lambda(tmp_path, hooked=hooked)
+def test_one_writable_directory_is_enough(unprivileged: dict[str, Any], tmp_path: Path, hooked: bool) -> None:
+    found = like_lambda(tmp_path, hooked=True) if hooked else unprivileged
 
     by_kernel = os.getuid() == 0 and not hooked
     if by_kernel:
@@ -74,8 +80,8 @@ def test_one_writable_directory_is_enough(tmp_path: Path, hooked: bool) -> None:
     assert found["left"] == []
 
 
-def test_an_unprivileged_user_is_enough_and_learns_nothing(tmp_path: Path) -> None:
-    found = like_lambda(tmp_path, hooked=False)
+def test_an_unprivileged_user_is_enough_and_learns_nothing(unprivileged: dict[str, Any]) -> None:
+    found = unprivileged
 
     assert found["uid"] != 0
     assert found["read of others"] == "[]"

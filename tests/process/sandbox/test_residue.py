@@ -34,20 +34,20 @@ TRIES = 3
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_a_warm_process_can_be_seen_by_another_tenant(fresh: Bench, tmp_path: Path, way: str) -> None:
+def test_a_warm_process_can_be_seen_by_another_tenant(emptied: Bench, tmp_path: Path, way: str) -> None:
     leave, look = sources(way, tmp_path)
     seen = []
     for _ in range(TRIES):
-        fresh.result(leave, key="one")
-        seen.append(fresh.result(look, key="other"))
+        emptied.result(leave, key="one")
+        seen.append(emptied.result(look, key="other"))
     assert "True" in seen
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_a_process_of_one_run_cannot(fresh: Bench, tmp_path: Path, way: str) -> None:
+def test_a_process_of_one_run_cannot(emptied: Bench, tmp_path: Path, way: str) -> None:
     leave, look = sources(way, tmp_path)
-    fresh.result(leave, key="one", once=True)
-    assert fresh.result(look, key="other") == "False"
+    emptied.result(leave, key="one", once=True)
+    assert emptied.result(look, key="other") == "False"
 
 
 WRITES = {
@@ -77,33 +77,33 @@ def test_files_are_changed_only_where_that_is_permitted(tmp_path: Path, permitte
     assert outcomes == {what: permitted and what not in never for what in WRITES}
 
 
-def test_times_of_files_are_not_restricted(fresh: Bench, tmp_path: Path) -> None:
+def test_times_of_files_are_not_restricted(emptied: Bench, tmp_path: Path) -> None:
     """Landlock has no right for them. A filter would break `shutil.copy2` and archives."""
-    fresh.result(f"import os\nos.utime({str(tmp_path)!r}, ns=(4711, 4711))", once=True)
+    emptied.result(f"import os\nos.utime({str(tmp_path)!r}, ns=(4711, 4711))", once=True)
     assert tmp_path.stat().st_mtime_ns == 4711
 
 
-def test_code_is_loaded_once_for_all_tenants(fresh: Bench) -> None:
+def test_code_is_loaded_once_for_all_tenants(emptied: Bench) -> None:
     loading = "import os\nloaded_in = os.getpid()\n#ready\n"
-    results = {fresh.result(loading + "result = loaded_in, os.getpid() != loaded_in", key=key) for key in "abc"}
+    results = {emptied.result(loading + "result = loaded_in, os.getpid() != loaded_in", key=key) for key in "abc"}
     assert len(results) == 1
     assert results.pop().endswith("True)")
 
 
-def test_a_tenant_keeps_its_process(fresh: Bench) -> None:
+def test_a_tenant_keeps_its_process(emptied: Bench) -> None:
     def keep_them() -> bool:
-        pids = {key: fresh.pid(key=key) for key in "ab"}
+        pids = {key: emptied.pid(key=key) for key in "ab"}
         assert len(set(pids.values())) == 2
-        return {key: fresh.pid(key=key) for key in "ab"} == pids
+        return {key: emptied.pid(key=key) for key in "ab"} == pids
 
     # A process that is preempted while it stops counts its context switch late, and is then replaced.
     assert any(keep_them() for _ in range(3))
 
 
-def test_a_process_of_one_run_serves_no_other(fresh: Bench) -> None:
+def test_a_process_of_one_run_serves_no_other(emptied: Bench) -> None:
     source = "import os\nresult = os.getpid()"
-    warm = {fresh.result(source) for _ in range(2)}
-    once = {fresh.result(source, once=True) for _ in range(3)}
+    warm = {emptied.result(source) for _ in range(2)}
+    once = {emptied.result(source, once=True) for _ in range(3)}
     assert len(once) == 3
     assert not warm & once
 
@@ -128,52 +128,52 @@ UNFORKABLE = {
 
 
 @pytest.mark.parametrize("left", UNFORKABLE)
-def test_code_that_leaves_this_behind_is_loaded_in_each_process(fresh: Bench, left: str) -> None:
+def test_code_that_leaves_this_behind_is_loaded_in_each_process(emptied: Bench, left: str) -> None:
     source = UNFORKABLE[left] + "\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
     for key in ("one", "other"):
-        assert fresh.result(source, key=key) == "True"
-        [reason] = fresh.unforkable
+        assert emptied.result(source, key=key) == "True"
+        [reason] = emptied.unforkable
         assert reason.startswith("loading it leaves behind: ")
         assert "/" not in reason, "callers may read it"
-    assert not list(fresh.sandbox._pool.templates)
+    assert not list(emptied.sandbox._pool.templates)
 
 
-def test_code_that_is_not_fork_safe_is_loaded_in_each_process(fresh: Bench) -> None:
+def test_code_that_is_not_fork_safe_is_loaded_in_each_process(emptied: Bench) -> None:
     source = "import os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
-    assert {fresh.result(source, key=key, fork_safe=False) for key in "ab"} == {"True"}
-    assert fresh.unforkable == [], "it has been declared"
+    assert {emptied.result(source, key=key, fork_safe=False) for key in "ab"} == {"True"}
+    assert emptied.unforkable == [], "it has been declared"
 
 
-def test_threads_of_a_library_that_expects_forks_do_not_matter(fresh: Bench) -> None:
+def test_threads_of_a_library_that_expects_forks_do_not_matter(emptied: Bench) -> None:
     source = (
         "import os, numpy\nloaded_in = os.getpid()\n#ready\n"
         "numbers = numpy.random.random((300, 300))\nproduct = numbers @ numbers\nresult = os.getpid(), loaded_in"
     )
-    first = fresh.result(source)
+    first = emptied.result(source)
     pid, loaded_in = first.strip("()").split(", ")
     assert pid != loaded_in
-    assert fresh.result(source) == first, "its threads cost the process"
+    assert emptied.result(source) == first, "its threads cost the process"
 
 
-def test_loader_that_returns_an_answer_ends_the_run_with_it(fresh: Bench) -> None:
-    ending = fresh.run("refused = 'no model'\n#ready\nresult = 'run'")
+def test_loader_that_returns_an_answer_ends_the_run_with_it(emptied: Bench) -> None:
+    ending = emptied.run("refused = 'no model'\n#ready\nresult = 'run'")
     assert ending == Completed(pid=ending.pid, payload=b"no model")
-    fresh.assert_nothing_left()
+    emptied.assert_nothing_left()
 
 
-def test_a_template_killed_while_it_is_idle_is_replaced(fresh: Bench) -> None:
-    fresh.pid(key="one")
-    [template] = fresh.sandbox._pool.templates
+def test_a_template_killed_while_it_is_idle_is_replaced(emptied: Bench) -> None:
+    emptied.pid(key="one")
+    [template] = emptied.sandbox._pool.templates
     os.kill(template.pid, signal.SIGKILL)
     wait_until(lambda: not alive(template.pid), "it is gone")
-    assert fresh.result("result = 1", key="other") == "1"
-    fresh.assert_nothing_left()
+    assert emptied.result("result = 1", key="other") == "1"
+    emptied.assert_nothing_left()
 
 
-def test_a_worker_process_that_is_ended_at_once_leaves_its_template(fresh: Bench) -> None:
+def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Bench) -> None:
     """It may not have its own process group yet, which is killed with it."""
-    fresh.pid()
-    pool = fresh.sandbox._pool
+    emptied.pid()
+    pool = emptied.sandbox._pool
     [template] = pool.templates
     for _ in range(20):
         worker = pool.fork(Code())
@@ -183,18 +183,18 @@ def test_a_worker_process_that_is_ended_at_once_leaves_its_template(fresh: Bench
     assert alive(template.pid)
 
 
-def test_a_template_that_names_another_process_is_ended(fresh: Bench) -> None:
+def test_a_template_that_names_another_process_is_ended(emptied: Bench) -> None:
     """Hostile code answers in place of the template, with the id of a process that is not its own."""
     names = f"from interlock.sandbox.worker import template\ntemplate._fork_below = lambda zygote: {os.getpid()}"
-    assert_loads_itself(fresh, names)
+    assert_loads_itself(emptied, names)
 
 
 @pytest.mark.parametrize("before", ["os._exit(1)", "os.abort()", "time.sleep(60)"], ids=["exits", "aborts", "hangs"])
 def test_code_whose_fork_handler_fails_is_loaded_in_each_process(
-    fresh: Bench, before: str, monkeypatch: pytest.MonkeyPatch
+    emptied: Bench, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interlock.sandbox.supervisor.commands.ANSWER_LIMIT_S", 0.5)
-    assert_loads_itself(fresh, f"import os, time\nos.register_at_fork(before=lambda: {before})")
+    assert_loads_itself(emptied, f"import os, time\nos.register_at_fork(before=lambda: {before})")
 
 
 def assert_loads_itself(bench: Bench, loading: str) -> None:
@@ -232,26 +232,26 @@ def test_no_file_of_a_warm_process_is_left_for_others(left: str) -> None:
     assert found == "[]"
 
 
-def test_the_standard_input_has_no_flags_or_locks_of_another_run(fresh: Bench) -> None:
+def test_the_standard_input_has_no_flags_or_locks_of_another_run(emptied: Bench) -> None:
     leave = "import fcntl, os\nfcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK)\nfcntl.flock(0, fcntl.LOCK_EX)"
-    fresh.result(leave, key="one", once=True)
+    emptied.result(leave, key="one", once=True)
     look = (
         "import fcntl, os\nfcntl.flock(os.open('/dev/null', os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
         "result = fcntl.fcntl(0, fcntl.F_GETFL) & os.O_NONBLOCK"
     )
-    assert fresh.result(look, key="other", once=True) == "0"
+    assert emptied.result(look, key="other", once=True) == "0"
 
 
 @pytest.mark.parametrize("call", ["inotify_init()", "inotify_init1(0)", "fanotify_init(0x200, 0)", "fcntl(0, 1024, 0)"])
-def test_a_run_cannot_watch_the_files_of_others(fresh: Bench, call: str) -> None:
+def test_a_run_cannot_watch_the_files_of_others(emptied: Bench, call: str) -> None:
     source = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nresult = libc.{call}, ctypes.get_errno()"
-    assert fresh.result(source) == "(-1, 1)"
+    assert emptied.result(source) == "(-1, 1)"
 
 
 @pytest.mark.parametrize("answer", ["b'[]\\n'", "b'5\\n'", "b'[' * 100_000 + b'\\n'", "b'x' * 2000"])
-def test_a_template_that_answers_anything_else_is_ended(fresh: Bench, answer: str) -> None:
+def test_a_template_that_answers_anything_else_is_ended(emptied: Bench, answer: str) -> None:
     assert_loads_itself(
-        fresh,
+        emptied,
         "import os, time\nfrom interlock.sandbox.worker import template\n"
         f"def hostile(zygote):\n    os.write(template.FORKS, {answer})\n    time.sleep(60)\n"
         "template._fork_below = hostile",
