@@ -1,9 +1,11 @@
 """The local stacks of the tests that call them over HTTP, and helpers for tests of hostile plugins."""
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import Answer, Client, local_stack
 from tests.stack.hand import PROGRAM, Hand
 from tests.stack.rest import assert_counters_equal_jobs
@@ -39,6 +43,7 @@ WAIT_FACTOR = 0.0001
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 
 type SlowSetup = Callable[[str], Answer]
+type Keys = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -99,17 +104,57 @@ def writable_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]
 
 
 @pytest.fixture(scope="session")
-def client(project: Path, mark: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def copies() -> Iterator[list[Path]]:
+    """Copies of plugins, where no tool may write: of the one that tries to write into its own module, and of `hostile`
+    for other tenants, so that the jobs of `hostile` remain those of one tenant."""
+    with tempfile.TemporaryDirectory(prefix="interlock-plugins-") as folder:
+        guests = Path(folder, "guests.py")
+        guests.write_text((PLUGINS / "hostile.py").read_text().replace('"hostile"', '"guests"'))
+        yield [Path(shutil.copy(PLUGINS / "remembering.py", folder)), guests]
+
+
+@pytest.fixture(scope="session")
+def client(
+    project: Path, mark: str, copies: list[Path], tenants: set[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Client]:
     """A client of a local stack with the hostile plugins. After all tests, its counters equal its jobs, and no process
     of a plugin is left."""
-    options = [option for name in ADDED for option in ("--plugin", str(PLUGINS / name))]
-    options += ["--plugin", str(hostile_plugins(tmp_path_factory)), *writable_folder(tmp_path_factory)]
-    options += ["--allow-local-webhooks", "--wait-factor", str(WAIT_FACTOR)]
+    added = [*(PLUGINS / name for name in ADDED), *copies, hostile_plugins(tmp_path_factory)]
+    options = [option for path in added for option in ("--plugin", str(path))]
+    options += [*writable_folder(tmp_path_factory), "--allow-local-webhooks", "--wait-factor", str(WAIT_FACTOR)]
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):
         yield client
-        assert_counters_equal_jobs(client)
+        made = [run_keys(project, "create", "--tenant", tenant, "--scopes", "admin") for tenant in tenants]
+        assert_counters_equal_jobs(client, *(Client(client.url, one["key"]) for one in made))
         assert running_as(mark) == set()
+
+
+@pytest.fixture(scope="session")
+def tenants() -> set[str]:
+    """The tenants of the keys that the tests create on that stack."""
+    return set()
+
+
+def run_keys(project: Path, *arguments: str) -> Any:
+    """Run `interlock keys …` in this process, and return the JSON that it prints."""
+    with contextlib.chdir(project):
+        done = CliRunner().invoke(app, ["keys", *arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def keys(project: Path, client: Client, tenants: set[str]) -> Keys:
+    """Run `interlock keys …` on that stack."""
+    assert client
+
+    def run(*arguments: str) -> Any:
+        if "--tenant" in arguments:
+            tenants.add(arguments[arguments.index("--tenant") + 1])
+        return run_keys(project, *arguments)
+
+    return run
 
 
 @pytest.fixture(scope="session")

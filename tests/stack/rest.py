@@ -1,5 +1,6 @@
 """Checks of a stack whose jobs have all finished."""
 
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,20 +15,22 @@ COUNTED = {
 """Each counter of a plugin, or of a tool, with the status that it counts."""
 
 
-def assert_counters_equal_jobs(client: Client) -> None:
-    """Assert it for each plugin and tool. All jobs must have finished."""
+def assert_counters_equal_jobs(client: Client, *others: Client) -> None:
+    """Assert it for each plugin and tool, after all jobs have finished. The clients have a key of each tenant."""
+    for one in (client, *others):
+        for status in ("pending", "running", "cancelling"):
+            for job in listed(one, status=status):
+                one.until_final(job["job_id"])
+    jobs = [job for one in (client, *others) for job in listed(one)]
+    counted = Counter((job["plugin"], job["tool"], job["status"]) for job in jobs)
     for plugin in client.call("GET", "/v1/plugins").body["plugins"]:
         name = plugin["name"]
-        for status in ("pending", "running", "cancelling"):
-            for job in listed(client, plugin=name, status=status):
-                client.until_final(job["job_id"])
-        jobs = listed(client, plugin=name)
-        health = counted_health(client, name)
+        health = client.until_counted(name, sum(job["plugin"] == name for job in jobs))
         for count, status in COUNTED.items():
-            assert health[count] == sum(job["status"] == status for job in jobs), (name, count)
+            of_plugin = sum(job["plugin"] == name and job["status"] == status for job in jobs)
+            assert health[count] == of_plugin, (name, count)
             for tool, counters in health["tools"].items():
-                of_tool = sum((job["status"], job["tool"]) == (status, tool) for job in jobs)
-                assert counters[count] == of_tool, (name, tool, count)
+                assert counters[count] == counted[name, tool, status], (name, tool, count)
 
 
 def counted_health(client: Client, plugin: str) -> dict[str, Any]:

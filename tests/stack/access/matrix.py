@@ -36,10 +36,10 @@ class Route:
 
 
 _CALL: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-               "params": {"name": "hostile-echo", "arguments": {"text": "x"}}}  # fmt: skip
-_ECHO: Json = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
+               "params": {"name": "guests-echo", "arguments": {"text": "x"}}}  # fmt: skip
+_ECHO: Json = {"plugin": "guests", "tool": "echo", "input": {"text": "x"}}
 
-UNFIT_BATCH: Json = {"plugin": "hostile", "tool": "echo", "items": [{"input": {"text": 7}}]}
+UNFIT_BATCH: Json = {"plugin": "guests", "tool": "echo", "items": [{"input": {"text": 7}}]}
 """A batch whose item does not fit, so that nothing runs."""
 
 # By the contract's own words. A job here is a finished one of the tenant acme: cancelling it is a conflict.

@@ -11,12 +11,13 @@ import requests
 
 from interlock_dev.stack.client import FINAL, Answer, Client
 from tests.service.openid_provider import OpenIdProvider
-from tests.stack.access.conftest import ClientOf, Keys
+from tests.stack.access.conftest import ClientOf
+from tests.stack.conftest import Keys
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 
 ASYNC = {"Prefer": "respond-async"}
-QUICK: dict[str, Any] = {"plugin": "hostile", "tool": "echo", "input": {"text": "x"}}
+QUICK: dict[str, Any] = {"plugin": "guests", "tool": "echo", "input": {"text": "x"}}
 
 
 def at_once(count: int, call: Callable[[int], Answer]) -> list[Answer]:
@@ -34,39 +35,39 @@ def assert_limited(answer: Answer, limit: str) -> None:
 # --- The life of a key ---
 
 
-def test_a_key_works_until_it_is_revoked(access_stack: Client, keys: Keys) -> None:
+def test_a_key_works_until_it_is_revoked(client: Client, keys: Keys) -> None:
     made = keys("create", "--tenant", "life", "--scopes", "jobs:read")
-    client = Client(access_stack.url, made["key"])
-    assert client.call("GET", "/v1/jobs").status == 200
+    holder = Client(client.url, made["key"])
+    assert holder.call("GET", "/v1/jobs").status == 200
     keys("revoke", made["key_id"])
-    assert client.call("GET", "/v1/jobs").status == 401
+    assert holder.call("GET", "/v1/jobs").status == 401
 
 
-def test_expired_key_is_rejected_right_after_it_was_accepted(access_stack: Client, keys: Keys) -> None:
+def test_expired_key_is_rejected_right_after_it_was_accepted(client: Client, keys: Keys) -> None:
     made = keys("create", "--tenant", "life", "--scopes", "jobs:read", "--expires", "3s")
-    client, until = Client(access_stack.url, made["key"]), time.monotonic() + 10
-    assert client.call("GET", "/v1/jobs").status == 200
-    while client.call("GET", "/v1/jobs").status == 200:
+    holder, until = Client(client.url, made["key"]), time.monotonic() + 10
+    assert holder.call("GET", "/v1/jobs").status == 200
+    while holder.call("GET", "/v1/jobs").status == 200:
         assert time.monotonic() < until, "it did not expire"
-    assert client.call("GET", "/v1/jobs").status == 401
+    assert holder.call("GET", "/v1/jobs").status == 401
 
 
-def test_while_a_key_is_rotated_both_work_for_one_tenant(access_stack: Client, keys: Keys) -> None:
+def test_while_a_key_is_rotated_both_work_for_one_tenant(client: Client, keys: Keys) -> None:
     old = keys("create", "--tenant", "rotation", "--scopes", "admin")
-    before = Client(access_stack.url, old["key"])
-    job_id = before.execute("hostile", "echo", {"text": "x"}).body["job_id"]
+    before = Client(client.url, old["key"])
+    job_id = before.execute("guests", "echo", {"text": "x"}).body["job_id"]
     new = keys("rotate", old["key_id"], "--overlap", "1h")
-    after = Client(access_stack.url, new["key"])
-    assert [client.call("GET", f"/v1/jobs/{job_id}").status for client in (before, after)] == [200, 200]
+    after = Client(client.url, new["key"])
+    assert [one.call("GET", f"/v1/jobs/{job_id}").status for one in (before, after)] == [200, 200]
     ended = keys("rotate", new["key_id"], "--overlap", "0s")
     assert after.call("GET", f"/v1/jobs/{job_id}").status == 401
-    assert Client(access_stack.url, ended["key"]).call("GET", f"/v1/jobs/{job_id}").status == 200
+    assert Client(client.url, ended["key"]).call("GET", f"/v1/jobs/{job_id}").status == 200
 
 
-def test_a_mistyped_key_is_reported(access_stack: Client, keys: Keys) -> None:
+def test_a_mistyped_key_is_reported(client: Client, keys: Keys) -> None:
     key = keys("create", "--tenant", "life", "--scopes", "admin")["key"]
     typo = key[:-1] + ("0" if key[-1] != "0" else "1")
-    assert "mistyped" in Client(access_stack.url, typo).call("GET", "/v1/jobs").body["error"]["message"]
+    assert "mistyped" in Client(client.url, typo).call("GET", "/v1/jobs").body["error"]["message"]
 
 
 # --- Limits ---
@@ -102,10 +103,8 @@ def test_waiting_for_retry_after_is_enough(client_of: ClientOf) -> None:
         assert answer.status == 200
 
 
-def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(
-    client_of: ClientOf, pid_folder: Path
-) -> None:
-    slow = {"plugin": "hostile", "tool": "yields", "input": {"pid_file": str(pid_folder / "pid")}}
+def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(client_of: ClientOf, tmp_path: Path) -> None:
+    slow = {"plugin": "guests", "tool": "yields", "input": {"pid_file": str(tmp_path / "pid")}}
     client = client_of("busy", "admin", "--concurrency", "3")
     answers = at_once(10, lambda _: client.call("POST", "/v1/execute", slow, ASYNC))
     running = [answer.body["job_id"] for answer in answers if answer.status == 202]
@@ -131,7 +130,7 @@ def test_key_reaches_exactly_its_concurrency_limit_and_slots_are_released(
 def test_slot_is_released_after_every_outcome(client_of: ClientOf, tool: str, status: int) -> None:
     client = client_of("steady", "admin", "--concurrency", "1")
     for _ in range(3):
-        assert client.execute("hostile", tool, {"text": "x"}).status == status
+        assert client.execute("guests", tool, {"text": "x"}).status == status
     jobs = client.call("GET", "/v1/jobs").body["jobs"]
     assert all(job["status"] in FINAL for job in jobs)
 

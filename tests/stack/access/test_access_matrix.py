@@ -16,13 +16,17 @@ from interlock.adapters.dynamo.keys import DynamoKeys
 from interlock.domain.access import ApiKey, Scope, hash_key
 from interlock.domain.key_format import generate_key
 from interlock_dev.stack.client import Client
-from tests.stack.access.conftest import ClientOf, Keys
+from tests.stack.access.conftest import ClientOf
 from tests.stack.access.matrix import CALLERS, CONTRACT, DOCUMENTED, FORMS, MATRIX, NOBODY, UNFIT_BATCH, Cell
 from tests.stack.batch_helpers import until_batch
+from tests.stack.conftest import Keys
+from tests.volume import volume
 
 pytestmark = [pytest.mark.xdist_group("access"), pytest.mark.timeout(280)]
 
 WORKERS = 8
+GUESSES = volume(sample=5, full=30)
+"""Guesses near each id and each cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Callers:
 
 
 @pytest.fixture(scope="module")
-def callers(access_stack: Client, keys: Keys, table_keys: DynamoKeys) -> Callers:
+def callers(client: Client, keys: Keys, table_keys: DynamoKeys) -> Callers:
     def made(tenant: str, scopes: str, *more: str) -> dict[str, Any]:
         found: dict[str, Any] = keys("create", "--tenant", tenant, "--scopes", scopes, *more)
         return found
@@ -67,14 +71,14 @@ def callers(access_stack: Client, keys: Keys, table_keys: DynamoKeys) -> Callers
     headers: dict[str, dict[str, str]] = {name: {"X-API-Key": key} for name, key in sent.items()}
     headers |= {"no key": {}, "a token where none is taken": {"Authorization": f"Bearer {admin}"}}
     assert set(headers) == set(CALLERS)
-    acme = Client(access_stack.url, admin)
-    job_id = acme.execute("hostile", "echo", {"text": "acme's"}).body["job_id"]
+    acme = Client(client.url, admin)
+    job_id = acme.execute("guests", "echo", {"text": "acme's"}).body["job_id"]
     batch_id = until_batch(acme, acme.call("POST", "/v1/batches", UNFIT_BATCH).body["batch_id"])["batch_id"]
     until = time.monotonic() + 5
-    while requests.get(f"{access_stack.url}/v1/jobs", headers=headers["expired"], timeout=30).status_code != 401:
+    while requests.get(f"{client.url}/v1/jobs", headers=headers["expired"], timeout=30).status_code != 401:
         assert time.monotonic() < until, "the key did not expire"
         time.sleep(0.1)
-    return Callers(access_stack.url, headers, job_id, revoked["key_id"], batch_id)
+    return Callers(client.url, headers, job_id, revoked["key_id"], batch_id)
 
 
 def test_the_matrix_is_of_every_route_in_the_document() -> None:
@@ -85,7 +89,7 @@ def test_the_matrix_is_of_every_route_in_the_document() -> None:
 
 def ask(callers: Callers, cell: Cell) -> requests.Response:
     path = cell.route.path.format(
-        job_id=callers.job_id, key_id=callers.key_id, batch_id=callers.batch_id, name="hostile"
+        job_id=callers.job_id, key_id=callers.key_id, batch_id=callers.batch_id, name="guests"
     )
     headers = {"Content-Type": "application/json", **cell.route.headers, **callers.headers[cell.caller]}
     body: dict[str, Any] = {"json": cell.route.body} if cell.route.body else {}
@@ -127,45 +131,45 @@ def test_every_cell_of_the_access_matrix_follows_the_contract(callers: Callers) 
 
 
 @pytest.fixture(scope="module")
-def tenants(client_of: ClientOf) -> tuple[Client, Client, list[str], list[str]]:
+def two_tenants(client_of: ClientOf) -> tuple[Client, Client, list[str], list[str]]:
     """Two tenants; the ids of the first one's jobs, and its cursors."""
     mine, rivals = client_of("quiet"), client_of("curious")
-    ids = [mine.execute("hostile", "echo", {"text": f"secret {n}"}).body["job_id"] for n in range(6)]
+    ids = [mine.execute("guests", "echo", {"text": f"secret {n}"}).body["job_id"] for n in range(6)]
     pages = [mine.call("GET", f"/v1/jobs?limit={n}") for n in (1, 2, 3)]
     return mine, rivals, ids, [page.body["next_cursor"] for page in pages]
 
 
 def test_guessed_ids_find_nothing_of_another_tenant(
-    tenants: tuple[Client, Client, list[str], list[str]],
+    two_tenants: tuple[Client, Client, list[str], list[str]],
 ) -> None:
-    _, rival, ids, _ = tenants
+    _, rival, ids, _ = two_tenants
     chance = random.Random(7)
-    near = [_changed(one, chance, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") for one in ids for _ in range(25)]
-    guesses = [*ids, *near, *(str(ULID()) for _ in range(100)), *(f"quiet%23{one}" for one in ids)]
+    near = [_changed(one, chance, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") for one in ids for _ in range(GUESSES)]
+    guesses = [*ids, *near, *(str(ULID()) for _ in range(4 * GUESSES)), *(f"quiet%23{one}" for one in ids)]
     ways = ["GET /v1/jobs/{}", "GET /v1/jobs/{}/result", "POST /v1/jobs/{}/cancel", "DELETE /v1/jobs/{}"]
     calls = [ways[number % 4].format(guess).split(" ") for number, guess in enumerate(guesses)]
     calls += [way.format(one).split(" ") for way in ways for one in ids]
     with ThreadPoolExecutor(WORKERS) as pool:
         answers = list(pool.map(lambda call: rival.call(*call), calls))
-    assert len(calls) > 250
+    assert len(calls) > volume(sample=75, full=250)
     assert {(answer.status, answer.code) for answer in answers} == {(404, "not_found")}
     assert rival.call("GET", "/v1/jobs").body["jobs"] == []
 
 
 def test_cursor_is_refused_for_another_tenant_or_query(
-    tenants: tuple[Client, Client, list[str], list[str]],
+    two_tenants: tuple[Client, Client, list[str], list[str]],
 ) -> None:
-    mine, rival, _, cursors = tenants
+    mine, rival, _, cursors = two_tenants
     chance = random.Random(7)
     alphabet = string.ascii_letters + string.digits + "-_"
-    tampered = [_changed(one, chance, alphabet) for one in cursors for _ in range(30)]
+    tampered = [_changed(one, chance, alphabet) for one in cursors for _ in range(GUESSES)]
     with ThreadPoolExecutor(WORKERS) as pool:
         lists = [(rival, cursor) for cursor in (*cursors, *tampered)] + [(mine, cursor) for cursor in tampered]
         answers = list(pool.map(lambda one: one[0].call("GET", f"/v1/jobs?cursor={one[1]}"), lists))
     assert {(answer.status, answer.code) for answer in answers} == {(400, "invalid_request")}
     for cursor in cursors:
         assert mine.call("GET", f"/v1/jobs?cursor={cursor}").status == 200
-        assert mine.call("GET", f"/v1/jobs?plugin=hostile&cursor={cursor}").status == 400
+        assert mine.call("GET", f"/v1/jobs?plugin=guests&cursor={cursor}").status == 400
 
 
 def _changed(text: str, chance: random.Random, alphabet: str) -> str:
@@ -176,7 +180,7 @@ def _changed(text: str, chance: random.Random, alphabet: str) -> str:
 def test_idempotency_keys_of_tenants_are_separate(client_of: ClientOf) -> None:
     first, second = client_of("one"), client_of("two")
     key = {"Idempotency-Key": "the same for both"}
-    body: dict[str, Any] = {"plugin": "hostile", "tool": "echo", "input": {"text": "of one"}}
+    body: dict[str, Any] = {"plugin": "guests", "tool": "echo", "input": {"text": "of one"}}
     mine = first.call("POST", "/v1/execute", body, key)
     assert mine.status == 200
     # Another body under it is a mismatch for the tenant itself, and a new job for anybody else.

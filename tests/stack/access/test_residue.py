@@ -10,8 +10,11 @@ import pytest
 from interlock_dev.stack.client import Client
 from tests.stack.access.conftest import ClientOf
 from tests.stack.plugins.remembering import WAYS
+from tests.volume import volume
 
-ALTERNATIONS = 50
+pytestmark = pytest.mark.xdist_group("access")
+
+ALTERNATIONS = volume(sample=len(WAYS), full=50)
 
 type Call = Callable[..., dict[str, Any]]
 

@@ -1,18 +1,14 @@
 """One browser for the tests of the console, on the stack that the other tests use."""
 
-import contextlib
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from typer.testing import CliRunner
 
-from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import Client
+from tests.stack.conftest import Keys
 from tests.stack.console.browser import ARGUMENTS, found
 
 LIMIT_MS = 20_000
@@ -81,15 +77,11 @@ def open_page(browser: Browser, tab: Page, problems: list[str], client: Client) 
 
 
 @pytest.fixture
-def new_key(project: Path, client: Client) -> NewKey:
+def new_key(keys: Keys) -> NewKey:
     """Create a key with the command."""
 
     def create(scopes: str, tenant: str = "console") -> str:
-        assert client
-        words = ["keys", "create", "--tenant", tenant, "--scopes", scopes, "--json"]
-        with contextlib.chdir(project):
-            done = CliRunner().invoke(app, words, catch_exceptions=False)
-        key: str = json.loads(done.stdout)["key"]
+        key: str = keys("create", "--tenant", tenant, "--scopes", scopes)["key"]
         return key
 
     return create
