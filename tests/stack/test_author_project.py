@@ -43,7 +43,7 @@ def interlock(project: Path, *arguments: str, environment: Mapping[str, str] = E
     return done.stdout
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def served(project: Path) -> Iterator[Client]:
     command = [str(project / ".venv/bin/interlock"), "dev", "--port", "0"]
     with (project / "stack.log").open("wb") as log:
@@ -93,13 +93,13 @@ def finished(project: Path) -> Path:
     document = project / "pyproject.toml"
     [added] = code_block(TUTORIAL, "toml", "dependencies").splitlines()
     document.write_text(re.sub("^dependencies = .*$", added, document.read_text(), flags=re.MULTILINE))
-    (project / "my_tools/plugin.py").write_text(code_block(TUTORIAL, "python", "QR codes"))
-    (project / "tests/test_plugin.py").write_text(code_block(TUTORIAL, "python", "import pytest"))
     program, *arguments = code_block(TUTORIAL, "sh", "uv pip").split()
     assert program == "uv"
     subprocess.run(
         [str(ROOT / ".uv/bin/uv"), *arguments, "--quiet"], cwd=project, env=ENVIRONMENT, check=True, timeout=120
     )
+    (project / "my_tools/plugin.py").write_text(code_block(TUTORIAL, "python", "QR codes"))
+    (project / "tests/test_plugin.py").write_text(code_block(TUTORIAL, "python", "import pytest"))
     return project
 
 
