@@ -1,6 +1,5 @@
 """`interlock dev` starts, reports that it is ready, and leaves nothing behind however it ends."""
 
-import json
 import shutil
 import signal
 import socket
@@ -212,61 +211,3 @@ def test_stack_ended_while_starting_leaves_no_process(small_project: Path) -> No
     assert process.wait(20) == 0
     assert not [pid for pid in pids if alive(pid)]
     assert not list(small_project.glob(".interlock/dev-*.json"))
-
-
-def test_plugin_that_fails_to_import_is_listed_and_served_once_fixed(tmp_path: Path) -> None:
-    plugin = tmp_path / "slow.py"
-    plugin.write_text("import nothing_of_that_name\n")
-    project = link_project(tmp_path)
-    log = project / "stack.log"
-    with local_stack(project, log, "--plugin", str(plugin)) as (client, _):
-        assert "plugin slow is unavailable: needs nothing_of_that_name: not installed\n" in log.read_text()
-        health = client.call("GET", "/v1/plugins/slow/health").body
-        assert (health["state"], health["reason"]) == ("UNAVAILABLE", "needs nothing_of_that_name: not installed")
-        assert client.execute("slow", "answer", {}).code == "plugin_unavailable"
-
-        plugin.write_text(SLOW)
-        answer = client.execute("slow", "answer", {})
-        assert answer.status == 200, json.dumps(answer.body)
-
-
-VERSIONED = """
-from pydantic import BaseModel
-from interlock.plugin import Plugin, ToolContext, tool
-from .number import NUMBER
-
-class Nothing(BaseModel):
-    pass
-
-class Number(BaseModel):
-    number: int
-
-class Versioned(Plugin):
-    name, version = "versioned", "1.0.0"
-
-    @tool()
-    def tell(self, input: Nothing, context: ToolContext) -> Number:
-        return Number(number=NUMBER)
-"""
-
-
-def test_no_request_is_answered_by_the_code_before_the_change(tmp_path: Path) -> None:
-    package = tmp_path / "versioned"
-    package.mkdir()
-    (package / "__init__.py").write_text(VERSIONED)
-    (package / "number.py").write_text("NUMBER = 0\n")
-    project = link_project(tmp_path)
-    log = project / "stack.log"
-    with local_stack(project, log, "--plugin", str(package)) as (client, _):
-        assert client.execute("versioned", "tell", {}).body["result"] == {"number": 0}
-        for number in range(1, 6):
-            (package / "number.py").write_text(f"NUMBER = {number}\n")  # of the same size, within a second
-            assert client.execute("versioned", "tell", {}).body["result"] == {"number": number}
-        job = client.submit("versioned", "tell", {})
-        client.until_final(job)
-        assert client.call("GET", f"/v1/jobs/{job}/result").body["result"] == {"number": 5}
-
-        (package / "__init__.py").write_text(VERSIONED.replace("number: int", "number: int\n    more: str = 'more'"))
-        assert client.execute("versioned", "tell", {}).body["result"] == {"number": 5, "more": "more"}
-    reloads = [line for line in log.read_text().splitlines() if line.startswith("reloaded ")]
-    assert [line.split()[1] for line in reloads] == ["number.py"] * 5 + ["__init__.py"]
