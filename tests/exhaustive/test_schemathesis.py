@@ -9,7 +9,7 @@ from interlock_dev.stack.client import Client, local_stack
 from tests.exhaustive.schemathesis_run import fuzz
 from tests.volume import volume
 
-EXAMPLES = volume(sample=6, full=200)
+EXAMPLES = volume(sample=3, full=200)
 LEAST_CASES = volume(sample=200, full=2000)
 
 ROOT = Path(__file__).parents[2]

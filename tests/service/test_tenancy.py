@@ -19,7 +19,7 @@ from tests.fakes.world import World
 from tests.service.clients import create_table
 from tests.volume import volume
 
-IDS, CURSORS = volume(sample=600, full=3000), volume(sample=700, full=7000)
+IDS, CURSORS = volume(sample=600, full=3000), volume(sample=200, full=7000)
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 URL_SAFE = string.ascii_letters + string.digits + "-_"
 WAYS = [("GET", "/v1/jobs/{}"), ("GET", "/v1/jobs/{}/result"), ("GET", "/v1/jobs/{}/events")]
