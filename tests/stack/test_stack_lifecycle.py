@@ -1,5 +1,6 @@
 """`interlock dev` starts, reports that it is ready, and leaves nothing behind however it ends."""
 
+import json
 import shutil
 import signal
 import socket
@@ -51,6 +52,14 @@ with local_stack(Path(sys.argv[1]), Path(sys.argv[1], "stack.log")):
 """
 
 
+MISTAKES = """
+import json, sys
+from interlock_dev.commands.cli import main
+
+print([int(main(["dev", "--port", "0", *arguments])) for arguments in json.loads(sys.argv[1])])
+"""
+
+
 @pytest.fixture
 def small_project(probe_project: Path, tmp_path: Path) -> Path:
     """A project of two functions without plugins: starting it takes a third of the CPU time of the real one."""
@@ -65,14 +74,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def complaint(project: Path, *arguments: str) -> str:
-    """Return the only line that a command prints when it cannot be carried out."""
-    ended = subprocess.run([*COMMAND, *arguments], cwd=project, capture_output=True, text=True, timeout=60, check=False)
-    (line,) = ended.stderr.splitlines()
-    assert (ended.returncode, ended.stdout) == (2, "")
-    return line
 
 
 @pytest.mark.xdist_group("stack")
@@ -103,25 +104,25 @@ def test_processes_of_the_same_user_cannot_read_the_stacks_memory(small_project:
     assert "PermissionError" in looked.stderr
 
 
-def test_busy_port_is_reported_in_one_line(real_project: Path) -> None:
+def test_mistake_in_an_argument_is_one_line(real_project: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.py"
+    empty.write_text("x = 1\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert f"port {port} cannot be used" in complaint(real_project, "--port", str(port))
-
-
-def test_missing_plugin_path_is_reported(real_project: Path) -> None:
-    assert "there is no such file" in complaint(real_project, "--port", "0", "--plugin", "nothing.py")
-
-
-def test_file_without_a_plugin_is_reported(real_project: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty.py").write_text("x = 1\n")
-    line = complaint(real_project, "--port", "0", "--plugin", str(tmp_path / "empty.py"))
-    assert line.endswith("empty.py: holds no class derived from interlock.plugin.Plugin")
-
-
-def test_invalid_parameter_value_is_reported(real_project: Path) -> None:
-    line = complaint(real_project, "--port", "0", "--parameter", "RetentionDays=0")
-    assert line == "interlock: --parameter RetentionDays=0: must be at least 1"
+        port = str(taken.getsockname()[1])
+        expected = [
+            (["--port", port], f"port {port} cannot be used"),
+            (["--plugin", "nothing.py"], "--plugin nothing.py: there is no such file or folder"),
+            (["--plugin", str(empty)], f"{empty}: holds no class derived from interlock.plugin.Plugin"),
+            (["--parameter", "RetentionDays=0"], "--parameter RetentionDays=0: must be at least 1"),
+        ]
+        # One process for all of them: what it imports takes a second.
+        command = [sys.executable, "-c", MISTAKES, json.dumps([arguments for arguments, _ in expected])]
+        ended = subprocess.run(command, cwd=real_project, capture_output=True, text=True, timeout=120, check=True)
+    assert json.loads(ended.stdout) == [2] * len(expected)
+    lines = ended.stderr.splitlines()
+    for line, (_, message) in zip(lines, expected, strict=True):
+        assert line.startswith("interlock: ")
+        assert message in line
 
 
 @pytest.mark.parametrize(
