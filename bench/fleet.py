@@ -50,7 +50,7 @@ def rows(run: Run) -> Iterator[Row]:
 
 
 def _functions(run: Run, stack: ExitStack) -> dict[int, FunctionProcess]:
-    """Start a function for each number of plugins, with a table of its own."""
+    """Start a function with a separate table for each number of plugins."""
     event = run.event("plugins", method="GET", path="/v1/plugins")
     functions = {}
     for count in (FEW, MANY):

@@ -1,4 +1,4 @@
-"""Load a handler as Lambda's runtime does, and call it with an event as often as standard input says.
+"""Load a handler as Lambda's runtime does, and call it with an event as often as standard input requests.
 
 `python function.py EVENT DESCRIPTOR`. `_HANDLER` names the handler. Each line of standard input is a number of calls.
 After each line, one line of JSON is written to the descriptor: times and processor times of the calls in nanoseconds,

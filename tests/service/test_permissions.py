@@ -306,7 +306,7 @@ MORE: Mapping[str, tuple[Scenario, ...]] = {
 
 
 def asked_by(function: str, index: Path) -> set[Need]:
-    """All that a function asks of AWS. Replaying fails where its policies do not allow it."""
+    """Return the requests that a function makes to AWS. Replaying fails if its policies do not allow one."""
     found: set[Need] = set()
     for scenario in (*(CHECKS[name] for name in CHECKS if FUNCTIONS[name] == function), *MORE.get(function, ())):
         with new_account(index) as account, replaying() as replay:

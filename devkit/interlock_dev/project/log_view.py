@@ -28,7 +28,7 @@ _STACKS = ("stack", "stack_trace", "traceback", "exception")
 
 _COMMON = {"timestamp", "level", "message", "logger", "requestId", "location", "service", "cold_start", *_STACKS}
 _CHATTY = ("botocore", "urllib3")
-"""Loggers whose INFO says nothing to an author."""
+"""Loggers whose INFO records do not concern an author."""
 
 
 class Line(NamedTuple):

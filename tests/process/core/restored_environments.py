@@ -1,4 +1,4 @@
-"""Start the execute function, take a "snapshot" and restore it twice, in an interpreter of its own.
+"""Start the execute function, take a "snapshot" and restore it twice, in a new interpreter.
 
 A snapshot is a fork here: both environments begin with the memory of the one process. Two things differ from SnapStart.
 Python seeds `random` after a fork, so the state of the snapshot is put back. And a fork copies this process only, while

@@ -1,4 +1,4 @@
-"""The input schemas of tools: unknown fields are refused unless a model says otherwise."""
+"""The input schemas of tools: unknown fields are refused unless a model allows them."""
 
 from typing import Any
 

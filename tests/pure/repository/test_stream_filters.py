@@ -48,7 +48,7 @@ def test_changes_with_an_event_of_a_webhook_are_announced(
     has_event = webhook is not None and events_between(old, new) != ()
     passed = passes("AnnounceJobsEventSource", record(old, new))
     assert passed or not has_event
-    # Nothing of a job without a webhook, and no heartbeat, invokes the function.
+    # Heartbeats and jobs without a webhook do not invoke the function.
     assert not passed or webhook is not None
     assert not passed or not (before is after is JobStatus.RUNNING)
 

@@ -14,7 +14,7 @@ class _Input(BaseModel):
 
 
 class Address(_Input):
-    """Where an order goes."""
+    """The address of an order."""
 
     city: str = Field(min_length=2)
     floor: int | None = None

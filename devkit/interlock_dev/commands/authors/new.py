@@ -1,4 +1,4 @@
-"""`interlock new`: a plugin project of its own, outside the checkout, whose tests pass."""
+"""`interlock new`: a separate plugin project outside the checkout, whose tests pass."""
 
 from __future__ import annotations
 

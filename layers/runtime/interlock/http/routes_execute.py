@@ -39,7 +39,7 @@ from interlock.jobs.service import JobService
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What responses show of jobs besides the jobs themselves."""
+    """The parts of responses that are not the jobs themselves."""
 
     documents: Documents
     deliveries: Deliveries

@@ -84,7 +84,7 @@ def _add_read_routes(
         return service.wait(job, is_awaited, times.waiting(preferred.wait_s))
 
     def as_finished(job_id: str) -> tuple[Job, Mapping[str, str]]:
-        """Return a job, once it has finished if the caller waits for that, and the header that says so."""
+        """Return a job, once it has finished if the caller waits for that, and the header that confirms the wait."""
         event = app.resolver.current_event
         tenant = authorized(event, Scope.JOBS_READ).tenant
         with _first_not_found(service, tenant, job_id):

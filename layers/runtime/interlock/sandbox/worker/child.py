@@ -79,7 +79,7 @@ def _imported(path: str) -> Any:
 
 
 def _separate(descriptors: list[int]) -> None:
-    """Separate this process from the zygote: descriptors of its own, a new session and process group, and the first
+    """Separate this process from the zygote: its own descriptors, a new session and process group, and the first
     choice of the kernel when memory is short. Processes that it forks inherit what they do not change."""
     _take_descriptors(descriptors)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
@@ -91,7 +91,7 @@ def _separate(descriptors: list[int]) -> None:
 
 
 def _take_descriptors(descriptors: list[int]) -> None:
-    """Start a new session with these descriptors and a standard input of its own, and close all others. An inherited
+    """Start a new session with these descriptors and a separate standard input, and close all others. An inherited
     one would have its flags and locks in common with all processes of the template."""
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
