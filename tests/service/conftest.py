@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # A failed check shows the values that it compared, as a failed test does.
-pytest.register_assert_rewrite("tests.service.event_checks")
+pytest.register_assert_rewrite(
+    *(f"tests.service.{name}" for name in ("account", "event_batch_checks", "event_checks", "permission_scenarios")),
+    "tests.service.replay",
+)
 
 # One process for all of its tests, so that one Java machine is started and no more.
 _LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.xdist_group("dynamodb-local"))

@@ -12,8 +12,9 @@ from samcli.yamlhelper import yaml_parse
 
 from interlock.adapters.step_functions import step_to_state
 from interlock.domain.webhook import Step, WebhookEvent
-from tests.service.event_checks import CHECKS, OPENAPI, Json, http_body
-from tests.service.replay import EVENTS, FUNCTIONS, JOB_ID, ROOT, TENANT, Account, Replay, event, new_account, replaying
+from tests.service.account import Account, new_account
+from tests.service.event_checks import CHECKS, OPENAPI, Json
+from tests.service.replay import EVENTS, FUNCTIONS, JOB_ID, ROOT, TENANT, Replay, event, http_body, replaying
 
 RESOURCES: Json = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 import warnings
@@ -247,3 +248,17 @@ def _echoes(client: Client, plugin: str) -> None:
     answer = client.execute(plugin, "echo", {"way": text})
     assert (answer.status, answer.body.get("status")) == (200, "succeeded"), answer.body
     assert answer.body["result"]["text"] == text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a page and no project, in which commands run."""
+    (tmp_path / "page.png").symlink_to(ROOT / "tests" / "images" / "page.png")
+    return tmp_path
+
+
+@pytest.fixture
+def environment(client: Client, folder: Path) -> dict[str, str]:
+    """The environment of a user who has selected the stack."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
+    return {"PATH": path, "HOME": str(folder), "INTERLOCK_URL": client.url, "INTERLOCK_API_KEY": client.api_key}

@@ -1,8 +1,6 @@
 """The `interlock` command drives a local stack."""
 
-import contextlib
 import json
-import os
 import re
 import shlex
 import signal
@@ -36,20 +34,6 @@ class Ended:
 
 
 type Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a page and no project, in which commands run."""
-    (tmp_path / "page.png").symlink_to(IMAGE)
-    return tmp_path
-
-
-@pytest.fixture
-def environment(client: Client, folder: Path) -> dict[str, str]:
-    """The environment of a user who has selected the stack."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
-    return {"PATH": path, "HOME": str(folder), "INTERLOCK_URL": client.url, "INTERLOCK_API_KEY": client.api_key}
 
 
 @pytest.fixture
@@ -159,54 +143,6 @@ def test_tables_and_json_describe_the_same(interlock: Command) -> None:
     assert {plugin["name"] for plugin in status["plugins"]} == {plugin["name"] for plugin in plugins}
 
 
-def at_terminal(environment: dict[str, str], folder: Path, *arguments: str, **variables: str) -> str:
-    """Run the command at a terminal and return what it shows."""
-    controller, terminal = os.openpty()
-    process = subprocess.Popen(
-        ["interlock", *arguments],
-        cwd=folder, env={**environment, "TERM": "xterm-256color", **variables}, stdin=terminal, stdout=terminal,
-        stderr=terminal,
-    )  # fmt: skip
-    os.close(terminal)
-    shown = b""
-    with contextlib.suppress(OSError):  # the terminal is gone with its last process
-        while piece := os.read(controller, 65_536):
-            shown += piece
-    os.close(controller)
-    assert process.wait(30) == 0, shown
-    return shown.decode()
-
-
-def test_terminal_shows_a_bar_and_no_base64(environment: dict[str, str], folder: Path) -> None:
-    shown = at_terminal(environment, folder, "run", "image.thumbnail", "image=@page.png")
-    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in shown
-    assert "bytes: save it with -o FILE>" in shown
-    assert len(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)) < 2000
-
-
-def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], folder: Path) -> None:
-    colour = re.compile(r"\x1b\[3[0-9]m")
-    assert colour.search(at_terminal(environment, folder, "plugins"))
-    assert not colour.search(at_terminal(environment, folder, "plugins", NO_COLOR="1"))
-
-
-def test_interrupt_cancels_the_job(environment: dict[str, str], folder: Path, client: Client) -> None:
-    with subprocess.Popen(
-        ["interlock", "run", "errands.wait", "seconds=30"],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stderr
-        assert process.stdout
-        assert [process.stderr.readline() for _ in range(2)] == ["pending\n", "running\n"]
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert (process.wait(30), process.stdout.read()) == (1, "")
-    assert "Ctrl-C again leaves it" in rest
-    assert "cancelled: stopped" in rest
-    job = re.findall("job ([0-9A-Z]{26})", rest)[0]
-    assert client.job(job)["cancel"]["reason"] == "interrupted at the terminal"
-
-
 def test_watch_prints_each_change_without_a_terminal(
     environment: dict[str, str], folder: Path, interlock: Command
 ) -> None:
@@ -297,21 +233,6 @@ def test_operator_reads_the_table_of_the_local_stack(
     found = json.loads(interlock("jobs", "--all-tenants", "--plugin", "errands", "--since", "1m", "--json").out)
     assert ("dev", job) in [(one["tenant"], one["job_id"]) for one in found]
     assert json.loads(interlock("jobs", "--tenant", "elsewhere", "--json").out) == []
-
-
-def completed(environment: dict[str, str], *words: str) -> list[str]:
-    """Return what the shell completes the last word with."""
-    asked = {"_INTERLOCK_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
-    answer = subprocess.run(["interlock"], env={**environment, **asked}, capture_output=True, check=True, timeout=60)
-    return answer.stdout.decode().split()
-
-
-def test_tools_and_jobs_are_completed(environment: dict[str, str], client: Client) -> None:
-    job = client.submit("errands", "echo", {})
-    assert completed(environment, "interlock", "run", "image.") == ["image.inspect", "image.thumbnail"]
-    assert job in completed(environment, "interlock", "job", job[:12])
-    nowhere = {**environment, "INTERLOCK_URL": "http://127.0.0.1:1"}
-    assert completed(nowhere, "interlock", "run", "image.") == []
 
 
 def test_bundle_has_no_secret(interlock: Command, client: Client, folder: Path) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from interlock_client import (
     ConflictError,
-    ConnectionFailed,
     ExecutionError,
     PluginError,
     ServiceError,
@@ -273,31 +272,3 @@ def test_cancel_of_a_finished_job_is_a_conflict() -> None:
 def test_names_are_escaped_in_paths() -> None:
     assert play(OPERATIONS.plugin("a/../b"), DONE).calls == ["GET /v1/plugins/a%2F..%2Fb"]
     assert play(OPERATIONS.job("../x?y"), DONE).calls == ["GET /v1/jobs/..%2Fx%3Fy"]
-
-
-# --- Keys ---
-
-
-def test_keys_are_read_page_by_page() -> None:
-    pages = [
-        answer(200, {"keys": [{"key_id": "b"}], "next_cursor": "b"}),
-        answer(200, {"keys": [{"key_id": "a"}], "next_cursor": None}),
-    ]
-    played = play(OPERATIONS.keys(), *pages)
-    assert [key["key_id"] for key in played.emitted] == ["b", "a"]
-    assert [dict(request.query).get("cursor") for request in played.requests] == [None, "b"]
-
-
-def test_request_that_creates_a_key_is_sent_once() -> None:
-    body = {"scopes": ["execute"], "name": None, "rate": "10/s"}
-    assert play(OPERATIONS.create_key(body), answer(201, {"key": "k"})).bodies == [
-        {"scopes": ["execute"], "rate": "10/s"}
-    ]
-    with pytest.raises(ConnectionFailed):
-        play(OPERATIONS.create_key(body), ConnectionFailed("lost"))
-
-
-def test_revoking_a_key_is_retried() -> None:
-    played = play(OPERATIONS.revoke_key("a/b"), ConnectionFailed("lost"), answer(200, {"state": "revoked"}))
-    assert played.calls == ["DELETE /v1/keys/a%2Fb"] * 2
-    assert played.result == {"state": "revoked"}

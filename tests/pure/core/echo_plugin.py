@@ -54,3 +54,12 @@ class Echo(Plugin):
 
 def run(plugin: type[Plugin], name: str, input: Mapping[str, Any]) -> Any:
     return plugin().run(name, input, Context())
+
+
+def declared(**attributes: Any) -> type[Plugin]:
+    """Return a plugin class with these attributes."""
+    return type("Declared", (Plugin,), attributes)
+
+
+def a_method(self: Any, input: In, context: ToolContext) -> Out:
+    return Out(text="")

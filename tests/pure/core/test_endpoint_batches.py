@@ -8,43 +8,14 @@ import pytest
 from interlock.domain.job_id import job_id_of_item
 from interlock.domain.job_status import JobStatus
 from interlock.domain.upload_id import Upload
-from tests.fakes.world import Answer, World
+from tests.fakes.world import World
+from tests.pure.core.batch_requests import items_of, post_batch, read_batch, results_of, submit_batch
 
 pytestmark = pytest.mark.endpoint
 
 
-def _items(*texts: Any) -> list[dict[str, Any]]:
-    return [{"input": {"text": text}, "key": f"key-{number}"} for number, text in enumerate(texts)]
-
-
-def _submit(world: World, headers: dict[str, str] | None = None, **fields: Any) -> Answer:
-    body = {"plugin": "echo", **({} if "upload_id" in fields else {"items": _items("a", "b")}), **fields}
-    return world.request("POST", "/v1/batches", body, headers=headers)
-
-
-def _batch(world: World, **fields: Any) -> str:
-    answer = _submit(world, **fields)
-    assert answer.status == 202, answer.body
-    return str(answer.body["batch_id"])
-
-
-def _read(world: World, batch_id: str) -> Any:
-    answer = world.request("GET", f"/v1/batches/{batch_id}")
-    assert answer.status == 200
-    assert answer.body["total"] is None or sum(answer.body["counts"].values()) == answer.body["total"]
-    return answer.body
-
-
-def _results(world: World, batch_id: str) -> list[dict[str, Any]]:
-    answer = world.request("GET", f"/v1/batches/{batch_id}/results")
-    assert answer.status == 200, answer.body
-    text = world.objects.texts[f"batches/acme/{batch_id}/results.jsonl"]
-    assert answer.body["size"] == len(text)
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def test_submitted_batch_is_preparing(world: World) -> None:
-    answer = _submit(world, max_concurrency=3, tolerated_failures="5%", timeout_s=2, deadline_s=60)
+    answer = post_batch(world, max_concurrency=3, tolerated_failures="5%", timeout_s=2, deadline_s=60)
     assert answer.status == 202
     assert answer.headers["Location"] == f"/v1/batches/{answer.body['batch_id']}"
     shown = answer.body
@@ -55,18 +26,18 @@ def test_submitted_batch_is_preparing(world: World) -> None:
 
 
 def test_batch_runs_all_items_and_keeps_their_order(world: World) -> None:
-    batch_id = _batch(world, items=_items("a", "b", "c"))
+    batch_id = submit_batch(world, items=items_of("a", "b", "c"))
     plan = world.prepare_batch(batch_id)
     assert (plan["run"], plan["max_concurrency"]) == (True, 10)
-    prepared = _read(world, batch_id)
+    prepared = read_batch(world, batch_id)
     assert (prepared["status"], prepared["counts"]["pending"]) == ("running", 3)
     assert world.request("GET", f"/v1/batches/{batch_id}/results").status == 409
     world.run_items(batch_id)
-    assert _read(world, batch_id)["counts"]["succeeded"] == 3
+    assert read_batch(world, batch_id)["counts"]["succeeded"] == 3
     assert world.finish_batch(batch_id)
-    done = _read(world, batch_id)
+    done = read_batch(world, batch_id)
     assert (done["status"], done["counts"]["succeeded"], done["error"]) == ("succeeded", 3, None)
-    lines = _results(world, batch_id)
+    lines = results_of(world, batch_id)
     assert [(line["index"], line["key"], line["status"], line["result"]["text"]) for line in lines] == [
         (0, "key-0", "succeeded", "a"),
         (1, "key-1", "succeeded", "b"),
@@ -78,7 +49,7 @@ def test_batch_runs_all_items_and_keeps_their_order(world: World) -> None:
 
 def test_jobs_are_listed_by_batch(world: World) -> None:
     world.submit()
-    batch_id, other = _batch(world), _batch(world)
+    batch_id, other = submit_batch(world), submit_batch(world)
     for one in (batch_id, other):
         world.prepare_batch(one)
     listed = world.request("GET", "/v1/jobs", query={"batch": [batch_id]}).body["jobs"]
@@ -87,19 +58,19 @@ def test_jobs_are_listed_by_batch(world: World) -> None:
 
 
 def test_invalid_input_fails_its_item_only(world: World) -> None:
-    batch_id = _batch(world, items=[{"input": {"text": 7}}, {"input": {"text": "b"}}])
+    batch_id = submit_batch(world, items=[{"input": {"text": 7}}, {"input": {"text": "b"}}])
     world.prepare_batch(batch_id)
-    assert _read(world, batch_id)["counts"]["failed"] == 1
+    assert read_batch(world, batch_id)["counts"]["failed"] == 1
     world.run_items(batch_id)
     assert world.finish_batch(batch_id)
-    first, second = _results(world, batch_id)
+    first, second = results_of(world, batch_id)
     assert (first["status"], first["error"]["code"], first["error"]["details"]["errors"][0]["path"]) == (
         "failed",
         "invalid_input",
         "/text",
     )
     assert second["status"] == "succeeded"
-    assert _read(world, batch_id)["status"] == "succeeded"
+    assert read_batch(world, batch_id)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -108,7 +79,7 @@ def test_invalid_input_fails_its_item_only(world: World) -> None:
         ({"items": []}, "/items"),
         ({"items": [{"input": {"text": "a"}}, {"key": "b"}]}, "/items/1/input"),
         ({"items": [{"input": {}, "name": "b"}]}, "/items/0/name"),
-        ({"items": _items("a"), "upload_id": "x"}, ""),
+        ({"items": items_of("a"), "upload_id": "x"}, ""),
         ({"items": None}, ""),
         ({"max_concurrency": 0}, "/max_concurrency"),
         ({"max_concurrency": 1001}, "/max_concurrency"),
@@ -120,7 +91,7 @@ def test_invalid_input_fails_its_item_only(world: World) -> None:
     ids=str,
 )
 def test_invalid_batch_is_refused(world: World, fields: dict[str, Any], path: str) -> None:
-    body = {"plugin": "echo", "items": _items("a"), **fields}
+    body = {"plugin": "echo", "items": items_of("a"), **fields}
     answer = world.request("POST", "/v1/batches", body)
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
     assert answer.error["details"]["errors"][0]["path"] == path
@@ -128,23 +99,23 @@ def test_invalid_batch_is_refused(world: World, fields: dict[str, Any], path: st
 
 
 def test_too_many_items_are_refused(world: World) -> None:
-    assert _submit(world, items=[{"input": {}}] * 10_001).error["code"] == "invalid_request"
+    assert post_batch(world, items=[{"input": {}}] * 10_001).error["code"] == "invalid_request"
 
 
 def test_unknown_tool_is_refused(world: World) -> None:
-    answer = _submit(world, tool="murmur")
+    answer = post_batch(world, tool="murmur")
     assert (answer.status, answer.error["code"], answer.error["tool"]) == (400, "unknown_tool", "murmur")
 
 
 def test_same_idempotency_key_joins_the_batch(world: World) -> None:
     headers = {"Idempotency-Key": "once"}
-    first = _submit(world, headers)
-    again = _submit(world, headers)
+    first = post_batch(world, headers)
+    again = post_batch(world, headers)
     assert (first.status, again.status) == (202, 202)
     assert again.body["batch_id"] == first.body["batch_id"]
     assert again.headers["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first.headers
-    assert _submit(world, headers, max_concurrency=7).status == 422
+    assert post_batch(world, headers, max_concurrency=7).status == 422
     assert len(world.batch_workflow.running) == 1
 
 
@@ -158,11 +129,11 @@ def _upload(world: World, text: str | bytes) -> str:
 
 
 def test_items_are_read_from_an_upload(world: World) -> None:
-    lines = "\n".join(json.dumps(item) for item in _items("a", "b", "c"))
-    batch_id = _batch(world, upload_id=_upload(world, f"{lines}\n\n"))
-    assert _read(world, batch_id)["total"] is None
+    lines = "\n".join(json.dumps(item) for item in items_of("a", "b", "c"))
+    batch_id = submit_batch(world, upload_id=_upload(world, f"{lines}\n\n"))
+    assert read_batch(world, batch_id)["total"] is None
     world.prepare_batch(batch_id)
-    assert _read(world, batch_id)["counts"]["pending"] == 3
+    assert read_batch(world, batch_id)["counts"]["pending"] == 3
 
 
 @pytest.mark.parametrize(
@@ -174,25 +145,25 @@ def test_items_are_read_from_an_upload(world: World) -> None:
     ],
 )
 def test_unreadable_upload_fails_the_batch_and_names_the_line(world: World, text: str, path: str, message: str) -> None:
-    batch_id = _batch(world, upload_id=_upload(world, text))
+    batch_id = submit_batch(world, upload_id=_upload(world, text))
     assert world.prepare_batch(batch_id)["run"] is False
     assert world.finish_batch(batch_id)
-    shown = _read(world, batch_id)
+    shown = read_batch(world, batch_id)
     assert (shown["status"], shown["total"], shown["error"]["code"]) == ("failed", 0, "invalid_request")
     problem = shown["error"]["details"]["errors"][0]
     assert problem["path"] == path
     assert message.split()[1] in problem["message"]
-    assert _results(world, batch_id) == []
+    assert results_of(world, batch_id) == []
 
 
 def test_unknown_upload_is_refused(world: World) -> None:
-    answer = _submit(world, upload_id="nonsense")
+    answer = post_batch(world, upload_id="nonsense")
     assert (answer.status, answer.error["code"]) == (400, "invalid_input")
     assert answer.error["details"]["errors"][0]["path"] == "/upload_id"
 
 
 def test_batch_of_another_tenant_is_not_found(world: World) -> None:
-    batch_id = _batch(world)
+    batch_id = submit_batch(world)
     for method, path in (("GET", ""), ("GET", "/results"), ("POST", "/cancel")):
         assert world.request(method, f"/v1/batches/{batch_id}{path}", tenant="other").status == 404
     assert world.request("GET", "/v1/batches/nonsense").status == 404
@@ -202,7 +173,7 @@ def test_batch_of_another_tenant_is_not_found(world: World) -> None:
 def test_batches_are_listed_page_by_page(world: World) -> None:
     made = []
     for _ in range(3):
-        made.append(_batch(world))
+        made.append(submit_batch(world))
         world.clock.advance(1)
     first = world.request("GET", "/v1/batches", query={"limit": ["2"]}).body
     rest = world.request("GET", "/v1/batches", query={"limit": ["2"], "cursor": [first["next_cursor"]]}).body
@@ -210,87 +181,17 @@ def test_batches_are_listed_page_by_page(world: World) -> None:
     assert (first["count"], rest["count"], rest["next_cursor"]) == (2, 1, None)
 
 
-def test_cancelled_batch_starts_no_further_item(world: World) -> None:
-    batch_id = _batch(world, items=_items("a", "b", "c"))
-    world.prepare_batch(batch_id)
-    world.run_submitted(job_id_of_item(batch_id, 0))
-    answer = world.request("POST", f"/v1/batches/{batch_id}/cancel", {"reason": "enough"})
-    assert (answer.status, answer.body["status"]) == (202, "cancelling")
-    assert world.batch_workflow.running == {(batch_id, 2)}
-    stopped = world.run_submitted(job_id_of_item(batch_id, 1))
-    assert stopped is not None
-    assert stopped.status is JobStatus.CANCELLED
-    assert world.prepare_batch(batch_id)["run"] is False
-    assert not world.finish_batch(batch_id)
-    assert world.finish_batch(batch_id)
-    shown = _read(world, batch_id)
-    assert (shown["status"], shown["cancel"]["outcome"], shown["cancel"]["reason"]) == (
-        "cancelled",
-        "stopped",
-        "enough",
-    )
-    assert (shown["counts"]["succeeded"], shown["counts"]["cancelled"]) == (1, 2)
-    again = world.request("POST", f"/v1/batches/{batch_id}/cancel")
-    assert (again.status, again.body["status"]) == (200, "cancelled")
-
-
-def test_batch_that_is_cancelled_before_it_is_prepared_has_all_jobs(world: World) -> None:
-    batch_id = _batch(world, items=_items("a", 7))
-    assert world.request("POST", f"/v1/batches/{batch_id}/cancel").status == 202
-    assert world.prepare_batch(batch_id)["run"] is False
-    assert world.finish_batch(batch_id)
-    assert [line["status"] for line in _results(world, batch_id)] == ["cancelled", "failed"]
-    assert _read(world, batch_id)["status"] == "cancelled"
-
-
-def test_cancel_that_stops_nothing_is_too_late(world: World) -> None:
-    batch_id = _batch(world)
-    world.prepare_batch(batch_id)
-    world.run_items(batch_id)
-    assert world.request("POST", f"/v1/batches/{batch_id}/cancel").status == 202
-    assert world.finish_batch(batch_id)
-    shown = _read(world, batch_id)
-    assert (shown["status"], shown["cancel"]["outcome"]) == ("succeeded", "too_late")
-    late = world.request("POST", f"/v1/batches/{batch_id}/cancel")
-    assert (late.status, late.error["code"], late.error["details"]) == (
-        409,
-        "already_finished",
-        {"status": "succeeded"},
-    )
-
-
-def test_more_failures_than_tolerated_fail_the_batch(world: World) -> None:
-    batch_id = _batch(world, items=_items("a", 7, 8, "d"), tolerated_failures=1)
-    world.prepare_batch(batch_id)
-    assert world.batches.counts("acme", batch_id).over_tolerance
-    world.core.batch_service.stop_over_tolerance("acme", batch_id)
-    world.core.batch_service.stop_over_tolerance("acme", batch_id)
-    assert _read(world, batch_id)["status"] == "cancelling"
-    assert not world.finish_batch(batch_id)
-    assert world.finish_batch(batch_id)
-    shown = _read(world, batch_id)
-    assert (shown["status"], shown["error"]["code"]) == ("failed", "too_many_failures")
-    assert (shown["counts"]["failed"], shown["counts"]["cancelled"]) == (2, 2)
-
-
-def test_share_of_tolerated_failures_is_rounded_down(world: World) -> None:
-    batch_id = _batch(world, items=_items(*"abc", 7), tolerated_failures="25%")
-    world.prepare_batch(batch_id)
-    assert not world.batches.counts("acme", batch_id).over_tolerance
-    assert world.batches.counts("acme", batch_id).tolerated == 1
-
-
 def test_items_after_the_deadline_time_out(world: World) -> None:
-    batch_id = _batch(world, deadline_s=60)
+    batch_id = submit_batch(world, deadline_s=60)
     world.prepare_batch(batch_id)
     world.clock.advance(61)
     world.run_items(batch_id)
     assert world.finish_batch(batch_id)
-    assert [line["error"]["details"]["limit"] for line in _results(world, batch_id)] == ["deadline", "deadline"]
+    assert [line["error"]["details"]["limit"] for line in results_of(world, batch_id)] == ["deadline", "deadline"]
 
 
 def test_item_waits_while_its_key_has_reached_its_limit(world: World) -> None:
-    answer = world.request("POST", "/v1/batches", {"plugin": "echo", "items": _items("a", "b")}, concurrency=1)
+    answer = world.request("POST", "/v1/batches", {"plugin": "echo", "items": items_of("a", "b")}, concurrency=1)
     batch_id = answer.body["batch_id"]
     assert answer.body["max_concurrency"] == 1
     world.prepare_batch(batch_id)
@@ -306,7 +207,7 @@ def test_item_waits_while_its_key_has_reached_its_limit(world: World) -> None:
 
 
 def test_schedule_starts_an_execution_again_that_has_ended(world: World) -> None:
-    batch_id = _batch(world)
+    batch_id = submit_batch(world)
     batch = world.batches.get("acme", batch_id)
     assert batch is not None
     assert world.core.batch_service.restart_lapsed() == 0
@@ -320,7 +221,7 @@ def test_schedule_starts_an_execution_again_that_has_ended(world: World) -> None
 
 
 def test_preparing_continues_after_an_invocation_that_was_killed(world: World) -> None:
-    batch_id = _batch(world, items=_items("a", "b"))
+    batch_id = submit_batch(world, items=items_of("a", "b"))
     world.prepare_batch(batch_id)
     world.run_submitted(job_id_of_item(batch_id, 0))
     unprepared = world.batches.get("acme", batch_id)

@@ -8,7 +8,7 @@ import pytest
 from interlock.plugin import Plugin, ToolContext, tool
 from interlock.tool_declaration import InvalidDeclaration
 from tests.documented import code_block
-from tests.pure.core.echo_plugin import Echo, In, Out, run
+from tests.pure.core.echo_plugin import Echo, In, Out, a_method, declared, run
 
 
 def test_tools_are_listed_in_order_of_definition() -> None:
@@ -137,15 +137,6 @@ def test_smallest_and_largest_limits_are_accepted(timeout_s: float, memory_mb: i
     assert with_tool(timeout_s=timeout_s, memory_mb=memory_mb)
 
 
-def declared(**attributes: Any) -> type[Plugin]:
-    """Return a plugin class with these attributes."""
-    return type("Declared", (Plugin,), attributes)
-
-
-def a_method(self: Any, input: In, context: ToolContext) -> Out:
-    return Out(text="")
-
-
 MARKED = tool()(a_method)
 
 
@@ -219,78 +210,6 @@ def test_invalid_tool_name_is_reported(name: str) -> None:
 def test_plugin_without_a_tool_is_reported_with_the_fix() -> None:
     with pytest.raises(TypeError, match=r"declares no tool: mark a method with @tool\(\)"):
         declared(name="a", version="1").tools()
-
-
-def two_parameters(self: Any, input: In) -> Out:
-    return Out(text=input.text)
-
-
-def four_parameters(self: Any, input: In, context: ToolContext, more: int) -> Out:
-    return Out(text=input.text)
-
-
-def context_by_keyword(self: Any, input: In, *, context: ToolContext) -> Out:
-    return Out(text=input.text)
-
-
-async def asynchronous(self: Any, input: In, context: ToolContext) -> Out:
-    return Out(text=input.text)
-
-
-def generator(self: Any, input: In, context: ToolContext) -> Out:  # type: ignore[misc]
-    yield Out(text=input.text)
-
-
-async def async_generator(self: Any, input: In, context: ToolContext) -> Out:  # type: ignore[misc]
-    yield Out(text=input.text)
-
-
-def unknown_model(self: Any, input: "Inputt", context: ToolContext) -> Out:  # type: ignore[name-defined]  # noqa: F821
-    return Out(text="")
-
-
-def dict_as_input(self: Any, input: dict[str, Any], context: ToolContext) -> Out:
-    return Out(text="")
-
-
-def unannotated_input(self, input, context: ToolContext) -> Out:  # type: ignore[no-untyped-def]
-    return Out(text="")
-
-
-def unannotated_return(self: Any, input: In, context: ToolContext):  # type: ignore[no-untyped-def]
-    return Out(text="")
-
-
-def return_none(self: Any, input: In, context: ToolContext) -> None:
-    return None
-
-
-def return_union(self: Any, input: In, context: ToolContext) -> Out | In:
-    return input
-
-
-@pytest.mark.parametrize(
-    ("method", "what"),
-    [
-        (two_parameters, r"must take \(self, input, context\), not \(self, input\)"),
-        (four_parameters, r"must take \(self, input, context\), not \(self, input, context, more\)"),
-        (context_by_keyword, r"must take \(self, input, context\) by position, 'context' cannot be"),
-        (asynchronous, "must not be 'async def'"),
-        (generator, "must return its result, not yield"),
-        (async_generator, "must return its result, not yield"),
-        (staticmethod(a_method), r"must be a method \(self, input, context\), not a staticmethod"),
-        (classmethod(a_method), r"must be a method \(self, input, context\), not a classmethod"),
-        (unknown_model, "an annotation of it cannot be read: name 'Inputt' is not defined"),
-        (dict_as_input, "its input must be annotated with a pydantic model"),
-        (unannotated_input, "its input must be annotated with a pydantic model, not None"),
-        (unannotated_return, "its return must be annotated with a pydantic model, not None"),
-        (return_none, "its return must be annotated with a pydantic model"),
-        (return_union, "its return must be annotated with a pydantic model"),
-    ],
-)
-def test_invalid_tool_signature_is_reported(method: Any, what: str) -> None:
-    with pytest.raises(TypeError, match=f"tool 'say': {what}"):
-        declared(name="a", version="1", say=tool()(method)).tools()
 
 
 @pytest.mark.parametrize("kind", [staticmethod, classmethod])

@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field
 from interlock.domain.errors import InvalidInput as DomainInvalidInput
 from interlock.domain.file_formats import FILE_FORMAT, StoredFile
 from interlock.plugin import Cancelled, FileBytes, FilePath, InvalidInput, InvalidOutput, Plugin, ToolContext, tool
-from tests.pure.core.echo_plugin import Context, Echo, In, Out, run
-from tests.pure.core.test_plugin_api_declaration import declared
+from tests.pure.core.echo_plugin import Context, Echo, In, Out, declared, run
 
 # --- Running a tool ---
 

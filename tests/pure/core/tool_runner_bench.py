@@ -55,3 +55,8 @@ def error_of(outcome: Outcome) -> tuple[str, dict[str, Any]]:
     assert outcome.error is not None
     assert outcome.result is None
     return outcome.error.code.value, dict(outcome.error.details)
+
+
+def message_of(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return outcome.error.message

@@ -6,45 +6,23 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.api import lint_all  # type: ignore[import-untyped]
-from samcli.yamlhelper import yaml_parse
 
-from interlock.adapters.step_functions import StepFunctionsWorkflow, step_to_state
-from interlock.adapters.webhook_http import LIMIT_S
+from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.composition import job_worker, settlement
-from interlock.domain.batch import MAX_ITEMS
-from interlock.domain.job_status import JobStatus
-from interlock.domain.webhook import (
-    JITTER,
-    LONGEST_PAUSE,
-    RETRIES,
-    Answer,
-    DeliveryError,
-    Step,
-    Webhook,
-    WebhookEvent,
-)
 from interlock.jobs.lease import LEASE
-from tests.fakes.jobs import a_job
-from tests.fakes.world import World
-
-type Json = dict[str, Any]
-
-ROOT = Path(__file__).resolve().parents[3]
-RESOURCES: Json = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
-MACHINES: Json = {
-    name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::StateMachine"
-}
-TEXTS = {name: (ROOT / properties["DefinitionUri"]).read_text() for name, properties in MACHINES.items()}
-DEFINITIONS: dict[str, Json] = {name: yaml_parse(text) for name, text in TEXTS.items()}
-DEFINITION = DEFINITIONS["Workflow"]
-STATES: Json = DEFINITION["States"]
-DELIVERY = DEFINITIONS["DeliveryWorkflow"]
-BATCH = DEFINITIONS["BatchWorkflow"]
+from tests.pure.repository.state_machines import (
+    DEFINITION,
+    DEFINITIONS,
+    MACHINES,
+    STATES,
+    TEXTS,
+    Json,
+    function_of,
+)
 
 LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
@@ -89,16 +67,6 @@ def successors(state: Json) -> Iterator[str]:
     yield from (catch["Next"] for catch in state.get("Catch", []))
     yield from (choice["Next"] for choice in state.get("Choices", []))
     yield from (state[key] for key in ("Next", "Default") if key in state)
-
-
-def function_of(state: Json, machine: str = "Workflow") -> Json:
-    """Return the properties of the function that a task invokes."""
-    substitution = re.fullmatch(r"\$\{(\w+)\}", state["Parameters"]["FunctionName"])
-    assert substitution is not None
-    logical_id, attribute = MACHINES[machine]["DefinitionSubstitutions"][substitution[1]]["Fn::GetAtt"]
-    assert attribute == "Arn"
-    found: Json = RESOURCES[logical_id]["Properties"]
-    return found
 
 
 # --- Validity --------------------------------------------------------------------------------------------------------
@@ -260,85 +228,3 @@ def test_workflow_executions_start_with_the_input_that_the_tasks_read() -> None:
     assert json.loads(client.started["input"]) == {"tenant": "acme", "job_id": "01KY4QJ3HS0123456789ABCDEF"}
     for module in (job_worker, settlement):
         assert set(re.findall(r'event\["(\w+)"\]', inspect.getsource(module))) == {"tenant", "job_id"}
-
-
-# --- Batches ---------------------------------------------------------------------------------------------------------
-
-
-def test_items_of_a_batch_run_like_other_jobs() -> None:
-    """The same states, except that an item whose API key has reached its limit waits and is tried again."""
-    items = BATCH["States"]["RunItems"]["ItemProcessor"]["States"]
-    differing = {"ResultSelector", "ResultPath", "Next", "End"}
-    for name in STATES:
-        ours, theirs = ({key: one[key] for key in one if key not in differing} for one in (items[name], STATES[name]))
-        assert ours == theirs
-    assert items["IsPending"]["Choices"] == [
-        {"Variable": "$.run.status", "StringEquals": "pending", "Next": "LetSlotBecomeFree"}
-    ]
-    assert items["LetSlotBecomeFree"]["Next"] == "RunJob"
-
-
-def test_failed_items_fail_no_batch_and_have_no_output() -> None:
-    """Statuses and results are those of the table. The outputs of all items together may have 256 KiB."""
-    run = BATCH["States"]["RunItems"]
-    assert run["ToleratedFailureCount"] == MAX_ITEMS
-    ends = [state for state in run["ItemProcessor"]["States"].values() if state.get("End")]
-    assert [state["OutputPath"] for state in ends] == [None]
-
-
-def test_batch_ends_when_the_table_says_so() -> None:
-    [choice] = BATCH["States"]["HasBatchFinished"]["Choices"]
-    assert (choice["Variable"], choice["BooleanEquals"]) == ("$.end.finished", True)
-    assert BATCH["States"]["HasBatchFinished"]["Default"] == "LetJobsStop"
-    assert BATCH["States"]["LetJobsStop"]["Next"] == "FinishBatch"
-
-
-def test_tasks_of_a_batch_are_repeated_and_outlast_their_functions() -> None:
-    for name in ("PrepareBatch", "FinishBatch"):
-        task = BATCH["States"][name]
-        assert task["TimeoutSeconds"] > function_of(task, "BatchWorkflow")["Timeout"]
-        assert [retry["ErrorEquals"] for retry in task["Retry"]] == [["States.ALL"]]
-
-
-# --- Deliveries ------------------------------------------------------------------------------------------------------
-
-
-def test_delivery_outlasts_all_pauses_that_receivers_may_ask_for() -> None:
-    longest = len(RETRIES) * max(LONGEST_PAUSE, RETRIES[-1] * (1 + JITTER))
-    [retry] = DELIVERY["States"]["Send"]["Retry"]
-    lost = retry["MaxAttempts"] * retry["MaxDelaySeconds"]
-    assert DELIVERY["TimeoutSeconds"] > longest.total_seconds() + lost
-
-
-def test_attempt_outlasts_its_request() -> None:
-    send = DELIVERY["States"]["Send"]
-    timeout_s = function_of(send, "DeliveryWorkflow")["Timeout"]
-    assert LIMIT_S < timeout_s < send["TimeoutSeconds"]
-
-
-def test_sender_that_fails_makes_the_same_attempt_again_for_hours() -> None:
-    [retry] = DELIVERY["States"]["Send"]["Retry"]
-    assert retry["ErrorEquals"] == ["States.ALL"]
-    pauses = [
-        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
-        for number in range(retry["MaxAttempts"])
-    ]
-    # Half of them on average, because of the jitter.
-    assert sum(pauses) / 2 > 3600
-
-
-def test_state_of_a_delivery_is_the_answer_of_its_last_attempt(tmp_path: Path) -> None:
-    send, pause = DELIVERY["States"]["Send"], DELIVERY["States"]["Pause"]
-    assert (send["Parameters"]["Payload.$"], send["OutputPath"]) == ("$", "$.Payload")
-    world = World(tmp_path)
-    world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
-    job = a_job(JobStatus.SUCCEEDED, webhook=Webhook("https://example.com/"))
-    world.jobs.create(job)
-    first = step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED))
-    answer = world.send_webhook(first)
-    assert answer == {**first, "attempt": 2, "over": False, "wait_s": answer["wait_s"]}
-    assert pause["SecondsPath"] == "$.wait_s"
-    assert 5 <= answer["wait_s"] <= 6
-    assert world.send_webhook(answer) == {**first, "attempt": 3, "over": True}
-    [choice] = DELIVERY["States"]["IsOver"]["Choices"]
-    assert (choice["Variable"], choice["BooleanEquals"], choice["Next"]) == ("$.over", False, "Pause")
