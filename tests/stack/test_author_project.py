@@ -18,7 +18,8 @@ from tests.stack.stacks import ROOT
 
 pytestmark = pytest.mark.xdist_group("author-project")
 
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+# Without an active environment, into which `uv pip` would install the project.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "VIRTUAL_ENV"))}
 
 
 @pytest.fixture(scope="module")
