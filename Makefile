@@ -13,11 +13,13 @@ ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
 # Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
-# nor are those of UNMEASURED, which run whole functions over AWS or start many worker processes: the measured tests
-# reach what they do.
+# nor are those of UNMEASURED, which run whole functions over AWS or start many processes: the measured tests reach what
+# they do.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
 UNMEASURED := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py openapi_answers.py permissions.py) \
-  $(wildcard $(addprefix tests/process/sandbox/test_,elsewhere.py gone.py hostile_*.py leaks.py residue.py reuse.py))
+  $(wildcard $(addprefix tests/process/sandbox/test_,confined_network.py elsewhere.py gone.py hostile_*.py idle.py leaks.py \
+  missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) tests/process/client/test_client_typing.py \
+  $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
 MEASURED := $(MEASURED_FOLDERS) tests/service $(addprefix --ignore=,$(UNMEASURED))
