@@ -67,9 +67,6 @@ def test_every_rule_is_proved_on_the_real_sources() -> None:
         "service.py",
         "runner.py",
     }
-    assert {PurePosixPath(mutation.file).parent.name for mutation in IN_HANDLERS.values()} == {
-        folder.name for folder in (ROOT / "functions").iterdir() if (folder / "handler.py").exists()
-    }
     assert len(BREAKING) >= 40
 
 

@@ -79,7 +79,8 @@ DOCUMENT = json.loads(files("interlock").joinpath("http", "openapi.json").read_t
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_wrong_method_gets_the_allowed_methods(real: Running, path: str) -> None:
     takes = {method.upper() for method in DOCUMENT["paths"][path]}
-    url = real.client.url + path.format(job_id="01KY4QJ3HS0123456789ABCDEF", name="ocr")
+    a_ulid = "01KY4QJ3HS0123456789ABCDEF"
+    url = real.client.url + path.format(job_id=a_ulid, batch_id=a_ulid, key_id="a-key", name="ocr")
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"} - takes:
         answer = requests.request(method, url, headers={"X-API-Key": real.client.api_key}, timeout=30)
         assert set(answer.headers["Allow"].split(", ")) == takes, method

@@ -20,8 +20,7 @@ SERVICE = f"{INTERLOCK}/jobs/service.py"
 JOBS = f"{INTERLOCK}/jobs/runner.py"
 LEASE = f"{INTERLOCK}/jobs/lease.py"
 LIFECYCLE = f"{INTERLOCK}/domain/lifecycle.py"
-FUNCTIONS = ("authorize", "console", "count_jobs", "execute", "jobs", "run_job", "settle_jobs")
-HANDLERS = tuple(f"functions/{name}/handler.py" for name in FUNCTIONS)
+HANDLERS = tuple(sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("functions/*/handler.py")))
 
 RUN = "ToolRunner.run"
 
