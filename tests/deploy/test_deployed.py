@@ -10,9 +10,10 @@ import requests
 from PIL import Image
 
 from interlock.domain.access import Scope
+from interlock_dev.commands.remote.deployed import alarms, describe_stack, output
 from interlock_dev.stack.client import Answer, Client
-from tests.deploy.conftest import Deployed
-from tests.deploy.ministack import ROOT
+from tests.deploy.conftest import STACK, Deployed
+from tests.deploy.ministack import REGION, ROOT
 from tests.stack.rest import counted_health
 
 IMAGES = ROOT / "tests" / "images"
@@ -53,6 +54,16 @@ def test_every_resource_was_created(deployed: Deployed) -> None:
     alarms = deployed.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert len(alarms) == sum(one["ResourceType"] == "AWS::CloudWatch::Alarm" for one in deployed.resources.values())
     assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms)
+
+
+def test_command_reads_the_alarms_of_the_stack(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in deployed.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    declared = [one for one in deployed.resources.values() if one["ResourceType"] == "AWS::CloudWatch::Alarm"]
+    found = alarms(STACK, REGION)
+    assert {one["name"] for one in found} == {one["PhysicalResourceId"] for one in declared}
+    assert describe_stack(STACK, REGION)["StackStatus"] == "CREATE_COMPLETE"
+    assert output(STACK, "TableName", REGION) == deployed.outputs["TableName"]
 
 
 def test_the_table_is_protected(deployed: Deployed) -> None:

@@ -6,12 +6,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
@@ -207,6 +209,28 @@ def test_documented_commands_for_keys_work(
     for line in api.replace("dev-key", client.api_key).splitlines():
         ended = interlock(*shlex.split(line)[1:])
         assert (ended.status, "the lab" in ended.out) == (0, True), ended.err
+
+
+@pytest.fixture
+def deployed(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a stack in moto's CloudFormation whose output is the URL of the local stack."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    template = {"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Url": {"Value": client.url}}}
+    with mock_aws():
+        boto3.client("cloudformation").create_stack(StackName="interlock", TemplateBody=json.dumps(template))
+        yield "interlock"
+
+
+def test_stack_is_found_by_its_name_in_cloudformation(interlock: Command, folder: Path, deployed: str) -> None:
+    status = json.loads(interlock("status", "--stack", deployed, "--json").out)
+    assert (status["stack"], status["alarms"], status["status"]) == ("CREATE_COMPLETE", [], "ok")
+    assert "stack interlock: CREATE_COMPLETE" in interlock("status", "--stack", deployed).out
+    assert interlock("bundle", "--stack", deployed, "-o", "support.zip").status == 0
+    with ZipFile(folder / "support.zip") as archive:
+        assert json.loads(archive.read("about.json"))["selected_by"] == "stack interlock"
+        assert json.loads(archive.read("status.json"))["stack"] == "CREATE_COMPLETE"
+    unknown = interlock("status", "--stack", "nowhere")
+    assert (unknown.status, unknown.out) == (4, "")
 
 
 def test_keys_of_the_own_tenant_are_managed_through_the_api(interlock: Command, client: Client) -> None:

@@ -75,3 +75,22 @@ def test_tools_and_jobs_are_completed(environment: dict[str, str], client: Clien
     assert job in completed(environment, "interlock", "job", job[:12])
     nowhere = {**environment, "INTERLOCK_URL": "http://127.0.0.1:1"}
     assert completed(nowhere, "interlock", "run", "image.") == []
+
+
+def test_interrupted_command_that_follows_a_job_leaves_it_running(
+    environment: dict[str, str], folder: Path, client: Client
+) -> None:
+    job = client.submit("errands", "wait", {"seconds": 30})
+    with subprocess.Popen(
+        ["interlock", "job", job, "--follow"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stderr
+        while process.stdout.readline() != "running\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(30), process.stderr.read()) == (130, "")
+    assert client.job(job)["status"] == "running"
+    client.call("POST", f"/v1/jobs/{job}/cancel")
+    client.until_final(job)

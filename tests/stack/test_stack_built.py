@@ -1,5 +1,6 @@
 """`--built` serves the built functions, which cannot import anything else."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,10 @@ def built_project(probe_project: Path, tmp_path: Path) -> Path:
     }.items():
         (project / source).rename(build / target)
         template = template.replace(source, target)
+    # The variable of the real functions that run plugins.
+    template = template.replace(
+        "        Variables:\n", "        Variables:\n          INTERLOCK_PLUGIN_SETTINGS: none\n"
+    )
     (build / "template.yaml").write_text(template.replace("workflow.asl.yaml", "../../workflow.asl.yaml"))
     index = build / "ExtraLayer" / "python" / "interlock_index"
     index.mkdir()
@@ -30,10 +35,14 @@ def built_project(probe_project: Path, tmp_path: Path) -> Path:
     return project
 
 
-def test_a_built_function_has_its_layers_and_nothing_of_the_development_environment(built_project: Path) -> None:
-    with local_stack(built_project, built_project / "stack.log", "--built") as (client, _):
+def test_built_function_has_layers_and_settings_and_nothing_of_the_environment(
+    built_project: Path,
+) -> None:
+    options = ("--built", "--setting", "weather.api_key=secret")
+    with local_stack(built_project, built_project / "stack.log", *options) as (client, _):
         seen = client.call("POST", "/probe/environment", {}).body
     assert seen["found"] == ["extra_package", "awslambdaric"]
     assert not [path for path in seen["path"] if "site-packages" in path]
     assert seen["cwd"] == str(built_project / ".aws-sam" / "build" / "ProbeFunction")
     assert seen["variables"]["INTERLOCK_PLUGIN_INDEX"].endswith("ExtraLayer/python/interlock_index")
+    assert json.loads(seen["variables"]["INTERLOCK_PLUGIN_SETTINGS"]) == {"weather": {"api_key": "secret"}}

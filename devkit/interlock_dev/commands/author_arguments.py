@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from interlock_dev.commands.values import Json
+
 AUTHOR = "Write plugins"
 PATH = typer.Argument(metavar="[PATH]", help="The project, a .py file or a package folder.")
 
@@ -24,11 +26,11 @@ def new(
 
 
 @app.command(rich_help_panel=AUTHOR)
-def check(path: Annotated[Path, PATH] = Path()) -> int:
+def check(path: Annotated[Path, PATH] = Path(), *, json: Json = False) -> int:
     """Check plugins: declaration, schemas, and what they add to the layer."""
     from interlock_dev.commands.authors import check as command
 
-    return command.check(path)
+    return command.check(path, json=json)
 
 
 @app.command("test", rich_help_panel=AUTHOR)

@@ -1,6 +1,7 @@
 """`interlock new`, `check` and `test` without an environment of a project's own."""
 
 import ast
+import json
 import subprocess
 import tomllib
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_check_reports_all_mistakes_of_all_classes(tmp_path: Path, capsys: pytes
         ("tool 'say'", "class Wrong]"),
         ("tool 'tell'", "class Other]"),
     ]
+
+
+def test_check_as_json_has_the_manifest_and_all_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "good.py").write_text(HEAD + plugin_class("good"))
+    assert main(["check", str(tmp_path / "good.py"), "--json"]) == 0
+    good = json.loads(capsys.readouterr().out)
+    [plugin] = good["plugins"]
+    assert (good["valid"], good["layer"], plugin["name"], plugin["problems"]) == (True, None, "good", [])
+    assert list(plugin["tools"][0]["input_schema"]["properties"]) == ["text"]
+    (tmp_path / "wrong.py").write_text(WRONG)
+    assert main(["check", str(tmp_path / "wrong.py"), "--json"]) == 1
+    wrong = json.loads(capsys.readouterr().out)
+    assert (wrong["valid"], wrong["plugins"][0]["valid"], len(wrong["plugins"][0]["problems"])) == (False, False, 5)
 
 
 def test_check_of_a_project_that_is_not_installed_names_the_fix(

@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from interlock.domain.manifest import PluginManifest
 from interlock.plugins.index import PluginIndex
 from interlock_dev.commands.exits import Exit
+from interlock_dev.commands.remote.output import print_json
 from interlock_dev.project.errors import UsageError
 from interlock_dev.project.paths import PluginProject
 from interlock_dev.stack.plugins import IndexBuild, check_path
@@ -20,7 +22,7 @@ RUNTIME = "interlock"
 """The distribution whose dependencies are in the runtime layer, so that they add nothing to the layer of plugins."""
 
 
-def check(path: Path) -> int:
+def check(path: Path, *, json: bool) -> int:
     """Report on the plugins of a project, a file or a package folder. Return 1 if one cannot be loaded."""
     project = PluginProject.at(path)
     added = [] if project else [check_path(path, option="")]
@@ -35,20 +37,33 @@ def check(path: Path) -> int:
     wanted = [one for one in manifests if (project.has(one.source.module) if project else one.source.path)]
     if project and not wanted:
         raise UsageError(f"{project.name} is not installed: run `uv pip install -e .` in {project.root}")
-    for manifest in wanted:
-        sys.stdout.writelines(f"{line}\n" for line in _report(manifest))
-    if project:
-        size_mb, names = layer_addition(project.name)
-        sys.stdout.write(f"adds {size_mb:.1f} MB to the layer of plugins: {', '.join(names)}\n")
+    layer = layer_addition(project.name) if project else None
+    if json:
+        print_json(_document(wanted, layer))
+    else:
+        sys.stdout.writelines(f"{line}\n" for manifest in wanted for line in _report(manifest))
+        if layer:
+            sys.stdout.write(f"adds {layer[0]:.1f} MB to the layer of plugins: {', '.join(layer[1])}\n")
     return Exit.OK if all(manifest.available for manifest in wanted) else Exit.TOOL_FAILED
 
 
+def _document(manifests: Iterable[PluginManifest], layer: tuple[float, list[str]] | None) -> dict[str, Any]:
+    plugins = [{**one.public(), "valid": one.available, "problems": _problems(one)} for one in manifests]
+    added = {"size_mb": round(layer[0], 1), "packages": layer[1]} if layer else None
+    return {"valid": all(one["valid"] for one in plugins), "plugins": plugins, "layer": added}
+
+
+def _problems(manifest: PluginManifest) -> list[str]:
+    """Return why a plugin cannot be loaded. Each mistake of a declaration ends with its class."""
+    if manifest.reason is None:
+        return []
+    return re.split(r"(?<=\]); ", manifest.reason.removeprefix("its declaration is not valid: "))
+
+
 def _report(manifest: PluginManifest) -> Iterator[str]:
-    if manifest.reason is not None:
+    if not manifest.available:
         yield f"{manifest.name} cannot be loaded"
-        # Each mistake of a declaration ends with its class.
-        for problem in re.split(r"(?<=\]); ", manifest.reason.removeprefix("its declaration is not valid: ")):
-            yield f"  {problem}"
+        yield from (f"  {problem}" for problem in _problems(manifest))
         return
     yield f"{manifest.name} {manifest.version} is valid"
     for tool in manifest.tools:
