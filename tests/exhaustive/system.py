@@ -169,7 +169,10 @@ class System:
             oidc_issuer="",
             clock=self.clock,
         )
-        runner = job_runner(core, sandbox)
+        self._compose_functions(job_runner(core, sandbox), engine_retries=engine_retries)
+
+    def _compose_functions(self, runner: JobRunner, *, engine_retries: bool) -> None:
+        core = self.core
         self.engine = self._engine(runner, retries=engine_retries)
         self._execute = execute_app(core, runner)
         self._jobs = jobs_app(core)

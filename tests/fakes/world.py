@@ -126,7 +126,11 @@ class World:
         self.sandbox = ScriptedSandbox(echoes)
         self.context = LambdaContext()
         self.request_age_s = 0.0
-        self.core = Core(
+        self.core = self._core(index or an_index(folder / "index", *plugins), oidc_issuer, around)
+        self._compose_functions()
+
+    def _core(self, index: PluginIndex, oidc_issuer: str, around: Callable[[Any], Any]) -> Core:
+        return Core(
             SETTINGS,
             store=self.store,
             workflow=self.workflow,
@@ -136,7 +140,7 @@ class World:
             batch_store=around(self.batches),
             batch_workflow=around(self.batch_workflow),
             objects=around(self.objects),
-            index=index or an_index(folder / "index", *plugins),
+            index=index,
             sink=self.sink,
             rates=self.rates,
             secrets=self.secrets,
@@ -144,6 +148,8 @@ class World:
             oidc_issuer=oidc_issuer,
             clock=self.clock,
         )
+
+    def _compose_functions(self) -> None:
         self.runner = job_runner(self.core, self.sandbox.as_sandbox())
         self._execute = execute_app(self.core, self.runner)
         self._jobs = jobs_app(self.core)

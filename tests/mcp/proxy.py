@@ -55,7 +55,8 @@ def _handler(stack: str, api_key: str) -> type[BaseHTTPRequestHandler]:
                     (name, with_plugin(value) if name.lower() == "mcp-name" else value) for name, value in headers
                 ]
                 body = _renamed(message, with_plugin)
-            status, answer_headers, answer = _sent(self.command, self.path, headers, body)
+            headers.append(("X-API-Key", api_key))
+            status, answer_headers, answer = _sent(stack, self.command, self.path, headers, body)
             found = _parsed(answer)
             if isinstance(found, dict) and "tools" in (found.get("result") or {}):
                 for one in found["result"]["tools"]:
@@ -74,21 +75,22 @@ def _handler(stack: str, api_key: str) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: Any) -> None:
             return
 
-    def _sent(
-        method: str, path: str, headers: list[tuple[str, str]], body: bytes
-    ) -> tuple[int, list[tuple[str, str]], bytes]:
-        connection = http.client.HTTPConnection(urlsplit(stack).netloc, timeout=60)
-        try:
-            connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-            for name, value in (*headers, ("X-API-Key", api_key), ("Content-Length", str(len(body)))):
-                connection.putheader(name, value)
-            connection.endheaders(body)
-            response = connection.getresponse()
-            return response.status, response.getheaders(), response.read()
-        finally:
-            connection.close()
-
     return Handler
+
+
+def _sent(
+    stack: str, method: str, path: str, headers: list[tuple[str, str]], body: bytes
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    connection = http.client.HTTPConnection(urlsplit(stack).netloc, timeout=60)
+    try:
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in (*headers, ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        response = connection.getresponse()
+        return response.status, response.getheaders(), response.read()
+    finally:
+        connection.close()
 
 
 def _parsed(body: bytes) -> Any:

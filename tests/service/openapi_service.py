@@ -197,6 +197,7 @@ class Service:
         given = {"job_id": job_id, "key_id": key_id, "batch_id": batch_id, "name": name}
         parameters = {key: value for key, value in given.items() if f"{{{key}}}" in resource}
         sent = {"Content-Type": "application/json", **(headers or {})}
+        several = {one: list(values) for one, values in query.items()} if query else None
         caller = {"tenant": "acme", "key_id": CALLER, "scopes": scopes, "principalId": CALLER, **(limits or {})}
         event = {
             "resource": resource,
@@ -204,23 +205,18 @@ class Service:
             "httpMethod": method or documented,
             "headers": sent,
             "multiValueHeaders": {name: [value] for name, value in sent.items()},
-            "queryStringParameters": {name: values[-1] for name, values in query.items()} if query else None,
-            "multiValueQueryStringParameters": {name: list(values) for name, values in query.items()}
-            if query
-            else None,
+            "queryStringParameters": {one: values[-1] for one, values in several.items()} if several else None,
+            "multiValueQueryStringParameters": several,
             "pathParameters": parameters or None,
             "requestContext": {"authorizer": caller} if scopes is not None else {},
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
             "isBase64Encoded": False,
         }
         functions = self._broken if table_is_down else self._functions
-        module = functions.of(operation)
-        answer = module.handler(event, LambdaContext())
+        answer = functions.of(operation).handler(event, LambdaContext())
         got = {name: ", ".join(values) for name, values in answer["multiValueHeaders"].items()}
-        if not answer["body"]:
-            return Answer(answer["statusCode"], got, None)
-        assert got.pop("Content-Type") == "application/json"
-        return Answer(answer["statusCode"], got, json.loads(answer["body"]))
+        assert not answer["body"] or got.pop("Content-Type") == "application/json"
+        return Answer(answer["statusCode"], got, json.loads(answer["body"] or "null"))
 
     def execute(self, tool: str, *, prefer: str = "", key: str = "", **input: Any) -> Answer:
         headers = {"Prefer": prefer} if prefer else {}

@@ -41,16 +41,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         creatable = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         boto3.client("dynamodb").create_table(TableName="interlock", **{name: table[name] for name in creatable})
         boto3.client("s3").create_bucket(Bucket="interlock-documents")
-        waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
-        for variable in (
-            "INTERLOCK_WORKFLOW_ARN",
-            "INTERLOCK_DELIVERY_WORKFLOW_ARN",
-            "INTERLOCK_BATCH_WORKFLOW_ARN",
-        ):
-            machine = boto3.client("stepfunctions").create_state_machine(
-                name=variable, definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/workflow"
-            )
-            monkeypatch.setenv(variable, machine["stateMachineArn"])
+        _create_workflows(monkeypatch)
         started: list[Sandbox] = []
 
         def remembered(*arguments: Any, **options: Any) -> Sandbox:
@@ -65,6 +56,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         for sandbox in started:
             sandbox.close()
         open_index.cache_clear()
+
+
+def _create_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 9, "End": True}}}
+    for name in ("WORKFLOW", "DELIVERY_WORKFLOW", "BATCH_WORKFLOW"):
+        machine = boto3.client("stepfunctions").create_state_machine(
+            name=name, definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/workflow"
+        )
+        monkeypatch.setenv(f"INTERLOCK_{name}_ARN", machine["stateMachineArn"])
 
 
 def _closed(node: Any) -> Any:

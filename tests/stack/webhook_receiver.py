@@ -61,11 +61,7 @@ class Receiver:
             return scripted[len(seen) - 1] if len(seen) <= len(scripted) else ACCEPTED
 
 
-@contextmanager
-def receiving(replies: Mapping[str, Sequence[Reply]] | None = None) -> Iterator[Receiver]:
-    """Receive webhooks on a port of this machine."""
-    receiver = Receiver(replies or {})
-
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -97,7 +93,15 @@ def receiving(replies: Mapping[str, Sequence[Reply]] | None = None) -> Iterator[
             except (OSError, ValueError):
                 return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def receiving(replies: Mapping[str, Sequence[Reply]] | None = None) -> Iterator[Receiver]:
+    """Receive webhooks on a port of this machine."""
+    receiver = Receiver(replies or {})
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
     receiver.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
     try:

@@ -30,6 +30,18 @@ def parse_api_key(text: str) -> str:
     return text
 
 
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="PATH", help="A .py file or package folder with plugins to add; may be repeated."),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Plugins' settings (TOML); .interlock/settings.toml if it exists."),
+]
+HostNames = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A host name to answer for, besides those of this machine; may be repeated."),
+]
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
 Port = Annotated[
     int,
@@ -83,23 +95,14 @@ def add_global_options(
 def dev(
     *,
     port: Port = 3000,
-    plugin: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PATH", help="A .py file or package folder with plugins to add; may be repeated."),
-    ] = None,
+    plugin: Plugins = None,
     api_key: Annotated[
         str, typer.Option(parser=parse_api_key, metavar="KEY", help="A key with all scopes for the tenant dev.")
     ] = DEFAULT_API_KEY,
     parameter: Parameters = None,
     setting: Settings = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Plugins' settings (TOML); .interlock/settings.toml if it exists."),
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A host name to answer for, besides those of this machine; may be repeated."),
-    ] = None,
+    settings: SettingsFile = None,
+    allow_host: HostNames = None,
     allow_local_webhooks: Annotated[
         bool, typer.Option("--allow-local-webhooks", help="Allow webhooks to http on this machine.")
     ] = False,
@@ -114,7 +117,7 @@ def dev(
     """Serve the API with Lambda, DynamoDB, S3 and Step Functions behind it."""
     from interlock_dev.commands import dev as command
 
-    options = DevOptions(
+    return command.run(DevOptions(
         port=port,
         plugins=tuple(plugin or ()),
         api_key=api_key,
@@ -128,8 +131,7 @@ def dev(
         hosts=tuple(allow_host or ()),
         local_webhooks=allow_local_webhooks,
         wait_factor=wait_factor,
-    )
-    return command.run(options)
+    ))  # fmt: skip
 
 
 @app.command()

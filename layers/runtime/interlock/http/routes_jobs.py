@@ -73,16 +73,19 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
 
+def _awaited(
+    app: HttpApp, service: JobService, job: Job, preferred: Preferences, is_awaited: Callable[[Job], bool]
+) -> Job:
+    """Return a job, as soon as it is as awaited if the caller waits for that."""
+    if not preferred.wait_s:
+        return job
+    times = RequestTimes.of(app.resolver.current_event, app.resolver.lambda_context)
+    return service.wait(job, is_awaited, times.waiting(preferred.wait_s))
+
+
 def _add_read_routes(
     app: HttpApp, service: JobService, documents: Documents, deliveries: Deliveries, *, max_wait_s: int
 ) -> None:
-    def awaited(tenant: str, job_id: str, preferred: Preferences, is_awaited: Callable[[Job], bool]) -> Job:
-        job = service.get(tenant, job_id_of(job_id))
-        if not preferred.wait_s:
-            return job
-        times = RequestTimes.of(app.resolver.current_event, app.resolver.lambda_context)
-        return service.wait(job, is_awaited, times.waiting(preferred.wait_s))
-
     def as_finished(job_id: str) -> tuple[Job, Mapping[str, str]]:
         """Return a job, once it has finished if the caller waits for that, and the header that confirms the wait."""
         event = app.resolver.current_event
@@ -90,7 +93,8 @@ def _add_read_routes(
         with _first_not_found(service, tenant, job_id):
             query(event)
             preferred = preferences(event, max_wait_s=max_wait_s)
-        return awaited(tenant, job_id, preferred, lambda job: job.finished), preferred.wait_applied
+        job = service.get(tenant, job_id_of(job_id))
+        return _awaited(app, service, job, preferred, lambda job: job.finished), preferred.wait_applied
 
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
@@ -113,7 +117,8 @@ def _add_read_routes(
             after = _after(single(query(event, "after"), "after"))
             preferred = preferences(event, max_wait_s=max_wait_s)
         # A finished job has no further events.
-        job = awaited(tenant, job_id, preferred, lambda job: job.finished or job.events.last_seq > after)
+        job = service.get(tenant, job_id_of(job_id))
+        job = _awaited(app, service, job, preferred, lambda job: job.finished or job.events.last_seq > after)
         return json_response(200, events_document(job.events.after(after), after), preferred.wait_applied)
 
 

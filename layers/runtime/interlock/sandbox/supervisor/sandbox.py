@@ -113,19 +113,20 @@ class Sandbox:
         observers = Observers(cancel, alarm or Alarm.never(), on_progress, on_log, on_unforkable)
         call = _Call(WorkerKey(code, tenant), request, limits, observers, fill, once, until)
         with self._lock:
-            if cancel is not None and cancel.is_set:
-                return Cancelled(pid=0, how="stopped")
-            try:
-                return self._run(call)
-            except ZygoteGone:
-                return WorkerLost(pid=0)
-            except OSError as error:
-                if error.errno not in (*OUT_OF_DESCRIPTORS, *OUT_OF_PROCESSES):
-                    raise
-                self.unfit = self.unfit or error.errno in OUT_OF_DESCRIPTORS
-                return WorkerLost(pid=0)
-            finally:
-                self._check()
+            return Cancelled(pid=0, how="stopped") if cancel is not None and cancel.is_set else self._run_or_lose(call)
+
+    def _run_or_lose(self, call: _Call) -> Ending:
+        try:
+            return self._run(call)
+        except ZygoteGone:
+            return WorkerLost(pid=0)
+        except OSError as error:
+            if error.errno not in (*OUT_OF_DESCRIPTORS, *OUT_OF_PROCESSES):
+                raise
+            self.unfit = self.unfit or error.errno in OUT_OF_DESCRIPTORS
+            return WorkerLost(pid=0)
+        finally:
+            self._check()
 
     def close(self) -> None:
         """End all processes."""
