@@ -217,7 +217,11 @@ def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp
         answer = call.result()
 
     assert (answer.status, answer.code, answer.body["error"]["retryable"]) == (503, "unavailable", True)
-    assert not Path(f"/proc/{supervisor}").exists()
+    # The process answers before it ends.
+    deadline = time.monotonic() + START_LIMIT_S
+    while Path(f"/proc/{supervisor}").exists():
+        assert time.monotonic() < deadline, "the environment was not replaced"
+        time.sleep(0.01)
     (job,) = client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&limit=1").body["jobs"]
     assert (job["status"], client.job(job["job_id"])["error"]["code"]) == ("failed", "worker_lost")
     assert client.execute("lingering", "echo", {}).status == 200
