@@ -23,7 +23,7 @@ type CancelAt = Literal["never", "submitted", "prepared", "between items", "run"
 
 ITEMS = 4
 EVERY = volume(sample=7, full=1)
-"""Of the calls of a scenario, every such one is a crash point."""
+"""Number of calls from one crash point of a scenario to the next."""
 
 ROUNDS = 12
 """In so many rounds of the schedule, each batch has to be over."""

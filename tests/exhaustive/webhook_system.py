@@ -62,7 +62,7 @@ class LocalFaults(Faults):
 
 @dataclass
 class Happenings:
-    """What happened, in order: messages that arrived, deliveries as they were recorded, and requests to send again."""
+    """The events of a run, in order: messages that arrived, recorded deliveries, and requests to send again."""
 
     entries: list[Any] = field(default_factory=list)
 

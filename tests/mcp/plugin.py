@@ -79,7 +79,7 @@ class Contact(BaseModel):
 
 
 class Conformance(Plugin):
-    """What the suite calls."""
+    """The tools that the suite calls."""
 
     name, version, title = "conformance", "1.0.0", "Conformance"
 

@@ -9,7 +9,7 @@ from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook reports of a job."""
+    """An event of a job about which a webhook gets a message."""
 
     STARTED = "started"
     FINISHED = "finished"

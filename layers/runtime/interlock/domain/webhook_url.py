@@ -49,7 +49,7 @@ class BadUrl(ValueError):
 
 
 class Target(NamedTuple):
-    """What a request to a URL needs."""
+    """The parts of a URL that a request to it needs."""
 
     secure: bool
     host: str

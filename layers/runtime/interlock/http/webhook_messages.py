@@ -19,7 +19,7 @@ MAX_MESSAGE_BYTES = 20 * 1024
 def job_message(event: WebhookEvent, job: Job) -> str:
     """Return the message about an event of a job, with the job as it is now.
 
-    What would make it too large is left out: first the result, then the details of the error.
+    A message that would be too large lacks the result, and then the details of the error.
     """
     started = event is WebhookEvent.STARTED
     data: dict[str, Any] = {**job_document(job)}

@@ -21,7 +21,7 @@ class Deliveries:
         """Return the deliveries of a job, one for each event of its webhook. Only a job with one costs a read."""
         if job.webhook is None:
             return ()
-        # Nothing of a pending job has been announced.
+        # A pending job has not been announced.
         read = () if job.status is JobStatus.PENDING else self._store.of_job(job.tenant, job.job_id)
         stored = {delivery.event: delivery for delivery in read}
         return [stored.get(event, Delivery(event)) for event in job.webhook.events]

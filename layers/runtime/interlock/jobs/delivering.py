@@ -47,7 +47,7 @@ class Delivering:
     def attempt(self, step: Step) -> Delivery:
         """Make the attempt of a step, and return the delivery as it is recorded then.
 
-        Nothing is sent if the attempt is recorded already, or if a later round has begun.
+        An attempt is not sent if it is recorded already, or if a later round has begun.
         """
         job = self._jobs.get(step.tenant, step.job_id)
         if job is None or job.webhook is None:

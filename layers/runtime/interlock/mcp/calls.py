@@ -34,7 +34,7 @@ _NEEDS_TASKS: Mapping[str, Any] = {"extensions": {TASKS: {}}}
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a request brings besides its message: the caller, times, the size of the body and the headers.
+    """The circumstances of a request: caller, times, size of the body and headers.
     `notifications` are sent before the response."""
 
     principal: Principal

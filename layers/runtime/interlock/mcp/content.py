@@ -33,7 +33,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
     (b"fLaC", 0, "audio/flac"),
     (b"%PDF-", 0, "application/pdf"),
 )
-"""What files of common types contain, and where."""
+"""Bytes by which files of common types are recognized, with their offsets."""
 
 
 def success(job: Job, result: Any, schema: Mapping[str, Any]) -> CallToolResult:

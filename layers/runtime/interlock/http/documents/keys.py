@@ -16,7 +16,7 @@ class ApiKey(TypedDict):
     tenant: str
     """Tenant that the key belongs to."""
     scopes: list[Scope]
-    """What the key may do."""
+    """Permissions of the key."""
     state: KeyState
     rate: str | None
     """Limit of its requests, such as `10/s`. Null means the default of the stack."""
