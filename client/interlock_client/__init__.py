@@ -11,7 +11,8 @@ result = interlock.run("ocr.analyze", image=Path("page.png"), language="eng")
 `Interlock` is the client, and `AsyncInterlock` the same for `async` code. All errors derive from `InterlockError`.
 """
 
-from interlock_client.asynchronous import AsyncBatch, AsyncInterlock, AsyncJob
+from interlock_client.asynchronous import AsyncInterlock, AsyncJob
+from interlock_client.batches import AsyncBatch, Batch
 from interlock_client.errors import (
     AuthenticationError,
     ConflictError,
@@ -32,7 +33,7 @@ from interlock_client.errors import (
 )
 from interlock_client.files import decode_file, save_file
 from interlock_client.steps import Retries
-from interlock_client.synchronous import Batch, Interlock, Job
+from interlock_client.synchronous import Interlock, Job
 
 __version__ = "0.1.0"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from interlock_client.batch_documents import BatchDocument, BatchResult
+from interlock_client.batch_documents import BatchDocument
 from interlock_client.batch_operations import BatchOperations
-from interlock_client.batches import BatchView
+from interlock_client.batches import AsyncBatch
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -83,12 +83,13 @@ class AsyncInterlock:
         plugin: str | None = None,
         tool: str | None = None,
         status: Status | Sequence[Status] | None = None,
+        batch: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
         """Iterate over jobs, newest first, as `Interlock.jobs`."""
-        filters = JobFilters(plugin, tool, status, created_after, created_before)
+        filters = JobFilters(plugin, tool, status, created_after, created_before, batch)
         async for one in self._transport.stream(self._operations.jobs(filters, limit)):
             yield self._job(one)
 
@@ -98,7 +99,7 @@ class AsyncInterlock:
         inputs: Iterable[Mapping[str, Any]],
         /,
         *,
-        keys: Sequence[str] | None = None,
+        keys: Sequence[str | None] | None = None,
         max_concurrency: int | None = None,
         tolerated_failures: int | str | None = None,
         timeout_s: float | None = None,
@@ -112,6 +113,11 @@ class AsyncInterlock:
     async def batch(self, batch_id: str) -> AsyncBatch:
         """Return a batch."""
         return self._batch(await self._transport.perform(self._operations.batch(batch_id)))
+
+    async def batches(self, *, limit: int | None = None) -> AsyncIterator[AsyncBatch]:
+        """Iterate over batches, newest first, as `Interlock.batches`."""
+        async for one in self._transport.stream(self._operations.batches(limit)):
+            yield self._batch(one)
 
     async def plugins(self) -> list[PluginSummary]:
         """List the plugins, including those that could not be loaded."""
@@ -233,32 +239,3 @@ class AsyncJob(JobView):
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return AsyncJob(self._transport, self._operations, await self._transport.perform(steps))
-
-
-class AsyncBatch(BatchView):
-    """A batch. Its properties are those of `document`, which `refresh` and `wait` update."""
-
-    def __init__(self, transport: AsyncTransport, operations: BatchOperations, document: BatchDocument) -> None:
-        super().__init__(document)
-        self._transport = transport
-        self._operations = operations
-
-    async def refresh(self) -> Self:
-        """Read the batch again."""
-        self.document = await self._transport.perform(self._operations.batch(self.id))
-        return self
-
-    async def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the batch has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
-        self.document = await self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
-        return self
-
-    async def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the batch. Raises `ConflictError` if it has ended otherwise."""
-        self.document = await self._transport.perform(self._operations.cancel_batch(self.id, reason))
-        return self
-
-    async def results(self, timeout: float | None = None) -> list[BatchResult]:
-        """Wait until the batch has finished, and return one line per item, in their order."""
-        await self.wait(timeout)
-        return await self._transport.perform(self._operations.batch_results(self.id))

@@ -10,15 +10,18 @@ from urllib.parse import quote
 
 from interlock_client.batch_documents import BATCH_FINAL, BatchDocument, BatchResult
 from interlock_client.errors import TransferFailed, UnexpectedResponse, WaitTimeout
-from interlock_client.files import File
+from interlock_client.files import MAX_INLINE_BYTES, File
 from interlock_client.links import download_url
 from interlock_client.operations import Operations
 from interlock_client.options import BatchOptions
 from interlock_client.pace import Pace
-from interlock_client.steps import Request, Sleep, Steps, exchange
+from interlock_client.steps import Emit, Request, Sleep, Steps, Stream, exchange
 
 MAX_INLINE_ITEMS_BYTES = 4_000_000
 """Larger items are sent as an upload. A request may have 6 MiB, with escapes."""
+
+MAX_BATCH_FILES_BYTES = 64 * 1024 * 1024
+"""Total size of the files that items contain. As base64 they leave 14 MiB of the 100 MiB that the items may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,11 @@ class BatchOperations(Operations):
         self, tool: str, inputs: Iterable[Mapping[str, Any]], options: BatchOptions
     ) -> Steps[BatchDocument]:
         """Create a batch. Items are sent with the request, or uploaded as JSON Lines if they are large."""
-        lines = []
+        lines, room = list[str](), MAX_BATCH_FILES_BYTES
         for number, given in enumerate(inputs):
-            sent = yield from self._with_files(given)
+            offered = min(room, MAX_INLINE_BYTES)
+            sent, left = yield from self._with_files(given, offered)
+            room -= offered - left
             key = options.keys[number] if options.keys is not None else None
             lines.append(json.dumps({"input": sent, **({} if key is None else {"key": key})}))
         plugin, _, name = tool.partition(".")
@@ -66,8 +71,12 @@ class BatchOperations(Operations):
         batch: BatchDocument = yield from self._post(f"{_batch(batch_id)}/cancel", body, {})
         return batch
 
-    def batch_results(self, batch_id: str) -> Steps[list[BatchResult]]:
-        """Return the results of a finished batch, in the order of its items. Raises `ConflictError` before."""
+    def batches(self, limit: int | None) -> Stream[BatchDocument]:
+        """Emit batches, newest first, page by page."""
+        return self._listed("/v1/batches", "batches", [], limit)
+
+    def batch_results(self, batch_id: str) -> Stream[BatchResult]:
+        """Emit the results of a finished batch, in the order of its items. Raises `ConflictError` before."""
         link = yield from self._get(f"{_batch(batch_id)}/results")
         url = download_url(link, self.service)
         if url is None:
@@ -77,7 +86,17 @@ class BatchOperations(Operations):
             raise TransferFailed(
                 f"The bucket refused the download with status {response.status}.", status=response.status
             )
-        return [json.loads(line) for line in response.content.splitlines()]
+        for text in response.content.splitlines():
+            line: BatchResult = json.loads(text)
+            if _is_left_out(line):
+                line["result"] = yield from self.result(line["job_id"], None)
+            yield Emit(line)
+
+
+def _is_left_out(line: BatchResult) -> bool:
+    """Return whether the results refer to the job for this item, because they would be too large."""
+    result = line.get("result")
+    return isinstance(result, dict) and result.keys() == {"job_id", "size"} and result["job_id"] == line["job_id"]
 
 
 def _batch(batch_id: str) -> str:

@@ -56,13 +56,13 @@ class Operations:
         self, tool: str, input: Mapping[str, Any], options: RunOptions, headers: Mapping[str, str]
     ) -> Steps[Any]:
         plugin, _, name = tool.partition(".")
-        sent = yield from self._with_files(input)
+        sent, _ = yield from self._with_files(input)
         body = {"plugin": plugin, **({"tool": name} if name else {}), "input": sent, **options.fields}
         return (yield from self._post("/v1/execute", body, {**options.headers, **headers}))
 
     def rerun(self, job_id: str, changes: Mapping[str, Any], options: RunOptions) -> Steps[JobDocument]:
         """Create a job from another one, with changes of its input (JSON Merge Patch, RFC 7396)."""
-        sent = yield from self._with_files(changes)
+        sent, _ = yield from self._with_files(changes)
         body = {**({"input": sent} if sent else {}), **options.fields}
         job: JobDocument = yield from self._post(f"{_job(job_id)}/rerun", body, options.headers)
         return job
@@ -139,18 +139,7 @@ class Operations:
 
     def jobs(self, filters: JobFilters, limit: int | None) -> Stream[JobDocument]:
         """Emit jobs, newest first, page by page."""
-        query = filters.query()
-        cursor: list[tuple[str, str]] = []
-        left = limit
-        while left is None or left > 0:
-            size = _PAGE if left is None else min(_PAGE, left)
-            page = yield from self._get("/v1/jobs", [*query, ("limit", str(size)), *cursor])
-            for job in page["jobs"]:
-                yield Emit(job)
-            if page["next_cursor"] is None:
-                return
-            cursor = [("cursor", page["next_cursor"])]
-            left = None if left is None else left - len(page["jobs"])
+        return self._listed("/v1/jobs", "jobs", filters.query(), limit)
 
     # --- Plugins and the service ---
 
@@ -177,14 +166,7 @@ class Operations:
 
     def keys(self) -> Stream[ApiKey]:
         """Emit the keys of the tenant, newest first, page by page."""
-        query = [("limit", str(_PAGE))]
-        while True:
-            page = yield from self._get("/v1/keys", query)
-            for key in page["keys"]:
-                yield Emit(key)
-            if page["next_cursor"] is None:
-                return
-            query = [("limit", str(_PAGE)), ("cursor", page["next_cursor"])]
+        return self._listed("/v1/keys", "keys", [], None)
 
     def create_key(self, body: Mapping[str, Any]) -> Steps[NewApiKey]:
         """Create a key. The request is not sent again: each that arrives creates a key."""
@@ -216,9 +198,9 @@ class Operations:
             raise _refused("upload", response)
         return {"upload_id": new["upload_id"]}
 
-    def _with_files(self, input: Mapping[str, Any]) -> Steps[Any]:
+    def _with_files(self, input: Mapping[str, Any], room: int = MAX_INLINE_BYTES) -> Steps[tuple[Any, int]]:
+        """Return the input with its files as text, or as uploads beyond `room` bytes, and the room that is left."""
         references: list[Any] = []
-        room = MAX_INLINE_BYTES
         for one in files_in(input):
             file = yield from _read(one)
             if len(file.content) <= room:
@@ -226,7 +208,7 @@ class Operations:
                 references.append(file.text)
             else:
                 references.append((yield from self._upload(file)))
-        return with_files(input, iter(references))
+        return with_files(input, iter(references)), room
 
     def _downloaded(self, result: Any) -> Steps[Any]:
         """Return a result, fetched if the service sent a link to it."""
@@ -245,6 +227,20 @@ class Operations:
     ) -> Steps[Any]:
         response = yield from exchange(Request("GET", path, headers=headers or {}, query=query or ()), self.retries)
         return document(response)
+
+    def _listed(self, path: str, name: str, query: list[tuple[str, str]], limit: int | None) -> Stream[Any]:
+        """Emit the entries of a list, page by page."""
+        cursor: list[tuple[str, str]] = []
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = yield from self._get(path, [*query, ("limit", str(size)), *cursor])
+            for entry in page[name]:
+                yield Emit(entry)
+            if page["next_cursor"] is None:
+                return
+            cursor = [("cursor", page["next_cursor"])]
+            left = None if left is None else left - len(page[name])
 
     def _post(self, path: str, body: Any, headers: Mapping[str, str]) -> Steps[Any]:
         request = Request.of_json("POST", path, body, headers)

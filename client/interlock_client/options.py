@@ -38,7 +38,7 @@ class RunOptions:
 class BatchOptions:
     """The options of a batch besides its items. `keys` are the names of the items."""
 
-    keys: Sequence[str] | None = None
+    keys: Sequence[str | None] | None = None
     max_concurrency: int | None = None
     tolerated_failures: int | str | None = None
     timeout_s: float | None = None
@@ -66,13 +66,15 @@ class JobFilters:
     status: str | Sequence[str] | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
+    batch: str | None = None
 
     def query(self) -> list[tuple[str, str]]:
         """Return the parameters of the query. Raises ValueError for a time without a time zone."""
         statuses = [self.status] if isinstance(self.status, str) else self.status or ()
         times = {"created_after": self.created_after, "created_before": self.created_before}
+        names = {"plugin": self.plugin, "tool": self.tool, "batch": self.batch}
         return [
-            *((name, value) for name, value in (("plugin", self.plugin), ("tool", self.tool)) if value is not None),
+            *((name, value) for name, value in names.items() if value is not None),
             *(("status", status) for status in statuses),
             *((name, _rfc3339(moment)) for name, moment in times.items() if moment is not None),
         ]

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from interlock_client.batch_documents import BatchDocument, BatchResult
+from interlock_client.batch_documents import BatchDocument
 from interlock_client.batch_operations import BatchOperations
-from interlock_client.batches import BatchView, values
+from interlock_client.batches import Batch, values
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -95,13 +95,14 @@ class Interlock:
         plugin: str | None = None,
         tool: str | None = None,
         status: Status | Sequence[Status] | None = None,
+        batch: str | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Iterate over jobs, newest first. Further pages are fetched on demand; `limit` is the total number. Times are
-        timezone-aware; `created_after` is inclusive."""
-        filters = JobFilters(plugin, tool, status, created_after, created_before)
+        """Iterate over jobs, newest first, of the batch with the id `batch` if given. Further pages are fetched on
+        demand; `limit` is the total number. Times are timezone-aware; `created_after` is inclusive."""
+        filters = JobFilters(plugin, tool, status, created_after, created_before, batch)
         return (self._job(one) for one in self._transport.stream(self._operations.jobs(filters, limit)))
 
     def submit_batch(
@@ -110,7 +111,7 @@ class Interlock:
         inputs: Iterable[Mapping[str, Any]],
         /,
         *,
-        keys: Sequence[str] | None = None,
+        keys: Sequence[str | None] | None = None,
         max_concurrency: int | None = None,
         tolerated_failures: int | str | None = None,
         timeout_s: float | None = None,
@@ -132,6 +133,10 @@ class Interlock:
     def batch(self, batch_id: str) -> Batch:
         """Return a batch."""
         return self._batch(self._transport.perform(self._operations.batch(batch_id)))
+
+    def batches(self, *, limit: int | None = None) -> Iterator[Batch]:
+        """Iterate over batches, newest first; `limit` is the total number."""
+        return (self._batch(one) for one in self._transport.stream(self._operations.batches(limit)))
 
     def plugins(self) -> list[PluginSummary]:
         """List the plugins, including those that could not be loaded."""
@@ -261,32 +266,3 @@ class Job(JobView):
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return Job(self._transport, self._operations, self._transport.perform(steps))
-
-
-class Batch(BatchView):
-    """A batch. Its properties are those of `document`, which `refresh` and `wait` update."""
-
-    def __init__(self, transport: SyncTransport, operations: BatchOperations, document: BatchDocument) -> None:
-        super().__init__(document)
-        self._transport = transport
-        self._operations = operations
-
-    def refresh(self) -> Self:
-        """Read the batch again."""
-        self.document = self._transport.perform(self._operations.batch(self.id))
-        return self
-
-    def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the batch has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
-        self.document = self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
-        return self
-
-    def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the batch. Raises `ConflictError` if it has ended otherwise."""
-        self.document = self._transport.perform(self._operations.cancel_batch(self.id, reason))
-        return self
-
-    def results(self, timeout: float | None = None) -> list[BatchResult]:
-        """Wait until the batch has finished, and return one line per item, in their order."""
-        self.wait(timeout)
-        return self._transport.perform(self._operations.batch_results(self.id))

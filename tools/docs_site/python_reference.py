@@ -17,7 +17,7 @@ The classes of `interlock_client`. [The Python client](client.md) explains how t
 
 ::: interlock_client
     options:
-      members: [Interlock, Job, AsyncInterlock, AsyncJob, Retries, decode_file, save_file]
+      members: [Interlock, Job, Batch, AsyncInterlock, AsyncJob, AsyncBatch, Retries, decode_file, save_file]
       inherited_members: true
 
 ## Errors
@@ -30,6 +30,11 @@ The classes of `interlock_client`. [The Python client](client.md) explains how t
 ## Documents
 
 ::: interlock_client.documents
+    options:
+      show_root_heading: false
+      heading_level: 3
+
+::: interlock_client.batch_documents
     options:
       show_root_heading: false
       heading_level: 3

@@ -6,11 +6,12 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from interlock.domain.access import KeyState, Scope
-from interlock.domain.batch import BATCH_FINAL, BatchStatus
+from interlock.domain.batch import BATCH_FINAL, MAX_BATCH_BYTES, BatchStatus
 from interlock.domain.errors import ERROR_TYPES
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock_client import InterlockError, batch_documents, documents, errors
+from interlock_client.batch_operations import MAX_BATCH_FILES_BYTES
 from interlock_client.files import MAX_INLINE_BYTES, decode_file, save_file
 from interlock_dev.lambda_.pool import MAX_REQUEST_BYTES
 from tests.pure.repository.template import ROOT
@@ -63,6 +64,7 @@ def test_statuses_and_states_are_those_of_the_service() -> None:
 
 def test_inline_files_leave_room_in_a_request() -> None:
     assert MAX_INLINE_BYTES * 4 / 3 < MAX_REQUEST_BYTES - 1024 * 1024
+    assert MAX_BATCH_FILES_BYTES * 4 / 3 < MAX_BATCH_BYTES - 14 * 1024 * 1024
 
 
 def test_file_of_a_result_is_decoded_and_saved(tmp_path: Any) -> None:
