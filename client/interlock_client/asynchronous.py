@@ -104,10 +104,13 @@ class AsyncInterlock:
         tolerated_failures: int | str | None = None,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
     ) -> AsyncBatch:
         """Create a batch, as `Interlock.submit_batch`."""
-        options = BatchOptions(keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, idempotency_key)
+        options = BatchOptions(
+            keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, webhook, idempotency_key
+        )
         return self._batch(await self._transport.perform(self._operations.submit_batch(tool, inputs, options)))
 
     async def batch(self, batch_id: str) -> AsyncBatch:

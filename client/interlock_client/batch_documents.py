@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from interlock_client.documents import Cancel, ErrorDocument, Status
+from interlock_client.documents import Cancel, ErrorDocument, Status, Webhook
 
 type BatchStatus = Literal["preparing", "running", "cancelling", "succeeded", "failed", "cancelled"]
 
@@ -40,6 +40,7 @@ class BatchDocument(TypedDict):
     completed_at: str | None
     updated_at: str
     expires_at: str
+    webhook: Webhook | None
     cancel: Cancel | None
     error: ErrorDocument | None
 

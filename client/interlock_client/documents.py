@@ -63,7 +63,7 @@ class Delivery(TypedDict):
 
 
 class Webhook(TypedDict):
-    """The webhook of a job. Lists have no deliveries."""
+    """The webhook of a job or batch. Lists have no deliveries."""
 
     url: str
     events: list[WebhookEvent]

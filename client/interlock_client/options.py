@@ -24,8 +24,7 @@ class RunOptions:
     @property
     def fields(self) -> dict[str, Any]:
         """The fields of the request's body."""
-        webhook = {"url": self.webhook} if isinstance(self.webhook, str) else self.webhook
-        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s, "webhook": webhook}
+        given = {"timeout_s": self.timeout_s, "deadline_s": self.deadline_s, "webhook": _webhook(self.webhook)}
         return {name: value for name, value in given.items() if value is not None}
 
     @property
@@ -43,13 +42,15 @@ class BatchOptions:
     tolerated_failures: int | str | None = None
     timeout_s: float | None = None
     deadline_s: float | None = None
+    webhook: WebhookOption = None
     idempotency_key: str | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
         """The fields of the request's body."""
         names = ("max_concurrency", "tolerated_failures", "timeout_s", "deadline_s")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        given = {**{name: getattr(self, name) for name in names}, "webhook": _webhook(self.webhook)}
+        return {name: value for name, value in given.items() if value is not None}
 
     @property
     def headers(self) -> dict[str, str]:
@@ -78,6 +79,10 @@ class JobFilters:
             *(("status", status) for status in statuses),
             *((name, _rfc3339(moment)) for name, moment in times.items() if moment is not None),
         ]
+
+
+def _webhook(given: WebhookOption) -> Any:
+    return {"url": given} if isinstance(given, str) else given
 
 
 def _rfc3339(moment: datetime) -> str:

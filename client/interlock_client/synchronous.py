@@ -116,11 +116,15 @@ class Interlock:
         tolerated_failures: int | str | None = None,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        webhook: WebhookOption = None,
         idempotency_key: str | None = None,
     ) -> Batch:
         """Create a batch, which runs a tool on many inputs. `keys` are names of the items. When more items fail than
-        `tolerated_failures`, a number or a share such as `5%`, the rest is cancelled."""
-        options = BatchOptions(keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, idempotency_key)
+        `tolerated_failures`, a number or a share such as `5%`, the rest is cancelled. `webhook` is the URL of a
+        webhook for the end of the batch."""
+        options = BatchOptions(
+            keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, webhook, idempotency_key
+        )
         return self._batch(self._transport.perform(self._operations.submit_batch(tool, inputs, options)))
 
     def map(

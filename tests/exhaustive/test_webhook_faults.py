@@ -8,8 +8,9 @@ import pytest
 from interlock.adapters.step_functions import step_to_state
 from interlock.domain.job import Job
 from interlock.domain.stream import Batch
-from interlock.domain.webhook import Delivery, DeliveryState, Step, WebhookEvent
+from interlock.domain.webhook import Delivery, DeliveryState, Step, WebhookEvent, job_subject
 from interlock.jobs import announcing, delivering
+from interlock.jobs.delivering import Message
 from tests.exhaustive import webhook_system
 from tests.exhaustive.counts import Report
 from tests.exhaustive.injection import Fault
@@ -67,9 +68,10 @@ def record_before_sending(plant: Callable[..., None]) -> None:
     """A success is recorded before the message is sent."""
     send = delivering.Delivering._sent
 
-    def sent(self: Any, step: Step, job: Job, url: str) -> Any:
-        self._deliveries.record(job, Delivery(step.event, step.round, DeliveryState.DELIVERED, step.attempt))
-        return send(self, step, job, url)
+    def sent(self: Any, step: Step, message: Message) -> Any:
+        delivered = Delivery(step.event, step.round, DeliveryState.DELIVERED, step.attempt)
+        self._deliveries.record(step.subject, delivered, expires_at=message.expires_at)
+        return send(self, step, message)
 
     plant(delivering.Delivering, "_sent", sent)
 
@@ -77,7 +79,7 @@ def record_before_sending(plant: Callable[..., None]) -> None:
 def start_under_a_new_name(plant: Callable[..., None]) -> None:
     """Each start of a delivery is an execution of its own, without a record."""
     names = iter(range(10**6))
-    plant(Step, "name", property(lambda step: f"{step.job_id}-{next(names)}"))
+    plant(Step, "name", property(lambda step: f"{step.subject.name}-{next(names)}"))
     plant(Delivery, "awaits", lambda *_: True)
 
 
@@ -104,7 +106,7 @@ type Scenario = Callable[[WebhookSystem, Job], Sequence[Actor]]
 
 def attempt(system: WebhookSystem, job: Job, number: int = 0) -> Actor:
     """Return an invocation of the sender for the first attempt of a round, whose execution runs."""
-    step = Step(job.tenant, job.job_id, FINISHED, number)
+    step = Step(job_subject(job), FINISHED, number)
     system.executions.start(step)
     state = step_to_state(step)
     return lambda: system.send_webhook(state)
@@ -140,7 +142,7 @@ def run_order(scenario: Scenario, choices: Sequence[int], answers: Sequence[int]
     system.announce()
     system.run_executions()
     assert not [one for one in results if isinstance(one, Exception)], (results, steps)
-    last = system.stored.get(job.tenant, job.job_id, FINISHED)
+    last = system.stored.get(job_subject(job), FINISHED)
     assert last is not None, steps
     assert last.state is DeliveryState.DELIVERED, (last, steps)
     return options

@@ -19,7 +19,17 @@ from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.domain.stream import Batch, Change
-from interlock.domain.webhook import Answer, Delivery, DeliveryError, DeliveryState, Webhook, WebhookEvent
+from interlock.domain.webhook import (
+    Answer,
+    Delivery,
+    DeliveryError,
+    DeliveryState,
+    Subject,
+    WatchedJob,
+    Webhook,
+    WebhookEvent,
+    job_subject,
+)
 from interlock.jobs.announcing import announce
 from interlock.jobs.lease import LEASE
 from tests.exhaustive.cluster import WatchedJobs
@@ -37,6 +47,10 @@ from tests.fakes.world import SETTINGS
 EVENTS = (WebhookEvent.STARTED, WebhookEvent.FINISHED)
 MOST_INVOCATIONS = 100
 """More than any execution needs."""
+
+
+def watched(job: Job) -> WatchedJob:
+    return WatchedJob(job.tenant, job.job_id, job.status, job.webhook)
 
 
 class Killed(BaseException):
@@ -95,9 +109,9 @@ class RecordedDeliveries(MemoryDeliveries):
         super().__init__()
         self._happenings = happenings
 
-    def record(self, job: Job, delivery: Delivery) -> Delivery:
-        before = self.get(job.tenant, job.job_id, delivery.event)
-        stored = super().record(job, delivery)
+    def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
+        before = self.get(subject, delivery.event)
+        stored = super().record(subject, delivery, expires_at=expires_at)
         if before is not None and before.state is DeliveryState.DELIVERED and stored.round == before.round:
             assert stored == before, "a recorded success was overwritten"
         if stored != before:
@@ -172,10 +186,13 @@ class WebhookSystem:
 
     def announce(self) -> None:
         """Deliver the stream as Lambda does: a batch is repeated from the first record that was not processed."""
-        left = list(self.store.changes)
+        left = [
+            Change(one.sequence_number, None if one.old is None else watched(one.old), watched(one.new))
+            for one in self.store.changes
+        ]
         for _ in range(MOST_INVOCATIONS):
             try:
-                repeat_from = announce(self._workflow, Batch(None, left))  # type: ignore[arg-type]
+                repeat_from = announce(self._workflow, Batch(None, left))
             except Killed:
                 continue
             if repeat_from is None:
@@ -209,7 +226,7 @@ class WebhookSystem:
 
     def violations(self, job: Job) -> list[str]:
         """Return what is wrong at rest."""
-        states = {one.event: one.state for one in self.stored.of_job(job.tenant, job.job_id)}
+        states = {one.event: one.state for one in self.stored.about(job_subject(job))}
         found = [f"{event} is {states.get(event)}" for event in EVENTS if states.get(event) != DeliveryState.DELIVERED]
         return found + self.happenings.violations(job)
 

@@ -1,14 +1,38 @@
-"""In-memory batches and their workflow, under the conditions of `interlock.ports`."""
+"""Batches in each status; in-memory batches and their workflow, under the conditions of `interlock.ports`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from interlock.domain.batch import Batch, BatchCounts
+from ulid import ULID
+
+from interlock.domain.batch import BATCH_FINAL, Batch, BatchCounts, BatchStatus
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_id import random_part, random_part_of_key
 from interlock.ports import StaleBatch
+from tests.fakes.outside import NOON
 from tests.fakes.store import MemoryJobs
+
+
+def a_batch(status: BatchStatus = BatchStatus.RUNNING, **fields: Any) -> Batch:
+    """Return a batch in this status; `fields` override the defaults."""
+    given: dict[str, Any] = {
+        "tenant": "acme",
+        "batch_id": str(ULID.from_datetime(NOON)),
+        "plugin": "echo",
+        "tool": "say",
+        "plugin_version": "1.0.0",
+        "timeout_s": 20.0,
+        "max_concurrency": 10,
+        "items_key": "items",
+        "status": status,
+        "created_at": NOON,
+        "updated_at": NOON,
+        "expires_at": NOON + timedelta(days=7),
+        "completed_at": NOON if status in BATCH_FINAL else None,
+    }
+    return Batch(**given | fields)
 
 
 class MemoryBatches:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from interlock.domain.errors import NotFound, ServiceUnavailable
-from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.rate import Rate
-from interlock.domain.webhook import Answer, Delivery, DeliveryState, Step, WebhookEvent
+from interlock.domain.webhook import Answer, Delivery, DeliveryState, Step, Subject, WebhookEvent
 from interlock.domain.webhook_secret import SigningSecrets
 from interlock.ports import PutRequest, StoredObject
 
@@ -95,21 +94,21 @@ class MemoryDeliveries:
     """A `DeliveryStore` in a dict. `down` makes every call fail."""
 
     def __init__(self) -> None:
-        self._stored: dict[tuple[str, str, WebhookEvent], Delivery] = {}
+        self._stored: dict[tuple[Subject, WebhookEvent], Delivery] = {}
         self._lock = threading.Lock()
         self.down = False
 
-    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
+    def get(self, subject: Subject, event: WebhookEvent) -> Delivery | None:
         self._raise_if_down()
-        return self._stored.get((tenant, job_id, event))
+        return self._stored.get((subject, event))
 
-    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+    def about(self, subject: Subject) -> Sequence[Delivery]:
         self._raise_if_down()
-        return [one for (*job, _), one in self._stored.items() if job == [tenant, job_id]]
+        return [one for (about, _), one in self._stored.items() if about == subject]
 
-    def record(self, job: Job, delivery: Delivery) -> Delivery:
+    def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
         self._raise_if_down()
-        key = job.tenant, job.job_id, delivery.event
+        key = subject, delivery.event
         with self._lock:
             stored = self._stored.get(key)
             if stored is None or stored.round < delivery.round or _is_better(stored, delivery):

@@ -18,7 +18,7 @@ from interlock.adapters.step_functions import StepFunctionsDeliveries, StepFunct
 from interlock.domain import job as steps
 from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_status import JobStatus
-from interlock.domain.webhook import Delivery, Step, WebhookEvent
+from interlock.domain.webhook import Delivery, Step, Subject, WebhookEvent
 from interlock.domain.webhook_secret import SigningSecrets
 from interlock.ports import JobFilter, StoredObject
 from tests.fakes.jobs import a_job
@@ -37,7 +37,8 @@ def closed_url() -> Iterator[str]:
 
 
 JOB = a_job(JobStatus.RUNNING)
-STEP = Step("t", "j", WebhookEvent.FINISHED)
+SUBJECT = Subject("t", "j")
+STEP = Step(SUBJECT, WebhookEvent.FINISHED)
 ENDED = succeeded(JOB)
 STORE_CALLS: dict[str, Callable[[DynamoJobs], object]] = {
     "create": lambda store: store.create(JOB),
@@ -64,9 +65,12 @@ def test_unresponsive_table_is_unavailable(closed_url: str, call: str) -> None:
 
 OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     "keys.get": ("table", lambda url: DynamoKeys(clients.dynamodb(url, once=True), "jobs").get("h")),
-    "deliveries.get": ("table", lambda url: _deliveries(url).get("t", "j", WebhookEvent.FINISHED)),
-    "deliveries.of_job": ("table", lambda url: _deliveries(url).of_job("t", "j")),
-    "deliveries.record": ("table", lambda url: _deliveries(url).record(JOB, Delivery(WebhookEvent.FINISHED))),
+    "deliveries.get": ("table", lambda url: _deliveries(url).get(SUBJECT, WebhookEvent.FINISHED)),
+    "deliveries.about": ("table", lambda url: _deliveries(url).about(SUBJECT)),
+    "deliveries.record": (
+        "table",
+        lambda url: _deliveries(url).record(SUBJECT, Delivery(WebhookEvent.FINISHED), expires_at=JOB.expires_at),
+    ),
     "signing.get": ("table", lambda url: _signing(url).get("t")),
     "signing.replace": ("table", lambda url: _signing(url).replace("t", None, SigningSecrets.new(NOON))),
     "files.put": ("bucket", lambda url: S3Files(clients.s3(url, once=True), "b").put("k", "{}")),

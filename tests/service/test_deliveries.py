@@ -1,6 +1,7 @@
 """The stores of deliveries and signing secrets, in memory and in a table: what is later is kept."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from interlock.adapters.dynamo.deliveries import DynamoDeliveries
 from interlock.adapters.dynamo.signing_secrets import DynamoSigningSecrets
-from interlock.domain.webhook import Delivery, DeliveryError, DeliveryState, WebhookEvent
+from interlock.domain.webhook import Delivery, DeliveryError, DeliveryState, WebhookEvent, job_subject
 from interlock.domain.webhook_secret import SigningSecrets
 from interlock.webhook_ports import DeliveryStore, SigningSecretStore
 from tests.fakes.jobs import a_job
@@ -36,16 +37,16 @@ def secrets(request: pytest.FixtureRequest, tables: Callable[[str], Table]) -> S
 
 
 def test_recorded_delivery_is_read_back(deliveries: DeliveryStore) -> None:
-    job = a_job()
+    subject = job_subject(a_job())
     delivery = Delivery(FINISHED, 2, PENDING, 3, 503, DeliveryError.STATUS, NOON)
     other = Delivery(STARTED, 0, DELIVERED, 1, 200)
-    assert deliveries.get(job.tenant, job.job_id, FINISHED) is None
-    assert deliveries.of_job(job.tenant, job.job_id) == []
+    assert deliveries.get(subject, FINISHED) is None
+    assert deliveries.about(subject) == []
     for one in (delivery, other):
-        assert deliveries.record(job, one) == one
-    assert deliveries.get(job.tenant, job.job_id, FINISHED) == delivery
-    assert sorted(deliveries.of_job(job.tenant, job.job_id), key=lambda one: one.event) == [delivery, other]
-    assert deliveries.of_job("other", job.job_id) == []
+        assert deliveries.record(subject, one, expires_at=NOON) == one
+    assert deliveries.get(subject, FINISHED) == delivery
+    assert sorted(deliveries.about(subject), key=lambda one: one.event) == [delivery, other]
+    assert deliveries.about(replace(subject, tenant="other")) == []
 
 
 @pytest.mark.parametrize(
@@ -64,10 +65,10 @@ def test_recorded_delivery_is_read_back(deliveries: DeliveryStore) -> None:
 def test_late_record_is_not_written_and_the_stored_one_returned(
     deliveries: DeliveryStore, stored: Delivery, late: Delivery
 ) -> None:
-    job = a_job()
-    deliveries.record(job, stored)
-    assert deliveries.record(job, late) == stored
-    assert deliveries.get(job.tenant, job.job_id, FINISHED) == stored
+    subject = job_subject(a_job())
+    deliveries.record(subject, stored, expires_at=NOON)
+    assert deliveries.record(subject, late, expires_at=NOON) == stored
+    assert deliveries.get(subject, FINISHED) == stored
 
 
 @pytest.mark.parametrize(
@@ -82,9 +83,9 @@ def test_late_record_is_not_written_and_the_stored_one_returned(
     ],
 )
 def test_later_record_is_written(deliveries: DeliveryStore, stored: Delivery, later: Delivery) -> None:
-    job = a_job()
-    deliveries.record(job, stored)
-    assert deliveries.record(job, later) == later
+    subject = job_subject(a_job())
+    deliveries.record(subject, stored, expires_at=NOON)
+    assert deliveries.record(subject, later, expires_at=NOON) == later
 
 
 RECORDS = st.builds(Delivery, st.just(FINISHED), st.integers(0, 2), st.sampled_from(DeliveryState), st.integers(0, 3))
@@ -92,10 +93,10 @@ RECORDS = st.builds(Delivery, st.just(FINISHED), st.integers(0, 2), st.sampled_f
 
 @given(st.lists(RECORDS, max_size=8))
 def test_memory_and_table_keep_the_same_records(tables: Callable[[str], Table], records: list[Delivery]) -> None:
-    table, job = tables("moto"), a_job()
+    table, subject = tables("moto"), job_subject(a_job())
     stores = MemoryDeliveries(), DynamoDeliveries(table.client, table.name)
     for delivery in records:
-        assert len({store.record(job, delivery) for store in stores}) == 1
+        assert len({store.record(subject, delivery, expires_at=NOON) for store in stores}) == 1
 
 
 def test_first_secrets_win_and_rotations_follow_them(secrets: SigningSecretStore) -> None:

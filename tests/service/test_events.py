@@ -11,7 +11,7 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from interlock.adapters.step_functions import step_to_state
-from interlock.domain.webhook import Step, WebhookEvent
+from interlock.domain.webhook import Step, Subject, WebhookEvent
 from tests.service.account import Account, new_account
 from tests.service.event_checks import CHECKS, OPENAPI, Json
 from tests.service.replay import EVENTS, FUNCTIONS, JOB_ID, ROOT, TENANT, Replay, event, http_body, replaying
@@ -137,7 +137,7 @@ def test_authorizer_event_matches_the_gateways_request() -> None:
 
 
 def test_delivery_starts_with_its_first_attempt() -> None:
-    assert event("send-webhook") == step_to_state(Step(TENANT, JOB_ID, WebhookEvent.FINISHED))
+    assert event("send-webhook") == step_to_state(Step(Subject(TENANT, JOB_ID), WebhookEvent.FINISHED))
 
 
 def test_workflow_passes_on_its_input_and_its_error() -> None:

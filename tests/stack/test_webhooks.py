@@ -14,6 +14,7 @@ import pytest
 
 from interlock.domain.webhook import RETRIES
 from interlock_dev.stack.client import Client
+from tests.stack.batch_helpers import until_batch
 from tests.stack.conftest import WAIT_FACTOR
 from tests.stack.stacks import Running
 from tests.stack.webhook_receiver import HANG, RESET, Receiver, Reply, receiving
@@ -110,6 +111,27 @@ def test_message_is_sent_for_a_job_that_never_started(client: Client, receiver: 
     [message] = receiver.messages["/cancelled"]
     secret = client.call("GET", "/v1/webhook-secret").body["secret"]
     assert message.verified(secret)["type"] == "job.cancelled"
+
+
+def test_one_message_is_sent_when_a_batch_has_ended(client: Client, receiver: Receiver) -> None:
+    body = {
+        "plugin": "specimen",
+        "tool": "echo",
+        "items": [{"input": {"text": "a"}}, {"input": {"text": 7}}],
+        "webhook": {"url": f"{receiver.url}/batch"},
+    }
+    batch_id = client.call("POST", "/v1/batches", body).body["batch_id"]
+    batch = until_batch(
+        client,
+        batch_id,
+        lambda batch: batch["webhook"]["deliveries"][0]["state"] == "delivered",
+        within_s=PATIENCE_S,
+    )
+    [message] = receiver.messages["/batch"]
+    verified = message.verified(client.call("GET", "/v1/webhook-secret").body["secret"])
+    assert (verified["type"], verified["data"]["counts"]) == ("batch.finished", batch["counts"])
+    assert (batch["status"], batch["counts"]["succeeded"], batch["counts"]["failed"]) == ("succeeded", 1, 1)
+    assert message.headers["webhook-id"] == f"batch-{batch_id}-finished"
 
 
 def senders(endpoint_url: str) -> list[int]:

@@ -7,8 +7,9 @@ from interlock.domain import batch as batches
 from interlock.domain.access import Scope
 from interlock.domain.batch import Batch, BatchCounts, BatchStatus
 from interlock.domain.times import rfc3339
+from interlock.domain.webhook import Delivery, DeliveryState, WebhookEvent
 from interlock.http.batch_presenters import batch_document, batch_list
-from interlock_dev.openapi.examples import AT, ID, UPLOAD, WHY
+from interlock_dev.openapi.examples import AT, ID, UPLOAD, WEBHOOK, WHY
 from interlock_dev.openapi.operation import Answer, Body, Operation
 
 _PREPARING = Batch(
@@ -21,7 +22,10 @@ _RUNNING = replace(batches.prepared(_PREPARING, now=AT), counts=BatchCounts(runn
 _CANCELLING = replace(batches.cancel_requested(_RUNNING, reason=WHY, now=_LATER))
 _CANCELLED = batches.finished(_CANCELLING, BatchCounts(succeeded=22, cancelled=78), 20480, now=_LATER)
 _SUCCEEDED = batches.finished(_RUNNING, BatchCounts(succeeded=97, failed=3), 51200, now=_LATER)
+BATCH_ANNOUNCED = replace(_SUCCEEDED, webhook=replace(WEBHOOK, events=(WebhookEvent.FINISHED,)))
 _FAILED = batches.finished(_RUNNING, BatchCounts(succeeded=30, failed=6, cancelled=64), 30720, now=_LATER)
+
+_DELIVERED = Delivery(WebhookEvent.FINISHED, 0, DeliveryState.DELIVERED, 1, 204)
 
 _LINKS = ("getBatch", "getBatchResults", "cancelBatch")
 
@@ -54,6 +58,7 @@ BATCH_OPERATIONS = (
                     "tolerated_failures": "5%",
                 },
                 "an upload": {"plugin": "ocr", "upload_id": UPLOAD["upload_id"], "tolerated_failures": 3},
+                "a webhook": {"plugin": "ocr", "upload_id": UPLOAD["upload_id"], "webhook": {"url": WEBHOOK.url}},
             },
         ),
     ),
@@ -93,6 +98,7 @@ BATCH_OPERATIONS = (
                 {
                     "running": batch_document(_RUNNING),
                     "succeeded": batch_document(_SUCCEEDED),
+                    "with a webhook": batch_document(BATCH_ANNOUNCED, [_DELIVERED]),
                     "failed": batch_document(_FAILED),
                 },
                 links=("getBatchResults", "cancelBatch"),

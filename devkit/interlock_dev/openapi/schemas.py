@@ -15,10 +15,12 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.rate import RATE_PATTERN
 from interlock.domain.upload_id import CONTENT_TYPE
+from interlock.http.batch_models import BatchRequest
 from interlock.http.documents import (
     ApiKeyList,
     Batch,
     BatchList,
+    BatchMessage,
     BatchResults,
     ErrorEnvelope,
     EventList,
@@ -39,7 +41,6 @@ from interlock.http.documents import (
     WebhookSecret,
 )
 from interlock.http.models import (
-    BatchRequest,
     CancelRequest,
     ExecuteRequest,
     KeyRequest,
@@ -51,9 +52,9 @@ from interlock.http.models import (
 type Json = dict[str, Any]
 
 type _Bodies = tuple[
-    ApiKeyList, Batch, BatchList, BatchResults, ErrorEnvelope, EventList, FinishedJob, JobList, JobResult, McpRequest,
-    McpResponse, NewApiKey, OpenApi, PluginHealth, PluginList, PluginManifest, ResourceMetadata, ServiceHealth,
-    Upload, WebhookMessage, WebhookSecret,
+    ApiKeyList, Batch, BatchList, BatchMessage, BatchResults, ErrorEnvelope, EventList, FinishedJob, JobList, JobResult,
+    McpRequest, McpResponse, NewApiKey, OpenApi, PluginHealth, PluginList, PluginManifest, ResourceMetadata,
+    ServiceHealth, Upload, WebhookMessage, WebhookSecret,
 ]  # fmt: skip
 
 

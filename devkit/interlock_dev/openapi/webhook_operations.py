@@ -1,11 +1,13 @@
 """The operations on webhooks, and the messages that the service sends."""
 
 import json
+from collections.abc import Mapping
 
 from interlock.domain.access import Scope
 from interlock.domain.webhook import Delivery, WebhookEvent
 from interlock.http import presenters
-from interlock.http.webhook_messages import job_message
+from interlock.http.webhook_messages import batch_message, job_message
+from interlock_dev.openapi.batch_operations import BATCH_ANNOUNCED
 from interlock_dev.openapi.examples import ANNOUNCED, AT, FAILED, RUNNING, SIGNING
 from interlock_dev.openapi.operation import Answer, Body, Operation
 from interlock_dev.openapi.schemas import Json, ref
@@ -58,14 +60,14 @@ _HEADERS = {
     "webhook-signature": "Signatures of id, timestamp and body: `v1,` and base64, separated by spaces.",
 }
 
-MESSAGES: Json = {
-    "jobEvent": {
+
+def _message(operation_id: str, summary: str, description: str, schema: str, examples: Mapping[str, str]) -> Json:
+    """Return the request that a receiver gets, with messages as examples."""
+    return {
         "post": {
-            "operationId": "jobEvent",
-            "summary": "A job has started or finished",
-            "description": "Sent to the URL of a job's webhook, as https://www.standardwebhooks.com specifies. "
-            "Verify the signature with the secret of `getWebhookSecret`. Messages may arrive more than once and in any "
-            "order. They have at most 20 KB.",
+            "operationId": operation_id,
+            "summary": summary,
+            "description": description,
             "parameters": [
                 {"name": name, "in": "header", "description": text, "required": True, "schema": {"type": "string"}}
                 for name, text in _HEADERS.items()
@@ -73,12 +75,8 @@ MESSAGES: Json = {
             "requestBody": {
                 "content": {
                     "application/json": {
-                        "schema": ref("WebhookMessage"),
-                        "examples": {
-                            "succeeded": {"value": json.loads(job_message(WebhookEvent.FINISHED, ANNOUNCED))},
-                            "failed": {"value": json.loads(job_message(WebhookEvent.FINISHED, FAILED))},
-                            "started": {"value": json.loads(job_message(WebhookEvent.STARTED, RUNNING))},
-                        },
+                        "schema": ref(schema),
+                        "examples": {name: {"value": json.loads(text)} for name, text in examples.items()},
                     }
                 }
             },
@@ -91,5 +89,28 @@ MESSAGES: Json = {
             },
         }
     }
+
+
+MESSAGES: Json = {
+    "jobEvent": _message(
+        "jobEvent",
+        "A job has started or finished",
+        "Sent to the URL of a job's webhook, as https://www.standardwebhooks.com specifies. Verify the signature with "
+        "the secret of `getWebhookSecret`. Messages may arrive more than once and in any order. They have at most "
+        "20 KB.",
+        "WebhookMessage",
+        {
+            "succeeded": job_message(WebhookEvent.FINISHED, ANNOUNCED),
+            "failed": job_message(WebhookEvent.FINISHED, FAILED),
+            "started": job_message(WebhookEvent.STARTED, RUNNING),
+        },
+    ),
+    "batchEvent": _message(
+        "batchEvent",
+        "A batch has ended",
+        "Sent to the URL of a batch's webhook when all of its jobs have finished, like the messages about jobs.",
+        "BatchMessage",
+        {"succeeded": batch_message(BATCH_ANNOUNCED)},
+    ),
 }
 """The requests that receivers of webhooks get (OpenAPI 3.1, `webhooks`)."""

@@ -1,24 +1,24 @@
 """The interfaces that send webhooks. `interlock.adapters` implements them with AWS and HTTP, tests in memory."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from interlock.domain.job import Job
-from interlock.domain.webhook import Answer, Delivery, Step, WebhookEvent
+from interlock.domain.webhook import Answer, Delivery, Step, Subject, WebhookEvent
 from interlock.domain.webhook_secret import SigningSecrets
 
 
 class DeliveryStore(Protocol):
     """The deliveries of webhooks. Raises `ServiceUnavailable` like `JobStore`."""
 
-    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
+    def get(self, subject: Subject, event: WebhookEvent) -> Delivery | None:
         """Read a delivery consistently. None: no attempt was made yet."""
 
-    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
-        """Read the deliveries of a job consistently."""
+    def about(self, subject: Subject) -> Sequence[Delivery]:
+        """Read the deliveries of a job or batch consistently."""
 
-    def record(self, job: Job, delivery: Delivery) -> Delivery:
-        """Write a delivery, and return it as it is stored then.
+    def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
+        """Write a delivery until the subject expires, and return it as it is stored then.
 
         It is not written if a later round, the same or a later attempt, or the end of this round is stored. A success
         is written in any case, unless it is stored already or a later round is.

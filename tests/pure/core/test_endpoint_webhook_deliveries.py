@@ -12,7 +12,7 @@ from interlock.adapters.step_functions import step_to_state
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.times import utc_now
-from interlock.domain.webhook import Answer, DeliveryError, Step, Webhook, WebhookEvent
+from interlock.domain.webhook import Answer, DeliveryError, Step, Webhook, WebhookEvent, job_subject
 from tests.fakes.envelope import refused
 from tests.fakes.jobs import a_job
 from tests.fakes.world import World
@@ -37,7 +37,7 @@ def put(world: World, status: JobStatus = JobStatus.SUCCEEDED, webhook: Webhook 
 
 def deliver(world: World, job: Job, event: WebhookEvent = WebhookEvent.FINISHED, number: int = 0) -> dict[str, Any]:
     """Make all attempts of a delivery, and return the last answer of the sender."""
-    state = step_to_state(Step(job.tenant, job.job_id, event, number))
+    state = step_to_state(Step(job_subject(job), event, number))
     while not (state := world.send_webhook(state))["over"]:
         world.clock.advance(state["wait_s"])
     return state
@@ -70,7 +70,7 @@ def test_message_is_verified_by_libraries_of_receivers(world: World, verifier: A
 def test_delivery_is_shown_on_the_job(world: World) -> None:
     job = put(world)
     world.receiver.answers = [Answer(503, DeliveryError.STATUS)]
-    state = world.send_webhook(step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED)))
+    state = world.send_webhook(step_to_state(Step(job_subject(job), WebhookEvent.FINISHED)))
     [started, finished] = shown(world, job)
     assert started == {**PENDING, "event": "started"}
     assert finished["next_attempt_at"].startswith("2026-11-22T12:00:05.")
@@ -97,7 +97,7 @@ def test_attempt_that_is_recorded_is_not_made_again(world: World) -> None:
     """The sender ended after it had recorded the attempt, and the workflow invokes it again."""
     job = put(world)
     world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
-    first = step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED))
+    first = step_to_state(Step(job_subject(job), WebhookEvent.FINISHED))
     second = world.send_webhook(first)
     assert world.send_webhook(first) == second
     assert world.send_webhook(second) == world.send_webhook(second)
@@ -107,7 +107,7 @@ def test_attempt_that_is_recorded_is_not_made_again(world: World) -> None:
 def test_attempt_is_made_again_if_the_table_was_down(world: World) -> None:
     job = put(world)
     world.deliveries.down = True
-    first = step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED))
+    first = step_to_state(Step(job_subject(job), WebhookEvent.FINISHED))
     with pytest.raises(Exception, match="unavailable"):
         world.send_webhook(first)
     assert world.receiver.messages == []
@@ -151,7 +151,7 @@ def test_all_events_that_have_happened_are_sent_again(world: World) -> None:
 def test_earlier_round_ends_when_a_later_one_has_begun(world: World) -> None:
     job = put(world)
     world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
-    waiting = world.send_webhook(step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED)))
+    waiting = world.send_webhook(step_to_state(Step(job_subject(job), WebhookEvent.FINISHED)))
     world.request("POST", f"/v1/jobs/{job.job_id}/webhook/redeliver", {"event": "finished"})
     assert world.send_webhook(waiting)["over"]
     assert len(world.receiver.messages) == 1
@@ -161,7 +161,7 @@ def test_earlier_round_ends_when_a_later_one_has_begun(world: World) -> None:
 
 def test_round_that_ended_without_an_attempt_is_followed_by_the_next(world: World) -> None:
     job = put(world)
-    lost = Step(job.tenant, job.job_id, WebhookEvent.FINISHED, 1)
+    lost = Step(job_subject(job), WebhookEvent.FINISHED, 1)
     world.delivery_workflow.start(lost)
     world.delivery_workflow.finish(lost)
     world.request("POST", f"/v1/jobs/{job.job_id}/webhook/redeliver", {"event": "finished"})

@@ -1,9 +1,11 @@
 """Webhooks in requests to execute and run again, and the deliveries that changes of jobs start."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from interlock.domain.batch import BatchStatus, WatchedBatch
 from interlock.domain.job_status import JobStatus
 from interlock.domain.stream import Batch, Change
 from interlock.domain.webhook import WatchedJob, Webhook, WebhookEvent
@@ -89,7 +91,7 @@ def test_invalid_webhook_is_400_and_names_the_field(world: World, webhook: Any, 
 # --- Announcing ---
 
 
-def announced(change: Change[WatchedJob]) -> list[str]:
+def announced(change: Change[Any]) -> list[str]:
     workflow = MemoryDeliveryWorkflow()
     assert announce(workflow, Batch(None, [change])) is None
     return [step.name for step in workflow.running]
@@ -108,6 +110,18 @@ def test_deliveries_are_started_for_the_events_of_the_webhook() -> None:
     assert announced(Change(1, pending, watched(JobStatus.RUNNING, only_end))) == []
     assert announced(Change(1, None, watched(JobStatus.CANCELLED, only_end))) == ["JOB-finished"]
     assert announced(Change(1, running, watched(JobStatus.FAILED, None))) == []
+
+
+def test_end_of_a_batch_is_announced_once() -> None:
+    running, ended = (
+        WatchedBatch("acme", "ID", status, Webhook(URL)) for status in (BatchStatus.RUNNING, BatchStatus.CANCELLED)
+    )
+    assert announced(Change(1, running, ended)) == ["batch-ID-finished"]
+    assert announced(Change(1, running, running)) == []
+    assert announced(Change(1, ended, ended)) == []
+    earlier = replace(ended, batch_id="EARLIER")
+    assert announced(Change(1, earlier, ended)) == ["batch-ID-finished"]
+    assert announced(Change(1, running, replace(ended, webhook=None))) == []
 
 
 def test_batch_is_repeated_from_the_first_event_that_was_not_announced() -> None:

@@ -16,7 +16,9 @@ from interlock.adapters.dynamo import counter_items, indexes
 from interlock.adapters.dynamo import key_values as access_items
 from interlock.adapters.dynamo import values as items
 from interlock.adapters.dynamo.attributes import deserialized, serialized
+from interlock.adapters.dynamo.batch_items import batch_to_item
 from interlock.domain.access import ApiKey, Scope
+from interlock.domain.batch import BatchStatus, WatchedBatch
 from interlock.domain.counters import JobSnapshot, delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
@@ -28,6 +30,7 @@ from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
 from interlock.domain.webhook import WatchedJob, Webhook, WebhookEvent
 from interlock.http.presenters import job_document
+from tests.fakes.batches import a_batch
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
 
@@ -269,6 +272,13 @@ def test_counters_in_an_item_equal_the_sum_of_the_changes_in_any_order(
 def test_snapshot_of_a_stored_job_has_its_fields(kind: Any, job: Job) -> None:
     image = {name: TypeSerializer().serialize(value) for name, value in items.job_to_item(job).items()}
     assert items.snapshot(kind, image) == kind(**{field.name: getattr(job, field.name) for field in fields(kind)})
+
+
+@pytest.mark.parametrize("status", BatchStatus)
+def test_snapshot_of_a_stored_batch_has_its_fields(status: BatchStatus) -> None:
+    batch = a_batch(status, webhook=Webhook("https://example.com/"))
+    image = {name: TypeSerializer().serialize(value) for name, value in batch_to_item(batch).items()}
+    assert items.snapshot(WatchedBatch, image) == WatchedBatch("acme", batch.batch_id, status, batch.webhook)
 
 
 @given(st.lists(st.integers(0, 10**40 - 1), min_size=2, max_size=5))

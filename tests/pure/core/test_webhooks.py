@@ -17,6 +17,7 @@ from interlock.domain.webhook import (
     DeliveryError,
     DeliveryState,
     Step,
+    Subject,
     Webhook,
     WebhookEvent,
     attempted,
@@ -34,7 +35,7 @@ REFUSED = Answer(500, DeliveryError.STATUS)
 
 
 def a_step(attempt: int = 1, number: int = 0) -> Step:
-    return Step("acme", "JOB", FINISHED, number, attempt)
+    return Step(Subject("acme", "JOB"), FINISHED, number, attempt)
 
 
 # --- Events ---

@@ -14,6 +14,7 @@ from interlock.domain.webhook import (
     Step,
     Webhook,
     WebhookEvent,
+    job_subject,
 )
 from tests.fakes.jobs import a_job
 from tests.fakes.world import World
@@ -51,7 +52,7 @@ def test_state_of_a_delivery_is_the_answer_of_its_last_attempt(tmp_path: Path) -
     world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
     job = a_job(JobStatus.SUCCEEDED, webhook=Webhook("https://example.com/"))
     world.jobs.create(job)
-    first = step_to_state(Step(job.tenant, job.job_id, WebhookEvent.FINISHED))
+    first = step_to_state(Step(job_subject(job), WebhookEvent.FINISHED))
     answer = world.send_webhook(first)
     assert answer == {**first, "attempt": 2, "over": False, "wait_s": answer["wait_s"]}
     assert pause["SecondsPath"] == "$.wait_s"

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from interlock.adapters.dynamo.attributes import serialized
+from interlock.adapters.dynamo.batch_items import batch_key, batch_to_item
 from interlock.adapters.dynamo.values import job_key, job_to_item
+from interlock.domain.batch import BATCH_FINAL, BatchStatus
 from interlock.domain.job import Job
 from interlock.domain.job_status import FINAL, TRANSITIONS, JobStatus
 from interlock.domain.webhook import Webhook, events_between
 from interlock_dev.aws.lambda_api.event_sources import Mapped, _matches
+from tests.fakes.batches import a_batch
 from tests.fakes.jobs import a_job
 from tests.pure.repository.template import RESOURCES
 
@@ -51,6 +54,19 @@ def test_changes_with_an_event_of_a_webhook_are_announced(
     # Heartbeats and jobs without a webhook do not invoke the function.
     assert not passed or webhook is not None
     assert not passed or not (before is after is JobStatus.RUNNING)
+
+
+@pytest.mark.parametrize("webhook", [None, URL])
+@pytest.mark.parametrize("status", BatchStatus)
+def test_ends_of_batches_with_a_webhook_are_announced(status: BatchStatus, webhook: Webhook | None) -> None:
+    body = {
+        "Keys": serialized(batch_key("acme", "BATCH")),
+        "OldImage": {},
+        "NewImage": serialized(batch_to_item(a_batch(status, webhook=webhook))),
+    }
+    ends = {"eventName": "MODIFY", "dynamodb": body}
+    assert passes("AnnounceJobsEventSource", ends) == (webhook is not None and status in BATCH_FINAL)
+    assert not passes("CountJobsEventSource", ends)
 
 
 def test_every_change_of_a_job_is_counted_and_no_other_item() -> None:

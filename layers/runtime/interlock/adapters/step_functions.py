@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from interlock.adapters.aws import error_code, translated
+from interlock.domain.webhook import Step, Subject, WebhookEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from interlock.domain.batch import Batch
-    from interlock.domain.webhook import Step
 
 
 class StepFunctionsWorkflow:
@@ -63,13 +63,21 @@ class StepFunctionsDeliveries:
 
 def step_to_state(step: Step) -> dict[str, Any]:
     """Return the state of an execution whose next step this is."""
+    subject = step.subject
     return {
-        "tenant": step.tenant,
-        "job_id": step.job_id,
+        "tenant": subject.tenant,
+        "batch_id" if subject.is_batch else "job_id": subject.id,
         "event": step.event.value,
         "round": step.round,
         "attempt": step.attempt,
     }
+
+
+def step_from_state(state: Mapping[str, Any]) -> Step:
+    """Return the next step of an execution with this state."""
+    is_batch = "batch_id" in state
+    subject = Subject(state["tenant"], state["batch_id" if is_batch else "job_id"], is_batch)
+    return Step(subject, WebhookEvent(state["event"]), int(state["round"]), int(state["attempt"]))
 
 
 def _start(client: SFNClient, arn: str, name: str, state: Mapping[str, Any]) -> bool:

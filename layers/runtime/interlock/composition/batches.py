@@ -2,11 +2,19 @@
 
 from interlock.composition.core import Core
 from interlock.http.app import HttpApp
-from interlock.http.routes_batches import add_batch_routes
+from interlock.http.routes_batches import BatchParts, add_batch_routes
 
 
 def batches_app(core: Core) -> HttpApp:
     """Compose the application."""
     app = HttpApp(core.limits)
-    add_batch_routes(app, core.batch_service, core.registry, core.objects, core.secrets)
+    parts = BatchParts(
+        service=core.batch_service,
+        registry=core.registry,
+        objects=core.objects,
+        secrets=core.secrets,
+        deliveries=core.deliveries,
+        rules=core.url_rules,
+    )
+    add_batch_routes(app, parts)
     return app.close_routes()

@@ -6,7 +6,7 @@ from typing import Any
 
 from interlock.adapters.cloudwatch_emf import publish_unreadable_record
 from interlock.adapters.dynamo.stream import stream_task
-from interlock.adapters.dynamo.values import snapshot
+from interlock.adapters.dynamo.values import JOB, snapshot
 from interlock.composition.core import Core
 from interlock.domain.counters import JobSnapshot
 from interlock.jobs.counting import count
@@ -19,7 +19,7 @@ def count_jobs_task(core: Core) -> Callable[[Mapping[str, Any]], dict[str, Any]]
         core.batch_service.stop_over_tolerance(tenant, batch_id)
 
     return stream_task(
-        partial(snapshot, JobSnapshot),
+        {JOB: partial(snapshot, JobSnapshot)},
         lambda batch: count(core.counters, batch, stop_batch),
         publish_unreadable_record,
     )

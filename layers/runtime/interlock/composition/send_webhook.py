@@ -3,17 +3,18 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import interlock
 from interlock import log_fields
 from interlock.adapters.cloudwatch_emf import publish_delivery
-from interlock.adapters.step_functions import step_to_state
+from interlock.adapters.step_functions import step_from_state, step_to_state
 from interlock.adapters.webhook_http import WebhookSender
 from interlock.composition.core import Core
-from interlock.domain.webhook import DeliveryState, Step, WebhookEvent
-from interlock.http.webhook_messages import job_message
-from interlock.jobs.delivering import Delivering
+from interlock.domain.webhook import DeliveryState, Step
+from interlock.http.webhook_messages import batch_message, job_message
+from interlock.jobs.delivering import Delivering, Message
 from interlock.webhook_ports import SendMessage
 
 
@@ -21,21 +22,19 @@ def send_webhook_task(core: Core, send: SendMessage | None = None) -> Callable[[
     """Compose the task for events that are the state of an execution. Its answer is the next state: `over`, or with
     `wait_s`, the seconds until the next attempt."""
     delivering = Delivering(
-        core.store,
+        partial(_message, core),
         core.delivery_store,
         core.signing,
         send or WebhookSender(core.url_rules),
-        job_message,
         clock=core.clock,
         user_agent=f"Interlock/{interlock.__version__}",
     )
     log_fields.install()
 
     def send_webhook(event: Mapping[str, Any]) -> dict[str, Any]:
-        step = Step(
-            event["tenant"], event["job_id"], WebhookEvent(event["event"]), int(event["round"]), int(event["attempt"])
-        )
-        log_fields.begin(tenant=step.tenant, job_id=step.job_id)
+        step = step_from_state(event)
+        subject = step.subject
+        log_fields.begin(tenant=subject.tenant, **{"batch_id" if subject.is_batch else "job_id": subject.id})
         delivery = delivering.attempt(step)
         # A later round has its own execution.
         if delivery.over and delivery.round == step.round:
@@ -47,3 +46,16 @@ def send_webhook_task(core: Core, send: SendMessage | None = None) -> Callable[[
         return {**following, "over": False, "wait_s": max(0, math.ceil(left))}
 
     return send_webhook
+
+
+def _message(core: Core, step: Step) -> Message | None:
+    subject = step.subject
+    if subject.is_batch:
+        batch = core.batch_store.get(subject.tenant, subject.id)
+        if batch is None or batch.webhook is None or batch.subject != subject:
+            return None
+        return Message(batch.webhook.url, partial(batch_message, batch), batch.expires_at)
+    job = core.store.get(subject.tenant, subject.id)
+    if job is None or job.webhook is None:
+        return None
+    return Message(job.webhook.url, partial(job_message, step.event, job), job.expires_at)

@@ -10,6 +10,7 @@ from typing import Self
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.job import Cancel, CancelOutcome
 from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
+from interlock.domain.webhook import Subject, Webhook, WebhookEvent
 
 MAX_ITEMS = 10_000
 MAX_BATCH_BYTES = 100 * 1024 * 1024
@@ -96,6 +97,7 @@ class Batch:
     total: int | None = None
     tolerated_failures: str | None = None
     deadline_at: datetime | None = None
+    webhook: Webhook | None = None
     round: int = 1
     version: int = 0
     started_at: datetime | None = None
@@ -119,6 +121,11 @@ class Batch:
         return self.finished or self.status is BatchStatus.CANCELLING
 
     @property
+    def subject(self) -> Subject:
+        """The batch as the subject of messages."""
+        return Subject(self.tenant, self.batch_id, is_batch=True)
+
+    @property
     def results_key(self) -> str:
         """The object of the results."""
         return f"{self.folder}/results.jsonl"
@@ -139,6 +146,25 @@ class Batch:
     def expired(self, now: datetime) -> bool:
         """Return whether the batch may be removed. Its idempotency key is then free."""
         return self.finished and self.expires_at < now
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedBatch:
+    """The fields of a batch that its events depend on, and its webhook."""
+
+    tenant: str
+    batch_id: str
+    status: BatchStatus
+    webhook: Webhook | None = None
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.tenant, self.batch_id, is_batch=True)
+
+    def events_since(self, old: Self | None) -> tuple[WebhookEvent, ...]:
+        """Return the events of a change. `old` is ignored if it was another batch, which this one has replaced."""
+        was_over = old is not None and old.batch_id == self.batch_id and old.status in BATCH_FINAL
+        return (WebhookEvent.FINISHED,) * (self.status in BATCH_FINAL and not was_over)
 
 
 def _advance(current: BatchStatus, to: BatchStatus) -> BatchStatus:

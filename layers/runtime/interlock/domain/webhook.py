@@ -1,15 +1,18 @@
-"""Webhooks of jobs, and the deliveries of their messages (Standard Webhooks, https://www.standardwebhooks.com)."""
+"""Webhooks of jobs and batches, and the deliveries of their messages.
+
+They follow Standard Webhooks, https://www.standardwebhooks.com.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
 
 
 class WebhookEvent(StrEnum):
-    """An event of a job about which a webhook gets a message."""
+    """An event of a job or batch about which a webhook gets a message. A batch has FINISHED only."""
 
     STARTED = "started"
     FINISHED = "finished"
@@ -17,15 +20,32 @@ class WebhookEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Where the messages about a job are sent, and the events that have one."""
+    """Where the messages about a job or batch are sent, and the events that have one."""
 
     url: str
     events: tuple[WebhookEvent, ...] = (WebhookEvent.FINISHED,)
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The job or the batch that a message is about."""
+
+    tenant: str
+    id: str
+    is_batch: bool = False
+
+    @property
+    def name(self) -> str:
+        """A name that is unique among the jobs and batches of the tenant: both may have the same id, if both were
+        created with the same idempotency key."""
+        return f"batch-{self.id}" if self.is_batch else self.id
+
+
 class Watched(Protocol):
     """The fields of a job that its events depend on."""
 
+    @property
+    def tenant(self) -> str: ...
     @property
     def job_id(self) -> str: ...
     @property
@@ -40,6 +60,19 @@ class WatchedJob:
     job_id: str
     status: JobStatus
     webhook: Webhook | None = None
+
+    @property
+    def subject(self) -> Subject:
+        return job_subject(self)
+
+    def events_since(self, old: Self | None) -> tuple[WebhookEvent, ...]:
+        """Return the events of a change."""
+        return events_between(old, self)
+
+
+def job_subject(job: Watched) -> Subject:
+    """Return a job as the subject of messages."""
+    return Subject(job.tenant, job.job_id)
 
 
 def events_between(old: Watched | None, new: Watched) -> tuple[WebhookEvent, ...]:
@@ -61,7 +94,7 @@ class DeliveryState(StrEnum):
 class DeliveryError(StrEnum):
     """Why the last attempt of a delivery failed.
 
-    EXPIRED: the job is not stored any more. FORBIDDEN_ADDRESS: the host has an address that is not public.
+    EXPIRED: the job or batch is not stored any more. FORBIDDEN_ADDRESS: the host has an address that is not public.
     """
 
     DNS = "dns"
@@ -77,7 +110,7 @@ class DeliveryError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The message about an event of a job, and the attempts to deliver it.
+    """The message about an event, and the attempts to deliver it.
 
     `round` counts how often it was sent again on request. Each round has attempts of its own.
     """
@@ -105,22 +138,21 @@ class Delivery:
 class Step:
     """The next step of a delivery: send `attempt`, counted from 1, of this round."""
 
-    tenant: str
-    job_id: str
+    subject: Subject
     event: WebhookEvent
     round: int = 0
     attempt: int = 1
 
     @property
     def name(self) -> str:
-        """The name of the workflow execution: one for each event of a job, and one for each further round."""
-        return f"{self.job_id}-{self.event}" + (f"-{self.round}" if self.round else "")
+        """The name of the workflow execution: one for each event of a job or batch, and one for each further round."""
+        return self.message_id + (f"-{self.round}" if self.round else "")
 
     @property
     def message_id(self) -> str:
         """The `webhook-id`: the same on every attempt, also when the message is sent again, so that receivers know a
         message that they have processed."""
-        return f"{self.job_id}-{self.event}"
+        return f"{self.subject.name}-{self.event}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
 """Present batches as the response documents of the contract."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from interlock.domain.batch import Batch
 from interlock.domain.times import rfc3339
+from interlock.domain.webhook import Delivery
 from interlock.http import documents
 from interlock.http.envelope import error_object
-from interlock.http.presenters import cancel_document
+from interlock.http.presenters import cancel_document, webhook_document
 
 
-def batch_document(batch: Batch) -> documents.Batch:
-    """Return a batch as `GET /v1/batches/{id}` shows it."""
+def batch_document(batch: Batch, deliveries: Sequence[Delivery] | None = None) -> documents.Batch:
+    """Return a batch as `GET /v1/batches/{id}` shows it, with the deliveries of its webhook if they are known."""
     counts = batch.counts
     return {
         "batch_id": batch.batch_id,
@@ -37,6 +38,7 @@ def batch_document(batch: Batch) -> documents.Batch:
         "completed_at": _time(batch.completed_at),
         "updated_at": rfc3339(batch.updated_at),
         "expires_at": rfc3339(batch.expires_at),
+        "webhook": webhook_document(batch.webhook, deliveries) if batch.webhook else None,
         "cancel": cancel_document(batch.cancel) if batch.cancel else None,
         "error": _error(batch),
     }

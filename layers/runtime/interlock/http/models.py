@@ -9,56 +9,59 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, MAX_LIFETIME, Scope
-from interlock.domain.batch import DEFAULT_BATCH_CONCURRENCY, MAX_BATCH_CONCURRENCY, MAX_ITEMS
 from interlock.domain.deadline import MAX_DEADLINE_S, MIN_DEADLINE_S, MIN_TIMEOUT_S
 from interlock.domain.upload_id import MAX_CONTENT_TYPE, MAX_UPLOAD_BYTES
 from interlock.domain.webhook import WebhookEvent
 from interlock.domain.webhook_url import MAX_URL
-from interlock.jobs.batch_items import ITEM_SCHEMA
 
-_NAME = {"type": "string", "minLength": 1, "maxLength": 64}
+NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
 
-def _optional(schema: Mapping[str, Any], description: str, example: Any) -> dict[str, Any]:
+def optional(schema: Mapping[str, Any], description: str, example: Any) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}], "default": None, "description": description, "examples": [example]}
 
 
-_TIMEOUT_S = _optional(
+TIMEOUT_S = optional(
     {"type": "number", "minimum": MIN_TIMEOUT_S, "maximum": 870},
     "A time limit in seconds that is shorter than the tool's limit.",
     20,
 )
-_DEADLINE_S = _optional(
+_DEADLINE_S = optional(
     {"type": "number", "minimum": MIN_DEADLINE_S, "maximum": MAX_DEADLINE_S},
     "Seconds after which the job is over, wherever it is then: a pending job never starts, a running one is stopped. "
     "For asynchronous jobs only.",
     600,
 )
-_WEBHOOK = _optional(
-    {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["url"],
-        "properties": {
-            "url": {
-                "type": "string",
-                "format": "uri",
-                "maxLength": MAX_URL,
-                "description": "An https URL of a public host, on port 443 or 8443.",
-                "examples": ["https://example.com/hooks/interlock"],
-            },
-            "events": {
-                "type": "array",
-                "items": {"enum": [*WebhookEvent]},
-                "minItems": 1,
-                "uniqueItems": True,
-                "default": [WebhookEvent.FINISHED],
-                "description": "The events that have a message.",
-            },
+
+
+def webhook_field(events: Sequence[WebhookEvent], description: str) -> dict[str, Any]:
+    """Return the schema of a webhook that may have messages about these events."""
+    properties = {
+        "url": {
+            "type": "string",
+            "format": "uri",
+            "maxLength": MAX_URL,
+            "description": "An https URL of a public host, on port 443 or 8443.",
+            "examples": ["https://example.com/hooks/interlock"],
         },
-    },
-    "Where to send a signed message about each event of the job. For asynchronous jobs only.",
-    {"url": "https://example.com/hooks/interlock", "events": ["finished"]},
+        "events": {
+            "type": "array",
+            "items": {"enum": [*events]},
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": [WebhookEvent.FINISHED],
+            "description": "The events that have a message.",
+        },
+    }
+    return optional(
+        {"type": "object", "additionalProperties": False, "required": ["url"], "properties": properties},
+        description,
+        {"url": "https://example.com/hooks/interlock", "events": ["finished"]},
+    )
+
+
+_WEBHOOK = webhook_field(
+    [*WebhookEvent], "Where to send a signed message about each event of the job. For asynchronous jobs only."
 )
 
 
@@ -85,9 +88,9 @@ class ExecuteRequest(RequestBody):
         "additionalProperties": False,
         "required": ["plugin", "input"],
         "properties": {
-            "plugin": {**_NAME, "description": "Name of the plugin.", "examples": ["ocr"]},
-            "tool": _optional(
-                _NAME, "Name of the tool. The default is the first tool of the plugin's manifest.", "analyze"
+            "plugin": {**NAME, "description": "Name of the plugin.", "examples": ["ocr"]},
+            "tool": optional(
+                NAME, "Name of the tool. The default is the first tool of the plugin's manifest.", "analyze"
             ),
             "input": {
                 "type": "object",
@@ -95,7 +98,7 @@ class ExecuteRequest(RequestBody):
                 "description": "The tool's input, as its input_schema requires. A file is base64 text, a data: URL or "
                 '{"upload_id": "..."}.',
             },
-            "timeout_s": _TIMEOUT_S,
+            "timeout_s": TIMEOUT_S,
             "deadline_s": _DEADLINE_S,
             "webhook": _WEBHOOK,
         },
@@ -115,76 +118,14 @@ class RerunRequest(RequestBody):
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "input": _optional(
+            "input": optional(
                 {"type": "object", "additionalProperties": True},
                 "A JSON Merge Patch (RFC 7396) of the job's input: objects are merged, and null removes a field.",
                 {"language": "deu"},
             ),
-            "timeout_s": _TIMEOUT_S,
+            "timeout_s": TIMEOUT_S,
             "deadline_s": _DEADLINE_S,
             "webhook": _WEBHOOK,
-        },
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRequest(RequestBody):
-    """A tool to execute on many inputs: `items`, or `upload_id` of an upload with one item a line."""
-
-    plugin: str
-    tool: str | None = None
-    items: Sequence[Mapping[str, Any]] | None = None
-    upload_id: str | None = None
-    max_concurrency: float = DEFAULT_BATCH_CONCURRENCY
-    tolerated_failures: float | str | None = None
-    timeout_s: float | None = None
-    deadline_s: float | None = None
-
-    SCHEMA: ClassVar[Mapping[str, Any]] = {
-        "type": "object",
-        "additionalProperties": False,
-        "required": ["plugin"],
-        "properties": {
-            "plugin": {**_NAME, "description": "Name of the plugin.", "examples": ["ocr"]},
-            "tool": _optional(
-                _NAME, "Name of the tool. The default is the first tool of the plugin's manifest.", "analyze"
-            ),
-            "items": _optional(
-                {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": ITEM_SCHEMA},
-                f"The items, at most {MAX_ITEMS:,} in a request of 6 MiB. Give either `items` or `upload_id`.",
-                [{"input": {"image": {"upload_id": "..."}}, "key": "page-17"}],
-            ),
-            "upload_id": _optional(
-                {"type": "string", "minLength": 1, "maxLength": 255},
-                f"Id of an upload of up to 100 MiB with the items as JSON Lines: one object with `input` and `key` a "
-                f"line, at most {MAX_ITEMS:,} lines.",
-                "AZPx...",
-            ),
-            "max_concurrency": {
-                "type": "integer",
-                "minimum": 1,
-                "maximum": MAX_BATCH_CONCURRENCY,
-                "default": DEFAULT_BATCH_CONCURRENCY,
-                "description": "How many items may run at the same time.",
-                "examples": [16],
-            },
-            "tolerated_failures": _optional(
-                {
-                    "anyOf": [
-                        {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS},
-                        {"type": "string", "pattern": r"^(100|[0-9]{1,2})(\.[0-9]{1,3})?%$"},
-                    ]
-                },
-                "How many items may fail or time out: a number, or a share such as `5%`, rounded down. When more do, "
-                "the rest is cancelled and the batch fails. The default tolerates all.",
-                "5%",
-            ),
-            "timeout_s": _TIMEOUT_S,
-            "deadline_s": _optional(
-                {"type": "number", "minimum": MIN_DEADLINE_S, "maximum": MAX_DEADLINE_S},
-                "Seconds after which all items are over, wherever they are then.",
-                3600,
-            ),
         },
     }
 
@@ -198,9 +139,7 @@ class CancelRequest(RequestBody):
     SCHEMA: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            "reason": _optional({"type": "string", "maxLength": 500}, "For a human.", "not needed any more")
-        },
+        "properties": {"reason": optional({"type": "string", "maxLength": 500}, "For a human.", "not needed any more")},
     }
 
 
@@ -214,7 +153,7 @@ class RedeliverRequest(RequestBody):
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "event": _optional(
+            "event": optional(
                 {"enum": [*WebhookEvent]}, "The default is all events that have happened.", WebhookEvent.FINISHED
             )
         },
@@ -275,19 +214,19 @@ class KeyRequest(RequestBody):
                 "description": "What the key may do. `admin` includes all other scopes.",
                 "examples": [["execute", "jobs:read"]],
             },
-            "name": _optional(
+            "name": optional(
                 {"type": "string", "minLength": 1, "maxLength": MAX_KEY_NAME},
                 "Name or purpose of the key, for humans: one line.",
                 "the lab",
             ),
-            "expires_in_s": _optional(
+            "expires_in_s": optional(
                 {"type": "integer", "minimum": 1, "maximum": int(MAX_LIFETIME.total_seconds())},
                 "Seconds after which the key stops working. Without it, the key works as long as the one that creates "
                 "it.",
                 7_776_000,
             ),
-            "rate": _optional({"type": "string"}, "Limit of its requests: N per second, minute or hour.", "10/s"),
-            "concurrency": _optional(
+            "rate": optional({"type": "string"}, "Limit of its requests: N per second, minute or hour.", "10/s"),
+            "concurrency": optional(
                 {"type": "integer", "minimum": 1, "maximum": MAX_CONCURRENCY}, "Limit of its unfinished jobs.", 4
             ),
         },

@@ -42,7 +42,7 @@ def job_document(job: Job, deliveries: Sequence[Delivery] | None = None) -> docu
         "key": job.item_key,
         "source": job.source or Source.HTTP,
         "client": {"name": job.client.name, "version": job.client.version} if job.client else None,
-        "webhook": _webhook(job.webhook, deliveries) if job.webhook else None,
+        "webhook": webhook_document(job.webhook, deliveries) if job.webhook else None,
         "cancel": cancel_document(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }
@@ -57,7 +57,8 @@ def cancel_document(cancel: Cancel) -> documents.Cancel:
     return {"requested_at": rfc3339(cancel.requested_at), "reason": cancel.reason, "outcome": cancel.outcome}
 
 
-def _webhook(webhook: Webhook, deliveries: Sequence[Delivery] | None) -> documents.Webhook:
+def webhook_document(webhook: Webhook, deliveries: Sequence[Delivery] | None) -> documents.Webhook:
+    """Return the webhook of a job or batch, with its deliveries if they are known."""
     return {
         "url": webhook.url,
         "events": list(webhook.events),

@@ -11,8 +11,7 @@ from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
 from interlock.domain.problems import problem
-from interlock.domain.webhook import Webhook, WebhookEvent
-from interlock.domain.webhook_url import BadUrl, UrlRules
+from interlock.domain.webhook_url import UrlRules
 from interlock.http.app import MCP_PATH, HttpApp
 from interlock.http.models import ExecuteRequest, RequestBody, RerunRequest
 from interlock.http.powertools import Response
@@ -31,6 +30,7 @@ from interlock.http.requests import (
 )
 from interlock.http.responses import ACCEPTED_HEADERS, error_response, json_response
 from interlock.http.results import presented
+from interlock.http.webhook_fields import requested_webhook
 from interlock.jobs.deliveries import Deliveries
 from interlock.jobs.documents import Documents
 from interlock.jobs.execute import SMALL_REQUEST_BYTES, SYNC_LIMIT_S, Execute, ExecuteCommand, Execution
@@ -70,7 +70,7 @@ def add_execute_route(app: HttpApp, execute: Execute, shown: Shown, rules: UrlRu
             asynchronous=wait_s is not None,
             until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
             due=times.due,
-            webhook=_webhook(request.webhook, rules),
+            webhook=requested_webhook(request.webhook, rules),
             small=len(event.get("body") or "") <= SMALL_REQUEST_BYTES,
         )
         return _response(event, execute(command), shown, preferred)
@@ -102,7 +102,7 @@ def add_rerun_route(
             asynchronous=True,
             until=times.waiting(preferred.execution_wait_s or 0),
             due=times.due,
-            webhook=_webhook(request.webhook, rules),
+            webhook=requested_webhook(request.webhook, rules),
             original=original,
         )
         return _response(event, execute(command), shown, preferred)
@@ -140,18 +140,6 @@ def _check_synchronous(request: ExecuteRequest) -> None:
         raise invalid_body([problem(("deadline_s",), f"{needs}, or timeout_s instead")])
     if request.webhook is not None:
         raise invalid_body([problem(("webhook",), needs)])
-
-
-def _webhook(given: Mapping[str, Any] | None, rules: UrlRules) -> Webhook | None:
-    """Return the webhook of a request. Raises `InvalidRequest` if its URL is not allowed."""
-    if given is None:
-        return None
-    try:
-        rules.check(given["url"])
-    except BadUrl as error:
-        raise invalid_body([problem(("webhook", "url"), str(error))]) from None
-    events = given.get("events", [WebhookEvent.FINISHED])
-    return Webhook(given["url"], tuple(event for event in WebhookEvent if event in events))
 
 
 def _seconds(given: float | None) -> float | None:

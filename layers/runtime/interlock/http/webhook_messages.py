@@ -3,17 +3,29 @@
 import json
 from typing import Any
 
+from interlock.domain.batch import Batch
 from interlock.domain.job import Job
 from interlock.domain.json_text import as_unicode_text
 from interlock.domain.problems import shortened
 from interlock.domain.times import rfc3339
 from interlock.domain.webhook import WebhookEvent
+from interlock.http.batch_presenters import batch_document
 from interlock.http.presenters import job_document
 
 MAX_RESULT_BYTES = 16 * 1024
 """Size of a result that a message contains."""
 
 MAX_MESSAGE_BYTES = 20 * 1024
+
+
+def batch_message(batch: Batch) -> str:
+    """Return the message about the end of a batch. A message that would be too large lacks the details of the error."""
+    message: dict[str, Any] = {
+        "type": f"batch.{WebhookEvent.FINISHED}",
+        "timestamp": rfc3339(batch.completed_at or batch.updated_at),
+        "data": {**batch_document(batch)},
+    }
+    return _without_details(message, as_unicode_text(message))
 
 
 def job_message(event: WebhookEvent, job: Job) -> str:
@@ -34,10 +46,16 @@ def job_message(event: WebhookEvent, job: Job) -> str:
     text = as_unicode_text(message)
     if _too_large(text) and data.pop("result", None) is not None:
         text = as_unicode_text(message)
-    if _too_large(text) and data["error"] is not None:
-        data["error"] |= {"details": {}, "message": shortened(data["error"]["message"])}
-        text = as_unicode_text(message)
-    return text
+    return _without_details(message, text)
+
+
+def _without_details(message: dict[str, Any], text: str) -> str:
+    """Return the text of a message, without the details of its error if it is too large with them."""
+    error = message["data"]["error"]
+    if error is None or not _too_large(text):
+        return text
+    error |= {"details": {}, "message": shortened(error["message"])}
+    return as_unicode_text(message)
 
 
 def _too_large(text: str) -> bool:

@@ -1,31 +1,41 @@
-"""Announce jobs: start the deliveries of webhooks for the events in a batch of changes."""
+"""Announce jobs and batches: start the deliveries of webhooks for the events in a part of the table's stream."""
 
 import logging
+from typing import Any, Protocol
 
 from interlock.domain.errors import ServiceUnavailable
-from interlock.domain.stream import Batch, Change
-from interlock.domain.webhook import Step, WatchedJob, events_between
+from interlock.domain.stream import Batch
+from interlock.domain.webhook import Step, Subject, Webhook, WebhookEvent
 from interlock.webhook_ports import DeliveryWorkflow
 
 logger = logging.getLogger(__name__)
 
 
-def announce(workflow: DeliveryWorkflow, batch: Batch[WatchedJob]) -> int | None:
+class Announced(Protocol):
+    """A job or a batch (`WatchedJob`, `WatchedBatch`)."""
+
+    @property
+    def subject(self) -> Subject: ...
+    @property
+    def webhook(self) -> Webhook | None: ...
+    def events_since(self, old: Any) -> tuple[WebhookEvent, ...]: ...
+
+
+def announce(workflow: DeliveryWorkflow, batch: Batch[Announced]) -> int | None:
     """Start the deliveries. Return the sequence number from which the batch has to be repeated, None if all are
     started. An execution is named after its event, so a repetition starts none twice."""
     for change in batch.changes:
         try:
-            _announce(workflow, change)
+            _announce(workflow, change.old, change.new)
         except ServiceUnavailable:
-            logger.exception("deliveries were not started yet", extra={"job_id": change.new.job_id})
+            logger.exception("deliveries were not started yet", extra={"subject": change.new.subject.name})
             return change.sequence_number
     return None
 
 
-def _announce(workflow: DeliveryWorkflow, change: Change[WatchedJob]) -> None:
-    job = change.new
-    if job.webhook is None:
+def _announce(workflow: DeliveryWorkflow, old: Announced | None, new: Announced) -> None:
+    if new.webhook is None:
         return
-    for event in events_between(change.old, job):
-        if event in job.webhook.events:
-            workflow.start(Step(job.tenant, job.job_id, event))
+    for event in new.events_since(old):
+        if event in new.webhook.events:
+            workflow.start(Step(new.subject, event))

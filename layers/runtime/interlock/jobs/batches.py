@@ -23,6 +23,7 @@ from interlock.domain.file_references import FileReference
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job_id import with_key
 from interlock.domain.upload_id import Upload
+from interlock.domain.webhook import Webhook
 from interlock.jobs.batch_items import BatchItems
 from interlock.jobs.uploads import Uploads
 from interlock.ports import BatchStore, BatchWorkflow, Clock, StaleBatch
@@ -48,6 +49,7 @@ class NewBatch:
     upload_id: str | None = None
     tolerated_failures: str | None = None
     deadline_s: float | None = None
+    webhook: Webhook | None = None
     key_id: str | None = None
     key_limit: int | None = None
     keyed: KeyedRequest | None = None
@@ -121,6 +123,7 @@ class BatchService:
             total=None if wanted.items is None else len(wanted.items),
             tolerated_failures=wanted.tolerated_failures,
             deadline_at=deadline_after(now, wanted.deadline_s),
+            webhook=wanted.webhook,
             key_id=wanted.key_id,
             key_limit=wanted.key_limit,
             key_hash=keyed.key_hash if keyed else None,

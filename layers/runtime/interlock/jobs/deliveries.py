@@ -1,13 +1,14 @@
-"""The deliveries of a job's webhook: read them, and send messages again."""
+"""The deliveries of webhooks: read them, and send messages again."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from interlock.domain.batch import Batch
 from interlock.domain.errors import InvalidRequest, NotFinished, NotFound
 from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.problems import problem
-from interlock.domain.webhook import Delivery, Step, WebhookEvent
+from interlock.domain.webhook import Delivery, Step, Subject, Webhook, WebhookEvent, job_subject
 from interlock.webhook_ports import DeliveryStore, DeliveryWorkflow
 
 
@@ -19,12 +20,17 @@ class Deliveries:
 
     def of(self, job: Job) -> Sequence[Delivery]:
         """Return the deliveries of a job, one for each event of its webhook. Only a job with one costs a read."""
-        if job.webhook is None:
+        return self._of(job_subject(job), job.webhook, announced=job.status is not JobStatus.PENDING)
+
+    def of_batch(self, batch: Batch) -> Sequence[Delivery]:
+        """Return the deliveries of a batch in the same way."""
+        return self._of(batch.subject, batch.webhook, announced=batch.finished)
+
+    def _of(self, subject: Subject, webhook: Webhook | None, *, announced: bool) -> Sequence[Delivery]:
+        if webhook is None:
             return ()
-        # A pending job has not been announced.
-        read = () if job.status is JobStatus.PENDING else self._store.of_job(job.tenant, job.job_id)
-        stored = {delivery.event: delivery for delivery in read}
-        return [stored.get(event, Delivery(event)) for event in job.webhook.events]
+        stored = {delivery.event: delivery for delivery in (self._store.about(subject) if announced else ())}
+        return [stored.get(event, Delivery(event)) for event in webhook.events]
 
 
 class Redelivery:
@@ -60,11 +66,11 @@ class Redelivery:
 
         The execution comes first. If this process ends before the write, the first attempt of the round writes it.
         """
-        step = Step(job.tenant, job.job_id, last.event, last.round + 1)
+        step = Step(job_subject(job), last.event, last.round + 1)
         while not self._workflow.start(step):
             # The execution of this round has ended without recording an attempt.
             step = replace(step, round=step.round + 1)
-        return self._store.record(job, Delivery(step.event, step.round))
+        return self._store.record(step.subject, Delivery(step.event, step.round), expires_at=job.expires_at)
 
 
 def with_webhook(job: Job) -> Job:

@@ -3,19 +3,30 @@
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from standardwebhooks import Webhook as Signer
 
-from interlock.domain.job import Job
-from interlock.domain.webhook import Answer, Delivery, DeliveryError, DeliveryState, Step, WebhookEvent, attempted
+from interlock.domain.webhook import Answer, Delivery, DeliveryError, DeliveryState, Step, attempted
 from interlock.jobs.signing import Signing
-from interlock.ports import Clock, JobStore
+from interlock.ports import Clock
 from interlock.webhook_ports import DeliveryStore, SendMessage
 
 logger = logging.getLogger(__name__)
 
-type Compose = Callable[[WebhookEvent, Job], str]
-"""Returns the message about an event of a job."""
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message and its receiver. `body` composes it. `expires_at` is when its subject is removed."""
+
+    url: str
+    body: Callable[[], str]
+    expires_at: datetime
+
+
+type FindMessage = Callable[[Step], Message | None]
+"""Returns the message of a step, None if its job or batch is not stored any more."""
 
 
 class Delivering:
@@ -27,20 +38,18 @@ class Delivering:
 
     def __init__(
         self,
-        jobs: JobStore,
+        find: FindMessage,
         deliveries: DeliveryStore,
         signing: Signing,
         send: SendMessage,
-        compose: Compose,
         *,
         clock: Clock,
         user_agent: str,
     ) -> None:
-        self._jobs = jobs
+        self._find = find
         self._deliveries = deliveries
         self._signing = signing
         self._send = send
-        self._compose = compose
         self._clock = clock
         self._user_agent = user_agent
 
@@ -49,14 +58,14 @@ class Delivering:
 
         An attempt is not sent if it is recorded already, or if a later round has begun.
         """
-        job = self._jobs.get(step.tenant, step.job_id)
-        if job is None or job.webhook is None:
-            logger.warning("the job of a webhook has expired", extra={"event": step.event})
+        message = self._find(step)
+        if message is None:
+            logger.warning("the job or batch of a webhook has expired", extra={"event": step.event})
             return Delivery(step.event, step.round, DeliveryState.FAILED, last_error=DeliveryError.EXPIRED)
-        stored = self._deliveries.get(step.tenant, step.job_id, step.event)
+        stored = self._deliveries.get(step.subject, step.event)
         if stored is not None and not stored.awaits(step):
             return stored
-        answer = self._sent(step, job, job.webhook.url)
+        answer = self._sent(step, message)
         spread = random.random()  # noqa: S311 - spreads load, protects nothing
         after = attempted(step, answer, now=self._clock(), spread=spread)
         # Neither the URL nor the response: both may contain secrets.
@@ -65,13 +74,13 @@ class Delivering:
             "webhook given up" if after.state is DeliveryState.FAILED else "webhook attempt",
             extra={"event": step.event, "attempt": step.attempt, "status": answer.status, "error": answer.error},
         )
-        return self._deliveries.record(job, after)
+        return self._deliveries.record(step.subject, after, expires_at=message.expires_at)
 
-    def _sent(self, step: Step, job: Job, url: str) -> Answer:
-        body, now = self._compose(step.event, job), self._clock()
+    def _sent(self, step: Step, message: Message) -> Answer:
+        body, now = message.body(), self._clock()
         signatures = [
             Signer(secret).sign(step.message_id, now, body)
-            for secret in self._signing.secrets(step.tenant).signing(now)
+            for secret in self._signing.secrets(step.subject.tenant).signing(now)
         ]
         headers = {
             "Content-Type": "application/json",
@@ -80,4 +89,4 @@ class Delivering:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
-        return self._send(url, headers, body.encode())
+        return self._send(message.url, headers, body.encode())

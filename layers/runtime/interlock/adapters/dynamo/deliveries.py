@@ -1,4 +1,4 @@
-"""The deliveries of webhooks: items of their own, one for each event of a job that has a message.
+"""The deliveries of webhooks: items of their own, one for each event of a job or batch that has a message.
 
 They have partitions of their own, so that the function that sends messages may write them and no job.
 """
@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError
 from interlock.adapters.aws import error_code, translated
 from interlock.adapters.dynamo.attributes import Item, deserialized, serialized
 from interlock.adapters.dynamo.fields import decoded, encoded
-from interlock.domain.job import Job
-from interlock.domain.webhook import Delivery, DeliveryState, WebhookEvent
+from interlock.domain.webhook import Delivery, DeliveryState, Subject, WebhookEvent
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # Clauses of the condition by name.
@@ -33,23 +34,23 @@ class DynamoDeliveries:
         self._client = client
         self._table = table
 
-    def get(self, tenant: str, job_id: str, event: WebhookEvent) -> Delivery | None:
-        key = {**_partition(tenant, job_id), "sk": event.value}
+    def get(self, subject: Subject, event: WebhookEvent) -> Delivery | None:
+        key = {**_partition(subject), "sk": event.value}
         with translated("table"):
             answer = self._client.get_item(TableName=self._table, Key=serialized(key), ConsistentRead=True)
         return _delivery(answer["Item"]) if "Item" in answer else None
 
-    def of_job(self, tenant: str, job_id: str) -> Sequence[Delivery]:
+    def about(self, subject: Subject) -> Sequence[Delivery]:
         with translated("table"):
             answer = self._client.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues=serialized({":pk": _partition(tenant, job_id)["pk"]}),
+                ExpressionAttributeValues=serialized({":pk": _partition(subject)["pk"]}),
                 ConsistentRead=True,
             )
         return [_delivery(item) for item in answer["Items"]]
 
-    def record(self, job: Job, delivery: Delivery) -> Delivery:
+    def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
         """Two senders of one attempt, or of two rounds: the condition keeps what is later, and above all a success."""
         compared: Item = {"round": delivery.round}
         if delivery.state is DeliveryState.DELIVERED:
@@ -58,10 +59,10 @@ class DynamoDeliveries:
             better, known = LATER_ATTEMPT, DeliveryState.PENDING
             compared["attempts"] = delivery.attempts
         item = {
-            **_partition(job.tenant, job.job_id),
+            **_partition(subject),
             "sk": delivery.event.value,
             **encoded(delivery),
-            "ttl": int(job.expires_at.timestamp()),
+            "ttl": int(expires_at.timestamp()),
         }
         with translated("table"):
             try:
@@ -82,8 +83,8 @@ class DynamoDeliveries:
         return delivery
 
 
-def _partition(tenant: str, job_id: str) -> Item:
-    return {"pk": f"DELIVERY#{tenant}#{job_id}"}
+def _partition(subject: Subject) -> Item:
+    return {"pk": f"DELIVERY#{subject.tenant}#{subject.name}"}
 
 
 def _delivery(item: Mapping[str, Any]) -> Delivery:

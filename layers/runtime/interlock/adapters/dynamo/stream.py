@@ -1,4 +1,4 @@
-"""Consume the table's stream: parse a batch of records, pass on the changes of jobs, report what has to be repeated.
+"""Consume the table's stream: parse a batch of records, pass on the changes, report what has to be repeated.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 """
@@ -7,30 +7,31 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from interlock.adapters.dynamo.values import JOB
 from interlock.domain.stream import Batch, Change
 
 logger = logging.getLogger(__name__)
 
 type Event = Mapping[str, Any]
 type Response = dict[str, Any]
+type Readers[T] = Mapping[str, Callable[[Mapping[str, Any]], T]]
+"""For each kind of item that a function wants, by its sort key, a function that parses its image."""
 
 
 def stream_task[T](
-    read: Callable[[Mapping[str, Any]], T],
+    readers: Readers[T],
     handle: Callable[[Batch[T]], int | None],
     on_unreadable: Callable[[], None],
 ) -> Callable[[Event], Response]:
     """Return a function that answers the events of an event source mapping with `ReportBatchItemFailures`.
 
-    `read` parses an item's image. `handle` returns the sequence number from which the batch has to be repeated, or
+    `handle` returns the sequence number from which the batch has to be repeated, or
     None. A record that cannot be parsed is logged, reported to `on_unreadable`, and left out: to repeat it would not
     help.
     """
 
     def consume(event: Event) -> Response:
         records = event["Records"]
-        changes = sorted(_changes(records, read, on_unreadable), key=lambda change: change.sequence_number)
+        changes = sorted(_changes(records, readers, on_unreadable), key=lambda change: change.sequence_number)
         repeat_from = handle(Batch(event.get("shardId"), changes)) if changes else None
         failures = [] if repeat_from is None else [{"itemIdentifier": _identifier(records, repeat_from)}]
         # A mapping with a tumbling window expects a state, which no consumer needs. Others ignore it.
@@ -40,11 +41,11 @@ def stream_task[T](
 
 
 def _changes[T](
-    records: Sequence[Event], read: Callable[[Mapping[str, Any]], T], on_unreadable: Callable[[], None]
+    records: Sequence[Event], readers: Readers[T], on_unreadable: Callable[[], None]
 ) -> Iterator[Change[T]]:
     for record in records:
         try:
-            change = _change(record, read)
+            change = _change(record, readers)
         except Exception:  # interlock: allow ILK004 - logged and counted; it must not hold up its shard
             logger.exception("a record of the stream cannot be read", extra={"event_id": record.get("eventID")})
             on_unreadable()
@@ -53,10 +54,11 @@ def _changes[T](
                 yield change
 
 
-def _change[T](record: Event, read: Callable[[Mapping[str, Any]], T]) -> Change[T] | None:
-    """Return the change of a job, None for other items and for items that the table removed when they expired."""
+def _change[T](record: Event, readers: Readers[T]) -> Change[T] | None:
+    """Return a change, None for other items and for items that the table removed when they expired."""
     body = record["dynamodb"]
-    if body["Keys"]["sk"]["S"] != JOB or record["eventName"] == "REMOVE":
+    read = readers.get(body["Keys"]["sk"]["S"])
+    if read is None or record["eventName"] == "REMOVE":
         return None
     old = read(body["OldImage"]) if record["eventName"] == "MODIFY" else None
     return Change(int(body["SequenceNumber"]), old, read(body["NewImage"]))

@@ -4,7 +4,7 @@ Docstrings of types and fields are the descriptions that API users read. Clients
 know.
 """
 
-from interlock.http.documents.batches import Batch, BatchCounts, BatchList, BatchResults
+from interlock.http.documents.batches import Batch, BatchCounts, BatchList, BatchMessage, BatchResults
 from interlock.http.documents.errors import Error, ErrorDetails, ErrorEnvelope
 from interlock.http.documents.events import Event, EventList
 from interlock.http.documents.jobs import (
@@ -41,6 +41,7 @@ __all__ = [
     "Batch",
     "BatchCounts",
     "BatchList",
+    "BatchMessage",
     "BatchResults",
     "Cancel",
     "Counters",

@@ -1,11 +1,12 @@
 """Batches and their results."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from interlock.domain.batch import BatchStatus
 from interlock.http.documents.errors import Error
 from interlock.http.documents.jobs import Cancel
 from interlock.http.documents.values import BatchId, Count, PluginName, Quantity, Schema, Time, ToolName
+from interlock.http.documents.webhooks import Webhook
 
 
 class BatchCounts(TypedDict):
@@ -52,9 +53,20 @@ class Batch(TypedDict):
     updated_at: Time
     expires_at: Time
     """Time after which the batch, its jobs and its results are deleted."""
+    webhook: Webhook | None
     cancel: Cancel | None
     error: Error | None
     """Why the batch failed: `too_many_failures`, or `invalid_request` if its items could not be read."""
+
+
+class BatchMessage(TypedDict):
+    """The body of the message about a batch that has ended."""
+
+    type: Literal["batch.finished"]
+    """The event of the batch."""
+    timestamp: Time
+    data: Batch
+    """The batch as it was when the message was sent."""
 
 
 class BatchList(TypedDict):

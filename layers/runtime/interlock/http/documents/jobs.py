@@ -149,7 +149,7 @@ class WebhookData(Job):
 
 
 class WebhookMessage(TypedDict):
-    """The body of a webhook's message."""
+    """The body of a message about a job."""
 
     type: Literal["job.started", "job.succeeded", "job.failed", "job.timed_out", "job.cancelled"]
     """The event of the job."""

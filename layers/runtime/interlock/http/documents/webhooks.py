@@ -1,4 +1,4 @@
-"""Webhooks of jobs, and the secrets that sign them."""
+"""Webhooks of jobs and batches, and the secrets that sign them."""
 
 from typing import Annotated, TypedDict
 
@@ -21,7 +21,7 @@ class Delivery(TypedDict):
 
 
 class Webhook(TypedDict):
-    """The webhook of a job."""
+    """The webhook of a job or batch."""
 
     url: Annotated[str, Schema(format="uri")]
     """Where messages are sent."""
