@@ -213,7 +213,7 @@ mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the
 	mkdir -p $(MUTATION)/src $(MUTATION)/tests/pure
 	cp -R pyproject.toml $(MUTATION)
 	cp -R layers/runtime/interlock $(MUTATION)/src
-	cp -R tests/__init__.py tests/fakes tests/volume.py $(MUTATION)/tests
+	cp -R tests/__init__.py tests/fakes tests/examples.py tests/volume.py $(MUTATION)/tests
 	cp -R tests/pure/__init__.py tests/pure/conftest.py tests/pure/core $(MUTATION)/tests/pure
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut run
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut export-cicd-stats

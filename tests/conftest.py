@@ -4,10 +4,13 @@ import signal
 
 import pytest
 
+from tests import examples
 from tests.categories import CATEGORIES, category_of
 from tests.exhaustive.counts import missing_counts, write_counts
 from tests.service.dynamodb_local import missing
 from tests.stack.console import browser
+
+__all__ = ["examples"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

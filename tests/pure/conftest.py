@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
+from tests import examples
 from tests.fakes.fixtures import world, world_of
 
-__all__ = ["no_network", "no_processes", "world", "world_of"]
+# Mutation testing runs without the conftest of all tests, but with this one.
+__all__ = ["examples", "no_network", "no_processes", "world", "world_of"]
 
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
 _pure = False

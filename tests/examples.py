@@ -1,0 +1,14 @@
+"""The number and patience of generated examples, for tests with Hypothesis.
+
+The conftests import it, and not `tests`: every process that a test starts imports `tests`, and few need Hypothesis.
+"""
+
+from hypothesis import HealthCheck, settings
+
+from tests.volume import volume
+
+# No deadline: the duration of an example depends on the machine.
+settings.register_profile(
+    "patient", deadline=None, max_examples=volume(sample=25, full=300), suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
