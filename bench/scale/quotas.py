@@ -3,7 +3,8 @@
 The limits were read in stored copies of the pages on `READ`; the pages carry no date of their own.
 """
 
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 
 READ = "2026-11-29"
 _DOCS = "https://docs.aws.amazon.com"

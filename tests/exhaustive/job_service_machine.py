@@ -4,7 +4,7 @@ import math
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Batches in each status; in-memory batches and their workflow, under the conditions of `interlock.ports`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Jobs in each status."""
 
 import secrets
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from copy import replace
 from datetime import datetime
 from typing import Literal
 
@@ -146,9 +146,9 @@ class MemoryJobs:
             raise StaleJob(current)
         self._move_slot(before, after)
         changes = {
-            field.name: getattr(after, field.name)
-            for field in fields(Job)
-            if getattr(after, field.name) != getattr(before, field.name)
+            name: getattr(after, name)
+            for name in Job.__struct_fields__
+            if getattr(after, name) != getattr(before, name)
         }
         self._write(current, replace(current, **changes))
 

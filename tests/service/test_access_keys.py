@@ -1,6 +1,6 @@
 """Keys and secrets on real tables: atomic writes, and one secret for all environments."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

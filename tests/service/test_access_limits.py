@@ -1,7 +1,7 @@
 """Rates and slots on real tables: exact limits under real threads."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
 

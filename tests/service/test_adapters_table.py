@@ -1,7 +1,7 @@
 """The table's adapter: lost responses, conflicts, and an index that lags behind."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,7 +1,7 @@
 """The stores of deliveries and signing secrets, in memory and in a table: what is later is kept."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 
 import pytest
 from hypothesis import given

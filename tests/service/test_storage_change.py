@@ -1,6 +1,6 @@
 """The promises of `JobStore` on changes, heartbeats and events, on every store there is."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The promises of `JobStore` on created jobs and idempotency keys, on every store there is."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The promises of `JobStore` on outcomes, counters and leases, on every store there is."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
 

@@ -24,7 +24,7 @@ LOCAL = UrlRules(local=True)
 LOOPBACK = ip_address("127.0.0.1")
 
 
-class LoopbackIsPublic(UrlRules):
+class LoopbackIsPublic(UrlRules, frozen=True):
     """Rules under which TLS receivers may listen on any port of this machine. URLs are checked otherwise."""
 
     def check(self, url: str) -> Target:

@@ -1,6 +1,6 @@
 """The operations on batches."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 from interlock.domain import batch as batches

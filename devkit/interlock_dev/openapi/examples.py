@@ -1,6 +1,6 @@
 """Example jobs, plugins and results, built by the functions that build them in the service."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 from interlock.domain import job as jobs

@@ -1,6 +1,6 @@
 """The operations on API keys."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 from interlock.domain.access import Scope

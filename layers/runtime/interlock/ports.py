@@ -1,10 +1,11 @@
 """The interfaces that the framework calls. `interlock.adapters` implements them with AWS, tests in memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from interlock.domain.access import Principal
 from interlock.domain.batch import Batch, BatchCounts
@@ -45,8 +46,7 @@ class KeyAlreadyUsed(Exception):
         self.job = job
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
+class JobFilter(Struct, frozen=True):
     """The jobs of a tenant to list. Empty fields do not filter. `tool` without `plugin` is the tool of any plugin. Jobs
     were created at `created_after` or later, and before `created_before`, and are items of the batch `batch_id`."""
 
@@ -145,8 +145,7 @@ class JobStore(RunHistory, Protocol):
         """Yield the unfinished jobs whose lease has expired, some of them up to ten seconds later."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountedChange:
+class CountedChange(Struct, frozen=True):
     """The change that one record of the table's stream makes to the counters of a tool."""
 
     sequence_number: int
@@ -247,16 +246,14 @@ class Workflow(Protocol):
         """Stop the workflow execution. One that has ended or is unknown is left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(Struct, frozen=True):
     """The size and type of an object."""
 
     size_bytes: int
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class PutRequest:
+class PutRequest(Struct, frozen=True):
     """A presigned request that writes one object. `headers` must be sent unchanged."""
 
     url: str

@@ -3,10 +3,10 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal, cast, get_type_hints
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 MAX_TIMEOUT_S = 870
@@ -32,8 +32,7 @@ class InvalidDeclaration(TypeError):
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Struct, frozen=True):
     """The arguments of `@tool`, and what is wrong with them: reported when the class is known, together with its other
     mistakes."""
 
@@ -47,8 +46,7 @@ class _Mark:
     problems: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(Struct, frozen=True):
     """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
     open connections. `isolation`: `tenant` or `run`. `task`: `auto`, `always` or `required`."""
 

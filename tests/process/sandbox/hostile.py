@@ -1,6 +1,6 @@
 """Behaviours of hostile code, and the endings that they must have."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 from unittest.mock import ANY
 

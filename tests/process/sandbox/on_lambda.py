@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 import tempfile
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Completed, failed and lost runs, and the life of the worker process after them."""
 
 import os
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

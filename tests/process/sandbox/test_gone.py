@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 
 import pytest

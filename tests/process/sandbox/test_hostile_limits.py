@@ -1,6 +1,6 @@
 """Hostile code that runs into the limits of time and memory."""
 
-from dataclasses import replace
+from copy import replace
 from unittest.mock import ANY
 
 import pytest

@@ -4,7 +4,7 @@ import os
 import random
 import threading
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 
 from interlock.sandbox import CancelToken
 from interlock.sandbox.wire.processes import children

@@ -4,7 +4,7 @@ import os
 import resource
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

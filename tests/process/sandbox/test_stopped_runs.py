@@ -1,7 +1,7 @@
 """Runs that are cancelled or time out, and the precedence of two endings at the same time."""
 
 import threading
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 from interlock.sandbox import (

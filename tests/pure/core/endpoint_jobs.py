@@ -1,6 +1,6 @@
 """The jobs that the endpoint tests read, and the fields of their documents."""
 
-from dataclasses import replace
+from copy import replace
 
 from interlock.domain.job_status import JobStatus
 from interlock.jobs.service import NewJob

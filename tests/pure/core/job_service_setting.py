@@ -1,7 +1,7 @@
 """A job service on in-memory adapters, and a worker's writes."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 from interlock.domain import job as steps

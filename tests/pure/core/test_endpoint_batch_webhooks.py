@@ -1,7 +1,7 @@
 """Webhooks of batches: what is asked for, the message, and what the batch shows of its delivery."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,6 +1,6 @@
 """Webhooks in requests to execute and run again, and the deliveries that changes of jobs start."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,7 +1,7 @@
 """The messages between the ToolRunner and worker processes."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

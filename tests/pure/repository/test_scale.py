@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import jwt
 import urllib3
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKClientError, PyJWKSetError
+from msgspec import Struct
 
 from interlock.domain.access import TOKEN_CALLER, Principal, Scope, is_tenant
 from interlock.domain.errors import ServiceUnavailable
@@ -41,8 +41,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """The accepted issuer and audience, and the token claims that name tenant and scopes."""
 
     issuer: str

@@ -5,10 +5,11 @@ Separate from `interlock.composition.core`, so that the other functions do not i
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Self
+
+from msgspec import Struct
 
 from interlock.composition.core import Core
 from interlock.domain.rate import Rate
@@ -16,8 +17,7 @@ from interlock.http.authorizer import KeyLimits, RememberedKeys, decision
 from interlock.ports import Tokens
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizerSettings:
+class AuthorizerSettings(Struct, frozen=True):
     """The settings that the template passes to the authorizer. Without an `oidc_issuer` no tokens are accepted."""
 
     key_cache: timedelta

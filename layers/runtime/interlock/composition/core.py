@@ -4,10 +4,11 @@ first use, so that a function imports nothing that it does not use."""
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
 
 from interlock.domain.times import utc_now
 
@@ -59,8 +60,7 @@ LOCAL_WEBHOOKS = "INTERLOCK_LOCAL_WEBHOOKS"
 """The environment variable that allows webhooks to loopback. The local stack alone sets it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The settings that the template passes to every function."""
 
     table: str

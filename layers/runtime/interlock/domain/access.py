@@ -3,10 +3,11 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.rate import Rate
 
@@ -60,8 +61,7 @@ class KeyIsOver(Exception):
     """The key was revoked meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKey:
+class ApiKey(Struct, frozen=True):
     """An API key as it is stored: the SHA-256 of the key, never the key itself.
 
     `hint` is the last characters of the key, to recognize it. `rate` and `concurrency` (unfinished jobs) are limits of
@@ -93,8 +93,7 @@ class ApiKey:
         return self.state(now) is KeyState.ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(Struct, frozen=True):
     """The authenticated caller of a request. `concurrency` limits the unfinished jobs of the key."""
 
     tenant: str

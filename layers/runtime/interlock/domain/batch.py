@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
+
+from msgspec import Struct
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.job import Cancel, CancelOutcome
@@ -44,8 +46,7 @@ BATCH_FINAL = frozenset(status for status, following in _TRANSITIONS.items() if 
 """Statuses that never change."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchCounts:
+class BatchCounts(Struct, frozen=True):
     """The jobs of a batch by status. `running` includes those that are being cancelled; all others are pending."""
 
     running: int = 0
@@ -70,8 +71,7 @@ class BatchCounts:
         return total - self.running - self.succeeded - self.failed - self.timed_out - self.cancelled
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """One batch. Its items are in the object `items_key`; `total` is None until they have been counted.
 
     `round` numbers its workflow executions: a cancel and a restart begin another one. `version` numbers its writes.
@@ -148,8 +148,7 @@ class Batch:
         return self.finished and self.expires_at < now
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedBatch:
+class WatchedBatch(Struct, frozen=True):
     """The fields of a batch that its events depend on, and its webhook."""
 
     tenant: str

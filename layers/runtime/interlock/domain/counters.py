@@ -1,8 +1,10 @@
 """The counters of tools, as a fold over the changes of jobs."""
 
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.fork_safety import ForkFinding
@@ -36,8 +38,7 @@ class JobState(Protocol):
     def batch_id(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSnapshot:
+class JobSnapshot(Struct, frozen=True, kw_only=True):
     """A `JobState` on its own, without the rest of the job."""
 
     tenant: str

@@ -2,9 +2,10 @@
 
 import math
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Self
+
+from msgspec import Struct
 
 from interlock.domain.times import to_millisecond
 
@@ -23,8 +24,7 @@ def deadline_after(now: datetime, deadline_s: float | None) -> datetime | None:
     return None if deadline_s is None else to_millisecond(now + timedelta(seconds=deadline_s))
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(Struct, frozen=True):
     """When a run must be over: `at` on the monotonic clock (`time.monotonic`).
 
     `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It may be more than

@@ -1,10 +1,11 @@
 """The errors of the framework, as types with a stable code. `interlock.http.responses` maps codes to HTTP statuses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
+
+from msgspec import Struct, field
 
 
 class ErrorCode(StrEnum):
@@ -88,8 +89,7 @@ PLUGIN_FAULTS = frozenset(
 """Codes of failures that the plugin caused. They move its lifecycle to FAILED."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorInfo:
+class ErrorInfo(Struct, frozen=True):
     """An error as a value, stored with a job and shown in an envelope."""
 
     code: ErrorCode

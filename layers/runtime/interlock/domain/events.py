@@ -1,10 +1,12 @@
 """The events of a job, in order: statuses, progress, and log lines. Bounded, since the job's item holds them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
+
+from msgspec import Struct
 
 from interlock.domain.job_status import JobStatus
 
@@ -29,8 +31,7 @@ class EventType(StrEnum):
     DROPPED = "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event. `seq` counts from 1 within its job; 0 means that it has no number yet. `fields` depend on the type."""
 
     at: datetime
@@ -57,8 +58,7 @@ def dropped_event(count: int, at: datetime) -> Event:
     return Event(at, EventType.DROPPED, {"count": count, "message": f"{count} earlier events were dropped"})
 
 
-@dataclass(frozen=True, slots=True)
-class EventLog:
+class EventLog(Struct, frozen=True):
     """The events of a job, in the order of their numbers. `last_seq` is the latest number.
 
     Every write that adds events is conditional on `last_seq`, so a number is never used twice and never changes.

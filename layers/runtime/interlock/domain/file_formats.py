@@ -3,10 +3,11 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 FILE_FORMAT = "interlock-file"
 """The JSON Schema `format` of a file as text."""
@@ -30,8 +31,7 @@ _LINK = re.compile("[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A file of an input on this machine. No JSON value can be one, so a caller cannot name a path."""
 
     path: Path

@@ -3,16 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.file_formats import FILE_FORMAT, UPLOAD_FORMAT
 
 type Location = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileReference:
+class FileReference(Struct, frozen=True):
     """A field of an input that is an upload.
 
     `file` is the name of the upload's file in the directory of the run. Fields with the same upload share one file.

@@ -1,12 +1,11 @@
 """Whether the processes of a plugin may be forked from one that has loaded it: as declared, and as a run has found."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 DECLARED = "the plugin declares fork_safe = False"
 
 
-@dataclass(frozen=True, slots=True)
-class ForkFinding:
+class ForkFinding(Struct, frozen=True):
     """Why no process can be forked from this version of a plugin, as a run that loaded it has found."""
 
     version: str

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec import Struct
 
 from interlock.domain.job import Job
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedRequest:
+class KeyedRequest(Struct, frozen=True):
     """A request body with an idempotency key. Hashes are SHA-256 in hex. `key_hash` is about tenant and key."""
 
     tenant: str

@@ -1,10 +1,12 @@
 """A job, and the steps of its life cycle as pure functions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
+
+from msgspec import Struct
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
@@ -27,15 +29,13 @@ class CancelOutcome(StrEnum):
     TOO_LATE = "too_late"
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     requested_at: datetime
     reason: str | None = None
     outcome: CancelOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """The latest progress that a running tool reported: `fraction` from 0 to 1."""
 
     fraction: float
@@ -50,16 +50,14 @@ class Source(StrEnum):
     MCP = "mcp"
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """The program that called, as it names itself. Not verified."""
 
     name: str
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredJson:
+class StoredJson(Struct, frozen=True):
     """Stored JSON: inline (`text`) if it is small, or else an object (`key`). `size_bytes` is the size of its text."""
 
     size_bytes: int
@@ -67,8 +65,7 @@ class StoredJson:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
     `deadline_at` is when the job is over, wherever it is then. `rerun_of` is the job whose input it has, with changes.

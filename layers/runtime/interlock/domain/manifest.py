@@ -1,14 +1,14 @@
 """The manifest of a plugin: what is known without importing it, or why it could not be loaded."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, Self
+
+from msgspec import Struct, to_builtins
 
 from interlock.domain.errors import UnknownTool
 
 
-@dataclass(frozen=True, slots=True)
-class ToolManifest:
+class ToolManifest(Struct, frozen=True):
     """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident.
     `network`: whether its process may open connections. `isolation`: whether its process serves other runs of the same
     `tenant`, or this `run` only. `read_only`, `idempotent` and `destructive` tell agents what a call changes; None:
@@ -29,8 +29,7 @@ class ToolManifest:
     task: str = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class SettingManifest:
+class SettingManifest(Struct, frozen=True):
     """A setting that the operator of the stack gives a plugin. Its value is never part of a manifest."""
 
     name: str
@@ -40,8 +39,7 @@ class SettingManifest:
     secret: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PluginSource:
+class PluginSource(Struct, frozen=True):
     """Where the worker process finds the plugin's class: `module:class_name`.
 
     `path` is a file or a package folder outside the installed packages, for a plugin added for one development run.
@@ -54,8 +52,7 @@ class PluginSource:
     revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PluginSummary:
+class PluginSummary(Struct, frozen=True):
     """A plugin as the list of plugins shows it. `reason` and no tools if it could not be loaded. `fork_safe` and
     `code_version` as in `PluginManifest`."""
 
@@ -69,8 +66,7 @@ class PluginSummary:
     code_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PluginManifest:
+class PluginManifest(Struct, frozen=True):
     """A plugin with its tools, or with a `reason` and no tools if it could not be loaded.
 
     `fork_safe`: whether it declares that it may be loaded once, and the processes of its runs be forked from there.
@@ -125,12 +121,13 @@ class PluginManifest:
 
     def public(self) -> dict[str, Any]:
         """Return the manifest as the API shows it, without the location of the code and the reason."""
-        document = asdict(self)
+        document = self.to_dict()
         del document["source"], document["reason"]
         return document
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        document: dict[str, Any] = to_builtins(self)
+        return document
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:

@@ -6,10 +6,11 @@ bucket spans 8 %. A percentile is reported as the bucket's geometric middle, at 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Self
+
+from msgspec import Struct, field
 
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
@@ -41,8 +42,7 @@ def middle_of(bucket: int) -> float:
     return SMALLEST_MS * math.pow(GROWTH, bucket + 0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionMetrics:
+class ExecutionMetrics(Struct, frozen=True):
     """Sums over finished jobs of a plugin or of one of its tools, fleet-wide, or over changes of them. Times in
     milliseconds."""
 

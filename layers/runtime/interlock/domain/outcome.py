@@ -1,7 +1,8 @@
 """The outcome of one run of a tool, as a value. The ToolRunner returns nothing else, whatever a plugin does."""
 
-from dataclasses import dataclass
 from typing import Any, Self
+
+from msgspec import Struct
 
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
@@ -15,8 +16,7 @@ def past_deadline(message: str) -> ErrorInfo:
     return ErrorInfo(ErrorCode.TIMEOUT, message, {"limit": "deadline"})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """`status` is the final status of the job. `stopped` is set if the process was asked to stop, `fork_finding` if the
     run has loaded the plugin in a process from which none can be forked."""
 

@@ -1,16 +1,16 @@
 """Request rates: a number of requests per second, minute or hour."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
+
+from msgspec import Struct
 
 _PERIODS_S = {"s": 1, "m": 60, "h": 3600}
 RATE_PATTERN = "([1-9][0-9]{0,5})/([smh])"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """`count` requests per `unit`, `10/s` for example: a burst of that many, then evenly over each period.
 
     This is the generic cell rate algorithm (ITU-T I.371, annex A): each request moves the conforming time of the next

@@ -8,8 +8,9 @@ errors of an option are looked for only where they are reported.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _NAMED = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTED = ("allOf", "prefixItems")
@@ -20,8 +21,7 @@ _NOT_MOVABLE = re.compile(r'"(?:\$id|\$anchor|\$dynamic\w+|unevaluated\w+)":')
 keyword is left unchanged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Union:
+class Union(Struct, frozen=True):
     """A union of the schema: its keyword, and the field that tells the options apart by the discriminator (OpenAPI 3.1,
     which pydantic writes). `options` are JSON Pointers into the document."""
 

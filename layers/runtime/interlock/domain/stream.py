@@ -1,11 +1,11 @@
 """Changes of items as the table's stream reports them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Change[T]:
+class Change[T](Struct, frozen=True):
     """A change of an item, from `old` (None: it is new) to `new`. Sequence numbers increase within a shard."""
 
     sequence_number: int
@@ -13,8 +13,7 @@ class Change[T]:
     new: T
 
 
-@dataclass(frozen=True, slots=True)
-class Batch[T]:
+class Batch[T](Struct, frozen=True):
     """Changes from one shard of the stream, in order. A batch may be delivered more than once, whole or in parts.
 
     Events name their shard only if the event source mapping has a tumbling window.

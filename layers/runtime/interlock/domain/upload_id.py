@@ -9,9 +9,10 @@ import binascii
 import re
 import secrets
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
+
+from msgspec import Struct
 
 MIB = 1024 * 1024
 MAX_UPLOAD_BYTES = 100 * MIB
@@ -42,8 +43,7 @@ class NotAnUpload(ValueError):
     """The text is not an upload id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(Struct, frozen=True):
     """An upload as its caller declared it. `nonce` is 80 random bits, so that ids cannot be guessed."""
 
     created_at: datetime

@@ -3,10 +3,12 @@
 They follow Standard Webhooks, https://www.standardwebhooks.com.
 """
 
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, Self
+
+from msgspec import Struct
 
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus
 
@@ -18,16 +20,14 @@ class WebhookEvent(StrEnum):
     FINISHED = "finished"
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(Struct, frozen=True):
     """Where the messages about a job or batch are sent, and the events that have one."""
 
     url: str
     events: tuple[WebhookEvent, ...] = (WebhookEvent.FINISHED,)
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """The job or the batch that a message is about."""
 
     tenant: str
@@ -52,8 +52,7 @@ class Watched(Protocol):
     def status(self) -> JobStatus: ...
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedJob:
+class WatchedJob(Struct, frozen=True):
     """A `Watched` job with its webhook, without the rest of the job."""
 
     tenant: str
@@ -108,8 +107,7 @@ class DeliveryError(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """The message about an event, and the attempts to deliver it.
 
     `round` counts how often it was sent again on request. Each round has attempts of its own.
@@ -134,8 +132,7 @@ class Delivery:
         return not self.over and self.attempts < step.attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """The next step of a delivery: send `attempt`, counted from 1, of this round."""
 
     subject: Subject
@@ -155,8 +152,7 @@ class Step:
         return f"{self.subject.name}-{self.event}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """How a receiver answered an attempt: its status, or the error if there was no answer.
 
     `retry_after` is what its `Retry-After` asks for.

@@ -2,9 +2,10 @@
 
 import base64
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
+
+from msgspec import Struct
 
 PREFIX = "whsec_"
 _RANDOM_BYTES = 32
@@ -16,16 +17,14 @@ MAX_PREVIOUS = 4
 """Replaced secrets that sign along, at most: the oldest of more are dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacedSecret:
+class ReplacedSecret(Struct, frozen=True):
     """A secret that was replaced, and until when it signs."""
 
     secret: str
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SigningSecrets:
+class SigningSecrets(Struct, frozen=True):
     """The current secret of a tenant, and those that it has replaced, the latest first."""
 
     current: str

@@ -4,10 +4,11 @@ A URL is checked when it is submitted, by its text, and again before each attemp
 """
 
 import re
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 MAX_URL = 2048
 PORTS = (443, 8443)
@@ -57,8 +58,7 @@ class Target(NamedTuple):
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class UrlRules:
+class UrlRules(Struct, frozen=True):
     """The rules of URLs. `local` allows http to loopback besides, for development on the local stack."""
 
     local: bool = False

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from typing import Any, Self
 
 from interlock import log_fields

@@ -1,10 +1,11 @@
 """The response of the REQUEST authorizer: a policy, with the caller in its context."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from interlock.domain.access import CHALLENGE, ApiKey, Principal, api_url, challenge_with_tokens, hash_key
 from interlock.domain.key_format import is_mistyped
@@ -56,8 +57,7 @@ class RememberedKeys:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class KeyLimits:
+class KeyLimits(Struct, frozen=True):
     """Default limits of callers without limits of their own. None means no limit."""
 
     rate: Rate | None = None

@@ -1,7 +1,6 @@
 """The request body of batches, as in `interlock.http.models`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from interlock.domain.batch import DEFAULT_BATCH_CONCURRENCY, MAX_BATCH_CONCURRENCY, MAX_ITEMS
@@ -11,8 +10,7 @@ from interlock.http.models import NAME, TIMEOUT_S, RequestBody, optional, webhoo
 from interlock.jobs.batch_items import ITEM_SCHEMA
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRequest(RequestBody):
+class BatchRequest(RequestBody, frozen=True, kw_only=True):
     """A tool to execute on many inputs: `items`, or `upload_id` of an upload with one item a line."""
 
     plugin: str

@@ -8,9 +8,10 @@ API is below the path of its stage.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.json_text import as_text
@@ -31,8 +32,7 @@ VERSION_MARK, MODULES_MARK = "{version}", "{modules}"
 """Placeholders in the page for the version and for the names of the modules that `start.js` loads."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     text: str
     media_type: str
     tag: str

@@ -5,8 +5,9 @@ functions must not import it at their start.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from interlock.domain.access import MAX_CONCURRENCY, MAX_KEY_NAME, MAX_LIFETIME, Scope
 from interlock.domain.deadline import MAX_DEADLINE_S, MIN_DEADLINE_S, MIN_TIMEOUT_S
@@ -65,15 +66,13 @@ _WEBHOOK = webhook_field(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RequestBody:
+class RequestBody(Struct, frozen=True):
     """Base class of request bodies."""
 
     SCHEMA: ClassVar[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecuteRequest(RequestBody):
+class ExecuteRequest(RequestBody, frozen=True, kw_only=True):
     """A tool to execute, and its input."""
 
     plugin: str
@@ -105,8 +104,7 @@ class ExecuteRequest(RequestBody):
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RerunRequest(RequestBody):
+class RerunRequest(RequestBody, frozen=True, kw_only=True):
     """Changes to the job that is run again. The new job takes over only its input."""
 
     input: Mapping[str, Any] | None = None
@@ -130,8 +128,7 @@ class RerunRequest(RequestBody):
     }
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequest(RequestBody):
+class CancelRequest(RequestBody, frozen=True):
     """The reason for a cancel."""
 
     reason: str | None = None
@@ -143,8 +140,7 @@ class CancelRequest(RequestBody):
     }
 
 
-@dataclass(frozen=True, slots=True)
-class RedeliverRequest(RequestBody):
+class RedeliverRequest(RequestBody, frozen=True):
     """The event whose message is sent again."""
 
     event: str | None = None
@@ -160,8 +156,7 @@ class RedeliverRequest(RequestBody):
     }
 
 
-@dataclass(frozen=True, slots=True)
-class UploadRequest(RequestBody):
+class UploadRequest(RequestBody, frozen=True):
     """A file to upload. The upload must have exactly this type and size."""
 
     content_type: str
@@ -191,8 +186,7 @@ class UploadRequest(RequestBody):
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRequest(RequestBody):
+class KeyRequest(RequestBody, frozen=True, kw_only=True):
     """A key to create for the caller's tenant. Limits that are left out are those of the caller's own key."""
 
     scopes: Sequence[str]

@@ -4,10 +4,10 @@ import base64
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from msgspec import Struct
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.deadline import Deadline
@@ -188,8 +188,7 @@ def limit_of(values: Mapping[str, list[str]]) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """The preferences of a request (RFC 7240). `wait_s` is None without `wait`, and where waiting is off."""
 
     respond_async: bool
@@ -254,8 +253,7 @@ def _preferences(text: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTimes:
+class RequestTimes(Struct, frozen=True):
     """When a request was received (`time.monotonic`), and `due`, when it must be answered."""
 
     received_at: float

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from msgspec import Struct
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.batch import Batch
@@ -45,8 +45,7 @@ from interlock.ports import ObjectStore, Secrets
 URL_LIFETIME = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchParts:
+class BatchParts(Struct, frozen=True, kw_only=True):
     """What the routes of batches use."""
 
     service: BatchService

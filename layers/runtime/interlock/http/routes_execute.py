@@ -1,10 +1,10 @@
 """`POST /v1/execute`, `POST /v1/jobs/{id}/rerun` and `POST /mcp`: execute a tool, now or as an asynchronous job."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from msgspec import Struct
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
@@ -37,8 +37,7 @@ from interlock.jobs.execute import SMALL_REQUEST_BYTES, SYNC_LIMIT_S, Execute, E
 from interlock.jobs.service import JobService
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """The parts of responses that are not the jobs themselves."""
 
     documents: Documents

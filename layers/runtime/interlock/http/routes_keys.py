@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 
 from interlock.domain.access import KEY_ID_PATTERN, ApiKey, KeyIsOver, Principal, Scope, is_key_name

@@ -1,8 +1,9 @@
 """The items of a batch: JSON Lines in the object store, one item a line."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.batch import MAX_ITEMS, Batch
 from interlock.domain.errors import InvalidRequest, NotFound
@@ -35,8 +36,7 @@ ITEM_SCHEMA: Mapping[str, Any] = {
 _validator = SchemaValidator()
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One item: the input of its job, and what the caller calls it."""
 
     input: Mapping[str, Any]

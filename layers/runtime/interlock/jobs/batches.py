@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
 from ulid import ULID
 
 from interlock.domain import batch as batches
@@ -34,8 +35,7 @@ LOOK_AFTER = timedelta(seconds=60)
 """How often the schedule looks whether the execution of an unfinished batch still runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewBatch:
+class NewBatch(Struct, frozen=True, kw_only=True):
     """A batch to create. Its items are `items`, or the upload `upload_id`. Limits are in seconds; `key_limit` and
     `keyed` are as in `NewJob`."""
 

@@ -1,7 +1,7 @@
 """The deliveries of webhooks: read them, and send messages again."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 
 from interlock.domain.batch import Batch
 from interlock.domain.errors import InvalidRequest, NotFinished, NotFound

@@ -3,9 +3,9 @@
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from standardwebhooks import Webhook as Signer
 
 from interlock.domain.webhook import Answer, Delivery, DeliveryError, DeliveryState, Step, attempted
@@ -16,8 +16,7 @@ from interlock.webhook_ports import DeliveryStore, SendMessage
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message and its receiver. `body` composes it. `expires_at` is when its subject is removed."""
 
     url: str

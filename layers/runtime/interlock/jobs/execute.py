@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.access import Principal
 from interlock.domain.deadline import MIN_TIMEOUT_S, Deadline
@@ -49,8 +50,7 @@ _EXPIRED = "The input of this job has expired. Execute the tool again with the w
 RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
 
 
-@dataclass(frozen=True, slots=True)
-class ExecuteCommand:
+class ExecuteCommand(Struct, frozen=True):
     """A request to execute a tool. `tool` None means the first tool of the plugin's manifest.
 
     The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
@@ -75,8 +75,7 @@ class ExecuteCommand:
     client: Client | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """The job of a request, finished or not.
 
     `result` is set if this process ran the tool, `replayed` if an earlier request with the same key made the job.

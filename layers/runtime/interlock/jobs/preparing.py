@@ -7,7 +7,8 @@ repeated, continues after another was killed, or runs beside another one, create
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from interlock.domain import batch as batches
 from interlock.domain.batch import Batch, BatchStatus
@@ -29,8 +30,7 @@ WRITERS = 10
 """Jobs that are created at the same time: as many as the SDK keeps connections."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The workflow's next step: whether items may run, the object that lists them, and how many at a time."""
 
     run: bool
@@ -38,8 +38,7 @@ class Plan:
     max_concurrency: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrepareBatch:
+class PrepareBatch(Struct, frozen=True, kw_only=True):
     """The first step of a batch's execution."""
 
     store: BatchStore

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 from ulid import ULID
 
 from interlock import log_fields
@@ -28,8 +28,7 @@ from interlock.tools.tool_runner import Observer, ToolRunner
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """A job that this worker finished, with the result as a value."""
 
     job: Job

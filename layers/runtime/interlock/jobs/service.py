@@ -4,10 +4,10 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from msgspec import Struct
 from ulid import ULID
 
 from interlock.domain import job as jobs
@@ -37,8 +37,7 @@ START_LEASE = timedelta(seconds=60)
 """The start lease: how long a pending job may wait for its claim before it is settled."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(Struct, frozen=True):
     """A job to create. `timeout_s` is the limit of its run, and `deadline_s` the time after which the job is over, in
     seconds. `key_limit` is the API key's limit of unfinished jobs, `keyed` the request if it has an idempotency key,
     `rerun_of` the job that is run again. `source` and `client` are as in `Job`. `input` is stored with the job; that of

@@ -1,9 +1,10 @@
 """Create uploads, check them before a job is created, and fetch them for its run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from interlock.domain.errors import InvalidInput, ServiceUnavailable
 from interlock.domain.file_references import FileReference
@@ -18,8 +19,7 @@ _UNKNOWN = "names no upload that exists: create one with POST /v1/uploads, PUT t
 _EXPIRED = "names an upload that has expired: uploads can be used for 24 h. Upload the file again"
 
 
-@dataclass(frozen=True, slots=True)
-class NewUpload:
+class NewUpload(Struct, frozen=True):
     """A created upload, and the request that writes it."""
 
     upload: Upload

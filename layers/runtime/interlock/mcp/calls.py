@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_types import CallToolRequestParams, GetTaskRequestParams
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from interlock.domain.access import Principal
@@ -32,8 +32,7 @@ from interlock.ports import Clock
 _NEEDS_TASKS: Mapping[str, Any] = {"extensions": {TASKS: {}}}
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """The circumstances of a request: caller, times, size of the body and headers.
     `notifications` are sent before the response."""
 

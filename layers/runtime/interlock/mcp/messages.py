@@ -1,7 +1,6 @@
 """JSON-RPC 2.0 as MCP uses it: one request or notification in a body, and errors with a numeric code."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mcp_types.jsonrpc import (
@@ -14,6 +13,7 @@ from mcp_types.jsonrpc import (
     JSONRPCNotification,
     JSONRPCRequest,
 )
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from interlock.domain.problems import problem
@@ -50,8 +50,7 @@ def header_mismatch(message: str) -> ProtocolError:
     return ProtocolError(HEADER_MISMATCH, f"Header mismatch: {message}")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A request, or a notification, which has no id."""
 
     method: str

@@ -1,7 +1,6 @@
 """The MCP server: answers a request of `/mcp` with a JSON-RPC response. It keeps no sessions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from mcp_types import (
     ToolsCapability,
 )
 from mcp_types.jsonrpc import INVALID_REQUEST, JSONRPC_VERSION, METHOD_NOT_FOUND
+from msgspec import Struct
 
 import interlock
 from interlock.domain.access import Scope
@@ -44,8 +44,7 @@ _SERVER = Implementation(name="interlock", title="Interlock", version=interlock.
 type Result = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     """A method with the scope that it needs, if any."""
 
     scope: Scope | None

@@ -5,11 +5,11 @@ Since 2026-07-28, each request names version, client and capabilities. Clients o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mcp_types import CLIENT_CAPABILITIES_META_KEY, CLIENT_INFO_META_KEY, PROTOCOL_VERSION_META_KEY
 from mcp_types.jsonrpc import MISSING_REQUIRED_CLIENT_CAPABILITY, UNSUPPORTED_PROTOCOL_VERSION
+from msgspec import Struct
 
 from interlock.domain.job import Client
 from interlock.mcp.headers import Header, check_headers
@@ -28,8 +28,7 @@ MAX_CLIENT_TEXT = 100
 """Characters that are kept of a client's name and version."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A message in its protocol version. `capabilities` and `client` are what the client declares."""
 
     message: Message

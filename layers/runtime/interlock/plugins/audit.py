@@ -8,17 +8,17 @@ import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, entry_points, files, requires
+
+from msgspec import Struct
 
 GROUP = "interlock.plugins"
 
 _BUILD = "build the layer again"
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledPlugin:
+class InstalledPlugin(Struct, frozen=True):
     """An entry point, with the version of the distribution that declares it."""
 
     entry: str
@@ -28,8 +28,7 @@ class InstalledPlugin:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedPlugin:
+class IndexedPlugin(Struct, frozen=True):
     """An entry point as the index was built from it, and the modules of other distributions that importing the plugin
     loads. `plugin` is None if an added plugin of the same name replaced it."""
 
@@ -38,8 +37,7 @@ class IndexedPlugin:
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A difference between a plugin's index and its layer. `unavailable`: the plugin cannot be loaded."""
 
     reason: str

@@ -21,9 +21,11 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from copy import replace
 from itertools import count
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
 
 from interlock.domain.manifest import PluginManifest, PluginSource
 from interlock.plugins.audit import GROUP, IndexedPlugin, InstalledPlugin, installed_plugins, needed_modules
@@ -31,8 +33,7 @@ from interlock.plugins.audit import GROUP, IndexedPlugin, InstalledPlugin, insta
 IMPORT_LIMIT_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Described:
+class _Described(Struct, frozen=True):
     """The plugins of one source, and the top-level modules that its import loaded.
 
     `named` is false for a plugin that could not be loaded: it is listed under its entry point or file name.
@@ -51,7 +52,7 @@ def _describe_in_child(name: str, source: PluginSource) -> _Described:
             "-P",  # the current folder is not on a function's import path either
             "-m",
             "interlock.plugins.describing",
-            json.dumps(asdict(source)),
+            json.dumps(to_builtins(source)),
             str(answer.fileno()),
         ]
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -130,8 +131,7 @@ class IndexBuilder:
         return list(manifests.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """A source of plugins, and the name under which they are listed if it cannot be loaded."""
 
     name: str
@@ -201,7 +201,7 @@ def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[
     folder.mkdir(parents=True, exist_ok=True)
     for name, manifest in manifests.items():
         _replace(folder / f"{name}.json", json.dumps(manifest.to_dict(), indent=1))
-    _replace(out / "installed.json", json.dumps({"installed": [asdict(one) for one in record]}, indent=1))
+    _replace(out / "installed.json", json.dumps({"installed": [to_builtins(one) for one in record]}, indent=1))
     # Written last: an index that exists is complete.
     _replace(out / "index.json", index_text(manifests.values()))
     for file in folder.glob("*.json"):
@@ -218,7 +218,7 @@ def _replace(file: Path, text: str) -> None:
 
 def index_text(manifests: Iterable[PluginManifest]) -> str:
     """Return the content of `index.json`."""
-    summaries = (asdict(one.summary()) for one in sorted(manifests, key=lambda one: one.name))
+    summaries = (to_builtins(one.summary()) for one in sorted(manifests, key=lambda one: one.name))
     return json.dumps({"plugins": list(summaries)}, indent=1)
 
 

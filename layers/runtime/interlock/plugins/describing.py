@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import replace
+from copy import replace
 from pathlib import Path
 from typing import Any
 

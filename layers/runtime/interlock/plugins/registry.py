@@ -1,9 +1,10 @@
 """The registry that `/v1/plugins` shows: the index, with the lifecycle state and counters of each plugin."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
 from interlock.domain.file_references import FileReference
@@ -19,8 +20,7 @@ from interlock.plugins.validation import SchemaValidator
 from interlock.ports import MetricsSink, RunHistory
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """A tool of an available plugin, with input that fits its schema. `uploads` are the fields that name uploads."""
 
     plugin: PluginManifest
@@ -29,8 +29,7 @@ class ToolCall:
     uploads: tuple[FileReference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PluginHealth:
+class PluginHealth(Struct, frozen=True):
     """A plugin at this moment: its lifecycle state and counters, in total and by tool. `reason` explains why it is
     unavailable, or how the layer has changed since its index was built, `fork_unsafe_reason` why each process loads
     it."""
@@ -43,8 +42,7 @@ class PluginHealth:
     fork_unsafe_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListedPlugin:
+class ListedPlugin(Struct, frozen=True):
     """A plugin in the list of plugins, with its lifecycle state and the reasons as `PluginHealth` has them."""
 
     summary: PluginSummary

@@ -7,10 +7,10 @@ import inspect
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 from ulid import ULID
 
@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 TENANT = "test"
 
 
-@dataclass(slots=True)
-class ToolRun:
+class ToolRun(Struct):
     """A run of a tool. `progress` has the reports (fraction, message), `log` the lines as `GET /v1/jobs/{id}/events`
     would show them. In process, `log` has only lines of loggers: output goes to standard output."""
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
+import msgspec
 
 from interlock import sandbox
 from interlock.domain.json_text import TOO_DEEP, decoded, is_too_deep
@@ -49,7 +49,7 @@ def code_of(call: ToolCall, settings: Mapping[str, Any] | None) -> Code:
     request |= {"version": plugin.version, "revision": source.revision}
     if settings is not None:
         request["settings"] = settings
-    return sandbox.Code(orjson.dumps(request), network=call.tool.network, fork_safe=plugin.fork_safe)
+    return sandbox.Code(msgspec.json.encode(request), network=call.tool.network, fork_safe=plugin.fork_safe)
 
 
 def parse_code(request: bytes) -> PluginSource:
@@ -67,7 +67,7 @@ def parse_settings(request: bytes) -> Mapping[str, Any] | None:
 def encode_request(call: ToolCall, job_id: str) -> bytes:
     """Return the request `{tool, input, files, job_id}` for a call.
 
-    The input is JSON: it was parsed strictly, so it has no NaN, which orjson would write as null.
+    The input is JSON: it was parsed strictly, so it has no NaN, which msgspec would write as null.
     """
     request = {
         "tool": call.tool.name,
@@ -76,8 +76,8 @@ def encode_request(call: ToolCall, job_id: str) -> bytes:
         "job_id": job_id,
     }
     try:
-        return orjson.dumps(request)
-    except TypeError:  # for example a whole number of more than 64 bits
+        return msgspec.json.encode(request)
+    except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(request).encode()
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from copy import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
@@ -57,8 +59,7 @@ MAX_FAILURES_IN_A_ROW = 3
 # --- In the Lambda process -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Observer:
+class Observer(Struct, frozen=True):
     """Callbacks for a running tool: progress (fraction from 0 to 1, message), log lines, and one at a fixed time."""
 
     on_progress: Callable[[float, str], None]

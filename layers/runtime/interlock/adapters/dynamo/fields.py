@@ -1,11 +1,10 @@
-"""Store a dataclass as attributes of an item. The form of a field follows from its type, so a new field needs no code:
+"""Store a record as attributes of an item. The form of a field follows from its type, so a new field needs no code:
 
-text as it is, numbers as numbers, times as RFC 3339, enums by value, dataclasses as maps, tuples as lists; None is left
+text as it is, numbers as numbers, times as RFC 3339, enums by value, records as maps, tuples as lists; None is left
 out.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
@@ -24,7 +23,7 @@ class Form(NamedTuple):
 
 
 def encoded(value: Any, special: Mapping[str, Form] | None = None) -> Item:
-    """Return the attributes of a dataclass instance. `special` has forms that differ from the field's type."""
+    """Return the attributes of a record. `special` has forms that differ from the field's type."""
     item = {}
     for name, form in {**_forms(value.__class__), **(special or {})}.items():
         part = getattr(value, name)
@@ -34,7 +33,7 @@ def encoded(value: Any, special: Mapping[str, Form] | None = None) -> Item:
 
 
 def decoded[T](cls: type[T], item: Mapping[str, Any], special: Mapping[str, Form] | None = None) -> T:
-    """Return the dataclass instance that `encoded` stored. Fields without an attribute get their default."""
+    """Return the record that `encoded` stored. Fields without an attribute get their default."""
     made: Any = cls
     forms = {**_forms(made), **(special or {})}
     return cls(**{name: form.decode(item[name]) for name, form in forms.items() if name in item})
@@ -43,7 +42,7 @@ def decoded[T](cls: type[T], item: Mapping[str, Any], special: Mapping[str, Form
 @cache
 def _forms(cls: Any) -> dict[str, Form]:
     hints = get_type_hints(cls)
-    return {field.name: _form(hints[field.name]) for field in fields(cls) if field.init}
+    return {name: _form(hints[name]) for name in cls.__struct_fields__}
 
 
 def _form(hint: Any) -> Form:
@@ -52,7 +51,7 @@ def _form(hint: Any) -> Form:
         part = _form(get_args(hint)[0])
         return Form(lambda value: [part.encode(one) for one in value], lambda value: tuple(map(part.decode, value)))
     [kind] = [one for one in get_args(hint) or (hint,) if one is not NoneType]
-    if hasattr(kind, "__dataclass_fields__"):
+    if hasattr(kind, "__struct_fields__"):
         return Form(encoded, partial(decoded, kind))
     if issubclass(kind, StrEnum):
         return Form(lambda value: value.value, kind)

@@ -8,10 +8,10 @@ counted once, whatever happened between the writes of its items.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from interlock.adapters.aws import error_code, translated
 from interlock.adapters.dynamo.attributes import Item, deserialized, serialized
@@ -29,8 +29,7 @@ WRITE_TRIES = 20
 NOT_COUNTED_YET = "(attribute_not_exists(#seen) OR #seen < :first)"
 
 
-@dataclass(frozen=True, slots=True)
-class Addition:
+class Addition(Struct, frozen=True):
     """Attributes to add to an item (ADD) and to replace in it (SET), on conditions about these values."""
 
     sums: Item
@@ -38,8 +37,7 @@ class Addition:
     conditions: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Struct, frozen=True):
     """An item before and after changes were added. `before` is None if all of them had been added earlier."""
 
     before: Item | None

@@ -3,9 +3,10 @@ up. Pure, apart from the function that reads a chunk."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from math import ceil, sqrt
 from typing import Any
+
+from msgspec import Struct, field
 
 type Entry = Mapping[str, Any]
 
@@ -16,8 +17,7 @@ MIN_CHUNK, MAX_CHUNK = 12, 64
 """Bounds of the chunks after the first. The smallest is 4 KB and costs no more than a single entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Matching entries of a partition, the number that was looked at for them, and the job id of the last one that was
     (None: the partition has no more)."""
 
@@ -26,8 +26,7 @@ class Chunk:
     position: str | None
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """A partition that is being read.
 
     `read` returns its next entries below a job id, and looks at no more than this number. `position` is the job id down
@@ -51,8 +50,7 @@ class Lane:
         return chunk
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """Entries by job id, newest first. They are complete down to the job id `floor` (None: to the end)."""
 
     entries: Sequence[Entry]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from interlock.adapters.aws import translated
 from interlock.adapters.dynamo import indexes
@@ -28,8 +29,7 @@ _BELOW_ALL, _ABOVE_ALL = "0", "Z"
 """Bounds of job ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """The partitions of an index that hold the wanted jobs, and the attributes by which others are left out."""
 
     index: str

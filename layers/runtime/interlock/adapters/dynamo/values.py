@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from typing import Any, cast
+from copy import replace
+from typing import Any
+
+from msgspec import Struct, to_builtins
 
 from interlock.adapters.dynamo.attributes import Item, deserialized, epoch_ms, from_epoch_ms, present
 from interlock.adapters.dynamo.fields import Form, decoded, encoded
@@ -60,9 +62,9 @@ def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
     return decoded(Job, {**from_entries(entry), "tenant": tenant, "updated_at": entry["completed_at"]}, _SPECIAL)
 
 
-def snapshot[T](cls: type[T], image: Mapping[str, Any]) -> T:
-    """Return some fields of a job, those of a dataclass, from its item in DynamoDB's form."""
-    names = [field.name for field in fields(cast("Any", cls))]
+def snapshot[T: Struct](cls: type[T], image: Mapping[str, Any]) -> T:
+    """Return some fields of a job, those of a record, from its item in DynamoDB's form."""
+    names = cls.__struct_fields__
     found = {name: image[name] for name in (*names, *REARRANGED) if name in image}
     item = from_entries(deserialized(found))
     return decoded(cls, {name: item[name] for name in names if name in item}, _SPECIAL)
@@ -89,7 +91,7 @@ def _error_from_text(text: str) -> ErrorInfo:
     return ErrorInfo(ErrorCode(document["code"]), document["message"], document["details"])
 
 
-ERROR_FORM = Form(lambda error: json.dumps(asdict(error)), _error_from_text)
+ERROR_FORM = Form(lambda error: json.dumps(to_builtins(error)), _error_from_text)
 """How errors are stored: as JSON text."""
 
 _SPECIAL = {

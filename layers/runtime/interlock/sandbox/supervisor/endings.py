@@ -1,12 +1,11 @@
 """The ending of a run in the sandbox: one of these values, whatever the code did."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from interlock.domain.stop import Stopped
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line of output. `stream` is `stdout`, `stderr` or `log`; only `log` has a `level`. If `dropped` is set, the
     line replaces that many lines that could not be forwarded."""
 
@@ -16,22 +15,19 @@ class LogLine:
     dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
+class _Ended(Struct, frozen=True, kw_only=True):
     """The fields that all endings share. `pid` is the worker process's id, or 0 if none was started."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed(_Ended):
+class Completed(_Ended, frozen=True, kw_only=True):
     """The target returned `payload`."""
 
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crashed(_Ended):
+class Crashed(_Ended, frozen=True, kw_only=True):
     """The process ended without being asked to, with an exit code or by a signal."""
 
     exit_code: int | None
@@ -39,8 +35,7 @@ class Crashed(_Ended):
     while_loading: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedOut(_Ended):
+class TimedOut(_Ended, frozen=True, kw_only=True):
     """The run exceeded its wall-clock limit, or loading took too long. The process has ended.
 
     `total`: the limit of loading and running together was the shorter one.
@@ -51,29 +46,25 @@ class TimedOut(_Ended):
     total: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryExceeded(_Ended):
+class MemoryExceeded(_Ended, frozen=True, kw_only=True):
     """The process and its children exceeded their limit of resident memory. They have ended."""
 
     resident_mb: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled(_Ended):
+class Cancelled(_Ended, frozen=True, kw_only=True):
     """The run was cancelled. The process has ended."""
 
     how: Stopped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputTooLarge(_Ended):
+class OutputTooLarge(_Ended, frozen=True, kw_only=True):
     """The result exceeds the limit. The process has ended."""
 
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerLost(_Ended):
+class WorkerLost(_Ended, frozen=True, kw_only=True):
     """The zygote ended, and the worker process with it."""
 
 

@@ -1,11 +1,11 @@
 """The limits of a run."""
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The limits of a run, in seconds, MiB and bytes.
 
     `load_s` applies to loading the code, unless a process has loaded it before, and `wall_s` to the run. `grace_s` is

@@ -3,7 +3,8 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import LogLine
@@ -31,8 +32,7 @@ class Alarm:
             self._action()
 
 
-@dataclass(frozen=True, slots=True)
-class Observers:
+class Observers(Struct, frozen=True):
     """The caller's callbacks for progress, log lines, an alarm, and a reason why no process can be forked from the
     loaded code, and its token for a cancel."""
 

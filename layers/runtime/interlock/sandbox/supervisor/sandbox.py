@@ -5,7 +5,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
+
+from msgspec import Struct
 
 from interlock.sandbox.supervisor.cancel import CancelToken
 from interlock.sandbox.supervisor.endings import Cancelled, Ending, LogLine, TimedOut, WorkerLost
@@ -21,8 +23,7 @@ from interlock.sandbox.wire.processes import OUT_OF_DESCRIPTORS, OUT_OF_PROCESSE
 MAX_WARM = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Struct, frozen=True):
     """The arguments of a run. `until` is the end of its total time, on the clock of `time.monotonic()`."""
 
     key: WorkerKey

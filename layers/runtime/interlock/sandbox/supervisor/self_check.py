@@ -7,7 +7,8 @@ could leave its supervisor without file descriptors for good.
 import contextlib
 import os
 import resource
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from interlock.sandbox.wire import processes
 
@@ -18,8 +19,7 @@ environment."""
 _LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """The resource limits of a process (soft, hard) by number, and the scheduling of its main thread."""
 
     limits: dict[int, tuple[int, int]]

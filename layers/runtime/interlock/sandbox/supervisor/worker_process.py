@@ -6,8 +6,9 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from interlock.sandbox.supervisor.commands import Commands
 from interlock.sandbox.supervisor.folders import WorkerFolder
@@ -19,17 +20,20 @@ _PIPE_BYTES = 1 << 20
 switches."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """The code that a worker process loads before its first request.
 
     The loader receives `request`. `network`: whether the processes may open connections. `fork_safe=False`: each worker
     process loads the code itself.
     """
 
-    request: bytes = field(default=b"", repr=False)  # it may contain secrets
+    request: bytes = b""
     network: bool = False
     fork_safe: bool = True
+
+    def __repr__(self) -> str:
+        """Leave out the request, which may contain secrets."""
+        return f"Code(network={self.network}, fork_safe={self.fork_safe})"
 
 
 class WorkerKey(NamedTuple):
@@ -54,8 +58,7 @@ class ProcFiles:
         self._files.close()
 
 
-@dataclass(eq=False, slots=True)
-class WorkerProcess:
+class WorkerProcess(Struct, eq=False):
     """A worker process, with the supervisor's ends of its pipes, its slot for progress and its directory.
 
     `proc` are its files in /proc. `exited` is a descriptor that becomes readable when the process ends. `threads` is

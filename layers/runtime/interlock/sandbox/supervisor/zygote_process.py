@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from interlock.sandbox.supervisor.commands import Commands, NoAnswer
 from interlock.sandbox.supervisor.folders import RunFolders
@@ -37,8 +38,7 @@ class TemplateGone(Exception):
     """A template has ended, does not answer, or does not tell the truth."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The settings of a sandbox: target and loader, modules to import ahead, environment, ports that no process may
     connect to, and folders that all may write to."""
 

@@ -9,9 +9,10 @@ because code may replace functions of the `json` module.
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from zlib import crc32
+
+from msgspec import Struct
 
 MIB = 1024 * 1024
 """The unit of memory limits in bytes."""
@@ -48,8 +49,7 @@ class Flag(IntFlag):
     INTERRUPTED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class RunHeader:
+class RunHeader(Struct, frozen=True):
     """The description of a run that the worker process receives in addition to the request."""
 
     token: bytes
@@ -58,8 +58,7 @@ class RunHeader:
     temp_dir: str
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     kind: FrameType
     flags: Flag
     body: bytes
@@ -119,8 +118,7 @@ _SLOT_HEAD = struct.Struct(f">{TOKEN_BYTES}sI")
 _PROGRESS = struct.Struct(">QdH")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Progress of a run: fraction (0 to 1) and message. `count` numbers the progress reports of a run, from 1."""
 
     count: int

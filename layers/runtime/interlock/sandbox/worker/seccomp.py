@@ -7,8 +7,9 @@ import ctypes
 import errno
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from interlock.sandbox.worker import syscalls
 
@@ -46,8 +47,7 @@ class Is(Enum):
     WITH_ANY_BIT_OF = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """A condition on the low 32 bits of an argument. The kernel ignores the high half of an int."""
 
     argument: int
@@ -55,8 +55,7 @@ class Check:
     values: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """System calls to refuse with an error number: always, or when any of the checks holds."""
 
     names: Sequence[str]

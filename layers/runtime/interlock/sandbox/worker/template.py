@@ -10,7 +10,8 @@ import json
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from interlock.sandbox.wire.processes import die_with_parent
 
@@ -27,8 +28,7 @@ _fork_plainly: Callable[[], int] = getattr(ctypes.PyDLL(None), "_Fork", os.fork)
 _loads = json.loads  # bound now, because code may replace the module's attributes
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(Struct, frozen=True):
     """A worker process that was forked from a template: its descriptors, its directory, and the template's id."""
 
     descriptors: list[int]
