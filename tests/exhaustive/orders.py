@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 PATIENCE_S = 60
-READS = frozenset({"store.get", "store.with_lapsed_lease", "objects.get", "store.changes"})
+READS = frozenset(
+    {
+        *("store.get", "store.of_items", "store.stopping", "store.find_by_key", "store.with_lapsed_lease"),
+        *("objects.get", "store.changes"),
+    }
+)
 
 type Actor = Callable[[], object]
 

@@ -46,10 +46,13 @@ class MemoryBatches:
         self._batches: dict[tuple[str, str], Batch] = {}
         self._tolerated: dict[tuple[str, str], int | None] = {}
         self.before_change: Callable[[Batch], None] = lambda after: None
+        self.changes: list[tuple[Batch, Batch]] = []
 
     def create(self, batch: Batch) -> None:
         key = batch.tenant, random_part(batch.batch_id)
         found = self._batches.get(key)
+        if found == batch:
+            return
         if found is not None and not found.expired(batch.created_at):
             raise StaleBatch(found)
         self._batches[key] = batch
@@ -77,9 +80,13 @@ class MemoryBatches:
         self.before_change(after)
         key = before.tenant, random_part(before.batch_id)
         found = self._batches.get(key)
+        after = replace(after, version=before.version + 1)
+        if found == after:
+            return after
         if found is None or (found.batch_id, found.version) != (before.batch_id, before.version):
             raise StaleBatch(found)
-        self._batches[key] = after = replace(after, version=before.version + 1)
+        self._batches[key] = after
+        self.changes.append((found, after))
         return after
 
     def open_counts(self, batch: Batch, tolerated: int | None) -> None:

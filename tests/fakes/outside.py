@@ -154,16 +154,19 @@ class Receiver:
 
 
 class MemoryObjects:
-    """An `ObjectStore` in two dicts: documents, and uploads with their types. `down` makes every call fail."""
+    """An `ObjectStore` in two dicts: documents, and uploads with their types. `down` makes every call fail, and
+    `before_put` may make a write fail."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.files: dict[str, tuple[bytes, str]] = {}
         self.described: list[str] = []
         self.down = False
+        self.before_put: Callable[[str], None] = lambda key: None
 
     def put(self, key: str, text: str) -> None:
         self._raise_if_down()
+        self.before_put(key)
         self.texts[key] = text
 
     def get(self, key: str) -> str:

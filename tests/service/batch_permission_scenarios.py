@@ -72,6 +72,12 @@ def starts_the_execution_of_a_batch(account: Account, replay: Replay) -> None:
     assert replay("settle-schedule") == {"settled": 0, "batches": 1}
 
 
+def stops_a_batch_that_is_about_to_expire(account: Account, replay: Replay) -> None:
+    account.put_batch({}, age=timedelta(days=6, hours=23, minutes=30))
+    assert replay("settle-schedule") == {"settled": 0, "batches": 1}
+    assert account.batch().stopping
+
+
 def stops_a_batch_with_too_many_failures(account: Account, replay: Replay) -> None:
     batch = account.put_batch({"image": 7}, tolerated_failures="0")
     account.core.batch_store.open_counts(batch, batch.tolerated)

@@ -22,6 +22,7 @@ from tests.service.batch_permission_scenarios import (
     sends_the_message_about_a_batch,
     settles_an_item_that_nothing_has_run,
     starts_the_execution_of_a_batch,
+    stops_a_batch_that_is_about_to_expire,
     stops_a_batch_with_too_many_failures,
     submits_an_upload_once_for_a_limited_key,
 )
@@ -169,6 +170,7 @@ MORE: Mapping[str, tuple[Scenario, ...]] = {
     "KeysFunction": (lists_keys_for_a_limited_key,),
     "SettleJobsFunction": (
         starts_the_execution_of_a_batch,
+        stops_a_batch_that_is_about_to_expire,
         settles_a_job_that_was_never_started,
         settles_a_lost_job_of_a_limited_key,
     ),

@@ -8,6 +8,10 @@ from typing import Any
 import requests
 
 from interlock_dev.stack.client import Client
+from tests.volume import volume
+
+PAUSE_S = volume(sample=0.2, full=2)
+"""Between two looks at a batch. A batch of thousands keeps the machine busy enough."""
 
 FINAL = {"succeeded", "failed", "cancelled"}
 
@@ -28,7 +32,7 @@ def until_batch(
         if is_awaited(batch):
             return batch
         assert time.monotonic() < until, batch
-        time.sleep(0.2)
+        time.sleep(PAUSE_S)
 
 
 def results_of(client: Client, batch_id: str) -> list[dict[str, Any]]:

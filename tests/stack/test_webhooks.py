@@ -31,7 +31,7 @@ ENDS = {
     "/hangs": ([HANG], "delivered", 2, 204, None),
     "/is-gone": ([Reply(410)], "failed", 1, 410, "status"),
 }
-PATIENCE_S = 120
+PATIENCE_S = volume(sample=120, full=1200)
 KILLED = volume(sample=20, full=1000)
 """Jobs whose messages are sent while senders are killed."""
 
@@ -148,6 +148,7 @@ def senders(endpoint_url: str) -> list[int]:
     return found
 
 
+@pytest.mark.timeout(volume(sample=120, full=1800))
 def test_no_message_is_lost_when_senders_are_killed(real: Running) -> None:
     client, endpoint_url = real.client, real.published["aws_endpoint_url"]
     with receiving() as receiver, ThreadPoolExecutor(8) as pool:

@@ -4,7 +4,8 @@ import pytest
 
 from interlock.domain.job_id import job_id_of_item
 from interlock.domain.job_status import JobStatus
-from tests.fakes.world import World
+from interlock.jobs.batches import TIME_TO_END
+from tests.fakes.world import SETTINGS, World
 from tests.pure.core.batch_requests import items_of, read_batch, results_of, submit_batch
 
 pytestmark = pytest.mark.endpoint
@@ -57,6 +58,28 @@ def test_cancel_that_stops_nothing_is_too_late(world: World) -> None:
         "already_finished",
         {"status": "succeeded"},
     )
+
+
+def test_batch_that_is_about_to_expire_is_stopped(world: World) -> None:
+    """The table would remove it, and its jobs, while it runs."""
+    batch_id = submit_batch(world, items=items_of("a", "b"))
+    world.prepare_batch(batch_id)
+    world.run_submitted(job_id_of_item(batch_id, 0))
+    world.clock.advance((SETTINGS.retention - TIME_TO_END).total_seconds())
+    world.core.batch_service.restart_lapsed()
+    assert read_batch(world, batch_id)["status"] == "running"
+    world.clock.advance(61)
+    world.core.batch_service.restart_lapsed()
+    assert world.batch_workflow.running == {(batch_id, 2)}
+    assert not world.finish_batch(batch_id)
+    assert world.finish_batch(batch_id)
+    shown = read_batch(world, batch_id)
+    assert (shown["status"], shown["error"]["code"], shown["error"]["details"]) == (
+        "failed",
+        "timeout",
+        {"limit": "retention"},
+    )
+    assert (shown["counts"]["succeeded"], shown["counts"]["cancelled"]) == (1, 1)
 
 
 def test_more_failures_than_tolerated_fail_the_batch(world: World) -> None:

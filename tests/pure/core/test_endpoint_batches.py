@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_id import job_id_of_item
 from interlock.domain.job_status import JobStatus
 from interlock.domain.upload_id import Upload
@@ -230,3 +231,36 @@ def test_preparing_continues_after_an_invocation_that_was_killed(world: World) -
     world.run_items(batch_id)
     assert world.finish_batch(batch_id)
     assert len(world.sandbox.runs) == 2
+
+
+def test_items_that_cannot_be_read_any_more_fail_the_batch_and_end_its_jobs(world: World) -> None:
+    """An invocation has created jobs and was killed; the upload expired before the next one."""
+    lines = "\n".join(json.dumps(item) for item in items_of("a", "b"))
+    batch_id = submit_batch(world, upload_id=_upload(world, lines))
+    world.objects.before_put = raise_unavailable
+    with pytest.raises(ServiceUnavailable):
+        world.prepare_batch(batch_id)
+    world.objects.before_put = lambda _key: None
+    world.objects.texts.clear()
+    for _ in range(2):
+        assert world.prepare_batch(batch_id)["run"] is False
+    assert [job.status for job in world.jobs.all_jobs] == [JobStatus.PENDING, JobStatus.PENDING]
+    assert not world.finish_batch(batch_id)
+    assert world.finish_batch(batch_id)
+    shown = read_batch(world, batch_id)
+    assert (shown["status"], shown["error"]["code"], shown["counts"]["cancelled"]) == ("failed", "invalid_request", 2)
+    assert [line["status"] for line in results_of(world, batch_id)] == ["cancelled", "cancelled"]
+
+
+def raise_unavailable(_key: str) -> None:
+    raise ServiceUnavailable(service="bucket")
+
+
+def test_items_without_a_job_fail_with_the_error_of_the_batch(world: World) -> None:
+    """The items in the body are known, but their plugin is gone when they are prepared."""
+    batch_id = submit_batch(world)
+    world.objects.texts.clear()
+    assert world.prepare_batch(batch_id)["run"] is False
+    assert world.finish_batch(batch_id)
+    assert read_batch(world, batch_id)["counts"]["failed"] == 2
+    assert [line["error"]["code"] for line in results_of(world, batch_id)] == ["invalid_request", "invalid_request"]

@@ -29,6 +29,13 @@ class Where(BaseModel):
     pid_file: str
 
 
+class Yielding(Where):
+    """In how many tenths of a second the tool ends of its own accord, and whether it fails then."""
+
+    steps: int = 600
+    fails: bool = False
+
+
 def _tell_pid(where: Where, *more: int) -> None:
     """Write the process ids atomically, so that a reader of the file sees all of them."""
     unfinished = Path(f"{where.pid_file}.part")
@@ -68,12 +75,14 @@ class Hostile(Plugin):
         return input
 
     @tool(timeout_s=60)
-    def yields(self, input: Where, context: ToolContext) -> Anything:
+    def yields(self, input: Yielding, context: ToolContext) -> Anything:
         """Run until SIGTERM."""
         _tell_pid(input)
-        for step in range(600):
-            context.progress(step / 600, f"step {step}")
+        for step in range(input.steps):
+            context.progress(step / input.steps, f"step {step}")
             time.sleep(0.1)
+        if input.fails:
+            raise LookupError("no such thing")
         return Anything()
 
     @tool(timeout_s=60)

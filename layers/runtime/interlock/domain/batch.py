@@ -210,6 +210,18 @@ def looked_at(batch: Batch, look_at: datetime, *, restarted: bool) -> Batch:
     return replace(batch, look_at=look_at, round=batch.round + restarted)
 
 
+def outlived(batch: Batch, *, now: datetime) -> Batch:
+    """Return the batch that is to be stopped because it, its jobs and their results are about to be removed."""
+    message = "The batch did not end within the time for which batches are kept."
+    return _stopping(replace(batch, error=ErrorInfo(ErrorCode.TIMEOUT, message, {"limit": "retention"})), now)
+
+
+def unprepared(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
+    """Return the batch that is to be stopped because its items cannot be read any more: some may have jobs."""
+    status = batch.status if batch.stopping else _advance(batch.status, BatchStatus.CANCELLING)
+    return replace(batch, status=status, error=error, updated_at=now)
+
+
 def unreadable(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
     """Return the batch failed, because its items cannot be read. It has no jobs."""
     cancel = batch.cancel and replace(batch.cancel, outcome=CancelOutcome.TOO_LATE)

@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 LOOK_AFTER = timedelta(seconds=60)
 """How often the schedule looks whether the execution of an unfinished batch still runs."""
 
+TIME_TO_END = timedelta(hours=1)
+"""A batch that is still unfinished so long before it expires is stopped: the table removes unfinished batches, too."""
+
 
 class NewBatch(Struct, frozen=True, kw_only=True):
     """A batch to create. Its items are `items`, or the upload `upload_id`. Limits are in seconds; `key_limit` and
@@ -202,6 +205,8 @@ class BatchService:
         return looked_at
 
     def _look_at(self, batch: Batch) -> None:
+        if batch.expires_at - self._clock() < TIME_TO_END and not batch.stopping:
+            batch = self._stop(batch, lambda batch, now: batches.outlived(batch, now=now))
         runs = self._workflow.start(batch)
         after = batches.looked_at(batch, self._clock() + LOOK_AFTER, restarted=not runs)
         try:

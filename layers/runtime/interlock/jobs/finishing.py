@@ -113,7 +113,7 @@ class FinishBatch:
             line["result"] = self._result(job.result, job_id, inline=inline)
         else:
             line["error"] = self._present_error(
-                job.error if job and job.error else _GONE,
+                job.error if job and job.error else batch.error or _GONE,
                 plugin=batch.plugin,
                 tool=batch.tool,
                 job_id=job_id,

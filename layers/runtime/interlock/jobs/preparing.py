@@ -70,6 +70,9 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
         except ServiceUnavailable:
             raise
         except InterlockError as error:
+            if batch.total is not None:
+                # An earlier invocation may have created jobs. What is missing fails with this error.
+                return self.store.change(batch, batches.unprepared(batch, error.info, now=self.clock()))
             self.objects.put(batch.results_key, "")
             return self.store.change(batch, batches.unreadable(batch, error.info, now=self.clock()))
         if batch.total is None:

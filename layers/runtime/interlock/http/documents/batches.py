@@ -56,7 +56,8 @@ class Batch(TypedDict):
     webhook: Webhook | None
     cancel: Cancel | None
     error: Error | None
-    """Why the batch failed: `too_many_failures`, or `invalid_request` if its items could not be read."""
+    """Why the batch failed: `too_many_failures`; `timeout` if it did not end before it would have been deleted; or why
+    its items could not be read, such as `invalid_request`."""
 
 
 class BatchMessage(TypedDict):
