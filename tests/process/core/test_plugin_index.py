@@ -87,6 +87,15 @@ def test_an_import_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     assert ends_everything_about(file)
 
 
+@pytest.mark.usefixtures("nothing_installed")
+def test_an_import_that_ends_the_describing_process_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "ends_it.py"
+    file.write_text("import os, signal\nos.kill(os.getppid(), signal.SIGKILL)")
+    [manifest] = build_index(tmp_path / "index", [file])
+    assert (manifest.name, manifest.reason) == ("ends_it", "the process that imports plugins was ended")
+    assert ends_everything_about(file)
+
+
 def test_a_plugin_is_described_with_its_tools(built: Built) -> None:
     manifest = built.manifests["good"]
     assert (manifest.version, manifest.title, manifest.description) == ("1.0.0", "good", "What it is for.")

@@ -47,7 +47,9 @@ def commands(of: Json) -> Iterator[str]:
 
 def parts_of(target: str) -> list[str]:
     """Return the prerequisites of a target of the Makefile, and the targets that its recipe makes."""
-    [(line, made)] = re.findall(rf"^{target}: ([a-z -]+).*\n(?:\t@\$\(GATES\) (?:--\S+ \d? ?)*([a-z -]+))?", MAKEFILE, re.MULTILINE)
+    [(line, made)] = re.findall(
+        rf"^{target}: ([a-z -]+).*\n(?:\t@\$\(GATES\) (?:--\S+ \d? ?)*([a-z -]+))?", MAKEFILE, re.MULTILINE
+    )
     return [part for part in f"{line} {made}".split() if part != "setup"]
 
 

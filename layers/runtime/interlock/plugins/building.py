@@ -1,4 +1,4 @@
-"""Build the plugin index: import each plugin once, in a separate child process, and write its description.
+"""Build the plugin index: import each plugin once, in a process of its own, and write its description.
 
 Writes `index.json` (a summary of each plugin), `plugins/<name>.json` (the manifest, or the reason why there is none)
 and `installed.json` (the packages that it was built from, for the audit).
@@ -12,18 +12,15 @@ the build and each update it writes a line of JSON: the reports on plugins that 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, to_builtins
 
@@ -42,50 +39,6 @@ class _Described(Struct, frozen=True):
     manifests: Sequence[PluginManifest]
     loaded: Sequence[str] = ()
     named: bool = True
-
-
-def _describe_in_child(name: str, source: PluginSource) -> _Described:
-    """Describe one source in a child process. Never raises: a plugin that cannot be loaded has a reason instead."""
-    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
-        command = [
-            sys.executable,
-            "-P",  # the current folder is not on a function's import path either
-            "-m",
-            "interlock.plugins.describing",
-            json.dumps(to_builtins(source)),
-            str(answer.fileno()),
-        ]
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            pass_fds=[answer.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            code = child.wait(IMPORT_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            return _broken(name, source, f"its import took over {IMPORT_LIMIT_S:g} s")
-        finally:
-            # The child, and every process that the import has started.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        answer.seek(0)
-        text = answer.read()
-    try:
-        described = json.loads(text)
-    except ValueError:
-        ended = f"was ended by signal {-code}" if code < 0 else f"exited with {code}"
-        return _broken(name, source, f"its import {ended}")
-    if "outcome" in described:
-        return _broken(name, source, described["outcome"])
-    return _Described([PluginManifest.from_dict(document) for document in described["manifests"]], described["loaded"])
-
-
-def _broken(name: str, source: PluginSource, reason: str) -> _Described:
-    return _Described([PluginManifest.broken(name, source, reason)], named=False)
 
 
 def build_index(out: Path, paths: Iterable[Path] = ()) -> Sequence[PluginManifest]:
@@ -147,8 +100,43 @@ class _Source(Struct, frozen=True):
 
 
 def _describe_all(sources: Sequence[_Source]) -> list[_Described]:
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        return list(pool.map(lambda one: _describe_in_child(one.name, one.source), sources))
+    """Describe all sources in a child process. Never raises: a plugin that cannot be loaded has a reason instead."""
+    with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as output:
+        # `-P`: the current folder is not on a function's import path either.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "interlock.plugins.describing",
+            str(answer.fileno()),
+            f"{IMPORT_LIMIT_S:g}",
+        ]
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command + [json.dumps(to_builtins(one.source)) for one in sources],
+            pass_fds=[answer.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            child.wait()
+        finally:
+            child.terminate()
+            child.wait()
+        answer.seek(0)
+        text = answer.read()
+    try:
+        answers = json.loads(text)
+    except ValueError:  # one of the imports has ended the child
+        answers = [{"outcome": "the process that imports plugins was ended"}] * len(sources)
+    return [_described(one, answer) for one, answer in zip(sources, answers, strict=True)]
+
+
+def _described(one: _Source, answer: Mapping[str, Any]) -> _Described:
+    if "outcome" in answer:
+        return _Described([PluginManifest.broken(one.name, one.source, answer["outcome"])], named=False)
+    return _Described([PluginManifest.from_dict(document) for document in answer["manifests"]], answer["loaded"])
 
 
 def _by_name(described: Sequence[_Described], taken: Collection[str] = ()) -> dict[str, PluginManifest]:

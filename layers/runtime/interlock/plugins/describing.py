@@ -1,15 +1,17 @@
-"""Describe the plugins of one source by importing them. Runs in a child process of the index build:
+"""Describe the plugins of sources by importing each in a forked process. Runs in a child process of the index build:
 
-python -m interlock.plugins.describing SOURCE DESCRIPTOR
+python -m interlock.plugins.describing DESCRIPTOR LIMIT_S SOURCE...
 
-`SOURCE` is a `PluginSource` as JSON. The answer is JSON, written to the open file descriptor: `manifests` and `loaded`
-(top-level modules), or `outcome` (the reason why the import failed).
+Each `SOURCE` is a `PluginSource` as JSON. The answer is a list in JSON, written to the open file descriptor. For each
+source it has `manifests` and `loaded` (top-level modules), or `outcome` (the reason why the import failed). An
+interpreter for each source would take most of the time of a build.
 """
 
 import inspect
 import json
 import os
 import re
+import signal
 import sys
 from copy import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
 from interlock.plugin import Plugin
 from interlock.plugin_settings import setting_manifests
+from interlock.plugins.forking import Ended, run_each
 from interlock.plugins.loading import load_file, load_plugin_class, module_name
 from interlock.plugins.schemas import checked_schema
 from interlock.tool_declaration import InvalidDeclaration, ToolSpec
@@ -95,8 +98,27 @@ def _describe_tool(spec: ToolSpec) -> ToolManifest:
 
 
 def main() -> None:
-    """Describe the source that the command line names. Never raises for anything that an import does."""
-    source, descriptor = PluginSource(**json.loads(sys.argv[1])), int(sys.argv[2])
+    """Describe the sources that the command line names."""
+    descriptor, limit, *documents = sys.argv[1:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the forked processes too
+    sources = [PluginSource(**json.loads(document)) for document in documents]
+    answers = [_answer(ended, float(limit)) for ended in run_each(_describe_apart, sources, float(limit))]
+    with os.fdopen(int(descriptor), "w") as stream:
+        json.dump(answers, stream)
+
+
+def _answer(ended: Ended, limit_s: float) -> Any:
+    if ended.exit_code is None:
+        return {"outcome": f"its import took over {limit_s:g} s"}
+    try:
+        return json.loads(ended.text)
+    except ValueError:
+        code = ended.exit_code
+        return {"outcome": f"its import {f'was ended by signal {-code}' if code < 0 else f'exited with {code}'}"}
+
+
+def _describe_apart(source: PluginSource, descriptor: int) -> None:
+    """Write the description of a source. Never raises for anything that an import does."""
     try:
         manifests = [manifest.to_dict() for manifest in describe(source)]
         answer = json.dumps({"manifests": manifests, "loaded": sorted({name.split(".")[0] for name in sys.modules})})
