@@ -116,8 +116,12 @@ def test_the_plugin_of_the_readme_counts_words(stack: Running) -> None:
     assert json.loads(printed)["result"] == {"words": 3}
 
 
-def test_batch_of_the_page_is_accepted(stack: Running) -> None:
-    call = code_block("docs/batches.md", "sh", "curl").replace("localhost:3000", stack.client.url)
-    printed, seen = pasted(stack, call)
-    assert seen == [("POST", "/v1/batches", 202)]
-    assert json.loads(printed)["status"] == "preparing"
+def test_batch_of_the_page_is_submitted_watched_and_collected(stack: Running) -> None:
+    printed, seen = pasted(stack, code_block("docs/batches.md", "sh", "export INTERLOCK="))
+    paths = [re.sub("[0-9A-HJKMNP-TV-Z]{26}", "BATCH", f"{method} {path}") for method, path, _ in seen]
+    *watched, results, bucket = [path for path, _ in groupby(paths)]
+    assert watched == ["POST /v1/batches", "GET /v1/batches/BATCH"]
+    assert results == "GET /v1/batches/BATCH/results"
+    assert "X-Amz-Signature" in bucket
+    lines = [json.loads(line) for line in printed.splitlines() if line.startswith('{"index"')]
+    assert [(line["key"], line["status"]) for line in lines] == [("page-1", "succeeded"), (None, "succeeded")]

@@ -10,6 +10,7 @@ import typer
 import interlock
 from interlock_dev.commands import (
     author_arguments,
+    batch_arguments,
     keys_arguments,
     operator_arguments,
     service_arguments,
@@ -72,6 +73,7 @@ app.add_typer(service_arguments.app)
 app.add_typer(author_arguments.app)
 app.add_typer(operator_arguments.app)
 app.add_typer(keys_arguments.app, rich_help_panel=service_arguments.OPERATE)
+app.add_typer(batch_arguments.app, rich_help_panel=service_arguments.CALL)
 app.add_typer(webhook_arguments.app, rich_help_panel=service_arguments.CALL)
 
 

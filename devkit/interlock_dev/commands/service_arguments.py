@@ -163,6 +163,7 @@ def jobs(
         list[Any] | None,
         typer.Option(parser=parse_status, metavar="STATUS", help="Only with this status; may be repeated."),
     ] = None,
+    batch: Annotated[str | None, typer.Option(metavar="BATCH", help="Only jobs of this batch.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -185,9 +186,9 @@ def jobs(
     """List jobs, newest first."""
     from interlock_dev.commands.remote import jobs as command
 
-    filters = command.Filters(plugin, tool, status or (), since, until, limit)
+    filters = command.Filters(plugin, tool, status or (), since, until, limit, batch)
     if all_tenants or tenant:
-        if url or key or profile or watch or (all_tenants and tenant):
+        if url or key or profile or watch or batch or (all_tenants and tenant):
             raise typer.BadParameter("--all-tenants and --tenant read the table: only --stack selects another one.")
         from interlock_dev.commands import tenant_jobs
 

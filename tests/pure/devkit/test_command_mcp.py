@@ -3,6 +3,7 @@
 import json
 import shlex
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,12 @@ from interlock_dev.project.errors import UsageError
 KEY = "il_secret'\"$"
 URL = "https://api.example/prod"
 TARGET = Target(url=f"{URL}/", key=KEY)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the project, in which a local stack may run."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ COMMANDS: dict[Block, str] = {
     ("docs/deploy.md", "sh", ".venv/bin/interlock keys create --stack"): AWS,
     ("docs/deploy.md", "sh", "make build && "): AWS,
     ("docs/deploy.md", "sh", "aws cloudformation"): AWS,
+    ("docs/batches.md", "sh", "interlock batch run"): "is on the page of the command, too, whose blocks are executed",
     ("docs/mcp.md", "sh", "interlock mcp"): "prints the configuration of an agent, as the README's commands do",
     ("docs/plugins.md", "sh", "make build PLUGINS="): "builds the layers, as `make test-gates` does",
     ("docs/tutorial.md", "sh", "make setup"): "`tests/stack/test_author_project.py` creates the project",

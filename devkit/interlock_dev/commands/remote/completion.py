@@ -33,5 +33,14 @@ def jobs(options: Mapping[str, Any]) -> list[str]:
         return []
 
 
+def batches(options: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the latest batches."""
+    try:
+        with connect(_target(options), _ONCE) as (interlock, _):
+            return [batch.id for batch in interlock.batches(limit=_JOBS)]
+    except UsageError:
+        return []
+
+
 def _target(options: Mapping[str, Any]) -> Target:
     return Target(*(options.get(name) for name in ("url", "key", "stack", "profile")))

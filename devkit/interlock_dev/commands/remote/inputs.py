@@ -31,8 +31,14 @@ def read_input(
     `partial`: fields may be missing, because they are changes of an input. Raises `UsageError` that names every
     problem.
     """
+    return with_arguments(tool, schema, {} if document is None else _document(document), arguments, partial=partial)
+
+
+def with_arguments(
+    tool: str, schema: Mapping[str, Any], found: dict[str, Any], arguments: Sequence[str], *, partial: bool = False
+) -> dict[str, Any]:
+    """Return an input with the arguments in their places. Otherwise as `read_input`."""
     root = node(schema)
-    found = {} if document is None else _document(document)
     problems: list[str] = []
     given: set[str] = set()
     for argument in arguments:

@@ -11,14 +11,24 @@ from typing import Any
 
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from interlock_client import Interlock, Job
-from interlock_client.documents import Delivery, JobDocument
+from interlock_client.documents import JobDocument
 from interlock_dev.commands.exits import Exit
 from interlock_dev.commands.options import Target
 from interlock_dev.commands.remote.following import exit_of, follow, follow_as_json, show_error
-from interlock_dev.commands.remote.output import console, print_json, printable, table, took, when
+from interlock_dev.commands.remote.output import (
+    cancel_text,
+    console,
+    details,
+    moments,
+    print_json,
+    printable,
+    table,
+    took,
+    webhook_rows,
+    when,
+)
 from interlock_dev.commands.remote.target import connect
 
 _WATCH_S = 2.0
@@ -34,6 +44,7 @@ class Filters:
     created_after: datetime | None
     created_before: datetime | None
     limit: int
+    batch: str | None = None
 
     def jobs(self, interlock: Interlock) -> list[Job]:
         """Return the jobs, newest first."""
@@ -41,6 +52,7 @@ class Filters:
             plugin=self.plugin,
             tool=self.tool,
             status=list(self.statuses) or None,
+            batch=self.batch,
             created_after=self.created_after,
             created_before=self.created_before,
             limit=self.limit,
@@ -144,37 +156,21 @@ def _details(job: JobDocument) -> Table:
     if job["error"]:
         rows.append(("error", f"{job['error']['code']}: {job['error']['message']}"))
     if job["cancel"]:
-        rows.append(("cancel", f"{job['cancel']['outcome'] or 'requested'} ({job['cancel']['reason'] or 'no reason'})"))
+        rows.append(("cancel", cancel_text(job["cancel"])))
     rows += [
-        (name, f"{job[field]} ({when(job[field])})")  # type: ignore[literal-required]
-        for name, field in (("created", "created_at"), ("started", "started_at"), ("completed", "completed_at"))
-        if job[field]  # type: ignore[literal-required]
-    ]
-    rows += [
+        *moments(job),
         ("waited", _between(job["created_at"], job["started_at"])),
         ("ran", took(job)),
         ("attempt", job["attempt"]),
-    ]
-    rows += [
         ("limit", f"{job['timeout_s']:g} s"),
         ("deadline", job["deadline_at"]),
         ("rerun of", job["rerun_of"]),
+        ("batch", job["batch_id"]),
+        ("key", job["key"]),
         ("source", _source(job)),
     ]
-    if job["webhook"]:
-        rows.append(("webhook", job["webhook"]["url"]))
-        rows += [(one["event"], _delivery(one)) for one in job["webhook"]["deliveries"] or ()]
-    shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
-    shown.show_header = False
-    return shown
-
-
-def _delivery(delivery: Delivery) -> str:
-    """Describe a delivery: its state, its attempts, and why the last one failed."""
-    text = f"{delivery['state']} after {delivery['attempts']} attempts"
-    last = delivery["last_status"] or delivery["last_error"]
-    text += f", last {last}" if last and delivery["state"] != "delivered" else ""
-    return text + (f", next {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else "")
+    rows += webhook_rows(job["webhook"])
+    return details(rows)
 
 
 def _source(job: JobDocument) -> str:

@@ -16,12 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from interlock_client.documents import JobDocument
+from interlock_client.batch_documents import BatchDocument
+from interlock_client.documents import Cancel, Delivery, JobDocument, Webhook
 
 _WIDE = 10_000
 """Width without a terminal, so that no table is cut or wrapped."""
 
 STYLES = {
+    "preparing": "dim",
     "pending": "dim",
     "running": "cyan",
     "cancelling": "yellow",
@@ -50,6 +52,7 @@ def print_json(document: Any) -> None:
     """Print a document as JSON, indented for people."""
     indent = 2 if sys.stdout.isatty() else None
     sys.stdout.write(json.dumps(document, indent=indent, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
@@ -64,6 +67,39 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     for row in cells:
         made.add_row(*row)
     return made
+
+
+def details(rows: Iterable[tuple[str, Any]]) -> Table:
+    """Return a table of names and values. Those that are None or `-` are left out."""
+    shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
+    shown.show_header = False
+    return shown
+
+
+def moments(document: JobDocument | BatchDocument) -> list[tuple[str, str]]:
+    """Return the rows about when a job or batch was created, started and completed."""
+    times = [(name, document[f"{name}_at"]) for name in ("created", "started", "completed")]  # type: ignore[literal-required]
+    return [(name, f"{time} ({when(time)})") for name, time in times if time]
+
+
+def cancel_text(cancel: Cancel) -> str:
+    """Return a request to cancel as text."""
+    return f"{cancel['outcome'] or 'requested'} ({cancel['reason'] or 'no reason'})"
+
+
+def webhook_rows(webhook: Webhook | None) -> list[tuple[str, str]]:
+    """Return the rows about a webhook and its deliveries."""
+    if webhook is None:
+        return []
+    return [("webhook", webhook["url"]), *((one["event"], _delivery(one)) for one in webhook["deliveries"] or ())]
+
+
+def _delivery(delivery: Delivery) -> str:
+    """Describe a delivery: its state, its attempts, and why the last one failed."""
+    text = f"{delivery['state']} after {delivery['attempts']} attempts"
+    last = delivery["last_status"] or delivery["last_error"]
+    text += f", last {last}" if last and delivery["state"] != "delivered" else ""
+    return text + (f", next {delivery['next_attempt_at']}" if delivery["next_attempt_at"] else "")
 
 
 def cell(value: Any) -> Text:

@@ -23,7 +23,7 @@ def show_result(result: Any, schema: Mapping[str, Any], output: str | None) -> N
     is written as JSON."""
     files = list(files_in(node(schema), result))
     if output is None:
-        print_json(_shortened(result, files) if sys.stdout.isatty() else result)
+        print_json(shortened(result, files) if sys.stdout.isatty() else result)
         return
     if not files:
         _write(output, (json.dumps(result, indent=2, ensure_ascii=False) + "\n").encode())
@@ -75,7 +75,7 @@ def _write(output: str, content: bytes) -> None:
     console(stderr=True).print(f"wrote {output} ({len(content):,} bytes)", style="dim")
 
 
-def _shortened(result: Any, files: list[tuple[Location, str]]) -> Any:
+def shortened(result: Any, files: list[tuple[Location, str]]) -> Any:
     """Return the result with its files described: nobody reads base64 at a terminal."""
     shown = copy.deepcopy(result)
     for at, text in files:

@@ -78,7 +78,7 @@ def cancel(target: Target, job_id: str, reason: str | None, *, json: bool) -> Ex
         return Exit.OK
 
 
-class _Schemas(TypedDict):
+class Schemas(TypedDict):
     """The parts of a tool that are needed to run it."""
 
     name: str
@@ -86,7 +86,7 @@ class _Schemas(TypedDict):
     output_schema: dict[str, Any]
 
 
-def find_tool(interlock: Interlock, name: str) -> tuple[str, _Schemas]:
+def find_tool(interlock: Interlock, name: str) -> tuple[str, Schemas]:
     """Return plugin and tool by `plugin.tool`, or a plugin's first tool. Raises `CommandFailed` with a suggestion.
 
     With a key that may not read plugins, schemas are empty, and the service alone checks the input.
@@ -96,7 +96,7 @@ def find_tool(interlock: Interlock, name: str) -> tuple[str, _Schemas]:
         tools = {one["name"]: one for one in interlock.plugin(plugin)["tools"]}
     except PermissionDeniedError:
         console(stderr=True).print("the key lacks the scope plugins:read, so types are guessed", style="dim")
-        return plugin, _Schemas(name=tool, input_schema={}, output_schema={})
+        return plugin, Schemas(name=tool, input_schema={}, output_schema={})
     except NotFoundError:
         suggestion = did_you_mean(plugin, [one["name"] for one in interlock.plugins()]) or ": see `interlock plugins`"
         raise CommandFailed(f"there is no plugin {plugin!r}{suggestion}", Exit.USAGE) from None
@@ -108,12 +108,10 @@ def find_tool(interlock: Interlock, name: str) -> tuple[str, _Schemas]:
             f"{plugin} has no tool {tool!r}{did_you_mean(tool, tools)} (it has: {', '.join(tools)})", Exit.USAGE
         )
     found = tools[tool or next(iter(tools))]
-    return plugin, _Schemas(
-        name=found["name"], input_schema=found["input_schema"], output_schema=found["output_schema"]
-    )
+    return plugin, Schemas(name=found["name"], input_schema=found["input_schema"], output_schema=found["output_schema"])
 
 
-def _finish(job: Job, tool: _Schemas, options: RunOptions) -> Exit:
+def _finish(job: Job, tool: Schemas, options: RunOptions) -> Exit:
     if options.detach:
         sys.stdout.write(f"{job.id}\n")
         return Exit.OK

@@ -120,7 +120,7 @@ def _message(error: InterlockError, service: Service) -> str:
         case PermissionDeniedError():
             text = f"{said}: create a key that has it with `interlock keys create --scopes …`"
         case NotFoundError():
-            text = f"{said}: see `interlock jobs`, `interlock plugins` and `interlock keys list`"
+            text = f"{said}: see `interlock jobs`, `batch list`, `plugins` and `keys list`"
         case ValidationError() if error.errors:
             text = "; ".join(f"{problem['path'] or 'the input'} {problem['message']}" for problem in error.errors)
         case _:

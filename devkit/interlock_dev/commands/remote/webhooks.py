@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from interlock_client.documents import WebhookEvent, WebhookSecret
 from interlock_dev.commands.exits import Exit
 from interlock_dev.commands.options import Target
+from interlock_dev.commands.remote.batches.following import described
 from interlock_dev.commands.remote.output import console, print_json, printable, table
 from interlock_dev.commands.remote.target import connect
 from interlock_dev.project.errors import UsageError
@@ -54,7 +55,7 @@ def _handler(verify: Verify, *, json: bool) -> type[BaseHTTPRequestHandler]:
             except (WebhookVerificationError, ValueError) as error:
                 sys.stderr.write(f"refused a message that this secret has not signed: {error}\n")
                 return self.send_error(401)
-            print_json(message) if json else sys.stdout.write(_line(message, self.path) + "\n")
+            print_json(message) if json else sys.stdout.write(message_line(message, self.path) + "\n")
             sys.stdout.flush()
             self.send_response(204)
             return self.end_headers()
@@ -65,10 +66,14 @@ def _handler(verify: Verify, *, json: bool) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _line(message: Any, path: str) -> str:
+def message_line(message: Any, path: str) -> str:
+    """Return the line for a message about a job or a batch."""
     data = message["data"]
-    text = f"{message['timestamp']}  {message['type']:14} {data['job_id']}  {data['plugin']}.{data['tool']}  {path}"
-    if "result" in data:
+    about = data["job_id"] if "job_id" in data else data["batch_id"]
+    text = f"{message['timestamp']}  {message['type']:14} {about}  {data['plugin']}.{data['tool']}  {path}"
+    if "counts" in data:
+        text += f"  {data['status']}: {described(data)}"
+    elif "result" in data:
         text += f"  {json_text.dumps(data['result'], ensure_ascii=False)[:80]}"
     elif data["error"]:
         text += f"  {data['error']['code']}"

@@ -25,8 +25,8 @@ def problem(location: Location, message: str) -> Problem:
 
 
 def first_of(problems: Sequence[Problem], separator: str = " ") -> str:
-    """Return the first problem as text, for the message of an envelope."""
-    return f"{problems[0]['path'] or '/'}{separator}{problems[0]['message']}"
+    """Return the first problem as text without a full stop, for a sentence in the message of an envelope."""
+    return f"{problems[0]['path'] or '/'}{separator}{problems[0]['message'].removesuffix('.')}"
 
 
 def json_pointer(location: Location) -> str:

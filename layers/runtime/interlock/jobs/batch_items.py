@@ -68,7 +68,7 @@ class BatchItems:
             raise InvalidRequest(f"The upload has {len(lines):,} items. A batch has 1 to {MAX_ITEMS:,}, one a line.")
         items, problems = [], list[Problem]()
         for index, (number, line) in enumerate(lines):
-            document, found = _parsed(line)
+            document, found = parse_item(line)
             problems += [_of_line(one, index, number) for one in found]
             if len(problems) >= MAX_PROBLEMS:
                 break
@@ -80,7 +80,7 @@ class BatchItems:
         return items
 
 
-def _parsed(line: str) -> tuple[Any, Sequence[Problem]]:
+def parse_item(line: str) -> tuple[Any, Sequence[Problem]]:
     """Return the item of a line, and its problems."""
     try:
         document = parse_json(line)

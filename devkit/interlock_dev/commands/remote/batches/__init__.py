@@ -1,0 +1,1 @@
+"""`interlock batch`: run a tool on many inputs."""
