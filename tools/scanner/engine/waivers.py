@@ -7,7 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
-from copy import replace
+from dataclasses import replace
 
 from tools.scanner.engine.violation import Violation
 
