@@ -35,13 +35,13 @@ def client() -> Iterator[Any]:
         yield boto3.client("dynamodb")
 
 
-@settings(max_examples=volume(sample=15, full=120))
+@settings(max_examples=volume(sample=8, full=120))
 @given(operations=operations())
 def test_narrowed_table_returns_the_same_responses_as_a_full_one(client: Any, operations: Sequence[Operation]) -> None:
     assert answers(client, operations, narrowed) == answers(client, operations, whole)
 
 
-@settings(max_examples=volume(sample=15, full=120))
+@settings(max_examples=volume(sample=8, full=120))
 @given(operations=operations())
 def test_shortcuts_change_no_answer(client: Any, operations: Sequence[Operation]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:

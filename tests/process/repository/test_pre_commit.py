@@ -114,7 +114,10 @@ if FULL:
         assert "Skipped" not in done.stdout
 
 
-@pytest.mark.parametrize("hook", volume(sample=[hook for hook in PLANTED if hook != "mypy"], full=list(PLANTED)))
+SLOW = {"execution-violations", "mypy"}
+
+
+@pytest.mark.parametrize("hook", volume(sample=[hook for hook in PLANTED if hook not in SLOW], full=list(PLANTED)))
 def test_a_planted_violation_is_refused(tree: Copy, hook: str) -> None:
     name, violation, said = PLANTED[hook]
     file = tree.folder / name
