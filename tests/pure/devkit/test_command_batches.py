@@ -92,18 +92,19 @@ def test_files_become_items_and_results_are_json_lines(batch: Command, service: 
     ]
 
 
-def test_failed_item_gives_status_1_unless_it_is_tolerated(batch: Command, service: BatchService) -> None:
-    Path("items.jsonl").write_text('{"input": {"text": "x"}, "key": "k"}\n{"input": {"text": 7}}\n')
+def test_failed_item_gives_status_1(batch: Command, service: BatchService, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("items.jsonl").write_text('{"input": {"text": "x"}}\n{"input": {"text": 7}, "key": "k"}\n')
     batch_id = batch("submit", "echo.say", "items.jsonl").out.strip()
     watched = batch("show", batch_id, "--watch")
     assert watched.status == Exit.TOOL_FAILED
     assert watched.out.splitlines()[-1] == "succeeded 2/2 1 succeeded, 1 failed"
     assert f"1 of 2 items failed: see `interlock jobs --batch {batch_id} --status failed" in watched.err
     assert [(line["key"], line["status"]) for line in batch("results", batch_id).lines] == [
-        ("k", "succeeded"),
-        (None, "failed"),
+        (None, "succeeded"),
+        ("k", "failed"),
     ]
     assert main(["jobs", "--batch", batch_id, "--status", "failed"]) == Exit.OK
+    assert "k: invalid_input" in capsys.readouterr().out
 
 
 def test_tolerated_failures_give_status_0(batch: Command, service: BatchService, monkeypatch: Any) -> None:

@@ -138,11 +138,14 @@ def row_of(job: Any) -> Sequence[Any]:
 
 
 def _note(job: JobDocument) -> str:
+    """Return the key of a batch's item, and the error or progress."""
     if job["error"]:
-        return job["error"]["code"]
-    if job["progress"] and job["status"] in {"running", "cancelling"}:
-        return f"{job['progress']['fraction']:.0%} {job['progress']['message']}"[:40]
-    return " "
+        what = job["error"]["code"]
+    elif job["progress"] and job["status"] in {"running", "cancelling"}:
+        what = f"{job['progress']['fraction']:.0%} {job['progress']['message']}"[:40]
+    else:
+        what = ""
+    return ": ".join(filter(None, (job["key"], what))) or " "
 
 
 def _details(job: JobDocument) -> Table:

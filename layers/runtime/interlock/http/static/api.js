@@ -3,6 +3,7 @@ const BASE = new URL('../../v1/', import.meta.url);
 const STORED_KEY = 'interlock.key';
 
 export const FINAL = ['succeeded', 'failed', 'timed_out', 'cancelled'];
+export const BATCH_FINAL = ['succeeded', 'failed', 'cancelled'];
 
 /** An error envelope, or a request that got no answer (status 0). */
 export class ApiError extends Error {
@@ -43,13 +44,20 @@ export async function upload(file) {
   const { body } = await call('POST', 'uploads', { body: { content_type: type, size: file.size } });
   // The browser sets the length itself, and lets no page do it.
   const { 'Content-Length': _, ...headers } = body.headers;
-  const stored = await reach(body.url, { method: body.method, headers, body: file }, UPLOAD_BLOCKED);
+  const stored = await reach(body.url, { method: body.method, headers, body: file }, BLOCKED);
   if (!stored.ok) throw failure('upload_failed', `The bucket answered ${stored.status} to the upload of ${file.name}.`);
   return { upload_id: body.upload_id };
 }
 
-const UPLOAD_BLOCKED =
-  "The bucket does not accept uploads from this page. Add its origin to the stack's parameter BrowserOrigins.";
+/** Return the content of a presigned URL. */
+export async function bucketFile(url) {
+  const answer = await reach(url, {}, BLOCKED);
+  if (!answer.ok) throw failure('download_failed', `The bucket answered ${answer.status} to the download.`);
+  return answer.blob();
+}
+
+const BLOCKED =
+  "The bucket does not accept requests from this page. Add its origin to the stack's parameter BrowserOrigins.";
 
 async function reach(url, options, message = 'The service cannot be reached. Check your connection.') {
   try {
@@ -60,4 +68,5 @@ async function reach(url, options, message = 'The service cannot be reached. Che
   }
 }
 
-const failure = (code, message) => new ApiError(0, { code, message, details: {}, retryable: true });
+/** An error of the page itself, in the form of the service's. */
+export const failure = (code, message) => new ApiError(0, { code, message, details: {}, retryable: true });

@@ -1,8 +1,8 @@
 // Inputs of tools: files in them, requests as curl commands, and the changes between two inputs.
-import { upload } from './api.js';
+import { failure, upload } from './api.js';
 
 /** Larger inputs are uploaded: a request may have 6 MB, and base64 adds a third. */
-const INLINE_BYTES = 3 * 1024 * 1024;
+export const INLINE_BYTES = 3 * 1024 * 1024;
 
 const isPlain = (value) =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof File);
@@ -20,7 +20,8 @@ export async function withFiles(input) {
   return replaced(input, size > INLINE_BYTES ? upload : base64);
 }
 
-async function replaced(value, read) {
+/** Replace the files in an input by what `read` returns for them. */
+export async function replaced(value, read) {
   if (value instanceof File) return read(value);
   if (Array.isArray(value)) return Promise.all(value.map((one) => replaced(one, read)));
   if (!isPlain(value)) return value;
@@ -28,14 +29,18 @@ async function replaced(value, read) {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-function base64(file) {
+export function base64(file) {
   return new Promise((done, failed) => {
     const reader = new FileReader();
     reader.onload = () => done(reader.result.slice(reader.result.indexOf(',') + 1));
-    reader.onerror = () => failed(reader.error);
+    reader.onerror = () => failed(unreadable(file));
     reader.readAsDataURL(file);
   });
 }
+
+/** Browsers do not read a file that has changed since it was chosen. */
+export const unreadable = ({ name }) =>
+  failure('file_unreadable', `${name} cannot be read. If it has changed since you chose it, choose it again.`);
 
 /** A curl command for a request. Files are read where it runs, by standard input, which takes any length. */
 export function curl(url, body, headers = []) {

@@ -10,6 +10,9 @@ import { PluginPage } from './pages/plugin.js';
 import { ToolPage } from './pages/tool.js';
 import { JobsPage } from './pages/jobs.js';
 import { JobPage } from './pages/job.js';
+import { BatchesPage } from './pages/batches.js';
+import { BatchPage } from './pages/batch.js';
+import { NewBatchPage } from './pages/new_batch.js';
 import { AccessPage } from './pages/access.js';
 
 function pageOf({ parts: [section = 'plugins', first, second], query }) {
@@ -19,6 +22,9 @@ function pageOf({ parts: [section = 'plugins', first, second], query }) {
   if (section === 'plugins') return html`<${PluginsPage} />`;
   if (section === 'jobs' && first) return html`<${JobPage} key=${first} id=${first} />`;
   if (section === 'jobs') return html`<${JobsPage} query=${query} />`;
+  if (section === 'batches' && first === 'new') return html`<${NewBatchPage} query=${query} />`;
+  if (section === 'batches' && first) return html`<${BatchPage} key=${first} id=${first} />`;
+  if (section === 'batches') return html`<${BatchesPage} query=${query} />`;
   if (section === 'access') return html`<${AccessPage} />`;
   return html`<h1>There is no such page</h1><p><a href="#/plugins">Go to the plugins</a></p>`;
 }

@@ -13,6 +13,7 @@ import { Timeline } from '../parts/timeline.js';
 import { Webhook } from '../parts/webhook.js';
 import { Result } from '../result/result.js';
 
+const DOT = ' · ';
 const OUTCOMES = {
   prevented: 'It had not started, and never will.',
   stopped: 'The tool stopped when it was asked to.',
@@ -32,9 +33,11 @@ export function JobPage({ id }) {
       <h1>${job.plugin}.${job.tool}</h1><span aria-live="polite"><${Status} of=${job.status} /></span>
     </div>
     <p class="faint"><code>${job.job_id}</code> · version ${job.plugin_version}${
-      job.rerun_of &&
-      html` 
-      · again of <a href=${href(['jobs', job.rerun_of])}>…${job.rerun_of.slice(-8)}</a>`
+      job.rerun_of && html`${DOT}again of <a href=${href(['jobs', job.rerun_of])}>…${job.rerun_of.slice(-8)}</a>`
+    }${
+      job.batch_id &&
+      html`${DOT}item ${job.key && html`<strong>${job.key}</strong>${' '}`}of batch${' '}
+        <a href=${href(['batches', job.batch_id])}>…${job.batch_id.slice(-8)}</a>`
     }${job.source !== 'http' && ` · by ${caller(job)}`}</p>
     <${LoadProblem} error=${error} />
     <${Actions} job=${job} />

@@ -39,19 +39,21 @@ export function JobsPage({ query }) {
 const filtersOf = (query) => ({
   plugin: query.get('plugin'),
   tool: query.get('tool'),
+  batch: query.get('batch'),
   status: query.getAll('status'),
 });
 
-function listQuery({ plugin, tool, status, cursor }) {
+function listQuery({ plugin, tool, batch, status, cursor }) {
   const search = new URLSearchParams({ limit: LIMIT });
   if (plugin) search.set('plugin', plugin);
   if (tool) search.set('tool', tool);
+  if (batch) search.set('batch', batch);
   if (cursor) search.set('cursor', cursor);
   for (const one of status) search.append('status', one);
   return search;
 }
 
-function Filters({ plugin, tool, status }) {
+function Filters({ plugin, tool, batch, status }) {
   // Added to the filters of the address, which the page follows a moment later: two quick changes must both count.
   const apply = (change) => {
     const now = filtersOf(currentQuery());
@@ -65,16 +67,16 @@ function Filters({ plugin, tool, status }) {
     <input type="search" value=${value ?? ''} placeholder="any" spellcheck=${false} onChange=${(event) => apply(() => ({ [name]: event.target.value.trim() }))} />
   </label>`;
   return html`<div class="filters">
-    ${text('plugin', plugin)}${text('tool', tool)}
+    ${text('plugin', plugin)}${text('tool', tool)}${text('batch', batch)}
     <fieldset class="chips"><legend>Status</legend>
       ${STATUSES.map((one) => html`<label class="chip"><input type="checkbox" checked=${status.includes(one)} onChange=${() => toggle(one)} />${words(one)}</label>`)}
     </fieldset>
-    ${(plugin || tool || status.length > 0) && html`<a class="clear" href="#/jobs">Clear</a>`}
+    ${(plugin || tool || batch || status.length > 0) && html`<a class="clear" href="#/jobs">Clear</a>`}
   </div>`;
 }
 
 function Nothing({ filters, more }) {
   if (more) return html`<p class="empty">No job on this page fits. There are older ones.</p>`;
-  const filtered = filters.plugin || filters.tool || filters.status.length > 0;
+  const filtered = filters.plugin || filters.tool || filters.batch || filters.status.length > 0;
   return html`<p class="empty">${filtered ? 'No job fits these filters.' : html`No jobs yet. <a href="#/plugins">Run a tool</a> to make one.`}</p>`;
 }

@@ -29,7 +29,7 @@ export function ToolPage({ plugin, tool: name }) {
   if (!tool) return html`${trail}<h1>${name}</h1><p>The plugin has no such tool.</p>`;
   return html`${trail}
     <div class="page-head"><h1>${tool.title}</h1><p class="faint"><code>${plugin}.${name}</code> · ${limits(tool)}</p></div>
-    <p>${tool.description}</p>
+    <p>${tool.description} <a href=${href(['batches', 'new'], { plugin, tool: name })}>Run it on many inputs</a></p>
     <${Workbench} plugin=${plugin} tool=${tool} />`;
 }
 

@@ -5,6 +5,7 @@ import { THEMES, chooseTheme, theme } from '../theme.js';
 const SECTIONS = [
   ['plugins', 'Plugins', 'M4 5h7v7H4zM13 5h7v7h-7zM4 14h7v5H4zM13 14h7v5h-7z'],
   ['jobs', 'Jobs', 'M4 6h16M4 12h11M4 18h7'],
+  ['batches', 'Batches', 'M5 4h10v10H5zM9 18h10V8'],
   ['access', 'Access', 'M15 9a3 3 0 1 0 .01 0M13 11l-8 8M8 16l2 2'],
 ];
 

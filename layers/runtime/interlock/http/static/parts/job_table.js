@@ -30,6 +30,7 @@ const Row = ({ job, withPlugin }) => html`<tr data-job=${job.job_id}>
   <td><${Status} of=${job.status} />${job.status === 'running' && html`<${Progress} of=${job.progress} label=${`Progress of ${job.job_id}`} />`}</td>
   <td>
     <a href=${href(['jobs', job.job_id])}>${withPlugin && html`${job.plugin}.<wbr />`}${job.tool}<span class="unseen"> ${job.job_id}</span></a>
+    ${job.key && html`<span class="row-key">${job.key}</span>`}
     ${job.error && html`<span class="row-error">${job.error.message}</span>`}
   </td>
   <td class="wide"><code title=${job.job_id}>…${job.job_id.slice(-8)}</code></td>

@@ -18,6 +18,7 @@ const FIXES = {
   worker_lost: 'The machine that ran the tool disappeared. Run it again.',
   forbidden:
     'This key lacks the scope for that. An operator can create one that has it: interlock keys create --scopes …',
+  too_many_failures: 'More items failed than you tolerate, and the rest was cancelled. Open the failed jobs to see why.',
   not_found: 'It may have expired, or belong to another tenant.',
   not_finished: 'Wait until the job has finished.',
   already_finished: 'The job had finished before it could be cancelled.',
