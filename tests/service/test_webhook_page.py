@@ -40,7 +40,7 @@ def test_receiver_of_the_page_accepts_only_signed_messages() -> None:
             time.sleep(0.05)
         assert answer == Answer(204)
         assert receiver.stdout is not None
-        assert receiver.stdout.readline() == b"job.succeeded 01KY4QJ3HS0123456789ABCDEF\n"
+        assert receiver.stdout.readline() == b"job.succeeded 01J-finished\n"
         forged = send(f"http://127.0.0.1:{port}/", headers, BODY.replace("succeeded", "failed").encode())
         assert forged == Answer(401, DeliveryError.STATUS)
     finally:
