@@ -1,6 +1,7 @@
 """`/v1/batches`: submit, read, list, results, cancel."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from interlock.domain.errors import ServiceUnavailable
 from interlock.domain.job_id import job_id_of_item
 from interlock.domain.job_status import JobStatus
 from interlock.domain.upload_id import Upload
+from tests.fakes.plugins import a_plugin
 from tests.fakes.world import World
 from tests.pure.core.batch_requests import items_of, post_batch, read_batch, results_of, submit_batch
 
@@ -118,6 +120,49 @@ def test_same_idempotency_key_joins_the_batch(world: World) -> None:
     assert "Idempotency-Replayed" not in first.headers
     assert post_batch(world, headers, max_concurrency=7).status == 422
     assert len(world.batch_workflow.running) == 1
+
+
+def test_bodies_that_mean_the_same_join_one_batch(world: World) -> None:
+    headers = {"Idempotency-Key": "once"}
+    limits = {"timeout_s": 10, "deadline_s": 60, "max_concurrency": 4, "tolerated_failures": 1}
+    first = post_batch(world, headers, **limits)
+    assert first.status == 202
+    as_floats = {name: float(value) for name, value in reversed(limits.items())}
+    again = post_batch(world, headers, **as_floats)
+    assert (again.status, again.body["batch_id"]) == (202, first.body["batch_id"])
+    for other in ({"max_concurrency": True}, {"max_concurrency": 10**400}, {"items": items_of(1)}):
+        assert post_batch(world, headers, **limits | other).status == 422
+    assert world.request("POST", "/v1/batches", [7], headers=headers).status == 422
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [({}, 2), ({"max_concurrency": 3}, 3), ({"max_concurrency": 9}, 4), ({"tolerated_failures": "5%"}, 2)],
+)
+def test_limits_of_the_stack_bound_a_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], expected: int
+) -> None:
+    for name, value in (("ITEMS", "2"), ("CONCURRENCY", "4"), ("DEFAULT_CONCURRENCY", "2")):
+        monkeypatch.setenv(f"INTERLOCK_BATCH_{name}", value)
+    world = World(tmp_path, a_plugin())
+    assert post_batch(world, **fields).body["max_concurrency"] == expected
+    refused = post_batch(world, items=items_of(*"abc"))
+    assert (refused.status, refused.error["details"]["errors"][0]["path"]) == (400, "/items")
+    lines = "\n".join(json.dumps(item) for item in items_of(*"abc"))
+    batch_id = submit_batch(world, upload_id=_upload(world, lines))
+    assert world.prepare_batch(batch_id)["run"] is False
+    assert "1 to 2" in read_batch(world, batch_id)["error"]["message"]
+
+
+def test_failed_batches_are_published(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    unreadable = submit_batch(world, upload_id=_upload(world, "nonsense"))
+    world.prepare_batch(unreadable)
+    assert capsys.readouterr().out.count('"batch_failed_count":[1.0]') == 1
+    for tolerated, published in ((0, 1), (2, 0)):
+        batch_id = submit_batch(world, items=items_of(7), tolerated_failures=tolerated)
+        world.prepare_batch(batch_id)
+        assert world.finish_batch(batch_id)
+        assert capsys.readouterr().out.count('"batch_failed_count":[1.0]') == published
 
 
 def _upload(world: World, text: str | bytes) -> str:

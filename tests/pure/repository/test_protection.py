@@ -154,6 +154,7 @@ def test_every_failure_for_operators_has_an_alarm() -> None:
         ("ExecutionsFailed", "DeliveryWorkflow"),
         ("ExecutionsFailed", "Workflow"),
         ("ExecutionsFailed", "BatchWorkflow"),
+        (cloudwatch_emf.FAILED_BATCH, "AWS::StackName"),
         ("ExecutionsTimedOut", "Workflow"),
         ("Throttles", "*"),
     }

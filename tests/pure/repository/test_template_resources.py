@@ -13,6 +13,7 @@ from interlock.adapters import cloudwatch_emf
 from interlock.composition import core as bootstrap
 from interlock.composition import job_worker
 from interlock.composition.authorizer import AuthorizerSettings
+from interlock.composition.batch_limits import VARIABLES
 from interlock.composition.console import BUCKET_ORIGIN
 from interlock.composition.sandbox import WRITABLE
 from interlock.domain.upload_id import MAX_UPLOADED_BYTES, UPLOAD_LIFETIME, Upload
@@ -108,6 +109,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
         AuthorizerSettings.from_env()
     assert {"INTERLOCK_TABLE", "INTERLOCK_BUCKET"} <= set(core_variables)
     assert {"INTERLOCK_KEY_CACHE_S", "INTERLOCK_OIDC_ISSUER"} <= set(access_variables)
+    limits_of_batches = {"BatchesFunction": {*VARIABLES.values()}, "PrepareBatchFunction": {VARIABLES["items"]}}
     for function in FUNCTIONS:
         declared = {
             **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
@@ -125,6 +127,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             read |= {bootstrap.DELIVERY_WORKFLOW}
         if function in {"BatchesFunction", "CountJobsFunction", "SettleJobsFunction"}:
             read |= {bootstrap.BATCH_WORKFLOW}
+        read |= limits_of_batches.get(function, set())
         if function == "ConsoleFunction":
             read |= {BUCKET_ORIGIN}
         assert {name for name in declared if name.startswith("INTERLOCK_")} == read, function

@@ -41,6 +41,9 @@ DELIVERED, GIVEN_UP = "webhook_delivered_count", "webhook_given_up_count"
 """Deliveries of webhooks that have ended, by their end."""
 
 
+FAILED_BATCH = "batch_failed_count"
+
+
 class EmbeddedMetrics:
     """`interlock.ports.MetricsSink` on CloudWatch EMF."""
 
@@ -69,6 +72,11 @@ def publish_unreadable_record() -> None:
 def publish_delivery(delivered: bool) -> None:
     """Publish the end of the delivery of a webhook."""
     _publish_one(DELIVERED if delivered else GIVEN_UP)
+
+
+def publish_failed_batch() -> None:
+    """Publish that a batch has failed: more items than are tolerated, or its items could not be read."""
+    _publish_one(FAILED_BATCH)
 
 
 def _publish_one(name: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from interlock import log_fields
+from interlock.adapters.cloudwatch_emf import publish_failed_batch
+from interlock.composition.batch_limits import batch_limits
 from interlock.composition.core import Core
 from interlock.http.envelope import error_object
 from interlock.jobs.finishing import FinishBatch
@@ -23,6 +25,8 @@ def prepare_batch_task(core: Core) -> Task:
         uploads=core.uploads,
         objects=core.objects,
         clock=core.clock,
+        most_items=batch_limits().items,
+        on_failure=publish_failed_batch,
     )
     log_fields.install()
 
@@ -51,6 +55,7 @@ def finish_batch_task(core: Core) -> Task:
         core.objects,
         clock=core.clock,
         present_error=error_object,
+        on_failure=publish_failed_batch,
     )
     log_fields.install()
 

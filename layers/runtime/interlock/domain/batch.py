@@ -21,6 +21,20 @@ MAX_BATCH_BYTES = 100 * 1024 * 1024
 MAX_BATCH_CONCURRENCY, DEFAULT_BATCH_CONCURRENCY = 1000, 10
 
 
+class BatchLimits(Struct, frozen=True):
+    """The limits of a stack: items of a batch, and how many of them may run at the same time. `default_concurrency`
+    applies to requests without `max_concurrency`."""
+
+    items: int = MAX_ITEMS
+    concurrency: int = MAX_BATCH_CONCURRENCY
+    default_concurrency: int = DEFAULT_BATCH_CONCURRENCY
+
+    def concurrency_of(self, wanted: float | None, key_limit: int | None) -> int:
+        """Return how many items of a batch may run at the same time, by what its request wants and its API key may."""
+        asked = self.default_concurrency if wanted is None else int(wanted)
+        return min(asked, self.concurrency, key_limit or asked)
+
+
 class BatchStatus(StrEnum):
     """The status of a batch. PREPARING: its jobs are being created. CANCELLING: no further item starts, and those that
     run are being stopped."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Self
 
 from msgspec import Struct
@@ -27,6 +28,22 @@ class KeyedRequest(Struct, frozen=True):
 
 def hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_LIMITS = ("timeout_s", "deadline_s", "max_concurrency", "tolerated_failures")
+"""Fields of request bodies that are numbers, and no input of a tool."""
+
+_EXACT = 2**53
+"""Up to here every whole number is a float."""
+
+
+def comparable(document: Any) -> Any:
+    """Return a body in the form in which two requests are compared: 20 and 20.0 are the same limit."""
+    if not isinstance(document, Mapping):
+        return document
+    given = {name: document[name] for name in _LIMITS if type(document.get(name)) in {int, float}}
+    limits = {name: float(value) for name, value in given.items() if abs(value) <= _EXACT}
+    return {**document, **limits} if limits else document
 
 
 def hash_request(document: Any) -> str:

@@ -17,7 +17,7 @@ class BatchRequest(RequestBody, frozen=True, kw_only=True):
     tool: str | None = None
     items: Sequence[Mapping[str, Any]] | None = None
     upload_id: str | None = None
-    max_concurrency: float = DEFAULT_BATCH_CONCURRENCY
+    max_concurrency: float | None = None
     tolerated_failures: float | str | None = None
     timeout_s: float | None = None
     deadline_s: float | None = None
@@ -48,7 +48,8 @@ class BatchRequest(RequestBody, frozen=True, kw_only=True):
                 "minimum": 1,
                 "maximum": MAX_BATCH_CONCURRENCY,
                 "default": DEFAULT_BATCH_CONCURRENCY,
-                "description": "How many items may run at the same time.",
+                "description": "How many items may run at the same time. The stack and the API key may have lower "
+                "limits, and the stack another default.",
                 "examples": [16],
             },
             "tolerated_failures": optional(

@@ -8,12 +8,11 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from msgspec import Struct
 
 from interlock.domain.access import Principal, Scope
-from interlock.domain.batch import Batch
+from interlock.domain.batch import Batch, BatchLimits
 from interlock.domain.errors import InterlockError, InvalidRequest
-from interlock.domain.idempotency import KeyedRequest
+from interlock.domain.idempotency import KeyedRequest, comparable
 from interlock.domain.problems import problem
 from interlock.domain.times import rfc3339, utc_now
-from interlock.domain.webhook import Webhook
 from interlock.domain.webhook_url import UrlRules
 from interlock.http import documents
 from interlock.http.app import HttpApp
@@ -54,6 +53,7 @@ class BatchParts(Struct, frozen=True, kw_only=True):
     secrets: Secrets
     deliveries: Deliveries
     rules: UrlRules
+    limits: BatchLimits
 
     def shown(self, batch: Batch) -> documents.Batch:
         """Return a batch with the deliveries of its webhook."""
@@ -75,27 +75,22 @@ def _add_submit_route(app: HttpApp, parts: BatchParts) -> None:
         principal = authorized(event, Scope.EXECUTE)
         key = idempotency_key(event)
         document = json_document(event)
-        keyed = KeyedRequest.of(principal.tenant, key, document) if key else None
+        keyed = KeyedRequest.of(principal.tenant, key, comparable(document)) if key else None
         first = parts.service.earlier(keyed)
         if first is not None:
             return _accepted(event, parts.shown(first), replayed=True)
         request = as_body(document, BatchRequest)
-        webhook = requested_webhook(request.webhook, parts.rules)
-        batch, replayed = parts.service.submit(_new_batch(request, principal, parts.registry, keyed, webhook))
+        batch, replayed = parts.service.submit(_new_batch(parts, request, principal, keyed))
         return _accepted(event, parts.shown(batch), replayed=replayed)
 
 
-def _new_batch(
-    request: BatchRequest,
-    principal: Principal,
-    registry: PluginRegistry,
-    keyed: KeyedRequest | None,
-    webhook: Webhook | None,
-) -> NewBatch:
+def _new_batch(parts: BatchParts, request: BatchRequest, principal: Principal, keyed: KeyedRequest | None) -> NewBatch:
     if (request.items is None) == (request.upload_id is None):
         raise invalid_body([problem((), "needs either items or upload_id")])
+    if request.items is not None and len(request.items) > parts.limits.items:
+        raise invalid_body([problem(("items",), f"must have at most {parts.limits.items:,} items")])
     with _about(request.plugin, request.tool):
-        plugin, tool = registry.find(request.plugin, request.tool)
+        plugin, tool = parts.registry.find(request.plugin, request.tool)
     given = request.tolerated_failures
     return NewBatch(
         tenant=principal.tenant,
@@ -103,7 +98,7 @@ def _new_batch(
         tool=tool.name,
         plugin_version=plugin.version,
         timeout_s=min(tool.timeout_s, request.timeout_s or tool.timeout_s),
-        max_concurrency=int(request.max_concurrency),
+        max_concurrency=parts.limits.concurrency_of(request.max_concurrency, principal.concurrency),
         items=request.items,
         upload_id=request.upload_id,
         tolerated_failures=given if given is None or isinstance(given, str) else str(int(given)),
@@ -111,7 +106,7 @@ def _new_batch(
         key_id=principal.key_id,
         key_limit=principal.concurrency,
         keyed=keyed,
-        webhook=webhook,
+        webhook=requested_webhook(request.webhook, parts.rules),
     )
 
 

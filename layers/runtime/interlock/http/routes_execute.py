@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from interlock.domain.access import Principal, Scope
 from interlock.domain.errors import IdempotencyMismatch, InvalidRequest
-from interlock.domain.idempotency import KeyedRequest
+from interlock.domain.idempotency import KeyedRequest, comparable
 from interlock.domain.job import Job
 from interlock.domain.problems import problem
 from interlock.domain.webhook_url import UrlRules
@@ -65,7 +65,7 @@ def add_execute_route(app: HttpApp, execute: Execute, shown: Shown, rules: UrlRu
             input=request.input,
             timeout_s=_seconds(request.timeout_s),
             deadline_s=_seconds(request.deadline_s),
-            keyed=KeyedRequest.of(principal.tenant, key, _comparable(document)) if key else None,
+            keyed=KeyedRequest.of(principal.tenant, key, comparable(document)) if key else None,
             asynchronous=wait_s is not None,
             until=times.waiting(SYNC_LIMIT_S if wait_s is None else wait_s),
             due=times.due,
@@ -89,7 +89,7 @@ def add_rerun_route(
         preferred, key = preferences(event, max_wait_s=max_wait_s), idempotency_key(event)
         document = json_document(event, empty={})
         request = _request(document, RerunRequest, principal, key, execute)
-        body = {"rerun_of": job_id, **_comparable(document)}
+        body = {"rerun_of": job_id, **comparable(document)}
         command = ExecuteCommand(
             principal=principal,
             plugin=original.plugin,
@@ -143,12 +143,6 @@ def _check_synchronous(request: ExecuteRequest) -> None:
 
 def _seconds(given: float | None) -> float | None:
     return None if given is None else float(given)
-
-
-def _comparable(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a body in the form in which two requests are compared: 20 and 20.0 are the same time limit."""
-    limits = {name: float(document[name]) for name in ("timeout_s", "deadline_s") if document.get(name) is not None}
-    return {**document, **limits} if limits else document
 
 
 def _response(event: APIGatewayProxyEvent, execution: Execution, shown: Shown, preferred: Preferences) -> Response[str]:

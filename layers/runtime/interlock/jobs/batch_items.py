@@ -53,8 +53,9 @@ class BatchItems:
         """Store items as an object. A repetition replaces it."""
         self._objects.put(key, "\n".join(map(as_text, items)))
 
-    def read(self, batch: Batch) -> Sequence[Item]:
-        """Return the items of a batch. Raises `InvalidRequest` that names the lines and fields that are not valid."""
+    def read(self, batch: Batch, most: int = MAX_ITEMS) -> Sequence[Item]:
+        """Return the items of a batch, at most so many. Raises `InvalidRequest` that names the lines and fields that
+        are not valid."""
         try:
             text = self._objects.get(batch.items_key)
         except NotFound:
@@ -64,8 +65,8 @@ class BatchItems:
                 "The items of the batch are not UTF-8 text. Send JSON Lines, one item a line."
             ) from None
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        if not 0 < len(lines) <= MAX_ITEMS:
-            raise InvalidRequest(f"The upload has {len(lines):,} items. A batch has 1 to {MAX_ITEMS:,}, one a line.")
+        if not 0 < len(lines) <= most:
+            raise InvalidRequest(f"The upload has {len(lines):,} items. A batch has 1 to {most:,}, one a line.")
         items, problems = [], list[Problem]()
         for index, (number, line) in enumerate(lines):
             document, found = parse_item(line)

@@ -116,7 +116,7 @@ class BatchService:
             tool=wanted.tool,
             plugin_version=wanted.plugin_version,
             timeout_s=float(wanted.timeout_s),
-            max_concurrency=min(wanted.max_concurrency, wanted.key_limit or wanted.max_concurrency),
+            max_concurrency=wanted.max_concurrency,
             items_key="",
             status=BatchStatus.PREPARING,
             created_at=now,

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from interlock.domain import batch as batches
-from interlock.domain.batch import MAX_BATCH_BYTES, Batch, BatchCounts
+from interlock.domain.batch import MAX_BATCH_BYTES, Batch, BatchCounts, BatchStatus
 from interlock.domain.errors import AlreadyFinished, ErrorCode, ErrorInfo, NotFound
 from interlock.domain.job import Job, StoredJson
 from interlock.domain.job_status import JobStatus
@@ -41,8 +41,10 @@ class FinishBatch:
         *,
         clock: Clock,
         present_error: Callable[..., Mapping[str, Any]],
+        on_failure: Callable[[], None],
     ) -> None:
-        """`present_error` returns an error as the results show it, as `interlock.http.envelope.error_object` does."""
+        """`present_error` returns an error as the results show it, as `interlock.http.envelope.error_object` does.
+        `on_failure` is called when a batch has failed."""
         self._store = store
         self._jobs = job_store
         self._service = service
@@ -50,6 +52,7 @@ class FinishBatch:
         self._objects = objects
         self._clock = clock
         self._present_error = present_error
+        self._on_failure = on_failure
 
     def __call__(self, tenant: str, batch_id: str) -> bool:
         """Return whether the batch has finished, or is gone."""
@@ -74,6 +77,8 @@ class FinishBatch:
             self._store.change(batch, after)
         except StaleBatch:
             return False  # a cancel came between, or another execution has finished the batch
+        if after.status is BatchStatus.FAILED:
+            self._on_failure()
         return True
 
     def _items(self, batch: Batch) -> Iterator[tuple[int, str, Job | None]]:

@@ -5,7 +5,7 @@ repeated, continues after another was killed, or runs beside another one, create
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import Struct
@@ -49,6 +49,9 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
     uploads: Uploads
     objects: ObjectStore
     clock: Clock
+    most_items: int
+    on_failure: Callable[[], None]
+    """Called when the batch has failed."""
 
     def __call__(self, tenant: str, batch_id: str) -> Plan | None:
         """Create the jobs of a batch, unless that is done, and return the plan, None if there is no such batch."""
@@ -65,7 +68,7 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
 
     def _prepared(self, batch: Batch) -> Batch:
         try:
-            items = self.items.read(batch)
+            items = self.items.read(batch, self.most_items)
             call = ToolCall(*self.registry.find(batch.plugin, batch.tool), {})
         except ServiceUnavailable:
             raise
@@ -74,7 +77,9 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
                 # An earlier invocation may have created jobs. What is missing fails with this error.
                 return self.store.change(batch, batches.unprepared(batch, error.info, now=self.clock()))
             self.objects.put(batch.results_key, "")
-            return self.store.change(batch, batches.unreadable(batch, error.info, now=self.clock()))
+            failed = self.store.change(batch, batches.unreadable(batch, error.info, now=self.clock()))
+            self.on_failure()
+            return failed
         if batch.total is None:
             batch = self.store.change(batch, batches.counted(batch, len(items), now=self.clock()))
         self.store.open_counts(batch, batch.tolerated)
