@@ -85,6 +85,13 @@ class WebhookSecret(TypedDict):
     previous_expires_at: str | None
 
 
+class InputRequest(TypedDict):
+    """A request of a tool for input from its client, as the Model Context Protocol has it."""
+
+    method: Literal["elicitation/create", "sampling/createMessage", "roots/list"]
+    params: dict[str, Any]
+
+
 class JobDocument(TypedDict):
     """A job, without its result. Times are RFC 3339 in UTC."""
 
@@ -108,6 +115,7 @@ class JobDocument(TypedDict):
     key: str | None
     source: Literal["http", "mcp"]
     client: Client | None
+    input_requests: dict[str, InputRequest] | None
     webhook: Webhook | None
     cancel: Cancel | None
     error: ErrorDocument | None

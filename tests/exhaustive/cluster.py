@@ -7,9 +7,13 @@ from typing import Any
 
 from interlock.composition.core import Core
 from interlock.domain import job as jobs
+from interlock.domain.client_input import ELICITATION
 from interlock.domain.deadline import Deadline
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job
+from interlock.domain.outcome import ClientInput
+from interlock.domain.parking import outstanding
+from interlock.jobs.answering import Answering
 from interlock.jobs.lease import LEASE
 from interlock.jobs.runner import Finished, JobRunner
 from interlock.jobs.service import START_LEASE, NewJob
@@ -21,6 +25,8 @@ from interlock.tools.tool_runner import ToolRunner
 from tests.exhaustive.injection import CallInterceptor, Faults, intercepted
 from tests.exhaustive.ledger import Ledger
 from tests.exhaustive.system import LONGER_THAN_LEASES_S, MovableClock
+from tests.exhaustive.workflow import job_of
+from tests.fakes.asking import accepted
 from tests.fakes.outside import MemoryObjects, MemoryWorkflow, RecordingSink
 from tests.fakes.sandbox import PATIENCE_S, Run, Script, ScriptedSandbox, echoes
 from tests.fakes.store import MemoryJobs
@@ -146,6 +152,17 @@ class Cluster:
     def submit(self, *, deadline_s: float | None = None) -> Job:
         return self.service.submit(self.new_job(deadline_s=deadline_s), INPUT)
 
+    def submit_for_a_client(self) -> Job:
+        """Submit a job whose tool may request input."""
+        given = ClientInput((ELICITATION,))
+        job = self.service.new(NewJob("acme", "echo", "say", "1.0.0", LIMIT_S, client_input=given))
+        return self.service.submit(job, INPUT)
+
+    def respond(self, job: Job, *keys: str) -> Job:
+        """Give a job responses to these requests."""
+        answering = Answering(self.store, self.workflow, clock=self.clock)
+        return answering(self.service.get(job.tenant, job.job_id), {key: accepted(key) for key in keys})
+
     def call(self) -> ToolCall:
         """Return the call that `JobRunner.run_now` takes."""
         manifest, tool = self._core.registry.find("echo", "say")
@@ -175,13 +192,16 @@ class Cluster:
     def run_started_executions(self) -> None:
         """Run the jobs whose workflow executions were started."""
         started = self._interceptor.call("workflow.look", lambda: list(self.executions.running.items()))
-        for job_id, tenant in started:
-            self.worker().run_pending(tenant, job_id, deadline=Deadline.after(LIMIT_S))
-            self.executions.finish(job_id)
+        for execution, tenant in started:
+            self.worker().run_pending(tenant, job_of(execution), deadline=Deadline.after(LIMIT_S))
+            self.executions.finish(execution)
 
     def finish_all_jobs(self) -> None:
-        """Run the started executions, then settle the other jobs as after the expiry of their leases."""
+        """Run the started executions, respond to the jobs that wait for it, and settle the other jobs as after the
+        expiry of their leases."""
         self.run_started_executions()
+        for job in getattr(self._stored, "all_jobs", ()):
+            self.respond(job, *outstanding(job))
         self.late_service.settle_lapsed()
 
     def run_now(self, job: Job, script: Script = echoes) -> Finished:

@@ -87,6 +87,9 @@ class CrashPath:
     def retry(self, healthy: System) -> None:
         """Retry as a client that received no response, or a 503."""
 
+    def meanwhile(self, healthy: System) -> None:
+        """Act as a client that goes on while unfinished jobs are continued and settled."""
+
     def after_call(self, system: System) -> Callable[[str], None]:
         """Return a callback that is called with the name of each completed call."""
         return lambda _name: None

@@ -178,7 +178,7 @@ def start_before_writing(plant: Plant) -> None:
     def submit(self: JobService, job: Job, input: Any) -> Job:
         stored = self._documents.write(job, "input", input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
-        self._workflow.start(job.tenant, job.job_id)
+        self._workflow.start(job)
         self._store.create(job)
         return job
 

@@ -68,11 +68,11 @@ class FaultRunner:
         healthy = System(shared, self.sandbox, engine_retries=path.engine_retries, limited=path.limited)
         path.prepare(healthy)
         calls, late = self._drive(path, command, healthy)
-        self._finish_all_jobs(healthy)
+        self._finish_all_jobs(path, healthy)
         if late is not None:
             healthy.count_all()
             late()
-            self._finish_all_jobs(healthy)
+            self._finish_all_jobs(path, healthy)
         healthy.count_all()
         ledger = self.backend.ledger(shared.table)
         jobs = [history[-1] for history in ledger.histories.values()]
@@ -113,7 +113,7 @@ class FaultRunner:
         assert ended in {0, -signal.SIGKILL}, shared.file(ERROR).read_text()
         return PathCalls(json.loads(shared.file(CALLS).read_text()) if ended == 0 else None)
 
-    def _finish_all_jobs(self, healthy: System) -> None:
+    def _finish_all_jobs(self, path: CrashPath, healthy: System) -> None:
         """Continue executions, let leases expire and invoke the schedule until all jobs have finished.
 
         Jobs that are unfinished after `ROUNDS` are reported as violations."""
@@ -121,6 +121,7 @@ class FaultRunner:
             healthy.engine.run()
             if self.backend.ledger(healthy.shared.table).all_finished and not healthy.executions.going_on():
                 break
+            path.meanwhile(healthy)
             healthy.clock.advance(LONGER_THAN_LEASES_S)
             healthy.core.service.settle_lapsed()
 

@@ -23,7 +23,7 @@ from interlock.domain.deadline import Deadline
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFound, ServiceUnavailable, TooManyJobs
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Job, Progress
-from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import Outcome
 from interlock.jobs.service import NewJob
 from interlock.ports import KeyAlreadyUsed, StaleJob
@@ -204,7 +204,7 @@ class JobServiceMachine(JobStateMachine):
         job = self.current(job_id)
         if job is None:
             return multiple()
-        if job.status is not JobStatus.PENDING:
+        if not job.startable:
             return job
         if not job.overdue(self.clock()):
             return self._claim(job, str(worker))
@@ -248,7 +248,7 @@ class JobServiceMachine(JobStateMachine):
     def end(self, job: Job, outcome: Outcome) -> None:
         """Write the end of a job as its worker knows it. After a lost race, retry with the current job."""
         before: Job | None = job
-        while before is not None and before.status in CLAIMED and before.attempt == job.attempt:
+        while before is not None and before.held_as(job):
             if outcome.status is JobStatus.CANCELLED and before.status is not JobStatus.CANCELLING:
                 return
             after = steps.ended(before, outcome, result=None, progress=None, now=self.clock())

@@ -12,6 +12,8 @@ from hypothesis.stateful import (
 
 from interlock.domain.job import Job
 from interlock.domain.job_status import CLAIMED, FINAL, TRANSITIONS, JobStatus
+from interlock.domain.parking import RESPONSE_WINDOW
+from interlock.jobs.answering import Answering
 from interlock.jobs.documents import Documents
 from interlock.jobs.service import JobService
 from interlock.ports import JobFilter, JobStore
@@ -52,6 +54,7 @@ class JobStateMachine(RuleBasedStateMachine):
         self.workflow = MemoryWorkflow()
         documents = Documents(MemoryObjects())
         self.service = JobService(self.store, self.workflow, documents, clock=self.clock, retention=timedelta(days=7))
+        self.answering = Answering(self.store, self.workflow, clock=self.clock)
 
     def all_jobs(self) -> list[Job]:
         page, next_id = self.store.page(JobFilter(self.tenant), limit=100, before_id=None)
@@ -97,8 +100,8 @@ class JobStateMachine(RuleBasedStateMachine):
             found: Any = metrics.get(tool)
             for status in FINAL:
                 assert (getattr(found, status) if found else 0) == counts.get(status, 0)
-            claimed = [job for job in self.seen.values() if job.tool == tool and job.status in CLAIMED]
-            assert (found.in_flight if found else 0) == len(claimed)
+            held = [job for job in self.seen.values() if job.tool == tool and job.worker_id is not None]
+            assert (found.in_flight if found else 0) == len(held)
 
     def assert_fields_match_the_status(self) -> None:
         for job in self.seen.values():
@@ -109,6 +112,8 @@ class JobStateMachine(RuleBasedStateMachine):
             if job.deadline_at is not None and job.status is JobStatus.PENDING:
                 assert job.lease_expires_at is not None
                 assert job.lease_expires_at <= job.deadline_at
+            assert (job.worker_id is not None) == (job.status in CLAIMED and not job.parked)
+            assert job.client_input is None or not job.finished
             if job.finished:
                 assert deadline_violations(job) == []
             if job.status in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
@@ -119,8 +124,8 @@ class JobStateMachine(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         self.workflow.down = False
-        for _ in range(2):
-            self.clock.advance(LONGER_THAN_LEASES_S)
+        for passed_s in (LONGER_THAN_LEASES_S, RESPONSE_WINDOW.total_seconds(), LONGER_THAN_LEASES_S):
+            self.clock.advance(passed_s)
             for job_id in list(self.workflow.running):
                 self.workflow.finish(job_id)
             self.service.settle_lapsed()

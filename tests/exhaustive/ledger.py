@@ -62,10 +62,13 @@ class Ledger:
         history = self.histories.setdefault(job.job_id, [])
         if history and history[-1] == job:
             return
+        # The run of a parked job has ended, and its process is kept for the next run, of whichever job.
+        was_parked = bool(history) and history[-1].parked
         history.append(job)
         if job.finished and job.job_id not in self.endings:
             events = self._events_of(job.job_id)
-            self.endings[job.job_id] = Ending(events, [event.pid for event in events if alive(event.pid)])
+            left = [event.pid for event in events if not was_parked and alive(event.pid)]
+            self.endings[job.job_id] = Ending(events, left)
 
     @property
     def all_finished(self) -> bool:
@@ -126,7 +129,7 @@ def history_violations(history: list[Job]) -> list[str]:
             found.append(f"was {before.status} and was written again: {after}")
         elif after.status is not before.status and after.status not in TRANSITIONS[before.status]:
             found.append(f"went from {before.status} to {after.status}")
-        claimed = before.status is JobStatus.PENDING and after.status is JobStatus.RUNNING
+        claimed = before.worker_id is None and after.worker_id is not None
         if after.attempt != before.attempt + claimed:
             found.append(f"went from attempt {before.attempt} to {after.attempt} as {after.status}")
     return found + _event_violations(history)

@@ -8,6 +8,7 @@ from interlock.adapters.dynamo.indexes import OPEN_PARTITIONS
 from interlock.domain import job as jobs
 from interlock.jobs.lease import LEASE
 from interlock.jobs.service import NewJob
+from tests.exhaustive.asking_paths import Asking, AskingUnstarted, CancelParked
 from tests.exhaustive.cancel_paths import CancelledSynchronousWorker, CancelledWorker, CancelPending, CancelRunning
 from tests.exhaustive.counting_path import Counted
 from tests.exhaustive.crash_path import (
@@ -239,7 +240,7 @@ class SettledBySchedule(CrashPath):
                 claimed = jobs.claimed(job, worker_id="gone", now=now, lease_expires_at=now + LEASE)
                 core.store.change(job, claimed)
             if fate != "never started":
-                healthy.executions.start(job.tenant, job.job_id)
+                healthy.executions.start(job)
                 healthy.executions.move(job.job_id, "running" if fate == "worker gone" else "over")
 
     def drive(self, system: System) -> None:
@@ -286,5 +287,8 @@ PATHS: dict[str, CrashPath] = {
         Counted(),
         AsynchronousPastDeadline(),
         AsynchronousStoppedAtDeadline(),
+        Asking(),
+        AskingUnstarted(),
+        CancelParked(),
     )
 }

@@ -24,11 +24,16 @@ from interlock.composition.job_worker import job_runner, run_job_task
 from interlock.composition.jobs import jobs_app
 from interlock.composition.sandbox import LOADER, PRELOAD, TARGET
 from interlock.composition.settlement import settle_jobs_task
+from interlock.domain.client_input import ELICITATION
 from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job import Job
 from interlock.domain.manifest import PluginSource
+from interlock.domain.outcome import ClientInput
 from interlock.domain.times import utc_now
 from interlock.domain.upload_id import Upload
+from interlock.jobs.answering import Answering
 from interlock.jobs.runner import JobRunner
+from interlock.jobs.service import NewJob
 from interlock.plugins.describing import describe
 from interlock.plugins.index import PluginIndex
 from interlock.ports import Workflow
@@ -177,6 +182,7 @@ class System:
         self._execute = execute_app(core, runner)
         self._jobs = jobs_app(core)
         self._count_jobs = count_jobs_task(core)
+        self._answering = Answering(core.store, core.workflow, clock=core.clock)
 
     def _engine(self, runner: JobRunner, *, retries: bool) -> Engine:
         run_job, settle_jobs = run_job_task(runner), settle_jobs_task(self.core)
@@ -230,6 +236,17 @@ class System:
 
     def cancel(self, job_id: str) -> Answer:
         return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
+
+    def submit_for_a_client(self) -> Job:
+        """Submit a job whose tool may request input, as a call of a task does."""
+        wanted = NewJob(TENANT, "witness", "ask", "1.0.0", 60, client_input=ClientInput((ELICITATION,)))
+        return self.core.service.submit(self.core.service.new(wanted), {"record": str(self.shared.record)})
+
+    def respond(self, job_id: str, *keys: str) -> None:
+        """Give a job responses as `tasks/update` does. A failure is ignored, because the client tries again."""
+        responses = {key: {"action": "accept", "content": {"text": key}} for key in keys}
+        with contextlib.suppress(ServiceUnavailable):
+            self._answering(self.core.service.get(TENANT, job_id), responses)
 
     def schedule(self) -> None:
         """Settle lapsed jobs as the schedule does. A failure is ignored, because the schedule comes again."""

@@ -10,6 +10,7 @@ from interlock.domain.job import Job
 from interlock.jobs import lease
 from interlock.plugins.index import PluginIndex
 from interlock.ports import KeyAlreadyUsed
+from tests.exhaustive.asking_orders import ASKING_SCENARIOS
 from tests.exhaustive.cluster import INPUT, Cluster, WatchedJobs
 from tests.exhaustive.counts import Report
 from tests.exhaustive.defects import DEFECTS_IN_AN_ORDER, Defect
@@ -192,6 +193,7 @@ SCENARIOS: dict[str, tuple[Scenario, set[str]]] = {
     "a cancel meets a late claim": (claimed_late(cancel), {"succeeded", TOO_LATE}),
     "a late reader and a cancel meet a late claim": (claimed_late(cancel, read_late), ANY_END - {PREVENTED}),
     "two schedules meet a late claim": (claimed_late(schedule, schedule), {"succeeded", LOST}),
+    **ASKING_SCENARIOS,
 }
 """The actors of each scenario, and exactly the outcomes that its job may have."""
 
@@ -237,13 +239,19 @@ class OrderExplorer:
         problems += [problem for job in store.all_jobs for problem in deadline_violations(job)]
         problems += counter_violations(store.all_jobs, {"echo": store.metrics("echo")})
         problems += [f"is still {job.status}" for job in store.all_jobs if not job.finished]
-        problems += [f"ran {count} times" for count in cluster.runs.values() if count > 1]
+        problems += [f"ran too often: {job}" for job in store.all_jobs if cluster.runs[job.job_id] > job.attempt]
+        problems += [f"has {job.attempt} attempts" for job in store.all_jobs if job.attempt > 1 + _asked(job)]
         problems += [f"raised {one!r}" for one in results if isinstance(one, Exception) and not _is_expected(one)]
         if len(store.all_jobs) != 1:
             problems.append(f"there are {len(store.all_jobs)} jobs")
         assert not problems, f"{problems} after {steps}, with the results {results}"
         self.ends.update(map(end_of, store.all_jobs))
         return options
+
+
+def _asked(job: Job) -> int:
+    """Return how often the job was parked, by its events."""
+    return sum(event.fields.get("message", "").startswith("waits for input") for event in job.events.events)
 
 
 def _is_expected(error: Exception) -> bool:

@@ -22,19 +22,19 @@ from interlock.adapters.dynamo.jobs import DynamoJobs
 from interlock.adapters.dynamo.values import JOB
 from interlock.ports import JobStore
 from interlock_dev.aws.dynamodb.stream import Record, stream_event
-from tests.exhaustive.job_service_machine import JobServiceMachine
+from tests.exhaustive.asking_machine import AskingMachine
 from tests.fakes.store import MemoryJobs
 from tests.service.clients import create_table
 from tests.service.stream import StreamReader, count_jobs
 from tests.volume import volume
 
 
-class InMemory(JobServiceMachine):
+class InMemory(AskingMachine):
     def make_store(self) -> JobStore:
         return MemoryJobs()
 
 
-class OnMoto(JobServiceMachine):
+class OnMoto(AskingMachine):
     """Counts from the table's stream, which is delivered among the other steps."""
 
     def make_store(self) -> JobStore:

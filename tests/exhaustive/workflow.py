@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from interlock.domain.errors import ServiceUnavailable
+from interlock.domain.job import Job
+
 WAIT_S = 20
 """The wait of the state `LetLeaseRunOut`, between the failure of RunJob and SettleJob."""
 
@@ -21,22 +24,26 @@ class Executions:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self.refuses = False
+        """Whether a start fails, as of a process that ends before it."""
         with self._open() as rows:
             rows.execute("CREATE TABLE IF NOT EXISTS executions (name TEXT PRIMARY KEY, tenant TEXT, state TEXT)")
 
-    def start(self, tenant: str, job_id: str) -> bool:
+    def start(self, job: Job) -> bool:
+        if self.refuses:
+            raise ServiceUnavailable(service="workflow")
         with self._open() as rows:
-            rows.execute("INSERT OR IGNORE INTO executions VALUES (?, ?, 'started')", (job_id, tenant))
-            ((state,),) = rows.execute("SELECT state FROM executions WHERE name = ?", (job_id,))
+            rows.execute("INSERT OR IGNORE INTO executions VALUES (?, ?, 'started')", (job.execution, job.tenant))
+            ((state,),) = rows.execute("SELECT state FROM executions WHERE name = ?", (job.execution,))
         return bool(state != "over")
 
-    def stop(self, job_id: str, cause: str) -> None:
-        self.move(job_id, "over")
+    def stop(self, job: Job, cause: str) -> None:
+        self.move(job.execution, "over")
 
-    def move(self, job_id: str, state: str) -> bool:
+    def move(self, name: str, state: str) -> bool:
         """Change the state of an execution. Return False if it is over, which is final."""
         with self._open() as rows:
-            moved = rows.execute("UPDATE executions SET state = ? WHERE name = ? AND state != 'over'", (state, job_id))
+            moved = rows.execute("UPDATE executions SET state = ? WHERE name = ? AND state != 'over'", (state, name))
             return moved.rowcount == 1
 
     def in_state(self, state: str) -> list[tuple[str, str]]:
@@ -82,30 +89,35 @@ class Engine:
 
     def run(self) -> None:
         """Run all started executions, and continue those whose process was killed."""
-        for tenant, job_id in self._executions.in_state("running"):
-            self._failed(tenant, job_id, tried=1)
-        for tenant, job_id in self._executions.in_state("started"):
-            self._executions.move(job_id, "running")
-            self._try(tenant, job_id, tried=0)
+        for tenant, name in self._executions.in_state("running"):
+            self._failed(tenant, name, tried=1)
+        for tenant, name in self._executions.in_state("started"):
+            self._executions.move(name, "running")
+            self._try(tenant, name, tried=0)
 
-    def _try(self, tenant: str, job_id: str, *, tried: int) -> None:
+    def _try(self, tenant: str, name: str, *, tried: int) -> None:
         try:
-            self._run_job(tenant, job_id)
+            self._run_job(tenant, job_of(name))
         except Exception:
-            self._failed(tenant, job_id, tried=tried + 1)
+            self._failed(tenant, name, tried=tried + 1)
         else:
-            self._executions.move(job_id, "over")
+            self._executions.move(name, "over")
 
-    def _failed(self, tenant: str, job_id: str, *, tried: int) -> None:
+    def _failed(self, tenant: str, name: str, *, tried: int) -> None:
         if self._retries and tried < 2:
-            self._try(tenant, job_id, tried=tried)
+            self._try(tenant, name, tried=tried)
             return
         self._wait(WAIT_S)
         # A stopped execution runs no further step.
-        for _ in range(SETTLE_TRIES if self._executions.move(job_id, "running") else 0):
+        for _ in range(SETTLE_TRIES if self._executions.move(name, "running") else 0):
             try:
-                self._settle_job(tenant, job_id)
+                self._settle_job(tenant, job_of(name))
             except Exception:
                 continue
             break
-        self._executions.move(job_id, "over")
+        self._executions.move(name, "over")
+
+
+def job_of(execution: str) -> str:
+    """Return the id of the job that an execution runs an attempt of."""
+    return execution.partition("-")[0]

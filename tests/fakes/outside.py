@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from interlock.domain.errors import NotFound, ServiceUnavailable
+from interlock.domain.job import Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.rate import Rate
 from interlock.domain.webhook import Answer, Delivery, DeliveryState, Step, Subject, WebhookEvent
@@ -40,27 +41,27 @@ class MemoryWorkflow:
         self.down = False
         self._lock = threading.Lock()
 
-    def start(self, tenant: str, job_id: str) -> bool:
+    def start(self, job: Job) -> bool:
         with self._lock:
             self._raise_if_down()
-            if job_id in self.over:
+            if job.execution in self.over:
                 return False
-            self.running[job_id] = tenant
+            self.running[job.execution] = job.tenant
             return True
 
-    def stop(self, job_id: str, cause: str) -> None:
+    def stop(self, job: Job, cause: str) -> None:
         with self._lock:
             self._raise_if_down()
-            self.stopped.append(job_id)
+            self.stopped.append(job.execution)
             self.causes.append(cause)
-            if self.running.pop(job_id, None) is not None:
-                self.over.add(job_id)
+            if self.running.pop(job.execution, None) is not None:
+                self.over.add(job.execution)
 
-    def finish(self, job_id: str) -> None:
-        """End the workflow execution without a stop."""
+    def finish(self, execution: str) -> None:
+        """End an execution without a stop."""
         with self._lock:
-            self.running.pop(job_id, None)
-            self.over.add(job_id)
+            self.running.pop(execution, None)
+            self.over.add(execution)
 
     def _raise_if_down(self) -> None:
         if self.down:

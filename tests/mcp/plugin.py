@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from interlock.plugin import FileBytes, Plugin, ToolContext, tool
+from interlock.plugin import Elicitation, FileBytes, Plugin, Roots, Sampling, ToolContext, tool
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAGynq7wAAAABJRU5ErkJggg==")
 WAV = b"RIFF$\x00\x00\x00WAVEfmt " + bytes(28)
@@ -47,6 +47,20 @@ class Work(BaseModel):
 
 class FileName(BaseModel):
     filename: str
+
+
+class Color(BaseModel):
+    color: str
+
+
+class Confirmation(BaseModel):
+    ok: bool = False
+    confirm: bool = False
+
+
+NAME = Elicitation("What is your name?", Name)
+CONFIRM = Elicitation("Please confirm", Confirmation)
+GREETING = Sampling("Generate a greeting", max_tokens=50)
 
 
 class Contact(BaseModel):
@@ -124,9 +138,9 @@ class Conformance(Plugin):
     def test_streaming_elicitation(self, input: Nothing, context: ToolContext) -> Text:
         return Text("no questions")
 
-    @tool(timeout_s=10, task="required")
+    @tool(timeout_s=10, input_requests={"greeting": GREETING})
     def test_missing_capability(self, input: Nothing, context: ToolContext) -> Text:
-        return Text("done")
+        return Text(context.request_input(greeting=GREETING)["greeting"])
 
     @tool(timeout_s=10)
     def test_x_mcp_header(self, input: Region, context: ToolContext) -> Text:
@@ -151,7 +165,69 @@ class Conformance(Plugin):
 
     @tool(timeout_s=10, task=True)
     def confirm_delete(self, input: FileName, context: ToolContext) -> Text:
-        return Text(f"deleted {input.filename}")
+        given = context.request_input(confirm=Elicitation(f"Delete {input.filename}?", Confirmation))["confirm"]
+        return Text(f"deleted {input.filename}" if given and given.confirm else "kept")
+
+    @tool(timeout_s=10, task=True)
+    def multi_input(self, input: Nothing, context: ToolContext) -> Text:
+        given = context.request_input(first=NAME, second=NAME)
+        return Text(f"{given['first']} {given['second']}")
+
+    @tool(timeout_s=10, task="required", input_requests={"user_name": NAME})
+    def test_tool_with_task(self, input: Nothing, context: ToolContext) -> Text:
+        return _hello(context)
+
+
+class ConformanceInput(Plugin):
+    """The tools that request input from their client."""
+
+    name, version, title = "conformance_input", "1.0.0", "Conformance, input"
+
+    @tool(timeout_s=10)
+    def test_input_required_result_elicitation(self, input: Nothing, context: ToolContext) -> Text:
+        return _hello(context)
+
+    @tool(timeout_s=10)
+    def test_input_required_result_sampling(self, input: Nothing, context: ToolContext) -> Text:
+        question = Sampling("What is the capital of France?", max_tokens=100)
+        return Text(context.request_input(capital_question=question)["capital_question"])
+
+    @tool(timeout_s=10)
+    def test_input_required_result_list_roots(self, input: Nothing, context: ToolContext) -> Text:
+        return Text(", ".join(context.request_input(client_roots=Roots())["client_roots"]))
+
+    @tool(timeout_s=10)
+    def test_input_required_result_request_state(self, input: Nothing, context: ToolContext) -> Text:
+        context.request_input(confirm=CONFIRM)
+        return Text("state-ok")
+
+    @tool(timeout_s=10)
+    def test_input_required_result_multiple_inputs(self, input: Nothing, context: ToolContext) -> Text:
+        requests: dict[str, Any] = {"user_name": NAME, "greeting": GREETING, "client_roots": Roots()}
+        given = context.request_input(**requests)
+        return Text(f"{given['greeting']} {given['user_name'].name}")
+
+    @tool(timeout_s=10)
+    def test_input_required_result_multi_round(self, input: Nothing, context: ToolContext) -> Text:
+        context.request_input(step1=Elicitation("Step 1: What is your name?", Name))
+        context.request_input(step2=Elicitation("Step 2: What is your favorite color?", Color))
+        return Text("done")
+
+    @tool(timeout_s=10)
+    def test_input_required_result_tampered_state(self, input: Nothing, context: ToolContext) -> Text:
+        context.request_input(confirm=CONFIRM)
+        return Text("confirmed")
+
+    @tool(timeout_s=10)
+    def test_input_required_result_capabilities(self, input: Nothing, context: ToolContext) -> Text:
+        if context.can_request(Elicitation):
+            return _hello(context)
+        return Text(context.request_input(greeting=GREETING)["greeting"])
+
+
+def _hello(context: ToolContext) -> Text:
+    given = context.request_input(user_name=NAME)["user_name"]
+    return Text(f"Hello, {given.name}!" if given else "Hello!")
 
 
 class ConformanceBroken(Plugin):

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-PLUGINS = {"protocol_error_job": "conformance_broken"}
-"""Plugins of tools that are not those of the plugin `conformance`."""
+PLUGINS = {"protocol_error_job": "conformance_broken", "test_input_required_result_": "conformance_input"}
+"""Plugins of tools that are not those of the plugin `conformance`, by the beginning of their names."""
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
@@ -19,7 +19,8 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 def with_plugin(name: str) -> str:
     """Return the full name of a tool, of which white space may surround a header's."""
     bare = name.strip()
-    full = bare if "-" in bare else f"{PLUGINS.get(bare, 'conformance')}-{bare}"
+    plugin = next((plugin for prefix, plugin in PLUGINS.items() if bare.startswith(prefix)), "conformance")
+    full = bare if "-" in bare else f"{plugin}-{bare}"
     return name.replace(bare, full) if bare else name
 
 

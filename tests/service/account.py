@@ -85,7 +85,7 @@ class Account:
         job = jobs.submitted(job, input=stored, lease_expires_at=now + timedelta(minutes=1))
         self.core.store.create(job)
         if started:
-            self.core.workflow.start(TENANT, JOB_ID)
+            self.core.workflow.start(job)
         return job
 
     def put_running(self, lease: timedelta = timedelta(minutes=10), **fields: Any) -> Job:

@@ -52,6 +52,22 @@ def lists_by_everything(account: Account, replay: Replay) -> None:
             assert json.loads(answer["body"])["count"] == 1
 
 
+def checks_the_state_of_an_mcp_call(account: Account, replay: Replay) -> None:
+    """The first state that an environment checks or signs creates the secret."""
+    asked = copy.deepcopy(event("mcp-tools"))
+    body = json.loads(asked["body"])
+    body |= {"method": "tools/call", "params": {**body["params"], "name": "image-thumbnail", "requestState": "AAAA"}}
+    asked["body"] = json.dumps(body)
+    for headers in (asked["headers"], asked["multiValueHeaders"]):
+        listed = headers is asked["multiValueHeaders"]
+        headers |= {
+            name: [value] if listed else value
+            for name, value in {"Mcp-Method": "tools/call", "Mcp-Name": "image-thumbnail"}.items()
+        }
+    answer = replay(asked, "ExecuteFunction")
+    assert json.loads(answer["body"])["error"]["message"].startswith("Invalid params: requestState")
+
+
 def reads_a_large_result(account: Account, replay: Replay) -> None:
     account.put_succeeded(LARGE)
     answer = replay("job-result")
@@ -146,6 +162,7 @@ MORE: Mapping[str, tuple[Scenario, ...]] = {
         executes_large_documents_once_and_replays_them,
         executes_for_a_limited_key,
         joins_a_job_with_deliveries,
+        checks_the_state_of_an_mcp_call,
         executes_an_upload_and_replays_it_when_that_is_gone,
     ),
     "JobsFunction": (

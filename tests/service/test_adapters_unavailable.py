@@ -84,7 +84,7 @@ OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "workflow.start": (
         "workflow",
-        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start("t", "j"),
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).start(a_job()),
     ),
     "deliveries.start": (
         "workflow",
@@ -92,7 +92,7 @@ OTHER_CALLS: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "workflow.stop": (
         "workflow",
-        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).stop("j", "why"),
+        lambda url: StepFunctionsWorkflow(clients.stepfunctions(url, once=True), MACHINE).stop(a_job(), "why"),
     ),
 }
 

@@ -8,15 +8,20 @@ from typing import Any, Literal
 import httpx2
 from mcp import Client, ClientSession, MCPError
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.client.session import ElicitationFnT
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CallToolResult,
     CancelTaskRequest,
     CancelTaskRequestParams,
+    ElicitRequest,
+    ElicitResult,
     EmptyResult,
     GetTaskRequest,
     GetTaskRequestParams,
     Implementation,
+    Request,
+    RequestParams,
     Result,
 )
 
@@ -42,7 +47,13 @@ class Task(Result):
 
     @property
     def ended(self) -> bool:
-        return self.status != "working"
+        return self.status not in {"working", "input_required"}
+
+
+class FoundTask(Task):
+    """The state of a task with the requests that it waits for."""
+
+    input_requests: dict[str, ElicitRequest] | None = None
 
 
 class CreatedTask(Task):
@@ -63,14 +74,34 @@ class CancelTask(CancelTaskRequest):
     name_param = "taskId"
 
 
-async def get_task(session: ClientSession, task_id: str) -> Task:
+async def get_task(session: ClientSession, task_id: str) -> FoundTask:
     """Return a task. Raises `MCPError`."""
-    return await session.send_request(GetTask(params=GetTaskRequestParams(task_id=task_id)), Task)
+    return await session.send_request(GetTask(params=GetTaskRequestParams(task_id=task_id)), FoundTask)
 
 
 async def cancel_task(session: ClientSession, task_id: str) -> None:
     """Request the cancellation of a task. Raises `MCPError`."""
     await session.send_request(CancelTask(params=CancelTaskRequestParams(task_id=task_id)), EmptyResult)
+
+
+class UpdateTaskRequestParams(RequestParams):
+    task_id: str
+    input_responses: dict[str, ElicitResult]
+
+
+class UpdateTask(Request[UpdateTaskRequestParams, Literal["tasks/update"]]):
+    """`tasks/update`, with the id repeated in a header."""
+
+    name_param = "taskId"
+
+    method: Literal["tasks/update"] = "tasks/update"
+    params: UpdateTaskRequestParams
+
+
+async def respond(session: ClientSession, task_id: str, **responses: ElicitResult) -> None:
+    """Give a task the responses of the person. Raises `MCPError`."""
+    params = UpdateTaskRequestParams(task_id=task_id, input_responses=responses)
+    await session.send_request(UpdateTask(params=params), EmptyResult)
 
 
 class Tasks(ClientExtension):
@@ -121,9 +152,12 @@ def to_stack(target: stack.Client) -> AbstractAsyncContextManager[Any]:
 
 
 @asynccontextmanager
-async def connected(target: stack.Client, *extensions: ClientExtension) -> AsyncIterator[Client]:
-    """Connect the SDK's client to a stack: it finds out the latest version."""
-    async with Client(to_stack(target), client_info=AGENT, extensions=extensions) as client:
+async def connected(
+    target: stack.Client, *extensions: ClientExtension, elicit: ElicitationFnT | None = None
+) -> AsyncIterator[Client]:
+    """Connect the SDK's client to a stack: it finds out the latest version. `elicit` fills in forms for a person."""
+    asked = Client(to_stack(target), client_info=AGENT, extensions=extensions, elicitation_callback=elicit)
+    async with asked as client:
         yield client
 
 

@@ -41,6 +41,7 @@ from tests.stack.mcp_client import (
     until_ended,
 )
 from tests.stack.mcp_transcript import comparable, documented, record
+from tests.stack.rest import counted_health
 from tests.stack.stacks import ROOT
 from tests.stack.test_cancel import gone, running_pids
 
@@ -73,9 +74,18 @@ async def all_tools(agent: McpClient) -> dict[str, Tool]:
 def test_tools_are_those_of_the_plugins_that_could_be_imported(client: Client) -> None:
     tools = used(client, all_tools)
     plugins = client.call("GET", "/v1/plugins").body["plugins"]
+    plugins = [one for one in plugins if one["state"] != "UNAVAILABLE"]
     manifests = [client.call("GET", f"/v1/plugins/{one['name']}").body for one in plugins]
     assert set(tools) == {f"{one['name']}-{tool['name']}" for one in manifests for tool in one["tools"]}
     assert tools["ocr-analyze"].output_schema is not None
+
+
+def test_tools_of_a_plugin_whose_setup_fails_are_not_listed(client: Client) -> None:
+    assert client.execute("setup_exits", "echo", {}).code == "plugin_unavailable"
+    counted_health(client, "setup_exits")
+    listed = used(client, all_tools)
+    assert "setup_exits-echo" not in listed
+    assert "errands-echo" in listed
 
 
 def test_call_returns_structured_content_and_is_a_job_of_the_agent(

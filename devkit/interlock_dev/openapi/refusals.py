@@ -103,6 +103,20 @@ _NOT_EXECUTED = (
     _of_job(ErrorCode.MEMORY_EXCEEDED, "The tool used more memory than its limit of 512 MiB.", memory_mb=512),
     _of_job(ErrorCode.CANCELLED, "The job was cancelled."),
     _of_job(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome."),
+    _of_job(
+        ErrorCode.INPUT_REQUIRED,
+        "The tool ocr.analyze needs input from its client: language (elicitation/create). Call it with an MCP client "
+        "that supports this.",
+        input_requests={
+            "language": {
+                "method": "elicitation/create",
+                "params": {
+                    "message": "Which language is the text in?",
+                    "requestedSchema": {"type": "object", "properties": {"code": {"type": "string"}}},
+                },
+            }
+        },
+    ),
 )
 
 _NO_BATCH = (

@@ -20,24 +20,35 @@ SIGKILL.
 
 import base64
 import inspect
-import logging
 import math
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 
 from interlock.domain.errors import InvalidInput as _InvalidInput
 from interlock.domain.file_formats import FILE_SCHEMA, TEXT_SCHEMA, StoredFile, decode_file
 from interlock.domain.problems import MAX_PROBLEMS, Problem, problem
+from interlock.input_requests import Elicitation, InputRequired, Roots, Sampling
+from interlock.tool_context import ToolContext
 from interlock.tool_declaration import NAME, InvalidDeclaration, ToolSpec, is_tool, tool, tool_spec
 
-__all__ = ["Cancelled", "FileBytes", "FilePath", "InvalidInput", "Plugin", "ToolContext", "tool"]
-
+__all__ = [
+    "Cancelled",
+    "Elicitation",
+    "FileBytes",
+    "FilePath",
+    "InputRequired",
+    "InvalidInput",
+    "Plugin",
+    "Roots",
+    "Sampling",
+    "ToolContext",
+    "tool",
+]
 
 _MAX_LISTED = 1000
 """Maximum number of errors of a model that are listed at all."""
@@ -110,34 +121,6 @@ FilePath = Annotated[
 ]
 """A file that the tool receives as a path, for large uploads that should not be in memory. The file is removed when the
 run ends. In the request it has the same forms as `FileBytes`."""
-
-
-@runtime_checkable
-class ToolContext(Protocol):
-    """The context of a running tool: its job, deadline, directory, logger, progress, and a requested cancel."""
-
-    @property
-    def job_id(self) -> str:
-        """The ULID of the job."""
-
-    @property
-    def deadline(self) -> datetime:
-        """The latest time at which the tool is stopped (aware, UTC)."""
-
-    @property
-    def cancelled(self) -> bool:
-        """True once a cancel was requested. A tool that catches `Cancelled` polls this."""
-
-    @property
-    def temp_dir(self) -> Path:
-        """A directory that belongs to this run and is removed when it ends."""
-
-    @property
-    def logger(self) -> logging.Logger:
-        """A logger whose lines appear in the job's log."""
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        """Report progress: `fraction` from 0 to 1, and `message` for a human (the first 200 characters are kept)."""
 
 
 class Plugin:

@@ -239,11 +239,11 @@ class Secrets(Protocol):
 class Workflow(Protocol):
     """The workflow of asynchronous jobs. Methods raise `ServiceUnavailable` if it is down after the SDK's retries."""
 
-    def start(self, tenant: str, job_id: str) -> bool:
-        """Start the execution named after the job, unless it is running. Return false if it has already ended."""
+    def start(self, job: Job) -> bool:
+        """Start the execution of the job's next attempt, unless it is running. Return false if it has already ended."""
 
-    def stop(self, job_id: str, cause: str) -> None:
-        """Stop the workflow execution. One that has ended or is unknown is left alone."""
+    def stop(self, job: Job, cause: str) -> None:
+        """Stop the execution of the job's attempt. One that has ended or is unknown is left alone."""
 
 
 class StoredObject(Struct, frozen=True):

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
 from typing import Any, Literal, cast, get_type_hints
 
-from msgspec import Struct
+from msgspec import Struct, field
 from pydantic import BaseModel
+
+from interlock.input_requests import Elicitation, InputRequest, Roots, Sampling
 
 MAX_TIMEOUT_S = 870
 
@@ -43,12 +45,14 @@ class _Mark(Struct, frozen=True):
     isolation: str
     hints: Mapping[str, bool | None]
     task: str
+    input_requests: Mapping[str, InputRequest[Any]]
     problems: Sequence[str]
 
 
 class ToolSpec(Struct, frozen=True):
     """A tool as declared in code. Limits are wall-clock seconds and MiB of resident memory. `network`: whether it may
-    open connections. `isolation`: `tenant` or `run`. `task`: `auto`, `always` or `required`."""
+    open connections. `isolation`: `tenant` or `run`. `task`: `auto`, `always` or `required`. `input_requests`: what is
+    requested from MCP clients before a run."""
 
     name: str
     title: str
@@ -64,6 +68,7 @@ class ToolSpec(Struct, frozen=True):
     idempotent: bool | None = None
     destructive: bool | None = None
     task: str = "auto"
+    input_requests: Mapping[str, InputRequest[Any]] = field(default_factory=dict)
 
 
 def tool[F: Callable[..., Any]](
@@ -77,6 +82,7 @@ def tool[F: Callable[..., Any]](
     idempotent: bool | None = None,
     destructive: bool | None = None,
     task: Literal[False, True, "required"] = False,
+    input_requests: Mapping[str, InputRequest[Any]] | None = None,
 ) -> Callable[[F], F]:
     """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
@@ -88,10 +94,12 @@ def tool[F: Callable[..., Any]](
     For agents: `read_only` (a call changes nothing), `idempotent` (a second call changes nothing more) and
     `destructive` (a call may overwrite or delete) tell them what a call changes. `task=True` makes each call by an MCP
     client that supports tasks a task, as a `timeout_s` over 25 does; `task="required"` refuses other MCP clients.
+    `input_requests` are made before the call is accepted, so that no run is spent on them; the tool makes them again
+    with `context.request_input`, and gets the responses at once.
     """
     hints = {"read_only": read_only, "idempotent": idempotent, "destructive": destructive}
     problems = [*_problems_of_limits(timeout_s, memory_mb), *_problems_of_options(title, network, isolation),
-                *_problems_for_agents(hints, task)]  # fmt: skip
+                *_problems_for_agents(hints, task), *_problems_of_requests(input_requests)]  # fmt: skip
     if positional:
         problems.append("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
 
@@ -99,7 +107,8 @@ def tool[F: Callable[..., Any]](
         frame = inspect.currentframe()
         twice = _declared_twice(method, frame.f_back if frame else None)
         mark = _Mark(timeout_s, memory_mb, title, network, isolation, hints,
-                     "always" if task is True else "required" if task else "auto", [*problems, *twice])  # fmt: skip
+                     "always" if task is True else "required" if task else "auto", input_requests or {},
+                     [*problems, *twice])  # fmt: skip
         setattr(method, _MARK, mark)
         return method
 
@@ -133,6 +142,16 @@ def _problems_for_agents(hints: Mapping[str, object], task: object) -> Iterator[
         yield "@tool(read_only=True, destructive=True): a tool that changes nothing cannot be destructive"
     if task not in (False, True, "required"):
         yield f"@tool(task={task!r}): must be True, False or 'required'"
+
+
+def _problems_of_requests(requests: object) -> Iterator[str]:
+    for name, request in requests.items() if isinstance(requests, Mapping) else ():
+        if not isinstance(request, Elicitation | Sampling | Roots) or not (
+            isinstance(name, str) and name.isidentifier()
+        ):
+            yield f"@tool(input_requests={{{name!r}: ...}}): must be a name with an Elicitation, Sampling or Roots"
+    if requests is not None and not isinstance(requests, Mapping):
+        yield "@tool(input_requests=...): must be a dict of names and requests"
 
 
 def _declared_twice(method: Callable[..., Any], body: FrameType | None) -> Iterator[str]:
@@ -174,6 +193,7 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
         idempotent=mark.hints["idempotent"],
         destructive=mark.hints["destructive"],
         task=mark.task,
+        input_requests=mark.input_requests,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from interlock.plugin import FilePath, Plugin, ToolContext, tool
+from interlock.plugin import Elicitation, FilePath, Plugin, ToolContext, tool
 
 
 class Work(BaseModel):
@@ -25,6 +25,12 @@ class Reading(Work):
     """An input with a file to read."""
 
     file: FilePath
+
+
+class Answer(BaseModel):
+    """A form for an answer."""
+
+    text: str
 
 
 class Done(BaseModel):
@@ -53,6 +59,14 @@ class Witness(Plugin):
         text = input.file.read_text()
         _record(input, context, "done")
         return Done(text=text)
+
+    @tool(timeout_s=60)
+    def ask(self, input: Work, context: ToolContext) -> Done:
+        """Request two answers from the client."""
+        _record(input, context, "began")
+        given = context.request_input(first=Elicitation("One?", Answer), second=Elicitation("Two?", Answer))
+        _record(input, context, "done")
+        return Done(text=" ".join(answer.text for answer in given.values() if answer))
 
     @tool(timeout_s=0.2)
     def oversleep(self, input: Work, context: ToolContext) -> Done:

@@ -149,9 +149,9 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         JOBS,
-        "JobRunner.run_pending",
+        "JobRunner._finish",
         "ILK003",
-        {"the runner waits for a lifecycle": (r"JobStatus\.PENDING", "LifecycleState.LOADED")},
+        {"the runner waits for a lifecycle": (r"JobStatus\.SUCCEEDED", "LifecycleState.LOADED")},
     ),
     **within(
         JOBS,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from interlock.input_requests import InputRequest, values_of
 from interlock.plugin import Plugin, ToolContext, tool
 from tests.fakes.outside import NOON
 
@@ -34,6 +35,12 @@ class Context:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Ignore the progress."""
+
+    def can_request(self, request: type[InputRequest[Any]]) -> bool:
+        return False
+
+    def request_input[Value](self, **requests: InputRequest[Value]) -> dict[str, Value]:
+        return values_of(requests, {})
 
 
 class Echo(Plugin):

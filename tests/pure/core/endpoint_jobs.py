@@ -10,7 +10,7 @@ from tests.fakes.world import World
 JOB = {
     "job_id", "plugin", "tool", "plugin_version", "status", "attempt", "progress", "created_at", "started_at",
     "completed_at", "updated_at", "expires_at", "execution_time_ms", "timeout_s", "cancel", "error",
-    "deadline_at", "rerun_of", "batch_id", "key", "source", "client", "webhook",
+    "deadline_at", "rerun_of", "batch_id", "key", "source", "client", "input_requests", "webhook",
 }  # fmt: skip
 UNKNOWN = "01J00000000000000000000000"
 

@@ -44,6 +44,7 @@ def test_job_document_has_every_field_of_the_contract(world: World) -> None:
         "key": None,
         "source": "http",
         "client": None,
+        "input_requests": None,
         "webhook": None,
         "cancel": {"requested_at": "2026-11-22T12:00:00.000Z", "reason": "not needed", "outcome": None},
         "error": None,

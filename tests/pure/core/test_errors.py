@@ -13,7 +13,8 @@ CONTRACT = """
 | `ValidationError` | `invalid_request`, `invalid_input`, `unknown_plugin`, `unknown_tool` | 400 |
 | `PluginError` | `plugin_exception`, `plugin_crashed`, `invalid_output` | 400 |
 | `PluginError` | `output_too_large`, `plugin_unavailable` | 400 |
-| `ExecutionError` | `timeout`, `memory_exceeded`, `cancelled`, `worker_lost`, `too_many_failures` | 400 |
+| `ExecutionError` | `timeout`, `memory_exceeded`, `cancelled`, `worker_lost` | 400 |
+| `ExecutionError` | `input_required`, `too_many_failures` | 400 |
 | `AuthenticationError` | `unauthorized` | 401 |
 | `PermissionError` | `forbidden` | 403 |
 | `NotFoundError` | `not_found` | 404 |

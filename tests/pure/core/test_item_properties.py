@@ -19,6 +19,7 @@ from interlock.adapters.dynamo.attributes import deserialized, serialized
 from interlock.adapters.dynamo.batch_items import batch_to_item
 from interlock.domain.access import ApiKey, Scope
 from interlock.domain.batch import BatchStatus, WatchedBatch
+from interlock.domain.client_input import METHODS
 from interlock.domain.counters import JobSnapshot, delta
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, dropped_event, log_event, progress_event, state_event
@@ -26,6 +27,7 @@ from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job import Cancel, CancelOutcome, Client, Job, Progress, Source, StoredJson, listed
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.metrics import ExecutionMetrics
+from interlock.domain.outcome import ClientInput
 from interlock.domain.rate import Rate
 from interlock.domain.times import to_millisecond
 from interlock.domain.webhook import WatchedJob, Webhook, WebhookEvent
@@ -57,6 +59,7 @@ events = st.lists(
     | st.builds(dropped_event, st.integers(1, 10**9), moments),
     max_size=4,
 ).map(EMPTY_LOG.adding)
+inputs = st.dictionaries(text, json_values, max_size=2)
 jobs = st.builds(
     Job,
     tenant=names,
@@ -74,6 +77,7 @@ jobs = st.builds(
     rerun_of=st.none() | ids,
     source=st.none() | st.sampled_from(Source),
     client=st.none() | st.builds(Client, text, text),
+    client_input=st.none() | st.builds(ClientInput, st.sampled_from([METHODS, ()]), inputs, inputs),
     webhook=st.none() | st.builds(Webhook, text, st.sets(st.sampled_from(WebhookEvent)).map(tuple)),
     attempt=st.integers(0, 1000),
     worker_id=st.none() | ids,
@@ -200,10 +204,10 @@ def test_long_error_is_stored_outside_the_entries() -> None:
     assert "long_error" not in items.job_to_item(a_job(JobStatus.FAILED))
 
 
-# An error has the time of its job's end.
+# An error has the time of its job's end. What a job waits for is shown by the job alone.
 @given(jobs.filter(lambda job: job.error is None or job.completed_at is not None))
 def test_list_shows_all_of_a_job_that_its_document_shows(job: Job) -> None:
-    assert job_document(listed(job)) == job_document(job)
+    assert job_document(listed(job)) == {**job_document(job), "input_requests": None}
 
 
 def test_jobs_spread_evenly_over_all_shards() -> None:

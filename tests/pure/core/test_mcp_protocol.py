@@ -1,4 +1,4 @@
-"""`POST /mcp`: versions, headers, JSON-RPC errors, and the list of tools."""
+"""`POST /mcp`: versions, headers, JSON-RPC errors, scopes and limits."""
 
 import json
 from collections.abc import Callable
@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from interlock.mcp.tools import PAGE_TOOLS
 from tests.fakes.mcp import CLIENT, MODERN, TASKS, McpClient
-from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
+from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.world import World
 
 HEADERS = {"MCP-Protocol-Version": MODERN, "Mcp-Method": "tools/list", "Host": "a"}
@@ -202,7 +201,7 @@ def test_sessions_and_streams_are_not_offered(world: World, method: str) -> None
         ("tools/list", {}, "plugins:read"),
         ("tools/call", {"name": "echo-say", "arguments": {"text": "x"}}, "execute"),
         ("tasks/get", {"taskId": "x"}, "jobs:read"),
-        ("tasks/update", {"taskId": "x"}, "jobs:read"),
+        ("tasks/update", {"taskId": "x"}, "execute"),
         ("tasks/cancel", {"taskId": "x"}, "jobs:cancel"),
     ],
 )
@@ -231,54 +230,3 @@ def test_errors_of_http_are_envelopes(world: World) -> None:
     assert int(limited.headers["Retry-After"]) > 0
     client.caller = {}
     assert (client.call("tools/list").status, client.call("tools/list").error["code"]) == (401, "unauthorized")
-
-
-# --- The list ---
-
-
-def test_tools_are_described(world_of: Callable[..., World]) -> None:
-    upload = {"type": "object", "properties": {"upload_id": {"type": "string", "format": "interlock-upload"}}}
-    takes = {"type": "object", "properties": {"image": {"anyOf": [{"type": "string"}, upload]}}}
-    tool = a_tool("read", input_schema=takes, read_only=True, idempotent=True, network=True)
-    world = world_of(a_plugin("ocr", tool, a_tool("drop", destructive=True)), a_broken_plugin())
-    [read, drop] = McpClient(world).call("tools/list").result["tools"]
-    assert (read["name"], read["title"]) == ("ocr-read", "Read")
-    assert read["description"].startswith("The tool read. Files in the input are base64 text")
-    assert read["inputSchema"] == takes
-    assert read["outputSchema"] == tool.output_schema
-    assert read["annotations"] == {"readOnlyHint": True, "idempotentHint": True, "openWorldHint": True}
-    assert drop["annotations"] == {"destructiveHint": True, "openWorldHint": False}
-    assert drop["description"] == "The tool drop."
-
-
-def test_tool_without_a_description_is_described_by_its_title(world_of: Callable[..., World]) -> None:
-    world = world_of(a_plugin("echo", a_tool("say", description="")))
-    assert McpClient(world).call("tools/list").result["tools"][0]["description"] == "Say"
-
-
-def test_earlier_versions_have_no_schema_of_other_results_than_objects(world_of: Callable[..., World]) -> None:
-    world = world_of(a_plugin("echo", a_tool("say", output_schema={"type": "string"})))
-    assert "outputSchema" in McpClient(world).call("tools/list").result["tools"][0]
-    assert "outputSchema" not in McpClient(world, "2025-11-25").call("tools/list").result["tools"][0]
-
-
-def test_pages_have_each_tool_once(world_of: Callable[..., World]) -> None:
-    plugins = [a_plugin(f"p{number:03}", *(a_tool(f"t{n}") for n in range(7))) for number in range(40)]
-    client = McpClient(world_of(*plugins))
-    names: list[str] = []
-    params: dict[str, Any] = {}
-    for _ in range(10):
-        page = client.call("tools/list", params).result
-        assert len(page["tools"]) < PAGE_TOOLS + 7
-        assert page["ttlMs"] > 0
-        assert page["cacheScope"] == "private"
-        names += [tool["name"] for tool in page["tools"]]
-        if "nextCursor" not in page:
-            break
-        params = {"cursor": page["nextCursor"]}
-    assert names == [f"p{number:03}-t{n}" for number in range(40) for n in range(7)]
-
-
-@pytest.mark.parametrize("cursor", ["", "x", "!", "cDAwMQ", "é", 7])
-def test_made_up_cursor_is_invalid(client: McpClient, cursor: Any) -> None:
-    assert code(client, "tools/list", {"cursor": cursor}) == (400, -32602)

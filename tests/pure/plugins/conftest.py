@@ -12,6 +12,7 @@ from typing import Any
 import PIL.Image
 import pytest
 
+from interlock.input_requests import InputRequest, values_of
 from interlock.plugin import Plugin
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -31,6 +32,12 @@ class FakeContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.reported.append((fraction, message))
+
+    def can_request(self, request: type[InputRequest[Any]]) -> bool:
+        return False
+
+    def request_input[Value](self, **requests: InputRequest[Value]) -> dict[str, Value]:
+        return values_of(requests, {})
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from cfnlint.api import lint_all  # type: ignore[import-untyped]
 from interlock.adapters.step_functions import StepFunctionsWorkflow
 from interlock.composition import job_worker, settlement
 from interlock.jobs.lease import LEASE
+from tests.fakes.jobs import a_job
 from tests.pure.repository.state_machines import (
     DEFINITION,
     DEFINITIONS,
@@ -223,8 +224,9 @@ def test_workflow_executions_start_with_the_input_that_the_tasks_read() -> None:
             self.started = arguments
 
     client: Any = Client()
-    assert StepFunctionsWorkflow(client, "arn").start("acme", "01KY4QJ3HS0123456789ABCDEF")
-    assert client.started["name"] == "01KY4QJ3HS0123456789ABCDEF"
-    assert json.loads(client.started["input"]) == {"tenant": "acme", "job_id": "01KY4QJ3HS0123456789ABCDEF"}
+    job = a_job()
+    assert StepFunctionsWorkflow(client, "arn").start(job)
+    assert client.started["name"] == job.job_id
+    assert json.loads(client.started["input"]) == {"tenant": "acme", "job_id": job.job_id}
     for module in (job_worker, settlement):
         assert set(re.findall(r'event\["(\w+)"\]', inspect.getsource(module))) == {"tenant", "job_id"}

@@ -4,7 +4,7 @@ import time
 
 from pydantic import BaseModel, Field
 
-from interlock.plugin import Plugin, ToolContext, tool
+from interlock.plugin import Elicitation, Plugin, ToolContext, tool
 
 
 class Text(BaseModel):
@@ -13,6 +13,22 @@ class Text(BaseModel):
 
 class Wait(BaseModel):
     seconds: float = Field(default=0.5, ge=0, le=30)
+
+
+class Name(BaseModel):
+    name: str
+
+
+class City(BaseModel):
+    city: str
+
+
+def _greeting(input: Text, context: ToolContext) -> Text:
+    person = context.request_input(person=Elicitation("Who are you?", Name))["person"]
+    if person is None:
+        return Text(text=f"{input.text}, stranger")
+    home = context.request_input(home=Elicitation(f"Where are you from, {person.name}?", City))["home"]
+    return Text(text=f"{input.text}, {person.name} of {home.city if home else 'nowhere'}")
 
 
 class Errands(Plugin):
@@ -31,6 +47,16 @@ class Errands(Plugin):
             context.progress(gone_s / input.seconds, f"{gone_s:.1f} of {input.seconds} s")
             time.sleep(0.05)
         return Text(text="done")
+
+    @tool(timeout_s=5)
+    def greet(self, input: Text, context: ToolContext) -> Text:
+        """Request a name, and with it a city."""
+        return _greeting(input, context)
+
+    @tool(timeout_s=60)
+    def greet_slowly(self, input: Text, context: ToolContext) -> Text:
+        """The same as a task."""
+        return _greeting(input, context)
 
     @tool(timeout_s=5, task=True)
     def fail(self, input: Text, context: ToolContext) -> Text:

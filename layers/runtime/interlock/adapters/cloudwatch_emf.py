@@ -3,7 +3,8 @@
 The line has the fields of the log's records as well, so that it is found by job or tenant.
 
 The dimensions are stack and plugin, and stack, plugin and tool; the names are those of the API's counters. Jobs that
-ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only.
+ended without an execution (cancelled before they started, or with a lost worker) are counted by the API only, and so
+are runs that requested input from their client.
 """
 
 import os

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
     from interlock.domain.batch import Batch
+    from interlock.domain.job import Job
 
 
 class StepFunctionsWorkflow:
@@ -24,11 +25,11 @@ class StepFunctionsWorkflow:
         self._client = client
         self._arn = state_machine_arn
 
-    def start(self, tenant: str, job_id: str) -> bool:
-        return _start(self._client, self._arn, job_id, {"tenant": tenant, "job_id": job_id})
+    def start(self, job: Job) -> bool:
+        return _start(self._client, self._arn, job.execution, {"tenant": job.tenant, "job_id": job.job_id})
 
-    def stop(self, job_id: str, cause: str) -> None:
-        _stop(self._client, self._arn, job_id, cause)
+    def stop(self, job: Job, cause: str) -> None:
+        _stop(self._client, self._arn, job.execution, cause)
 
 
 class StepFunctionsBatches:

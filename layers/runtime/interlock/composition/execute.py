@@ -25,8 +25,13 @@ def execute_app(core: Core, runner: JobRunner) -> HttpApp:
 
 def _mcp_server(core: Core, execute: Execute) -> McpServer:
     # Pydantic and mcp-types take 0.25 s, so only an environment that serves MCP imports them.
+    from interlock.jobs.answering import Answering  # noqa: PLC0415
     from interlock.mcp import server  # noqa: PLC0415
+    from interlock.mcp.asking import SECRET_NAME, Asking  # noqa: PLC0415
     from interlock.mcp.calls import Calls  # noqa: PLC0415
 
-    calls = Calls(execute, core.service, core.registry, core.documents, clock=core.clock)
+    asking = Asking(lambda: core.secrets.secret(SECRET_NAME), core.clock)
+    answering = Answering(core.store, core.workflow, clock=core.clock)
+    parts = execute, core.service, core.registry, core.documents
+    calls = Calls(*parts, asking=asking, answering=answering, clock=core.clock)
     return server.McpServer(core.registry, calls)

@@ -25,6 +25,8 @@ class JobState(Protocol):
     @property
     def status(self) -> JobStatus: ...
     @property
+    def worker_id(self) -> str | None: ...
+    @property
     def updated_at(self) -> datetime: ...
     @property
     def execution_time_ms(self) -> float | None: ...
@@ -48,6 +50,7 @@ class JobSnapshot(Struct, frozen=True, kw_only=True):
     status: JobStatus
     updated_at: datetime
     batch_id: str | None = None
+    worker_id: str | None = None
     execution_time_ms: float | None = None
     error: ErrorInfo | None = None
     fork_finding: ForkFinding | None = None
@@ -60,7 +63,7 @@ def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
     """
     if old is not None and old.job_id != new.job_id:
         old = None
-    in_flight = (new.status in CLAIMED) - (old is not None and old.status in CLAIMED)
+    in_flight = _runs(new) - (old is not None and _runs(old))
     ends = new.status in FINAL and not (old is not None and old.status in FINAL)
     if not ends:
         return ExecutionMetrics(in_flight=in_flight, as_of=new.updated_at) if in_flight else None
@@ -89,6 +92,11 @@ def delta(old: JobState | None, new: JobState) -> ExecutionMetrics | None:
         fork_finding=new.fork_finding,
         fork_finding_at=new.updated_at if new.fork_finding else None,
     )
+
+
+def _runs(job: JobState) -> bool:
+    """Return whether a worker runs the job. A parked job has none."""
+    return job.status in CLAIMED and job.worker_id is not None
 
 
 def _unavailable_reason(error: ErrorInfo | None) -> str | None:

@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     MEMORY_EXCEEDED = "memory_exceeded"
     CANCELLED = "cancelled"
     WORKER_LOST = "worker_lost"
+    INPUT_REQUIRED = "input_required"
     TOO_MANY_FAILURES = "too_many_failures"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -56,6 +57,7 @@ _CODES_BY_TYPE: Mapping[str, tuple[ErrorCode, ...]] = {
         ErrorCode.MEMORY_EXCEEDED,
         ErrorCode.CANCELLED,
         ErrorCode.WORKER_LOST,
+        ErrorCode.INPUT_REQUIRED,
         ErrorCode.TOO_MANY_FAILURES,
     ),
     "AuthenticationError": (ErrorCode.UNAUTHORIZED,),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from copy import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
-from interlock.domain.outcome import Outcome, past_deadline
+from interlock.domain.outcome import ClientInput, Outcome, past_deadline
 from interlock.domain.webhook import Webhook
 
 
@@ -80,6 +80,7 @@ class Job(Struct, frozen=True, kw_only=True):
     `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
     `write_id` is then random: two requests with one key in the same millisecond differ in nothing else.
 
+    `client_input` is set while the job is unfinished, if its tool may request input from the client.
     `fork_finding` is for the counters of the plugin, and as rare as a plugin from which no process can be forked.
     """
 
@@ -116,12 +117,30 @@ class Job(Struct, frozen=True, kw_only=True):
     write_id: str | None = None
     input: StoredJson | None = None
     result: StoredJson | None = None
+    client_input: ClientInput | None = None
     fork_finding: ForkFinding | None = None
     events: EventLog = EMPTY_LOG
 
     @property
     def finished(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def parked(self) -> bool:
+        """Whether the job waits for its client (`interlock.domain.parking`): it has begun, and has no worker."""
+        return self.status in CLAIMED and self.worker_id is None
+
+    @property
+    def startable(self) -> bool:
+        """Whether a worker may claim the job: for its first attempt, or after the responses of its client."""
+        resumes = self.parked and not (self.client_input and self.client_input.outstanding)
+        return self.status is JobStatus.PENDING or (self.status is JobStatus.RUNNING and resumes)
+
+    @property
+    def execution(self) -> str:
+        """The name of the workflow's execution of the latest attempt, or, of a job that is parked, of the next one."""
+        ended = self.attempt - (not self.parked)
+        return f"{self.job_id}-{ended}" if ended > 0 else self.job_id
 
     @property
     def occupies_slot(self) -> bool:
@@ -134,7 +153,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     def held_as(self, held: Self) -> bool:
         """Return whether the attempt of a worker continues, even if the job was changed otherwise."""
-        return self.attempt == held.attempt and self.status in CLAIMED
+        return self.attempt == held.attempt and self.status in CLAIMED and not self.parked
 
     def overdue(self, now: datetime) -> bool:
         """Return whether the job's deadline has passed."""
@@ -145,37 +164,15 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.lease_expires_at is not None and self.lease_expires_at < now
 
 
-_LISTED = (
-    "tenant",
-    "job_id",
-    "plugin",
-    "tool",
-    "plugin_version",
-    "timeout_s",
-    "status",
-    "created_at",
-    "updated_at",
-    "expires_at",
-    "attempt",
-    "started_at",
-    "completed_at",
-    "execution_time_ms",
-    "progress",
-    "cancel",
-    "error",
-    "deadline_at",
-    "rerun_of",
-    "batch_id",
-    "item_key",
-    "source",
-    "client",
-    "webhook",
-)
+_UNLISTED: dict[str, Any] = dict.fromkeys(
+    ("lease_expires_at", "worker_id", "key_id", "key_limit", "key_hash", "request_hash", "write_id", "input", "result",
+     "client_input", "fork_finding")
+)  # fmt: skip
 
 
 def listed(job: Job) -> Job:
     """Return what a list shows of a job: no input, result, events, lease, worker or API key."""
-    return Job(**{name: getattr(job, name) for name in _LISTED})
+    return replace(job, events=EMPTY_LOG, **_UNLISTED)
 
 
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime | None) -> Job:
@@ -209,15 +206,16 @@ def lease_extended(job: Job, lease_expires_at: datetime) -> Job:
 
 def claimed(job: Job, *, worker_id: str, now: datetime, lease_expires_at: datetime) -> Job:
     """Return the job claimed by a worker for its next attempt."""
+    begins = [] if job.parked else [state_event(advance(job.status, JobStatus.RUNNING), now)]
     return replace(
         job,
-        status=advance(job.status, JobStatus.RUNNING),
+        status=JobStatus.RUNNING,
         attempt=job.attempt + 1,
         worker_id=worker_id,
         lease_expires_at=lease_expires_at,
-        started_at=now,
+        started_at=job.started_at or now,
         updated_at=now,
-        events=job.events.adding([state_event(JobStatus.RUNNING, now)]),
+        events=job.events.adding(begins),
     )
 
 
@@ -226,10 +224,11 @@ def cancel_requested(job: Job, *, reason: str | None, now: datetime) -> Job:
     if job.status is JobStatus.PENDING:
         cancel = Cancel(now, reason, CancelOutcome.PREVENTED)
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
-        return _over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
+        return over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
     status = advance(job.status, JobStatus.CANCELLING)
     events = job.events.adding([state_event(status, now)])
-    return replace(job, status=status, cancel=Cancel(now, reason), updated_at=now, events=events)
+    ends = now - timedelta(milliseconds=1) if job.parked else job.lease_expires_at  # readers may end what is parked
+    return replace(job, status=status, cancel=Cancel(now, reason), lease_expires_at=ends, updated_at=now, events=events)
 
 
 def ended(
@@ -250,14 +249,14 @@ def ended(
         stopped = outcome.stopped if outcome.status is JobStatus.CANCELLED else None
         how = CancelOutcome(stopped) if stopped else CancelOutcome.TOO_LATE
         cancel = replace(cancel, outcome=how)
-    return _over(
+    return over(
         job,
         outcome.status,
         now,
         news=news,
         cancel=cancel,
         error=outcome.error,
-        execution_time_ms=outcome.execution_time_ms,
+        execution_time_ms=(job.execution_time_ms or 0) + outcome.execution_time_ms,
         fork_finding=outcome.fork_finding,
         result=result,
         progress=progress or job.progress,
@@ -268,21 +267,21 @@ def lost(job: Job, *, now: datetime) -> Job:
     """Return the job failed with `worker_lost`."""
     cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.TOO_LATE)
     error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
-    return _over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
+    return over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
 
 
 def refused(job: Job, error: ErrorInfo, *, now: datetime) -> Job:
     """Return the pending job failed, because its tool cannot be started."""
-    return _over(job, JobStatus.FAILED, now, error=error)
+    return over(job, JobStatus.FAILED, now, error=error)
 
 
 def overdue(job: Job, *, now: datetime) -> Job:
-    """Return the pending job timed out, because its deadline has passed."""
-    error = past_deadline("The deadline of the job passed before its tool was started.")
-    return _over(job, JobStatus.TIMED_OUT, now, error=error)
+    """Return the job without a worker timed out, because its deadline has passed."""
+    error = past_deadline("The deadline of the job passed before its tool could be started.")
+    return over(job, JobStatus.TIMED_OUT, now, error=error)
 
 
-def _over(job: Job, status: JobStatus, now: datetime, *, news: Iterable[Event] = (), **changes: Any) -> Job:
+def over(job: Job, status: JobStatus, now: datetime, *, news: Iterable[Event] = (), **changes: Any) -> Job:
     """Return the job in a final status, with other changes."""
     return replace(
         job,
@@ -291,6 +290,7 @@ def _over(job: Job, status: JobStatus, now: datetime, *, news: Iterable[Event] =
         updated_at=now,
         worker_id=None,
         lease_expires_at=None,
+        client_input=None,
         events=job.events.adding([*news, state_event(status, now)]),
         **changes,
     )

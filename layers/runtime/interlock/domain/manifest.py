@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Self
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, field, to_builtins
 
 from interlock.domain.errors import UnknownTool
 
@@ -12,7 +12,8 @@ class ToolManifest(Struct, frozen=True):
     """A tool as its users see it. Schemas are JSON Schema 2020-12; limits are wall-clock seconds and MiB resident.
     `network`: whether its process may open connections. `isolation`: whether its process serves other runs of the same
     `tenant`, or this `run` only. `read_only`, `idempotent` and `destructive` tell agents what a call changes; None:
-    undeclared. `task`: whether MCP clients get a task, by the limit (`auto`), `always`, or `required`."""
+    undeclared. `task`: whether MCP clients get a task, by the limit (`auto`), `always`, or `required`. `input_requests`
+    are made to MCP clients before a run."""
 
     name: str
     title: str
@@ -27,6 +28,7 @@ class ToolManifest(Struct, frozen=True):
     idempotent: bool | None = None
     destructive: bool | None = None
     task: str = "auto"
+    input_requests: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SettingManifest(Struct, frozen=True):
@@ -120,9 +122,12 @@ class PluginManifest(Struct, frozen=True):
         )
 
     def public(self) -> dict[str, Any]:
-        """Return the manifest as the API shows it, without the location of the code and the reason."""
+        """Return the manifest as the API shows it, without the location of the code, the reason, and what only MCP
+        clients are asked for."""
         document = self.to_dict()
         del document["source"], document["reason"]
+        for tool in document["tools"]:
+            del tool["input_requests"]
         return document
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,14 +1,42 @@
-"""The outcome of one run of a tool, as a value. The ToolRunner returns nothing else, whatever a plugin does."""
+"""The outcome of one run of a tool, as a value, and the input that the run could request from its client.
 
+The ToolRunner returns nothing else, whatever a plugin does.
+"""
+
+from collections.abc import Mapping
 from typing import Any, Self
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.stop import Stopped
+
+
+class ClientInput(Struct, frozen=True):
+    """What a tool may request from the client of its job (`methods`), has requested at last, and all responses.
+
+    See `interlock.domain.client_input`, which is imported where input is requested.
+    """
+
+    methods: tuple[str, ...] = ()
+    requests: Mapping[str, Any] = field(default_factory=dict)
+    responses: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def outstanding(self) -> dict[str, Any]:
+        """The input requests without a response."""
+        return {key: request for key, request in self.requests.items() if key not in self.responses}
+
+    def supports(self, requests: Mapping[str, Any]) -> bool:
+        """Return whether the client can respond to all of these requests."""
+        return {request["method"] for request in requests.values()} <= set(self.methods)
+
+
+NO_CLIENT_INPUT = ClientInput()
+"""Of a client that cannot be asked, such as all that call the HTTP API."""
 
 
 def past_deadline(message: str) -> ErrorInfo:

@@ -42,10 +42,17 @@ def job_document(job: Job, deliveries: Sequence[Delivery] | None = None) -> docu
         "key": job.item_key,
         "source": job.source or Source.HTTP,
         "client": {"name": job.client.name, "version": job.client.version} if job.client else None,
+        "input_requests": _input_requests(job) if job.client_input else None,
         "webhook": webhook_document(job.webhook, deliveries) if job.webhook else None,
         "cancel": cancel_document(job.cancel) if job.cancel else None,
         "error": _job_error(job),
     }
+
+
+def _input_requests(job: Job) -> dict[str, Any] | None:
+    from interlock.domain.parking import outstanding  # noqa: PLC0415 - few jobs wait for a client
+
+    return outstanding(job) or None
 
 
 def _progress(progress: Progress) -> documents.Progress:

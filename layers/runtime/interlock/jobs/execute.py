@@ -20,6 +20,7 @@ from interlock.domain.errors import (
 from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.json_text import as_text
+from interlock.domain.outcome import ClientInput
 from interlock.domain.webhook import Webhook
 from interlock.jobs.documents import Documents, merged
 from interlock.jobs.runner import JobRunner
@@ -55,7 +56,7 @@ class ExecuteCommand(Struct, frozen=True):
 
     The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
     `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run again: `input` is then a merge patch of its input.
-    `source` and `client` are as in `Job`.
+    `source`, `client` and `client_input` are as in `Job`.
     """
 
     principal: Principal
@@ -73,6 +74,7 @@ class ExecuteCommand(Struct, frozen=True):
     original: Job | None = None
     source: Source | None = None
     client: Client | None = None
+    client_input: ClientInput | None = None
 
 
 class Execution(Struct, frozen=True):
@@ -207,6 +209,7 @@ def _new_job(command: ExecuteCommand, call: ToolCall, limit_s: float, stored: St
         rerun_of=command.original.job_id if command.original else None,
         source=command.source,
         client=command.client,
+        client_input=command.client_input,
         webhook=command.webhook,
         input=stored,
     )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from copy import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,11 +13,11 @@ from ulid import ULID
 from interlock import log_fields
 from interlock.domain import job as jobs
 from interlock.domain.deadline import Deadline
-from interlock.domain.errors import InterlockError, InvalidInput, ServiceUnavailable, TooManyJobs
+from interlock.domain.errors import ErrorCode, InterlockError, InvalidInput, ServiceUnavailable, TooManyJobs
 from interlock.domain.events import Event
 from interlock.domain.job import Job, Progress
 from interlock.domain.job_status import JobStatus
-from interlock.domain.outcome import Outcome
+from interlock.domain.outcome import NO_CLIENT_INPUT, Outcome
 from interlock.jobs.documents import Documents
 from interlock.jobs.event_buffer import EventBuffer
 from interlock.jobs.lease import LEASE, LEASE_MARGIN, Lease
@@ -85,14 +86,15 @@ class JobRunner:
         return self._run(claimed, call, deadline, written=first)
 
     def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:
-        """Claim a submitted job and run it. Return the current job, or None if there is none.
+        """Claim a submitted job, or a parked one whose client has responded, and run it. Return the current job, or
+        None if there is none.
 
         A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended,
         and so is an item of a batch that is being stopped. Such an item stays pending while its API key has reached its
         limit.
         """
         job = self._store.get(tenant, job_id)
-        if job is None or job.status is not JobStatus.PENDING:
+        if job is None or not job.startable:
             return job
         claimed = self._claimed(job)
         unclaimed = self._ended_unclaimed(job, now=claimed.updated_at)
@@ -105,13 +107,14 @@ class JobRunner:
         except TooManyJobs:
             return job
         self._check_lease(claimed)
-        self._publish_wait(claimed)
+        if claimed.attempt == 1:
+            self._publish_wait(claimed)
         try:
             call = self._call_of(claimed)
         except InterlockError as error:
             # The plugin was replaced after the job was submitted, or the input has expired.
             return self._finish(claimed, Outcome(JobStatus.FAILED, error=error.info)).job
-        return self._run(claimed, call, deadline, written=True).job
+        return self._run(claimed, call, deadline, written=True, parks=True).job
 
     def _claimed(self, job: Job) -> Job:
         now = self._clock()
@@ -155,7 +158,8 @@ class JobRunner:
         manifest, tool = self._registry.find(job.plugin, job.tool)
         return self._registry.checked(manifest, tool, self._documents.read(job.input))
 
-    def _run(self, job: Job, call: ToolCall, deadline: Deadline, *, written: bool) -> Finished:
+    def _run(self, job: Job, call: ToolCall, deadline: Deadline, *, written: bool, parks: bool = False) -> Finished:
+        """Run a claimed job until it has ended, or, if it `parks`, until its tool requests input from the client."""
         log_fields.add(tenant=job.tenant, key_id=job.key_id, job_id=job.job_id, plugin=job.plugin, tool=job.tool)
         said, deadline = EventBuffer(job.job_id, self._clock), self._bounded(deadline, job)
         with Lease(self._store, job, said, clock=self._clock, written=written) as lease:
@@ -165,7 +169,7 @@ class JobRunner:
                 return lease.cancel.is_set or deadline.passed
 
             outcome = self._runner.run(
-                call,
+                replace(call, client_input=job.client_input or NO_CLIENT_INPUT),
                 tenant=job.tenant,
                 job_id=job.job_id,
                 deadline=deadline,
@@ -177,7 +181,8 @@ class JobRunner:
         if lease.lost is not None:
             # The job was settled without this worker, so its outcome is too late.
             return Finished(lease.lost, None)
-        return self._finish(lease.job, outcome, said.take(), said.progress, written=lease.written)
+        step = _parking_step(job, outcome) if parks else jobs.ended
+        return self._finish(lease.job, outcome, said.take(), said.progress, written=lease.written, step=step)
 
     def _finish(
         self,
@@ -187,22 +192,26 @@ class JobRunner:
         progress: Progress | None = None,
         *,
         written: bool = True,
+        step: Callable[..., Job] = jobs.ended,
     ) -> Finished:
         """Write the end of the job with the last events of its tool: as its only write if its claim is not written.
 
         A cancel after the last heartbeat is found here: the job is `cancelling`, and ends with the tool's outcome.
+        `step` returns the job to write, which is parked instead of ended if its tool has requested input.
         """
         stored = None
         if outcome.status is JobStatus.SUCCEEDED:
             stored = self._documents.write(job, f"result-{job.attempt}", outcome.result)
         before = job
         while True:
-            after = jobs.ended(before, outcome, now=self._clock(), result=stored, progress=progress, news=news)
+            after = step(before, outcome, now=self._clock(), result=stored, progress=progress, news=news)
             try:
-                if written:
+                if not after.finished:
+                    self._store.change(before, after)
+                elif written:
                     self._store.settle(before, after)
                 else:
-                    self._store.create(after)  # interlock: allow ILK008 - a new job, whose only write is its end
+                    self._store.create(after)  # a new job, whose only write is its end
             except StaleJob as error:
                 current = error.current
                 if current is None or not current.held_as(job):
@@ -212,3 +221,12 @@ class JobRunner:
                 before, written = current, True
                 continue
             return Finished(after, outcome.result)
+
+
+def _parking_step(job: Job, outcome: Outcome) -> Callable[..., Job]:
+    """Return the step after a run of a job that may be parked."""
+    if outcome.error is None or outcome.error.code is not ErrorCode.INPUT_REQUIRED:
+        return jobs.ended
+    from interlock.domain import parking  # noqa: PLC0415 - few tools request input
+
+    return parking.parked if parking.may_park(job, outcome) else jobs.ended

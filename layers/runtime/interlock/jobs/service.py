@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ from interlock.domain.idempotency import KeyedRequest
 from interlock.domain.job import Client, Job, Source, StoredJson
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import CLAIMED, JobStatus
+from interlock.domain.outcome import ClientInput
 from interlock.domain.webhook import Webhook
 from interlock.jobs.documents import Documents
 from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
@@ -40,8 +41,8 @@ START_LEASE = timedelta(seconds=60)
 class NewJob(Struct, frozen=True):
     """A job to create. `timeout_s` is the limit of its run, and `deadline_s` the time after which the job is over, in
     seconds. `key_limit` is the API key's limit of unfinished jobs, `keyed` the request if it has an idempotency key,
-    `rerun_of` the job that is run again. `source` and `client` are as in `Job`. `input` is stored with the job; that of
-    a submitted job is written later."""
+    `rerun_of` the job that is run again. `source`, `client` and `client_input` are as in `Job`. `input` is stored with
+    the job; that of a submitted job is written later."""
 
     tenant: str
     plugin: str
@@ -55,6 +56,7 @@ class NewJob(Struct, frozen=True):
     rerun_of: str | None = None
     source: Source | None = None
     client: Client | None = None
+    client_input: ClientInput | None = None
     webhook: Webhook | None = None
     input: StoredJson | None = None
 
@@ -90,6 +92,7 @@ class JobService:
             rerun_of=wanted.rerun_of,
             source=wanted.source,
             client=wanted.client,
+            client_input=wanted.client_input,
             webhook=wanted.webhook,
             input=wanted.input,
             events=EMPTY_LOG.adding([state_event(JobStatus.PENDING, now)]),
@@ -119,7 +122,7 @@ class JobService:
         except StaleJob as error:
             # The first try of the write arrived, and the job was cancelled before the second.
             return error.current or job
-        self._workflow.start(job.tenant, job.job_id)
+        self._workflow.start(job)
         return job
 
     def get(self, tenant: str, job_id: str) -> Job:
@@ -165,8 +168,8 @@ class JobService:
         # The flag is written before the workflow is stopped: the worker finds it with its next heartbeat. A repeated
         # cancel stops the workflow again, in case an earlier one ended between the two.
         if job.batch_id is None:
-            self._workflow.stop(job_id, "cancelled by the caller")
-        return job
+            self._workflow.stop(job, "cancelled by the caller")
+        return self._end(job, _given_up(job, self._clock())) if job.parked else job
 
     def settle(self, tenant: str, job_id: str, *, worker_gone: bool) -> Job | None:
         """Settle a job whose worker may be gone, and return it, None if there is no such job.
@@ -197,13 +200,15 @@ class JobService:
         now = self._clock()
         if job.finished or not job.lease_ran_out(now):
             return job
-        if job.status in CLAIMED:
+        if job.parked and not job.startable:
+            return self._end(job, _given_up(job, now))
+        if job.status in CLAIMED and not job.parked:
             return self._end(job, jobs.lost(job, now=now))
         return self._end_unstarted(job) if job.overdue(now) else self._restart(job)
 
     def _restart(self, job: Job) -> Job:
-        """Start the workflow execution of a pending job again, or end the job if that execution has ended."""
-        if not self._workflow.start(job.tenant, job.job_id):
+        """Start the workflow execution of a job without a worker again, or end the job if that execution has ended."""
+        if not self._workflow.start(job):
             return self._end_unstarted(job)
         after = jobs.start_lease_extended(job, self._clock() + START_LEASE)
         try:
@@ -213,7 +218,7 @@ class JobService:
         return after
 
     def _end_unstarted(self, job: Job) -> Job:
-        """End a pending job that nothing will start, because of its deadline or its ended execution."""
+        """End a job without a worker that nothing will start, because of its deadline or its ended execution."""
         now = self._clock()
         return self._end(job, jobs.overdue(job, now=now) if job.overdue(now) else jobs.lost(job, now=now))
 
@@ -231,6 +236,12 @@ class JobService:
             self._store.settle(before, after)
         else:
             self._store.change(before, after)
+
+
+def _given_up(job: Job, now: datetime) -> Job:
+    from interlock.domain.parking import given_up  # noqa: PLC0415 - few jobs wait for a client
+
+    return given_up(job, now=now)
 
 
 def _input_name(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from mcp_types import CallToolRequestParams, GetTaskRequestParams
@@ -13,13 +14,18 @@ from interlock.domain.errors import AlreadyFinished, InterlockError, InvalidInpu
 from interlock.domain.events import EventType
 from interlock.domain.job import Job, Source
 from interlock.domain.json_text import as_text
+from interlock.domain.manifest import PluginManifest, ToolManifest
+from interlock.domain.outcome import NO_CLIENT_INPUT, ClientInput
+from interlock.domain.parking import input_requests
 from interlock.http.envelope import error_object
 from interlock.http.requests import RequestTimes, job_id_of
 from interlock.http.results import MAX_INLINE_BYTES, download, fits
+from interlock.jobs.answering import Answering
 from interlock.jobs.documents import Documents
 from interlock.jobs.execute import SMALL_REQUEST_BYTES, SYNC_LIMIT_S, Execute, ExecuteCommand
 from interlock.jobs.service import JobService, finished
 from interlock.mcp import content
+from interlock.mcp.asking import Asking, read_responses
 from interlock.mcp.failures import as_protocol_error
 from interlock.mcp.headers import Header, check_parameter_headers
 from interlock.mcp.messages import read_params
@@ -53,6 +59,8 @@ class Calls:
         registry: PluginRegistry,
         documents: Documents,
         *,
+        asking: Asking,
+        answering: Answering,
         clock: Clock,
     ) -> None:
         self._clock = clock
@@ -60,26 +68,50 @@ class Calls:
         self._service = service
         self._registry = registry
         self._documents = documents
+        self._asking = asking
+        self._answering = answering
 
     def call(self, request: Request, arrival: Arrival) -> dict[str, Any]:
-        """Run a tool, or make its call a task: for a client that supports them and a tool that needs one."""
+        """Run a tool, or make its call a task: for a client that supports them and a tool that needs one. A call that
+        lacks input from the client gets a result that requests it."""
         params = read_params(request.message.params, CallToolRequestParams)
         arguments = params.arguments or {}
-        plugin, name = split_name(params.name)
-        _, tool = self._registry.find(plugin, name)
+        plugin, tool = self._registry.find(*split_name(params.name))
         if request.modern:
             check_parameter_headers(tool.input_schema, arguments, arrival.header)
         if tool.task == "required" and not request.takes_tasks:
             raise missing_capability(_NEEDS_TASKS)
+        given = self._asking.given(request, arrival.principal.tenant, params)
+        require = partial(self._asking.required, arrival.principal.tenant, params, given)
         as_task = request.takes_tasks and needs_task(tool)
+        command = _command(request, arrival, (plugin.name, tool.name), arguments, given, as_task=as_task)
         try:
-            execution = self._execute(_command(request, arrival, (plugin, name), arguments, as_task=as_task))
+            missing = self._missing(plugin, tool, command) if request.modern else {}
+            if missing:
+                return require(missing)
+            execution = self._execute(command)
         except InvalidInput as error:
             return dumped(content.failure(error_object(error.info, **error.about)))
         if as_task:
             return {"resultType": "task", **task_document(execution.job)}
+        requests = input_requests(execution.job.error)
+        if requests and request.modern:
+            return require(requests)
         arrival.notifications.extend(_progress(request, execution.job))
         return self._result(finished(execution.job), execution.result)
+
+    def _missing(self, plugin: PluginManifest, tool: ToolManifest, command: ExecuteCommand) -> Mapping[str, Any]:
+        """Return the declared input requests of a tool without a response. Raises `InvalidInput`, so that no person is
+        asked about a call that cannot be made."""
+        given = command.client_input or NO_CLIENT_INPUT
+        missing = {name: one for name, one in tool.input_requests.items() if name not in given.responses}
+        if missing:
+            try:
+                self._registry.checked(plugin, tool, command.input)
+            except InvalidInput as error:
+                error.about = {"plugin": plugin.name, "tool": tool.name}
+                raise
+        return missing
 
     def get_task(self, request: Request, arrival: Arrival) -> dict[str, Any]:
         """Return a task, with its result or error once it has one."""
@@ -92,8 +124,9 @@ class Calls:
         return {**task, "result": self._result(job, None)}
 
     def update_task(self, request: Request, arrival: Arrival) -> dict[str, Any]:
-        """Acknowledge responses of the client. No task asks for any, so all are ignored."""
-        self._task(request, arrival)
+        """Give a task responses of the client. Those that it has not requested, or has already, are ignored."""
+        job = self._task(request, arrival)
+        self._answering(job, read_responses(request, job))
         return {}
 
     def cancel_task(self, request: Request, arrival: Arrival) -> dict[str, Any]:
@@ -141,7 +174,13 @@ def dumped(model: BaseModel) -> dict[str, Any]:
 
 
 def _command(
-    request: Request, arrival: Arrival, tool: tuple[str, str], arguments: Mapping[str, Any], *, as_task: bool
+    request: Request,
+    arrival: Arrival,
+    tool: tuple[str, str],
+    arguments: Mapping[str, Any],
+    given: ClientInput,
+    *,
+    as_task: bool,
 ) -> ExecuteCommand:
     return ExecuteCommand(
         principal=arrival.principal,
@@ -157,6 +196,7 @@ def _command(
         small=arrival.size_bytes <= SMALL_REQUEST_BYTES,
         source=Source.MCP,
         client=request.client,
+        client_input=given if given.methods else None,
     )
 
 

@@ -26,13 +26,16 @@ from interlock.http.requests import RequestTimes, authenticated, body_text, chec
 from interlock.mcp.calls import Arrival, Calls, dumped
 from interlock.mcp.failures import as_protocol_error
 from interlock.mcp.messages import Message, ProtocolError, read_message, read_params
-from interlock.mcp.tools import LIST_TTL_MS, read_cursor, tool_page
+from interlock.mcp.tools import read_cursor, tool_page
 from interlock.mcp.versions import TASKS, VERSIONS, Request, agreed_version, read_request
 from interlock.plugins.registry import PluginRegistry
 
 OF_HTTP = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.RATE_LIMITED,
                      ErrorCode.UNAVAILABLE})  # fmt: skip
 """Codes of errors that are answered by HTTP itself."""
+
+DISCOVERY_TTL_MS = 300_000
+"""How long clients may keep what the server says about itself. It changes with a deployment."""
 
 INSTRUCTIONS = (
     "Tools run in confined processes with time and memory limits. A failed call has isError and an error with a stable "
@@ -67,7 +70,7 @@ class McpServer:
         self._modern: Mapping[str, Method] = {
             "server/discover": Method(None, _discover),
             "tasks/get": Method(Scope.JOBS_READ, calls.get_task),
-            "tasks/update": Method(Scope.JOBS_READ, calls.update_task),
+            "tasks/update": Method(Scope.EXECUTE, calls.update_task),
             "tasks/cancel": Method(Scope.JOBS_CANCEL, calls.cancel_task),
             **shared,
         }
@@ -115,7 +118,7 @@ class McpServer:
 
     def _list_tools(self, request: Request, _: Arrival) -> Result:
         params = read_params(request.message.params, PaginatedRequestParams)
-        plugins = self._registry.indexed(read_cursor(params.cursor))
+        plugins = self._registry.loadable(read_cursor(params.cursor))
         return dumped(tool_page(plugins, modern=request.modern))
 
 
@@ -125,7 +128,7 @@ def _discover(*_: Any) -> Result:
             supported_versions=list(VERSIONS),
             capabilities=ServerCapabilities(tools=ToolsCapability(), extensions={TASKS: {}}),
             instructions=INSTRUCTIONS,
-            ttl_ms=LIST_TTL_MS,
+            ttl_ms=DISCOVERY_TTL_MS,
             cache_scope="public",
         )
     )

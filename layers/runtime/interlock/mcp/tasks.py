@@ -8,6 +8,7 @@ from interlock.domain.errors import ErrorCode
 from interlock.domain.job import CancelOutcome, Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import ToolManifest
+from interlock.domain.parking import outstanding
 from interlock.domain.times import rfc3339
 from interlock.jobs.execute import SYNC_LIMIT_S
 
@@ -34,7 +35,7 @@ def needs_task(tool: ToolManifest) -> bool:
 
 def task_document(job: Job) -> dict[str, Any]:
     """Return the task of a job, without its result."""
-    message = _message(job)
+    message, requests = _message(job), outstanding(job)
     return {
         "taskId": job.job_id,
         "status": _status(job),
@@ -44,12 +45,13 @@ def task_document(job: Job) -> dict[str, Any]:
         # From the creation on, so that both together are the time at which the job is removed.
         "ttlMs": (job.expires_at - job.created_at) // timedelta(milliseconds=1),
         "pollIntervalMs": POLL_INTERVAL_MS,
+        **({"inputRequests": requests} if requests else {}),
     }
 
 
 def _status(job: Job) -> str:
     if not job.finished:
-        return "working"
+        return "input_required" if outstanding(job) else "working"
     if job.status is JobStatus.CANCELLED:
         return "cancelled"
     return "failed" if job.error and job.error.code in SERVICE_FAILURES else "completed"
@@ -62,6 +64,11 @@ def _message(job: Job) -> str:
         return job.error.message
     if job.finished:
         return "The tool has succeeded."
+    if job.parked:
+        keys = ", ".join(outstanding(job))
+        return (
+            f"The tool waits for input from the client: {keys}." if keys else "The input from the client has arrived."
+        )
     if job.progress is not None:
         return f"{job.progress.fraction:.0%} {job.progress.message}".strip()
     return "The tool is running." if job.status is JobStatus.RUNNING else "The job waits for a worker."

@@ -13,8 +13,8 @@ from interlock.mcp.messages import ProtocolError, invalid_params
 PAGE_TOOLS = 100
 """A page ends with the plugin that reaches this number of tools."""
 
-LIST_TTL_MS = 300_000
-"""How long clients may keep a list. Tools change with a deployment."""
+LIST_TTL_MS = 60_000
+"""How long clients may keep a list. It changes with a deployment, and when a plugin cannot be loaded for a run."""
 
 SEPARATOR = "-"
 """Between the names of plugin and tool, which cannot contain it."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.domain.manifest import PluginManifest, PluginSource, ToolManifest
+from interlock.input_requests import to_json
 from interlock.plugin import Plugin
 from interlock.plugin_settings import setting_manifests
 from interlock.plugins.forking import Ended, run_each
@@ -92,6 +93,7 @@ def _describe_tool(spec: ToolSpec) -> ToolManifest:
         idempotent=spec.idempotent,
         destructive=spec.destructive,
         task=spec.task,
+        input_requests={name: to_json(request) for name, request in spec.input_requests.items()},
         input_schema=checked_schema(spec.input_model, "validation", f"{where}: its input's"),
         output_schema=checked_schema(spec.output_model, "serialization", f"{where}: its output's"),
     )

@@ -6,13 +6,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from interlock.domain.errors import InvalidInput, PluginUnavailable, UnknownPlugin
+from interlock.domain.errors import ErrorCode, InvalidInput, PluginUnavailable, UnknownPlugin
 from interlock.domain.file_references import FileReference
 from interlock.domain.fork_safety import fork_unsafe_reason
 from interlock.domain.lifecycle import AVAILABLE, NOT_RUN, LifecycleState, RunState, advance, combined, verdict
 from interlock.domain.manifest import PluginManifest, PluginSource, PluginSummary, ToolManifest
 from interlock.domain.metrics import ExecutionMetrics
-from interlock.domain.outcome import Outcome
+from interlock.domain.outcome import NO_CLIENT_INPUT, ClientInput, Outcome
 from interlock.domain.problems import Problem, first_of
 from interlock.plugins.audit import Finding
 from interlock.plugins.index import PluginIndex
@@ -21,12 +21,14 @@ from interlock.ports import MetricsSink, RunHistory
 
 
 class ToolCall(Struct, frozen=True):
-    """A tool of an available plugin, with input that fits its schema. `uploads` are the fields that name uploads."""
+    """A tool of an available plugin, with input that fits its schema. `uploads` are the fields that name uploads.
+    `client_input` is what the tool may request from the client, and its responses."""
 
     plugin: PluginManifest
     tool: ToolManifest
     input: Mapping[str, Any]
     uploads: tuple[FileReference, ...] = ()
+    client_input: ClientInput = NO_CLIENT_INPUT
 
 
 class PluginHealth(Struct, frozen=True):
@@ -103,10 +105,11 @@ class PluginRegistry:
 
     def record(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
         """Move the plugin to the state that the outcome implies, or back to the previous one if the plugin was not at
-        fault, and publish the execution's metrics."""
+        fault, and publish the execution's metrics, unless the run only requested input: its job may go on."""
         name = call.plugin.name
         self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error) or previous)
-        self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
+        if outcome.error is None or outcome.error.code is not ErrorCode.INPUT_REQUIRED:
+            self._sink.execution(name, call.tool.name, outcome.status, outcome.execution_time_ms)
 
     def record_wait(self, waited_ms: float) -> None:
         """Publish how long an asynchronous job has waited for its run."""
@@ -129,11 +132,13 @@ class PluginRegistry:
                 raise
             return PluginManifest.broken(name, PluginSource("", ""), self._findings[name].reason)
 
-    def indexed(self, after: str) -> Iterator[PluginManifest]:
+    def loadable(self, after: str) -> Iterator[PluginManifest]:
         """Yield the manifests of the plugins whose name comes after another, in alphabetical order. Plugins that could
-        not be loaded when the index was built are left out."""
+        not be loaded, when the index was built or for their last run, are left out."""
+        states = self._history.states()
         for name, summary in self._index.summaries.items():
-            if name > after and summary.reason is None:
+            found = states.get(name, NOT_RUN).state
+            if name > after and summary.reason is None and found is not LifecycleState.UNAVAILABLE:
                 yield self._index.manifest(name)
 
     def plugins(self) -> Sequence[ListedPlugin]:

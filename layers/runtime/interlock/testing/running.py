@@ -7,6 +7,7 @@ import inspect
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,11 +16,13 @@ from pydantic import BaseModel
 from ulid import ULID
 
 from interlock.composition.sandbox import start_sandbox
+from interlock.domain.client_input import METHODS
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorInfo, InterlockError
 from interlock.domain.events import TRACEBACK
 from interlock.domain.job_status import JobStatus
 from interlock.domain.manifest import PluginManifest, PluginSource
+from interlock.domain.outcome import ClientInput
 from interlock.plugins.audit import is_found
 from interlock.plugins.describing import describe_class
 from interlock.plugins.index import PluginIndex
@@ -71,17 +74,22 @@ def run_tool(
     cancel_at: float | None = None,
     cancel_after_s: float | None = None,
     settings: Mapping[str, Any] | None = None,
+    input_responses: Mapping[str, Any] | None = None,
 ) -> ToolRun:
     """Run a tool on an input, which is validated like its result. None selects the first tool.
 
     In the input, `bytes` and `Path` are files. With `sandbox` the tool runs in a worker process with all its limits;
     pass a `Sandbox` to use one for several runs. `timeout_s` shortens the tool's limit. `cancel_at` cancels the job
     once it reports this fraction of its progress, `cancel_after_s` after this time. `settings` are the plugin's.
+    `input_responses` are those of a client, by key, as MCP has them: `{"name": {"action": "accept", "content": {…}}}`;
+    with None the client supports no requests.
     Raises `ToolFailed` if the job would not succeed, and TypeError if the plugin's declaration is not valid.
     """
     run = ToolRun()
     source = _source(plugin) if sandbox else PluginSource(plugin.__module__, plugin.__name__)
     registry, call = _checked_call(describe_class(plugin, source), tool, input or {}, run)
+    if input_responses is not None:
+        call = replace(call, client_input=ClientInput(METHODS, responses=input_responses))
     limit_s = min(call.tool.timeout_s, timeout_s or call.tool.timeout_s)
     observed = _observed(run, cancel_at, cancel_after_s)
     with _used(sandbox, plugin) as used, observed as (cancel, observer, tracebacks):

@@ -65,16 +65,20 @@ def parse_settings(request: bytes) -> Mapping[str, Any] | None:
 
 
 def encode_request(call: ToolCall, job_id: str) -> bytes:
-    """Return the request `{tool, input, files, job_id}` for a call.
+    """Return the request `{tool, input, files, job_id}` for a call, with `methods` and `responses` of its client if it
+    can be asked for input.
 
     The input is JSON: it was parsed strictly, so it has no NaN, which msgspec would write as null.
     """
-    request = {
+    given = call.client_input
+    request: dict[str, Any] = {
         "tool": call.tool.name,
         "input": call.input,
         "files": [[one.location, one.file] for one in call.uploads],
         "job_id": job_id,
     }
+    if given.methods:
+        request |= {"methods": given.methods, "responses": given.responses}
     try:
         return msgspec.json.encode(request)
     except UnicodeEncodeError:  # a lone surrogate

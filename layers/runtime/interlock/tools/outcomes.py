@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode
+from interlock.domain.json_text import as_text
 from interlock.domain.outcome import Outcome
 from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, problems_of
 
@@ -89,8 +90,24 @@ def _exception(_: ToolCall, detail: Any) -> Outcome:
     return Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, message, exception=name)
 
 
+def _input_required(call: ToolCall, detail: Any) -> Outcome:
+    """Return the failure of a run that requested input: its end, unless a client can respond."""
+    from interlock.domain.client_input import MAX_REQUESTS_BYTES, are_input_requests  # noqa: PLC0415 - few tools do
+
+    if not are_input_requests(detail) or len(as_text(detail)) > MAX_REQUESTS_BYTES:
+        limit = f"is not a map of input requests of at most {MAX_REQUESTS_BYTES // 1024} KiB"
+        return invalid_output(call, [{"path": "", "message": limit}])
+    asked = "; ".join(f"{key} ({request['method']})" for key, request in detail.items())
+    message = (
+        f"The tool {call.plugin.name}.{call.tool.name} needs input from its client: {asked}. "
+        "Call it with an MCP client that supports this."
+    )
+    return Outcome.failed(ErrorCode.INPUT_REQUIRED, cut(message, MAX_MESSAGE), input_requests=detail)
+
+
 _FAILURES: Mapping[str, Callable[[ToolCall, Any], Outcome]] = {
     "exception": _exception,
+    "input_required": _input_required,
     "invalid_input": _invalid_input,
     "invalid_output": lambda call, detail: invalid_output(call, problems_of(detail)),
     "memory": lambda call, _: _memory_exceeded(call),

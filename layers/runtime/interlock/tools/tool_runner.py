@@ -245,17 +245,19 @@ def _why_unavailable(error: BaseException) -> str:
 
 
 def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
-    from interlock.plugin import Cancelled, InvalidOutput  # noqa: PLC0415 - only the worker process imports pydantic
+    # Only the worker process imports pydantic.
+    from interlock.plugin import Cancelled, InputRequired, InvalidOutput  # noqa: PLC0415
 
-    context = WorkerContext(asked["job_id"], channel)
+    context = WorkerContext(asked["job_id"], channel, asked.get("methods", ()), asked.get("responses", {}))
     try:
         channel.arm(Cancelled)
         given = _with_files(asked["input"], asked["files"], channel.temp_dir)
         result = plugin.run(asked["tool"], given, context)
         channel.disarm()
-    except Cancelled as error:
-        channel.mark_interrupted()
-        return _exception(error)
+    except (Cancelled, InputRequired) as error:
+        if channel.cancelled or isinstance(error, Cancelled):
+            channel.mark_interrupted()
+        return Answer("input_required", error.input_requests) if isinstance(error, InputRequired) else _exception(error)
     except InterlockError as error:
         details = error.details if isinstance(error.details, dict) else {}
         return Answer("invalid_input", {"message": exception_text(error), "errors": problems_of(details.get("errors"))})
@@ -290,7 +292,7 @@ def _with_files(input: Any, files: Sequence[tuple[list[str | int], str]], folder
 def _retire_after_failures(verdict: str, channel: Channel) -> None:
     if verdict == "succeeded":
         _failures_in_a_row.clear()
-    elif verdict != "invalid_input":
+    elif verdict not in {"invalid_input", "input_required"}:
         _failures_in_a_row.append(verdict)
     if len(_failures_in_a_row) >= MAX_FAILURES_IN_A_ROW:
         channel.retire()

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from interlock.tools.messages import unreadable
 from interlock.tools.worker_diagnostics import log_traceback
 
 if TYPE_CHECKING:
+    from interlock.input_requests import InputRequest
     from interlock.sandbox import Channel
 
 
 class WorkerContext:
     """The `interlock.plugin.ToolContext` of one run."""
 
-    def __init__(self, job_id: str, channel: Channel) -> None:
+    def __init__(
+        self, job_id: str, channel: Channel, methods: Collection[str] = (), responses: Mapping[str, Any] | None = None
+    ) -> None:
         self._job_id = job_id
         self._channel = channel
+        self._methods = methods
+        self._responses = responses or {}
         self._logger = logging.Logger(f"interlock.job.{job_id}", logging.DEBUG)
         self._logger.addHandler(_ChannelHandler(channel))
 
@@ -45,6 +51,14 @@ class WorkerContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         self._channel.progress(min(1.0, max(0.0, float(fraction))), str(message)[:200])
+
+    def can_request(self, request: type[InputRequest[Any]]) -> bool:
+        return request.method in self._methods
+
+    def request_input[Value](self, **requests: InputRequest[Value]) -> dict[str, Value]:
+        from interlock.input_requests import values_of  # noqa: PLC0415 - only the worker process imports pydantic
+
+        return values_of(requests, self._responses)
 
 
 class _ChannelHandler(logging.Handler):

@@ -24,7 +24,7 @@ HAS_EXPIRED = "(#ttl < :now AND attribute_exists(#completed_at))"
 SAME_JOB = "#job_id = :job_id"
 SAME_STATUS_AND_ATTEMPT = "#status = :was_status AND #attempt = :was_attempt"
 UNDER_ITS_LIMIT = "attribute_not_exists(#used) OR #used < :limit"
-STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling)"
+STILL_MINE = "#attempt = :was_attempt AND #status IN (:running, :cancelling) AND attribute_exists(#worker_id)"
 NO_EVENT_SINCE = "#event_seq = :was_event_seq"
 SAME_LEASE = "#lease_expires_at = :was_lease_expires_at"
 
@@ -87,7 +87,8 @@ def heartbeat(
 ) -> Request:
     """Return the `Update` of a heartbeat, which returns the current job.
 
-    A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it. A cancel
+    A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it. One that
+    was sent before the job was parked, and arrives later, must not shorten the time for the client's response. A cancel
     that came between has numbered its event: what is new gets its numbers after it.
     """
     after = after_heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
@@ -100,6 +101,7 @@ def heartbeat(
     update["ExpressionAttributeValues"] |= serialized(
         {":was_attempt": job.attempt, **{f":{status}": status.value for status in CLAIMED}}
     )
+    update["ExpressionAttributeNames"]["#worker_id"] = "worker_id"
     if news:
         _demand_no_event_since(update, job)
     return {**update, "ReturnValues": "ALL_NEW"}

@@ -25,6 +25,7 @@ from interlock.domain.job import Job, Progress
 from interlock.domain.job_id import random_part
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.domain.json_text import as_unicode_text
+from interlock.domain.outcome import ClientInput
 from interlock.domain.times import from_rfc3339, rfc3339
 
 JOB = "JOB"
@@ -94,9 +95,16 @@ def _error_from_text(text: str) -> ErrorInfo:
 ERROR_FORM = Form(lambda error: json.dumps(to_builtins(error)), _error_from_text)
 """How errors are stored: as JSON text."""
 
+
+def _client_input_from_text(text: str) -> ClientInput:
+    document = json.loads(text)
+    return ClientInput(tuple(document["methods"]), document["requests"], document["responses"])
+
+
 _SPECIAL = {
     "lease_expires_at": Form(epoch_ms, from_epoch_ms),
     "error": ERROR_FORM,
+    "client_input": Form(lambda given: as_unicode_text(to_builtins(given)), _client_input_from_text),
     "events": Form(events_to_text, _events_from_text),
 }
 """Fields of a job that are not stored in the form of their type."""

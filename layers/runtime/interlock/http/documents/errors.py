@@ -1,6 +1,6 @@
 """The error envelope."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from interlock.domain.access import Scope
 from interlock.domain.batch import BatchStatus
@@ -21,6 +21,15 @@ class FieldError(TypedDict):
     message: Message
 
 
+class InputRequest(TypedDict):
+    """A request of a tool for input from its client, as the Model Context Protocol has it."""
+
+    method: Literal["elicitation/create", "sampling/createMessage", "roots/list"]
+    """What is requested: a form for the person, a completion by the model, or the roots of the client."""
+    params: dict[str, Any]
+    """Parameters of the method."""
+
+
 class ErrorDetails(TypedDict, total=False):
     """Further facts about an error. Every field is optional; which ones are present depends on `code`."""
 
@@ -38,6 +47,8 @@ class ErrorDetails(TypedDict, total=False):
     """`timeout`: the limit in seconds."""
     memory_mb: Count
     """`memory_exceeded`: the limit in MiB."""
+    input_requests: dict[str, InputRequest]
+    """`input_required`: what the tool has requested from its client."""
     size_bytes: Count
     """`output_too_large`: size of the result in bytes."""
     limit_bytes: Count

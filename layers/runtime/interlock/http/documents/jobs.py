@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from interlock.domain.job import CancelOutcome, Source
 from interlock.domain.job_status import JobStatus
-from interlock.http.documents.errors import Error
+from interlock.http.documents.errors import Error, InputRequest
 from interlock.http.documents.values import (
     MAX_PAGE,
     BatchId,
@@ -79,6 +79,8 @@ class Job(TypedDict):
     """Interface that created the job: `http`, or `mcp` for the Model Context Protocol."""
     client: Client | None
     """Program that created the job, if it named itself. Only MCP clients do."""
+    input_requests: dict[str, InputRequest] | None
+    """What the job waits for its MCP client to give, by key: until then it uses no worker. Null in lists."""
     webhook: Webhook | None
     cancel: Cancel | None
     error: Error | None

@@ -16,6 +16,7 @@ const FIXES = {
   plugin_unavailable: 'The plugin could not be loaded. An operator has to fix its installation.',
   memory_exceeded: "The tool used more memory than it may. Use a smaller input, or have the tool's limit raised.",
   worker_lost: 'The machine that ran the tool disappeared. Run it again.',
+  input_required: 'The tool asks its caller questions. Call it with an MCP client, such as an agent.',
   forbidden:
     'This key lacks the scope for that. An operator can create one that has it: interlock keys create --scopes …',
   too_many_failures: 'More items failed than you tolerate, and the rest was cancelled. Open the failed jobs to see why.',
