@@ -6,6 +6,7 @@ SHELL := /bin/bash
 UV_VERSION := 0.13.9
 BOOTSTRAP_PYTHON ?= python3
 UV := .uv/bin/uv
+UV_PACKAGE := --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 VENV := .venv
 BIN := $(VENV)/bin
 # The architecture of the functions (x86_64 or arm64), as in the template's parameter of that name.
@@ -38,8 +39,10 @@ help: ## lists the targets
 
 $(UV):
 	@command -v $(BOOTSTRAP_PYTHON) >/dev/null || { echo "make: needs a Python 3.11 or later as $(BOOTSTRAP_PYTHON)"; exit 1; }
-	$(BOOTSTRAP_PYTHON) -m venv .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@# Installing pip first takes longer than uv. Not every Python has a pip that can install elsewhere.
+	$(BOOTSTRAP_PYTHON) -m venv --without-pip .uv
+	$(BOOTSTRAP_PYTHON) -m pip --python .uv install $(UV_PACKAGE) 2>/dev/null || \
+	  { $(BOOTSTRAP_PYTHON) -m venv --clear .uv && .uv/bin/python -m pip install $(UV_PACKAGE); }
 
 # uv finds Python 3.13 or downloads it.
 $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml layers/plugins/pyproject.toml client/pyproject.toml devkit/pyproject.toml
