@@ -69,7 +69,7 @@ HARMLESS = {
     ),
     **within(
         SERVICE,
-        "JobService._fail_lost_worker",
+        "JobService._end",
         "",
         {
             "a settle of its own": (r"self\._write\(", "self._store.settle("),

@@ -15,7 +15,7 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         SERVICE,
-        "JobService._fail_lost_worker",
+        "JobService._end",
         "ILK008",
         {"a lost job ends past settle": (r"self\._write\(", "self._store.change(")},
     ),
@@ -39,7 +39,7 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         SERVICE,
-        "JobService._fail_lost_worker",
+        "JobService._end",
         "ILK004",
         {
             "the service swallows": (r"except \w+ as", "except Exception as"),
@@ -78,7 +78,7 @@ JOB_SERVICE_AND_RUNNER = {
     ),
     **within(
         SERVICE,
-        "JobService.result",
+        "finished",
         "ILK005",
         {"the service answers 500": (r"raise _of\(job, NotFinished\(.*\)\)", "return {'statusCode': 500}")},
     ),

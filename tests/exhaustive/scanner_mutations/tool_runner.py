@@ -102,7 +102,7 @@ TOOL_RUNNER = {
     ),
     **within(
         RUNNER,
-        "serve",
+        "_set_up",
         "ILK004",
         {"a failed load is swallowed": (r"(except BaseException as error:\n)( {8}.*\n)+", r"\1        return b''\n")},
     ),
