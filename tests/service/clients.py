@@ -1,6 +1,7 @@
 """Clients as the functions have them, but for where they call; and the template's table behind them."""
 
 import functools
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,9 @@ _Tags.add_multi_constructor("!", _plain)
 
 
 def create_table(client: "DynamoDBClient", name: str) -> None:
-    """The table as the template has it."""
-    client.create_table(TableName=name, **_definition())
+    """Create the template's table, whose name no other test uses."""
+    with suppress(client.exceptions.ResourceInUseException):  # the SDK sent the request again, because it took long
+        client.create_table(TableName=name, **_definition())
 
 
 @functools.cache
