@@ -67,12 +67,13 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 LONG_SCENARIOS = {
+    "halves of a batch, and its parts",
     "a batch, its halves, and its parts",
     "a batch of each shard, and parts of one",
     "deliveries meet a run and its cancel",
 }
 SELECTED = volume(sample=[name for name in SCENARIOS if name not in LONG_SCENARIOS], full=list(SCENARIOS))
-"""A sample leaves out the scenarios that take more than ten seconds."""
+"""A sample leaves out the scenarios that take more than a few seconds."""
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from tests.volume import volume
 ROOT = Path(__file__).parents[2]
 PLUGINS = [f"soak_{letter}" for letter in "abcde"]
 EXECUTIONS = volume(sample=100, full=2000)
-CONCURRENCY = 16
+CONCURRENCY = volume(sample=4, full=16)
 PATIENCE_S = 60 + EXECUTIONS / 4
 
 MOST_PROCESSES = 150
