@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from bench.scale import costs, limits, prices, quotas
+from bench.scale import batches, costs, limits, prices, quotas
 from bench.scale.jobs import ASYNC, KINDS, LONG, SHORT
 from bench.scale.prices import Price
 from bench.scale.quotas import DEFAULTS, RAISED, SETTINGS, Quota
@@ -162,6 +162,36 @@ def webhooks() -> str:
     return table(("part", "$ per million messages"), rows)
 
 
+def batch_costs() -> str:
+    """Return the cost of a million items by part, for each way to run them."""
+    found = {name: make() for name, (make, _) in batches.WAYS.items()}
+    rows: list[list[object]] = [
+        [part, *(_usd(usd.get(part, 0)) for usd in found.values())] for part in found["batches"]
+    ]
+    rows.append(["**sum**", *(f"**{sum(usd.values()):.2f}**" for usd in found.values())])
+    return table(("part", *found), rows)
+
+
+def batch_times() -> str:
+    """Return cost and time of ten thousand and of a million items."""
+    rows: list[list[object]] = []
+    for items in batches.ITEMS:
+        for name, (make, seconds) in batches.WAYS.items():
+            rows.append([f"{items:,}", name, f"{sum(make().values()) * items / costs.JOBS:.2f}", _time(seconds(items))])
+        slow = batches.batches_s(items, batches.DEFAULT_CONCURRENCY)
+        usd = sum(batches.as_batches().values()) * items / costs.JOBS
+        rows.append(
+            [f"{items:,}", f"batches, {batches.DEFAULT_CONCURRENCY} items of each at a time", f"{usd:.2f}", _time(slow)]
+        )
+    return table(("items", "way", "$", "time"), rows)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"
+
+
 def shares() -> Mapping[str, str]:
     """Return figures that the page's prose quotes."""
     total = {kind.name: sum(costs.parts(kind).values()) for kind in KINDS}
@@ -195,6 +225,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "states": states,
     "ways": ways,
     "webhooks": webhooks,
+    "batch_costs": batch_costs,
+    "batch_times": batch_times,
 }
 
 

@@ -13,6 +13,7 @@ LAMBDA = f"{_DOCS}/lambda/latest/dg/gettingstarted-limits.html"
 SCALING = f"{_DOCS}/lambda/latest/dg/scaling-behavior.html"
 STREAM = f"{_DOCS}/lambda/latest/dg/services-ddb-params.html"
 STEPS = f"{_DOCS}/step-functions/latest/dg/service-quotas.html"
+SQS = f"{_DOCS}/lambda/latest/dg/services-sqs-scaling.html"
 PARTITION = f"{_DOCS}/amazondynamodb/latest/developerguide/throttling-key-range-limit-exceeded-mitigation.html"
 ON_DEMAND = "https://repost.aws/knowledge-center/on-demand-table-throttling-dynamodb"
 TABLE = f"{_DOCS}/general/latest/gr/ddb.html"
@@ -45,11 +46,13 @@ NEW_TABLE = Quota("DynamoDB, new on-demand table", 4_000, "write units/s", ON_DE
 TABLE_WRITES = Quota("DynamoDB, writes to one table or index", 40_000, "units/s", TABLE, "quota increase")
 BATCH = Quota("Lambda, records of a stream's batch", 10_000, "records", STREAM, "cannot be raised")
 PUTS = Quota("S3, PUT to one partitioned prefix", 3_500, "requests/s", S3, "S3 splits prefixes by traffic")
+CHILDREN = Quota("Step Functions, children of a Map at a time", 10_000, "executions", STEPS, "cannot be raised")
+QUEUE = Quota("Lambda, increase of invocations that read a queue", 300, "invocations/min", SQS, "cannot be raised")
 GETS = Quota("S3, GET from one partitioned prefix", 5_500, "requests/s", S3, "S3 splits prefixes by traffic")
 
 PUBLISHED = (
     *(GATEWAY_RATE, CONCURRENCY, PER_ENVIRONMENT, SCALING_RATE, STARTS, TRANSITIONS),
-    *(WRITES, READS, NEW_TABLE, TABLE_WRITES, BATCH, PUTS, GETS),
+    *(CHILDREN, WRITES, READS, NEW_TABLE, TABLE_WRITES, BATCH, QUEUE, PUTS, GETS),
 )
 
 # Numbers of the design. A test compares them with the template and the code.
@@ -59,9 +62,11 @@ BATCH_SIZE, WINDOW_S = 1_000, 1.0
 MEMORY_MB = {
     "announce_jobs": 256,
     "authorize": 256,
+    "batches": 512,
     "count_jobs": 256,
     "execute": 1769,
     "jobs": 512,
+    "prepare_batch": 1769,
     "run_job": 1769,
     "send_webhook": 256,
 }

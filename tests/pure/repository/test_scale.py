@@ -6,7 +6,7 @@ from copy import replace
 
 import pytest
 
-from bench.scale import costs, limits, page, prices, quotas
+from bench.scale import batches, costs, limits, page, prices, quotas
 from bench.scale.buckets import TokenBucket
 from bench.scale.jobs import ASYNC, HEARTBEAT_UNITS, HEARTBEAT_UNITS_BEFORE, KINDS, LONG, SHORT, Invocation, Kind
 from bench.scale.quotas import DEFAULTS, RAISED, TENANTS
@@ -14,13 +14,16 @@ from interlock.adapters.dynamo import indexes
 from interlock.adapters.dynamo.counter_items import checkpoint_name, sequence_text
 from interlock.adapters.dynamo.states import state_item
 from interlock.tools.messages import MAX_NAME
+from tests.pure.repository.state_machines import BATCH
 from tests.pure.repository.template import RESOURCES, TEMPLATE, properties
 
 FUNCTIONS = {
     "announce_jobs": "AnnounceJobsFunction",
     "authorize": "AuthorizeFunction",
+    "batches": "BatchesFunction",
     "execute": "ExecuteFunction",
     "jobs": "JobsFunction",
+    "prepare_batch": "PrepareBatchFunction",
     "run_job": "RunJobFunction",
     "count_jobs": "CountJobsFunction",
     "send_webhook": "SendWebhookFunction",
@@ -158,6 +161,37 @@ def test_parts_of_the_cost_follow_from_the_prices() -> None:
     assert costs.parts(SHORT)["workflow"] == 0
     assert all(costs.parts(kind).keys() == costs.parts(kind, before=True).keys() for kind in KINDS)
     assert all(sum(costs.parts(kind).values()) < sum(costs.parts(kind, before=True).values()) for kind in KINDS)
+
+
+def test_numbers_of_batches_match_template_and_workflow() -> None:
+    parameters = TEMPLATE["Parameters"]
+    assert parameters["BatchMaxItems"]["Default"] == batches.BATCH_ITEMS
+    assert parameters["BatchMaxConcurrency"]["Default"] == batches.BATCH_CONCURRENCY
+    assert parameters["BatchDefaultConcurrency"]["Default"] == batches.DEFAULT_CONCURRENCY
+    child = BATCH["States"]["RunItems"]["ItemProcessor"]
+    name, passed = child["StartAt"], 1
+    while not child["States"][name].get("End"):
+        state = child["States"][name]
+        name, passed = state.get("Next") or state["Default"], passed + 1
+    assert passed == batches.ITEM_TRANSITIONS
+
+
+def test_times_of_many_items_follow_from_the_first_limits() -> None:
+    assert batches.batches_s(10_000) == pytest.approx(15 + 10_000 / 300)
+    assert batches.batches_s(10_000, 10) == pytest.approx(15 + 10_000 * 2.012 / 10)
+    assert batches.jobs_s(1_000_000) == pytest.approx(1_000_000 / (500 / 3))
+    # Both forms of the time agree where the ramp ends.
+    ramp_s = (1_000 - 5) / 5
+    at_end = (5 * ramp_s + 5 * ramp_s**2 / 2) / 2.012
+    assert batches.messages_s(int(at_end)) == pytest.approx(ramp_s, rel=1e-3)
+    assert batches.messages_s(int(at_end) + 497) == pytest.approx(ramp_s + 1, rel=1e-3)
+
+
+def test_ways_to_run_many_items_differ_in_their_start_only() -> None:
+    jobs = batches.as_jobs()
+    assert sum(jobs.values()) == pytest.approx(sum(costs.parts(ASYNC).values()))
+    for other in (batches.as_batches(), batches.as_messages()):
+        assert {part for part in jobs if jobs[part] != other.get(part)} <= {"table reads", "start", "requests"}
 
 
 def test_sources_of_limits_and_prices_are_pages_of_aws() -> None:
