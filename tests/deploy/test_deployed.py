@@ -137,6 +137,16 @@ def test_message_of_a_webhook_is_attempted(client: Client) -> None:
     assert (secret.status, secret.body["secret"][:6]) == (200, "whsec_")
 
 
+def test_batch_is_accepted_and_shown(client: Client) -> None:
+    """ministack ends the execution of its workflow at once, so it remains as it was created."""
+    webhook = {"url": "https://hooks.example.invalid/"}
+    body = {"plugin": "image", "tool": "inspect", "items": [{"input": {}}], "webhook": webhook}
+    answer = client.call("POST", "/v1/batches", body)
+    assert (answer.status, answer.body["status"]) == (202, "preparing"), answer.body
+    shown = client.call("GET", f"/v1/batches/{answer.body['batch_id']}").body
+    assert (shown["counts"]["pending"], shown["webhook"]["deliveries"][0]["state"]) == (1, "pending")
+
+
 def test_running_job_can_be_cancelled(client: Client) -> None:
     job_id = client.submit("ocr", "analyze", {"image": many_pages()})
     client.until(job_id, lambda job: job["status"] != "pending")
