@@ -151,7 +151,7 @@ part-measured-framework: setup
 	$(call MEASURE,framework,$(MEASURED_FOLDERS))
 part-measured-services: setup
 	$(call MEASURE,services,tests/service)
-part-measured: part-measured-framework part-measured-services
+part-measured: part-measured-services part-measured-framework
 	$(BIN)/coverage combine --quiet .coverage.framework .coverage.services
 	$(BIN)/coverage xml --quiet
 	$(BIN)/coverage report --fail-under=92
@@ -161,11 +161,10 @@ rm -f .coverage .coverage.$(1)*
 COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED)) --cov --cov-branch --cov-report=)
 endef
 
-# Three at a time: a third of the time, tests of the stack wait for leases, starts and stops. No test needs what the gates
-# make.
+# Three at a time, the longest first: a third of the time, tests of the stack wait for leases, starts and stops.
 .PHONY: test
-test: setup ## everything that a change needs, with samples of the repetitive tests: eight minutes
-	@$(GATES) --jobs 3 --keep-going test-stack check audit-template build scale-check part-pure-others part-others part-measured
+test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: eight minutes
+	@$(GATES) --jobs 3 --keep-going test-stack part-measured part-others part-pure-others check audit-template build scale-check
 
 .PHONY: test-gates
 test-gates: setup
@@ -175,8 +174,11 @@ test-gates: setup
 test-units: setup
 	@$(GATES) part-pure-others part-others part-measured
 
+.PHONY: stack-tools
+stack-tools: .tools/schemathesis/.installed .tools/client/.installed
+
 .PHONY: test-stack
-test-stack: setup .tools/schemathesis/.installed .tools/client/.installed
+test-stack: setup stack-tools
 	$(call PYTEST,2) $(STACK) $(PYTEST_ARGS)
 
 # The suite and the Inspector of the Model Context Protocol; vite, which the Inspector does not use here, is pinned because

@@ -69,7 +69,7 @@ PLANTED = {
         "interlock.plugins.registry",
     ),
     "Nothing that a function imports at its start imports pydantic": ("interlock/http/app.py", "pydantic"),
-    "The domain and the sandbox need the standard library alone": ("interlock/domain/job.py", "pydantic"),
+    "The domain and the sandbox need the standard library and msgspec alone": ("interlock/domain/job.py", "pydantic"),
     "Nothing that is deployed imports the client or the devkit": (
         "interlock/jobs/documents.py",
         "interlock_dev.project.processes",

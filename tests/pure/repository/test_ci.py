@@ -50,7 +50,7 @@ def parts_of(target: str) -> list[str]:
     [(line, made)] = re.findall(
         rf"^{target}: ([a-z -]+).*\n(?:\t@\$\(GATES\) (?:--\S+ \d? ?)*([a-z -]+))?", MAKEFILE, re.MULTILINE
     )
-    return [part for part in f"{line} {made}".split() if part != "setup"]
+    return [part for part in f"{line} {made}".split() if part not in {"setup", "stack-tools"}]
 
 
 PARTS = {f"make {target}": parts_of(target) for target in ("test-gates", "test-units")}
