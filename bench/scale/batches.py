@@ -1,4 +1,4 @@
-"""What many items cost, and how long they take: as batches, as asynchronous jobs of their own, and from a queue."""
+"""The cost and time of many items: as a batch, as separate asynchronous jobs, and from a queue."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What a tool can request from its client while it runs: a form for the person, a completion by the model, the roots.
+"""Requests that a running tool can make to its client: a form for a person, a prompt for the model, or a list of roots.
 
 Part of the plugin API (`interlock.plugin`).
 """

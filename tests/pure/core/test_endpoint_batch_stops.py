@@ -101,3 +101,22 @@ def test_share_of_tolerated_failures_is_rounded_down(world: World) -> None:
     world.prepare_batch(batch_id)
     assert not world.batches.counts("acme", batch_id).over_tolerance
     assert world.batches.counts("acme", batch_id).tolerated == 1
+
+
+def test_items_without_a_job_fail_with_the_error_of_the_batch(world: World) -> None:
+    """The items in the body are known, but their plugin is gone when they are prepared."""
+    batch_id = submit_batch(world)
+    world.objects.texts.clear()
+    assert world.prepare_batch(batch_id)["run"] is False
+    assert world.finish_batch(batch_id)
+    assert read_batch(world, batch_id)["counts"]["failed"] == 2
+    assert [line["error"]["code"] for line in results_of(world, batch_id)] == ["invalid_request", "invalid_request"]
+
+
+def test_items_after_the_deadline_time_out(world: World) -> None:
+    batch_id = submit_batch(world, deadline_s=60)
+    world.prepare_batch(batch_id)
+    world.clock.advance(61)
+    world.run_items(batch_id)
+    assert world.finish_batch(batch_id)
+    assert [line["error"]["details"]["limit"] for line in results_of(world, batch_id)] == ["deadline", "deadline"]

@@ -227,15 +227,6 @@ def test_batches_are_listed_page_by_page(world: World) -> None:
     assert (first["count"], rest["count"], rest["next_cursor"]) == (2, 1, None)
 
 
-def test_items_after_the_deadline_time_out(world: World) -> None:
-    batch_id = submit_batch(world, deadline_s=60)
-    world.prepare_batch(batch_id)
-    world.clock.advance(61)
-    world.run_items(batch_id)
-    assert world.finish_batch(batch_id)
-    assert [line["error"]["details"]["limit"] for line in results_of(world, batch_id)] == ["deadline", "deadline"]
-
-
 def test_item_waits_while_its_key_has_reached_its_limit(world: World) -> None:
     answer = world.request("POST", "/v1/batches", {"plugin": "echo", "items": items_of("a", "b")}, concurrency=1)
     batch_id = answer.body["batch_id"]
@@ -299,13 +290,3 @@ def test_items_that_cannot_be_read_any_more_fail_the_batch_and_end_its_jobs(worl
 
 def raise_unavailable(_key: str) -> None:
     raise ServiceUnavailable(service="bucket")
-
-
-def test_items_without_a_job_fail_with_the_error_of_the_batch(world: World) -> None:
-    """The items in the body are known, but their plugin is gone when they are prepared."""
-    batch_id = submit_batch(world)
-    world.objects.texts.clear()
-    assert world.prepare_batch(batch_id)["run"] is False
-    assert world.finish_batch(batch_id)
-    assert read_batch(world, batch_id)["counts"]["failed"] == 2
-    assert [line["error"]["code"] for line in results_of(world, batch_id)] == ["invalid_request", "invalid_request"]

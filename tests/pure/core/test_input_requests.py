@@ -1,4 +1,4 @@
-"""What a tool can request from its client: the requests, the values of responses, and the run that ends with them."""
+"""Requests of a tool to its client, the values of responses, and runs that end because a response is missing."""
 
 from typing import Any, Literal
 

@@ -212,7 +212,7 @@ def test_declared_input_is_requested_before_anything_starts(world_of: Callable[.
     assert task_now["result"]["structuredContent"] == {"text": "Ada"}
 
 
-def test_nobody_is_asked_about_input_that_does_not_fit(world_of: Callable[..., World]) -> None:
+def test_invalid_input_is_refused_before_any_request_to_the_client(world_of: Callable[..., World]) -> None:
     client = McpClient(declaring(world_of), capabilities=CAPABLE)
     result = client.call("tools/call", {"name": "echo-say", "arguments": {"text": 7}}).result
     error = result["structuredContent"]["error"]

@@ -101,7 +101,7 @@ class _Transport(SyncTransport):
         self._service = service
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: this client opens no connection."""
 
     def _outcome(self, step: Step) -> Any:
         match step:

@@ -16,7 +16,7 @@ from interlock.domain.stop import Stopped
 
 
 class ClientInput(Struct, frozen=True):
-    """What a tool may request from the client of its job (`methods`), has requested at last, and all responses.
+    """The methods that the client of a job supports, the requests of the latest run, and all responses so far.
 
     See `interlock.domain.client_input`, which is imported where input is requested.
     """
@@ -36,7 +36,7 @@ class ClientInput(Struct, frozen=True):
 
 
 NO_CLIENT_INPUT = ClientInput()
-"""Of a client that cannot be asked, such as all that call the HTTP API."""
+"""The value for clients that cannot respond to requests, such as callers of the HTTP API."""
 
 
 def past_deadline(message: str) -> ErrorInfo:

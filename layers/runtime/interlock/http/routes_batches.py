@@ -45,7 +45,7 @@ URL_LIFETIME = timedelta(minutes=15)
 
 
 class BatchParts(Struct, frozen=True, kw_only=True):
-    """What the routes of batches use."""
+    """The services and stores that the routes of batches use."""
 
     service: BatchService
     registry: PluginRegistry

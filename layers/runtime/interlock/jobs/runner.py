@@ -87,7 +87,7 @@ class JobRunner:
 
     def run_pending(self, tenant: str, job_id: str, *, deadline: Deadline) -> Job | None:
         """Claim a submitted job, or a parked one whose client has responded, and run it. Return the current job, or
-        None if there is none.
+        None if it is not stored.
 
         A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended,
         and so is an item of a batch that is being stopped. Such an item stays pending while its API key has reached its

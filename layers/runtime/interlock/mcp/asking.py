@@ -80,7 +80,7 @@ class Asking:
         except ValueError:
             raw = b""
         mac, text = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        # Nothing of the state is read before its integrity is checked.
+        # The integrity of the state is checked before any part of it is read.
         if not hmac.compare_digest(mac, self._mac(text, tenant, params)):
             raise invalid_params("Invalid params: requestState does not belong to this call. Call again without it.")
         document = json.loads(text)

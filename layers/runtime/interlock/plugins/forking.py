@@ -15,6 +15,7 @@ from msgspec import Struct
 
 AT_ONCE = 4
 POLL_S = 0.005
+"""Pause between looks at the processes: Python has no wait with a time limit that all systems offer."""
 
 
 class Ended(Struct, frozen=True):

@@ -25,7 +25,7 @@ class InputRequest(TypedDict):
     """A request of a tool for input from its client, as the Model Context Protocol has it."""
 
     method: Literal["elicitation/create", "sampling/createMessage", "roots/list"]
-    """What is requested: a form for the person, a completion by the model, or the roots of the client."""
+    """The kind of request: a form for a person, a prompt for the model, or the list of the client's roots."""
     params: dict[str, Any]
     """Parameters of the method."""
 

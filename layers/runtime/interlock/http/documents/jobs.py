@@ -80,7 +80,8 @@ class Job(TypedDict):
     client: Client | None
     """Program that created the job, if it named itself. Only MCP clients do."""
     input_requests: dict[str, InputRequest] | None
-    """What the job waits for its MCP client to give, by key: until then it uses no worker. Null in lists."""
+    """The requests that the job's MCP client has not responded to yet, by key. The job uses no worker while it waits.
+    Null in lists."""
     webhook: Webhook | None
     cancel: Cancel | None
     error: Error | None
