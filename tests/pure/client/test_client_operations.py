@@ -2,8 +2,8 @@
 
 import base64
 from datetime import datetime, timedelta, timezone
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from interlock_client import (
     UnexpectedResponse,
     ValidationError,
     WaitTimeout,
+    pace,
 )
 from interlock_client.files import MAX_INLINE_BYTES
 from interlock_client.options import JobFilters, RunOptions
@@ -169,11 +170,12 @@ def test_wait_waits_no_longer_than_the_caller_wants() -> None:
     assert raised.value.job_id == "01J"
 
 
-def test_polls_are_apart_if_the_service_does_not_hold_its_response() -> None:
+def test_polls_are_apart_if_the_service_does_not_hold_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 7.0))
     played = play(OPERATIONS.wait("01J", None), *[PENDING] * 12, DONE)
-    assert played.sleeps[0] < 0.2
-    assert played.sleeps[-1] == pytest.approx(2, abs=0.1)
-    assert all(after > before - 0.01 for before, after in pairwise(played.sleeps))
+    assert played.sleeps[:3] == pytest.approx([0.15, 0.225, 0.3375])
+    assert played.sleeps[-2:] == [2, 2]
+    assert played.sleeps == sorted(played.sleeps)
 
 
 def test_result_waits_and_raises_the_error_of_the_job() -> None:
