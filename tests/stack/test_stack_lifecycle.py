@@ -152,7 +152,7 @@ def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[s
 
 
 def until_gone(pids: set[int]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while left := [pid for pid in pids if alive(pid)]:
         assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
         time.sleep(0.01)

@@ -89,7 +89,7 @@ def test_cancelled_tool_is_stopped(run_tool: RunTool, sandbox: bool, how: dict[s
 
 
 def test_tool_sees_the_cancel(run_tool: RunTool) -> None:
-    failed = failure(run_tool, Tested, "wait", cancel_after_s=0.1)
+    failed = failure(run_tool, Tested, "wait", cancel_at=0.2)
     assert [line.message for line in failed.run.log] == ["stopped with cancelled=True"]
 
 

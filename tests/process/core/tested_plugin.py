@@ -44,8 +44,8 @@ class Tested(Plugin):
 
     @tool(timeout_s=20)
     def wait(self, input: Ask, context: ToolContext) -> Told:
-        context.progress(0.2, "waiting")
         try:
+            context.progress(0.2, "waiting")
             time.sleep(60)
         except Cancelled:
             context.logger.info("stopped with cancelled=%s", context.cancelled)

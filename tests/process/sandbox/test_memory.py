@@ -5,6 +5,7 @@ import resource
 import time
 from collections.abc import Callable, Iterable
 from copy import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -47,11 +48,12 @@ def test_usage_over_the_limit_is_found(
 def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {1: 0}
     one = watch(monkeypatch, sizes, {})
+    monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: 7.0))
     pauses = []
     for size in (0, 50, 90, 99, 100):
         sizes[1] = size
         one.look()
-        pauses.append(round(one.next_look_at - time.monotonic(), 3))
+        pauses.append(one.next_look_at - 7)
 
     assert pauses == sorted(pauses, reverse=True)
     assert 0 < pauses[-1] <= pauses[0] <= 0.1

@@ -35,7 +35,7 @@ def requests() -> Iterator[ThreadPoolExecutor]:
         yield requests
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 5) -> None:
+def eventually(condition: Callable[[], bool], within_s: float = 30) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline
