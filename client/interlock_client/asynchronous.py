@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from interlock_client.batch_documents import BatchDocument
 from interlock_client.batch_operations import BatchOperations
-from interlock_client.batches import AsyncBatch
+from interlock_client.batches import AsyncBatch, value
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -112,6 +112,15 @@ class AsyncInterlock:
             keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, webhook, idempotency_key
         )
         return self._batch(await self._transport.perform(self._operations.submit_batch(tool, inputs, options)))
+
+    async def map(
+        self, tool: str, inputs: Iterable[Mapping[str, Any]], /, *, max_concurrency: int | None = None
+    ) -> AsyncIterator[Any]:
+        """Run a tool on many inputs as a batch, as `Interlock.map`. The batch is created when the first result is
+        requested."""
+        batch = await self.submit_batch(tool, inputs, max_concurrency=max_concurrency)
+        async for line in batch.results():
+            yield value(line)
 
     async def batch(self, batch_id: str) -> AsyncBatch:
         """Return a batch."""

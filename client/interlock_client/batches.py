@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from interlock_client.batch_documents import BATCH_FINAL, BatchCounts, BatchDocument, BatchResult, BatchStatus
@@ -104,9 +104,8 @@ class AsyncBatch(BatchView):
             yield line
 
 
-def values(lines: Iterable[BatchResult]) -> Iterator[Any]:
-    """Yield the results of items in their order. Raises the error of an item in its place."""
-    for line in lines:
-        if "error" in line:
-            raise error_of(line["error"])
-        yield line["result"]
+def value(line: BatchResult) -> Any:
+    """Return the result of an item, or raise its error."""
+    if "error" in line:
+        raise error_of(line["error"])
+    return line["result"]

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from interlock_client.batch_documents import BatchDocument
 from interlock_client.batch_operations import BatchOperations
-from interlock_client.batches import Batch, values
+from interlock_client.batches import Batch, value
 from interlock_client.documents import (
     ApiKey,
     Event,
@@ -132,7 +132,7 @@ class Interlock:
     ) -> Iterator[Any]:
         """Run a tool on many inputs as a batch, and iterate over the results in the order of the inputs. The error of
         an item that failed is raised in its place."""
-        return values(self.submit_batch(tool, inputs, max_concurrency=max_concurrency).results())
+        return map(value, self.submit_batch(tool, inputs, max_concurrency=max_concurrency).results())
 
     def batch(self, batch_id: str) -> Batch:
         """Return a batch."""

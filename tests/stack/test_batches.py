@@ -1,12 +1,13 @@
 """Batches over HTTP: prepared, run by the workflow's Map, counted from the stream, cancelled, and collected."""
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from interlock_client import ConflictError, Interlock, ValidationError
+from interlock_client import AsyncInterlock, ConflictError, Interlock, ValidationError
 from interlock_dev.stack.client import Client
 from tests.stack.batch_helpers import jobs_of, results_of, until_batch
 from tests.stack.test_cancel import gone, running_pids
@@ -100,3 +101,13 @@ def test_client_maps_a_tool_over_inputs_in_order(client: Client) -> None:
             batch.cancel()
         with pytest.raises(ValidationError):
             list(interlock.map("hostile.echo", [{"text": 7}]))
+
+
+def test_async_client_maps_a_tool_over_inputs_in_order(client: Client) -> None:
+    async def mapped(*texts: str | int) -> list[str]:
+        async with AsyncInterlock(client.url, client.api_key) as interlock:
+            return [result["text"] async for result in interlock.map("hostile.echo", [{"text": t} for t in texts])]
+
+    assert asyncio.run(mapped("a", "b", "c")) == ["a", "b", "c"]
+    with pytest.raises(ValidationError):
+        asyncio.run(mapped(7))

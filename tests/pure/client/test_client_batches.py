@@ -7,7 +7,7 @@ import pytest
 
 from interlock_client import ConflictError, PluginError, WaitTimeout, batch_operations
 from interlock_client.batch_operations import MAX_INLINE_ITEMS_BYTES, BatchOperations
-from interlock_client.batches import values
+from interlock_client.batches import value
 from interlock_client.options import BatchOptions
 from interlock_client.steps import Response
 from tests.pure.client.script import OPERATIONS, answer, play, refusal
@@ -84,7 +84,7 @@ def test_result_that_the_file_leaves_out_is_read_from_its_job() -> None:
 def test_error_of_an_item_is_raised_in_its_place() -> None:
     error = {"type": "PluginError", "code": "plugin_exception", "message": "no"}
     lines: Any = [{"index": 0, "result": "a"}, {"index": 1, "error": error}, {"index": 2, "result": "c"}]
-    found = values(lines)
+    found = map(value, lines)
     assert next(found) == "a"
     with pytest.raises(PluginError):
         next(found)
