@@ -44,7 +44,7 @@ class _Mark(Struct, frozen=True):
     network: bool
     isolation: str
     hints: Mapping[str, bool | None]
-    task: str
+    task: bool | str
     input_requests: Mapping[str, InputRequest[Any]]
     problems: Sequence[str]
 
@@ -99,21 +99,23 @@ def tool[F: Callable[..., Any]](
     """
     hints = {"read_only": read_only, "idempotent": idempotent, "destructive": destructive}
     problems = [*_problems_of_limits(timeout_s, memory_mb), *_problems_of_options(title, network, isolation),
-                *_problems_for_agents(hints, task), *_problems_of_requests(input_requests)]  # fmt: skip
-    if positional:
-        problems.append("write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name")
+                *_problems_for_agents(hints, task), *_problems_of_requests(input_requests),
+                *_problems_of_use(positional)]  # fmt: skip
 
     def mark(method: F) -> F:
-        frame = inspect.currentframe()
-        twice = _declared_twice(method, frame.f_back if frame else None)
-        mark = _Mark(timeout_s, memory_mb, title, network, isolation, hints,
-                     "always" if task is True else "required" if task else "auto", input_requests or {},
-                     [*problems, *twice])  # fmt: skip
-        setattr(method, _MARK, mark)
+        setattr(method, _MARK, _Mark(
+            timeout_s, memory_mb, title, network, isolation, hints, task, input_requests or {},
+            [*problems, *_declared_twice(method, inspect.currentframe())],
+        ))  # fmt: skip
         return method
 
     # `@tool` without parentheses passes the method.
     return mark(positional[0]) if positional and inspect.isfunction(positional[0]) else mark
+
+
+def _problems_of_use(positional: tuple[object, ...]) -> Iterator[str]:
+    if positional:
+        yield "write @tool() or @tool(timeout_s=20, memory_mb=512): with parentheses, and each limit by name"
 
 
 def _problems_of_limits(timeout_s: object, memory_mb: object) -> Iterator[str]:
@@ -154,9 +156,10 @@ def _problems_of_requests(requests: object) -> Iterator[str]:
         yield "@tool(input_requests=...): must be a dict of names and requests"
 
 
-def _declared_twice(method: Callable[..., Any], body: FrameType | None) -> Iterator[str]:
-    """Report a second tool of the same name in a class body, which would silently replace the first. Call it from the
-    class body, where the first tool still exists."""
+def _declared_twice(method: Callable[..., Any], decorator: FrameType | None) -> Iterator[str]:
+    """Report a second tool of the same name in a class body, which would silently replace the first. The decorator was
+    called from the class body, where the first tool still exists."""
+    body = decorator.f_back if decorator else None
     names = body.f_locals if body else {}
     name = getattr(method, "__name__", "")
     if "__qualname__" in names and names.get(name) is not method and hasattr(names.get(name), _MARK):
@@ -192,7 +195,7 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
         read_only=mark.hints["read_only"],
         idempotent=mark.hints["idempotent"],
         destructive=mark.hints["destructive"],
-        task=mark.task,
+        task="always" if mark.task is True else mark.task or "auto",
         input_requests=mark.input_requests,
     )
 

@@ -93,14 +93,9 @@ def run_tool(
     limit_s = min(call.tool.timeout_s, timeout_s or call.tool.timeout_s)
     observed = _observed(run, cancel_at, cancel_after_s)
     with _used(sandbox, plugin) as used, observed as (cancel, observer, tracebacks):
-        outcome = ToolRunner(registry, cast("Sandbox", used), lambda _: settings or {}).run(
-            call,
-            tenant=TENANT,
-            job_id=str(ULID()),
-            deadline=Deadline.after(limit_s + LOAD_LIMIT_S).limited(limit_s),
-            cancel=cancel,
-            observer=observer,
-        )
+        runner = ToolRunner(registry, cast("Sandbox", used), lambda _: settings or {})
+        due = Deadline.after(limit_s + LOAD_LIMIT_S).limited(limit_s)
+        outcome = runner.run(call, tenant=TENANT, job_id=str(ULID()), deadline=due, cancel=cancel, observer=observer)
     run.execution_time_ms = outcome.execution_time_ms
     if outcome.error is not None:
         failed = ToolFailed(outcome.error, outcome.status, run)
