@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 from ulid import ULID
@@ -155,6 +155,8 @@ def in_process() -> Iterator[Any]:
 
 @settings(max_examples=volume(sample=15, full=1000), deadline=None)
 @given(lived=st.lists(lives, max_size=10), delivered=st.lists(deliveries, max_size=8))
+# Killed before the state was published, and repeated with a change that does not show.
+@example(lived=[(JobStatus.CANCELLED, "say", False, 1)] * 2, delivered=[Delivery(1, 0, 1, killed_at=1, after=True)])
 def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     in_process: Any, lived: list[tuple[JobStatus, str, bool, int]], delivered: list[Delivery]
 ) -> None:

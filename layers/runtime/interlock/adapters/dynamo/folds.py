@@ -38,7 +38,7 @@ class Addition(Struct, frozen=True):
 
 
 class Folded(Struct, frozen=True):
-    """An item before and after changes were added. `before` is None if all of them had been added earlier."""
+    """An item before and after changes were added. `before` is None if some of them had been added earlier."""
 
     before: Item | None
     after: Item
@@ -76,7 +76,8 @@ class Fold:
                     stored = deserialized(error.response.get("Item", {}))  # type: ignore[arg-type]  # unknown there
                     continue
             before = deserialized(answer.get("Attributes", {}))
-            return Folded(before, updated(before, added.sums, added.sets))
+            after = updated(before, added.sums, added.sets)
+            return Folded(before if len(left) == len(changes) else None, after)
         raise ServiceUnavailable(service="table")
 
     def _update(self, key: Item, seen: str, changes: Sequence[CountedChange], added: Addition) -> dict[str, Any]:
