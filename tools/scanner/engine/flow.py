@@ -237,6 +237,8 @@ class Flow:
             self._know(function, parameter.arg, self.annotated(parameter.annotation))
         for parameter, default in defaults(function):
             self._know(function, parameter.arg, self.value(default))
+            if found := self._results.get(last(self._tree.dotted(default))):  # the default is a function
+                self._results.setdefault(parameter.arg, found)
         if isinstance(function, ast.Lambda):
             return
         if result := self.annotated(function.returns) or self.first(self._returned.get(function, ())):
