@@ -2,9 +2,15 @@
 
 import os
 
+import pytest
+
 FULL = os.environ.get("INTERLOCK_TEST_VOLUME") == "full"
 
 
 def volume[T](*, sample: T, full: T) -> T:
     """Return the value that applies to this test run."""
     return full if FULL else sample
+
+
+ALONE = volume(sample=(), full=(pytest.mark.xdist_group("load"),))
+"""Marks of tests that load the local stack in full volume: one after another, so that their limits of time hold."""

@@ -11,9 +11,9 @@ from interlock_client import AsyncInterlock, ConflictError, Interlock, Validatio
 from interlock_dev.stack.client import Client
 from tests.stack.batch_helpers import jobs_of, results_of, until_batch
 from tests.stack.test_cancel import gone, running_pids
-from tests.volume import volume
+from tests.volume import ALONE, volume
 
-pytestmark = pytest.mark.timeout(volume(sample=120, full=1800))
+pytestmark = [pytest.mark.timeout(volume(sample=120, full=1800)), *ALONE]
 
 ITEMS = volume(sample=24, full=2000)
 CONCURRENCY = volume(sample=4, full=16)
@@ -64,6 +64,7 @@ def test_batch_that_is_cancelled_midway_has_stopped_all_of_its_processes(client:
     batch = until_batch(client, batch_id, within_s=WITHIN_S)
     assert all(map(gone, pids))
     assert (batch["status"], batch["cancel"]["outcome"]) == ("cancelled", "stopped")
+    assert [line["error"] for line in results_of(client, batch_id) if line["status"] == "failed"] == []
     assert batch["counts"] == {**NONE, "succeeded": QUICK, "cancelled": ITEMS - QUICK}
     outcomes = Counter(job["cancel"]["outcome"] for job in jobs_of(client, batch_id) if job["cancel"])
     assert outcomes == {"stopped": CONCURRENCY, "prevented": ITEMS - QUICK - CONCURRENCY}

@@ -23,7 +23,7 @@ AT_ONCE = 4
 POLL_S = 0.05
 TOOLS = ("yields", "stubborn", "has_children")
 
-pytestmark = [pytest.mark.xdist_group("mcp"), pytest.mark.timeout(120 + 10 * CANCELS)]
+pytestmark = [pytest.mark.xdist_group(volume(sample="mcp", full="load")), pytest.mark.timeout(120 + 10 * CANCELS)]
 
 
 async def cancel(agent: McpClient, tool: str, pid_file: Path) -> str:

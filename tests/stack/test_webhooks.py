@@ -18,7 +18,9 @@ from tests.stack.batch_helpers import until_batch
 from tests.stack.conftest import WAIT_FACTOR
 from tests.stack.stacks import Running
 from tests.stack.webhook_receiver import HANG, RESET, Receiver, Reply, receiving
-from tests.volume import volume
+from tests.volume import ALONE, volume
+
+pytestmark = [*ALONE]
 
 RETRY_AFTER_S = 20_000
 ENDS = {
