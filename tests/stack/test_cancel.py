@@ -22,7 +22,7 @@ def gone(pid: int) -> bool:
     """Return whether a process has ended. It may not have been reaped yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 

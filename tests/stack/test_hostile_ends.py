@@ -15,6 +15,7 @@ import pytest
 from interlock_dev.stack.client import Answer, Client
 from tests.stack.conftest import SlowSetup
 from tests.stack.outside import Family, family, kill_runtime, kill_zygote, kill_zygotes_group, struck
+from tests.stack.test_cancel import gone
 
 pytestmark = pytest.mark.xdist_group("hostile-ends")
 
@@ -217,9 +218,9 @@ def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp
         answer = call.result()
 
     assert (answer.status, answer.code, answer.body["error"]["retryable"]) == (503, "unavailable", True)
-    # The process answers before it ends.
+    # The process answers before it ends, and the stack may reap it only when it ends the next environment.
     deadline = time.monotonic() + START_LIMIT_S
-    while Path(f"/proc/{supervisor}").exists():
+    while not gone(supervisor):
         assert time.monotonic() < deadline, "the environment was not replaced"
         time.sleep(0.01)
     (job,) = client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&limit=1").body["jobs"]
