@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from interlock.domain.access import Scope
+from tests.volume import volume
 
 type Json = dict[str, Any]
 
@@ -142,3 +143,6 @@ def cells() -> Iterator[Cell]:
 
 
 MATRIX = tuple(cells())
+
+TRIED = volume(sample=tuple(cell for n, cell in enumerate(MATRIX) if n % 3 == n // 3 % 3), full=MATRIX)
+"""The cells that are asked. A sample has each route and caller once, in one of the three forms."""
