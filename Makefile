@@ -17,7 +17,8 @@ PYTEST_ARGS ?=
 # nor are those of UNMEASURED, which run whole functions over AWS or start many processes: the measured tests reach what
 # they do.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
-UNMEASURED := $(addprefix tests/service/test_,events.py keys_command.py moto_tables.py openapi_answers.py permissions.py) \
+UNMEASURED := $(addprefix tests/service/test_,deploy_command.py deployed_command.py events.py keys_command.py moto_tables.py \
+  openapi_answers.py permissions.py) \
   $(wildcard $(addprefix tests/process/sandbox/test_,confined_network.py elsewhere.py gone.py hostile_*.py idle.py leaks.py \
   missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) tests/process/client/test_client_typing.py \
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
