@@ -1,6 +1,8 @@
 """Jobs in the console: followed, cancelled, run again, failed, and found."""
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from playwright.sync_api import expect
 
 from interlock_dev.stack.client import Client
 from tests.stack.console.conftest import Open, assert_accessible
+from tests.stack.mcp_client import Tasks, connected
+from tests.stack.test_mcp_input import Person, asked_task
 from tests.stack.webhook_receiver import Reply, receiving
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -41,6 +45,21 @@ def test_cancelled_job_shows_how_it_was_stopped(open_page: Open, client: Client)
     expect(page.locator(".cancellation")).to_contain_text("Cancelled: stopped")
     expect(page.locator(".cancellation")).to_contain_text("cancelled in the console")
     expect(page.get_by_role("button", name="Cancel the job")).to_have_count(0)
+
+
+def test_parked_job_shows_what_it_requests_until_it_is_cancelled(open_page: Open, client: Client) -> None:
+    async def parked() -> str:
+        async with connected(client, Tasks(), elicit=Person()) as agent:
+            return (await asked_task(agent)).task_id
+
+    with ThreadPoolExecutor(1) as other:  # the thread of the browser has an event loop
+        job_id = other.submit(lambda: asyncio.run(parked())).result()
+    page = open_page(f"#/jobs/{job_id}")
+    expect(page.locator(".waiting")).to_have_text(re.compile("Waits for its client.*person.*Who are you?", re.DOTALL))
+    assert_accessible(page)
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(page.locator(".page-head .status")).to_have_text("Cancelled")
+    expect(page.locator(".waiting")).to_have_count(0)
 
 
 def test_job_of_another_tab_is_run_again_with_one_field_changed(open_page: Open, client: Client) -> None:

@@ -42,6 +42,7 @@ export function JobPage({ id }) {
     <${LoadProblem} error=${error} />
     <${Actions} job=${job} />
     ${!FINAL.includes(job.status) && html`<${Progress} of=${job.progress} />`}
+    ${job.input_requests && html`<${Waiting} requests=${job.input_requests} />`}
     ${job.cancel && html`<${Cancellation} cancel=${job.cancel} />`}
     ${job.error && job.error.code !== 'cancelled' && html`<${Problem} error=${job.error} />`}
     <section class="panel" aria-labelledby="timeline-title"><h2 id="timeline-title">Timeline</h2><${Timeline} job=${job} events=${events} /></section>
@@ -94,6 +95,14 @@ function Actions({ job }) {
     <${LoadProblem} error=${problem} />
     ${again && html`<${Rerun} job=${job} />`}`;
 }
+
+/** The tool has requested input from its MCP client: nothing runs until it responds. */
+const Waiting = ({ requests }) => html`<section class="waiting" role="status">
+  <strong>Waits for its client</strong>
+  ${Object.entries(requests).map(
+    ([name, { method, params }]) => html`<span key=${name}><code>${name}</code> ${params?.message ?? method}</span>`
+  )}
+</section>`;
 
 const Cancellation = ({ cancel }) => html`<section class="cancellation" role="status">
   <strong>${cancel.outcome ? `Cancelled: ${words(cancel.outcome).toLowerCase()}` : 'Cancellation requested'}</strong>
