@@ -153,6 +153,7 @@ def in_process() -> Iterator[Any]:
         yield client
 
 
+@pytest.mark.timeout(volume(sample=300, full=900))
 @settings(max_examples=volume(sample=15, full=1000), deadline=None)
 @given(lived=st.lists(lives, max_size=10), delivered=st.lists(deliveries, max_size=8))
 # Killed before the state was published, and repeated with a change that does not show.

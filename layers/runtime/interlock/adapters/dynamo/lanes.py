@@ -78,7 +78,7 @@ def merged(lanes: Sequence[Lane], count: int, budget: int) -> Merged:
             in_hand = len(found) + sum(len(lane.entries) for lane in lanes)
             size = min(_next_size(max(count - in_hand, 0) / len(lanes), matched, looked_at), budget - looked_at)
         else:
-            return _short(lanes, found, behind.position or "")
+            return _short(lanes, found)
         chunk = behind.fill(size)
         matched, looked_at = matched + len(chunk.entries), looked_at + chunk.looked_at
     return Merged(found, found[-1]["job_id"])
@@ -95,7 +95,11 @@ def _next_size(missing: float, matched: int, looked_at: int) -> int:
     return min(max(ceil(expected), MIN_CHUNK), MAX_CHUNK)
 
 
-def _short(lanes: Sequence[Lane], found: list[Entry], floor: str) -> Merged:
-    """Return what is known without further reads: all down to where the lane is that is furthest behind."""
-    rest = [entry for lane in lanes for entry in lane.entries if entry["job_id"] > floor]
+def _short(lanes: Sequence[Lane], found: list[Entry]) -> Merged:
+    """Return what is known without further reads: all down to where the lane is that is furthest behind.
+
+    It need not be dry: what it has in hand may be newer than the positions of those that are.
+    """
+    floor = max(lane.position for lane in lanes if lane.position is not None)
+    rest = [entry for lane in lanes for entry in lane.entries if entry["job_id"] >= floor]
     return Merged([*found, *sorted(rest, key=lambda entry: str(entry["job_id"]), reverse=True)], floor)
