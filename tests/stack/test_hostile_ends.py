@@ -209,7 +209,8 @@ def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "lingering", "until_told", {"path": str(pid_file)})
         deadline = time.monotonic() + START_LIMIT_S
-        while not pid_file.exists():
+        # Not before the claim is written: without descriptors, writing it fails first, and the environment is repaired.
+        while not client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&status=running").body["jobs"]:
             assert time.monotonic() < deadline, "the tool did not start"
             time.sleep(0.01)
         supervisor = _parent(_parent(int(pid_file.read_text())))
