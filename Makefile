@@ -164,7 +164,7 @@ endef
 
 # Three at a time, the longest first: a third of the time, tests of the stack wait for leases, starts and stops.
 .PHONY: test
-test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: ten to twenty minutes
+test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: ten to fifteen minutes
 	@$(GATES) --jobs 3 --keep-going test-stack part-measured part-others part-pure-others check audit-template build scale-check
 
 .PHONY: test-gates

@@ -210,7 +210,8 @@ def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp
         call = pool.submit(client.execute, "lingering", "until_told", {"path": str(pid_file)})
         deadline = time.monotonic() + START_LIMIT_S
         # Not before the claim is written: without descriptors, writing it fails first, and the environment is repaired.
-        while not client.call("GET", "/v1/jobs?plugin=lingering&tool=until_told&status=running").body["jobs"]:
+        claimed = "/v1/jobs?plugin=lingering&tool=until_told&status=running"
+        while not (pid_file.exists() and client.call("GET", claimed).body["jobs"]):
             assert time.monotonic() < deadline, "the tool did not start"
             time.sleep(0.01)
         supervisor = _parent(_parent(int(pid_file.read_text())))
