@@ -14,7 +14,7 @@ from interlock_dev.stack.client import Client
 from tests.exhaustive.counts import COUNT
 from tests.stack.mcp_client import Task, Tasks, cancel_task, connected, get_task, start_task
 from tests.stack.test_hostile_cancel import running
-from tests.volume import volume
+from tests.volume import ALONE, volume
 
 CANCELS, LOAD = volume(sample=8, full=200), volume(sample=2, full=8)
 """Number of tasks that are cancelled, and of agents that call tools all the while."""
@@ -23,7 +23,7 @@ AT_ONCE = 4
 POLL_S = 0.05
 TOOLS = ("yields", "stubborn", "has_children")
 
-pytestmark = [pytest.mark.xdist_group(volume(sample="mcp", full="load")), pytest.mark.timeout(120 + 10 * CANCELS)]
+pytestmark = [*(ALONE or (pytest.mark.xdist_group("mcp"),)), pytest.mark.timeout(120 + 10 * CANCELS)]
 
 
 async def cancel(agent: McpClient, tool: str, pid_file: Path) -> str:

@@ -16,6 +16,7 @@ import pytest
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import Client, local_stack
 from tests.stack.stacks import Running, link_project
+from tests.stack.test_cancel import gone
 from tests.volume import volume
 
 COMMAND = [sys.executable, "-m", "interlock_dev.commands.cli", "dev"]
@@ -68,14 +69,6 @@ def small_project(probe_project: Path, tmp_path: Path) -> Path:
     return project
 
 
-def alive(pid: int) -> bool:
-    """Return whether a process runs. A process that has ended and was not reaped does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.mark.xdist_group("stack")
 def test_dev_publishes_its_addresses(real: Running) -> None:
     published = real.published
@@ -85,7 +78,7 @@ def test_dev_publishes_its_addresses(real: Running) -> None:
     assert published["bucket"] == "interlock-dev-bucket"
     assert published["workflow_arn"].endswith(":stateMachine:interlock-dev-jobs")
     assert published["aws_endpoint_url"].startswith("http://127.0.0.1:")
-    assert alive(published["pid"])
+    assert not gone(published["pid"])
 
 
 @pytest.mark.xdist_group("stack")
@@ -153,7 +146,7 @@ def busy_stack(project: Path, plugin: Path) -> Iterator[tuple[subprocess.Popen[s
 
 def until_gone(pids: set[int]) -> None:
     deadline = time.monotonic() + 30
-    while left := [pid for pid in pids if alive(pid)]:
+    while left := [pid for pid in pids if not gone(pid)]:
         assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
         time.sleep(0.01)
 
@@ -210,5 +203,5 @@ def test_stack_ended_while_starting_leaves_no_process(small_project: Path) -> No
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
-    assert not [pid for pid in pids if alive(pid)]
+    assert not [pid for pid in pids if not gone(pid)]
     assert not list(small_project.glob(".interlock/dev-*.json"))
