@@ -1,4 +1,4 @@
-"""Stacks under test, and the folders in which they are started."""
+"""Stacks under test, the folders in which they are started, and commands that call them."""
 
 import json
 from dataclasses import dataclass
@@ -9,6 +9,15 @@ from urllib.parse import urlsplit
 from interlock_dev.stack.client import Client
 
 ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -18,21 +17,12 @@ from moto import mock_aws
 from interlock_dev.commands.cli import main
 from interlock_dev.stack.client import Client
 from tests.documented import code_block, code_blocks
-from tests.stack.stacks import ROOT
+from tests.stack.stacks import ROOT, Ended
 
 pytestmark = pytest.mark.xdist_group("command")
 
 IMAGE = ROOT / "tests" / "images" / "page.png"
 SNIPPETS = code_blocks("docs/command.md", "sh")
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 type Command = Callable[..., Ended]

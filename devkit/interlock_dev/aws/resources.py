@@ -72,9 +72,13 @@ def put_api_key(endpoint_url: str, owner: AccessKey, table: str, key: str) -> No
 
 
 @cache
+def _session(owner: AccessKey) -> boto3.session.Session:
+    return boto3.session.Session(owner.id, owner.secret, region_name=REGION)
+
+
+@cache
 def _client(service: str, endpoint_url: str, owner: AccessKey) -> Any:
-    session = boto3.session.Session(owner.id, owner.secret, region_name=REGION)
     # Retries do not help on loopback.
-    return session.client(  # type: ignore[call-overload]  # its overloads are by literal
+    return _session(owner).client(  # type: ignore[call-overload]  # its overloads are by literal
         service, endpoint_url=endpoint_url, config=Config(retries={"total_max_attempts": 1})
     )

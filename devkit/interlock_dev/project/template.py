@@ -1,13 +1,14 @@
 """The SAM template, parsed by SAM CLI's providers, so that routes, functions, layers and variables are those of `sam`.
 
 SAM CLI resolves a resource to its logical id, and every `Arn` to that of a Lambda function. The template is therefore
-read twice: first to find the resources, then with the names and ARNs that they have in the local stack.
+resolved twice: first to find the resources, then with the names and ARNs that they have in the local stack.
 """
 
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 os.environ["SAM_CLI_TELEMETRY"] = "0"
 
 import yaml
+from samcli.commands._utils.template import get_template_data
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
@@ -86,7 +88,8 @@ class Template:
         """Read a template. `parameters` override its defaults. Raise `UsageError` for values that it does not allow."""
         self._path = path
         parameters = parameters or {}
-        read = _stacks(path, parameters)
+        parsed = get_template_data(str(path))
+        read = _stacks(parsed, parameters)
         check_parameters(parameters, read[0].template_dict.get("Parameters", {}))
         translations: dict[str, object] = {
             resource.logical_id: {
@@ -102,7 +105,7 @@ class Template:
             f"{function.name}.Alias": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
             for function in SamFunctionProvider(read).get_all()
         }
-        self._stacks = _stacks(path, {**parameters, **translations})
+        self._stacks = _stacks(parsed, {**parameters, **translations})
         self.resources = list(_resources(self._stacks))
 
     def of_type(self, wanted: AwsType) -> list[Resource]:
@@ -171,10 +174,12 @@ def table_of(stream_arn: str) -> str:
     return stream_arn.partition(":table/")[2].partition("/")[0]
 
 
-def _stacks(path: Path, known: Mapping[str, object]) -> Any:
-    """Parse the template. `known` maps parameters to values, and resources to their references."""
+def _stacks(parsed: Mapping[str, Any], known: Mapping[str, object]) -> Any:
+    """Resolve the parsed template. `known` maps parameters to values, and resources to their references."""
     parameters = {"AWS::StackName": STACK_NAME, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, **known}
-    return SamLocalStackProvider.get_stacks(str(path), parameter_overrides=parameters)[0]
+    # SAM CLI changes the template that it is given.
+    template = deepcopy(parsed)
+    return SamLocalStackProvider.get_stacks(template_dictionary=template, parameter_overrides=parameters)[0]
 
 
 def _resources(stacks: Any) -> Iterator[Resource]:

@@ -165,14 +165,13 @@ class Stack:
             self._cleanup.callback(source.stop)
 
     def wait_until_warm(self) -> None:
-        """Wait until every function behind the API has an environment, then start the others. Raise `UsageError` if one
-        cannot be started."""
+        """Wait until every function behind the API has an environment. The others start with their first invocation.
+        Raise `UsageError` if one cannot be started."""
         wait(self._warming.values(), WARM_WITHIN_S)
         for name, start in self._warming.items():
             # A start that is only slow on a busy machine may still succeed for the first request.
             if start.done() and (failed := start.result()) and not failed.invocation.timed_out:
                 raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
-        self.functions.warm(set(self.functions.names) - set(self.set.behind_the_api))
 
     def update_index(self, changed: Sequence[Path]) -> Sequence[str]:
         """Describe the plugins of changed paths again, in the index that the functions read. Return a line for each

@@ -26,7 +26,7 @@ def test_installed_release_is_the_pinned_one() -> None:
 @pytest.mark.parametrize(
     ("function", "parameters"),
     [
-        (SamLocalStackProvider.get_stacks, ["template_file", "parameter_overrides"]),
+        (SamLocalStackProvider.get_stacks, ["template_dictionary", "parameter_overrides"]),
         (SamFunctionProvider.__init__, ["self", "stacks"]),
         (ApiProvider.__init__, ["self", "stacks", "cwd"]),
         (LocalApigwService.__init__, ["self", "api", "lambda_runner", "port", "host"]),

@@ -2,9 +2,10 @@
 
 moto 5.2 copies a table for the rollback once for each write of a transaction, value by value; parses each update
 expression in every request, copies it node by node with its parents, and looks up for each node, ten times, what is to
-be done with it; looks for each possible type of a value under up to twelve names when it writes a response; and lists
-its own methods in every request. It also keeps every object of its models for ever, for a dashboard: each version of an
-item, each record of a stream and, of other services, each execution of a workflow.
+be done with it; converts an item once for each attribute that it projects; looks for each possible type of a value
+under up to twelve names when it writes a response; and lists its own methods in every request. It also keeps every
+object of its models for ever, for a dashboard: each version of an item, each record of a stream and, of other services,
+each execution of a workflow.
 """
 
 import base64
@@ -16,7 +17,7 @@ from typing import Any
 from moto.core import responses
 from moto.core.common_models import BaseModel
 from moto.core.serialize import BaseJSONSerializer
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
@@ -103,6 +104,15 @@ def _first_base(kind: Any, among: tuple[Any, ...]) -> Any:
     return next((one for one in among if issubclass(kind, one)), None)
 
 
+def _projected_item(self: Any, expressions: list[list[str]]) -> Any:
+    """Return an item with these attributes. Whole attributes, such as those of an index, need no conversion."""
+    if any(len(expression) > 1 or "[" in expression[0] for expression in expressions):
+        return _project(self, expressions)
+    projected = Item(self.hash_key, self.range_key, {})
+    projected.attrs.update({name: self.attrs[name] for [name] in expressions if name in self.attrs})
+    return projected
+
+
 def _serialized_structure(self: Any, serialized: Json, value: Any, shape: Any, key: str) -> None:
     if shape.name == "AttributeValue" and type(value) is dict:
         serialized[key] = _attribute_value(value)
@@ -130,6 +140,7 @@ def _base64(content: str | bytes) -> str:
     return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
 
 
+_project = Item.project
 _serialize_structure = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001
 
 
@@ -142,6 +153,7 @@ REPLACED: Sequence[tuple[Any, str, Any]] = (
     (BaseModel, "__new__", staticmethod(_untracked)),
     (Table, "__deepcopy__", _copied_table),
     (DynamoType, "__deepcopy__", _copied_value),
+    (Item, "project", _projected_item),
     (Node, "__deepcopy__", _copied_node),
     (DepthFirstTraverser, "traverse_node_recursively", _traversed),
     # Callers that change a parsed expression copy it first.
