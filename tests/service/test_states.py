@@ -1,5 +1,6 @@
 """Publish and read the states of all plugins."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -146,9 +147,9 @@ def test_states_of_a_thousand_plugins_with_32_checkpoints_are_read_in_at_most_th
         KeyConditionExpression="pk = :pk AND begins_with(sk, :plugin)",
         ExpressionAttributeValues=serialized({":pk": PARTITION, ":plugin": f"{plugin}#"}),
     )["Items"]
-    for number in range(999):
-        copy = item | serialized({"sk": f"{plugin}_{number}#say"})
-        table.client.put_item(TableName=table.name, Item=copy)
+    copies = (item | serialized({"sk": f"{plugin}_{number}#say"}) for number in range(999))
+    for batch in itertools.batched(copies, 25):
+        table.client.batch_write_item(RequestItems={table.name: [{"PutRequest": {"Item": one}} for one in batch]})
     with requests(table) as made:
         found = StateReader(table.client, table.name).read()
     assert sum(name.startswith(plugin) for name in found) == 1000
