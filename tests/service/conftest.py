@@ -1,4 +1,5 @@
-"""The storage suite runs on each store: in memory, DynamoDB as moto has it, and DynamoDB Local where Java is found."""
+"""The storage suite runs in memory, on DynamoDB Local and on moto's DynamoDB. In a sample, one of the two is enough:
+moto's where Java or npm is missing."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from tests.fakes.jobs import a_job
 from tests.fakes.store import MemoryJobs
 from tests.service import clients, dynamodb_local, moto_server
 from tests.service.stream import CountedJobs, StreamConsumer
+from tests.volume import volume
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +36,7 @@ pytest.register_assert_rewrite(
 
 # One process for all of its tests, so that one Java machine is started and no more.
 _LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.xdist_group("dynamodb-local"))
-TABLES = ["moto", *([] if dynamodb_local.missing() else [_LOCAL])]
+TABLES = ["moto"] if dynamodb_local.missing() else [*volume(sample=[], full=["moto"]), _LOCAL]
 STORES = ["memory", *TABLES]
 
 
