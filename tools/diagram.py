@@ -29,7 +29,7 @@ def _graph(root: str) -> grimp.ImportGraph:
 
 
 def imports_of(package: str) -> Imports:
-    """Return the imports between the parts of a package. Raises `graphlib.CycleError` when parts import each other."""
+    """Return the imports between the parts of a package. Raise `graphlib.CycleError` when parts import each other."""
     graph = _graph(package.partition(".")[0])
     depth = package.count(".") + 2
     found: dict[str, set[str]] = {}

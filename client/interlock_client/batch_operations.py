@@ -55,7 +55,7 @@ class BatchOperations(Operations):
         return batch
 
     def wait_for_batch(self, batch_id: str, timeout_s: float | None) -> Steps[BatchDocument]:
-        """Wait until a batch has finished, and return it. Raises `WaitTimeout`."""
+        """Wait until a batch has finished, and return it. Raise `WaitTimeout`."""
         pace = Pace(timeout_s)
         while True:
             batch: BatchDocument = yield from self._get(_batch(batch_id))
@@ -72,11 +72,11 @@ class BatchOperations(Operations):
         return batch
 
     def batches(self, limit: int | None) -> Stream[BatchDocument]:
-        """Emit batches, newest first, page by page."""
+        """Yield batches, newest first, page by page."""
         return self._listed("/v1/batches", "batches", [], limit)
 
     def batch_results(self, batch_id: str) -> Stream[BatchResult]:
-        """Emit the results of a finished batch, in the order of its items. Raises `ConflictError` before."""
+        """Yield the results of a finished batch, in the order of its items. Raise `ConflictError` before."""
         link = yield from self._get(f"{_batch(batch_id)}/results")
         url = download_url(link, self.service)
         if url is None:

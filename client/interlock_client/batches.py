@@ -59,12 +59,12 @@ class Batch(BatchView):
         return self
 
     def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the batch has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
+        """Wait until the batch has finished, whatever its outcome. Raise `WaitTimeout` after `timeout` seconds."""
         self.document = self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
         return self
 
     def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the batch. Raises `ConflictError` if it has ended otherwise."""
+        """Request the cancel of the batch. Raise `ConflictError` if it has ended otherwise."""
         self.document = self._transport.perform(self._operations.cancel_batch(self.id, reason))
         return self
 

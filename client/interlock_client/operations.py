@@ -75,7 +75,7 @@ class Operations:
         return job
 
     def wait(self, job_id: str, timeout_s: float | None) -> Steps[JobDocument]:
-        """Wait until a job has finished, and return it. Raises `WaitTimeout`."""
+        """Wait until a job has finished, and return it. Raise `WaitTimeout`."""
         pace = Pace(timeout_s)
         while True:
             job: JobDocument = yield from self._get(_job(job_id), headers=pace.preference())
@@ -97,7 +97,7 @@ class Operations:
         return (yield from self._downloaded(finished["result"]))
 
     def events(self, job_id: str, after: int, *, follow: bool) -> Stream[Event]:
-        """Emit a job's events; with `follow` also those to come, until the job has finished."""
+        """Yield a job's events; with `follow` also those to come, until the job has finished."""
         pace = Pace(None)
         while True:
             page = yield from self._get(
@@ -138,7 +138,7 @@ class Operations:
         return secret
 
     def jobs(self, filters: JobFilters, limit: int | None) -> Stream[JobDocument]:
-        """Emit jobs, newest first, page by page."""
+        """Yield jobs, newest first, page by page."""
         return self._listed("/v1/jobs", "jobs", filters.query(), limit)
 
     # --- Plugins and the service ---
@@ -165,7 +165,7 @@ class Operations:
     # --- Keys ---
 
     def keys(self) -> Stream[ApiKey]:
-        """Emit the keys of the tenant, newest first, page by page."""
+        """Yield the keys of the tenant, newest first, page by page."""
         return self._listed("/v1/keys", "keys", [], None)
 
     def create_key(self, body: Mapping[str, Any]) -> Steps[NewApiKey]:
@@ -229,7 +229,7 @@ class Operations:
         return document(response)
 
     def _listed(self, path: str, name: str, query: list[tuple[str, str]], limit: int | None) -> Stream[Any]:
-        """Emit the entries of a list, page by page."""
+        """Yield the entries of a list, page by page."""
         cursor: list[tuple[str, str]] = []
         left = limit
         while left is None or left > 0:

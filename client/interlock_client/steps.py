@@ -132,7 +132,7 @@ PASSING = frozenset({429, 502, 503, 504})
 
 
 def exchange(request: Request, retries: Retries) -> Steps[Response]:
-    """Send a request, again after failures that pass. Raises `ConnectionFailed`."""
+    """Send a request, again after failures that pass. Raise `ConnectionFailed`."""
     for delay_s in retries.delays():
         try:
             response: Response = yield Send(request)

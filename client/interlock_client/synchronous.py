@@ -231,7 +231,7 @@ class Job(JobView):
         return self
 
     def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the job has finished, whatever its outcome. Raises `WaitTimeout` after `timeout` seconds."""
+        """Wait until the job has finished, whatever its outcome. Raise `WaitTimeout` after `timeout` seconds."""
         self.document = self._transport.perform(self._operations.wait(self.id, timeout))
         return self
 
@@ -246,7 +246,7 @@ class Job(JobView):
         return self._transport.stream(self._operations.events(self.id, after, follow=follow))
 
     def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the job. Raises `ConflictError` if it has ended otherwise."""
+        """Request the cancel of the job. Raise `ConflictError` if it has ended otherwise."""
         self.document = self._transport.perform(self._operations.cancel(self.id, reason))
         return self
 

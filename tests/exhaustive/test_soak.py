@@ -189,7 +189,7 @@ def assert_health_equals_jobs(shown: Json, jobs: Sequence[Json]) -> None:
 
 
 def assert_bounded(before: Usage, after: Usage) -> None:
-    """Asserts that the stack has not kept what it does not need."""
+    """Assert that the stack has not kept what it does not need."""
     assert after.processes <= MOST_PROCESSES
     assert after.first_descriptors <= MOST_DESCRIPTORS
     # The first executions also fill caches.

@@ -44,7 +44,7 @@ def _free_port() -> int:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Runs it in memory; the URL at which it answers."""
+    """Run it in memory, and yield the URL at which it answers."""
     folder, port = _installed(), _free_port()
     options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib"]
     command = ["java", *options, "-jar", "DynamoDBLocal.jar", "-inMemory", "-disableTelemetry", "-port", str(port)]

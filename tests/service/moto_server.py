@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def running(module: str = "tests.service.moto_server") -> Iterator[str]:
-    """Runs it; the URL at which it answers. `module` is what calls `serve`."""
+    """Run it, and yield the URL at which it answers. `module` is what calls `serve`."""
     # It is no part of what is measured.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-m", module]

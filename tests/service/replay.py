@@ -84,7 +84,7 @@ class Replay:
         self._asked.update(needs(request.method, path, url.query, _text(target), request.data or b""))
 
     def __call__(self, sent: str | Json, function: str = "") -> Any:
-        """Sends an event, by its name in events/ or as it is, and returns the answer."""
+        """Send an event, by its name in events/ or as it is, and return the answer."""
         function = function or FUNCTIONS[str(sent)]
         module = _module(_FUNCTIONS[function].task_root / "handler.py")
         asked: set[Need] = set()

@@ -30,7 +30,7 @@ THREADS = 16
 
 
 def at_once[T](count: int, action: Callable[[int], T]) -> list[T | Exception]:
-    """Runs the action for 0 up to the count, all at the same moment; what each returned or raised."""
+    """Run the action for 0 up to the count, all at the same moment. Return what each returned or raised."""
     start = threading.Barrier(count)
 
     def run(number: int) -> T | Exception:

@@ -75,12 +75,12 @@ class CancelTask(CancelTaskRequest):
 
 
 async def get_task(session: ClientSession, task_id: str) -> FoundTask:
-    """Return a task. Raises `MCPError`."""
+    """Return a task. Raise `MCPError`."""
     return await session.send_request(GetTask(params=GetTaskRequestParams(task_id=task_id)), FoundTask)
 
 
 async def cancel_task(session: ClientSession, task_id: str) -> None:
-    """Request the cancellation of a task. Raises `MCPError`."""
+    """Request the cancellation of a task. Raise `MCPError`."""
     await session.send_request(CancelTask(params=CancelTaskRequestParams(task_id=task_id)), EmptyResult)
 
 
@@ -99,7 +99,7 @@ class UpdateTask(Request[UpdateTaskRequestParams, Literal["tasks/update"]]):
 
 
 async def respond(session: ClientSession, task_id: str, **responses: ElicitResult) -> None:
-    """Give a task the responses of the person. Raises `MCPError`."""
+    """Give a task the responses of the person. Raise `MCPError`."""
     params = UpdateTaskRequestParams(task_id=task_id, input_responses=responses)
     await session.send_request(UpdateTask(params=params), EmptyResult)
 

@@ -35,7 +35,7 @@ class Message:
     body: bytes
 
     def verified(self, secret: str) -> Any:
-        """Return the message. Raises `WebhookVerificationError` unless this secret has signed it."""
+        """Return the message. Raise `WebhookVerificationError` unless this secret has signed it."""
         Webhook(secret).verify(self.body, dict(self.headers))
         return json.loads(self.body)
 

@@ -38,7 +38,7 @@ class NewKey:
 
 
 def create(target: KeyTarget, wanted: NewKey) -> None:
-    """Create a key and print it. Raises `UsageError`, as all actions do."""
+    """Create a key and print it. Raise `UsageError`, as all actions do."""
     document: Mapping[str, Any]
     if target.service:
         with connect(target.service) as (interlock, _):

@@ -36,7 +36,7 @@ _LONGEST_LEASE = timedelta(seconds=2 * MAX_DEADLINE_S)
 
 
 def show_tenant_jobs(stack: str | None, tenants: Sequence[str], filters: Filters, *, json: bool) -> Exit:
-    """Print the jobs of some tenants, or of all without `tenants`, newest first. Raises `UsageError`."""
+    """Print the jobs of some tenants, or of all without `tenants`, newest first. Raise `UsageError`."""
     with table_errors(), open_table(stack, None) as (dynamodb, name):
         jobs = _newest(dynamodb, name, tenants or known_tenants(dynamodb, name), filters)
     documents: list[dict[str, Any]] = [{"tenant": job.tenant, **job_document(job)} for job in jobs]

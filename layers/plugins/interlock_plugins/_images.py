@@ -65,7 +65,7 @@ _UPRIGHT: Mapping[int, Transpose] = MappingProxyType(
 def open_image(content: bytes, field: str) -> PIL.Image.Image:
     """Decode an image, or the first frame of an animation. `field` is the JSON Pointer of the image in the input.
 
-    Raises `InvalidInput` unless the whole file decodes.
+    Raise `InvalidInput` unless the whole file decodes.
     """
     if not content:
         raise InvalidInput(field, "is empty")

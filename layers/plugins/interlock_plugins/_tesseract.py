@@ -46,7 +46,7 @@ class Reading:
 def engine(language: str) -> tesserocr.PyTessBaseAPI:
     """Return the engine for a language such as `eng` or `eng+deu`. The first call per language takes 50 to 300 ms.
 
-    Raises `FileNotFoundError` if the trained data of a language is not installed.
+    Raise `FileNotFoundError` if the trained data of a language is not installed.
     """
     return tesserocr.PyTessBaseAPI(
         path=str(_data_directory(language)),

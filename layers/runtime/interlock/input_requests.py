@@ -116,7 +116,7 @@ def to_json(request: InputRequest[Any]) -> dict[str, Any]:
 
 
 def values_of[Value](requests: Mapping[str, InputRequest[Value]], responses: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the values of all requests. Raises `InputRequired` with those that have no response which fits.
+    """Return the values of all requests. Raise `InputRequired` with those that have no response which fits.
 
     A request whose response does not fit is made again under another key, because a key has one response
     (Tasks extension, Task Update Requests).

@@ -147,7 +147,7 @@ class Plugin:
 
     @classmethod
     def tools(cls) -> Mapping[str, ToolSpec]:
-        """The declared tools by name, in the order of their definition. Raises `InvalidDeclaration`, a TypeError, with
+        """The declared tools by name, in the order of their definition. Raise `InvalidDeclaration`, a TypeError, with
         all mistakes."""
         problems, tools = [*_problems_of_class(cls)], dict[str, ToolSpec]()
         methods = {
@@ -167,7 +167,7 @@ class Plugin:
     def run(self, tool: str, input: Mapping[str, Any], context: ToolContext) -> dict[str, Any]:
         """Run a tool on JSON input and return JSON-ready output. Only the ToolRunner calls this.
 
-        Raises `InvalidInput` and `InvalidOutput` if a model rejects the value, and any exception of the tool.
+        Raise `InvalidInput` and `InvalidOutput` if a model rejects the value, and any exception of the tool.
         """
         spec = _tools_of(type(self))[tool]
         try:
@@ -228,7 +228,7 @@ def _problems_of_name(plugin: type[Plugin]) -> Iterator[str]:
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:
-    """Return the output as JSON-ready data. Raises `InvalidOutput` for numbers that JSON lacks. pydantic leaves them as
+    """Return the output as JSON-ready data. Raise `InvalidOutput` for numbers that JSON lacks. pydantic leaves them as
     they are in fields of numbers, and writes null for them where a model allows any value."""
     written = output.model_dump(mode="json", by_alias=True)
     if any(one is None or _is_no_number(one) for one in _values(written)):

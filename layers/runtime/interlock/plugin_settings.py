@@ -15,7 +15,7 @@ class InvalidSettings(Exception):
 
 
 def configure(plugin: Plugin, values: Mapping[str, Any]) -> None:
-    """Set `config` from the operator's values, before `setup()`. Raises `InvalidSettings`."""
+    """Set `config` from the operator's values, before `setup()`. Raise `InvalidSettings`."""
     if plugin.settings is None:
         return
     try:

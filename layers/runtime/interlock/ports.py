@@ -96,7 +96,7 @@ class JobStore(RunHistory, Protocol):
     def create(self, job: Job) -> None:
         """Write a new job in any status, and take its slot of the API key.
 
-        All or nothing. Raises `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job,
+        All or nothing. Raise `JobExists`, `KeyAlreadyUsed` if the idempotency key belongs to another job,
         `TooManyJobs` if the API key has reached its limit, and `StaleJob` if the job was written by an earlier try of
         this call and another process has ended it since. An expired job does not keep its key.
         """
@@ -108,7 +108,7 @@ class JobStore(RunHistory, Protocol):
         """Read the job of an idempotency key consistently. It may have expired."""
 
     def change(self, before: Job, after: Job) -> None:
-        """Update an unfinished job. Raises `StaleJob` unless it still has `before`'s status, attempt and events."""
+        """Update an unfinished job. Raise `StaleJob` unless it still has `before`'s status, attempt and events."""
 
     def heartbeat(
         self,
@@ -121,7 +121,7 @@ class JobStore(RunHistory, Protocol):
     ) -> Job:
         """Extend the lease of an attempt, add events, and return the current job, which shows a requested cancel.
 
-        Raises `StaleJob` if the attempt is over, or if there are new events and another was added since `job` was read.
+        Raise `StaleJob` if the attempt is over, or if there are new events and another was added since `job` was read.
         """
 
     def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
@@ -130,7 +130,7 @@ class JobStore(RunHistory, Protocol):
     def settle(self, before: Job, after: Job) -> None:
         """Write a final status, and release the slot of the API key.
 
-        Raises `StaleJob` unless the job still has `before`'s status, attempt, lease and events. So a job is settled
+        Raise `StaleJob` unless the job still has `before`'s status, attempt, lease and events. So a job is settled
         once, and not while its worker continues.
         """
 
@@ -177,7 +177,7 @@ class BatchStore(Protocol):
     """Batches. Raises `ServiceUnavailable` like `JobStore`."""
 
     def create(self, batch: Batch) -> None:
-        """Write a new batch. Raises `StaleBatch` if there is one with its idempotency key."""
+        """Write a new batch. Raise `StaleBatch` if there is one with its idempotency key."""
 
     def get(self, tenant: str, batch_id: str) -> Batch | None:
         """Read a batch consistently. The counts of one that is unfinished are what is counted so far."""
@@ -189,7 +189,7 @@ class BatchStore(Protocol):
         """Return whether no item of the batch may start any more. Read consistently."""
 
     def change(self, before: Batch, after: Batch) -> Batch:
-        """Write an unfinished batch and return it as written. Raises `StaleBatch` if another process changed it."""
+        """Write an unfinished batch and return it as written. Raise `StaleBatch` if another process changed it."""
 
     def open_counts(self, batch: Batch, tolerated: int | None) -> None:
         """Store how many of the batch's items may fail, before there are jobs to count."""
@@ -219,7 +219,7 @@ class Tokens(Protocol):
     """Bearer tokens of an identity provider."""
 
     def principal(self, token: str) -> Principal:
-        """Return the token's principal. Raises `InvalidToken`, or `ServiceUnavailable` if the provider is down."""
+        """Return the token's principal. Raise `InvalidToken`, or `ServiceUnavailable` if the provider is down."""
 
 
 class RateStore(Protocol):
@@ -267,7 +267,7 @@ class ObjectStore(Protocol):
         """Write a document."""
 
     def get(self, key: str) -> str:
-        """Read a document. Raises `NotFound` if it is gone."""
+        """Read a document. Raise `NotFound` if it is gone."""
 
     def download_url(self, key: str, *, expires_in_s: int) -> str:
         """Return a presigned URL that reads the document."""

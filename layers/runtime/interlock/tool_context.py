@@ -40,7 +40,7 @@ class ToolContext(Protocol):
         """Return whether the client can respond to requests of this class. Callers of the HTTP API cannot."""
 
     def request_input[Value](self, **requests: InputRequest[Value]) -> dict[str, Value]:
-        """Return the client's responses to all of these requests, by name. Raises `InputRequired` if one is missing.
+        """Return the client's responses to all of these requests, by name. Raise `InputRequired` if one is missing.
 
         The run ends then, and the tool is run again from the beginning when the client has responded: make requests
         before work that takes long or has effects. If the client cannot respond, the job fails with code

@@ -167,7 +167,7 @@ def _declared_twice(method: Callable[..., Any], decorator: FrameType | None) -> 
 
 
 def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
-    """Return the declaration of a tool. Raises `InvalidDeclaration` with everything that is wrong with it."""
+    """Return the declaration of a tool. Raise `InvalidDeclaration` with everything that is wrong with it."""
     mark: _Mark = getattr(method, _MARK, None) or getattr(getattr(method, "__func__", None), _MARK)
     problems = list(mark.problems)
     if not NAME.fullmatch(name):

@@ -31,7 +31,7 @@ class DeployOptions:
 
 
 def deploy(options: DeployOptions) -> Exit:
-    """Print the commands, ask, and run them. Raises `UsageError`."""
+    """Print the commands, ask, and run them. Raise `UsageError`."""
     project = Project.find(Path.cwd())
     root = project.root
     if project.plugins is not None:

@@ -38,14 +38,14 @@ def client(service: str, region: str | None = None) -> Any:
 
 
 def describe_stack(stack: str, region: str | None = None) -> Mapping[str, Any]:
-    """Return CloudFormation's description of a stack. Raises `UsageError`."""
+    """Return CloudFormation's description of a stack. Raise `UsageError`."""
     with aws_errors():
         described: Mapping[str, Any] = client("cloudformation", region).describe_stacks(StackName=stack)["Stacks"][0]
         return described
 
 
 def output(stack: str, name: str, region: str | None = None) -> str:
-    """Return an output of a stack of Interlock. Raises `UsageError`."""
+    """Return an output of a stack of Interlock. Raise `UsageError`."""
     found = {one["OutputKey"]: one["OutputValue"] for one in describe_stack(stack, region).get("Outputs", [])}
     if name not in found:
         raise UsageError(f"--stack: {stack} has no output {name}: it is not a stack of Interlock")
@@ -54,7 +54,7 @@ def output(stack: str, name: str, region: str | None = None) -> str:
 
 
 def alarms(stack: str, region: str | None = None) -> list[dict[str, str]]:
-    """Return the alarms of a stack: name, state and reason. Raises `UsageError`."""
+    """Return the alarms of a stack: name, state and reason. Raise `UsageError`."""
     with aws_errors():
         pages = client("cloudformation", region).get_paginator("list_stack_resources").paginate(StackName=stack)
         names = [

@@ -28,7 +28,7 @@ def read_input(
 ) -> dict[str, Any]:
     """Return the input: the JSON document, if any, with the arguments in their places.
 
-    `partial`: fields may be missing, because they are changes of an input. Raises `UsageError` that names every
+    `partial`: fields may be missing, because they are changes of an input. Raise `UsageError` that names every
     problem.
     """
     return with_arguments(tool, schema, {} if document is None else _document(document), arguments, partial=partial)

@@ -61,7 +61,7 @@ class Filters:
 
 
 def show_jobs(target: Target, filters: Filters, *, json: bool, watch: bool) -> Exit:
-    """Print jobs as a table. Raises `UsageError`."""
+    """Print jobs as a table. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         if watch:
             _watch(interlock, filters, json=json)
@@ -73,7 +73,7 @@ def show_jobs(target: Target, filters: Filters, *, json: bool, watch: bool) -> E
 
 
 def show_job(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exit:
-    """Print a job, or follow it; then the exit status is that of the job. Raises `UsageError`."""
+    """Print a job, or follow it; then the exit status is that of the job. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         job = interlock.job(job_id)
         if not follow_it:
@@ -90,7 +90,7 @@ def show_job(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exi
 
 
 def show_logs(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exit:
-    """Print the log lines of a job. Raises `UsageError`."""
+    """Print the log lines of a job. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         for event in interlock.job(job_id).events(follow=follow_it):
             if event["type"] == "log" and json:

@@ -43,7 +43,7 @@ class McpClient:
 
 
 def show_configurations(target: Target, client: str | None, *, show_key: bool, json: bool) -> Exit:
-    """Print the configuration of one client, or of all. Raises `UsageError`."""
+    """Print the configuration of one client, or of all. Raise `UsageError`."""
     if client is not None and client not in CLIENTS:
         hint = did_you_mean(client, CLIENTS)
         raise UsageError(f"there is no client {client!r}{hint} (there are: {', '.join(CLIENTS)})")

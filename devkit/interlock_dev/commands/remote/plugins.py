@@ -23,7 +23,7 @@ _DEPTH = 2
 
 
 def show_plugins(target: Target, *, json: bool) -> Exit:
-    """Print the plugins with their states and tools. Raises `UsageError`."""
+    """Print the plugins with their states and tools. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         plugins = interlock.plugins()
     if json:
@@ -38,7 +38,7 @@ def show_plugins(target: Target, *, json: bool) -> Exit:
 
 
 def show_plugin(target: Target, name: str, *, json: bool) -> Exit:
-    """Print a plugin's tools, their inputs and outputs as tables, and an example call. Raises `UsageError`."""
+    """Print a plugin's tools, their inputs and outputs as tables, and an example call. Raise `UsageError`."""
     wanted, _, only = name.partition(".")
     with connect(target) as (interlock, _service):
         summary = {one["name"]: one for one in interlock.plugins()}

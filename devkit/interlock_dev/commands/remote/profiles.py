@@ -30,7 +30,7 @@ def config_file() -> Path:
 
 
 def profile(name: str) -> Profile:
-    """Read a profile. Raises `UsageError` unless the file belongs to the user alone and describes it."""
+    """Read a profile. Raise `UsageError` unless the file belongs to the user alone and describes it."""
     path = config_file()
     profiles = _read(path).get("profiles", {})
     if name not in profiles:

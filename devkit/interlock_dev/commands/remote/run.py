@@ -31,7 +31,7 @@ class RunOptions:
 
 
 def run(target: Target, name: str, arguments: Sequence[str], options: RunOptions) -> Exit:
-    """Run a tool as a job, follow it, and print its result. Raises `UsageError`."""
+    """Run a tool as a job, follow it, and print its result. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         plugin, tool = find_tool(interlock, name)
         full_name = f"{plugin}.{tool['name']}" if tool["name"] else plugin
@@ -41,7 +41,7 @@ def run(target: Target, name: str, arguments: Sequence[str], options: RunOptions
 
 
 def rerun(target: Target, job_id: str, arguments: Sequence[str], options: RunOptions) -> Exit:
-    """Run a job again with changed input. Raises `UsageError`."""
+    """Run a job again with changed input. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         original = interlock.job(job_id)
         _, tool = find_tool(interlock, original.tool)
@@ -51,7 +51,7 @@ def rerun(target: Target, job_id: str, arguments: Sequence[str], options: RunOpt
 
 
 def result(target: Target, job_id: str, output: str | None) -> Exit:
-    """Print the result of a job, or the error of one that has not succeeded. Raises `UsageError`."""
+    """Print the result of a job, or the error of one that has not succeeded. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         job = interlock.job(job_id)
         if not job.finished:
@@ -68,7 +68,7 @@ def result(target: Target, job_id: str, output: str | None) -> Exit:
 
 
 def cancel(target: Target, job_id: str, reason: str | None, *, json: bool) -> Exit:
-    """Request the cancel of a job and wait until it has stopped. Raises `UsageError`."""
+    """Request the cancel of a job and wait until it has stopped. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         job = interlock.job(job_id).cancel(reason).wait()
         if json:
@@ -87,7 +87,7 @@ class Schemas(TypedDict):
 
 
 def find_tool(interlock: Interlock, name: str) -> tuple[str, Schemas]:
-    """Return plugin and tool by `plugin.tool`, or a plugin's first tool. Raises `CommandFailed` with a suggestion.
+    """Return plugin and tool by `plugin.tool`, or a plugin's first tool. Raise `CommandFailed` with a suggestion.
 
     With a key that may not read plugins, schemas are empty, and the service alone checks the input.
     """

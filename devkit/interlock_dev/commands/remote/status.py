@@ -18,7 +18,7 @@ _TIMES = ("p50_ms", "p95_ms")
 
 
 def show_status(target: Target, *, json: bool) -> Exit:
-    """Print the state of the service. Raises `UsageError`."""
+    """Print the state of the service. Raise `UsageError`."""
     with connect(target) as (interlock, service):
         document = status_document(interlock, service)
     if json:

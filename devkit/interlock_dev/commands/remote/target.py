@@ -47,7 +47,7 @@ class Service:
 
 
 def resolve(target: Target, environment: Mapping[str, str] = os.environ) -> Service:
-    """Return the service that the options select. Raises `UsageError`."""
+    """Return the service that the options select. Raise `UsageError`."""
     given = [option for option in ("url", "stack", "profile") if getattr(target, option)]
     if len(given) > 1:
         raise UsageError(f"--{given[0]} and --{given[1]} both select a service: give one of them")

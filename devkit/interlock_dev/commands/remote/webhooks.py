@@ -26,7 +26,7 @@ type Verify = Callable[[bytes, dict[str, str]], Any]
 
 
 def listen(target: Target, port: int, *, json: bool) -> Exit:
-    """Receive webhooks until Ctrl-C, and print one line for each message that is verified. Raises `UsageError`."""
+    """Receive webhooks until Ctrl-C, and print one line for each message that is verified. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         verifier = Webhook(interlock.webhook_secret()["secret"])
     try:
@@ -81,14 +81,14 @@ def message_line(message: Any, path: str) -> str:
 
 
 def show_secret(target: Target, *, json: bool) -> Exit:
-    """Print the secret. Raises `UsageError`."""
+    """Print the secret. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         _print_secret(interlock.webhook_secret(), json=json)
     return Exit.OK
 
 
 def rotate_secret(target: Target, *, json: bool) -> Exit:
-    """Replace the secret and print the new one. Raises `UsageError`."""
+    """Replace the secret and print the new one. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         _print_secret(interlock.rotate_webhook_secret(), json=json)
     return Exit.OK
@@ -104,7 +104,7 @@ def _print_secret(secret: WebhookSecret, *, json: bool) -> None:
 
 
 def redeliver(target: Target, job_id: str, event: str | None, *, json: bool) -> Exit:
-    """Send messages again, and print the deliveries. Raises `UsageError`."""
+    """Send messages again, and print the deliveries. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         job = interlock.job(job_id).redeliver(cast("WebhookEvent | None", event))
     if json:

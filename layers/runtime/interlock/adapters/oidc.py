@@ -57,7 +57,7 @@ class OidcTokens:
         self._provider = provider
 
     def principal(self, token: str) -> Principal:
-        """Return the token's principal. Raises `InvalidToken`, or `ServiceUnavailable` if the provider does not
+        """Return the token's principal. Raise `InvalidToken`, or `ServiceUnavailable` if the provider does not
         respond: the same token may be valid later."""
         try:
             claims = jwt.decode(

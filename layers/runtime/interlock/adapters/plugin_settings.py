@@ -51,7 +51,7 @@ class PluginSettings:
         self._read: tuple[float, Mapping[str, Any]] | None = None
 
     def of(self, plugin: str) -> Mapping[str, Any]:
-        """Return the values for a plugin, by setting. Raises `PluginUnavailable` if they cannot be read by anyone, and
+        """Return the values for a plugin, by setting. Raise `PluginUnavailable` if they cannot be read by anyone, and
         `ServiceUnavailable` if the service is down."""
         if self._read is None or self._clock() - self._read[0] >= REREAD_S:
             self._read = self._clock(), self._parsed(self._text())

@@ -61,7 +61,7 @@ class IllegalTransition(ValueError):
 
 
 def advance(current: JobStatus, to: JobStatus) -> JobStatus:
-    """Return `to`. Raises `IllegalTransition` if the table does not allow it from `current`."""
+    """Return `to`. Raise `IllegalTransition` if the table does not allow it from `current`."""
     if to not in TRANSITIONS[current]:
         raise IllegalTransition(f"{current} -> {to}")
     return to

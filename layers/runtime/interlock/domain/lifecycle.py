@@ -47,7 +47,7 @@ class IllegalLifecycleTransition(ValueError):
 
 
 def advance(current: LifecycleState, to: LifecycleState) -> LifecycleState:
-    """Return `to`. Raises `IllegalLifecycleTransition` if the table does not allow it from `current`."""
+    """Return `to`. Raise `IllegalLifecycleTransition` if the table does not allow it from `current`."""
     if to not in TRANSITIONS[current]:
         raise IllegalLifecycleTransition(f"{current} -> {to}")
     return to

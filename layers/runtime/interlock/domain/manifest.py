@@ -99,7 +99,7 @@ class PluginManifest(Struct, frozen=True):
         return f"{self.version}+{self.source.revision}" if self.source.revision else self.version
 
     def tool(self, name: str | None) -> ToolManifest:
-        """Return the tool with this name, or the first one for None. Raises `UnknownTool`."""
+        """Return the tool with this name, or the first one for None. Raise `UnknownTool`."""
         if name is None and self.tools:
             return self.tools[0]
         for tool in self.tools:

@@ -12,7 +12,7 @@ class InvalidJson(ValueError):
 
 
 def parse_json(text: str) -> Any:
-    """Parse strict JSON. Raises `InvalidJson`."""
+    """Parse strict JSON. Raise `InvalidJson`."""
     try:
         document = decoded(_decode, text)
     except RecursionError:

@@ -57,7 +57,7 @@ class Upload(Struct, frozen=True):
 
     @classmethod
     def of_id(cls, text: str) -> Self:
-        """Decode an id. Raises `NotAnUpload`."""
+        """Decode an id. Raise `NotAnUpload`."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             created_ms, nonce, size_bytes = _HEAD.unpack_from(raw)

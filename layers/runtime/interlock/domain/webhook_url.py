@@ -64,7 +64,7 @@ class UrlRules(Struct, frozen=True):
     local: bool = False
 
     def check(self, url: str) -> Target:
-        """Return the target of a URL. Raises `BadUrl`."""
+        """Return the target of a URL. Raise `BadUrl`."""
         # `urlsplit` ignores some characters, and other programs ignore more.
         if not _PRINTABLE.fullmatch(url) or "\\" in url or len(url) > MAX_URL:
             raise BadUrl(f"must be at most {MAX_URL} printable ASCII characters, without spaces and backslashes")

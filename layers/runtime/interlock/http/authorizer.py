@@ -93,7 +93,7 @@ def decision(
 def _caller(
     event: Mapping[str, Any], keys: Keys, clock: Clock, tokens: Tokens | None, limits: KeyLimits
 ) -> tuple[Principal, KeyLimits]:
-    """Return the caller and its limits. If there is a key and a token, the key counts. Raises `InvalidToken`."""
+    """Return the caller and its limits. If there is a key and a token, the key counts. Raise `InvalidToken`."""
     given = _header(event, "x-api-key")
     scheme, _, token = _header(event, "authorization").partition(" ")
     if not given and tokens is not None and scheme.lower() == "bearer":

@@ -25,7 +25,7 @@ class Cursors:
         return _encoded(job_id.encode() + self._signature(job_id, query))
 
     def read(self, text: str | None, query: Any) -> str | None:
-        """Return the job id to continue after. Raises `InvalidRequest` if the cursor belongs to another query."""
+        """Return the job id to continue after. Raise `InvalidRequest` if the cursor belongs to another query."""
         if text is None:
             return None
         raw = _decoded(text)

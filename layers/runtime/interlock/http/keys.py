@@ -16,7 +16,7 @@ class KeyStore(Protocol):
     """The API keys of all tenants. Raises `ServiceUnavailable` like `interlock.ports.JobStore`."""
 
     def create(self, key: ApiKey, creator: ApiKey | None = None) -> None:
-        """Write a new key. Raises `KeyIsOver` if the key of the creator was revoked."""
+        """Write a new key. Raise `KeyIsOver` if the key of the creator was revoked."""
 
     def find(self, key_id: str, tenant: str | None = None) -> ApiKey | None:
         """Return a tenant's key, or None."""

@@ -16,7 +16,7 @@ class RateLimits:
         self._clock = clock
 
     def check(self, caller: Mapping[str, str]) -> None:
-        """Count a request of the authorized caller. Raises `RateLimited` if it is over the rate."""
+        """Count a request of the authorized caller. Raise `RateLimited` if it is over the rate."""
         rate = caller.get("rate")
         if not rate:
             return

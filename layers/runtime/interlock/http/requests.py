@@ -42,7 +42,7 @@ _BEFORE_PARAMETERS = re.compile(rf'(?:{_QUOTED}|[^;"])*')
 
 
 def authorized(event: APIGatewayProxyEvent, scope: Scope) -> Principal:
-    """Return the authenticated caller. Raises `Unauthorized`, or `Forbidden` without the scope."""
+    """Return the authenticated caller. Raise `Unauthorized`, or `Forbidden` without the scope."""
     principal = authenticated(event)
     check_scope(principal, scope)
     return principal
@@ -55,7 +55,7 @@ def check_scope(principal: Principal, scope: Scope) -> None:
 
 
 def authenticated(event: APIGatewayProxyEvent) -> Principal:
-    """Return the authenticated caller, whatever its scopes. Raises `Unauthorized`."""
+    """Return the authenticated caller, whatever its scopes. Raise `Unauthorized`."""
     found = event["requestContext"].get("authorizer") or {}
     if not found.get("tenant"):
         raise Unauthorized
@@ -68,12 +68,12 @@ def authenticated(event: APIGatewayProxyEvent) -> Principal:
 
 
 def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], *, optional: bool = False) -> Body:
-    """Return the body as its type. Raises `InvalidRequest` that names the field."""
+    """Return the body as its type. Raise `InvalidRequest` that names the field."""
     return as_body(json_document(event, empty={} if optional else None), body)
 
 
 def json_document(event: APIGatewayProxyEvent, *, empty: Any = None) -> Any:
-    """Return the body as JSON, or `empty` for an empty one if that is allowed. Raises `InvalidRequest`."""
+    """Return the body as JSON, or `empty` for an empty one if that is allowed. Raise `InvalidRequest`."""
     if empty is not None and not body_text(event).strip(_WHITE_SPACE):
         return empty
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
@@ -86,7 +86,7 @@ def json_document(event: APIGatewayProxyEvent, *, empty: Any = None) -> Any:
 
 
 def as_body[Body: RequestBody](document: Any, body: type[Body]) -> Body:
-    """Return a JSON document as the type of a body. Raises `InvalidRequest` that names the field."""
+    """Return a JSON document as the type of a body. Raise `InvalidRequest` that names the field."""
     if not isinstance(document, dict):
         raise InvalidRequest("The body must be a JSON object.", errors=[problem((), "must be a JSON object")])
     problems = _validator.problems(body.__name__, body.SCHEMA, document)
@@ -101,7 +101,7 @@ def invalid_body(problems: list[Problem]) -> InvalidRequest:
 
 
 def body_text(event: APIGatewayProxyEvent) -> str:
-    """Return the body as text. Raises `InvalidRequest`."""
+    """Return the body as text. Raise `InvalidRequest`."""
     body: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return body
@@ -155,7 +155,7 @@ def _location(event: APIGatewayProxyEvent, collection: str, name: str) -> str:
 
 
 def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
-    """Return the query's values by name. Raises `InvalidRequest` for an unknown name."""
+    """Return the query's values by name. Raise `InvalidRequest` for an unknown name."""
     several = event.get("multiValueQueryStringParameters") or {
         key: [value] for key, value in (event.get("queryStringParameters") or {}).items()
     }
@@ -167,7 +167,7 @@ def query(event: APIGatewayProxyEvent, *known: str) -> Mapping[str, list[str]]:
 
 
 def single(values: Mapping[str, list[str]], name: str) -> str | None:
-    """Return a query parameter. Raises `InvalidRequest` if it is repeated or empty."""
+    """Return a query parameter. Raise `InvalidRequest` if it is repeated or empty."""
     given = values.get(name)
     if not given:
         return None
@@ -179,7 +179,7 @@ def single(values: Mapping[str, list[str]], name: str) -> str | None:
 
 
 def limit_of(values: Mapping[str, list[str]]) -> int:
-    """Return how many entries a page may have. Raises `InvalidRequest`."""
+    """Return how many entries a page may have. Raise `InvalidRequest`."""
     text = single(values, "limit")
     if text is None:
         return DEFAULT_LIMIT
@@ -216,7 +216,7 @@ class Preferences(Struct, frozen=True):
 def preferences(event: APIGatewayProxyEvent, *, max_wait_s: int) -> Preferences:
     """Return the preferences of a request, with `wait` capped; a cap of 0 turns waiting off.
 
-    Raises `InvalidRequest` if `wait` is not a whole number of seconds up to 20, or if the header is too long.
+    Raise `InvalidRequest` if `wait` is not a whole number of seconds up to 20, or if the header is too long.
     """
     text = header(event, "Prefer")
     if len(text) > MAX_PREFER:
@@ -232,7 +232,7 @@ def preferences(event: APIGatewayProxyEvent, *, max_wait_s: int) -> Preferences:
 
 
 def idempotency_key(event: APIGatewayProxyEvent) -> str | None:
-    """Return the `Idempotency-Key`, if any. Raises `InvalidRequest` unless it is 1 to 255 printable ASCII."""
+    """Return the `Idempotency-Key`, if any. Raise `InvalidRequest` unless it is 1 to 255 printable ASCII."""
     keys = _lines(event, "Idempotency-Key")
     if not keys:
         return None

@@ -122,7 +122,7 @@ def add_mcp_route(app: HttpApp, server: Callable[[], McpServer]) -> None:
 def _request[Body: RequestBody](
     document: Any, body: type[Body], principal: Principal, key: str | None, execute: Execute
 ) -> Body:
-    """Return the body. Raises `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
+    """Return the body. Raise `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
     was used before: an invalid body always differs from the accepted one."""
     try:
         return as_body(document, body)

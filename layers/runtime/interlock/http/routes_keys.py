@@ -84,7 +84,7 @@ def requested_key(request: KeyRequest, caller: Principal, own: ApiKey | None, no
     """Return the key that a caller asks for, as `new_key` does. `own` is the caller's key, if it sent one.
 
     The key belongs to the caller's tenant and has no right that the caller's key lacks: neither a higher limit nor a
-    later expiry. Raises `InvalidRequest`.
+    later expiry. Raise `InvalidRequest`.
     """
     problems: list[Problem] = []
     rate = _rate(request.rate, own, problems)

@@ -10,7 +10,7 @@ from interlock.http.requests import invalid_body
 
 
 def requested_webhook(given: Mapping[str, Any] | None, rules: UrlRules) -> Webhook | None:
-    """Return the webhook of a request. Raises `InvalidRequest` if its URL is not allowed."""
+    """Return the webhook of a request. Raise `InvalidRequest` if its URL is not allowed."""
     if given is None:
         return None
     try:

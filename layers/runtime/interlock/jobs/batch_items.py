@@ -54,7 +54,7 @@ class BatchItems:
         self._objects.put(key, "\n".join(map(as_text, items)))
 
     def read(self, batch: Batch, most: int = MAX_ITEMS) -> Sequence[Item]:
-        """Return the items of a batch, at most so many. Raises `InvalidRequest` that names the lines and fields that
+        """Return the items of a batch, at most so many. Raise `InvalidRequest` that names the lines and fields that
         are not valid."""
         try:
             text = self._objects.get(batch.items_key)

@@ -79,7 +79,7 @@ class BatchService:
         self._retention = retention
 
     def earlier(self, keyed: KeyedRequest | None) -> Batch | None:
-        """Return the batch of an earlier request with the same idempotency key. Raises `IdempotencyMismatch` if that
+        """Return the batch of an earlier request with the same idempotency key. Raise `IdempotencyMismatch` if that
         had another body."""
         found = self._store.find_by_key(keyed.tenant, keyed.key_hash) if keyed else None
         if keyed is None or found is None or found.expired(self._clock()):
@@ -89,7 +89,7 @@ class BatchService:
     def submit(self, wanted: NewBatch) -> tuple[Batch, bool]:
         """Create a batch and start its execution. Return it, and whether an earlier request with its key created it.
 
-        Raises `InvalidInput` if its upload cannot be used, and `IdempotencyMismatch`. The batch is written first. If
+        Raise `InvalidInput` if its upload cannot be used, and `IdempotencyMismatch`. The batch is written first. If
         this process ends before the execution is started, the schedule starts it.
         """
         if wanted.upload_id is not None:
@@ -144,7 +144,7 @@ class BatchService:
         return first
 
     def get(self, tenant: str, batch_id: str) -> Batch:
-        """Read a batch. Raises `NotFound`."""
+        """Read a batch. Raise `NotFound`."""
         batch = self._store.get(tenant, batch_id)
         if batch is None or batch.batch_id != batch_id:
             raise NotFound(f"There is no batch {batch_id!r}.")
@@ -159,7 +159,7 @@ class BatchService:
     def cancel(self, tenant: str, batch_id: str, reason: str | None) -> Batch:
         """Request that a batch is stopped. A repeated request starts what an earlier one may not have.
 
-        Raises `AlreadyFinished` unless the batch was cancelled.
+        Raise `AlreadyFinished` unless the batch was cancelled.
         """
         batch = self._stop(
             self.get(tenant, batch_id), lambda batch, now: batches.cancel_requested(batch, reason=reason, now=now)
@@ -218,7 +218,7 @@ class BatchService:
 
 
 def finished(batch: Batch) -> Batch:
-    """Return the batch. Raises `NotFinished`."""
+    """Return the batch. Raise `NotFinished`."""
     if not batch.finished:
         raise NotFinished(f"The batch is {batch.status}.", status=batch.status.value)
     return batch

@@ -44,7 +44,7 @@ class Redelivery:
     def __call__(self, job: Job, event: WebhookEvent | None) -> Sequence[Delivery]:
         """Send the message about an event again, or those about all events that have happened. Return the deliveries.
 
-        Raises `InvalidRequest` if the job's webhook does not have the event, and `NotFinished` if nothing has happened
+        Raise `InvalidRequest` if the job's webhook does not have the event, and `NotFinished` if nothing has happened
         yet.
         """
         events = job.webhook.events if job.webhook else ()
@@ -74,7 +74,7 @@ class Redelivery:
 
 
 def with_webhook(job: Job) -> Job:
-    """Return the job. Raises `NotFound` if it has no webhook."""
+    """Return the job. Raise `NotFound` if it has no webhook."""
     if job.webhook is None:
         raise NotFound("The job has no webhook.").of(plugin=job.plugin, tool=job.tool, job_id=job.job_id)
     return job

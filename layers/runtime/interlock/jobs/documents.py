@@ -27,11 +27,11 @@ class Documents:
         return StoredJson(len(text), key=key)
 
     def read(self, stored: StoredJson) -> Any:
-        """Read a document. Raises `NotFound` if it has expired."""
+        """Read a document. Raise `NotFound` if it has expired."""
         return decoded(json.loads, self.text(stored))
 
     def text(self, stored: StoredJson) -> str:
-        """Read a document as JSON text. Raises `NotFound` if it has expired."""
+        """Read a document as JSON text. Raise `NotFound` if it has expired."""
         return stored.text if stored.text is not None else self._objects.get(str(stored.key))
 
     def download_url(self, stored: StoredJson, *, expires_in_s: int) -> str:

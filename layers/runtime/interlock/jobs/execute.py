@@ -128,7 +128,7 @@ class Execute:
         return Execution(self._wait(job, command.until))
 
     def _input(self, command: ExecuteCommand) -> Mapping[str, Any]:
-        """Return the input of the run. Raises `InputExpired`, and `PayloadTooLarge` for an input that a request could
+        """Return the input of the run. Raise `InputExpired`, and `PayloadTooLarge` for an input that a request could
         not have: each rerun may add to it."""
         if command.original is None:
             return command.input

@@ -72,7 +72,7 @@ class JobRunner:
         the tool runs. The claim comes first if it may be refused: with an idempotency key (`KeyAlreadyUsed`), or for an
         API key with a job limit (`TooManyJobs`).
 
-        Raises `ServiceUnavailable` if the claim or the end could not be written. The tool is stopped then, and whatever
+        Raise `ServiceUnavailable` if the claim or the end could not be written. The tool is stopped then, and whatever
         was written is settled when its lease expires.
         """
         claimed = self._claimed(job)

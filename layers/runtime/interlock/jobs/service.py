@@ -111,7 +111,7 @@ class JobService:
     def submit(self, job: Job, input: Any) -> Job:
         """Write a pending job and start its workflow execution.
 
-        Raises `KeyAlreadyUsed` if the idempotency key belongs to another job, and `TooManyJobs` if the API key has
+        Raise `KeyAlreadyUsed` if the idempotency key belongs to another job, and `TooManyJobs` if the API key has
         reached its limit. The job is written first. If this process ends or the workflow fails between the two, the
         start lease expires and the job is started when it is settled, so an accepted job is never lost.
         """
@@ -126,7 +126,7 @@ class JobService:
         return job
 
     def get(self, tenant: str, job_id: str) -> Job:
-        """Read a job. It is settled first if its lease has expired. Raises `NotFound`."""
+        """Read a job. It is settled first if its lease has expired. Raise `NotFound`."""
         job = self._store.get(tenant, job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id!r}.")
@@ -149,7 +149,7 @@ class JobService:
         return self._store.page(wanted, limit=limit, before_id=before_id)
 
     def cancel(self, tenant: str, job_id: str, reason: str | None) -> Job:
-        """Cancel a job. Raises `NotFound`, and `AlreadyFinished` if it ended with another status than cancelled."""
+        """Cancel a job. Raise `NotFound`, and `AlreadyFinished` if it ended with another status than cancelled."""
         job = self.get(tenant, job_id)
         while job.status not in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
             if job.finished:
@@ -250,7 +250,7 @@ def _input_name(job: Job) -> str:
 
 
 def finished(job: Job) -> Job:
-    """Return the job. Raises `NotFinished`."""
+    """Return the job. Raise `NotFinished`."""
     if not job.finished:
         raise _of(job, NotFinished(f"The job is {job.status}.", status=job.status.value))
     return job

@@ -43,7 +43,7 @@ class Uploads:
         return NewUpload(upload, request, now + URL_LIFETIME)
 
     def check(self, tenant: str, references: Sequence[FileReference]) -> None:
-        """Check that all uploads exist and are within the limits. Raises `InvalidInput`, naming each field."""
+        """Check that all uploads exist and are within the limits. Raise `InvalidInput`, naming each field."""
         uploads = _uploads(references)
         now = self._clock()
         problems = list(_over_the_bounds(references, uploads))
@@ -63,7 +63,7 @@ class Uploads:
     def fetch(self, tenant: str, references: Sequence[FileReference], folder: str, *, stop: Callable[[], bool]) -> None:
         """Write the uploads into a folder, until `stop` returns true.
 
-        Raises `InvalidInput` if an upload is gone. Its age does not count any more: the job was accepted.
+        Raise `InvalidInput` if an upload is gone. Its age does not count any more: the job was accepted.
         """
         uploads, files = _uploads(references), {one.upload_id: Path(folder, one.file) for one in references}
         over = list(_over_the_bounds(references, uploads))

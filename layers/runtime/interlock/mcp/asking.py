@@ -49,7 +49,7 @@ class Asking:
         self._clock = clock
 
     def given(self, request: Request, tenant: str, params: CallToolRequestParams) -> ClientInput:
-        """Return what the client can respond to, and its responses to this call so far. Raises `ProtocolError`."""
+        """Return what the client can respond to, and its responses to this call so far. Raise `ProtocolError`."""
         if not request.modern:
             return ClientInput()
         before = self._opened(params.request_state, tenant, params) if params.request_state else {}
@@ -61,7 +61,7 @@ class Asking:
     def required(
         self, tenant: str, params: CallToolRequestParams, given: ClientInput, requests: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Return the result that requests input. Raises `ProtocolError` for a client that lacks a capability."""
+        """Return the result that requests input. Raise `ProtocolError` for a client that lacks a capability."""
         if not given.supports(requests):
             needed: dict[str, Any] = {_CAPABILITIES[one["method"]]: {} for one in requests.values()}
             raise missing_capability(needed)
@@ -74,7 +74,7 @@ class Asking:
         return base64.urlsafe_b64encode(self._mac(text, tenant, params) + text).decode()
 
     def _opened(self, state: str, tenant: str, params: CallToolRequestParams) -> Mapping[str, Any]:
-        """Return the responses in a state. Raises `ProtocolError` unless it was sealed for this call."""
+        """Return the responses in a state. Raise `ProtocolError` unless it was sealed for this call."""
         try:
             raw = base64.b64decode(state, altchars=b"-_", validate=True)
         except ValueError:
@@ -97,7 +97,7 @@ class Asking:
 
 def read_responses(request: Request, job: Job) -> Mapping[str, Any]:
     """Return the responses of `tasks/update` to what the job waits for, as they were sent. All others are ignored.
-    Raises `ProtocolError` for one that is none of the protocol's responses."""
+    Raise `ProtocolError` for one that is none of the protocol's responses."""
     given = read_params(request.message.params, UpdateTaskParams).input_responses
     responses = {key: given[key] for key in outstanding(job) if key in given}
     read_params({"inputResponses": responses}, InputResponseRequestParams)

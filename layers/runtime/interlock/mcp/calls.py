@@ -101,7 +101,7 @@ class Calls:
         return self._result(finished(execution.job), execution.result)
 
     def _missing(self, plugin: PluginManifest, tool: ToolManifest, command: ExecuteCommand) -> Mapping[str, Any]:
-        """Return the declared input requests of a tool without a response. Raises `InvalidInput`, so that no person is
+        """Return the declared input requests of a tool without a response. Raise `InvalidInput`, so that no person is
         asked about a call that cannot be made."""
         given = command.client_input or NO_CLIENT_INPUT
         missing = {name: one for name, one in tool.input_requests.items() if name not in given.responses}
@@ -137,7 +137,7 @@ class Calls:
         return {}
 
     def _task(self, request: Request, arrival: Arrival) -> Job:
-        """Return the job of a task. Raises `NotFound` alike for unknown, foreign and expired ones."""
+        """Return the job of a task. Raise `NotFound` alike for unknown, foreign and expired ones."""
         if not request.takes_tasks:
             raise missing_capability(_NEEDS_TASKS)
         task_id = read_params(request.message.params, GetTaskRequestParams).task_id

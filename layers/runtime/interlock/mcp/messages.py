@@ -59,7 +59,7 @@ class Message(Struct, frozen=True):
 
 
 def read_message(text: str) -> Message:
-    """Return the message of a body. Raises `ProtocolError`: batches and responses are not accepted."""
+    """Return the message of a body. Raise `ProtocolError`: batches and responses are not accepted."""
     try:
         document = parse_json(text)
     except InvalidJson as error:
@@ -74,7 +74,7 @@ def read_message(text: str) -> Message:
 
 
 def read_params[Params: BaseModel](params: Mapping[str, Any], model: type[Params]) -> Params:
-    """Return the parameters of a method. Raises `ProtocolError` that names the field."""
+    """Return the parameters of a method. Raise `ProtocolError` that names the field."""
     try:
         return model.model_validate(params)
     except ValidationError as error:

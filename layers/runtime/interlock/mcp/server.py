@@ -81,7 +81,7 @@ class McpServer:
         }
 
     def __call__(self, event: APIGatewayProxyEvent, times: RequestTimes) -> Response[str]:
-        """Answer a POST. Raises `InterlockError` with a code of `OF_HTTP`."""
+        """Answer a POST. Raise `InterlockError` with a code of `OF_HTTP`."""
         principal, text = authenticated(event), body_text(event)
 
         def headers(name: str) -> str:

@@ -30,7 +30,7 @@ def tool_name(plugin: PluginManifest, tool: ToolManifest) -> str:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the names of plugin and tool. Raises `UnknownTool`."""
+    """Return the names of plugin and tool. Raise `UnknownTool`."""
     plugin, separator, tool = name.partition(SEPARATOR)
     if not separator:
         raise UnknownTool(f"There is no tool {name[:130]!r}. Names are of the form PLUGIN-TOOL.")
@@ -51,7 +51,7 @@ def tool_page(plugins: Iterable[PluginManifest], *, modern: bool) -> ListToolsRe
 
 
 def read_cursor(cursor: str | None) -> str:
-    """Return the plugin to continue after, empty to begin. Raises `ProtocolError`."""
+    """Return the plugin to continue after, empty to begin. Raise `ProtocolError`."""
     if cursor is None:
         return ""
     try:

@@ -48,7 +48,7 @@ class Request(Struct, frozen=True):
 
 
 def read_request(message: Message, header: Header) -> Request:
-    """Return the request of a message. Raises `ProtocolError`."""
+    """Return the request of a message. Raise `ProtocolError`."""
     meta, given = message.params.get("_meta"), header("MCP-Protocol-Version")
     declared = meta.get(PROTOCOL_VERSION_META_KEY) if isinstance(meta, dict) else None
     if declared is None and (given in HANDSHAKE or (message.method == "initialize" and not given)):

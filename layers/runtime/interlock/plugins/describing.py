@@ -57,7 +57,7 @@ def describe(source: PluginSource) -> list[PluginManifest]:
 
 
 def describe_class(plugin: type[Any], source: PluginSource) -> PluginManifest:
-    """Return the manifest of a plugin's class. Raises `InvalidDeclaration` with all its mistakes."""
+    """Return the manifest of a plugin's class. Raise `InvalidDeclaration` with all its mistakes."""
     tools, problems = list[ToolManifest](), list[str]()
     for spec in plugin.tools().values():
         try:

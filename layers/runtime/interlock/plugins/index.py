@@ -44,7 +44,7 @@ class PluginIndex:
         return tuple(self.summaries)
 
     def manifest(self, name: str) -> PluginManifest:
-        """Return the manifest of a plugin. Raises `UnknownPlugin`."""
+        """Return the manifest of a plugin. Raise `UnknownPlugin`."""
         if name not in self._manifests:
             self._manifests[name] = self._read(name)
         return self._manifests[name]

@@ -75,7 +75,7 @@ class PluginRegistry:
     def find(self, plugin: str, tool: str | None) -> tuple[PluginManifest, ToolManifest]:
         """Find a tool; None selects the first of the manifest.
 
-        Raises `UnknownPlugin`, `PluginUnavailable` and `UnknownTool`.
+        Raise `UnknownPlugin`, `PluginUnavailable` and `UnknownTool`.
         """
         manifest = self.manifest(plugin)
         if not manifest.available:
@@ -84,7 +84,7 @@ class PluginRegistry:
         return manifest, manifest.tool(tool)
 
     def checked(self, manifest: PluginManifest, tool: ToolManifest, input: Mapping[str, Any]) -> ToolCall:
-        """Return the call of a tool on an input that fits its schema. Raises `InvalidInput`."""
+        """Return the call of a tool on an input that fits its schema. Raise `InvalidInput`."""
         where = f"{manifest.name}.{tool.name}"
         problems = self._validator.problems(f"{where}.input", tool.input_schema, input)
         if problems:
@@ -124,7 +124,7 @@ class PluginRegistry:
         return tuple(self._summaries())
 
     def manifest(self, name: str) -> PluginManifest:
-        """Return a plugin's manifest, whose `reason` explains a broken plugin. Raises `UnknownPlugin`."""
+        """Return a plugin's manifest, whose `reason` explains a broken plugin. Raise `UnknownPlugin`."""
         try:
             return self._index.manifest(name)
         except UnknownPlugin:
@@ -155,7 +155,7 @@ class PluginRegistry:
         return ListedPlugin(summary, *self._state(summary, run_state), _fork_unsafe_reason(summary, run_state))
 
     def health(self, name: str) -> PluginHealth:
-        """Return a plugin's counters. Raises `UnknownPlugin`."""
+        """Return a plugin's counters. Raise `UnknownPlugin`."""
         manifest, by_tool = self.manifest(name), self._history.metrics(name)
         tools = {tool.name: by_tool.get(tool.name, ExecutionMetrics()) for tool in manifest.tools}
         run_state = combined(metrics.run_state for metrics in by_tool.values())

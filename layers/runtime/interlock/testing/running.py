@@ -83,7 +83,7 @@ def run_tool(
     once it reports this fraction of its progress, `cancel_after_s` after this time. `settings` are the plugin's.
     `input_responses` are those of a client, by key, as MCP has them: `{"name": {"action": "accept", "content": {…}}}`;
     with None the client supports no requests.
-    Raises `ToolFailed` if the job would not succeed, and TypeError if the plugin's declaration is not valid.
+    Raise `ToolFailed` if the job would not succeed, and TypeError if the plugin's declaration is not valid.
     """
     run = ToolRun()
     source = _source(plugin) if sandbox else PluginSource(plugin.__module__, plugin.__name__)
@@ -109,7 +109,7 @@ def run_tool(
 def _checked_call(
     manifest: PluginManifest, tool: str | None, input: Mapping[str, Any] | BaseModel, run: ToolRun
 ) -> tuple[PluginRegistry, ToolCall]:
-    """Return a registry and the call, whose input fits the tool's schema. Raises `ToolFailed` if it does not."""
+    """Return a registry and the call, whose input fits the tool's schema. Raise `ToolFailed` if it does not."""
     registry = PluginRegistry(PluginIndex(Path()), _NoHistory(), _NoMetrics())
     try:
         call = registry.checked(manifest, manifest.tool(tool), _as_json(input))

@@ -52,7 +52,7 @@ class RunOptions:
 
 
 def run(target: Target, name: str, arguments: Sequence[str], options: BatchOptions, show: RunOptions) -> Exit:
-    """Run a tool on each file, follow the batch, and print its results. Raises `UsageError`."""
+    """Run a tool on each file, follow the batch, and print its results. Raise `UsageError`."""
     if show.detach and show.output:
         raise CommandFailed(
             "--detach does not wait for results: save them later with `interlock batch results ID --output FILE`",
@@ -76,14 +76,14 @@ def run(target: Target, name: str, arguments: Sequence[str], options: BatchOptio
 
 
 def submit(target: Target, name: str, file: str, options: BatchOptions, *, json: bool) -> Exit:
-    """Submit a batch of the items in a file, and print its id. Raises `UsageError`."""
+    """Submit a batch of the items in a file, and print its id. Raise `UsageError`."""
     items = items_of_lines(file)
     with connect(target) as (interlock, _), Bar(console(stderr=True)) as bar:
         return _print_id(_submitted(interlock, _tool(interlock, name)[0], items, options, bar), json=json)
 
 
 def show_batches(target: Target, limit: int, *, json: bool) -> Exit:
-    """Print batches, newest first. Raises `UsageError`."""
+    """Print batches, newest first. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         documents = [batch.document for batch in interlock.batches(limit=limit)]
     if json:
@@ -111,7 +111,7 @@ def show_batch(target: Target, batch_id: str, *, json: bool, watch: bool) -> Exi
 
 
 def show_results(target: Target, batch_id: str, output: str | None, *, json: bool) -> Exit:
-    """Print or save the results of a batch that has finished. Raises `UsageError`."""
+    """Print or save the results of a batch that has finished. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         batch = interlock.batch(batch_id)
         if not batch.finished:
@@ -127,7 +127,7 @@ def show_results(target: Target, batch_id: str, output: str | None, *, json: boo
 
 
 def cancel(target: Target, batch_id: str, reason: str | None, *, json: bool) -> Exit:
-    """Request the cancel of a batch and wait until it has stopped. Raises `UsageError`."""
+    """Request the cancel of a batch and wait until it has stopped. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         batch = interlock.batch(batch_id).cancel(reason).wait()
     if json:

@@ -33,7 +33,7 @@ class Items:
 def items_of_files(tool: str, schema: Mapping[str, Any], arguments: Sequence[str], field: str | None) -> Items:
     """Return an item for each argument that is a file, with the fields `name=value` that all of them have.
 
-    `field` is the field that a file becomes; None selects the only one that fits. Raises `UsageError`.
+    `field` is the field that a file becomes; None selects the only one that fits. Raise `UsageError`.
     """
     files = [one for one in arguments if "=" not in one or Path(one).is_file()]
     problems = [*_unreadable(files), *_count_problem(len(files), ": name files, such as images/*.png")]
@@ -50,7 +50,7 @@ def items_of_files(tool: str, schema: Mapping[str, Any], arguments: Sequence[str
 
 
 def items_of_lines(name: str) -> Items:
-    """Return the items that a file with JSON Lines has, `-` for standard input. Raises `UsageError` that names the
+    """Return the items that a file with JSON Lines has, `-` for standard input. Raise `UsageError` that names the
     lines that are not valid."""
     items: list[dict[str, Any]] = []
     problems: list[str] = []

@@ -44,7 +44,7 @@ class Destination:
             self._beside(_WRITING).unlink()
 
     def write(self, lines: Iterable[BatchResult], schema: Mapping[str, Any], *, partial: bool = False) -> None:
-        """Write or print results, whose schema is given. Raises `UsageError`.
+        """Write or print results, whose schema is given. Raise `UsageError`.
 
         A file appears when it is complete, so earlier results are never lost to half of the next ones. Those of a
         batch that was stopped, `partial`, get a name that says so.

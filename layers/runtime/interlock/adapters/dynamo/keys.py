@@ -33,7 +33,7 @@ class DynamoKeys:
         self._table = table
 
     def get(self, key_hash: str) -> ApiKey | None:
-        """Finds a key by its hash. Consistently: one that was just made or revoked is met as such."""
+        """Find a key by its hash. The read is consistent: a new or revoked key is seen at once."""
         with translated("table"):
             answer = self._client.get_item(
                 TableName=self._table, Key=serialized(items.api_key_key(key_hash)), ConsistentRead=True
@@ -41,7 +41,7 @@ class DynamoKeys:
         return _key(answer.get("Item"))
 
     def create(self, key: ApiKey, creator: ApiKey | None = None) -> None:
-        """Writes a new key and lists it, both or neither. Raises `KeyIsOver` if the creator was revoked."""
+        """Write a new key and its entry in the list, both or neither. Raise `KeyIsOver` if the creator was revoked."""
         checks: list[Any] = []
         if creator is not None:
             of_creator = {"Key": serialized(items.api_key_key(creator.key_hash)), "ConditionExpression": STILL_THE_SAME}
@@ -49,7 +49,7 @@ class DynamoKeys:
         self._write([*self._creation(key), *checks])
 
     def rotate(self, old: ApiKey, new: ApiKey, *, old_expires_at: datetime) -> None:
-        """Writes the new key and lets the old one expire, both or neither. Raises `KeyIsOver` when it was revoked."""
+        """Write the new key and let the old one expire, both or neither. Raise `KeyIsOver` when it was revoked."""
         ends: Any = {
             "Update": {
                 "TableName": self._table,
@@ -76,7 +76,7 @@ class DynamoKeys:
         return revoked.revoked_at or now
 
     def find(self, key_id: str, tenant: str | None = None) -> ApiKey | None:
-        """Finds a key by its id. Without a tenant, the entries of all tenants are searched."""
+        """Find a key by its id. Without a tenant, the entries of all tenants are searched."""
         if tenant is None:
             entry = next(self._entries(FilterExpression="key_id = :id", values={":id": key_id}), None)
         else:

@@ -34,7 +34,7 @@ class Commands:
         return self._socket.fileno()
 
     def ask(self, command: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
-        """Send a command and return its answer. Raises `NoAnswer`; the socket is unusable then."""
+        """Send a command and return its answer. Raise `NoAnswer`; the socket is unusable then."""
         self._resume()
         answer = bytearray()
         until = time.monotonic() + ANSWER_LIMIT_S

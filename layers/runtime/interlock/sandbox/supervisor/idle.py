@@ -61,7 +61,7 @@ def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int
     """Return whether a worker process stops, with no more threads and memory than it may have, and stays so until it is
     continued. Otherwise it must end. Processes of its run that are no longer its children are ended.
 
-    Without /proc it is trusted, and does not stop itself. Raises `ZygoteGone`.
+    Without /proc it is trusted, and does not stop itself. Raise `ZygoteGone`.
     """
     if not processes.LINUX:
         return True

@@ -43,7 +43,7 @@ class WorkerPool:
 
     @property
     def current_zygote(self) -> ZygoteProcess:
-        """The zygote of the current worker processes, which may have ended. Raises `ZygoteGone` if there is none."""
+        """The zygote of the current worker processes, which may have ended. Raise `ZygoteGone` if there is none."""
         if self.zygote is None:
             raise ZygoteGone
         return self.zygote
@@ -51,7 +51,7 @@ class WorkerPool:
     def spawn(self, *, network: bool) -> WorkerProcess:
         """Return a new process that has not loaded code yet.
 
-        If the zygote has ended or its directory is unusable, both are created anew, once. Raises `ZygoteGone` and
+        If the zygote has ended or its directory is unusable, both are created anew, once. Raise `ZygoteGone` and
         OSError.
         """
         try:
@@ -61,7 +61,7 @@ class WorkerPool:
             return self.running_zygote().spawn(network=network)
 
     def fork(self, code: Code) -> WorkerProcess | None:
-        """Return a new worker process from the template of the code, if there is one. Raises `ZygoteGone`."""
+        """Return a new worker process from the template of the code, if there is one. Raise `ZygoteGone`."""
         zygote = self.running_zygote()
         template = self.templates.take(code)
         if template is None:

@@ -81,7 +81,7 @@ class Sandbox:
         self._initial = self._initial or condition(os.getpid())
 
     def wait_until_ready(self) -> None:
-        """Wait until the zygote has imported its modules. Raises `ZygoteGone` if it cannot start."""
+        """Wait until the zygote has imported its modules. Raise `ZygoteGone` if it cannot start."""
         with self._lock:
             self._pool.running_zygote().sweep()
 
@@ -219,7 +219,7 @@ class Sandbox:
 
     def _new_worker(self, call: _Call, folders: contextlib.ExitStack) -> WorkerProcess | Ending:
         """Return a new worker process that has loaded the code, with a directory for the run. Return an ending if there
-        is none. Raises `ZygoteGone` and OSError."""
+        is none. Raise `ZygoteGone` and OSError."""
         code = call.key.code
         worker = self._pool.fork(code) or self._load(call)
         if isinstance(worker, WorkerProcess) and worker.forks is not None:

@@ -97,7 +97,7 @@ class ZygoteProcess:
         return self._commands.fileno()
 
     def spawn(self, *, network: bool) -> WorkerProcess:
-        """Fork a process that loads code. Then it serves requests or is a template. Raises `ZygoteGone` and OSError."""
+        """Fork a process that loads code. Then it serves requests or is a template. Raise `ZygoteGone` and OSError."""
         folder = self.folders.create()
         ours, theirs = socket.socketpair()
         command = {"do": "spawn", "folder": folder.path, "closed_ports": self._closed_ports if network else None}
@@ -118,7 +118,7 @@ class ZygoteProcess:
         return worker
 
     def fork(self, template: WorkerProcess) -> WorkerProcess:
-        """Fork a worker process from a template. The worker process is the zygote's child. Raises `TemplateGone`."""
+        """Fork a worker process from a template. The worker process is the zygote's child. Raise `TemplateGone`."""
         commands = template.forks
         folder = self.folders.create()
 
@@ -144,11 +144,11 @@ class ZygoteProcess:
         return bool(self._children.read() - self.workers)
 
     def sweep(self) -> int:
-        """End processes that a run left behind. Return their number. Raises `ZygoteGone`."""
+        """End processes that a run left behind. Return their number. Raise `ZygoteGone`."""
         return int(self._ask({"do": "sweep", "keep": list(self.workers)})["swept"])
 
     def end(self, worker: WorkerProcess) -> int:
-        """End a worker process and its descendants. Return its wait status. Raises `ZygoteGone`."""
+        """End a worker process and its descendants. Return its wait status. Raise `ZygoteGone`."""
         self.workers.discard(worker.pid)
         return int(self._ask({"do": "end", "pid": worker.pid, "keep": list(self.workers)})["status"])
 

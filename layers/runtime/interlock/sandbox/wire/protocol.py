@@ -192,7 +192,7 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are complete with this data. Raises `TooLarge`."""
+        """Yield the frames that are complete with this data. Raise `TooLarge`."""
         self._buffer += data
         while (found := self._next()) is not None:
             yield found
