@@ -200,7 +200,8 @@ test-exhaustive: faults fuzz soak ## every crash point, order, race and fuzzed c
 
 .PHONY: faults
 faults: setup ## all crash points, orders, races, guesses and mutations of the scanner
-	INTERLOCK_TEST_VOLUME=full $(call PYTEST,3) --require-counts tests/exhaustive tests/service $(REPEATED) \
+	@# The file with the longest test first.
+	INTERLOCK_TEST_VOLUME=full $(call PYTEST,3) --require-counts tests/service/test_counting.py tests/exhaustive tests/service $(REPEATED) \
 	  --deselect tests/exhaustive/test_schemathesis.py --deselect tests/exhaustive/test_soak.py $(PYTEST_ARGS)
 	HOSTILE_ISOLATION=run $(call PYTEST,2) tests/stack/test_hostile_*.py $(PYTEST_ARGS)
 
