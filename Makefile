@@ -162,7 +162,8 @@ rm -f .coverage .coverage.$(1)*
 COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED)) --cov --cov-branch --cov-report=)
 endef
 
-# Three at a time, the longest first: a third of the time, tests of the stack wait for leases, starts and stops.
+# Three at a time, the longest first. Tests of the stack wait for leases, starts and stops a third of the time, so that
+# three processes of them keep two cores busy until the end.
 .PHONY: test
 test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: ten to fifteen minutes
 	@$(GATES) --jobs 3 --keep-going test-stack part-measured part-others part-pure-others check audit-template build scale-check
@@ -180,7 +181,7 @@ stack-tools: .tools/schemathesis/.installed .tools/client/.installed
 
 .PHONY: test-stack
 test-stack: setup stack-tools
-	$(call PYTEST,2) $(STACK) $(PYTEST_ARGS)
+	$(call PYTEST,3) $(STACK) $(PYTEST_ARGS)
 
 # The suite and the Inspector of the Model Context Protocol; vite, which the Inspector does not use here, is pinned because
 # later versions need a package that not all registries have. `npm install --package-lock-only --omit-lockfile-registry-resolved` in

@@ -193,9 +193,6 @@ def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     assert_states_equal_counters(in_process, "counters", plugin)
 
 
-# --- One item ---
-
-
 def counted(table: Table, plugin: str) -> ExecutionMetrics:
     return read_counters(table.client, table.name, plugin)["say"]
 
