@@ -52,9 +52,6 @@ def record(number: int, old: Job | None, new: Job) -> Record:
     return {"eventID": str(number), "eventName": "MODIFY" if old else "INSERT", "dynamodb": body}
 
 
-# --- The fold against a model ---
-
-
 @dataclass(frozen=True)
 class Delivery:
     """Records `start` to `end` of a shard, whose function is killed at its `killed_at`-th table call (0: never), after
