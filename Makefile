@@ -166,7 +166,7 @@ endef
 # Three at a time, the longest first. Tests of the stack wait for leases, starts and stops a third of the time, so that
 # three processes of them keep two cores busy until the end.
 .PHONY: test
-test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: ten to fifteen minutes
+test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
 	@$(GATES) --jobs 3 --keep-going test-stack part-measured part-others part-pure-others check audit-template build scale-check
 
 .PHONY: test-gates
