@@ -24,8 +24,8 @@ UNMEASURED := $(addprefix tests/service/test_,deploy_command.py deployed_command
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
-# The longest tests that are in no group first. `make soak` runs the soak: here, the stacks of all other tests compare their
-# counters with their jobs at the end.
+# The longest tests that are in no group first. `make soak` runs the soak: here, the stack that most tests share has its
+# counters compared with its jobs at the end.
 STACK := tests/exhaustive tests/stack --ignore=tests/exhaustive/test_soak.py
 # Test files with a sample and a full volume.
 REPEATED = $(shell grep -rlE --include='test_*.py' 'from (tests.volume|hypothesis) import' tests)

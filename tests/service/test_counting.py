@@ -260,9 +260,6 @@ def test_unavailable_table_makes_the_batch_repeat_from_the_first_change_that_is_
     assert {tool: one.succeeded for tool, one in found.items()} == {"say": 2, "shout": 2}
 
 
-# --- Records ---
-
-
 def test_unreadable_record_is_published_and_skipped(
     table: Table, plugin: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,7 +103,8 @@ class Client:
 def _poll(
     read: Callable[[], dict[str, Any]], condition: Callable[[dict[str, Any]], bool], within_s: float
 ) -> dict[str, Any]:
-    """Read until the condition holds, with growing pauses: each read takes the stack 30 ms of processor time."""
+    """Read until the condition holds, with growing pauses: each read takes the stack 30 ms of processor time. A request
+    that waits on the server would occupy one of its environments."""
     deadline, pause_s = time.monotonic() + within_s, POLL_S
     while not condition(found := read()):
         if time.monotonic() > deadline:

@@ -80,9 +80,6 @@ def test_more_than_two_percent_of_a_kind_in_a_folder_fail(
 
 
 def test_the_tracked_files_hold_prose_of_every_kind(checker: ModuleType) -> None:
-    missing = {"docstring", "comment", "paragraph", "test name", "README.md"}
-    for text in checker.tracked():
-        missing -= {text.kind, text.path}
-        if not missing:  # reading all files takes seconds
-            break
-    assert not missing
+    texts = list(checker.tracked())
+    assert {text.kind for text in texts} == {"docstring", "comment", "paragraph", "test name"}
+    assert "README.md" in {text.path for text in texts}
