@@ -24,7 +24,7 @@ class Paused(BaseModel):
     pass
 
 
-class Bench(Plugin):
+class EchoPlugin(Plugin):
     """The plugin that the bench runs."""
 
     name, version = "bench", "1.0.0"

@@ -29,7 +29,9 @@ _WORDS = re.compile(
 _LITERAL = re.compile(r"stands alone|comes to an end|of its own accord")
 """Literal uses of the words above, which are permitted."""
 
-_TEST_NAME = re.compile(r"test_(so|nor|and|what|who|whoever|whose|nobody|none|neither|that|of)_")
+_TEST_NAME = re.compile(
+    r"test_(so|nor|and|what|who|whoever|whose|nobody|none|neither|that|of|it|its|they|them|this|elsewhere)_"
+)
 _QUOTED = re.compile(r"``.+?``|`[^`]+`|\"[^\"]+\"|“[^”]+”", re.DOTALL)
 
 
@@ -65,8 +67,8 @@ def python_texts(path: str, source: str) -> Iterator[Text]:
 
 def comment_blocks(path: str, comments: Sequence[tuple[int, str]]) -> Iterator[Text]:
     """Yield comments on consecutive lines as one text each; comments for tools (`noqa`, `type:`) are left out."""
-    numbered = [(line, text.lstrip("#").strip()) for line, text in comments]
-    prose = [item for item in numbered if not re.match(r"(noqa|type:|fmt:|pragma|interlock:|!|-)", item[1])]
+    numbered = [(line, text.strip("# -")) for line, text in comments]
+    prose = [item for item in numbered if not re.match(r"(noqa|type:|fmt:|pragma|interlock:|!|$)", item[1])]
     for _, block in groupby(enumerate(prose), key=lambda item: item[1][0] - item[0]):
         lines = [item for _, item in block]
         yield Text("comment", path, lines[0][0], " ".join(text for _, text in lines))

@@ -44,7 +44,7 @@ def refused(answer: Answer, status: int, code: str) -> None:
     }
 
 
-# --- What there is ---------------------------------------------------------------------------------------------------
+# --- Resources --------------------------------------------------------------------------------------------------------
 
 
 def test_every_resource_was_created(deployed: Deployed) -> None:
@@ -180,7 +180,7 @@ def test_the_plugins_are_healthy(client: Client) -> None:
     assert (health["state"], health["success_count"]) == ("INITIALIZED", before + 1)
 
 
-# --- What is refused -------------------------------------------------------------------------------------------------
+# --- Refused requests ------------------------------------------------------------------------------------------------
 
 
 def test_keys_and_scopes_are_enforced(deployed: Deployed) -> None:

@@ -1,4 +1,4 @@
-"""Scenarios of actors on a job whose tool requests input, with exactly the outcomes that the job may have."""
+"""Scenarios of actors on a job whose tool requests input, each with the complete set of permitted outcomes."""
 
 from collections.abc import Callable, Sequence
 

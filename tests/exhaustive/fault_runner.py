@@ -59,7 +59,7 @@ class FaultRunner:
     folder: Path
 
     def run(self, path: CrashPath, fault: Fault, at: int, *, defect: str = "") -> RunResult:
-        """Run a path on its own table with a fault at its `at`-th call. `defect` is planted in its process too."""
+        """Run a path on a separate table, with a fault at call number `at` and a `defect` in its process."""
         with mock.patch.multiple(lease, HEARTBEAT_S=path.heartbeat_s, CLAIM_DELAY_S=path.claim_delay_s):
             return self._run(path, Command(self._new_shared_state(), path.name, fault, at, defect))
 

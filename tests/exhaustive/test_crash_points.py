@@ -15,7 +15,7 @@ from tests.exhaustive.injection import Fault
 from tests.exhaustive.paths import PATHS
 from tests.volume import volume
 
-pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+pytestmark = pytest.mark.timeout(600)  # guards against hangs; one test consists of many runs
 
 
 SELECTED = volume(

@@ -66,14 +66,14 @@ def send_without_a_look(plant: Callable[..., None]) -> None:
 
 def record_before_sending(plant: Callable[..., None]) -> None:
     """A success is recorded before the message is sent."""
-    send = delivering.Delivering._sent
+    send = delivering.Delivering._post
 
     def sent(self: Any, step: Step, message: Message) -> Any:
         delivered = Delivery(step.event, step.round, DeliveryState.DELIVERED, step.attempt)
         self._deliveries.record(step.subject, delivered, expires_at=message.expires_at)
         return send(self, step, message)
 
-    plant(delivering.Delivering, "_sent", sent)
+    plant(delivering.Delivering, "_post", sent)
 
 
 def start_under_a_new_name(plant: Callable[..., None]) -> None:

@@ -36,7 +36,7 @@ def replay(account: Account) -> Iterator[Replay]:
         yield replay
 
 
-# --- What each event must come to ---
+# --- Responses to the sample events ---
 
 
 @pytest.mark.parametrize("name", NAMES)

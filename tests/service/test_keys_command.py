@@ -160,7 +160,7 @@ def test_expired_key_is_not_rotated(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"key {made['key_id']} is revoked" in complaint(capsys, "rotate", made["key_id"])
 
 
-# --- What cannot be ---
+# --- Errors ---
 
 
 def complaint(

@@ -42,7 +42,7 @@ def reason(tokens: OidcTokens, token: str) -> str:
     return str(caught.value)
 
 
-# --- What is taken ---
+# --- Accepted tokens ---
 
 
 def test_a_token_names_tenant_scopes_and_subject(provider: OpenIdProvider, tokens: OidcTokens) -> None:
@@ -85,7 +85,7 @@ def test_the_providers_keys_are_fetched_once(provider: OpenIdProvider, tokens: O
     assert provider.requests == ["/.well-known/openid-configuration", "/keys"]
 
 
-# --- What is not ---
+# --- Refused tokens ---
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def until_batch(
     is_awaited: Callable[[dict[str, Any]], bool] = lambda batch: batch["status"] in FINAL,
     within_s: float = 120,
 ) -> dict[str, Any]:
-    """Return the batch once it is as awaited. Whenever it is read, its counts must add up."""
+    """Poll the batch until `is_awaited` is true of it, and assert at each read that its counts add up."""
     until = time.monotonic() + within_s
     while True:
         answer = client.call("GET", f"/v1/batches/{batch_id}")

@@ -208,7 +208,7 @@ def knows_who_is_calling(client: AuthenticatedClient, url: str) -> None:
 
 
 def main(url: str, key: str) -> None:
-    # An answer that the document does not know raises.
+    # Raise for responses that the OpenAPI document does not describe.
     client = AuthenticatedClient(
         url, key, prefix="", auth_header_name="X-API-Key", raise_on_unexpected_status=True, timeout=WITHIN_S
     )

@@ -36,7 +36,7 @@ class Hand:
     def seen(self, job_id: str) -> list[Seen]:
         """Return the calls for a job: table calls by operation, and `held`, `refused` or `returned` for invocations of
         the workflow's task."""
-        lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # whole ones
+        lines = (self._folder / "seen").read_text().rpartition("\n")[0].splitlines()  # complete lines only
         return [Seen(**json.loads(line)) for line in lines if random_part(job_id) in line]
 
     def wait_for(self, job_id: str, what: str) -> None:

@@ -49,7 +49,7 @@ def interlock(
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 def test_documented_commands_work(snippet: str, environment: dict[str, str], folder: Path, project: Path) -> None:
-    (folder / "template.yaml").symlink_to(ROOT / "template.yaml")  # `deploy` belongs to a project
+    (folder / "template.yaml").symlink_to(ROOT / "template.yaml")  # `deploy` needs a project
     (folder / ".interlock").symlink_to(project / ".interlock")  # and so does the local stack
     ended = subprocess.run(
         ["bash", "-euo", "pipefail"], input=snippet, cwd=folder, env=environment, capture_output=True, text=True,

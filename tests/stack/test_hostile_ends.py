@@ -220,7 +220,7 @@ def test_an_environment_left_without_descriptors_is_replaced(client: Client, tmp
         answer = call.result()
 
     assert (answer.status, answer.code, answer.body["error"]["retryable"]) == (503, "unavailable", True)
-    # The process answers before it ends, and the stack may reap it only when it ends the next environment.
+    # The process responds before it exits, and the stack may reap it only when it ends the next environment.
     deadline = time.monotonic() + START_LIMIT_S
     while not gone(supervisor):
         assert time.monotonic() < deadline, "the environment was not replaced"

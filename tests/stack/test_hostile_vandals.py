@@ -91,7 +91,7 @@ def test_a_file_lock_kept_by_a_tool_blocks_no_other_run(works: Call, tmp_path: P
 
 
 @pytest.mark.parametrize("way", ["kills its siblings", "stops its siblings"])
-def test_its_siblings_are_out_of_reach(client: Client, fails: Call, way: str) -> None:
+def test_siblings_are_out_of_reach(client: Client, fails: Call, way: str) -> None:
     for name in ("lying", "raising"):
         assert client.execute(name, "echo", {}).status == 200
     assert fails("vandal", "go", "plugin_exception", way=way)["details"] == {"exception": "PermissionError"}

@@ -29,7 +29,7 @@ def test_docs_page_shows_the_openapi_document_of_the_service(real: Running) -> N
     [document] = re.findall(r'url: "([^"]+)"', page)
     served = requests.get(real.client.url + document, timeout=30)
     assert served.json()["openapi"].startswith("3.1.")
-    # The first server, by which requests are tried out, is the origin of the page.
+    # The page sends its trial requests to the first server, which is its own origin.
     base = requests.compat.urljoin(served.url, served.json()["servers"][0]["url"])
     assert base == real.client.url + "/"
 

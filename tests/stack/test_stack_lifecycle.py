@@ -155,7 +155,7 @@ def until_gone(pids: set[int]) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGKILL, *volume(sample=[], full=[signal.SIGTERM])], ids=lambda number: number.name
 )
-def test_nothing_is_left_of_it(tmp_path: Path, number: signal.Signals) -> None:
+def test_ended_stack_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     project = link_project(tmp_path)
     with busy_stack(project, tmp_path / "slow.py") as (process, pids):

@@ -29,7 +29,7 @@ def _json_content(schema: str, examples: Mapping[str, Any]) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response of an operation that is no error envelope. Without a `schema` it has no body."""
+    """A response of an operation, other than an error envelope. It has no body if `schema` is None."""
 
     description: str
     schema: str | None

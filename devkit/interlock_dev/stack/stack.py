@@ -72,7 +72,7 @@ class FunctionSet:
         if in_process:
             # Functions take turns: all other requests would wait for one that waits for its job.
             overrides["INTERLOCK_MAX_WAIT_S"] = "0"
-        # Functions that share this process share its environment, and so one key.
+        # Functions in this process share its environment, and therefore one access key.
         keys = {name: owner if in_process else owner.of_function(name) for name in self._found}
         settings = {PLUGIN_SETTINGS: as_variable(self._options.settings)}
         launches = {

@@ -81,7 +81,7 @@ class InvalidOutput(Exception):
 
 
 def _file_content(value: object) -> object:
-    """Return the content of a file. Values in no form of a file are passed on, and pydantic rejects them."""
+    """Return the content of a file. Other values are returned unchanged, and pydantic rejects them."""
     if isinstance(value, StoredFile):
         return value.path.read_bytes()
     return decode_file(value) if isinstance(value, str) else value
@@ -147,8 +147,8 @@ class Plugin:
 
     @classmethod
     def tools(cls) -> Mapping[str, ToolSpec]:
-        """The declared tools by name, in the order of their definition. Raise `InvalidDeclaration`, a TypeError, with
-        all mistakes."""
+        """Return the declared tools by name, in the order of their definition. Raise `InvalidDeclaration`, a TypeError,
+        with all mistakes."""
         problems, tools = [*_problems_of_class(cls)], dict[str, ToolSpec]()
         methods = {
             name: value for base in reversed(cls.__mro__) for name, value in vars(base).items() if is_tool(value)

@@ -84,7 +84,7 @@ def tool[F: Callable[..., Any]](
     task: Literal[False, True, "required"] = False,
     input_requests: Mapping[str, InputRequest[Any]] | None = None,
 ) -> Callable[[F], F]:
-    """Declares a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
+    """Declare a method `(self, input: InputModel, context: ToolContext) -> OutputModel` to be a tool.
 
     `timeout_s`: wall-clock limit of one run in seconds, up to 870. `memory_mb`: limit of its resident memory in MiB,
     from 32 to 10,240. `network`: whether its process may open connections; without it, `socket()` raises
@@ -201,7 +201,7 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
 
 
 def is_tool(value: object) -> bool:
-    """Return whether a value is a tool, also below `@staticmethod`, so that such a method is refused, not ignored."""
+    """Return whether a value is a tool. One below `@staticmethod` counts, so that it is refused and not ignored."""
     return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
 
 

@@ -24,7 +24,7 @@ from interlock.domain.times import rfc3339, utc_now
 from interlock.sandbox import Code, Completed, Sandbox
 from tests.process.core.plugin_files import added_file, build
 from tests.process.core.test_function_imports import ENVIRONMENT
-from tests.process.sandbox.bench import PATIENT, TARGET
+from tests.process.sandbox.harness import PATIENT, TARGET
 
 type Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]

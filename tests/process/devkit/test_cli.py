@@ -175,7 +175,7 @@ def test_help_imports_no_slow_module() -> None:
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
-# --- What a project knows of its stack ---
+# --- The running stack of a project ---
 
 
 @contextmanager

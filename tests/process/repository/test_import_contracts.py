@@ -1,10 +1,11 @@
-"""The import contracts are kept, and each is broken by a violation planted for it."""
+"""Each import contract is broken by a violation planted for it. `make contracts` shows that the tree keeps them."""
 
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -101,17 +102,16 @@ def lint(tree: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_tree_keeps_every_contract(tmp_path: Path) -> None:
-    done = lint(copy_packages(tmp_path))
-    assert done.returncode == 0, done.stdout
-    assert [name for name in PLANTED if f"{name} KEPT" not in done.stdout] == []
-    assert f"Contracts: {len(PLANTED)} kept, 0 broken." in done.stdout
+def test_every_contract_has_a_planted_import() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert sorted(contract["name"] for contract in contracts) == sorted(PLANTED)
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return the report on a tree with all planted imports."""
+    """Return the report on a tree with all planted imports, and with a module that has no floor."""
     tree = copy_packages(tmp_path_factory.mktemp("planted"))
+    (tree / "interlock" / "shortcut.py").write_text("")
     for name, imported in PLANTED.values():
         with (tree / name).open("a") as file:
             file.write(f"\n\ndef lazily() -> None:\n    import {imported}\n")
@@ -131,8 +131,5 @@ def test_a_planted_import_breaks_its_contract(report: str, contract: str) -> Non
     assert f" {name.removesuffix('.py').replace('/', '.')} -> {imported} (l." in " ".join(section.split())
 
 
-def test_a_module_without_a_floor_breaks_the_floors(tmp_path: Path) -> None:
-    (copy_packages(tmp_path) / "interlock" / "shortcut.py").write_text("")
-    done = lint(tmp_path)
-    assert done.returncode == 1, done.stdout
-    assert "interlock.shortcut" in done.stdout
+def test_a_module_without_a_floor_breaks_the_floors(report: str) -> None:
+    assert "interlock.shortcut" in report

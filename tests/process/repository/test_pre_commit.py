@@ -114,7 +114,7 @@ if FULL:
         assert "Skipped" not in done.stdout
 
 
-SLOW = {"execution-violations", "mypy"}
+SLOW = {"execution-violations", "import-contracts", "mypy"}
 
 
 @pytest.mark.parametrize("hook", volume(sample=[hook for hook in PLANTED if hook not in SLOW], full=list(PLANTED)))

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 TRY = """
 import ctypes, errno, json, os, resource, signal, socket
@@ -19,9 +19,11 @@ def tried(what):
 """
 
 
-def outcomes_of(bench: Bench, attempts: dict[str, str], *, network: bool = False, key: str = "key") -> dict[str, str]:
+def outcomes_of(
+    harness: Harness, attempts: dict[str, str], *, network: bool = False, key: str = "key"
+) -> dict[str, str]:
     """Run each attempt in a worker process. Return the name of its error, or `done`, by the name of the attempt."""
     tried = "\n".join(f"found[{name!r}] = tried(lambda: {code})" for name, code in attempts.items())
     source = f"{TRY}found = {{}}\n{tried}\nresult = json.dumps(found)"
-    answer: dict[str, str] = json.loads(bench.result(source, network=network, key=key))
+    answer: dict[str, str] = json.loads(harness.result(source, network=network, key=key))
     return answer

@@ -4,26 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Bench]:
+def shared() -> Iterator[Harness]:
     """A sandbox that all tests of a module share, so it must withstand each of them."""
-    bench = Bench.new()
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new()
+    yield harness
+    harness.sandbox.close()
 
 
 @pytest.fixture
-def bench(shared: Bench) -> Iterator[Bench]:
+def harness(shared: Harness) -> Iterator[Harness]:
     """The module's sandbox. It must be usable after each test."""
     yield shared
     shared.assert_usable()
 
 
 @pytest.fixture
-def emptied(shared: Bench) -> Bench:
+def emptied(shared: Harness) -> Harness:
     """The module's sandbox, whose zygote has no other processes. A fresh one would cost a zygote for each test."""
     pool = shared.sandbox._pool
     for kept in (pool.warm, pool.templates):
@@ -35,8 +35,8 @@ def emptied(shared: Bench) -> Bench:
 
 
 @pytest.fixture
-def fresh() -> Iterator[Bench]:
+def fresh() -> Iterator[Harness]:
     """A sandbox for one test."""
-    bench = Bench.new()
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new()
+    yield harness
+    harness.sandbox.close()

@@ -8,19 +8,19 @@ import os
 import subprocess
 import sys
 
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 
 def main(source: str) -> None:
-    bench = Bench.new()
+    harness = Harness.new()
     command = [sys.executable, "-c", source, str(os.getpid())]
 
     def damage(_fraction: float, _message: str) -> None:
         subprocess.run(command, check=True)
 
-    ending = bench.run("channel.progress(1, '')", on_progress=damage)
-    unfit = bench.sandbox.unfit
-    following = "not run" if unfit else bench.result("result = 'next'")
+    ending = harness.run("channel.progress(1, '')", on_progress=damage)
+    unfit = harness.sandbox.unfit
+    following = "not run" if unfit else harness.result("result = 'next'")
     print(json.dumps({"ending": type(ending).__name__, "unfit": unfit, "next": following, "uid": os.getuid()}))
 
 

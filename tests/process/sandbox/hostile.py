@@ -6,7 +6,7 @@ from unittest.mock import ANY
 
 from interlock.sandbox import Completed, Crashed, Ending, Limits, MemoryExceeded, TimedOut
 from interlock.sandbox.worker.child import EXIT_ESCAPED
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 
 
 def completed(payload: str) -> Ending:
@@ -52,13 +52,13 @@ ISOLATIONS: dict[str, dict[str, Any]] = {
 FROM_TEMPLATE = ["tenant", "run"]
 
 
-def assert_contained(bench: Bench, key: str, behaviour: Behaviour, isolation: str) -> None:
+def assert_contained(harness: Harness, key: str, behaviour: Behaviour, isolation: str) -> None:
     """Assert that source ends as it must, leaves nothing behind, and does not disturb the next run of the key."""
     source, limits, expected = behaviour
     options = ISOLATIONS[isolation]
 
-    ending = bench.run(source, limits, key=key, **options)
+    ending = harness.run(source, limits, key=key, **options)
 
     assert ending == expected
-    bench.assert_nothing_left()
-    assert bench.result("result = 'next'", key=key, **options) == "next"
+    harness.assert_nothing_left()
+    assert harness.result("result = 'next'", key=key, **options) == "next"

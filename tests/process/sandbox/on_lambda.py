@@ -102,9 +102,9 @@ def mounted_for_writing() -> list[str]:
     return ["<all>" if place == PLACE else place for place in places]
 
 
-def answers_of_a_zygote_without_processes(bench: Any) -> list[str]:
+def answers_of_a_zygote_without_processes(harness: Any) -> list[str]:
     """Return the results of a spawn while the zygote may not have another process, and of one after that."""
-    zygote, answers = bench.sandbox._pool.current_zygote, []
+    zygote, answers = harness.sandbox._pool.current_zygote, []
     limits = resource.prlimit(zygote.pid, resource.RLIMIT_NPROC)
     for soft in (1, limits[0]):
         resource.prlimit(zygote.pid, resource.RLIMIT_NPROC, (soft, limits[1]))
@@ -115,27 +115,27 @@ def answers_of_a_zygote_without_processes(bench: Any) -> list[str]:
     return answers
 
 
-def ending_without_processes(bench: Any) -> str:
+def ending_without_processes(harness: Any) -> str:
     """Return the ending of a run when neither the sandbox nor this process may start one."""
-    bench.sandbox.close()
+    harness.sandbox.close()
     soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
     resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
     try:
-        return type(bench.run("result = 1")).__name__
+        return type(harness.run("result = 1")).__name__
     finally:
         resource.setrlimit(resource.RLIMIT_NPROC, (soft, hard))
 
 
-def beside_a_full_user(bench: Any) -> str:
+def beside_a_full_user(harness: Any) -> str:
     """Return the ending of a run that needs a new process, while a run of another sandbox has filled the limit of the
     user's processes."""
-    other, cancel, endings = type(bench).new(), CancelToken(), []
+    other, cancel, endings = type(harness).new(), CancelToken(), []
 
     def run_beside(_line: LogLine) -> None:
-        endings.append(type(bench.run("result = 1", key="another tenant")).__name__)
+        endings.append(type(harness.run("result = 1", key="another tenant")).__name__)
         cancel.set("seen")
 
-    bench.result("result = 1")
+    harness.result("result = 1")
     other.run(FULL, cancel=cancel, on_log=run_beside)
     other.sandbox.close()
     cancel.close()
@@ -144,33 +144,33 @@ def beside_a_full_user(bench: Any) -> str:
 
 
 def main(hooked: bool) -> None:
-    from tests.process.sandbox.bench import KILLED, PATIENT, Bench
+    from tests.process.sandbox.harness import KILLED, PATIENT, Harness
 
     os.environ["AWS_SECRET_ACCESS_KEY"] = "s3cr3t"
     if hooked:
         sys.addaudithook(refuse_other_places)
-    bench = Bench.new(preload=["tests.process.sandbox.on_lambda"], env={"REFUSE": "1"} if hooked else {})
+    harness = Harness.new(preload=["tests.process.sandbox.on_lambda"], env={"REFUSE": "1"} if hooked else {})
     found: dict[str, Any] = {"uid": os.getuid(), "limits": [*resource.getrlimit(resource.RLIMIT_NOFILE)]}
-    idle = bench.pid(key="another plugin")
-    pids = [os.getpid(), bench.zygote.pid, idle]
-    found["read of others"] = bench.result(LOOK_AT_OTHERS.format(pids=pids))
-    found["writable"] = json.loads(bench.result(PLACES))
+    idle = harness.pid(key="another plugin")
+    pids = [os.getpid(), harness.zygote.pid, idle]
+    found["read of others"] = harness.result(LOOK_AT_OTHERS.format(pids=pids))
+    found["writable"] = json.loads(harness.result(PLACES))
     found["mounted for writing"], found["shared memory"] = mounted_for_writing(), Path("/dev/shm").exists()
-    found["closed folders"] = str(bench.run(CLOSED))
+    found["closed folders"] = str(harness.run(CLOSED))
     disk = os.statvfs(PLACE)
     if disk.f_blocks * disk.f_frsize < 1 << 30:
-        found["filled"] = str(bench.run(FILL.format(enough=disk.f_bavail * disk.f_frsize)))
+        found["filled"] = str(harness.run(FILL.format(enough=disk.f_bavail * disk.f_frsize)))
     if os.getuid():
         resource.setrlimit(resource.RLIMIT_NPROC, (200, 200))
-        bench.sandbox.close()
-        bench.sandbox.start()
-        found["zygote that may not fork"] = answers_of_a_zygote_without_processes(bench)
-        found["no process at all"] = ending_without_processes(bench)
-        found["fork bomb"] = type(bench.run(BOMB, replace(KILLED, wall_s=0.5, memory_mb=8000))).__name__
-        found["beside as many processes as runs may have"] = beside_a_full_user(bench)
-    found["large"] = len(bench.result(f"result = 'x' * {1 << 20}" + " " * 3_000_000, PATIENT))
-    bench.assert_usable()
-    bench.sandbox.close()
+        harness.sandbox.close()
+        harness.sandbox.start()
+        found["zygote that may not fork"] = answers_of_a_zygote_without_processes(harness)
+        found["no process at all"] = ending_without_processes(harness)
+        found["fork bomb"] = type(harness.run(BOMB, replace(KILLED, wall_s=0.5, memory_mb=8000))).__name__
+        found["beside as many processes as runs may have"] = beside_a_full_user(harness)
+    found["large"] = len(harness.result(f"result = 'x' * {1 << 20}" + " " * 3_000_000, PATIENT))
+    harness.assert_usable()
+    harness.sandbox.close()
     found["left"] = [path.name for path in Path(PLACE).iterdir() if path.name.startswith("interlock-")]
     print(json.dumps(found))
 

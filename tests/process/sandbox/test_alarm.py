@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from interlock.sandbox import Alarm, Completed
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 WAITS_FOR_FILE = """
 import os, time
@@ -15,8 +15,8 @@ result = 'done'
 """
 
 
-def test_alarm_rings_once_while_the_code_runs(bench: Bench) -> None:
-    bench.pid()
+def test_alarm_rings_once_while_the_code_runs(harness: Harness) -> None:
+    harness.pid()
     folders: list[str] = []
     rings: list[float] = []
 
@@ -26,15 +26,15 @@ def test_alarm_rings_once_while_the_code_runs(bench: Bench) -> None:
 
     due_at = time.monotonic() + 0.05
     alarm = Alarm(due_at, ring)
-    ending = bench.run(WAITS_FOR_FILE, alarm=alarm, fill=folders.append)
+    ending = harness.run(WAITS_FOR_FILE, alarm=alarm, fill=folders.append)
     assert isinstance(ending, Completed)
     assert len(rings) == 1
     assert rings[0] >= due_at
     assert alarm.at == math.inf
 
 
-def test_alarm_of_a_run_that_ends_before_does_not_ring(bench: Bench) -> None:
+def test_alarm_of_a_run_that_ends_before_does_not_ring(harness: Harness) -> None:
     rings: list[int] = []
     alarm = Alarm(time.monotonic() + 3600, lambda: rings.append(1))
-    assert isinstance(bench.run("result = 'done'", alarm=alarm), Completed)
+    assert isinstance(harness.run("result = 'done'", alarm=alarm), Completed)
     assert rings == []

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed
-from tests.process.sandbox.bench import Bench, alive
+from tests.process.sandbox.harness import Harness, alive
 from tests.volume import volume
 
 
-def test_it_is_readable_from_when_it_is_set() -> None:
+def test_token_is_readable_once_it_is_set() -> None:
     token = CancelToken()
     assert not token.is_set
 
@@ -61,14 +61,14 @@ BUSY = "import time\nuntil = time.monotonic() + 0.008\nwhile time.monotonic() < 
 
 
 @pytest.mark.parametrize("seed", range(volume(sample=1, full=4)))
-def test_a_cancel_at_any_moment_ends_consistently(bench: Bench, seed: int) -> None:
+def test_a_cancel_at_any_moment_ends_consistently(harness: Harness, seed: int) -> None:
     random_moment = random.Random(seed)
     for _ in range(50):
         token = CancelToken()
         canceller = threading.Thread(target=_set_later, args=(token, random_moment.uniform(0, 0.02)))
         canceller.start()
 
-        ending = bench.run(BUSY, cancel=token)
+        ending = harness.run(BUSY, cancel=token)
 
         gone = not alive(ending.pid)
         canceller.join()
@@ -79,7 +79,7 @@ def test_a_cancel_at_any_moment_ends_consistently(bench: Bench, seed: int) -> No
             assert gone
         else:
             assert ending.payload == b"done"
-        bench.assert_nothing_left()
+        harness.assert_nothing_left()
 
 
 def _set_later(token: CancelToken, pause_s: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.sandbox.attempts import outcomes_of
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 
 @pytest.fixture
@@ -21,17 +21,17 @@ def connects(port: int) -> str:
     return f"socket.create_connection(('127.0.0.1', {port}), 5).close()"
 
 
-def test_connections_are_for_tools_that_declare_them(bench: Bench, server: int) -> None:
+def test_connections_are_for_tools_that_declare_them(harness: Harness, server: int) -> None:
     attempt = {"connection": connects(server)}
 
-    assert outcomes_of(bench, attempt) == {"connection": "EPERM"}
-    assert outcomes_of(bench, attempt, network=True) == {"connection": "done"}
-    assert outcomes_of(bench, attempt) == {"connection": "EPERM"}
+    assert outcomes_of(harness, attempt) == {"connection": "EPERM"}
+    assert outcomes_of(harness, attempt, network=True) == {"connection": "done"}
+    assert outcomes_of(harness, attempt) == {"connection": "EPERM"}
 
 
-def test_a_key_has_a_process_for_either_kind_of_tool(bench: Bench) -> None:
+def test_a_key_has_a_process_for_either_kind_of_tool(harness: Harness) -> None:
     def pid(*, network: bool) -> str:
-        return bench.result("import os\nresult = os.getpid()", network=network)
+        return harness.result("import os\nresult = os.getpid()", network=network)
 
     without, with_network = pid(network=False), pid(network=True)
 
@@ -40,11 +40,11 @@ def test_a_key_has_a_process_for_either_kind_of_tool(bench: Bench) -> None:
 
 
 @pytest.fixture
-def closing(server: int) -> Iterator[Bench]:
+def closing(server: int) -> Iterator[Harness]:
     """A sandbox that closes the server's port to all worker processes."""
-    bench = Bench.new(closed_ports=[server])
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new(closed_ports=[server])
+    yield harness
+    harness.sandbox.close()
 
 
 WAYS_TO_CONNECT = {
@@ -56,7 +56,7 @@ WAYS_TO_CONNECT = {
 }
 
 
-def test_a_closed_port_is_closed_to_tools_with_the_network_as_well(closing: Bench, server: int) -> None:
+def test_a_closed_port_is_closed_to_tools_with_the_network_as_well(closing: Harness, server: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         attempts = {name: code.format(port=server) for name, code in WAYS_TO_CONNECT.items()}
@@ -77,7 +77,7 @@ result = [os.readlink(path) for path in paths if os.path.lexists(path)]
 
 
 @pytest.mark.parametrize("network", [False, True])
-def test_no_descriptor_of_a_ruleset_reaches_a_plugin(closing: Bench, network: bool) -> None:
+def test_no_descriptor_of_a_ruleset_reaches_a_plugin(closing: Harness, network: bool) -> None:
     closing.result("result = 1", network=True)  # from now on the zygote has both
 
     links = closing.result(DESCRIPTORS, network=network, key="another")

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from tests.process.sandbox.attempts import outcomes_of
-from tests.process.sandbox.bench import Bench, alive
+from tests.process.sandbox.harness import Harness, alive
 
 NAMED = {
     "kill": "os.kill({pid}, 0)",
@@ -49,34 +49,34 @@ ADD_KEY = 217 if os.uname().machine == "aarch64" else 248
 
 
 @pytest.mark.parametrize("whose", ["supervisor", "zygote"])
-def test_supervisor_and_zygote_are_out_of_reach(bench: Bench, whose: str) -> None:
-    pid = os.getpid() if whose == "supervisor" else bench.zygote.pid
+def test_supervisor_and_zygote_are_out_of_reach(harness: Harness, whose: str) -> None:
+    pid = os.getpid() if whose == "supervisor" else harness.zygote.pid
     attempts = {name: code.format(pid=pid) for name, code in NAMED.items()}
 
-    assert outcomes_of(bench, attempts) == dict.fromkeys(NAMED, "EPERM")
+    assert outcomes_of(harness, attempts) == dict.fromkeys(NAMED, "EPERM")
     assert alive(pid)
 
 
-def test_calls_that_outlive_a_run_or_raise_privileges_are_refused(bench: Bench) -> None:
+def test_calls_that_outlive_a_run_or_raise_privileges_are_refused(harness: Harness) -> None:
     attempts = {name: code.format(add_key=ADD_KEY) for name, code in ALONE.items()}
 
-    assert outcomes_of(bench, attempts) == dict.fromkeys(ALONE, "EPERM")
+    assert outcomes_of(harness, attempts) == dict.fromkeys(ALONE, "EPERM")
 
 
-def test_newer_ways_around_are_as_if_the_kernel_did_not_have_them(bench: Bench) -> None:
+def test_newer_system_calls_that_get_around_a_rule_do_not_exist(harness: Harness) -> None:
     numbers = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435}
     attempts = {name: f"call('syscall', {number}, 0, None)" for name, number in numbers.items()}
 
-    assert outcomes_of(bench, attempts) == dict.fromkeys(numbers, "ENOSYS")
+    assert outcomes_of(harness, attempts) == dict.fromkeys(numbers, "ENOSYS")
 
 
-def test_child_processes_are_confined_too(bench: Bench) -> None:
+def test_child_processes_are_confined_too(harness: Harness) -> None:
     source = (
         "import subprocess, sys\n"
         "tried = 'import socket\\ntry: socket.socket()\\nexcept PermissionError: print(\"refused\")'\n"
         "result = subprocess.run([sys.executable, '-c', tried], capture_output=True, text=True).stdout.strip()"
     )
-    assert bench.result(source) == "refused"
+    assert harness.result(source) == "refused"
 
 
 ORDINARY = {
@@ -91,7 +91,7 @@ ORDINARY = {
 }
 
 
-def test_calls_on_its_own_process_are_permitted(fresh: Bench) -> None:
+def test_calls_on_its_own_process_are_permitted(fresh: Harness) -> None:
     assert outcomes_of(fresh, ORDINARY) == dict.fromkeys(ORDINARY, "done")
 
 
@@ -117,8 +117,8 @@ LIBRARIES = {
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_libraries_work_as_before(bench: Bench, library: str) -> None:
-    assert bench.result(LIBRARIES[library]) == "6"
+def test_libraries_work_as_before(harness: Harness, library: str) -> None:
+    assert harness.result(LIBRARIES[library]) == "6"
 
 
 WITH_NAMES = {
@@ -131,30 +131,30 @@ WITH_NAMES = {
 
 
 @pytest.mark.parametrize("library", WITH_NAMES)
-def test_libraries_cannot_share_by_name(bench: Bench, library: str) -> None:
+def test_libraries_cannot_share_by_name(harness: Harness, library: str) -> None:
     source = (
         "import multiprocessing as m\nfrom multiprocessing.shared_memory import SharedMemory\n"
         f"try: {WITH_NAMES[library]}\nexcept (PermissionError, EOFError) as error: result = 'refused'"
     )
-    assert bench.result(source) == "refused"
+    assert harness.result(source) == "refused"
 
 
-def test_forked_process_ends_on_sigterm_however_early_it_arrives(bench: Bench) -> None:
+def test_forked_process_ends_on_sigterm_however_early_it_arrives(harness: Harness) -> None:
     source = (
         "import os, signal, time\nends = set()\nfor _ in range(50):\n    pid = os.fork()\n"
         "    if not pid: time.sleep(60)\n    os.kill(pid, signal.SIGTERM)\n"
         "    ends.add(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\nresult = ends"
     )
-    assert bench.result(source) == "{-15}"
+    assert harness.result(source) == "{-15}"
 
 
-def test_forked_process_keeps_the_handler_of_the_tool(bench: Bench) -> None:
+def test_forked_process_keeps_the_handler_of_the_tool(harness: Harness) -> None:
     source = (
         "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: os._exit(7))\npid = os.fork()\n"
         "while not pid: time.sleep(0.01)  # a signal just before a long sleep would be handled after it\n"
         "os.kill(pid, signal.SIGTERM)\nresult = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])"
     )
-    assert bench.result(source) == "7"
+    assert harness.result(source) == "7"
 
 
 LOOK = {
@@ -167,7 +167,7 @@ LOOK = {
 
 
 @pytest.mark.parametrize("whose", ["supervisor", "zygote", "sibling", "bystander"])
-def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: str) -> None:
+def test_no_process_outside_of_it_can_be_read_or_signalled(harness: Harness, whose: str) -> None:
     """The worker process runs as root, which could read all processes without the confinement."""
     with subprocess.Popen(["sleep", "60"]) as bystander, contextlib.ExitStack() as ends:
         ends.callback(bystander.kill)
@@ -175,26 +175,26 @@ def test_no_process_outside_of_it_can_be_read_or_signalled(bench: Bench, whose: 
         ends.callback(release.set)
         thread = threading.Thread(target=release.wait)
         thread.start()
-        pids = {"supervisor": os.getpid(), "zygote": bench.zygote.pid, "sibling": bench.pid(key="sibling")}
+        pids = {"supervisor": os.getpid(), "zygote": harness.zygote.pid, "sibling": harness.pid(key="sibling")}
         pid = {**pids, "bystander": bystander.pid}[whose]
         tid = thread.native_id if whose == "supervisor" else pid
-        ends_with = outcomes_of(bench, {name: code.format(pid=pid, tid=tid) for name, code in LOOK.items()})
+        ends_with = outcomes_of(harness, {name: code.format(pid=pid, tid=tid) for name, code in LOOK.items()})
 
     assert set(ends_with.values()) <= {"EPERM", "EACCES"}, ends_with
 
 
-def test_it_has_no_capabilities_but_those_over_files(bench: Bench) -> None:
+def test_worker_process_keeps_only_capabilities_over_files(harness: Harness) -> None:
     """Programs that it starts have no others either, although the tests may run as root."""
     source = (
         "import subprocess\nresult = subprocess.run(['grep', '^Cap[EP]', '/proc/self/status'], capture_output=True)"
     )
 
-    lines = bench.result(source + ".stdout.decode().split()[1::2]")
+    lines = harness.result(source + ".stdout.decode().split()[1::2]")
 
     assert all(int(one, 16) & ~0b11111 == 0 for one in json.loads(lines.replace("'", '"')))
 
 
-def test_its_own_children_can_be_read_and_signalled(bench: Bench) -> None:
+def test_own_children_can_be_read_and_signalled(harness: Harness) -> None:
     source = """
 import os, signal, time
 pid = os.fork()
@@ -203,10 +203,10 @@ result = len(open(f"/proc/{pid}/environ").read()) > 0
 os.kill(pid, signal.SIGKILL)
 os.waitpid(pid, 0)
 """
-    assert bench.result(source) == "True"
+    assert harness.result(source) == "True"
 
 
-def test_files_are_moved_and_linked_as_before(bench: Bench) -> None:
+def test_files_are_moved_and_linked_as_before(harness: Harness) -> None:
     source = """
 import os
 os.makedirs("a"); os.makedirs("b")
@@ -216,4 +216,4 @@ os.link("b/file", "a/link")
 os.symlink("/", "root")
 result = sorted(os.listdir("a") + os.listdir("b"))
 """
-    assert bench.result(source) == "['file', 'link']"
+    assert harness.result(source) == "['file', 'link']"

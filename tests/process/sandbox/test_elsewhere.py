@@ -15,7 +15,7 @@ import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, TimedOut, WorkerLost
 from interlock.sandbox.wire import processes
-from tests.process.sandbox.bench import PATIENT, STOPPED, Bench, alive, wait_until
+from tests.process.sandbox.harness import PATIENT, STOPPED, Harness, alive, wait_until
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = [sys.executable, "-m", "tests.process.sandbox.on_lambda"]
@@ -93,7 +93,7 @@ def test_an_unprivileged_user_is_enough_and_learns_nothing(unprivileged: dict[st
 
 
 @pytest.fixture
-def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     """Neither this process nor the zygote has prctl, /proc or pidfd."""
     monkeypatch.setattr(processes, "LINUX", False)
     monkeypatch.setattr(processes, "PROC", "/nowhere")
@@ -102,12 +102,12 @@ def not_linux(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.delattr(os, "memfd_create")
     monkeypatch.delattr(signal, "pidfd_send_signal")
     monkeypatch.delattr(fcntl, "F_SETPIPE_SZ")
-    bench = Bench.new(preload=["tests.process.sandbox.not_linux"])
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new(preload=["tests.process.sandbox.not_linux"])
+    yield harness
+    harness.sandbox.close()
 
 
-def test_elsewhere_it_runs(not_linux: Bench) -> None:
+def test_run_succeeds_outside_linux(not_linux: Harness) -> None:
     pid = not_linux.pid()
 
     assert not_linux.pid() == pid
@@ -122,7 +122,7 @@ def test_elsewhere_it_runs(not_linux: Bench) -> None:
         ("raise SystemExit", (70, None)),
     ],
 )
-def test_elsewhere_a_crash_is_seen(not_linux: Bench, source: str, expected: tuple[int | None, int | None]) -> None:
+def test_crash_is_seen_outside_linux(not_linux: Harness, source: str, expected: tuple[int | None, int | None]) -> None:
     ending = not_linux.run(source)
 
     assert isinstance(ending, Crashed)
@@ -130,14 +130,14 @@ def test_elsewhere_a_crash_is_seen(not_linux: Bench, source: str, expected: tupl
     assert not_linux.result("result = 'next'") == "next"
 
 
-def test_elsewhere_it_times_out(not_linux: Bench) -> None:
+def test_run_times_out_outside_linux(not_linux: Harness) -> None:
     ending = not_linux.run("import time\ntime.sleep(60)", STOPPED)
 
     assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
     assert not_linux.result("result = 'next'") == "next"
 
 
-def test_elsewhere_its_group_is_killed(not_linux: Bench) -> None:
+def test_process_group_is_killed_outside_linux(not_linux: Harness) -> None:
     source = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -161,7 +161,7 @@ time.sleep(60)
     assert not_linux.result("result = 'next'") == "next"
 
 
-def test_elsewhere_a_cancel_stops_it(not_linux: Bench) -> None:
+def test_cancel_stops_a_run_outside_linux(not_linux: Harness) -> None:
     token = CancelToken()
 
     ending = not_linux.run(
@@ -172,7 +172,7 @@ def test_elsewhere_a_cancel_stops_it(not_linux: Bench) -> None:
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_elsewhere_a_zygotes_death_is_survived(not_linux: Bench) -> None:
+def test_end_of_the_zygote_is_survived_outside_linux(not_linux: Harness) -> None:
     pid = not_linux.pid()
 
     ending = not_linux.run("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)")
@@ -182,12 +182,12 @@ def test_elsewhere_a_zygotes_death_is_survived(not_linux: Bench) -> None:
 
 
 def test_without_lists_of_children_all_processes_are_looked_through(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = processes.children(os.getpid()), processes.children(bench.zygote.pid)
+    expected = processes.children(os.getpid()), processes.children(harness.zygote.pid)
     monkeypatch.setattr(processes, "_LISTS_CHILDREN", False)
 
-    assert (processes.children(os.getpid()), processes.children(bench.zygote.pid)) == expected
-    ending = bench.run("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)", replace(PATIENT))
+    assert (processes.children(os.getpid()), processes.children(harness.zygote.pid)) == expected
+    ending = harness.run("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)", replace(PATIENT))
     assert isinstance(ending, Completed)
-    bench.assert_nothing_left()
+    harness.assert_nothing_left()

@@ -8,7 +8,7 @@ from signal import SIGKILL, SIGSTOP
 import pytest
 
 from interlock.sandbox.wire.processes import children, end_children
-from tests.process.sandbox.bench import alive, wait_until
+from tests.process.sandbox.harness import alive, wait_until
 
 
 def test_end_children_returns_the_statuses_of_those_it_was_asked_for() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, TimedOut
-from tests.process.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench
+from tests.process.sandbox.harness import LOSES_ZYGOTE, PATIENT, Harness
 
 
 def writes(text: str) -> Callable[[str], None]:
@@ -18,70 +18,70 @@ def writes(text: str) -> Callable[[str], None]:
     return fill
 
 
-def test_a_run_finds_its_folder_which_is_gone_afterwards(bench: Bench) -> None:
+def test_a_run_finds_its_folder_which_is_gone_afterwards(harness: Harness) -> None:
     folders: list[str] = []
 
     def fill(folder: str) -> None:
         folders.append(folder)
         writes("hello")(folder)
 
-    ending = bench.run("import os\nresult = open('file').read() + os.getcwd()", fill=fill)
+    ending = harness.run("import os\nresult = open('file').read() + os.getcwd()", fill=fill)
     assert isinstance(ending, Completed)
     assert ending.payload.decode() == "hello" + folders[0]
     assert not Path(folders[0]).exists()
-    assert bench.result("import os\nresult = os.listdir()") == "[]"
+    assert harness.result("import os\nresult = os.listdir()") == "[]"
 
 
 @pytest.mark.parametrize("source", ["import os\nos._exit(1)", "1/0", LOSES_ZYGOTE])
-def test_it_is_gone_after_a_crash(bench: Bench, source: str) -> None:
+def test_files_are_gone_after_a_crash(harness: Harness, source: str) -> None:
     folders: list[str] = []
 
     def fill(folder: str) -> None:
         folders.append(folder)
         writes("hello")(folder)
 
-    bench.run(source, fill=fill, on_log=bench.kill_zygote)
+    harness.run(source, fill=fill, on_log=harness.kill_zygote)
     assert not Path(folders[0]).exists()
 
 
-def test_when_it_fails_nothing_runs_and_the_worker_stays(bench: Bench, tmp_path: Path) -> None:
-    before = bench.pid()
+def test_failure_to_fetch_runs_nothing_and_keeps_the_worker_process(harness: Harness, tmp_path: Path) -> None:
+    before = harness.pid()
 
     def fails(folder: str) -> None:
         writes("half of")(folder)
         raise OSError("no space")
 
     with pytest.raises(OSError, match="no space"):
-        bench.run(f"open({str(tmp_path / 'ran')!r}, 'w')", fill=fails)
+        harness.run(f"open({str(tmp_path / 'ran')!r}, 'w')", fill=fails)
     assert not (tmp_path / "ran").exists()
-    assert bench.pid() == before
-    assert bench.result("import os\nresult = os.listdir()") == "[]"
+    assert harness.pid() == before
+    assert harness.result("import os\nresult = os.listdir()") == "[]"
 
 
-def test_a_cancel_meanwhile_is_seen_before_the_run(bench: Bench, tmp_path: Path) -> None:
-    before, cancel = bench.pid(), CancelToken()
-    ending = bench.run(
+def test_a_cancel_meanwhile_is_seen_before_the_run(harness: Harness, tmp_path: Path) -> None:
+    before, cancel = harness.pid(), CancelToken()
+    ending = harness.run(
         f"open({str(tmp_path / 'ran')!r}, 'w')", cancel=cancel, fill=lambda _folder: cancel.set("not needed")
     )
     cancel.close()
     assert isinstance(ending, Cancelled)
     assert ending.how == "stopped"
     assert not (tmp_path / "ran").exists()
-    assert bench.pid() == before
+    assert harness.pid() == before
 
 
-def test_its_time_counts(bench: Bench, tmp_path: Path) -> None:
-    bench.pid()  # now it is loaded
+def test_time_of_fetching_counts(harness: Harness, tmp_path: Path) -> None:
+    harness.pid()  # now it is loaded
     limits = replace(PATIENT, total_s=0.05)
-    ending = bench.run(f"open({str(tmp_path / 'ran')!r}, 'w')", limits, fill=lambda _folder: time.sleep(0.1))
+    ending = harness.run(f"open({str(tmp_path / 'ran')!r}, 'w')", limits, fill=lambda _folder: time.sleep(0.1))
     assert isinstance(ending, TimedOut)
     assert not ending.while_loading
     assert not (tmp_path / "ran").exists()
 
 
-def test_time_spent_filling_counts_against_the_run(bench: Bench) -> None:
+def test_time_spent_filling_counts_against_the_run(harness: Harness) -> None:
     limits = replace(PATIENT, total_s=1.0)
     began = time.monotonic()
-    ending = bench.run("import time\ntime.sleep(60)", limits, fill=lambda _folder: time.sleep(0.5))
+    ending = harness.run("import time\ntime.sleep(60)", limits, fill=lambda _folder: time.sleep(0.5))
     assert isinstance(ending, TimedOut)
     assert 1.0 <= time.monotonic() - began < 20

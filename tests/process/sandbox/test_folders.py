@@ -10,7 +10,7 @@ import pytest
 
 from interlock.sandbox.supervisor.folders import RunFolders, WorkerFolder
 from interlock.sandbox.wire.removal import remove_tree
-from tests.process.sandbox.bench import LOSES_ZYGOTE, Bench, open_descriptors
+from tests.process.sandbox.harness import LOSES_ZYGOTE, Harness, open_descriptors
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("fill", [deep, wide, closed, special, hidden, nothing])
-def test_it_is_removed_with_all_in_it(folders: RunFolders, folder: WorkerFolder, fill: Callable[[Path], None]) -> None:
+def test_folder_is_removed_with_all_in_it(
+    folders: RunFolders, folder: WorkerFolder, fill: Callable[[Path], None]
+) -> None:
     with folder.create_for_run() as path:
         fill(Path(path))
 
@@ -88,7 +90,7 @@ def test_it_is_removed_with_all_in_it(folders: RunFolders, folder: WorkerFolder,
     assert not Path(folders.root).exists()
 
 
-def test_links_out_of_it_are_not_followed(folders: RunFolders, folder: WorkerFolder, elsewhere: Path) -> None:
+def test_links_out_of_the_folder_are_not_followed(folders: RunFolders, folder: WorkerFolder, elsewhere: Path) -> None:
     with folder.create_for_run() as path:
         Path(path, "folder").symlink_to(elsewhere)
         Path(path, "file").symlink_to(elsewhere / "file")
@@ -101,7 +103,9 @@ def test_links_out_of_it_are_not_followed(folders: RunFolders, folder: WorkerFol
     assert not Path(path).exists()
 
 
-def test_a_link_in_its_place_is_not_followed(folders: RunFolders, folder: WorkerFolder, elsewhere: Path) -> None:
+def test_link_in_place_of_the_folder_is_not_followed(
+    folders: RunFolders, folder: WorkerFolder, elsewhere: Path
+) -> None:
     with folder.create_for_run() as path:
         Path(path).rmdir()
         Path(path).symlink_to(elsewhere)
@@ -122,7 +126,7 @@ def test_a_link_in_the_place_of_all_is_not_followed(folders: RunFolders, elsewhe
     Path(folders.root).unlink()
 
 
-def test_one_that_was_moved_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
+def test_moved_folder_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
     with folder.create_for_run() as path:
         Path(path, "file").write_text("x")
         moved = Path(path).rename(tmp_path / "moved")
@@ -132,7 +136,7 @@ def test_one_that_was_moved_is_found(folders: RunFolders, folder: WorkerFolder, 
     assert not moved.exists()
 
 
-def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
+def test_moved_empty_folder_is_found(folders: RunFolders, folder: WorkerFolder, tmp_path: Path) -> None:
     with folder.create_for_run() as path:
         moved = Path(path).rename(tmp_path / "moved")
         Path(path).mkdir()
@@ -141,7 +145,7 @@ def test_an_empty_one_that_was_moved_is_found(folders: RunFolders, folder: Worke
     assert not moved.exists()
 
 
-def test_an_empty_one_is_the_next_under_a_new_name(folders: RunFolders, folder: WorkerFolder) -> None:
+def test_empty_folder_is_used_again_under_a_new_name(folders: RunFolders, folder: WorkerFolder) -> None:
     with folder.create_for_run() as first:
         number = Path(first).stat().st_ino
     with folder.create_for_run() as second:
@@ -154,7 +158,7 @@ def test_an_empty_one_is_the_next_under_a_new_name(folders: RunFolders, folder: 
     folders.remove()
 
 
-def test_one_with_other_modes_is_not_used_again(folders: RunFolders, folder: WorkerFolder) -> None:
+def test_folder_with_other_modes_is_not_used_again(folders: RunFolders, folder: WorkerFolder) -> None:
     with folder.create_for_run() as path:
         Path(path).chmod(0o777)
     with folder.create_for_run() as path:
@@ -174,7 +178,7 @@ def test_modes_that_another_run_has_changed_are_restored(folders: RunFolders, fo
     folders.remove()
 
 
-def test_all_may_be_removed_while_one_is_in_use(folders: RunFolders, folder: WorkerFolder) -> None:
+def test_other_folders_may_be_removed_while_one_is_in_use(folders: RunFolders, folder: WorkerFolder) -> None:
     with folder.create_for_run() as path:
         Path(path, "file").touch()
         folders.remove()
@@ -249,16 +253,16 @@ LEFT = {
 
 
 @pytest.mark.parametrize("left", LEFT)
-def test_no_run_finds_anything_of_the_last(bench: Bench, left: str) -> None:
-    bench.run(LEFT[left], on_log=bench.kill_zygote)
+def test_no_run_finds_anything_of_the_last(harness: Harness, left: str) -> None:
+    harness.run(LEFT[left], on_log=harness.kill_zygote)
 
-    assert bench.result("import os\nresult = os.listdir()") == "[]"
+    assert harness.result("import os\nresult = os.listdir()") == "[]"
 
 
-def test_files_are_written_where_the_run_has_its_directory(bench: Bench) -> None:
+def test_files_are_written_where_the_run_has_its_directory(harness: Harness) -> None:
     source = "import os, tempfile\nwith tempfile.NamedTemporaryFile() as file: result = os.path.dirname(file.name)"
 
-    folder = bench.result(source)
+    folder = harness.result(source)
 
-    assert Path(folder).parent == Path(bench.warm("key").folder.path)
+    assert Path(folder).parent == Path(harness.warm("key").folder.path)
     assert not Path(folder).exists()

@@ -14,7 +14,7 @@ import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, Crashed, LogLine, Sandbox, WorkerLost
 from interlock.sandbox.supervisor.zygote_process import ZygoteProcess
-from tests.process.sandbox.bench import KILLED, LOSES_ZYGOTE, PATIENT, Bench, alive, wait_until
+from tests.process.sandbox.harness import KILLED, LOSES_ZYGOTE, PATIENT, Harness, alive, wait_until
 from tests.volume import volume
 
 FAMILY = """
@@ -37,7 +37,7 @@ time.sleep(600)
 SIZE = 3
 
 
-def test_a_whole_family_is_gone(bench: Bench) -> None:
+def test_a_whole_family_is_gone(harness: Harness) -> None:
     token = CancelToken()
     told: list[LogLine] = []
 
@@ -46,7 +46,7 @@ def test_a_whole_family_is_gone(bench: Bench) -> None:
         if len(told) == SIZE:
             token.set("all are there")
 
-    ending = bench.run(
+    ending = harness.run(
         "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FAMILY,
         replace(PATIENT, grace_s=0.1),
         cancel=token,
@@ -61,7 +61,7 @@ def test_a_whole_family_is_gone(bench: Bench) -> None:
     assert not [pid for pid in pids if alive(pid)]
 
 
-def test_forks_that_keep_forking_are_gone(bench: Bench) -> None:
+def test_forks_that_keep_forking_are_gone(harness: Harness) -> None:
     """Each child forks again in a new session. The fork bomb is bounded by its own counter, because root has no process
     limit."""
     source = """
@@ -82,21 +82,21 @@ for _ in range(4):
     if os.fork() == 0: on(1)
 on(0)
 """
-    ending = bench.run(source, KILLED)
+    ending = harness.run(source, KILLED)
 
     assert not alive(ending.pid)
-    bench.assert_nothing_left()
+    harness.assert_nothing_left()
 
 
 @pytest.mark.parametrize("seed", range(volume(sample=1, full=4)))
-def test_a_zygote_killed_at_any_moment_leaves_nothing(bench: Bench, seed: int) -> None:
+def test_a_zygote_killed_at_any_moment_leaves_nothing(harness: Harness, seed: int) -> None:
     random_moment = random.Random(seed)
     for turn in range(volume(sample=12, full=25)):
-        zygote = bench.zygote
+        zygote = harness.zygote
         killer = threading.Thread(target=_kill_later, args=(zygote.pid, random_moment.uniform(0, 0.02)))
         killer.start()
 
-        ending = bench.run(
+        ending = harness.run(
             "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\nresult = 1", key=str(turn % 5)
         )
 
@@ -104,7 +104,7 @@ def test_a_zygote_killed_at_any_moment_leaves_nothing(bench: Bench, seed: int) -
         assert isinstance(ending, Completed | WorkerLost)
         assert not alive(ending.pid)
         wait_until(lambda zygote=zygote: not alive(zygote.pid), "the zygote is gone")  # type: ignore[misc]
-        bench.assert_usable()
+        harness.assert_usable()
 
 
 def _kill_later(pid: int, pause_s: float) -> None:
@@ -122,23 +122,23 @@ if os.fork() == 0:
 
 
 @pytest.mark.parametrize("before", ["", OUTLIVES_ITS_ZYGOTE], ids=["worker", "worker that outlives it"])
-def test_a_zygote_killed_during_a_run_loses_the_worker_and_nothing_is_left(bench: Bench, before: str) -> None:
-    pid = bench.pid()
+def test_a_zygote_killed_during_a_run_loses_the_worker_and_nothing_is_left(harness: Harness, before: str) -> None:
+    pid = harness.pid()
 
-    ending = bench.run(before + LOSES_ZYGOTE, on_log=bench.kill_zygote)
+    ending = harness.run(before + LOSES_ZYGOTE, on_log=harness.kill_zygote)
 
     assert ending == WorkerLost(pid=pid)
     assert not alive(pid)
-    bench.assert_usable()
+    harness.assert_usable()
 
 
-def test_a_zygote_stopped_during_a_run_ends_its_worker_all_the_same(bench: Bench) -> None:
-    pid = bench.pid()
+def test_a_zygote_stopped_during_a_run_ends_its_worker_all_the_same(harness: Harness) -> None:
+    pid = harness.pid()
 
-    ending = bench.run(LOSES_ZYGOTE, on_log=lambda _: _stop_and_kill(bench.zygote.pid, pid))
+    ending = harness.run(LOSES_ZYGOTE, on_log=lambda _: _stop_and_kill(harness.zygote.pid, pid))
 
     assert ending == Crashed(pid=pid, exit_code=None, signal=signal.SIGKILL, while_loading=False)
-    bench.assert_usable()
+    harness.assert_usable()
 
 
 def _stop_and_kill(zygote: int, worker: int) -> None:
@@ -148,31 +148,31 @@ def _stop_and_kill(zygote: int, worker: int) -> None:
 
 def test_a_zygote_killed_before_it_forks_is_replaced_unseen() -> None:
     for _ in range(5):
-        bench = Bench.new()
-        bench.zygote._process.kill()
+        harness = Harness.new()
+        harness.zygote._process.kill()
 
-        assert isinstance(bench.run("result = 1"), Completed)
-        bench.sandbox.close()
+        assert isinstance(harness.run("result = 1"), Completed)
+        harness.sandbox.close()
 
 
 def test_a_zygote_that_dies_whenever_it_starts_loses_the_worker() -> None:
-    bench = Bench.new(preload=["tests.process.sandbox.preload_exits"])
+    harness = Harness.new(preload=["tests.process.sandbox.preload_exits"])
 
-    ending = bench.run("result = 1")
+    ending = harness.run("result = 1")
 
-    bench.sandbox.close()
+    harness.sandbox.close()
     assert ending == WorkerLost(pid=0)
 
 
 def test_a_preload_that_fails_is_left_to_the_worker(capfd: pytest.CaptureFixture[str]) -> None:
-    bench = Bench.new(preload=["nothing_of_this_name"])
+    harness = Harness.new(preload=["nothing_of_this_name"])
 
-    assert bench.result("result = 1") == "1"
-    bench.sandbox.close()
+    assert harness.result("result = 1") == "1"
+    harness.sandbox.close()
     assert "nothing_of_this_name could not be imported ahead: ModuleNotFoundError" in capfd.readouterr().err
 
 
-def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_zygote_that_does_not_answer_is_replaced(fresh: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The zygote is stopped, and SIGCONT does not reach it."""
     pid = fresh.pid()
     zygote = fresh.zygote
@@ -187,7 +187,7 @@ def test_a_zygote_that_does_not_answer_is_replaced(fresh: Bench, monkeypatch: py
     fresh.assert_usable()
 
 
-def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C arrives while the zygote is asked. Its late answer must not be taken for the next command's."""
     fresh.pid()
     before = fresh.zygote
@@ -210,8 +210,8 @@ def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Bench, monke
     fresh.assert_usable()
 
 
-def test_a_sandbox_does_not_end_processes_of_another(fresh: Bench) -> None:
-    other = Bench.new()
+def test_a_sandbox_does_not_end_processes_of_another(fresh: Harness) -> None:
+    other = Harness.new()
     pid = other.pid()
     child = subprocess.Popen(["sleep", "60"])
     try:
@@ -225,7 +225,7 @@ def test_a_sandbox_does_not_end_processes_of_another(fresh: Bench) -> None:
         other.sandbox.close()
 
 
-def test_closing_ends_all(fresh: Bench) -> None:
+def test_closing_ends_all(fresh: Harness) -> None:
     pids = {fresh.pid(key=str(n)) for n in range(3)}
     folder, zygote = fresh.zygote.folders.root, fresh.zygote.pid
 
@@ -238,11 +238,11 @@ def test_closing_ends_all(fresh: Bench) -> None:
 
 SUPERVISOR = f"""
 import sys
-from tests.process.sandbox.bench import Bench
-bench = Bench.new()
-bench.pid(key="idle")
-print(bench.zygote.pid, bench.zygote.folders.root, flush=True)
-bench.run({FAMILY!r}, on_log=lambda line: print(line.message, flush=True))
+from tests.process.sandbox.harness import Harness
+harness = Harness.new()
+harness.pid(key="idle")
+print(harness.zygote.pid, harness.zygote.folders.root, flush=True)
+harness.run({FAMILY!r}, on_log=lambda line: print(line.message, flush=True))
 """
 
 
@@ -265,7 +265,7 @@ def test_nothing_is_left_of_a_supervisor_that_was_killed() -> None:
 
 def test_a_supervisor_that_ends_without_closing_leaves_nothing() -> None:
     root = Path(__file__).parents[3]
-    script = "from tests.process.sandbox.bench import Bench\nb = Bench.new()\nprint(b.pid(), b.zygote.pid)"
+    script = "from tests.process.sandbox.harness import Harness\nb = Harness.new()\nprint(b.pid(), b.zygote.pid)"
     told = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True).stdout
 
     wait_until(lambda: not any(alive(int(pid)) for pid in told.split()), "worker and zygote are gone")

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from interlock.sandbox.worker.child import EXIT_ESCAPED
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 from tests.process.sandbox.hostile import (
     ESCAPED,
     FROM_TEMPLATE,
@@ -157,5 +157,5 @@ import nothing_of_this_name
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_exception_or_exit_of_hostile_code_is_contained(bench: Bench, name: str, isolation: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name], isolation)
+def test_exception_or_exit_of_hostile_code_is_contained(harness: Harness, name: str, isolation: str) -> None:
+    assert_contained(harness, name, BEHAVIOURS[name], isolation)

@@ -6,7 +6,7 @@ from unittest.mock import ANY
 import pytest
 
 from interlock.sandbox import TimedOut
-from tests.process.sandbox.bench import KILLED, PATIENT, STOPPED, Bench
+from tests.process.sandbox.harness import KILLED, PATIENT, STOPPED, Harness
 from tests.process.sandbox.hostile import (
     BY_FORCE,
     FROM_TEMPLATE,
@@ -156,5 +156,5 @@ except MemoryError: result = 'refused'
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_hostile_code_is_stopped_at_its_limits(bench: Bench, name: str, isolation: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name], isolation)
+def test_hostile_code_is_stopped_at_its_limits(harness: Harness, name: str, isolation: str) -> None:
+    assert_contained(harness, name, BEHAVIOURS[name], isolation)

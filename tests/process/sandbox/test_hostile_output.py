@@ -5,7 +5,7 @@ from unittest.mock import ANY
 import pytest
 
 from interlock.sandbox import OutputTooLarge
-from tests.process.sandbox.bench import PATIENT, STOPPED, Bench
+from tests.process.sandbox.harness import PATIENT, STOPPED, Harness
 from tests.process.sandbox.hostile import (
     ESCAPED,
     FROM_TEMPLATE,
@@ -136,5 +136,5 @@ result = 1
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_hostile_output_is_contained(bench: Bench, name: str, isolation: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name], isolation)
+def test_hostile_output_is_contained(harness: Harness, name: str, isolation: str) -> None:
+    assert_contained(harness, name, BEHAVIOURS[name], isolation)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 from tests.process.sandbox.hostile import (
     ESCAPED,
     FROM_TEMPLATE,
@@ -131,5 +131,5 @@ result = 1
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_leftover_processes_threads_and_locks_are_removed(bench: Bench, name: str, isolation: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name], isolation)
+def test_leftover_processes_threads_and_locks_are_removed(harness: Harness, name: str, isolation: str) -> None:
+    assert_contained(harness, name, BEHAVIOURS[name], isolation)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 from tests.process.sandbox.hostile import FROM_TEMPLATE, ISOLATIONS, Behaviour, assert_contained, completed, ended_by
 from tests.volume import volume
 
@@ -88,5 +88,5 @@ while True: pass
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
 @pytest.mark.parametrize("name", BEHAVIOURS)
-def test_changed_process_state_does_not_reach_the_next_run(bench: Bench, name: str, isolation: str) -> None:
-    assert_contained(bench, name, BEHAVIOURS[name], isolation)
+def test_changed_process_state_does_not_reach_the_next_run(harness: Harness, name: str, isolation: str) -> None:
+    assert_contained(harness, name, BEHAVIOURS[name], isolation)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Completed
-from tests.process.sandbox.bench import PATIENT, Bench, alive, wait_until
+from tests.process.sandbox.harness import PATIENT, Harness, alive, wait_until
 
 FORGED = """
 import os, struct, sys
@@ -68,8 +68,8 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize("way", GOES_ON)
-def test_code_that_goes_on_after_a_forged_result_is_ended(bench: Bench, tmp_path: Path, way: str) -> None:
-    ending = bench.run(FORGED.format(path=str(tmp_path / "count")) + GOES_ON[way])
+def test_code_that_goes_on_after_a_forged_result_is_ended(harness: Harness, tmp_path: Path, way: str) -> None:
+    ending = harness.run(FORGED.format(path=str(tmp_path / "count")) + GOES_ON[way])
 
     assert isinstance(ending, Completed)
     assert not alive(int(ending.payload))
@@ -85,14 +85,14 @@ while True: os.kill(os.getpid(), signal.SIGSTOP)
 """
 
 
-def test_a_timer_of_a_worker_that_seems_idle_does_not_ring(bench: Bench, tmp_path: Path) -> None:
+def test_a_timer_of_a_worker_that_seems_idle_does_not_ring(harness: Harness, tmp_path: Path) -> None:
     """The main thread waits where an idle worker process does, so the process is stopped. The pending timer ends it."""
     path = tmp_path / "count"
-    ending = bench.run(FORGED.format(path=str(path)) + IN_HANDLER)
+    ending = harness.run(FORGED.format(path=str(path)) + IN_HANDLER)
     wait_until(lambda: _status(ending.pid, "State") == "T", "it is stopped")
     wait_until(lambda: _status(ending.pid, "ShdPnd") != "0" * 16, "the timer is over")
 
-    assert bench.pid() != ending.pid
+    assert harness.pid() != ending.pid
     assert not alive(ending.pid)
     assert not path.exists()
 
@@ -132,15 +132,15 @@ threading.Thread(target=go_on, daemon=True).start()
 
 
 @pytest.fixture
-def unfiltered() -> Iterator[Bench]:
+def unfiltered() -> Iterator[Harness]:
     """A sandbox without seccomp, which would reject the timer."""
-    bench = Bench.new(preload=["tests.process.sandbox.no_filters"])
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new(preload=["tests.process.sandbox.no_filters"])
+    yield harness
+    harness.sandbox.close()
 
 
 @pytest.mark.parametrize("way", CONTINUED)
-def test_a_worker_that_would_be_continued_while_idle_is_ended(unfiltered: Bench, tmp_path: Path, way: str) -> None:
+def test_a_worker_that_would_be_continued_while_idle_is_ended(unfiltered: Harness, tmp_path: Path, way: str) -> None:
     source = FORGED.format(path=str(tmp_path / "count")) + SLEEPS_IN_A_THREAD + CONTINUED[way]
     ending = unfiltered.run(source + "forged.set()\nforge('')\nos.kill(os.getpid(), 19)")
 
@@ -157,54 +157,54 @@ def _states_of_threads(pid: int) -> set[str]:
     return {_status(int(task.name), "State") for task in Path(f"/proc/{pid}/task").iterdir()}
 
 
-def test_memory_taken_after_a_forged_result_is_noticed(bench: Bench, tmp_path: Path) -> None:
+def test_memory_taken_after_a_forged_result_is_noticed(harness: Harness, tmp_path: Path) -> None:
     source = (
         FORGED.format(path=str(tmp_path / "count")) + "forge('')\nkept = b'x' * 400_000_000\nos.kill(os.getpid(), 19)"
     )
-    ending = bench.run(source, replace(PATIENT, memory_mb=200))
+    ending = harness.run(source, replace(PATIENT, memory_mb=200))
 
     assert isinstance(ending, Completed)
     assert not alive(ending.pid)
 
 
-def test_memory_that_grows_after_a_forged_result_is_bounded(bench: Bench, tmp_path: Path) -> None:
+def test_memory_that_grows_after_a_forged_result_is_bounded(harness: Harness, tmp_path: Path) -> None:
     source = (
         FORGED.format(path=str(tmp_path / "count")) + "forge('')\nkept = []\nwhile True: kept.append(b'x' * 10_000_000)"
     )
-    ending = bench.run(source, replace(PATIENT, memory_mb=200))
+    ending = harness.run(source, replace(PATIENT, memory_mb=200))
 
     assert isinstance(ending, Completed)
     assert not alive(ending.pid)
 
 
-def test_an_idle_worker_is_stopped(bench: Bench) -> None:
-    pid = bench.pid()
+def test_an_idle_worker_is_stopped(harness: Harness) -> None:
+    pid = harness.pid()
 
     wait_until(lambda: _status(pid, "State") == "T", "it is stopped")
-    assert bench.pid() == pid
+    assert harness.pid() == pid
 
 
-def test_an_idle_worker_that_was_continued_is_replaced(bench: Bench) -> None:
-    pid = bench.pid()
+def test_an_idle_worker_that_was_continued_is_replaced(harness: Harness) -> None:
+    pid = harness.pid()
     wait_until(lambda: _status(pid, "State") == "T", "it is stopped")
     os.kill(pid, signal.SIGCONT)
     wait_until(lambda: _status(pid, "State") == "S", "it runs again")
 
-    assert bench.pid() != pid
+    assert harness.pid() != pid
     assert not alive(pid)
 
 
-def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(bench: Bench) -> None:
-    pid = bench.pid()
+def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(harness: Harness) -> None:
+    pid = harness.pid()
     for number, state in (0, "T"), (signal.SIGCONT, "S"), (signal.SIGSTOP, "T"):
         os.kill(pid, number)
         wait_until(lambda state=state: _status(pid, "State") == state, "the signal has arrived")  # type: ignore[misc]
 
-    assert bench.pid() != pid
+    assert harness.pid() != pid
     assert not alive(pid)
 
 
-def test_a_thread_that_never_sleeps_is_stopped_between_the_runs(fresh: Bench, tmp_path: Path) -> None:
+def test_a_thread_that_never_sleeps_is_stopped_between_the_runs(fresh: Harness, tmp_path: Path) -> None:
     """It was started while loading, so it belongs to the process."""
     path = tmp_path / "count"
     path.touch()
@@ -228,7 +228,7 @@ result = os.getpid()
     assert fresh.result(goes_on + "result = os.getpid()") == str(pid)
 
 
-def test_workers_that_are_stopped_end_with_their_zygote(fresh: Bench) -> None:
+def test_workers_that_are_stopped_end_with_their_zygote(fresh: Harness) -> None:
     pids = [fresh.pid(key=key) for key in ("one", "other")]
     for pid in pids:
         wait_until(lambda pid=pid: _status(pid, "State") == "T", "it is stopped")  # type: ignore[misc]

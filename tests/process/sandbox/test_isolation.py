@@ -15,25 +15,25 @@ import pytest
 from interlock.sandbox.supervisor.zygote_process import INHERITED
 from interlock.sandbox.worker.process_state import PER_RUN
 from tests.process.sandbox import measured
-from tests.process.sandbox.bench import Bench
+from tests.process.sandbox.harness import Harness
 
 SECRETS = {"AWS_SECRET_ACCESS_KEY": "s3cr3t", "AWS_SESSION_TOKEN": "s3cr3t", "TABLE_NAME": "jobs", "PYTHONPATH": "/x"}
 
 
 @pytest.fixture
-def among_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def among_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Harness]:
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    bench = Bench.new(env={"GIVEN": "to workers"})
-    yield bench
-    bench.sandbox.close()
+    harness = Harness.new(env={"GIVEN": "to workers"})
+    yield harness
+    harness.sandbox.close()
 
 
-def facts(bench: Bench, source: str) -> Any:
-    return json.loads(bench.result(f"import json\n{source}\nresult = json.dumps(found)"))
+def facts(harness: Harness, source: str) -> Any:
+    return json.loads(harness.result(f"import json\n{source}\nresult = json.dumps(found)"))
 
 
-def test_its_environment_is_written_for_it(among_secrets: Bench) -> None:
+def test_worker_process_has_an_environment_of_its_own(among_secrets: Harness) -> None:
     found = facts(
         among_secrets,
         "import os\nfound = [dict(os.environ), open('/proc/self/environ').read()]\n"
@@ -48,14 +48,14 @@ def test_its_environment_is_written_for_it(among_secrets: Bench) -> None:
     assert not [name for name in SECRETS if name in str(found)]
 
 
-def test_no_descriptor_of_ours_is_inherited(bench: Bench) -> None:
+def test_no_descriptor_of_ours_is_inherited(harness: Harness) -> None:
     """This includes inheritable descriptors and those of the zygote."""
     ours = os.open("/dev/zero", os.O_RDONLY)
     os.set_inheritable(ours, True)
     number = os.dup2(ours, 77)
     try:
         found = facts(
-            bench,
+            harness,
             "import os\nfound = {n: os.readlink(f'/proc/self/fd/{n}') for n in map(int, os.listdir('/proc/self/fd'))"
             " if os.path.exists(f'/proc/self/fd/{n}') or n < 6}",
         )
@@ -69,39 +69,39 @@ def test_no_descriptor_of_ours_is_inherited(bench: Bench) -> None:
     assert all(name.startswith("pipe:") for name in found.values())
 
 
-def test_a_program_it_executes_has_the_standard_streams_alone(bench: Bench) -> None:
+def test_a_program_it_executes_has_the_standard_streams_alone(harness: Harness) -> None:
     source = "import subprocess\nfound = subprocess.run(['ls', '/proc/self/fd'], close_fds=False, capture_output=True)"
-    numbers = facts(bench, source + ".stdout.decode().split()\nfound = [n for n in found if n != '']")
+    numbers = facts(harness, source + ".stdout.decode().split()\nfound = [n for n in found if n != '']")
 
     # The last one is that of the listing itself.
     assert numbers[:3] == ["0", "1", "2"]
     assert len(numbers) == 4
 
 
-def test_it_has_its_own_session_and_group_and_no_terminal(bench: Bench) -> None:
+def test_worker_process_has_its_own_session_and_group_and_no_terminal(harness: Harness) -> None:
     pid, session, group, parent_session = facts(
-        bench, "import os\nfound = [os.getpid(), os.getsid(0), os.getpgrp(), os.getsid(os.getppid())]"
+        harness, "import os\nfound = [os.getpid(), os.getsid(0), os.getpgrp(), os.getsid(os.getppid())]"
     )
 
     assert pid == session == group
     assert parent_session not in (pid, os.getsid(0))
 
 
-def test_it_has_no_signals_of_ours_blocked_or_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_process_inherits_no_blocked_or_ignored_signals(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    bench = Bench.new()
+    harness = Harness.new()
     try:
-        found = facts(bench, "import signal\nfound = [signal.getsignal(signal.SIGINT) == signal.SIG_DFL]")
+        found = facts(harness, "import signal\nfound = [signal.getsignal(signal.SIGINT) == signal.SIG_DFL]")
     finally:
         signal.signal(signal.SIGUSR1, before)
-        bench.sandbox.close()
+        harness.sandbox.close()
 
     assert found == [True]
 
 
-def test_kernel_enforces_the_limits(bench: Bench) -> None:
+def test_kernel_enforces_the_limits(harness: Harness) -> None:
     found = facts(
-        bench,
+        harness,
         "import os, resource\nstatus = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
         "found = [resource.getrlimit(resource.RLIMIT_CORE), open('/proc/self/oom_score_adj').read().strip(),\n"
         "         status['NoNewPrivs'].strip(), resource.getrlimit(resource.RLIMIT_NPROC)]",
@@ -113,9 +113,9 @@ def test_kernel_enforces_the_limits(bench: Bench) -> None:
     assert found[3][0] < mine or mine == resource.RLIM_INFINITY
 
 
-def test_one_file_cannot_take_more_than_half_of_the_disk(bench: Bench) -> None:
+def test_one_file_cannot_take_more_than_half_of_the_disk(harness: Harness) -> None:
     found = facts(
-        bench,
+        harness,
         "import resource, os\ndisk = os.statvfs('.')\n"
         "found = [resource.getrlimit(resource.RLIMIT_FSIZE)[0], disk.f_bavail * disk.f_frsize]\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, -1))\n"
@@ -127,14 +127,14 @@ def test_one_file_cannot_take_more_than_half_of_the_disk(bench: Bench) -> None:
     assert found[2] == "File too large"
 
 
-def test_zygote_and_workers_that_wait_are_closed_to_others(bench: Bench) -> None:
+def test_zygote_and_workers_that_wait_are_closed_to_others(harness: Harness) -> None:
     """Their files in /proc belong to root, so other processes of an unprivileged user cannot read memory or
     environment. test_elsewhere tries it."""
-    idle = bench.pid()
-    for pid in (idle, bench.zygote.pid, os.getpid()):
+    idle = harness.pid()
+    for pid in (idle, harness.zygote.pid, os.getpid()):
         assert Path(f"/proc/{pid}/environ").stat().st_uid == 0
 
-    assert facts(bench, "import os\nfound = os.stat('/proc/self/environ').st_uid") == os.getuid()
+    assert facts(harness, "import os\nfound = os.stat('/proc/self/environ').st_uid") == os.getuid()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from copy import replace
 
 from interlock.sandbox import CancelToken
 from interlock.sandbox.wire.processes import children
-from tests.process.sandbox.bench import LOSES_ZYGOTE, PATIENT, Bench, open_descriptors
+from tests.process.sandbox.harness import LOSES_ZYGOTE, PATIENT, Harness, open_descriptors
 from tests.volume import volume
 
 KINDS = {
@@ -33,7 +33,7 @@ TURNS = volume(
 )
 
 
-def test_runs_of_every_kind_leave_no_descriptor_process_or_thread(fresh: Bench) -> None:
+def test_runs_of_every_kind_leave_no_descriptor_process_or_thread(fresh: Harness) -> None:
     for n in range(4):
         fresh.pid(key=str(n))  # as many workers as are kept
     before = open_descriptors(), children(os.getpid()) - {fresh.zygote.pid}, threading.active_count()
@@ -69,8 +69,8 @@ def test_runs_of_every_kind_leave_no_descriptor_process_or_thread(fresh: Bench) 
 def test_opening_and_closing_sandboxes_leaks_nothing() -> None:
     before = open_descriptors(), children(os.getpid())
     for _ in range(5):
-        bench = Bench.new()
-        bench.pid()
-        bench.sandbox.close()
+        harness = Harness.new()
+        harness.pid()
+        harness.sandbox.close()
 
     assert before == (open_descriptors(), children(os.getpid()))

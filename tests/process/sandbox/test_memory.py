@@ -15,7 +15,7 @@ from interlock.sandbox.supervisor.memory import MemoryWatch
 from interlock.sandbox.wire.protocol import MIB
 from interlock.sandbox.worker import resource_limits
 from interlock.sandbox.worker.resource_limits import bound_run
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 
 LIMIT_MB = 200
 BOUNDED = replace(PATIENT, memory_mb=LIMIT_MB)
@@ -87,9 +87,9 @@ def test_a_look_at_too_many_processes_ends(monkeypatch: pytest.MonkeyPatch) -> N
     assert MemoryWatch(1, endless).look() is None
 
 
-def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
+def test_run_is_stopped_well_before_twice_the_limit(harness: Harness) -> None:
     """Native code fills memory at the highest possible speed."""
-    ending = bench.run(
+    ending = harness.run(
         "import ctypes\nlibc = ctypes.CDLL(None)\nlibc.malloc.restype = ctypes.c_void_p\n"
         "while True: libc.memset(ctypes.c_void_p(libc.malloc(1 << 20)), 1, 1 << 20)",
         BOUNDED,
@@ -99,9 +99,9 @@ def test_it_is_caught_well_before_twice_the_limit(bench: Bench) -> None:
     assert LIMIT_MB <= ending.resident_mb < 2 * LIMIT_MB
 
 
-def test_memory_shared_by_forks_counts_once(bench: Bench) -> None:
+def test_memory_shared_by_forks_counts_once(harness: Harness) -> None:
     """The resident sizes of the processes add up to three times the limit."""
-    ending = bench.run(
+    ending = harness.run(
         HOLD.format(mib=100)
         + "import os\nfor _ in range(6):\n    if os.fork() == 0: time.sleep(60)\ntime.sleep(0.5)\nresult = 'within'",
         BOUNDED,
@@ -110,8 +110,8 @@ def test_memory_shared_by_forks_counts_once(bench: Bench) -> None:
     assert ending == Completed(pid=ending.pid, payload=b"within")
 
 
-def test_memory_of_an_executed_program_counts(bench: Bench) -> None:
-    ending = bench.run(
+def test_memory_of_an_executed_program_counts(harness: Harness) -> None:
+    ending = harness.run(
         "import subprocess, sys\n"
         "subprocess.run([sys.executable, '-c', 'import time; kept = b\"x\" * 400_000_000; time.sleep(60)'])",
         BOUNDED,
@@ -120,28 +120,28 @@ def test_memory_of_an_executed_program_counts(bench: Bench) -> None:
     assert isinstance(ending, MemoryExceeded)
 
 
-def test_an_idle_worker_does_not_count_for_another(bench: Bench) -> None:
-    bench.result("import sys\nsys.kept = b'x' * 150_000_000\n#ready\n", key="idle")
+def test_an_idle_worker_does_not_count_for_another(harness: Harness) -> None:
+    harness.result("import sys\nsys.kept = b'x' * 150_000_000\n#ready\n", key="idle")
 
-    ending = bench.run(HOLD.format(mib=120) + "time.sleep(0.3)\nresult = 1", BOUNDED, key="lean")
-
-    assert isinstance(ending, Completed)
-
-
-def test_memory_that_is_not_touched_does_not_count(bench: Bench) -> None:
-    ending = bench.run("import mmap, time\nkept = mmap.mmap(-1, 400 * 1024 * 1024)\ntime.sleep(0.3)", BOUNDED)
+    ending = harness.run(HOLD.format(mib=120) + "time.sleep(0.3)\nresult = 1", BOUNDED, key="lean")
 
     assert isinstance(ending, Completed)
 
 
-def test_more_than_the_backstop_is_refused_at_once(bench: Bench) -> None:
+def test_memory_that_is_not_touched_does_not_count(harness: Harness) -> None:
+    ending = harness.run("import mmap, time\nkept = mmap.mmap(-1, 400 * 1024 * 1024)\ntime.sleep(0.3)", BOUNDED)
+
+    assert isinstance(ending, Completed)
+
+
+def test_more_than_the_backstop_is_refused_at_once(harness: Harness) -> None:
     """The allocation fails before any of it is resident, so the watch is not needed."""
     source = "try: bytearray((2 * 200 + 1025) << 20)\nexcept MemoryError: result = 'refused'"
 
-    assert bench.result(source, BOUNDED) == "refused"
+    assert harness.result(source, BOUNDED) == "refused"
 
 
-def test_200_threads_at_once_fit_a_small_limit(bench: Bench) -> None:
+def test_200_threads_at_once_fit_a_small_limit(harness: Harness) -> None:
     source = """
 import threading
 together = threading.Barrier(200)
@@ -151,10 +151,10 @@ for thread in threads: thread.join()
 result = 200
 """
 
-    assert bench.result(source, replace(PATIENT, memory_mb=256)) == "200"
+    assert harness.result(source, replace(PATIENT, memory_mb=256)) == "200"
 
 
-def test_deep_recursion_in_a_thread_is_an_exception(bench: Bench) -> None:
+def test_deep_recursion_in_a_thread_is_an_exception(harness: Harness) -> None:
     source = """
 import threading
 def recurse(_): return sorted([1, 2], key=recurse)
@@ -167,7 +167,7 @@ thread.start()
 thread.join()
 """
 
-    assert bench.result(source) == "too deep"
+    assert harness.result(source) == "too deep"
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_disk_of_unknown_size_bounds_no_file(monkeypatch: pytest.MonkeyPatch) 
     assert set(bounds) == {resource.RLIMIT_DATA}
 
 
-def test_runs_of_a_process_reuse_the_memory_that_earlier_ones_freed(fresh: Bench) -> None:
+def test_runs_of_a_process_reuse_the_memory_that_earlier_ones_freed(fresh: Harness) -> None:
     source = """
 import resource
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

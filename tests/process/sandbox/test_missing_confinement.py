@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-# Run by a process that may not install filters, as some hosts of containers have it.
+# Runs in a process that may not install seccomp filters, as on some container hosts.
 UNCONFINED = '''
 import errno, json, os
 from interlock.sandbox.wire import processes
@@ -21,8 +21,8 @@ from interlock.sandbox.worker.seccomp import Rule
 processes.forbid_new_privileges()
 program = seccomp.compile_filter({rules}, os.uname().machine)
 seccomp.install(seccomp.packed(program))
-from tests.process.sandbox.bench import Bench
-bench = Bench.new()
+from tests.process.sandbox.harness import Harness
+harness = Harness.new()
 source = """
 import socket
 try:
@@ -31,8 +31,8 @@ try:
 except PermissionError:
     result = "refused"
 """
-answers = [bench.result(source, key=key) for key in "ab"]
-bench.sandbox.close()
+answers = [harness.result(source, key=key) for key in "ab"]
+harness.sandbox.close()
 print(json.dumps(answers))
 '''
 

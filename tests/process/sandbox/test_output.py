@@ -9,7 +9,7 @@ import pytest
 
 from interlock.sandbox import Cancelled, CancelToken, Completed, LogLine, MemoryExceeded
 from interlock.sandbox.supervisor.output import MAX_LINE_BYTES, NEWEST_LINES, READ_BYTES, OutputLines, discard
-from tests.process.sandbox.bench import PATIENT, Bench
+from tests.process.sandbox.harness import PATIENT, Harness
 
 
 class Pipes:
@@ -122,53 +122,53 @@ def test_buffered_pipe_content_can_be_discarded(pipes: Pipes) -> None:
 # --- Through a worker ---
 
 
-def test_lines_of_both_streams_and_the_log_arrive(bench: Bench) -> None:
-    bench.result("import sys\nprint('out')\nprint('err', file=sys.stderr)\nchannel.log('warning', 'logged')")
+def test_lines_of_both_streams_and_the_log_arrive(harness: Harness) -> None:
+    harness.result("import sys\nprint('out')\nprint('err', file=sys.stderr)\nchannel.log('warning', 'logged')")
 
-    assert set(bench.logs) == {
+    assert set(harness.logs) == {
         LogLine("stdout", "out"),
         LogLine("stderr", "err"),
         LogLine("log", "logged", "warning"),
     }
 
 
-def test_unflushed_output_arrives(bench: Bench) -> None:
-    bench.result("import sys\nsys.stdout.write('without an end')")
+def test_unflushed_output_arrives(harness: Harness) -> None:
+    harness.result("import sys\nsys.stdout.write('without an end')")
 
-    assert bench.logs == [LogLine("stdout", "without an end")]
-
-
-def test_the_traceback_of_a_crash_is_in_the_lines(bench: Bench) -> None:
-    bench.run("1 / 0")
-
-    assert bench.messages("stderr")[-1] == "ZeroDivisionError: division by zero"
+    assert harness.logs == [LogLine("stdout", "without an end")]
 
 
-def test_output_of_children_arrives(bench: Bench) -> None:
-    bench.result("import subprocess\nsubprocess.run(['echo', 'child'], check=True)")
+def test_the_traceback_of_a_crash_is_in_the_lines(harness: Harness) -> None:
+    harness.run("1 / 0")
 
-    assert bench.messages("stdout") == ["child"]
+    assert harness.messages("stderr")[-1] == "ZeroDivisionError: division by zero"
 
 
-def test_a_flood_is_counted_to_the_line(bench: Bench) -> None:
-    bench.result("print('line\\n' * 100_000, end='')")
+def test_output_of_children_arrives(harness: Harness) -> None:
+    harness.result("import subprocess\nsubprocess.run(['echo', 'child'], check=True)")
 
-    lines = sum(not line.dropped for line in bench.logs)
+    assert harness.messages("stdout") == ["child"]
+
+
+def test_a_flood_is_counted_to_the_line(harness: Harness) -> None:
+    harness.result("print('line\\n' * 100_000, end='')")
+
+    lines = sum(not line.dropped for line in harness.logs)
     assert lines >= NEWEST_LINES
-    assert lines + sum(line.dropped for line in bench.logs) == 100_000
+    assert lines + sum(line.dropped for line in harness.logs) == 100_000
 
 
-def test_flood_of_progress_is_thinned_and_keeps_the_last(bench: Bench) -> None:
-    bench.result("for n in range(10_001): channel.progress(n / 10_000, str(n))")
+def test_flood_of_progress_is_thinned_and_keeps_the_last(harness: Harness) -> None:
+    harness.result("for n in range(10_001): channel.progress(n / 10_000, str(n))")
 
-    assert bench.progress[-1] == (1, "10000")
-    assert len(bench.progress) < 1000
+    assert harness.progress[-1] == (1, "10000")
+    assert len(harness.progress) < 1000
 
 
-def test_the_latest_progress_is_reported_while_the_code_is_silent(bench: Bench) -> None:
+def test_the_latest_progress_is_reported_while_the_code_is_silent(harness: Harness) -> None:
     token = CancelToken()
 
-    ending = bench.run(
+    ending = harness.run(
         "import time\nfor n in range(1_001): channel.progress(n / 1_000, str(n))\ntime.sleep(60)",
         cancel=token,
         on_progress=lambda fraction, _: token.set("seen") if fraction == 1 else None,
@@ -178,14 +178,14 @@ def test_the_latest_progress_is_reported_while_the_code_is_silent(bench: Bench) 
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_equal_progress_reported_twice_arrives_twice(bench: Bench, tmp_path: Path) -> None:
+def test_equal_progress_reported_twice_arrives_twice(harness: Harness, tmp_path: Path) -> None:
     heard = tmp_path / "heard"
 
     def hear(fraction: float, message: str) -> None:
-        bench.progress.append((fraction, message))
+        harness.progress.append((fraction, message))
         heard.touch()
 
-    ending = bench.run(
+    ending = harness.run(
         "import os, time\nchannel.progress(0.5, 'on')\n"
         f"while not os.path.exists({str(heard)!r}): time.sleep(0.01)\n"
         "channel.progress(0.5, 'on')",
@@ -193,7 +193,7 @@ def test_equal_progress_reported_twice_arrives_twice(bench: Bench, tmp_path: Pat
     )
 
     assert isinstance(ending, Completed)
-    assert bench.progress == [(0.5, "on")] * 2
+    assert harness.progress == [(0.5, "on")] * 2
 
 
 def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,21 +201,21 @@ def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytes
         raise PermissionError
 
     monkeypatch.setattr(os, "memfd_create", refused)
-    bench = Bench.new()
-    bench.result("channel.progress(0.5, 'on')")
-    assert bench.progress == [(0.5, "on")]
-    bench.sandbox.close()
+    harness = Harness.new()
+    harness.result("channel.progress(0.5, 'on')")
+    assert harness.progress == [(0.5, "on")]
+    harness.sandbox.close()
 
 
-def test_progress_of_an_earlier_run_of_the_process_is_ignored(bench: Bench) -> None:
-    pid = bench.result("import os\nchannel.progress(0.5, 'on')\nresult = os.getpid()")
-    assert bench.progress == [(0.5, "on")]
-    assert bench.result("import os\nresult = os.getpid()") == pid
-    assert bench.progress == []
+def test_progress_of_an_earlier_run_of_the_process_is_ignored(harness: Harness) -> None:
+    pid = harness.result("import os\nchannel.progress(0.5, 'on')\nresult = os.getpid()")
+    assert harness.progress == [(0.5, "on")]
+    assert harness.result("import os\nresult = os.getpid()") == pid
+    assert harness.progress == []
 
 
-def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Bench) -> None:
-    refused = bench.result(
+def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(harness: Harness) -> None:
+    refused = harness.result(
         "import os\n"
         "os.write(5, os.urandom(4096))\n"
         "for size in (lambda: os.write(5, b'x'), lambda: os.ftruncate(5, 1 << 30), lambda: os.ftruncate(5, 0)):\n"
@@ -224,12 +224,12 @@ def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(bench: Benc
         "channel.progress(1, 'after it')"
     )
     assert refused == "PermissionError " * 3
-    assert bench.progress == [(1, "after it")]
+    assert harness.progress == [(1, "after it")]
 
 
-def test_a_finalizer_may_talk_while_its_thread_does(bench: Bench) -> None:
+def test_a_finalizer_may_talk_while_its_thread_does(harness: Harness) -> None:
     """Its frames must not get between the parts of the answer."""
-    result = bench.result(
+    result = harness.result(
         "import gc\n"
         "class Talks:\n"
         "    def __init__(self): self.me = self\n"
@@ -244,20 +244,20 @@ def test_a_finalizer_may_talk_while_its_thread_does(bench: Bench) -> None:
         "result = 'y' * 900_000"
     )
     assert result == "y" * 900_000
-    assert {"gone", "again", "199"} <= {line.message for line in bench.logs}
+    assert {"gone", "again", "199"} <= {line.message for line in harness.logs}
 
 
-def test_fractions_are_kept_between_0_and_1(bench: Bench) -> None:
-    bench.result("channel.progress(7, 'over')")
-    assert bench.progress == [(1, "over")]
+def test_fractions_are_kept_between_0_and_1(harness: Harness) -> None:
+    harness.result("channel.progress(7, 'over')")
+    assert harness.progress == [(1, "over")]
 
-    bench.result("channel.progress(-7, 'under')")
-    assert bench.progress == [(0, "under")]
+    harness.result("channel.progress(-7, 'under')")
+    assert harness.progress == [(0, "under")]
 
 
-def test_threads_that_go_on_talking_do_not_spoil_the_answer(bench: Bench) -> None:
+def test_threads_that_go_on_talking_do_not_spoil_the_answer(harness: Harness) -> None:
     for _ in range(5):
-        result = bench.result(
+        result = harness.result(
             "import threading\nfrom interlock.sandbox.wire.protocol import FrameType\n"
             "def talk():\n    while True: channel._send(FrameType.LOG, b'info\\0' + b'x' * 1000)\n"
             "for _ in range(3): threading.Thread(target=talk, daemon=True).start()\nresult = 'y' * 900_000"
@@ -274,10 +274,10 @@ for number in (1, 2, 4):
 """
 
 
-def test_a_flood_on_everything_does_not_hide_a_cancel(bench: Bench) -> None:
+def test_a_flood_on_everything_does_not_hide_a_cancel(harness: Harness) -> None:
     token = CancelToken()
 
-    ending = bench.run(
+    ending = harness.run(
         FLOOD + "channel.progress(1, '')\nwhile True: pass", cancel=token, on_progress=lambda *_: token.set("enough")
     )
 
@@ -285,14 +285,14 @@ def test_a_flood_on_everything_does_not_hide_a_cancel(bench: Bench) -> None:
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_a_flood_on_everything_does_not_hide_memory(bench: Bench) -> None:
-    ending = bench.run(
+def test_a_flood_on_everything_does_not_hide_memory(harness: Harness) -> None:
+    ending = harness.run(
         FLOOD + "kept = []\nwhile True: kept.append(bytearray(1_000_000))", replace(PATIENT, memory_mb=200)
     )
 
     assert isinstance(ending, MemoryExceeded)
 
 
-def test_output_flood_of_a_retired_process_is_not_awaited(bench: Bench) -> None:
+def test_output_flood_of_a_retired_process_is_not_awaited(harness: Harness) -> None:
     """The answer is found between the garbage, and reading the rest ends although another process still writes."""
-    assert bench.result(FLOOD + "result = 'out'") == "out"
+    assert harness.result(FLOOD + "result = 'out'") == "out"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox import Code, Completed
-from tests.process.sandbox.bench import Bench, alive, wait_until
+from tests.process.sandbox.harness import Harness, alive, wait_until
 
 SECRET = f"secret-{os.getpid()}"
 OPEN = {
@@ -34,7 +34,7 @@ TRIES = 3
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_a_warm_process_can_be_seen_by_another_tenant(emptied: Bench, tmp_path: Path, way: str) -> None:
+def test_a_warm_process_can_be_seen_by_another_tenant(emptied: Harness, tmp_path: Path, way: str) -> None:
     leave, look = sources(way, tmp_path)
     seen = []
     for _ in range(TRIES):
@@ -44,7 +44,7 @@ def test_a_warm_process_can_be_seen_by_another_tenant(emptied: Bench, tmp_path: 
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_a_process_of_one_run_cannot(emptied: Bench, tmp_path: Path, way: str) -> None:
+def test_a_process_of_one_run_cannot(emptied: Harness, tmp_path: Path, way: str) -> None:
     leave, look = sources(way, tmp_path)
     emptied.result(leave, key="one", once=True)
     assert emptied.result(look, key="other") == "False"
@@ -66,31 +66,31 @@ WRITES = {
 
 @pytest.mark.parametrize("permitted", [False, True])
 def test_files_are_changed_only_where_that_is_permitted(tmp_path: Path, permitted: bool) -> None:
-    bench = Bench.new(writable=[str(tmp_path)] if permitted else [])
+    harness = Harness.new(writable=[str(tmp_path)] if permitted else [])
     outcomes = {}
     for what, source in WRITES.items():
         (tmp_path / "file").write_text("content")
-        ending = bench.run("import os\n" + source.format(folder=tmp_path))
+        ending = harness.run("import os\n" + source.format(folder=tmp_path))
         outcomes[what] = isinstance(ending, Completed)
-    bench.sandbox.close()
+    harness.sandbox.close()
     never = {"shared memory", "another's folder"}
     assert outcomes == {what: permitted and what not in never for what in WRITES}
 
 
-def test_times_of_files_are_not_restricted(emptied: Bench, tmp_path: Path) -> None:
+def test_times_of_files_are_not_restricted(emptied: Harness, tmp_path: Path) -> None:
     """Landlock has no right for them. A filter would break `shutil.copy2` and archives."""
     emptied.result(f"import os\nos.utime({str(tmp_path)!r}, ns=(4711, 4711))", once=True)
     assert tmp_path.stat().st_mtime_ns == 4711
 
 
-def test_code_is_loaded_once_for_all_tenants(emptied: Bench) -> None:
+def test_code_is_loaded_once_for_all_tenants(emptied: Harness) -> None:
     loading = "import os\nloaded_in = os.getpid()\n#ready\n"
     results = {emptied.result(loading + "result = loaded_in, os.getpid() != loaded_in", key=key) for key in "abc"}
     assert len(results) == 1
     assert results.pop().endswith("True)")
 
 
-def test_a_tenant_keeps_its_process(emptied: Bench) -> None:
+def test_a_tenant_keeps_its_process(emptied: Harness) -> None:
     def keep_them() -> bool:
         pids = {key: emptied.pid(key=key) for key in "ab"}
         assert len(set(pids.values())) == 2
@@ -100,7 +100,7 @@ def test_a_tenant_keeps_its_process(emptied: Bench) -> None:
     assert any(keep_them() for _ in range(3))
 
 
-def test_a_process_of_one_run_serves_no_other(emptied: Bench) -> None:
+def test_a_process_of_one_run_serves_no_other(emptied: Harness) -> None:
     source = "import os\nresult = os.getpid()"
     warm = {emptied.result(source) for _ in range(2)}
     once = {emptied.result(source, once=True) for _ in range(3)}
@@ -128,7 +128,7 @@ UNFORKABLE = {
 
 
 @pytest.mark.parametrize("left", UNFORKABLE)
-def test_code_that_leaves_this_behind_is_loaded_in_each_process(emptied: Bench, left: str) -> None:
+def test_code_that_changes_its_process_is_loaded_in_each_process(emptied: Harness, left: str) -> None:
     source = UNFORKABLE[left] + "\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
     for key in ("one", "other"):
         assert emptied.result(source, key=key) == "True"
@@ -138,13 +138,13 @@ def test_code_that_leaves_this_behind_is_loaded_in_each_process(emptied: Bench, 
     assert not list(emptied.sandbox._pool.templates)
 
 
-def test_code_that_is_not_fork_safe_is_loaded_in_each_process(emptied: Bench) -> None:
+def test_code_that_is_not_fork_safe_is_loaded_in_each_process(emptied: Harness) -> None:
     source = "import os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
     assert {emptied.result(source, key=key, fork_safe=False) for key in "ab"} == {"True"}
     assert emptied.unforkable == [], "it has been declared"
 
 
-def test_threads_of_a_library_that_expects_forks_do_not_matter(emptied: Bench) -> None:
+def test_threads_of_a_library_that_expects_forks_do_not_matter(emptied: Harness) -> None:
     source = (
         "import os, numpy\nloaded_in = os.getpid()\n#ready\n"
         "numbers = numpy.random.random((300, 300))\nproduct = numbers @ numbers\nresult = os.getpid(), loaded_in"
@@ -155,13 +155,13 @@ def test_threads_of_a_library_that_expects_forks_do_not_matter(emptied: Bench) -
     assert emptied.result(source) == first, "its threads cost the process"
 
 
-def test_loader_that_returns_an_answer_ends_the_run_with_it(emptied: Bench) -> None:
+def test_loader_that_returns_an_answer_ends_the_run_with_it(emptied: Harness) -> None:
     ending = emptied.run("refused = 'no model'\n#ready\nresult = 'run'")
     assert ending == Completed(pid=ending.pid, payload=b"no model")
     emptied.assert_nothing_left()
 
 
-def test_a_template_killed_while_it_is_idle_is_replaced(emptied: Bench) -> None:
+def test_a_template_killed_while_it_is_idle_is_replaced(emptied: Harness) -> None:
     emptied.pid(key="one")
     [template] = emptied.sandbox._pool.templates
     os.kill(template.pid, signal.SIGKILL)
@@ -170,7 +170,7 @@ def test_a_template_killed_while_it_is_idle_is_replaced(emptied: Bench) -> None:
     emptied.assert_nothing_left()
 
 
-def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Bench) -> None:
+def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Harness) -> None:
     """It may not have its own process group yet, which is killed with it."""
     emptied.pid()
     pool = emptied.sandbox._pool
@@ -183,7 +183,7 @@ def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Ben
     assert alive(template.pid)
 
 
-def test_a_template_that_names_another_process_is_ended(emptied: Bench) -> None:
+def test_a_template_that_names_another_process_is_ended(emptied: Harness) -> None:
     """Hostile code answers in place of the template, with the id of a process that is not its own."""
     names = f"from interlock.sandbox.worker import template\ntemplate._fork_below = lambda zygote: {os.getpid()}"
     assert_loads_itself(emptied, names)
@@ -191,19 +191,19 @@ def test_a_template_that_names_another_process_is_ended(emptied: Bench) -> None:
 
 @pytest.mark.parametrize("before", ["os._exit(1)", "os.abort()", "time.sleep(60)"], ids=["exits", "aborts", "hangs"])
 def test_code_whose_fork_handler_fails_is_loaded_in_each_process(
-    emptied: Bench, before: str, monkeypatch: pytest.MonkeyPatch
+    emptied: Harness, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("interlock.sandbox.supervisor.commands.ANSWER_LIMIT_S", 0.5)
     assert_loads_itself(emptied, f"import os, time\nos.register_at_fork(before=lambda: {before})")
 
 
-def assert_loads_itself(bench: Bench, loading: str) -> None:
+def assert_loads_itself(harness: Harness, loading: str) -> None:
     """Assert that a template from which no process can be forked is ended, and the run is served without it."""
     source = f"{loading}\nimport os\nloaded_in = os.getpid()\n#ready\nresult = os.getpid() == loaded_in"
-    assert bench.result(source, key="unforkable") == "True"
-    assert bench.unforkable == ["no process could be forked from it"]
-    assert not list(bench.sandbox._pool.templates)
-    bench.assert_usable()
+    assert harness.result(source, key="unforkable") == "True"
+    assert harness.unforkable == ["no process could be forked from it"]
+    assert not list(harness.sandbox._pool.templates)
+    harness.assert_usable()
 
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n#ready\n"
@@ -223,16 +223,16 @@ LEAVES = {
 
 @pytest.mark.parametrize("left", LEAVES)
 def test_no_file_of_a_warm_process_is_left_for_others(left: str) -> None:
-    bench = Bench.new(writable=[])
+    harness = Harness.new(writable=[])
     loading, ready, request = LEAVES[left].rpartition("#ready\n")
-    bench.result(f"{loading}{ready}import os\n{request}", key="one")
+    harness.result(f"{loading}{ready}import os\n{request}", key="one")
     look = "import os\nresult = [name for _, _, names in os.walk({root!r}) for name in names]"
-    found = bench.result(look.format(root=bench.zygote.folders.root), key="other")
-    bench.sandbox.close()
+    found = harness.result(look.format(root=harness.zygote.folders.root), key="other")
+    harness.sandbox.close()
     assert found == "[]"
 
 
-def test_the_standard_input_has_no_flags_or_locks_of_another_run(emptied: Bench) -> None:
+def test_the_standard_input_has_no_flags_or_locks_of_another_run(emptied: Harness) -> None:
     leave = "import fcntl, os\nfcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK)\nfcntl.flock(0, fcntl.LOCK_EX)"
     emptied.result(leave, key="one", once=True)
     look = (
@@ -243,13 +243,13 @@ def test_the_standard_input_has_no_flags_or_locks_of_another_run(emptied: Bench)
 
 
 @pytest.mark.parametrize("call", ["inotify_init()", "inotify_init1(0)", "fanotify_init(0x200, 0)", "fcntl(0, 1024, 0)"])
-def test_a_run_cannot_watch_the_files_of_others(emptied: Bench, call: str) -> None:
+def test_a_run_cannot_watch_the_files_of_others(emptied: Harness, call: str) -> None:
     source = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nresult = libc.{call}, ctypes.get_errno()"
     assert emptied.result(source) == "(-1, 1)"
 
 
 @pytest.mark.parametrize("answer", ["b'[]\\n'", "b'5\\n'", "b'[' * 100_000 + b'\\n'", "b'x' * 2000"])
-def test_a_template_that_answers_anything_else_is_ended(emptied: Bench, answer: str) -> None:
+def test_a_template_that_answers_anything_else_is_ended(emptied: Harness, answer: str) -> None:
     assert_loads_itself(
         emptied,
         "import os, time\nfrom interlock.sandbox.worker import template\n"

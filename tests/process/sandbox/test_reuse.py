@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from interlock.sandbox.supervisor.run import Run
-from tests.process.sandbox.bench import PATIENT, Bench, alive, wait_until
+from tests.process.sandbox.harness import PATIENT, Harness, alive, wait_until
 
 NATIVE_THREAD = """
 import ctypes
@@ -112,37 +112,37 @@ SEEDED = {
 
 
 @pytest.mark.parametrize("trace", RETIRING)
-def test_a_run_that_leaves_this_costs_its_process(bench: Bench, trace: str) -> None:
-    pid = bench.pid()
+def test_harmful_trace_of_a_run_costs_its_process(harness: Harness, trace: str) -> None:
+    pid = harness.pid()
 
-    bench.result(RETIRING[trace])
+    harness.result(RETIRING[trace])
 
     assert not alive(pid)
-    assert bench.pid() != pid
+    assert harness.pid() != pid
 
 
 @pytest.mark.parametrize("trace", KEEPING)
-def test_a_run_that_leaves_this_keeps_it(bench: Bench, trace: str) -> None:
-    pid = bench.pid()
+def test_harmless_trace_of_a_run_keeps_its_process(harness: Harness, trace: str) -> None:
+    pid = harness.pid()
 
-    bench.result(KEEPING[trace])
+    harness.result(KEEPING[trace])
 
-    bench.assert_nothing_left()
-    assert bench.pid() == pid
+    harness.assert_nothing_left()
+    assert harness.pid() == pid
 
 
 @pytest.mark.parametrize("name", RESET)
-def test_settings_that_change_in_honest_use_are_reset(bench: Bench, name: str) -> None:
+def test_settings_that_change_in_honest_use_are_reset(harness: Harness, name: str) -> None:
     change, look = RESET[name]
     modules = "import decimal, logging, warnings\n"
     look = f"{modules}import os\nresult = os.getpid(), {look}"
-    before = bench.result(look)
-    bench.result(modules + change)
-    assert bench.result(look) == before
+    before = harness.result(look)
+    harness.result(modules + change)
+    assert harness.result(look) == before
 
 
 @pytest.mark.parametrize("name", SEEDED)
-def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Bench, name: str) -> None:
+def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Harness, name: str) -> None:
     seed, number = SEEDED[name]
     pid = fresh.result(f"import os, {name}\n#ready\nresult = os.getpid()")
     numbers = set()
@@ -154,7 +154,7 @@ def test_random_numbers_do_not_continue_a_seed_of_the_run_before(fresh: Bench, n
 
 
 def test_new_process_that_stops_before_the_supervisor_goes_on_is_kept(
-    fresh: Bench, monkeypatch: pytest.MonkeyPatch
+    fresh: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = Run._send
 
@@ -168,7 +168,7 @@ def test_new_process_that_stops_before_the_supervisor_goes_on_is_kept(
     assert fresh.pid() == fresh.pid()
 
 
-def test_state_from_loading_may_stay(fresh: Bench) -> None:
+def test_state_from_loading_may_stay(fresh: Harness) -> None:
     loading = (
         "import json, os, sys, threading, time\n"
         "os.environ['MODEL'] = 'loaded'\nos.umask(0o077)\nsys.path.append('/models')\njson.loads = print\n"
@@ -180,7 +180,7 @@ def test_state_from_loading_may_stay(fresh: Bench) -> None:
     assert fresh.pid() == pid
 
 
-def test_each_run_has_the_clean_state(bench: Bench) -> None:
+def test_each_run_has_the_clean_state(harness: Harness) -> None:
     look = (
         "import locale, os, signal, sys, tempfile, threading\n"
         "result = (sorted(set(os.environ) - {'TMPDIR', 'HOME'}), locale.setlocale(locale.LC_ALL), os.umask(0o022),\n"
@@ -188,64 +188,64 @@ def test_each_run_has_the_clean_state(bench: Bench) -> None:
         "          os.getcwd() == tempfile.gettempdir() == os.environ['HOME'] == os.environ['TMPDIR']\n"
         "          == str(channel.temp_dir))"
     )
-    before = bench.result(look)
+    before = harness.result(look)
     for source in RETIRING.values():
-        bench.result(source)
-        assert bench.result(look) == before
+        harness.result(source)
+        assert harness.result(look) == before
     assert before.endswith("True)")
 
 
-def test_late_output_of_an_earlier_run_does_not_reach_the_next(bench: Bench) -> None:
+def test_late_output_of_an_earlier_run_does_not_reach_the_next(harness: Harness) -> None:
     """A hostile thread forges the end of the run and continues to write."""
-    bench.result("print('of this run')")
-    worker = bench.warm("key")
+    harness.result("print('of this run')")
+    worker = harness.warm("key")
     for descriptor in (1, 2, 4):
         number = os.open(f"/proc/{worker.pid}/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK)
         os.write(number, b"late\n" * 100)
         os.close(number)
 
-    assert bench.result("print('of the next')\nresult = 1") == "1"
-    assert bench.messages("stdout") == ["of the next"]
+    assert harness.result("print('of the next')\nresult = 1") == "1"
+    assert harness.messages("stdout") == ["of the next"]
 
 
-def test_a_worker_killed_while_idle_is_replaced_unseen(bench: Bench) -> None:
-    pid = bench.pid()
+def test_a_worker_killed_while_idle_is_replaced_unseen(harness: Harness) -> None:
+    pid = harness.pid()
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not alive(pid), "the worker is gone")
 
-    assert bench.pid() != pid
+    assert harness.pid() != pid
 
 
-def test_a_zygote_killed_while_idle_is_replaced_unseen(bench: Bench) -> None:
-    pid, other = bench.pid(), bench.pid(key="other")
-    zygote = bench.zygote
+def test_a_zygote_killed_while_idle_is_replaced_unseen(harness: Harness) -> None:
+    pid, other = harness.pid(), harness.pid(key="other")
+    zygote = harness.zygote
     os.kill(zygote.pid, signal.SIGKILL)
     wait_until(lambda: not alive(zygote.pid), "the zygote is gone")
 
-    assert bench.pid() != pid
-    assert bench.zygote is not zygote
+    assert harness.pid() != pid
+    assert harness.zygote is not zygote
     assert not alive(other)
     assert not Path(zygote.folders.root).exists()
 
 
-def test_a_stopped_zygote_goes_on(bench: Bench) -> None:
-    os.kill(bench.zygote.pid, signal.SIGSTOP)
+def test_a_stopped_zygote_goes_on(harness: Harness) -> None:
+    os.kill(harness.zygote.pid, signal.SIGSTOP)
 
-    assert bench.pid(key="another")
+    assert harness.pid(key="another")
 
 
-def test_idle_worker_survives_another_sigstop(bench: Bench) -> None:
-    pid = bench.pid()
+def test_idle_worker_survives_another_sigstop(harness: Harness) -> None:
+    pid = harness.pid()
     wait_until(lambda: "State:\tT" in Path(f"/proc/{pid}/status").read_text(), "the worker is stopped")
     os.kill(pid, signal.SIGSTOP)
 
-    assert bench.pid() == pid
+    assert harness.pid() == pid
 
 
-def test_limits_of_memory_are_those_of_the_run(bench: Bench) -> None:
+def test_limits_of_memory_are_those_of_the_run(harness: Harness) -> None:
     ask = "import resource\nresult = resource.getrlimit(resource.RLIMIT_DATA)[0]"
-    small = int(bench.result(ask, replace(PATIENT, memory_mb=100)))
-    large = int(bench.result(ask, replace(PATIENT, memory_mb=200)))
+    small = int(harness.result(ask, replace(PATIENT, memory_mb=100)))
+    large = int(harness.result(ask, replace(PATIENT, memory_mb=200)))
 
     assert large - small == 200 * 1024 * 1024
-    assert bench.messages("stderr") == []
+    assert harness.messages("stderr") == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from interlock.sandbox import Completed, WorkerLost
-from tests.process.sandbox.bench import Bench, alive
+from tests.process.sandbox.harness import Harness, alive
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,7 +59,7 @@ def test_a_change_that_may_not_be_undone_makes_the_process_unfit(tmp_path: Path,
     assert damaged(tmp_path, LASTING[what])["unfit"]
 
 
-def test_a_damaged_zygote_is_replaced(fresh: Bench) -> None:
+def test_a_damaged_zygote_is_replaced(fresh: Harness) -> None:
     zygote = fresh.zygote
     fresh.run("channel.progress(1, '')", on_progress=lambda *_: _leave_descriptors(zygote.pid, 20))
 
@@ -69,7 +69,7 @@ def test_a_damaged_zygote_is_replaced(fresh: Bench) -> None:
     assert not fresh.sandbox.unfit
 
 
-def test_a_run_whose_supervisor_is_out_of_descriptors_is_lost(fresh: Bench) -> None:
+def test_a_run_whose_supervisor_is_out_of_descriptors_is_lost(fresh: Harness) -> None:
     """Without descriptors the supervisor could not measure memory or find children, so no limit would hold."""
     pid = fresh.pid()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -84,7 +84,7 @@ def test_a_run_whose_supervisor_is_out_of_descriptors_is_lost(fresh: Bench) -> N
     assert fresh.result("result = 'next'") == "next"
 
 
-def test_a_run_that_ends_at_once_needs_no_further_descriptor(fresh: Bench) -> None:
+def test_a_run_that_ends_at_once_needs_no_further_descriptor(fresh: Harness) -> None:
     pid = fresh.pid()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
 

@@ -11,7 +11,7 @@ from interlock.sandbox import (
     Ending,
     TimedOut,
 )
-from tests.process.sandbox.bench import KILLED, PATIENT, SLEEP, STOPPED, Bench, alive
+from tests.process.sandbox.harness import KILLED, PATIENT, SLEEP, STOPPED, Harness, alive
 
 STUBBORN = """
 import time
@@ -24,34 +24,34 @@ while True:
 """
 
 
-def cancelled_when_on(bench: Bench, source: str, **limits: Any) -> Ending:
-    """Return the ending of a run that is cancelled when it reports progress."""
+def cancel_on_progress(harness: Harness, source: str, **limits: Any) -> Ending:
+    """Cancel a run when it reports progress, and return its ending."""
     token = CancelToken()
     try:
-        return bench.run(
+        return harness.run(
             source, replace(PATIENT, **limits), cancel=token, on_progress=lambda *_: token.set("not needed")
         )
     finally:
         token.close()
 
 
-def test_a_cancel_stops_it(bench: Bench) -> None:
-    ending = cancelled_when_on(bench, SLEEP)
+def test_cancel_stops_a_run(harness: Harness) -> None:
+    ending = cancel_on_progress(harness, SLEEP)
 
     assert isinstance(ending, Cancelled)
     assert ending.how == "stopped"
     assert not alive(ending.pid)
 
 
-def test_a_cancel_kills_a_run_that_does_not_stop(bench: Bench) -> None:
-    ending = cancelled_when_on(bench, STUBBORN, grace_s=0.1)
+def test_cancel_kills_a_run_that_does_not_stop(harness: Harness) -> None:
+    ending = cancel_on_progress(harness, STUBBORN, grace_s=0.1)
 
     assert isinstance(ending, Cancelled)
     assert ending.how == "killed"
     assert not alive(ending.pid)
 
 
-def test_a_cancel_while_it_loads_stops_it(fresh: Bench) -> None:
+def test_cancel_stops_a_run_while_its_code_loads(fresh: Harness) -> None:
     token = CancelToken()
     timer = threading.Timer(0.3, token.set, ["not needed"])
     timer.start()
@@ -63,19 +63,19 @@ def test_a_cancel_while_it_loads_stops_it(fresh: Bench) -> None:
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_run_cancelled_before_its_start_is_not_started(bench: Bench) -> None:
-    pid = bench.pid()
+def test_run_cancelled_before_its_start_is_not_started(harness: Harness) -> None:
+    pid = harness.pid()
     token = CancelToken()
     token.set("not needed")
 
-    ending = bench.run("result = 1", cancel=token)
+    ending = harness.run("result = 1", cancel=token)
 
     token.close()
     assert ending == Cancelled(pid=0, how="stopped")
-    assert bench.pid() == pid
+    assert harness.pid() == pid
 
 
-def test_the_exception_of_a_stop_is_raised_where_the_code_is(bench: Bench) -> None:
+def test_the_exception_of_a_stop_is_raised_where_the_code_is(harness: Harness) -> None:
     source = """
 import time
 try:
@@ -86,13 +86,13 @@ except Stop:
     raise
 """
 
-    ending = cancelled_when_on(bench, source)
+    ending = cancel_on_progress(harness, source)
 
     assert ending == Cancelled(pid=ending.pid, how="stopped")
-    assert bench.messages("stdout") == ["cleaned up True"]
+    assert harness.messages("stdout") == ["cleaned up True"]
 
 
-def test_a_result_that_was_there_before_the_cancel_counts(bench: Bench) -> None:
+def test_a_result_that_was_there_before_the_cancel_counts(harness: Harness) -> None:
     """The cancel is requested by the last progress report, which is sent together with the answer."""
     token = CancelToken()
     told: list[float] = []
@@ -102,7 +102,7 @@ def test_a_result_that_was_there_before_the_cancel_counts(bench: Bench) -> None:
         if fraction == 1:
             token.set("too late")
 
-    ending = bench.run(
+    ending = harness.run(
         "channel.progress(0.1, '')\nchannel.progress(1, '')\nresult = 'done'", cancel=token, on_progress=cancel
     )
 
@@ -111,7 +111,7 @@ def test_a_result_that_was_there_before_the_cancel_counts(bench: Bench) -> None:
     assert ending == Completed(pid=ending.pid, payload=b"done")
 
 
-def test_code_that_does_not_heed_a_cancel_and_completes_has_completed(bench: Bench) -> None:
+def test_code_that_does_not_heed_a_cancel_and_completes_has_completed(harness: Harness) -> None:
     source = """
 import time
 try:
@@ -121,13 +121,13 @@ except Stop:
     result = 'done'
 """
 
-    ending = cancelled_when_on(bench, source)
+    ending = cancel_on_progress(harness, source)
 
     assert ending == Completed(pid=ending.pid, payload=b"done")
     assert not alive(ending.pid), "its state after the stop is unknown: the process is not used again"
 
 
-def test_cancelled_run_does_not_time_out(bench: Bench) -> None:
+def test_cancelled_run_does_not_time_out(harness: Harness) -> None:
     """The wall-clock limit is reached during the grace."""
     source = """
 import time
@@ -139,12 +139,12 @@ finally:
     time.sleep(until - time.monotonic())
 """
 
-    ending = cancelled_when_on(bench, source, wall_s=1)
+    ending = cancel_on_progress(harness, source, wall_s=1)
 
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_a_timeout_stays_one_though_it_answers_and_is_cancelled_in_the_grace(bench: Bench) -> None:
+def test_a_timeout_stays_one_though_it_answers_and_is_cancelled_in_the_grace(harness: Harness) -> None:
     source = """
 import time
 try:
@@ -154,18 +154,18 @@ except Stop:
 result = 'late'
 """
 
-    ending = cancelled_when_on(bench, source, wall_s=0.2)
+    ending = cancel_on_progress(harness, source, wall_s=0.2)
 
     assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
 
 
-def test_loading_does_not_count_as_running(fresh: Bench) -> None:
+def test_loading_does_not_count_as_running(fresh: Harness) -> None:
     ending = fresh.run("import time\ntime.sleep(0.6)\n#ready\nresult = 1", replace(PATIENT, wall_s=0.5))
 
     assert ending == Completed(pid=ending.pid, payload=b"1")
 
 
-def test_a_run_does_not_count_as_loading(fresh: Bench) -> None:
+def test_a_run_does_not_count_as_loading(fresh: Harness) -> None:
     """The import of the target itself, and the zygote's start, count as loading."""
     fresh.pid()
     ending = fresh.run("import time\ntime.sleep(0.3)\nresult = 1", replace(PATIENT, load_s=0.2))
@@ -173,13 +173,13 @@ def test_a_run_does_not_count_as_loading(fresh: Bench) -> None:
     assert ending == Completed(pid=ending.pid, payload=b"1")
 
 
-def test_the_deadline_of_the_channel_is_that_of_the_run(bench: Bench) -> None:
-    left = bench.result("import time\nresult = channel.deadline - time.time()", replace(PATIENT, wall_s=100))
+def test_the_deadline_of_the_channel_is_that_of_the_run(harness: Harness) -> None:
+    left = harness.result("import time\nresult = channel.deadline - time.time()", replace(PATIENT, wall_s=100))
 
     assert 50 < float(left) <= 100
 
 
-def test_a_worker_that_never_reads_its_request_times_out(bench: Bench) -> None:
+def test_a_worker_that_never_reads_its_request_times_out(harness: Harness) -> None:
     """The code forges its answer and stops as an idle worker does. It does not read the next request, which is larger
     than a pipe."""
     forged = """
@@ -192,26 +192,26 @@ while True:
     except BaseException:
         pass
 """
-    assert bench.run(forged) == Completed(pid=bench.warm("key").pid, payload=b"")
+    assert harness.run(forged) == Completed(pid=harness.warm("key").pid, payload=b"")
 
-    ending = bench.run(" " * 5_000_000, KILLED)
+    ending = harness.run(" " * 5_000_000, KILLED)
 
     assert ending == TimedOut(pid=ending.pid, how="killed", while_loading=False)
 
 
-def test_a_stop_right_after_the_last_answer_is_that_of_the_next_run(bench: Bench) -> None:
+def test_a_stop_right_after_the_last_answer_is_that_of_the_next_run(harness: Harness) -> None:
     """The stop arrives before the worker process waits for its next request. If it were lost, the run would last the
     whole grace."""
     for _ in range(30):
-        bench.pid()
+        harness.pid()
 
-        ending = bench.run("import time\ntime.sleep(60)", replace(PATIENT, wall_s=0))
+        ending = harness.run("import time\ntime.sleep(60)", replace(PATIENT, wall_s=0))
 
         assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
 
 
-def test_the_wall_clock_limit_stops_a_run(bench: Bench) -> None:
-    ending = bench.run(SLEEP, STOPPED)
+def test_the_wall_clock_limit_stops_a_run(harness: Harness) -> None:
+    ending = harness.run(SLEEP, STOPPED)
 
     assert ending == TimedOut(pid=ending.pid, how="stopped", while_loading=False)
     assert not alive(ending.pid)

@@ -21,7 +21,7 @@ from tests.fakes.world import World
 from tests.pure.core.job_runner_stage import Stage
 from tests.pure.core.job_service_setting import Setting
 from tests.pure.core.probe_plugin import PLUGIN, Ask, RecordingChannel
-from tests.pure.core.tool_runner_bench import Bench
+from tests.pure.core.runner_harness import Harness
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture
-def bench(world_of: Callable[..., World]) -> Iterator[Bench]:
+def harness(world_of: Callable[..., World]) -> Iterator[Harness]:
     cancel = CancelToken()
-    yield Bench(world_of(a_plugin("echo", a_tool("say", memory_mb=300))), cancel)
+    yield Harness(world_of(a_plugin("echo", a_tool("say", memory_mb=300))), cancel)
     cancel.close()

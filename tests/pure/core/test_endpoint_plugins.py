@@ -233,7 +233,7 @@ def test_health_returns_200_while_the_table_is_down(world: World) -> None:
     refused(world.request("GET", "/v1/plugins"), 503, "unavailable", "ServiceError")
 
 
-# --- Where to get tokens ---
+# --- Issuer of tokens ---
 
 
 def test_metadata_names_the_issuer_of_tokens(tmp_path: Path) -> None:

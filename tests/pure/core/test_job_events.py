@@ -141,11 +141,11 @@ def buffer(clock: ManualClock) -> EventBuffer:
 
 
 def test_buffered_events_are_taken_once_and_in_order(buffer: EventBuffer, clock: ManualClock) -> None:
-    buffer.logged(LogLine("stdout", "one"))
+    buffer.add_line(LogLine("stdout", "one"))
     clock.advance(1)
-    buffer.progressed(0.5, "half")
+    buffer.add_progress(0.5, "half")
     clock.advance(1)
-    buffer.logged(LogLine("log", "two", "debug"))
+    buffer.add_line(LogLine("log", "two", "debug"))
     taken = buffer.take()
     assert taken == [
         log_event("info", "stdout", "one", NOON),
@@ -158,20 +158,20 @@ def test_buffered_events_are_taken_once_and_in_order(buffer: EventBuffer, clock:
 
 def test_buffer_holds_no_more_than_a_job_keeps(buffer: EventBuffer) -> None:
     for number in range(MAX_LOG_LINES + 3):
-        buffer.logged(LogLine("stdout", str(number)))
-    buffer.logged(LogLine("stdout", "2 lines were dropped", dropped=2))
+        buffer.add_line(LogLine("stdout", str(number)))
+    buffer.add_line(LogLine("stdout", "2 lines were dropped", dropped=2))
     first, *rest = buffer.take()
     assert (first.type, first.fields["count"]) == (EventType.DROPPED, 5)
     assert [event.fields["message"] for event in rest] == [str(number) for number in range(3, MAX_LOG_LINES + 3)]
 
 
 def test_events_put_back_are_taken_first(buffer: EventBuffer, clock: ManualClock) -> None:
-    buffer.logged(LogLine("stdout", "one"))
-    buffer.logged(LogLine("stdout", "3 lines were dropped", dropped=3))
-    buffer.progressed(0.1, "")
+    buffer.add_line(LogLine("stdout", "one"))
+    buffer.add_line(LogLine("stdout", "3 lines were dropped", dropped=3))
+    buffer.add_progress(0.1, "")
     failed = buffer.take()
     clock.advance(1)
-    buffer.logged(LogLine("stdout", "two"))
+    buffer.add_line(LogLine("stdout", "two"))
     buffer.put_back(failed)
     assert [(event.type, event.fields.get("message")) for event in buffer.take()] == [
         (EventType.DROPPED, "3 earlier events were dropped"),
@@ -182,12 +182,12 @@ def test_events_put_back_are_taken_first(buffer: EventBuffer, clock: ManualClock
 
 
 def test_put_back_is_bounded_and_newer_progress_stays(buffer: EventBuffer) -> None:
-    buffer.progressed(0.1, "old")
+    buffer.add_progress(0.1, "old")
     for number in range(MAX_LOG_LINES):
-        buffer.logged(LogLine("stdout", f"old {number}"))
+        buffer.add_line(LogLine("stdout", f"old {number}"))
     failed = buffer.take()
-    buffer.progressed(0.2, "new")
-    buffer.logged(LogLine("stdout", "new"))
+    buffer.add_progress(0.2, "new")
+    buffer.add_line(LogLine("stdout", "new"))
     buffer.put_back(failed)
     taken = buffer.take()
     assert taken[0].fields["count"] == 1
@@ -196,7 +196,7 @@ def test_put_back_is_bounded_and_newer_progress_stays(buffer: EventBuffer) -> No
 
 
 def test_progress_is_limited_to_its_bounds(buffer: EventBuffer) -> None:
-    buffer.progressed(7, "x" * 1000)
+    buffer.add_progress(7, "x" * 1000)
     assert buffer.progress is not None
     assert (buffer.progress.fraction, len(buffer.progress.message)) == (1.0, MAX_PROGRESS_MESSAGE)
 
@@ -207,7 +207,7 @@ def test_traceback_is_one_error_record_of_the_function_log_only(
     lines = ["Traceback (most recent call last):", '  File "/opt/python/plugin.py", line 1', "KeyError: 'x'"]
     with caplog.at_level(logging.INFO):
         for line in (LogLine("stdout", "before"), *(LogLine("log", line, level=TRACEBACK) for line in lines)):
-            buffer.logged(line)
+            buffer.add_line(line)
         buffer.close()
     assert [event.fields["message"] for event in buffer.take()] == ["before"]
     output, trace = caplog.records
@@ -218,9 +218,9 @@ def test_traceback_is_one_error_record_of_the_function_log_only(
 
 def test_traceback_ends_with_the_next_line_of_output(buffer: EventBuffer, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        buffer.logged(LogLine("log", "plugin.py:1: UserWarning: hello", level=TRACEBACK))
-        buffer.logged(LogLine("log", "trouble", level="error"))
-        buffer.logged(LogLine("stderr", "a line"))
+        buffer.add_line(LogLine("log", "plugin.py:1: UserWarning: hello", level=TRACEBACK))
+        buffer.add_line(LogLine("log", "trouble", level="error"))
+        buffer.add_line(LogLine("stderr", "a line"))
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("WARNING", "plugin traceback"),
         ("ERROR", "plugin output"),
@@ -236,8 +236,8 @@ def test_function_log_keeps_the_first_lines_and_counts_the_rest(
     monkeypatch.setattr(job_events.logger, "log", lambda _level, _message, extra: logged.append(extra["line"]))
     monkeypatch.setattr(job_events.logger, "warning", lambda _message, extra: left_out.append(extra["lines"]))
     for number in range(LOGGED_LINES + 4):
-        buffer.logged(LogLine("stdout", str(number)))
-    buffer.logged(LogLine("stdout", "6 lines were dropped", dropped=6))
+        buffer.add_line(LogLine("stdout", str(number)))
+    buffer.add_line(LogLine("stdout", "6 lines were dropped", dropped=6))
     buffer.close()
     assert logged == [str(number) for number in range(LOGGED_LINES)]
     assert left_out == [10]
@@ -247,5 +247,5 @@ def test_function_log_is_bounded_in_bytes(buffer: EventBuffer, monkeypatch: pyte
     logged: list[str] = []
     monkeypatch.setattr(job_events.logger, "log", lambda _level, _message, extra: logged.append(extra["line"]))
     for size in (LOGGED_BYTES // 2, LOGGED_BYTES, 1):
-        buffer.logged(LogLine("stdout", "x" * size))
+        buffer.add_line(LogLine("stdout", "x" * size))
     assert [len(line) for line in logged] == [LOGGED_BYTES // 2]  # nothing after the first line over the limit

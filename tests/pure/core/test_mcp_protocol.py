@@ -76,7 +76,7 @@ def test_unsupported_version_is_refused_with_those_that_are_supported(world: Wor
     assert answer.error["data"] == {"supported": [MODERN, *EARLIER], "requested": version}
 
 
-# --- What a request must have ---
+# --- Required parts of a request ---
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def get(client: McpClient, task_id: str) -> McpAnswer:
     return client.call("tasks/get", {"taskId": task_id})
 
 
-# --- Which calls are tasks ---
+# --- Calls that become tasks ---
 
 
 def test_long_tool_becomes_a_task_whose_job_is_stored(world: World, client: McpClient) -> None:

@@ -95,7 +95,7 @@ def test_settings_are_not_in_the_text_of_the_code_to_load() -> None:
     assert SECRET not in repr(Code(SECRET.encode()))
 
 
-# --- Where the values come from ---
+# --- Sources of values ---
 
 STORED = json.dumps({"calling": {"api_key": SECRET}, "odd": 3})
 

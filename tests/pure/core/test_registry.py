@@ -108,10 +108,10 @@ def test_outcome_changes_the_lifecycle_state_only_if_the_plugin_caused_it(
     registry: PluginRegistry, outcome: Outcome, then: LifecycleState
 ) -> None:
     call = registry.checked(*registry.find("ocr", None), {"text": "x"})
-    assert registry.run_started("ocr") is LifecycleState.LOADED
+    assert registry.start_run("ocr") is LifecycleState.LOADED
     registry.record(call, LifecycleState.LOADED, outcome)
-    assert registry.run_started("ocr") is then
-    assert registry.run_started("motion") is LifecycleState.LOADED
+    assert registry.start_run("ocr") is then
+    assert registry.start_run("motion") is LifecycleState.LOADED
 
 
 # --- Health ---

@@ -9,7 +9,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.lifecycle import LifecycleState
 from interlock.sandbox import Cancelled, Crashed, Ending, MemoryExceeded, OutputTooLarge, TimedOut, WorkerLost
 from tests.fakes.sandbox import Run, answered, echoes
-from tests.pure.core.tool_runner_bench import Bench, error_of
+from tests.pure.core.runner_harness import Harness, error_of
 
 ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
     (answered("succeeded", {"text": "x"}), LifecycleState.INITIALIZED, JobStatus.SUCCEEDED),
@@ -28,67 +28,67 @@ ENDINGS: list[tuple[Ending, LifecycleState | None, JobStatus]] = [
 
 @pytest.mark.parametrize(("ending", "state", "status"), ENDINGS)
 def test_every_ending_updates_lifecycle_and_metrics_once(
-    bench: Bench, ending: Ending, state: LifecycleState | None, status: JobStatus
+    harness: Harness, ending: Ending, state: LifecycleState | None, status: JobStatus
 ) -> None:
-    outcome = bench.ends_with(ending)
-    assert bench.sink.executions == [("echo", "say", status, outcome.execution_time_ms)]
-    assert bench.state() is (state or LifecycleState.LOADED)
+    outcome = harness.ends_with(ending)
+    assert harness.sink.executions == [("echo", "say", status, outcome.execution_time_ms)]
+    assert harness.state() is (state or LifecycleState.LOADED)
 
 
-def test_failures_outside_the_plugin_keep_its_state(bench: Bench) -> None:
-    bench.run()
-    bench.ends_with(Cancelled(pid=1, how="stopped"))
-    assert bench.state() is LifecycleState.INITIALIZED
-    bench.ends_with(MemoryExceeded(pid=1, resident_mb=1))
-    bench.ends_with(answered("invalid_input", {"message": "", "errors": []}))
-    assert bench.state() is LifecycleState.FAILED
-    bench.run(echoes)
-    assert bench.state() is LifecycleState.INITIALIZED
+def test_failures_outside_the_plugin_keep_its_state(harness: Harness) -> None:
+    harness.run()
+    harness.ends_with(Cancelled(pid=1, how="stopped"))
+    assert harness.state() is LifecycleState.INITIALIZED
+    harness.ends_with(MemoryExceeded(pid=1, resident_mb=1))
+    harness.ends_with(answered("invalid_input", {"message": "", "errors": []}))
+    assert harness.state() is LifecycleState.FAILED
+    harness.run(echoes)
+    assert harness.state() is LifecycleState.INITIALIZED
 
 
-def test_plugin_is_running_during_a_run(bench: Bench) -> None:
+def test_plugin_is_running_during_a_run(harness: Harness) -> None:
     def start_another(run: Run) -> Ending:
         with pytest.raises(ValueError, match="RUNNING -> RUNNING"):
-            bench.registry.run_started("echo")
+            harness.registry.start_run("echo")
         return echoes(run)
 
-    assert bench.run(start_another).status is JobStatus.SUCCEEDED
+    assert harness.run(start_another).status is JobStatus.SUCCEEDED
 
 
-def test_metrics_are_updated_when_the_sandbox_fails(bench: Bench) -> None:
+def test_metrics_are_updated_when_the_sandbox_fails(harness: Harness) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError("no more processes")
 
     with pytest.raises(OSError, match="no more processes"):
-        bench.run(breaks)
-    [(_, _, status, elapsed_ms)] = bench.sink.executions
+        harness.run(breaks)
+    [(_, _, status, elapsed_ms)] = harness.sink.executions
     assert status is JobStatus.FAILED
     assert elapsed_ms >= 0
-    assert bench.run(echoes).status is JobStatus.SUCCEEDED
+    assert harness.run(echoes).status is JobStatus.SUCCEEDED
 
 
-def test_metrics_are_updated_when_the_run_is_interrupted(bench: Bench) -> None:
+def test_metrics_are_updated_when_the_run_is_interrupted(harness: Harness) -> None:
     def interrupted(_: Run) -> Ending:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench.run(interrupted)
-    assert len(bench.sink.executions) == 1
-    assert bench.run(echoes).status is JobStatus.SUCCEEDED
+        harness.run(interrupted)
+    assert len(harness.sink.executions) == 1
+    assert harness.run(echoes).status is JobStatus.SUCCEEDED
 
 
-def test_interlock_error_during_a_run_becomes_the_outcome(bench: Bench) -> None:
+def test_interlock_error_during_a_run_becomes_the_outcome(harness: Harness) -> None:
     def refuses(_: Run) -> Ending:
         raise PluginUnavailable("gone", reason="gone")
 
-    outcome = bench.run(refuses)
+    outcome = harness.run(refuses)
     assert (outcome.status, *error_of(outcome)) == (JobStatus.FAILED, "plugin_unavailable", {"reason": "gone"})
 
 
-def test_metrics_failure_is_logged_and_keeps_the_outcome(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    bench.sink.broken = RuntimeError("no metrics today")
+def test_metrics_failure_is_logged_and_keeps_the_outcome(harness: Harness, caplog: pytest.LogCaptureFixture) -> None:
+    harness.sink.broken = RuntimeError("no metrics today")
     with caplog.at_level(logging.ERROR):
-        outcome = bench.run()
+        outcome = harness.run()
     assert (outcome.status, outcome.result) == (JobStatus.SUCCEEDED, {"text": "hello"})
     [record] = caplog.records
     assert record.getMessage() == "metrics of echo.say were not updated"
@@ -96,26 +96,26 @@ def test_metrics_failure_is_logged_and_keeps_the_outcome(bench: Bench, caplog: p
     assert str(record.exc_info[1]) == "no metrics today"
 
 
-def test_metrics_failure_does_not_hide_a_sandbox_failure(bench: Bench) -> None:
+def test_metrics_failure_does_not_hide_a_sandbox_failure(harness: Harness) -> None:
     def breaks(_: Run) -> Ending:
         raise OSError("no more processes")
 
-    bench.sink.broken = RuntimeError("no metrics today")
+    harness.sink.broken = RuntimeError("no metrics today")
     with pytest.raises(OSError, match="no more processes"):
-        bench.run(breaks)
+        harness.run(breaks)
 
 
-def test_plugin_runs_again_after_a_metrics_failure(bench: Bench) -> None:
-    bench.sink.broken = RuntimeError("no metrics today")
-    bench.run()
-    bench.sink.broken = None
-    assert bench.run().status is JobStatus.SUCCEEDED
-    assert bench.state() is LifecycleState.INITIALIZED
+def test_plugin_runs_again_after_a_metrics_failure(harness: Harness) -> None:
+    harness.sink.broken = RuntimeError("no metrics today")
+    harness.run()
+    harness.sink.broken = None
+    assert harness.run().status is JobStatus.SUCCEEDED
+    assert harness.state() is LifecycleState.INITIALIZED
 
 
-def test_execution_time_is_measured_per_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_execution_time_is_measured_per_run(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([100.0, 100.04125, 200.0, 200.5])
     monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
-    assert bench.run().execution_time_ms == 41.25
-    assert bench.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
-    assert [elapsed for *_, elapsed in bench.sink.executions] == [41.25, 500.0]
+    assert harness.run().execution_time_ms == 41.25
+    assert harness.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
+    assert [elapsed for *_, elapsed in harness.sink.executions] == [41.25, 500.0]

@@ -11,27 +11,27 @@ from interlock.sandbox import Completed
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import answered
 from tests.fakes.world import World
-from tests.pure.core.tool_runner_bench import Bench, error_of, message_of
+from tests.pure.core.runner_harness import Harness, error_of, message_of
 
 
-def test_exception_is_reported_with_class_and_text(bench: Bench) -> None:
-    outcome = bench.ends_with(answered("exception", {"exception": "KeyError", "message": "'x'"}))
+def test_exception_is_reported_with_class_and_text(harness: Harness) -> None:
+    outcome = harness.ends_with(answered("exception", {"exception": "KeyError", "message": "'x'"}))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("plugin_exception", {"exception": "KeyError"})
     assert outcome.error is not None
     assert outcome.error.message == "'x'"
 
 
-def test_input_refused_by_the_tool_names_the_field(bench: Bench) -> None:
+def test_input_refused_by_the_tool_names_the_field(harness: Harness) -> None:
     errors = [{"path": "/image", "message": "is not an image"}]
-    outcome = bench.ends_with(answered("invalid_input", {"message": "/image: is not an image", "errors": errors}))
+    outcome = harness.ends_with(answered("invalid_input", {"message": "/image: is not an image", "errors": errors}))
     assert error_of(outcome) == ("invalid_input", {"errors": errors})
     assert message_of(outcome) == "/image: is not an image"
 
 
-def test_output_rejected_by_the_model_is_invalid_output_with_its_path(bench: Bench) -> None:
+def test_output_rejected_by_the_model_is_invalid_output_with_its_path(harness: Harness) -> None:
     errors = [{"path": "/text", "message": "is missing"}]
-    assert error_of(bench.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
+    assert error_of(harness.ends_with(answered("invalid_output", errors))) == ("invalid_output", {"errors": errors})
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_output_rejected_by_the_model_is_invalid_output_with_its_path(bench: Ben
         ("unavailable", "x" * 100_000),
     ],
 )
-def test_worker_reports_are_cut_to_the_limits_of_the_table(bench: Bench, verdict: str, detail: Any) -> None:
+def test_worker_reports_are_cut_to_the_limits_of_the_table(harness: Harness, verdict: str, detail: Any) -> None:
     # An item of the table holds at most 400 KB. Reports of a plugin must not prevent its job from finishing.
-    outcome = bench.ends_with(answered(verdict, detail))
+    outcome = harness.ends_with(answered(verdict, detail))
     assert outcome.error is not None
     code, details = error_of(outcome)
     assert code in {"plugin_exception", "invalid_input", "invalid_output", "plugin_unavailable"}
@@ -74,18 +74,18 @@ def test_number_that_json_cannot_represent_is_invalid_output(world_of: Callable[
     ("result", "path"),
     [({"text": 3}, "/text"), ({}, "/text"), ({"text": "x", "extra": 1}, "/extra"), (None, ""), ([], ""), ("text", "")],
 )
-def test_output_is_always_validated_against_the_manifest(bench: Bench, result: Any, path: str) -> None:
-    code, details = error_of(bench.ends_with(answered("succeeded", result)))
+def test_output_is_always_validated_against_the_manifest(harness: Harness, result: Any, path: str) -> None:
+    code, details = error_of(harness.ends_with(answered("succeeded", result)))
     assert code == "invalid_output"
     assert [one["path"] for one in details["errors"]] == [path]
 
 
-def test_memory_error_is_memory_exceeded(bench: Bench) -> None:
-    assert error_of(bench.ends_with(answered("memory", None))) == ("memory_exceeded", {"memory_mb": 300})
+def test_memory_error_is_memory_exceeded(harness: Harness) -> None:
+    assert error_of(harness.ends_with(answered("memory", None))) == ("memory_exceeded", {"memory_mb": 300})
 
 
-def test_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Bench) -> None:
-    outcome = bench.ends_with(answered("unavailable", "ImportError: no torch"))
+def test_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(harness: Harness) -> None:
+    outcome = harness.ends_with(answered("unavailable", "ImportError: no torch"))
     assert error_of(outcome) == ("plugin_unavailable", {"reason": "ImportError: no torch"})
 
 
@@ -108,8 +108,8 @@ def test_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(bench: Benc
         b'{"verdict": "succeeded", "detail": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )
-def test_malformed_worker_response_is_invalid_output(bench: Bench, payload: bytes) -> None:
+def test_malformed_worker_response_is_invalid_output(harness: Harness, payload: bytes) -> None:
     # A plugin can tamper with its worker process.
-    code, details = error_of(bench.ends_with(Completed(pid=1, payload=payload)))
+    code, details = error_of(harness.ends_with(Completed(pid=1, payload=payload)))
     assert code == "invalid_output"
     assert details["errors"][0]["message"]

@@ -8,7 +8,7 @@ import pytest
 
 from interlock.domain.json_text import MAX_LEVELS
 from interlock.tools.messages import encode_request, parse_answer, parse_request
-from tests.pure.core.tool_runner_bench import Bench
+from tests.pure.core.runner_harness import Harness
 
 DEEP = json.loads("[" * 199 + "]" * 199)
 VALUES = {
@@ -27,8 +27,8 @@ VALUES = {
 
 
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-def test_worker_request_has_the_exact_input(bench: Bench, value: Any) -> None:
-    call = replace(bench.call(), input={"value": value})
+def test_worker_request_has_the_exact_input(harness: Harness, value: Any) -> None:
+    call = replace(harness.call(), input={"value": value})
 
     received = parse_request(encode_request(call, "JOB"))["input"]["value"]
 

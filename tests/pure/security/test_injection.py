@@ -145,7 +145,7 @@ TRAPS = [
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_printed_line_is_one_log_line_with_one_value(written: io.StringIO, trap: str) -> None:
-    EventBuffer("01J", ManualClock()).logged(LogLine("stdout", trap))
+    EventBuffer("01J", ManualClock()).add_line(LogLine("stdout", trap))
     lines = written.getvalue().rstrip("\n").split("\n")
     assert len(lines) == 1
     document = json.loads(lines[0])

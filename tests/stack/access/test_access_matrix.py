@@ -129,7 +129,7 @@ def test_every_cell_of_the_access_matrix_follows_the_contract(callers: Callers) 
     assert problems == []
 
 
-# --- Nothing of another tenant ---
+# --- Other tenants ---
 
 
 @pytest.fixture(scope="module")

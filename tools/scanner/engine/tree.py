@@ -57,7 +57,7 @@ class SyntaxTree:
         if sys.version_info < (3, 12):  # noqa: UP036 - the scanner runs where only an older Python is installed
             source = without_type_parameters(source)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in a scanned file are for ruff to report
+            warnings.simplefilter("ignore")  # ruff reports invalid escapes in scanned files
             module = ast.parse(source)
         encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
         return cls(module, source.decode(encoding, "replace"))

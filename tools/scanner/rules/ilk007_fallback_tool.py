@@ -65,7 +65,7 @@ def _options(tree: SyntaxTree) -> Iterator[ast.expr]:
 
 
 def _fields(tree: SyntaxTree) -> Iterator[ast.expr]:
-    """Fields of a class: `tool: str = "analyze"`, `tool: str = Field(default="analyze")`."""
+    """Yield the defaults of fields of a class: `tool: str = "analyze"`, `tool: str = Field(default="analyze")`."""
     for field in tree.nodes(ast.AnnAssign, ast.Assign):
         if not isinstance(tree.parent(field), ast.ClassDef) or _NAMES.isdisjoint(map(target_name, targets(field))):
             continue

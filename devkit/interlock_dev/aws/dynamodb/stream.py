@@ -56,7 +56,7 @@ class TableStream:
         self._positions = [position - taken for position in self._positions]
 
     def _shard(self) -> Any:
-        # Looked up each time: to roll back a transaction, moto replaces the table.
+        # Look it up each time, because moto replaces the table to roll back a transaction.
         for _, _, backend in dynamodb_backends.iter_backends():
             if self._table in backend.tables:
                 return backend.tables[self._table].stream_shard

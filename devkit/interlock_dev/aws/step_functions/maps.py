@@ -13,7 +13,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.item
 
 
 def run_workers_as_loops() -> None:
-    """Let the workers of distributed Maps take one item after another."""
+    """Make the workers of distributed Maps process items in a loop instead of by recursion."""
     workers.DistributedItemProcessorWorker.eval = _work
 
 

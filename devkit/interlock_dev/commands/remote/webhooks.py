@@ -61,7 +61,7 @@ def _handler(verify: Verify, *, json: bool) -> type[BaseHTTPRequestHandler]:
             return self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Messages are printed when they are verified."""
+            """Do not log requests: messages are printed when they are verified."""
 
     return Handler
 

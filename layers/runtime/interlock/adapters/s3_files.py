@@ -79,7 +79,7 @@ class S3Files:
                         _write(body, path, stop)
                         break
                     except BotoCoreError:
-                        # The SDK tries a call again, but not what breaks while its answer is read.
+                        # The SDK retries requests, but not a failure while the body of the response is read.
                         if not left:
                             raise
             return expected

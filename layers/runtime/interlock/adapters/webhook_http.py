@@ -62,7 +62,7 @@ class WebhookSender:
         deadline = Deadline.after(self._limit_s)
         try:
             target = self._rules.check(url)
-            with self._connected(target, deadline) as connection:
+            with self._connected_to(target, deadline) as connection:
                 connection.request("POST", target.path, body, dict(headers))
                 answer = _answer(connection.getresponse())
             # A head that the shutdown at the deadline has cut off looks as if it were complete.
@@ -78,7 +78,7 @@ class WebhookSender:
             return Answer(error=DeliveryError.TIMEOUT if timed_out else DeliveryError.RESET)
 
     @contextmanager
-    def _connected(self, target: Target, deadline: Deadline) -> Iterator[HTTPConnection]:
+    def _connected_to(self, target: Target, deadline: Deadline) -> Iterator[HTTPConnection]:
         """Connect to an address of the target, and shut the connection down at the deadline: a receiver may send its
         response byte by byte, and each would extend a timeout of the socket."""
         plain = _connect(self._addresses(target, deadline), target.port, deadline)
@@ -90,7 +90,7 @@ class WebhookSender:
                 connection: HTTPConnection
                 if target.secure:
                     connection = HTTPSConnection(target.host, target.port, context=self._tls)
-                    connection.sock = self._secured(plain, target.host, deadline)
+                    connection.sock = self._start_tls(plain, target.host, deadline)
                 else:
                     connection = HTTPConnection(target.host, target.port)
                     connection.sock = plain
@@ -101,7 +101,7 @@ class WebhookSender:
             finally:
                 timer.cancel()
 
-    def _secured(self, plain: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
+    def _start_tls(self, plain: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
         try:
             return self._tls.wrap_socket(plain, server_hostname=host)
         except ssl.SSLError:
@@ -109,14 +109,14 @@ class WebhookSender:
 
     def _addresses(self, target: Target, deadline: Deadline) -> Sequence[Address]:
         """Return the addresses of the target's host, all of which are allowed."""
-        found = self._resolved(target, deadline)
+        found = self._look_up(target, deadline)
         if not found:
             raise _Failed(DeliveryError.DNS)
         if not all(self._rules.allows(address, target) for address in found):
             raise _Failed(DeliveryError.FORBIDDEN_ADDRESS)
         return found
 
-    def _resolved(self, target: Target, deadline: Deadline) -> Sequence[Address]:
+    def _look_up(self, target: Target, deadline: Deadline) -> Sequence[Address]:
         """Resolve the host. A resolver has no limit of time, so it gets a thread that can be left behind."""
         answers: SimpleQueue[Sequence[Address]] = SimpleQueue()
 

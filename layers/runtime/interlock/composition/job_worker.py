@@ -50,8 +50,8 @@ def leave_if_unfit(runner: JobRunner) -> None:
 
 
 def run_job_task(runner: JobRunner) -> Callable[[Mapping[str, str], Any], dict[str, str | None]]:
-    """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. A tool that fails is a normal
-    return."""
+    """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. It returns
+    normally if the tool fails."""
 
     log_fields.install()
 

@@ -115,7 +115,7 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-# --- What a 401 asks for ---
+# --- Challenges of a 401 ---
 
 CHALLENGE = 'ApiKey realm="interlock"'
 """`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a

@@ -83,7 +83,7 @@ def responded(job: Job, responses: Mapping[str, Any], *, now: datetime, start_by
 def given_up(job: Job, *, now: datetime) -> Job:
     """Return the parked job ended without the responses: by a cancel, by its deadline, or after `RESPONSE_WINDOW`."""
     if job.status is JobStatus.CANCELLING:
-        # Its tool has ended its run, so nothing has to be stopped.
+        # The run of a parked job has ended, so nothing has to be stopped.
         cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.STOPPED)
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled while it waited for input from the client.")
         return over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)

@@ -27,7 +27,7 @@ _GLOBAL_UNICAST = ip_network("2000::/3")
 _SPECIAL = tuple(
     ip_network(network)
     for network in (
-        "192.0.0.0/24",  # protocols, two of whose addresses are global
+        "192.0.0.0/24",  # IETF protocol assignments; two of the addresses are global
         "192.31.196.0/24",  # AS112
         "192.52.193.0/24",  # AMT
         "192.88.99.0/24",  # relays of 6to4

@@ -73,7 +73,7 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
         return json_response(200, job_list(jobs, cursors.write(next_id, listing) if next_id else None))
 
 
-def _awaited(
+def _wait_if_preferred(
     app: HttpApp, service: JobService, job: Job, preferred: Preferences, is_awaited: Callable[[Job], bool]
 ) -> Job:
     """Return a job, as soon as it is as awaited if the caller waits for that."""
@@ -94,7 +94,7 @@ def _add_read_routes(
             query(event)
             preferred = preferences(event, max_wait_s=max_wait_s)
         job = service.get(tenant, job_id_of(job_id))
-        return _awaited(app, service, job, preferred, lambda job: job.finished), preferred.wait_applied
+        return _wait_if_preferred(app, service, job, preferred, lambda job: job.finished), preferred.wait_applied
 
     @app.route("GET", "/v1/jobs/<job_id>")
     def get_job(job_id: str) -> Response[str]:
@@ -118,7 +118,7 @@ def _add_read_routes(
             preferred = preferences(event, max_wait_s=max_wait_s)
         # A finished job has no further events.
         job = service.get(tenant, job_id_of(job_id))
-        job = _awaited(app, service, job, preferred, lambda job: job.finished or job.events.last_seq > after)
+        job = _wait_if_preferred(app, service, job, preferred, lambda job: job.finished or job.events.last_seq > after)
         return json_response(200, events_document(job.events.after(after), after), preferred.wait_applied)
 
 

@@ -89,7 +89,8 @@ class BatchService:
     def submit(self, wanted: NewBatch) -> tuple[Batch, bool]:
         """Create a batch and start its execution. Return it, and whether an earlier request with its key created it.
 
-        Raise `InvalidInput` if its upload cannot be used, and `IdempotencyMismatch`. The batch is written first. If
+        Raise `InvalidInput` if its upload cannot be used, and `IdempotencyMismatch` if the key belongs to another
+        request. The batch is written first. If
         this process ends before the execution is started, the schedule starts it.
         """
         if wanted.upload_id is not None:
@@ -180,7 +181,7 @@ class BatchService:
             try:
                 batch = self._store.change(before, stopped(before, self._clock()))
             except StaleBatch:
-                # Statuses only move forward, and each other write is made a few times at most.
+                # This loop ends: statuses only move forward, and other writes are made a few times at most.
                 batch = self.get(before.tenant, before.batch_id)
                 continue
             self._workflow.stop(before, "the batch is stopped")

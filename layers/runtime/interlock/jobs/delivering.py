@@ -64,7 +64,7 @@ class Delivering:
         stored = self._deliveries.get(step.subject, step.event)
         if stored is not None and not stored.awaits(step):
             return stored
-        answer = self._sent(step, message)
+        answer = self._post(step, message)
         spread = random.random()  # noqa: S311 - spreads load, protects nothing
         after = attempted(step, answer, now=self._clock(), spread=spread)
         # Neither the URL nor the response: both may contain secrets.
@@ -75,7 +75,7 @@ class Delivering:
         )
         return self._deliveries.record(step.subject, after, expires_at=message.expires_at)
 
-    def _sent(self, step: Step, message: Message) -> Answer:
+    def _post(self, step: Step, message: Message) -> Answer:
         body, now = message.body(), self._clock()
         signatures = [
             Signer(secret).sign(step.message_id, now, body)

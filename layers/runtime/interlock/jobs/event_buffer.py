@@ -43,7 +43,7 @@ class EventBuffer:
         self.progress: Progress | None = None
         """The latest progress, written or not."""
 
-    def progressed(self, fraction: float, message: str) -> None:
+    def add_progress(self, fraction: float, message: str) -> None:
         """Add progress. It comes from the worker process, so it is cut to valid values."""
         fraction = round(min(1.0, max(0.0, fraction)), 6)
         message = message[:MAX_PROGRESS_MESSAGE].encode("utf-8", "replace").decode()
@@ -52,7 +52,7 @@ class EventBuffer:
             self.progress = Progress(fraction, message, now)
             self._progress_event = progress_event(fraction, message, now)
 
-    def logged(self, line: LogLine) -> None:
+    def add_line(self, line: LogLine) -> None:
         """Add a log line, or a number of dropped lines. Tracebacks only go to the function's log, not to callers."""
         self._pass_on(line)
         if line.level == TRACEBACK:

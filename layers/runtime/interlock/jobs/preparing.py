@@ -61,12 +61,12 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
                 return None
             try:
                 if batch.started_at is None and not batch.finished:
-                    batch = self._prepared(batch)
+                    batch = self._prepare(batch)
             except StaleBatch:
                 continue  # a cancel came between: the jobs that are left are created as cancelled ones
             return Plan(batch.status is BatchStatus.RUNNING, f"{batch.folder}/jobs.json", batch.max_concurrency)
 
-    def _prepared(self, batch: Batch) -> Batch:
+    def _prepare(self, batch: Batch) -> Batch:
         try:
             items = self.items.read(batch, self.most_items)
             call = ToolCall(*self.registry.find(batch.plugin, batch.tool), {})

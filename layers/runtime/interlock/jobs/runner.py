@@ -174,7 +174,7 @@ class JobRunner:
                 job_id=job.job_id,
                 deadline=deadline,
                 cancel=lease.cancel,
-                observer=Observer(on_progress=said.progressed, on_log=said.logged, alarm=lease.alarm),
+                observer=Observer(on_progress=said.add_progress, on_log=said.add_line, alarm=lease.alarm),
                 fetch=partial(self._uploads.fetch, job.tenant, call.uploads, stop=stop),
             )
         said.close()

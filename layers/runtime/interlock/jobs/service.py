@@ -40,9 +40,9 @@ START_LEASE = timedelta(seconds=60)
 
 class NewJob(Struct, frozen=True):
     """A job to create. `timeout_s` is the limit of its run, and `deadline_s` the time after which the job is over, in
-    seconds. `key_limit` is the API key's limit of unfinished jobs, `keyed` the request if it has an idempotency key,
-    `rerun_of` the job that is run again. `source`, `client` and `client_input` are as in `Job`. `input` is stored with
-    the job; that of a submitted job is written later."""
+    seconds. `key_limit` is the API key's limit of unfinished jobs, `rerun_of` the job that is run again. `keyed`
+    identifies a request with an idempotency key. `source`, `client` and `client_input` are as in `Job`. `input` is
+    stored with the job; a submitted job has none here, because `submit` writes it separately."""
 
     tenant: str
     plugin: str

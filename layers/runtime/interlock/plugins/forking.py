@@ -46,7 +46,7 @@ class _Child(Struct, frozen=True):
         return Ended(text, os.waitstatus_to_exitcode(status) if pid else None)
 
     def kill(self) -> None:
-        for kill in (os.kill, os.killpg):  # it may not have its session yet
+        for kill in (os.kill, os.killpg):  # the child may not have started its session yet
             with contextlib.suppress(ProcessLookupError):
                 kill(self.pid, signal.SIGKILL)
 

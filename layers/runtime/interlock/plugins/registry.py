@@ -97,7 +97,7 @@ class PluginRegistry:
 
     # --- Lifecycle in this environment ---
 
-    def run_started(self, plugin: str) -> LifecycleState:
+    def start_run(self, plugin: str) -> LifecycleState:
         """Move the plugin to RUNNING. Return its previous state."""
         previous = self._states.get(plugin, LifecycleState.LOADED)
         self._states[plugin] = advance(previous, LifecycleState.RUNNING)
@@ -115,7 +115,7 @@ class PluginRegistry:
         """Publish how long an asynchronous job has waited for its run."""
         self._sink.wait(waited_ms)
 
-    # --- What the API shows ---
+    # --- Documents of the API ---
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ class PluginRegistry:
         return state, run_state.reason if state is LifecycleState.UNAVAILABLE else reason
 
     def _summaries(self) -> Mapping[str, PluginSummary]:
-        """All plugins by name in alphabetical order."""
+        """Return all plugins by name in alphabetical order."""
         missing = {name: self.manifest(name).summary() for name in self._findings.keys() - self._index.summaries.keys()}
         return dict(sorted({**self._index.summaries, **missing}.items()))
 

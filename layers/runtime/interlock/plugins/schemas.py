@@ -23,11 +23,13 @@ def checked_schema(model: type[BaseModel], mode: Literal["validation", "serializ
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
         raise TypeError(f"{whose} schema cannot be made: {error}") from error
     for location, number in _not_finite(schema, ()):
-        raise TypeError(f"{whose} schema has {number} at {_told(location)}: take None, or a number that JSON can hold")
+        raise TypeError(
+            f"{whose} schema has {number} at {_dotted(location)}: take None, or a number that JSON can hold"
+        )
     try:
         SchemaValidator().problems(whose, schema, None)
     except ValidationError as error:
-        raise TypeError(f"{whose} schema is wrong at {_told(error.instance_path)}: {error.message}") from error
+        raise TypeError(f"{whose} schema is wrong at {_dotted(error.instance_path)}: {error.message}") from error
     except (TypeError, ValueError) as error:
         raise TypeError(f"{whose} schema is wrong: {error}") from error
     return schema
@@ -53,5 +55,5 @@ def _not_finite(value: Any, location: _Location) -> Iterator[tuple[_Location, fl
             yield from _not_finite(part, (*location, key))
 
 
-def _told(location: _Location | list[str | int]) -> str:
+def _dotted(location: _Location | list[str | int]) -> str:
     return ".".join(map(str, location)) or "its root"

@@ -75,7 +75,7 @@ type Fetch = Callable[[str], None]
 
 
 def no_files(_folder: str) -> None:
-    """The fetch of a call without uploads."""
+    """Do nothing: the call has no uploads to fetch."""
 
 
 class ToolRunner:
@@ -107,7 +107,7 @@ class ToolRunner:
 
         Never raises for anything a plugin does.
         """
-        previous = self._registry.run_started(call.plugin.name)
+        previous = self._registry.start_run(call.plugin.name)
         began = time.perf_counter()
         outcome = Outcome.failed(ErrorCode.WORKER_LOST, "The execution was interrupted.")
         try:

@@ -62,7 +62,7 @@ def listed_key_key(tenant: str, key_id: str) -> Item:
 
 
 def listed_key_to_item(key: ApiKey) -> Item:
-    """Names a key, and holds nothing of it that may change."""
+    """Return the item that lists a key. It holds nothing of the key that may change."""
     return {**listed_key_key(key.tenant, key.key_id), "key_id": key.key_id, "key_hash": key.key_hash}
 
 

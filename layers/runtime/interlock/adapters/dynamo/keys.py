@@ -62,7 +62,7 @@ class DynamoKeys:
         self._write([*self._creation(new), ends])
 
     def revoke(self, key: ApiKey, now: datetime) -> datetime:
-        """Ends a key. Returns since when it is revoked: a second time changes nothing."""
+        """Revoke a key and return when it was revoked. Revoking it again changes nothing."""
         with translated("table"):
             answer = self._client.update_item(
                 TableName=self._table,
@@ -88,13 +88,13 @@ class DynamoKeys:
         return self.get(entry["key_hash"]) if entry else None
 
     def listed(self, tenant: str | None = None) -> Iterator[ApiKey]:
-        """All keys, or those of a tenant, by tenant and oldest first. A query of their one partition and no scan."""
+        """Yield all keys, or those of a tenant, by tenant and oldest first. Queries their partition, without a scan."""
         entries = self._entries() if tenant is None else self._entries_of(tenant)
         for batch in batched(entries, BATCH, strict=False):
             yield from self._batch([entry["key_hash"] for entry in batch])
 
     def page(self, tenant: str, *, limit: int, before_id: str | None) -> tuple[Sequence[ApiKey], str | None]:
-        """A page of keys of a tenant, newest first, and the id to continue after (None: no more)."""
+        """Return a page of keys of a tenant, newest first, and the id to continue after (None: no more)."""
         start: dict[str, Any] = {}
         if before_id is not None:
             start = {"ExclusiveStartKey": serialized(items.listed_key_key(tenant, before_id))}

@@ -1,4 +1,4 @@
-"""The used rates of keys: one item for each key with a rate, updated by one conditional write per request."""
+"""The rate usage of API keys: one item per key with a rate, updated by one conditional write per request."""
 
 from __future__ import annotations
 

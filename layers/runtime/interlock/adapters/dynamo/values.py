@@ -72,7 +72,7 @@ def snapshot[T: Struct](cls: type[T], image: Mapping[str, Any]) -> T:
 
 
 def events_to_text(log: EventLog) -> str | None:
-    """The events as one attribute. As JSON text they take a third of what DynamoDB's own lists and maps would."""
+    """Return the events as one attribute. JSON text takes a third of the size of DynamoDB's own lists and maps."""
     rows = [[event.seq, rfc3339(event.at), event.type, event.fields] for event in log.events]
     return as_unicode_text(rows) if rows else None
 

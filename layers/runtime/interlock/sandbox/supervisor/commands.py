@@ -30,7 +30,7 @@ class Commands:
         own.settimeout(ANSWER_LIMIT_S)
 
     def fileno(self) -> int:
-        """A descriptor that becomes readable between commands only if the process has ended."""
+        """Return a descriptor that becomes readable between commands only if the process has ended."""
         return self._socket.fileno()
 
     def ask(self, command: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:

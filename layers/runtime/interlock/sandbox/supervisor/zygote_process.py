@@ -35,7 +35,7 @@ class ZygoteGone(Exception):
 
 
 class TemplateGone(Exception):
-    """A template has ended, does not answer, or does not tell the truth."""
+    """A template has ended, does not answer, or names a process that is not its own."""
 
 
 class Settings(Struct, frozen=True):
@@ -93,7 +93,7 @@ class ZygoteProcess:
         )
 
     def fileno(self) -> int:
-        """A descriptor that becomes readable between commands only if the zygote has ended."""
+        """Return a descriptor that becomes readable between commands only if the zygote has ended."""
         return self._commands.fileno()
 
     def spawn(self, *, network: bool) -> WorkerProcess:

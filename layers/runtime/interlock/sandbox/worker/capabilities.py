@@ -1,4 +1,4 @@
-"""Capabilities (capabilities(7)): a worker of root keeps only those that give access to root's files.
+"""Capabilities (capabilities(7)): a worker process of root keeps only those that give access to root's files.
 
 Functions on Lambda run without capabilities. When a developer runs the local stack as root, other capabilities would
 bypass the confinement: newer kernels let CAP_PERFMON read the environment of processes in another Landlock domain.

@@ -52,8 +52,8 @@ def main(descriptors: list[int], folder: str, *, target: str, loader: str, confi
         os.nice(NICENESS)
         bound_process()
         end_forked_processes_on_sigterm()
-        serve = _imported(target)
-        threads = load(REQUESTS, _imported(loader) if loader else None)
+        serve = _import(target)
+        threads = load(REQUESTS, _import(loader) if loader else None)
         if threads is not None:
             state = ProcessState(threads)
             hide_memory()
@@ -72,7 +72,7 @@ def main(descriptors: list[int], folder: str, *, target: str, loader: str, confi
     os._exit(code)
 
 
-def _imported(path: str) -> Any:
+def _import(path: str) -> Any:
     """Return the function `module:name`."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)

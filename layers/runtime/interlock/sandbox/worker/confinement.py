@@ -1,7 +1,7 @@
-"""Confine workers and their child processes by means of the kernel, for as long as they live.
+"""Confine worker processes and their child processes by means of the kernel, for as long as they live.
 
 The zygote prepares the confinement and its children apply it. Parts that the kernel does not support, or that the host
-does not permit, are left out: workers start without them, and the function's log gets one warning.
+does not permit, are left out: worker processes start without them, and the function's log gets one warning.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class Confinement:
         self._worker_filter = seccomp.PackedFilter(seccomp.compile_filter(rules_of_workers(), machine))
 
     def prepare(self, closed_ports: Collection[int] | None) -> None:
-        """Create the ruleset that the next worker needs. Called in the zygote. None: no network."""
+        """Create the ruleset that the next worker process needs. Called in the zygote. None: no network."""
         if closed_ports is None or True in self._rulesets or False not in self._rulesets:
             return
         self._rulesets[True] = None  # it is tried once
@@ -98,7 +98,7 @@ def _noted(lacks: list[str], what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_warning() -> Iterator[list[str]]:
-    """Write to standard error, which is the function's log until a worker gets its own streams."""
+    """Write to standard error, which is the function's log until a worker process gets its own streams."""
     lacks: list[str] = []
     yield lacks
     if lacks:

@@ -50,7 +50,7 @@ def ruleset(abi: int, *, closed_ports: Collection[int] | None) -> int:
     mention that would refuse it as soon as another domain restricts files.
     """
     handled = _BIND_TCP | _CONNECT_TCP if closed_ports is None else _CONNECT_TCP if closed_ports else 0
-    descriptor = _created(abi, files=_REFER, ports=handled)
+    descriptor = _create_ruleset(abi, files=_REFER, ports=handled)
     try:
         _allow_below(descriptor, "/", 0, _REFER)
         _allow_ports(descriptor, set(_PORTS).difference(closed_ports) if closed_ports else ())
@@ -65,7 +65,7 @@ def files_ruleset(abi: int, writable: Iterable[str]) -> int:
     restricted, nor are changes of modes, times and attributes. Paths that do not exist are left out."""
     of_file = _WRITE_FILE | (_TRUNCATE if abi >= TRUNCATE_ABI else 0)
     handled = of_file | _CHANGE_FOLDERS
-    descriptor = _created(abi, files=handled, ports=0)
+    descriptor = _create_ruleset(abi, files=handled, ports=0)
     try:
         for path in writable:
             _allow_below(descriptor, path, of_file, handled)
@@ -87,7 +87,7 @@ def _allow_below(descriptor: int, path: str, of_file: int, of_folder: int) -> No
         os.close(place)
 
 
-def _created(abi: int, *, files: int, ports: int) -> int:
+def _create_ruleset(abi: int, *, files: int, ports: int) -> int:
     """Create a ruleset that handles these accesses and, where the kernel can, signals and abstract sockets."""
     scoped = _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL if abi >= SCOPE_ABI else 0
     size = 24 if scoped else 16 if abi >= NETWORK_ABI else 8

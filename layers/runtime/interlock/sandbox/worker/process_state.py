@@ -76,7 +76,7 @@ class ProcessState:
         )
 
     def _same_names(self) -> bool:
-        """Compare the existing names only. Modules legitimately get new names during use, and those come last."""
+        """Compare the names that existed before. Using a module may add names, which come last."""
         return all(
             list(vars(module).values())[: len(names)] == names
             for module, names in zip(_MODULES, self._names, strict=True)

@@ -1,4 +1,4 @@
-"""The rules of a worker's seccomp filter: which system calls are refused, and with which arguments."""
+"""The rules of a worker process's seccomp filter: which system calls are refused, and with which arguments."""
 
 import errno
 from collections.abc import Collection
@@ -77,7 +77,7 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
         # An idle process would record which files the runs for others use.
         Rule(("inotify_init", "inotify_init1", "fanotify_init")),
         Rule(("ioctl",), [_is(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)]),
-        # Its signal is passed in memory. SIGCONT would continue a worker that is stopped between its runs.
+        # Its signal is passed in memory. SIGCONT would continue a worker process that is stopped between its runs.
         Rule(("timer_create",)),
         # A user namespace would come with all capabilities.
         Rule(("clone",), [_has(0, _NAMESPACES)]),

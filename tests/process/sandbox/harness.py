@@ -37,7 +37,7 @@ import time
 channel.log("info", "now")
 time.sleep(60)
 """
-"""Source that logs a line, then sleeps. Use it with `Bench.kill_zygote`."""
+"""Source that logs a line, then sleeps. Use it with `Harness.kill_zygote`."""
 
 
 def alive(pid: int) -> bool:
@@ -61,7 +61,7 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = 30) ->
 
 
 @dataclass
-class Bench:
+class Harness:
     """Runs source in a sandbox. `progress`, `logs` and `unforkable` are those of the last run."""
 
     sandbox: Sandbox
@@ -83,7 +83,7 @@ class Bench:
         target: str = TARGET,
         closed_ports: Sequence[int] = (),
         writable: Sequence[str] = (tempfile.gettempdir(),),
-    ) -> "Bench":
+    ) -> "Harness":
         """Start a sandbox. Its code may write to the folders of the tests, to show what it does."""
         measuring = [measured.__name__] if measured.STARTED_BY else []
         sandbox = Sandbox(

@@ -15,7 +15,7 @@ from tests.fakes.sandbox import Run, ScriptedSandbox
 from tests.fakes.world import World
 
 
-class Bench:
+class Harness:
     """A ToolRunner with a scripted sandbox."""
 
     def __init__(self, world: World, cancel: CancelToken) -> None:
@@ -45,7 +45,7 @@ class Bench:
 
     def state(self) -> LifecycleState:
         """Return the lifecycle state of the plugin at the start of a run."""
-        state = self.registry.run_started("echo")
+        state = self.registry.start_run("echo")
         self.registry.record(self.call(), state, Outcome.failed(ErrorCode.INVALID_INPUT, "state check"))
         self.sink.executions.pop()
         return state
