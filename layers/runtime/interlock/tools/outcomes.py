@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.json_text import as_text
 from interlock.domain.outcome import Outcome
 from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, problems_of
 
 MIB = 1024 * 1024
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from interlock.domain.deadline import Deadline
@@ -47,6 +51,13 @@ def outcome_of_ending(call: ToolCall, ending: Ending, limits: Limits, deadline: 
 def outcome_of_failure(call: ToolCall, verdict: str, detail: Any) -> Outcome:
     """Return the outcome for a verdict other than `succeeded`. Raises KeyError or TypeError if the answer is forged."""
     return _FAILURES[verdict](call, detail)
+
+
+def fork_finding(call: ToolCall, reason: str) -> ForkFinding:
+    """Return the finding that each process has to load the plugin, and log it. The reason may be the plugin's text."""
+    finding = ForkFinding(call.plugin.code_version, cut(reason, MAX_NAME))
+    logger.warning("each worker process loads plugin %s itself: %s", call.plugin.name, finding.reason)
+    return finding
 
 
 def invalid_output(call: ToolCall, problems: Sequence[Mapping[str, object]]) -> Outcome:

@@ -15,19 +15,15 @@ from msgspec import Struct
 
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
-from interlock.domain.file_formats import StoredFile
-from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import JobStatus
 from interlock.domain.json_text import TOO_DEEP
 from interlock.domain.outcome import Outcome
 from interlock.plugins.loading import load_plugin_class
 from interlock.tools.limits import limits_of
 from interlock.tools.messages import (
-    MAX_NAME,
     Answer,
     class_name,
     code_of,
-    cut,
     encode_answer,
     encode_request,
     exception_text,
@@ -37,13 +33,12 @@ from interlock.tools.messages import (
     parse_settings,
     problems_of,
 )
-from interlock.tools.outcomes import invalid_output, outcome_of_ending, outcome_of_failure
-from interlock.tools.worker_context import WorkerContext
-from interlock.tools.worker_diagnostics import InterpreterReports, log_traceback
+from interlock.tools.outcomes import fork_finding, invalid_output, outcome_of_ending, outcome_of_failure
+from interlock.tools.worker_context import WorkerContext, with_files
+from interlock.tools.worker_diagnostics import InterpreterReports, log_traceback, why_unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from interlock.domain.deadline import Deadline
     from interlock.domain.lifecycle import LifecycleState
@@ -162,7 +157,7 @@ class ToolRunner:
             outcome = self._outcome_of_answer(call, ending.payload)
         else:
             outcome = outcome_of_ending(call, ending, limits, deadline)
-        return replace(outcome, fork_finding=_fork_finding(call, unforkable[0])) if unforkable else outcome
+        return replace(outcome, fork_finding=fork_finding(call, unforkable[0])) if unforkable else outcome
 
     def _outcome_of_answer(self, call: ToolCall, payload: bytes) -> Outcome:
         """Return the outcome for an answer. Only well-formed answers are believed: a plugin may forge them."""
@@ -176,13 +171,6 @@ class ToolRunner:
             return invalid_output(call, [{"path": "", "message": TOO_DEEP}])
         except (ValueError, KeyError, TypeError):
             return invalid_output(call, [{"path": "", "message": "is not JSON"}])
-
-
-def _fork_finding(call: ToolCall, reason: str) -> ForkFinding:
-    """Return the finding that each process has to load the plugin, and log it. The reason may be the plugin's text."""
-    finding = ForkFinding(call.plugin.code_version, cut(reason, MAX_NAME))
-    logger.warning("each worker process loads plugin %s itself: %s", call.plugin.name, finding.reason)
-    return finding
 
 
 # --- In the worker process -------------------------------------------------------------------------------------------
@@ -215,7 +203,7 @@ def _set_up(load_class: Callable[[], type[Any]], settings: Mapping[str, Any] | N
         plugin.setup()
     except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
         log_traceback(channel)
-        return Answer("unavailable", _why_unavailable(error))
+        return Answer("unavailable", why_unavailable(error))
     return plugin
 
 
@@ -235,15 +223,6 @@ def serve_class(plugin: type[Any], code: bytes, request: bytes, channel: Channel
     return encode_answer(ready if isinstance(ready, Answer) else _run(ready, parse_request(request), channel))
 
 
-def _why_unavailable(error: BaseException) -> str:
-    if type(error) is ModuleNotFoundError and isinstance(error.name, str):
-        return f"needs {cut(error.name, MAX_NAME)}: not installed"
-    from interlock.plugin_settings import InvalidSettings  # noqa: PLC0415 - only the worker process imports pydantic
-
-    text = exception_text(error)
-    return text if isinstance(error, InvalidSettings) else f"{class_name(error)}: {text}"
-
-
 def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
     # Only the worker process imports pydantic.
     from interlock.plugin import Cancelled, InputRequired, InvalidOutput  # noqa: PLC0415
@@ -251,7 +230,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
     context = WorkerContext(asked["job_id"], channel, asked.get("methods", ()), asked.get("responses", {}))
     try:
         channel.arm(Cancelled)
-        given = _with_files(asked["input"], asked["files"], channel.temp_dir)
+        given = with_files(asked["input"], asked["files"], channel.temp_dir)
         result = plugin.run(asked["tool"], given, context)
         channel.disarm()
     except (Cancelled, InputRequired) as error:
@@ -277,16 +256,6 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
 
 def _exception(error: BaseException) -> Answer:
     return Answer("exception", {"exception": class_name(error), "message": exception_text(error)})
-
-
-def _with_files(input: Any, files: Sequence[tuple[list[str | int], str]], folder: Path) -> Any:
-    """Replace each upload in the input by the file that was fetched for it."""
-    for location, name in files:
-        at = input
-        for part in location[:-1]:
-            at = at[part]
-        at[location[-1]] = StoredFile(folder / name)
-    return input
 
 
 def _retire_after_failures(verdict: str, channel: Channel) -> None:

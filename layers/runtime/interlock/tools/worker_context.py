@@ -1,19 +1,30 @@
-"""The context that a tool receives in the worker process, with its logger."""
+"""The input's files and the context that a tool receives in the worker process."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from interlock.domain.file_formats import StoredFile
 from interlock.tools.messages import unreadable
 from interlock.tools.worker_diagnostics import log_traceback
 
 if TYPE_CHECKING:
     from interlock.input_requests import InputRequest
     from interlock.sandbox import Channel
+
+
+def with_files(input: Any, files: Sequence[tuple[list[str | int], str]], folder: Path) -> Any:
+    """Replace each upload in the input by the file that was fetched for it into the run's directory."""
+    for location, name in files:
+        at = input
+        for part in location[:-1]:
+            at = at[part]
+        at[location[-1]] = StoredFile(folder / name)
+    return input
 
 
 class WorkerContext:

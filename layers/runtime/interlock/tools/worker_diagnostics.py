@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from interlock.domain.events import TRACEBACK
-from interlock.tools.messages import class_name, exception_text, unreadable
+from interlock.tools.messages import MAX_NAME, class_name, cut, exception_text, unreadable
 
 if TYPE_CHECKING:
     from interlock.sandbox import Channel
@@ -31,6 +31,16 @@ def log_traceback(channel: Channel, error: BaseException | None = None) -> None:
         traceback.print_exception(error or sys.exception(), limit=50, file=_FunctionLog(channel))
     except Exception as broken:  # interlock: allow ILK004 - of a plugin's exception; only its traceback is lost
         channel.log(TRACEBACK, f"no traceback {unreadable(broken)}")
+
+
+def why_unavailable(error: BaseException) -> str:
+    """Return the reason why a plugin cannot be loaded, for an exception of its import or `setup()`."""
+    if type(error) is ModuleNotFoundError and isinstance(error.name, str):
+        return f"needs {cut(error.name, MAX_NAME)}: not installed"
+    from interlock.plugin_settings import InvalidSettings  # noqa: PLC0415 - only the worker process imports pydantic
+
+    text = exception_text(error)
+    return text if isinstance(error, InvalidSettings) else f"{class_name(error)}: {text}"
 
 
 class InterpreterReports:
