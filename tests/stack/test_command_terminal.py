@@ -110,6 +110,7 @@ def test_interrupted_command_that_follows_a_job_leaves_it_running(
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert (process.wait(30), process.stderr.read()) == (130, "")
-    assert client.job(job)["status"] == "running"
+    found = client.job(job)
+    assert found["status"] == "running", found["error"]
     client.call("POST", f"/v1/jobs/{job}/cancel")
     client.until_final(job)
