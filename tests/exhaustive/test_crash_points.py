@@ -24,8 +24,8 @@ SELECTED = volume(
 )
 """A sample takes one fault for each path, and the next fault for the next path."""
 
-STEP = volume(sample=4, full=1)
-"""A sample takes every fourth call of a path."""
+STEP = volume(sample=6, full=1)
+"""A sample takes every sixth call of a path."""
 
 
 def repeated(calls: Sequence[str]) -> set[int]:

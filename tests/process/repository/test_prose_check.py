@@ -26,10 +26,12 @@ ODD = [
     ("docstring", "a.py", 'def f():\n    """Return what the table says."""'),
     ("comment", "a.py", "# Nothing is fetched:\n# the checks come with it."),
     ("comment", "a.yaml", "a: 1\n  # Each gets a name of its own."),
+    ("comment", "a.py", "# --- What is refused ---"),
     ("comment", "Makefile", "# Who runs this is told.\nall:"),
     ("paragraph", "a.md", "Of two callers\nthe first wins."),
     ("paragraph", "a.md", "Fine.\n\n- Fine.\n- Nobody waits."),
     ("test name", "test_a.py", "def test_nobody_settles_what_has_ended(): ..."),
+    ("test name", "test_a.py", "def test_it_is_gone_after_a_crash(): ..."),
 ]
 PLAIN = [
     ("docstring", "a.py", '"""Malformed ids raise `NotFound` without a table read."""'),
@@ -37,6 +39,7 @@ PLAIN = [
     ("docstring", "a.py", '"""Match "told" or `lies`."""'),
     ("comment", "a.py", "x = 1  # The caller gets 404."),
     ("comment", "a.yaml", "# The framework stands alone."),
+    ("comment", "a.py", "# --- Refused requests ----"),
     ("paragraph", "a.md", "The scanner needs no installation."),
     ("test name", "test_a.py", "def test_missing_plugin_path_is_reported(): ..."),
 ]
@@ -79,7 +82,10 @@ def test_more_than_two_percent_of_a_kind_in_a_folder_fail(
     assert printed.count("a/b.py:") == odd
 
 
-def test_the_tracked_files_hold_prose_of_every_kind(checker: ModuleType) -> None:
-    texts = list(checker.tracked())
-    assert {text.kind for text in texts} == {"docstring", "comment", "paragraph", "test name"}
-    assert "README.md" in {text.path for text in texts}
+def test_every_tracked_file_with_prose_is_read(checker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make prose` measures them."""
+    monkeypatch.setattr(checker, "texts_of", lambda path, source: [path] if source else [])
+    paths = set(checker.tracked())
+    assert {"README.md", "Makefile", "template.yaml", "docs/testing.md", "tools/prose_check.py"} <= paths
+    assert "tests/process/repository/test_prose_check.py" in paths
+    assert "LICENSE" not in paths
