@@ -153,7 +153,7 @@ part-measured-framework: setup
 	$(call MEASURE,framework,$(MEASURED_FOLDERS))
 part-measured-services: setup
 	$(call MEASURE,services,tests/service)
-part-measured: part-measured-services part-measured-framework
+part-measured: part-measured-framework part-measured-services
 	$(BIN)/coverage combine --quiet .coverage.framework .coverage.services
 	$(BIN)/coverage xml --quiet
 	$(BIN)/coverage report --fail-under=92
@@ -163,11 +163,12 @@ rm -f .coverage .coverage.$(1)*
 COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED)) --cov --cov-branch --cov-report=)
 endef
 
-# Three at a time, the longest first. Tests of the stack wait for leases, starts and stops a third of the time, so that
-# three processes of them keep two cores busy until the end.
+# Three at a time. Tests of the stack wait for leases, starts and stops a third of the time, so that three processes of them
+# keep two cores busy until the end. Those that start other programs take longest, and checks are short: one core would be
+# idle if a long part came last.
 .PHONY: test
 test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
-	@$(GATES) --jobs 3 --keep-going test-stack part-measured part-others part-pure-others check audit-template build scale-check
+	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured part-pure-others check audit-template build scale-check
 
 .PHONY: test-gates
 test-gates: setup
