@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_project_names_no_path_of_this_machine(project: Path) -> None:
     files = [file for file in project.rglob("*") if file.is_file() and ".venv" not in file.parts]
     assert len(files) > 5
     assert [file for file in files if str(ROOT).encode() in file.read_bytes()] == []
+
+
+def test_wheels_are_installed_anew_whatever_uv_has_cached(project: Path) -> None:
+    """uv knows a wheel by its path and version, which those of another checkout have as well."""
+    refreshed = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["uv"]["reinstall-package"]
+    wheels = {wheel.name.split("-")[0].replace("_", "-") for wheel in (project / "wheels").glob("*.whl")}
+    assert set(refreshed) == wheels
 
 
 def test_tests_of_a_new_project_pass(project: Path) -> None:

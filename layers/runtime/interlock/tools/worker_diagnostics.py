@@ -1,4 +1,4 @@
-"""Tracebacks, unhandled exceptions and warnings of a plugin's code, in the worker process.
+"""Tracebacks, unhandled exceptions and warnings of a plugin's code, and why it cannot be loaded. In the worker process.
 
 A caller gets one line without paths. The traceback goes to the function's log, for the plugin's author.
 """
