@@ -224,16 +224,16 @@ CALLERS ?= 16
 load: setup .tools/locust/.installed ## 20,000 mixed executions: latencies, throughput, no error, no growth; EXECUTIONS=N for fewer
 	$(BIN)/python -m tests.load --executions $(EXECUTIONS) --callers $(CALLERS)
 
-# The framework below `src` and the tests that need neither stack nor plugins, as mutmut wants to find them.
+# The framework below `src` and its pure tests with what they read, as mutmut wants to find them.
 MUTATION := build/mutation
 
 .PHONY: mutation
 mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the ToolRunner: the tests must kill 85 %
 	rm -rf $(MUTATION)
 	mkdir -p $(MUTATION)/src $(MUTATION)/tests/pure
-	cp -R pyproject.toml $(MUTATION)
+	cp -R pyproject.toml docs $(MUTATION)
 	cp -R layers/runtime/interlock $(MUTATION)/src
-	cp -R tests/__init__.py tests/fakes tests/examples.py tests/volume.py $(MUTATION)/tests
+	cp -R tests/__init__.py tests/fakes $(addprefix tests/,examples.py volume.py documented.py forbidden_urls.py) $(MUTATION)/tests
 	cp -R tests/pure/__init__.py tests/pure/conftest.py tests/pure/core $(MUTATION)/tests/pure
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut run
 	cd $(MUTATION) && $(CURDIR)/.tools/mutmut/bin/mutmut export-cicd-stats
