@@ -14,11 +14,11 @@ ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
 # Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
-# nor are those of UNMEASURED, which run whole functions over AWS or start many processes: the measured tests reach what
-# they do.
+# nor are those of UNMEASURED, which run whole functions over AWS, start many processes or repeat much: the measured tests
+# reach what they do.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
-UNMEASURED := $(addprefix tests/service/test_,deploy_command.py deployed_command.py events.py keys_command.py moto_tables.py \
-  openapi_answers.py permissions.py) \
+UNMEASURED := $(addprefix tests/service/test_,counting.py deploy_command.py deployed_command.py events.py keys_command.py \
+  moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py) tests/pure/core/test_item_properties.py \
   $(wildcard $(addprefix tests/process/sandbox/test_,confined_network.py elsewhere.py gone.py hostile_*.py idle.py leaks.py \
   missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) tests/process/client/test_client_typing.py \
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
@@ -142,7 +142,12 @@ PYTEST_PART = $(BIN)/pytest $(1) $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
 	@$(GATES) types part-pure-framework part-pure-others lint contracts scan
 
+# The characters of which Hypothesis makes text. Without the file, each process finds them out for itself.
+.hypothesis/unicode_data: | $(VENV)/.installed
+	$(BIN)/python -c "from hypothesis import strategies; strategies.text().validate()"
+
 .PHONY: part-pure-framework part-pure-others part-others part-measured part-measured-framework part-measured-services
+part-pure-framework part-pure-others part-others part-measured-framework part-measured-services test-stack: .hypothesis/unicode_data
 part-pure-framework: setup
 	$(call PYTEST_PART,$(filter tests/pure/%,$(MEASURED_FOLDERS)))
 part-pure-others: setup
