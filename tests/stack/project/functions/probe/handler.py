@@ -12,7 +12,7 @@ from typing import Any
 
 
 def environment(_: dict[str, Any]) -> dict[str, Any]:
-    modules = ("interlock", "pydantic", "requests", "extra_package", "awslambdaric")
+    modules = ("interlock", "pydantic", "requests", "extra_package", "awslambdaric", "awscrt", "OpenSSL")
     return {
         "variables": dict(os.environ),
         "path": sys.path,
