@@ -20,9 +20,10 @@ from typer.testing import CliRunner
 
 from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import Answer, Client, local_stack
+from tests.documented import code_block
 from tests.stack.hand import PROGRAM, Hand
 from tests.stack.rest import assert_counters_equal_jobs
-from tests.stack.stacks import ROOT, Running, link_project
+from tests.stack.stacks import EDITED, ROOT, SECRET, Running, link_project
 
 PROBES = Path(__file__).parent / "project"
 PLUGINS = Path(__file__).parent / "plugins"
@@ -115,13 +116,29 @@ def copies() -> Iterator[list[Path]]:
 
 
 @pytest.fixture(scope="session")
+def own_plugins(project: Path) -> list[Path]:
+    """Plugins of the project's author: the README's, and those that tests change. One cannot be imported yet."""
+    edited = project / EDITED
+    shutil.copytree(PLUGINS / "edited", edited, ignore=shutil.ignore_patterns("__pycache__"))
+    (edited / "fixed.py").write_text("import nothing_of_that_name\n")
+    (project / "word_count.py").write_text(code_block("README.md", "python", "pydantic"))
+    return [*(edited / name for name in ("weather.py", "fixed.py", "versioned")), project / "word_count.py"]
+
+
+@pytest.fixture(scope="session")
+def added(copies: list[Path], own_plugins: list[Path], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """All plugins that are added to those of the layer."""
+    return [*(PLUGINS / name for name in ADDED), *copies, *own_plugins, hostile_plugins(tmp_path_factory)]
+
+
+@pytest.fixture(scope="session")
 def client(
-    project: Path, mark: str, copies: list[Path], tenants: set[str], tmp_path_factory: pytest.TempPathFactory
+    project: Path, mark: str, added: list[Path], tenants: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
-    """A client of a local stack with the hostile plugins. After all tests, its counters equal its jobs, and no process
-    of a plugin is left."""
-    added = [*(PLUGINS / name for name in ADDED), *copies, hostile_plugins(tmp_path_factory)]
+    """A client of a local stack with the added plugins. After all tests, its counters equal its jobs, and no process of
+    a plugin is left."""
     options = [option for path in added for option in ("--plugin", str(path))]
+    options += ["--setting", f"weather.api_key={SECRET}", "--setting", "weather.retries=5", "--log-level", "debug"]
     options += [*writable_folder(tmp_path_factory), "--allow-local-webhooks", "--wait-factor", str(WAIT_FACTOR)]
     watched = str(PROGRAM), str(project)
     with local_stack(project, project / "stack.log", *options, program=watched) as (client, _):

@@ -9,6 +9,11 @@ from urllib.parse import urlsplit
 from interlock_dev.stack.client import Client
 
 ROOT = Path(__file__).parents[2]
+EDITED = "edited"
+"""The folder in a stack's project with plugins that tests change while it runs."""
+
+SECRET = "s3cr3t-of-the-test"
+"""The setting `api_key` of the plugin `weather`."""
 
 
 @dataclass(frozen=True, slots=True)

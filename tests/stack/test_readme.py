@@ -5,16 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from interlock_dev.commands.remote.mcp import CLIENTS
-from interlock_dev.stack.client import local_stack
 from tests.documented import code_block
-from tests.stack.stacks import ROOT, Running, link_project
+from tests.stack.stacks import ROOT, Running
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -25,16 +23,11 @@ type Seen = list[tuple[str, str, int]]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack in a folder in which the README's paths exist."""
-    project = link_project(tmp_path_factory.mktemp("readme"))
-    (project / "tests").symlink_to(ROOT / "tests")
-    (project / ".venv").symlink_to(sys.prefix)
-    plugin = project / "word_count.py"
-    plugin.write_text(code_block("README.md", "python", "pydantic"))
-    log = project / "stack.log"
-    with local_stack(project, log, "--plugin", str(plugin)) as (client, _):
-        yield Running(project, client, log)
+def stack(real: Running) -> Running:
+    """The stack, in a folder in which the README's paths exist."""
+    (real.project / "tests").symlink_to(ROOT / "tests")
+    (real.project / ".venv").symlink_to(sys.prefix)
+    return real
 
 
 def pasted(stack: Running, lines: str, curl: str = STAND_IN) -> tuple[str, Seen]:
