@@ -14,13 +14,14 @@ ARCHITECTURE ?= x86_64
 PYTEST_ARGS ?=
 
 # Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
-# nor are those of UNMEASURED, which run whole functions over AWS, start many processes or repeat much: the measured tests
+# nor are those named here, which run whole functions over AWS, start many processes or repeat much: the measured tests
 # reach what they do.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
-UNMEASURED := $(addprefix tests/service/test_,counting.py deploy_command.py deployed_command.py events.py keys_command.py \
-  moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py) tests/pure/core/test_item_properties.py \
+UNMEASURED_SERVICES := $(addprefix tests/service/test_,counting.py deploy_command.py deployed_command.py events.py \
+  keys_command.py moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py)
+UNMEASURED := tests/pure/core/test_item_properties.py tests/process/client/test_client_typing.py \
   $(wildcard $(addprefix tests/process/sandbox/test_,confined_network.py elsewhere.py gone.py hostile_*.py idle.py leaks.py \
-  missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) tests/process/client/test_client_typing.py \
+  missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) \
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
@@ -146,14 +147,17 @@ quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under 
 .hypothesis/unicode_data: | $(VENV)/.installed
 	$(BIN)/python -c "from hypothesis import strategies; strategies.text().validate()"
 
-.PHONY: part-pure-framework part-pure-others part-others part-measured part-measured-framework part-measured-services
-part-pure-framework part-pure-others part-others part-measured-framework part-measured-services test-stack: .hypothesis/unicode_data
+PARTS := $(addprefix part-,pure-framework pure-others others services measured-framework measured-services)
+.PHONY: $(PARTS) part-measured
+$(PARTS) test-stack: .hypothesis/unicode_data
 part-pure-framework: setup
 	$(call PYTEST_PART,$(filter tests/pure/%,$(MEASURED_FOLDERS)))
 part-pure-others: setup
 	$(call PYTEST_PART,tests/pure $(IGNORE_MEASURED))
 part-others: setup
 	$(call PYTEST_PART,$(OTHERS) $(UNMEASURED))
+part-services: setup
+	$(call PYTEST_PART,$(UNMEASURED_SERVICES))
 part-measured-framework: setup
 	$(call MEASURE,framework,$(MEASURED_FOLDERS))
 part-measured-services: setup
@@ -165,15 +169,15 @@ part-measured: part-measured-framework part-measured-services
 # Writes what tests measure into a file of its own.
 define MEASURE
 rm -f .coverage .coverage.$(1)*
-COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED)) --cov --cov-branch --cov-report=)
+COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED) $(UNMEASURED_SERVICES)) --cov --cov-branch --cov-report=)
 endef
 
 # Three at a time. Tests of the stack wait for leases, starts and stops a third of the time, so that three processes of them
 # keep two cores busy until the end. Those that start other programs take longest, and checks are short: one core would be
 # idle if a long part came last.
 .PHONY: test
-test: setup stack-tools ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
-	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured part-pure-others check audit-template build scale-check
+test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
+	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured part-pure-others part-services check audit-template build scale-check
 
 .PHONY: test-gates
 test-gates: setup
@@ -181,7 +185,7 @@ test-gates: setup
 
 .PHONY: test-units
 test-units: setup
-	@$(GATES) part-pure-others part-others part-measured
+	@$(GATES) part-pure-others part-others part-services part-measured
 
 .PHONY: stack-tools
 stack-tools: .tools/schemathesis/.installed .tools/client/.installed
