@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable
 from copy import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, log_event, state_event
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job import (
     Cancel,
     CancelOutcome,
@@ -21,11 +23,14 @@ from interlock.domain.job import (
     claimed,
     ended,
     lease_extended,
+    listed,
     lost,
+    overdue,
+    refused,
     submitted,
 )
 from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
-from interlock.domain.outcome import Outcome
+from interlock.domain.outcome import ClientInput, Outcome
 from interlock.domain.stop import Stopped
 from tests.fakes.jobs import UNFINISHED, a_job
 from tests.fakes.outside import NOON
@@ -191,6 +196,50 @@ def test_unfinished_job_without_a_worker_fails_with_worker_lost(status: JobStatu
 def test_cancel_of_a_lost_job_is_too_late() -> None:
     job = lost(a_job(JobStatus.CANCELLING), now=LATER)
     assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "error"),
+    [
+        (
+            lambda job: refused(job, ErrorInfo(ErrorCode.UNKNOWN_TOOL, "no such tool"), now=LATER),
+            JobStatus.FAILED,
+            ErrorInfo(ErrorCode.UNKNOWN_TOOL, "no such tool"),
+        ),
+        (
+            lambda job: overdue(job, now=LATER),
+            JobStatus.TIMED_OUT,
+            ErrorInfo(
+                ErrorCode.TIMEOUT,
+                "The deadline of the job passed before its tool could be started.",
+                {"limit": "deadline"},
+            ),
+        ),
+    ],
+)
+def test_pending_job_that_cannot_start_ends_with_the_reason(
+    step: Callable[[Job], Job], status: JobStatus, error: ErrorInfo
+) -> None:
+    job = a_job()
+    assert step(job) == replace(
+        job,
+        status=status,
+        error=error,
+        completed_at=LATER,
+        updated_at=LATER,
+        lease_expires_at=None,
+        events=EMPTY_LOG.adding([state_event(status, LATER)]),
+    )
+
+
+def test_list_shows_no_input_result_events_lease_worker_or_key() -> None:
+    shown = a_job(JobStatus.RUNNING, input=None, lease_expires_at=None, worker_id=None)
+    stored, events = StoredJson(4, text="null"), EMPTY_LOG.adding([state_event(JobStatus.RUNNING, NOON)])
+    key: dict[str, Any] = {"key_id": "key", "key_limit": 3, "key_hash": "a", "request_hash": "b", "write_id": "c"}
+    job = replace(
+        shown, lease_expires_at=LEASE, worker_id="worker-1", input=stored, result=stored, events=events, **key
+    )
+    assert listed(replace(job, client_input=ClientInput(), fork_finding=ForkFinding("1", "x"))) == shown
 
 
 @pytest.mark.parametrize(("seconds", "expired"), [(14.999, False), (15.0, False), (15.001, True)])
