@@ -1,18 +1,24 @@
 """The five lifecycle states of a plugin."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.lifecycle import (
     AVAILABLE,
+    NOT_RUN,
     TRANSITIONS,
     IllegalLifecycleTransition,
     LifecycleState,
+    RunState,
     advance,
+    combined,
     verdict,
 )
+from tests.fakes.outside import NOON
 
 REFUSED = {
     # A running plugin cannot start another run.
@@ -75,3 +81,34 @@ def test_only_errors_of_the_plugin_lead_to_failed(code: ErrorCode) -> None:
 
 def test_deadline_of_a_job_is_not_the_fault_of_the_plugin() -> None:
     assert verdict(ErrorInfo(ErrorCode.TIMEOUT, "", {"limit": "deadline"})) is None
+
+
+EARLY, LATE = NOON, NOON + timedelta(seconds=3)
+FAILED = RunState(lifecycle=LifecycleState.FAILED, lifecycle_at=EARLY)
+UNLOADED = RunState(lifecycle=LifecycleState.UNAVAILABLE, lifecycle_at=LATE, reason="no model")
+THREADS, FILES = ForkFinding("1.0.0", "runs threads"), ForkFinding("1.0.0", "holds open files")
+OLD_FINDING = RunState(fork_finding=THREADS, fork_finding_at=EARLY)
+NEW_FINDING = RunState(fork_finding=FILES, fork_finding_at=LATE)
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        ([], NOT_RUN),
+        ([NOT_RUN, RunState(running=True)], RunState(running=True)),
+        ([FAILED, UNLOADED, NOT_RUN], UNLOADED),
+        ([UNLOADED, FAILED], UNLOADED),
+        ([UNLOADED, FAILED._replace(lifecycle_at=LATE)], FAILED._replace(lifecycle_at=LATE)),
+        ([OLD_FINDING, NEW_FINDING, NOT_RUN], NEW_FINDING),
+        ([NEW_FINDING, OLD_FINDING], NEW_FINDING),
+        ([NEW_FINDING, OLD_FINDING._replace(fork_finding_at=LATE)], OLD_FINDING._replace(fork_finding_at=LATE)),
+        (
+            [RunState(running=True), OLD_FINDING, UNLOADED],
+            UNLOADED._replace(running=True, fork_finding=THREADS, fork_finding_at=EARLY),
+        ),
+    ],
+)
+def test_state_of_a_plugin_is_the_latest_verdict_and_finding_of_its_tools(
+    tools: list[RunState], expected: RunState
+) -> None:
+    assert combined(tools) == expected

@@ -1,6 +1,7 @@
 """Counters, buckets and percentiles."""
 
 import math
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.lifecycle import LifecycleState
 from interlock.domain.metrics import (
     GROWTH,
@@ -123,3 +125,27 @@ def test_sum_keeps_the_latest_of_the_last_values(when: list[datetime]) -> None:
     summed = ExecutionMetrics.sum(parts)
     assert (summed.last_used, summed.last_ms) == (max(when), float(when.index(max(when))))
     assert summed.lifecycle is LifecycleState.INITIALIZED
+
+
+def test_sum_keeps_the_latest_verdict_finding_and_change_whatever_the_order() -> None:
+    later, latest = NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)
+    failed = ExecutionMetrics(lifecycle=LifecycleState.FAILED, lifecycle_at=NOON, as_of=NOON)
+    unloaded = ExecutionMetrics(
+        lifecycle=LifecycleState.UNAVAILABLE, lifecycle_at=later, reason="no model", as_of=latest
+    )
+    early = ExecutionMetrics(fork_finding=ForkFinding("1.0.0", "runs threads"), fork_finding_at=NOON, as_of=NOON)
+    late = ExecutionMetrics(fork_finding=ForkFinding("1.0.0", "holds files"), fork_finding_at=later, as_of=later)
+    expected = replace(unloaded, fork_finding=late.fork_finding, fork_finding_at=later)
+    parts = [failed, unloaded, early, late, ExecutionMetrics()]
+    assert ExecutionMetrics.sum(parts) == ExecutionMetrics.sum(parts[::-1]) == expected
+
+
+def test_last_part_wins_among_verdicts_and_findings_of_one_time() -> None:
+    one = ExecutionMetrics(
+        lifecycle=LifecycleState.FAILED,
+        lifecycle_at=NOON,
+        fork_finding=ForkFinding("1.0.0", "runs threads"),
+        fork_finding_at=NOON,
+    )
+    other = replace(one, lifecycle=LifecycleState.INITIALIZED, fork_finding=ForkFinding("1.0.0", "holds files"))
+    assert ExecutionMetrics.sum([one, other]) == other
