@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from interlock.domain.access import ApiKey, Principal, Scope, hash_key, is_tenant
+from interlock.domain.access import ApiKey, Principal, Scope, hash_key, is_key_name, is_tenant
 from tests.fakes.outside import NOON
 
 
@@ -32,6 +32,16 @@ def test_valid_tenant_names_are_accepted(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "a" * 65, "-a", ".a", "_a", "a/b", "a#b", "a b", "ä", "a\n", "../a", None, 7])
 def test_invalid_tenant_names_are_rejected(name: object) -> None:
     assert not is_tenant(name)
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 200, "Nightly import, team Ä (EU) 🙂"])
+def test_key_name_is_one_line_of_text(name: str) -> None:
+    assert is_key_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 201, "a\nb", "a\n", "\t", "\x7f", "\u2028", "name\u202ecod.exe"])
+def test_empty_long_and_misleading_key_names_are_rejected(name: str) -> None:
+    assert not is_key_name(name)
 
 
 @pytest.mark.parametrize(("seconds", "valid"), [(-0.001, True), (0, False), (1, False)])

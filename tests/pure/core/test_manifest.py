@@ -5,7 +5,7 @@ import json
 import pytest
 
 from interlock.domain.errors import UnknownTool
-from interlock.domain.manifest import PluginManifest
+from interlock.domain.manifest import PluginManifest, PluginSource
 from tests.fakes.plugins import a_broken_plugin, a_plugin, a_tool
 
 PLUGIN = a_plugin("ocr", a_tool("analyze"), a_tool("lines"))
@@ -55,3 +55,17 @@ def test_public_manifest_has_exactly_the_fields_of_the_contract() -> None:
 def test_plugin_without_a_reason_is_available() -> None:
     assert PLUGIN.available
     assert not a_broken_plugin().available
+
+
+def test_plugin_that_cannot_be_loaded_is_listed_by_its_name_with_the_reason() -> None:
+    source = PluginSource("plugins.ocr", "Plugin")
+    assert PluginManifest.broken("ocr", source, "needs torch: not installed") == PluginManifest(
+        name="ocr",
+        version="0",
+        title="ocr",
+        description="",
+        source=source,
+        tools=(),
+        fork_safe=True,
+        reason="needs torch: not installed",
+    )
