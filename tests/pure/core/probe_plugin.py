@@ -10,7 +10,7 @@ import threading
 import warnings
 from typing import Any
 from pydantic import BaseModel
-from interlock.plugin import Cancelled, InvalidInput, Plugin, tool
+from interlock.plugin import Cancelled, InputRequired, InvalidInput, Plugin, tool
 
 loaded = []
 
@@ -69,6 +69,24 @@ class Probe(Plugin):
     @tool()
     def refuses(self, input: In, context) -> Out:
         raise InvalidInput("/text", "is not for me")
+
+    @tool()
+    def asks(self, input: In, context) -> Out:
+        raise InputRequired({"name": {"method": "roots/list", "params": {}}})
+
+    @tool()
+    def tampers(self, input: In, context) -> Out:
+        refusal = InvalidInput("/text", "is not for me")
+        refusal.details = None
+        raise refusal
+
+    @tool()
+    def recurses(self, input: In, context) -> Out:
+        def there(levels):
+            return back(levels - 1) if levels else 1 // 0
+        def back(levels):
+            return there(levels - 1) if levels else 1 // 0
+        return there(58)
 
     @tool()
     def misfits(self, input: In, context) -> Out:

@@ -55,6 +55,34 @@ def test_fetched_file_replaces_its_upload_in_the_input(
     assert uploaded == str(tmp_path / "upload-0")
 
 
+CONFIGURED = """
+from pydantic import BaseModel
+from interlock.plugin import Plugin, tool
+class Settings(BaseModel):
+    region: str
+class In(BaseModel):
+    pass
+class Out(BaseModel):
+    text: str
+class Probe(Plugin):
+    name, version, settings = "probe", "1", Settings
+    config: Settings
+    def setup(self):
+        self.ready = self.config.region
+    @tool()
+    def read(self, input: In, context) -> Out:
+        return Out(text=self.ready)
+"""
+
+
+def test_plugin_has_its_settings_before_it_is_set_up(ask: Ask, channel: RecordingChannel, tmp_path: Path) -> None:
+    (tmp_path / "configured.py").write_text(CONFIGURED)
+    code = {"module": "configured", "class_name": "Probe", "path": str(tmp_path / "configured.py")}
+    settings = {"settings": {"region": "eu-west-1"}}
+    assert load(json.dumps(code | settings).encode(), cast("Channel", channel)) is None
+    assert ask("read") == ("succeeded", {"text": "eu-west-1"})
+
+
 def test_plugin_is_loaded_and_set_up_once_per_process(ask: Ask) -> None:
     ask("echo")
     assert ask("echo") == ("succeeded", {"text": "hello|1|JOB"})
@@ -102,6 +130,7 @@ def test_null_in_a_result_stays_null(ask: Ask, value: str) -> None:
         (["raises"] * MAX_FAILURES_IN_A_ROW, True),
         (["raises", "raises", "echo", "raises", "raises"], False),
         (["refuses"] * 5, False),
+        (["asks"] * 5, False),
     ],
 )
 def test_process_retires_after_repeated_failures(
@@ -133,6 +162,17 @@ def test_invalid_input_raised_by_the_tool_names_the_field(ask: Ask) -> None:
     assert ask("refuses") == (
         "invalid_input",
         {"message": "/text: is not for me", "errors": [{"path": "/text", "message": "is not for me"}]},
+    )
+
+
+def test_invalid_input_without_usable_details_is_still_invalid_input(ask: Ask) -> None:
+    assert ask("tampers") == ("invalid_input", {"message": "/text: is not for me", "errors": []})
+
+
+def test_lone_surrogates_in_the_text_of_an_exception_are_replaced(ask: Ask) -> None:
+    assert ask("stops", text="half \ud800 a character") == (
+        "exception",
+        {"exception": "Cancelled", "message": "half ? a character"},
     )
 
 

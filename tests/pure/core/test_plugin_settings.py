@@ -15,6 +15,7 @@ from interlock.plugin import Plugin, ToolContext, tool
 from interlock.plugin_settings import InvalidSettings, configure
 from interlock.plugins.describing import describe_class
 from interlock.sandbox import Code
+from interlock.testing import ToolFailed, run_tool
 from tests.documented import code_block
 from tests.pure.core.echo_plugin import In, Out
 
@@ -89,6 +90,18 @@ def test_reason_names_the_setting_and_not_its_value(values: dict[str, Any], reas
     assert str(caught.value) == reason
     assert "s3cr3t" not in repr(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_plugin_runs_with_the_settings_of_its_stack() -> None:
+    run = run_tool(Calling, "call", {"text": "x"}, settings={"api_key": SECRET, "retries": "5"})
+    assert run.result == {"text": "5"}
+
+
+def test_plugin_with_invalid_settings_is_unavailable_and_names_them() -> None:
+    with pytest.raises(ToolFailed) as caught:
+        run_tool(Calling, "call", {"text": "x"}, settings={"api_key": "s3cr3t"})
+    reason = "the setting 'api_key' is not valid"
+    assert (caught.value.code, caught.value.details) == ("plugin_unavailable", {"reason": reason})
 
 
 def test_settings_are_not_in_the_text_of_the_code_to_load() -> None:
