@@ -16,7 +16,7 @@ from interlock.sandbox import Channel
 from interlock.tools import tool_runner
 from interlock.tools.worker_context import WorkerContext
 from interlock.tools.worker_diagnostics import MAX_REPORTS, MAX_TRACEBACK_LINES
-from tests.pure.core.probe_plugin import Ask, RecordingChannel
+from tests.pure.core.probe_plugin import PLUGIN, Ask, RecordingChannel
 
 
 class Unspeakable:
@@ -97,6 +97,32 @@ def test_traceback_is_bounded_in_lines(ask: Ask, channel: RecordingChannel) -> N
     assert len([call for call in channel.calls if call[:2] == ("log", TRACEBACK)]) == MAX_TRACEBACK_LINES
 
 
+def test_traceback_is_bounded_in_frames(ask: Ask, channel: RecordingChannel) -> None:
+    ask("recurses")
+    assert len([call for call in channel.calls if call[0] == "log" and call[2].startswith("  File ")]) == 50
+
+
+def test_logged_exception_that_was_never_raised_has_its_traceback(channel: RecordingChannel) -> None:
+    WorkerContext("JOB", cast("Channel", channel)).logger.error("refused", exc_info=KeyError("hello"))
+    assert channel.calls == [("log", "error", "refused"), ("log", TRACEBACK, "KeyError: 'hello'")]
+
+
+def test_warning_during_the_import_of_a_plugin_is_reported(ask: Ask, channel: RecordingChannel) -> None:
+    source = f"import warnings\nwarnings.simplefilter('always')\nwarnings.warn('old format')\n{PLUGIN}"
+    with warnings.catch_warnings():
+        assert ask("echo", source=source)[0] == "succeeded"
+    public, place = channel.calls[:2]
+    assert public == ("log", "warning", "UserWarning: old format")
+    assert place[:2] == ("log", TRACEBACK)
+    assert place[2].endswith("probe.py:3: UserWarning: old format")
+
+
+def test_exception_of_a_thread_that_is_gone_is_reported(ask: Ask, channel: RecordingChannel) -> None:
+    ask("echo")
+    tool_runner._reports.report_thread(threading.ExceptHookArgs((KeyError, KeyError("hello"), None, None)))
+    assert ("log", "error", "thread ? ended by KeyError: 'hello'") in channel.calls
+
+
 def test_traceback_that_cannot_be_formatted_keeps_the_verdict(
     ask: Ask, channel: RecordingChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +139,11 @@ def test_progress_stays_between_0_and_1(channel: RecordingChannel, fraction: Any
     assert channel.calls == [("progress", sent, "x" * 200)]
 
 
+def test_progress_may_have_no_message(channel: RecordingChannel) -> None:
+    WorkerContext("JOB", cast("Channel", channel)).progress(0.5)
+    assert channel.calls == [("progress", 0.5, "")]
+
+
 def test_context_reflects_the_state_of_the_channel(channel: RecordingChannel) -> None:
     context = WorkerContext("JOB", cast("Channel", channel))
     assert (context.job_id, context.cancelled, context.temp_dir) == ("JOB", False, channel.temp_dir)
@@ -126,4 +157,5 @@ def test_plugin_logger_accepts_every_level_and_is_separate(channel: RecordingCha
     context.logger.debug("a detail")
     context.logger.error("trouble: %d", 3)
     assert channel.calls == [("log", "debug", "a detail"), ("log", "error", "trouble: 3")]
+    assert context.logger.name == "interlock.job.JOB"
     assert context.logger is not logging.getLogger("interlock.job.JOB")
