@@ -114,8 +114,8 @@ def test_plugin_runs_again_after_a_metrics_failure(harness: Harness) -> None:
 
 
 def test_execution_time_is_measured_per_run(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = iter([100.0, 100.04125, 200.0, 200.5])
+    moments = iter([100.0, 100.0414568, 200.0, 200.5])
     monkeypatch.setattr("interlock.tools.tool_runner.time.perf_counter", lambda: next(moments))
-    assert harness.run().execution_time_ms == 41.25
+    assert harness.run().execution_time_ms == 41.457
     assert harness.ends_with(WorkerLost(pid=1)).execution_time_ms == 500.0
-    assert [elapsed for *_, elapsed in harness.sink.executions] == [41.25, 500.0]
+    assert [elapsed for *_, elapsed in harness.sink.executions] == [41.457, 500.0]

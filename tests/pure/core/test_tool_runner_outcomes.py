@@ -1,13 +1,16 @@
 """The ToolRunner in the Lambda process: its requests to the sandbox, and the outcomes of all endings of a run."""
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.domain.job_status import JobStatus
+from interlock.domain.manifest import SettingManifest
 from interlock.sandbox import (
     Cancelled,
     CancelToken,
@@ -20,8 +23,10 @@ from interlock.sandbox import (
     TimedOut,
     WorkerLost,
 )
-from interlock.tools.limits import LOAD_LIMIT_S, MAX_RESULT_BYTES
+from interlock.tools.limits import LOAD_LIMIT_S, MAX_RESULT_BYTES, limits_of
 from interlock.tools.messages import MAX_NAME
+from interlock.tools.outcomes import outcome_of_ending
+from interlock.tools.tool_runner import ToolRunner
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import Run, echoes
 from tests.fakes.world import World
@@ -36,6 +41,19 @@ def test_worker_process_loads_this_version_of_the_plugin_for_this_tenant(harness
     assert (run.tenant, run.once, run.code.fork_safe) == ("acme", False, True)
     source = {"module": "plugins.echo", "class_name": "Plugin", "path": None}
     assert json.loads(run.code.request) == source | {"version": "1.0.0", "revision": ""}
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_worker_process_gets_the_settings_that_its_plugin_declares(
+    world_of: Callable[..., World], declared: bool
+) -> None:
+    settings = (SettingManifest("region", "string", "", required=True, secret=False),) if declared else ()
+    with closing(CancelToken()) as cancel:
+        harness = Harness(world_of(a_plugin("echo", a_tool("say"), settings=settings)), cancel)
+        harness.runner = ToolRunner(harness.registry, harness.sandbox.as_sandbox(), lambda plugin: {"of": plugin})
+        harness.run()
+    [run] = harness.sandbox.runs
+    assert json.loads(run.code.request).get("settings") == ({"of": "echo"} if declared else None)
 
 
 @pytest.mark.parametrize("isolation", ["tenant", "run"])
@@ -139,6 +157,15 @@ def test_run_over_its_time_limit_times_out(harness: Harness, how: Any) -> None:
     assert message_of(outcome) == "The tool ran over its limit of 5 s."
 
 
+@pytest.mark.parametrize("while_loading", [False, True])
+def test_run_that_reaches_the_deadline_of_its_job_reports_that_limit(harness: Harness, while_loading: bool) -> None:
+    call, deadline = harness.call(), Deadline(math.inf, 5.0, limit="deadline")
+    ending = TimedOut(pid=1, how="killed", while_loading=while_loading, total=True)
+    outcome = outcome_of_ending(call, ending, limits_of(call, deadline), deadline)
+    assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, "killed")
+    assert error_of(outcome) == ("timeout", {"limit": "deadline"})
+
+
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_cancelled_run_reports_how_it_was_stopped(harness: Harness, how: Any) -> None:
     outcome = harness.ends_with(Cancelled(pid=1, how=how))
@@ -155,7 +182,9 @@ def test_result_that_is_nested_too_deep_names_the_limit(harness: Harness, levels
     assert error_of(outcome) == ("invalid_output", {"errors": [problem]})
 
 
-def test_run_that_has_loaded_a_plugin_without_a_template_reports_why(harness: Harness) -> None:
+def test_run_that_has_loaded_a_plugin_without_a_template_reports_why(
+    harness: Harness, caplog: pytest.LogCaptureFixture
+) -> None:
     def loads(run: Run) -> Ending:
         run.on_unforkable("an open file with a long name: " + "x" * 1000)
         return TimedOut(pid=1, how="stopped", while_loading=False)
@@ -163,6 +192,7 @@ def test_run_that_has_loaded_a_plugin_without_a_template_reports_why(harness: Ha
     finding = harness.run(loads).fork_finding
     assert finding is not None
     assert (finding.version, len(finding.reason)) == ("1.0.0", MAX_NAME)
+    assert caplog.messages == [f"each worker process loads plugin echo itself: {finding.reason}"]
     assert harness.run(echoes).fork_finding is None
 
 
@@ -196,3 +226,4 @@ def test_vanished_worker_process_is_worker_lost(harness: Harness) -> None:
     outcome = harness.ends_with(WorkerLost(pid=1))
     assert outcome.status is JobStatus.FAILED
     assert error_of(outcome) == ("worker_lost", {})
+    assert message_of(outcome) == "The worker process of this job was lost."

@@ -8,6 +8,7 @@ import pytest
 
 from interlock.domain.job_status import JobStatus
 from interlock.sandbox import Completed
+from interlock.tools.messages import MAX_MESSAGE
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.sandbox import answered
 from tests.fakes.world import World
@@ -105,11 +106,68 @@ def test_plugin_that_cannot_be_loaded_is_unavailable_with_the_reason(harness: Ha
         b'{"verdict": "exception", "detail": null}',
         b'{"verdict": "exception", "detail": {"message": "x"}}',
         b'{"verdict": "invalid_input", "detail": []}',
-        b'{"verdict": "succeeded", "detail": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"verdict": "succeeded", "detail": "\\ud800"}',
     ],
 )
 def test_malformed_worker_response_is_invalid_output(harness: Harness, payload: bytes) -> None:
     # A plugin can tamper with its worker process.
-    code, details = error_of(harness.ends_with(Completed(pid=1, payload=payload)))
-    assert code == "invalid_output"
-    assert details["errors"][0]["message"]
+    outcome = harness.ends_with(Completed(pid=1, payload=payload))
+    assert error_of(outcome) == ("invalid_output", {"errors": [{"path": "", "message": "is not JSON"}]})
+
+
+@pytest.mark.parametrize("errors", [None, 7, {}, "none"])
+def test_refusal_with_a_malformed_list_of_problems_keeps_its_message(harness: Harness, errors: Any) -> None:
+    outcome = harness.ends_with(answered("invalid_input", {"message": "not for me", "errors": errors}))
+    assert (error_of(outcome), message_of(outcome)) == (("invalid_input", {"errors": []}), "not for me")
+
+
+# --- Input requests ---
+
+
+def requests_of_size(size: int) -> dict[str, Any]:
+    """Return an input request whose JSON text has this size."""
+    empty: dict[str, Any] = {"name": {"method": "roots/list", "params": {"x": ""}}}
+    missing = size - len(json.dumps(empty, separators=(",", ":")))
+    return {"name": {"method": "roots/list", "params": {"x": "x" * missing}}}
+
+
+def test_requested_input_is_named_in_the_message(harness: Harness) -> None:
+    requests = {
+        "color": {"method": "elicitation/create", "params": {"message": "Which color?"}},
+        "folders": {"method": "roots/list", "params": {}},
+    }
+    outcome = harness.ends_with(answered("input_required", requests))
+    assert error_of(outcome) == ("input_required", {"input_requests": requests})
+    assert message_of(outcome) == (
+        "The tool echo.say needs input from its client: color (elicitation/create); folders (roots/list). "
+        "Call it with an MCP client that supports this."
+    )
+
+
+def test_message_about_requested_input_is_bounded(harness: Harness) -> None:
+    requests = {"x" * 5000: {"method": "roots/list", "params": {}}}
+    assert len(message_of(harness.ends_with(answered("input_required", requests)))) == MAX_MESSAGE
+
+
+def test_largest_permitted_input_requests_are_kept(harness: Harness) -> None:
+    requests = requests_of_size(16 * 1024)
+    outcome = harness.ends_with(answered("input_required", requests))
+    assert error_of(outcome) == ("input_required", {"input_requests": requests})
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        None,
+        {},
+        {"name": "Which one?"},
+        {"name": {"method": "tools/call", "params": {}}},
+        {"name": {"method": "roots/list"}},
+        requests_of_size(16 * 1024 + 1),
+    ],
+    ids=["none", "empty", "text", "other method", "no params", "too large"],
+)
+def test_malformed_and_large_input_requests_are_invalid_output(harness: Harness, detail: Any) -> None:
+    problem = {"path": "", "message": "is not a map of input requests of at most 16 KiB"}
+    outcome = harness.ends_with(answered("input_required", detail))
+    assert error_of(outcome) == ("invalid_output", {"errors": [problem]})
