@@ -7,6 +7,9 @@ import pytest
 from interlock.domain.webhook_url import BadUrl, Target, UrlRules, is_public
 from tests.forbidden_urls import FORBIDDEN
 
+LONGEST_HOST = ".".join(["x" * 63, "x" * 63, "x" * 63, "x" * 61])
+"""A name of 253 characters, the most that the domain name system allows."""
+
 RULES, LOCAL_RULES = UrlRules(), UrlRules(local=True)
 
 
@@ -20,6 +23,9 @@ RULES, LOCAL_RULES = UrlRules(), UrlRules(local=True)
         ("https://xn--bcher-kva.example/", Target(True, "xn--bcher-kva.example", 443, "/")),
         ("https://93.184.216.34/", Target(True, "93.184.216.34", 443, "/")),
         ("https://[2606:4700::1111]:8443/x", Target(True, "2606:4700::1111", 8443, "/x")),
+        ("https://1.2.example.com/", Target(True, "1.2.example.com", 443, "/")),
+        (f"https://{LONGEST_HOST}/", Target(True, LONGEST_HOST, 443, "/")),
+        ("https://example.com/".ljust(2048, "x"), Target(True, "example.com", 443, "/".ljust(2029, "x"))),
     ],
 )
 def test_public_url_is_accepted(url: str, target: Target) -> None:
@@ -36,11 +42,48 @@ def test_forbidden_url_is_refused_with_a_reason(url: str) -> None:
         RULES.check(url)
 
 
+CHARACTERS = "must be at most 2048 printable ASCII characters, without spaces and backslashes"
+NAME = "must have the full name of a public host; write other characters than ASCII as xn--"
+
+
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:9/", "http://127.8.0.1:1/?a"]
+    ("url", "reason"),
+    [
+        ("https://example.com/a b", CHARACTERS),
+        ("https://example.com/a\\b", CHARACTERS),
+        ("https://example.com/".ljust(2049, "x"), CHARACTERS),
+        ("https://[::1/", "is not a valid URL"),
+        ("https://example.com:65536/", "is not a valid URL"),
+        ("https://user:password@example.com/", "must have no user name and no password"),
+        ("https://example.com/#top", "must have no fragment"),
+        ("http://example.com/", "must begin with https://"),
+        ("https://example.com:80/", "must have one of the ports 443, 8443"),
+        ("https://10.0.0.1/", "must have a public address, which 10.0.0.1 is not"),
+        ("https:///path", NAME),
+        ("https://intranet/", NAME),
+        (f"https://x{LONGEST_HOST}/", NAME),
+        ("https://example.127.1/", "must have the name of a host, or an address with four decimal numbers"),
+        ("https://example.com.0x7f/", "must have the name of a host, or an address with four decimal numbers"),
+        ("https://router.local/", "must have a public host"),
+    ],
 )
-def test_local_url_is_accepted_only_on_a_local_stack(url: str) -> None:
-    assert LOCAL_RULES.check(url).secure is False
+def test_reason_for_a_refused_url_says_what_it_must_have(url: str, reason: str) -> None:
+    with pytest.raises(BadUrl) as caught:
+        RULES.check(url)
+    assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("http://127.0.0.1:8080/x", Target(False, "127.0.0.1", 8080, "/x")),
+        ("http://localhost/x", Target(False, "localhost", 80, "/x")),
+        ("http://[::1]:9", Target(False, "::1", 9, "/")),
+        ("http://127.8.0.1:1/?a", Target(False, "127.8.0.1", 1, "/?a")),
+    ],
+)
+def test_local_url_is_accepted_only_on_a_local_stack(url: str, target: Target) -> None:
+    assert LOCAL_RULES.check(url) == target
     with pytest.raises(BadUrl, match="https://"):
         RULES.check(url)
 
