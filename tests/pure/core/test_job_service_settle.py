@@ -1,5 +1,6 @@
 """Settle jobs whose lease has expired, races between the read and its write, and changes of the counters."""
 
+from copy import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from interlock.jobs import service as job_service
 from interlock.jobs.service import START_LEASE
 from tests.fakes.jobs import a_job
 from tests.fakes.store import Hook, once
-from tests.pure.core.job_service_setting import Setting, claim, finish
+from tests.pure.core.job_service_setting import WANTED, Setting, claim, finish
 
 # --- Settle ---
 
@@ -86,6 +87,20 @@ def test_pending_job_whose_workflow_execution_has_ended_fails_with_worker_lost(a
     assert settled.error.code is ErrorCode.WORKER_LOST
     assert settled == at.stored(job)
     assert at.counted() == {"failed": 1}
+
+
+def test_pending_job_past_its_deadline_times_out(at: Setting) -> None:
+    job = at.submit(at.service.new(replace(WANTED, deadline_s=10)))
+    at.clock.advance(10.001)
+    assert at.service.get("acme", job.job_id) == at.stored(job) == steps.overdue(job, now=at.clock())
+    assert at.counted() == {"timed_out": 1}
+
+
+def test_job_removed_during_its_settlement_is_returned_as_it_was_read(at: Setting) -> None:
+    job = claim(at, at.submit())
+    at.clock.advance(16)
+    at.race("settle", lambda: at.store.forget(job))
+    assert at.service.get("acme", job.job_id) == job
 
 
 def test_pending_job_claimed_during_its_restart_keeps_running(at: Setting) -> None:

@@ -11,7 +11,7 @@ from ulid import ULID
 
 from interlock.domain.errors import NotFinished, NotFound, ServiceUnavailable
 from interlock.domain.events import EMPTY_LOG, state_event
-from interlock.domain.idempotency import KeyedRequest
+from interlock.domain.idempotency import KeyedRequest, comparable, hash_request
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import FINAL, JobStatus
 from interlock.jobs.documents import INLINE_LIMIT_BYTES
@@ -147,6 +147,14 @@ def test_request_hash_ignores_field_order_and_the_key_is_stored_hashed() -> None
     assert one.key_hash != request("Key", {}).key_hash
     assert one.key_hash != KeyedRequest.of("rival", "key", {}).key_hash
     assert "key" not in one.key_hash
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"), [(20, 20.0, True), (2**53, 2.0**53, True), (2**53, 2**53 + 1, False)]
+)
+def test_equal_limits_make_equal_requests(one: float, other: float, same: bool) -> None:
+    hashes = {hash_request(comparable({"plugin": "echo", "timeout_s": limit})) for limit in (one, other)}
+    assert (len(hashes) == 1) is same
 
 
 def test_hashes_are_the_same_in_every_release() -> None:
