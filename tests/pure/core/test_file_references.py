@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, StringConstraints
 
-from interlock.domain.file_references import FileReference, file_references, takes_uploads
+from interlock.domain.file_references import FileReference, file_references, file_texts, takes_uploads
 from interlock.plugin import FileBytes, FilePath
 from interlock.plugins.validation import SchemaValidator
 
@@ -104,6 +104,18 @@ def test_uploads_are_found_behind_each_combining_keyword(keyword: str) -> None:
 def test_purely_recursive_schema_has_no_files() -> None:
     schema = {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}}
     assert file_references(schema, {"file": UPLOAD}) == ()
+
+
+def test_definition_that_is_one_of_its_own_options_is_followed_once() -> None:
+    options = [{"$ref": "#/$defs/A"}, {"type": "string"}, Scan.model_json_schema()]
+    schema = {"$ref": "#/$defs/A", "$defs": {"A": {"anyOf": options}}}
+    assert file_references(schema, {"file": UPLOAD}) == (FileReference(("file",), "x", "upload-0"),)
+
+
+def test_files_of_a_result_are_found_where_its_schema_has_files() -> None:
+    schema = Node.model_json_schema(mode="serialization")
+    result = {"file": "aGk=", "children": [{"file": None, "children": []}, {"file": "aG8=", "children": []}]}
+    assert file_texts(schema, result) == {("file",): "aGk=", ("children", 1, "file"): "aG8="}
 
 
 class Unread(list[Any]):

@@ -1,6 +1,7 @@
 """The events of a job: numbered once, bounded, and buffered between two writes."""
 
 import logging
+from copy import replace
 from datetime import timedelta
 
 import pytest
@@ -100,6 +101,17 @@ def test_lines_are_bounded_in_bytes() -> None:
     kept = MAX_LOG_BYTES // 999
     assert [message[:3] for message in messages(log)] == [f"{number:03}" for number in range(200 - kept, 200)]
     assert marker(log).fields["count"] == 200 - kept
+
+
+def test_lines_of_exactly_the_permitted_bytes_are_kept() -> None:
+    news = [*lines(MAX_LOG_BYTES // 1000, "x" * 1000), *lines(1, "x" * (MAX_LOG_BYTES % 1000))]
+    assert sum(map(len, messages(EMPTY_LOG.adding(news)))) == MAX_LOG_BYTES
+
+
+def test_drop_has_the_time_of_the_last_dropped_line() -> None:
+    later = NOON + timedelta(seconds=3)
+    news = [*lines(1), log_event("info", "stdout", "dropped", later), *lines(MAX_LOG_LINES)]
+    assert marker(EMPTY_LOG.adding(news)) == replace(dropped_event(2, later), seq=2)
 
 
 def test_last_progress_and_all_states_are_kept() -> None:

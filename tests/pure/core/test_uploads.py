@@ -74,6 +74,15 @@ def test_upload_id_with_an_invalid_content_type_is_rejected(content_type: str) -
         Upload.of_id(Upload.new(content_type, 5, NOON).id)
 
 
+def test_other_encoding_of_an_upload_id_is_rejected() -> None:
+    text = Upload.new("image/png", 5, NOON).id
+    digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    other = text[:-1] + digits[digits.index(text[-1]) + 1]  # differs in bits that no byte has
+    assert base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(text + "=")
+    with pytest.raises(NotAnUpload):
+        Upload.of_id(other)
+
+
 def test_upload_ids_have_eighty_random_bits() -> None:
     uploads = [Upload.new("image/png", 5, NOON) for _ in range(1000)]
     assert len({upload.nonce for upload in uploads}) == 1000
