@@ -43,7 +43,7 @@ def comparable(document: Any) -> Any:
         return document
     given = {name: document[name] for name in _LIMITS if type(document.get(name)) in {int, float}}
     limits = {name: float(value) for name, value in given.items() if abs(value) <= _EXACT}
-    return {**document, **limits} if limits else document
+    return {**document, **limits}
 
 
 def hash_request(document: Any) -> str:

@@ -64,7 +64,7 @@ class UnionFreeSchema:
     def _moved(self, keyword: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         name = f"interlock-union-{len(self.unions)}"
         reference = f"#/$defs/{name}"
-        discriminator = schema.get("discriminator", {})
+        discriminator = schema.get("discriminator")
         tag = discriminator.get("propertyName") if isinstance(discriminator, Mapping) else None
         count = len(schema[keyword])
         self.unions[reference] = Union(keyword, [f"{reference}/{keyword}/{n}" for n in range(count)], tag)

@@ -227,7 +227,7 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
     # Only the worker process imports pydantic.
     from interlock.plugin import Cancelled, InputRequired, InvalidOutput  # noqa: PLC0415
 
-    context = WorkerContext(asked["job_id"], channel, asked.get("methods", ()), asked.get("responses", {}))
+    context = WorkerContext(asked["job_id"], channel, asked.get("methods", ()), asked.get("responses"))
     try:
         channel.arm(Cancelled)
         given = with_files(asked["input"], asked["files"], channel.temp_dir)
