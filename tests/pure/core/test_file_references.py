@@ -112,10 +112,22 @@ def test_definition_that_is_one_of_its_own_options_is_followed_once() -> None:
     assert file_references(schema, {"file": UPLOAD}) == (FileReference(("file",), "x", "upload-0"),)
 
 
-def test_files_of_a_result_are_found_where_its_schema_has_files() -> None:
-    schema = Node.model_json_schema(mode="serialization")
-    result = {"file": "aGk=", "children": [{"file": None, "children": []}, {"file": "aG8=", "children": []}]}
-    assert file_texts(schema, result) == {("file",): "aGk=", ("children", 1, "file"): "aG8="}
+@pytest.mark.parametrize(
+    ("model", "result", "texts"),
+    [
+        (Everything, {"single": None, "text": "aGk="}, {}),
+        (Everything, {"nest": [["aGk="], "aG8="]}, {("nest", 0, 0): "aGk=", ("nest", 1): "aG8="}),
+        (
+            Node,
+            {"file": "aGk=", "children": [{"file": None}, {"file": "aG8="}]},
+            {("file",): "aGk=", ("children", 1, "file"): "aG8="},
+        ),
+    ],
+)
+def test_files_of_a_result_are_found_where_its_schema_has_files(
+    model: type[BaseModel], result: Any, texts: Any
+) -> None:
+    assert file_texts(model.model_json_schema(mode="serialization"), result) == texts
 
 
 class Unread(list[Any]):

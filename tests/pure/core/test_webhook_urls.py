@@ -61,7 +61,7 @@ NAME = "must have the full name of a public host; write other characters than AS
         ("https://10.0.0.1/", "must have a public address, which 10.0.0.1 is not"),
         ("https:///path", NAME),
         ("https://intranet/", NAME),
-        (f"https://x{LONGEST_HOST}/", NAME),
+        (f"https://{LONGEST_HOST}x/", NAME),
         ("https://example.127.1/", "must have the name of a host, or an address with four decimal numbers"),
         ("https://example.com.0x7f/", "must have the name of a host, or an address with four decimal numbers"),
         ("https://router.local/", "must have a public host"),
