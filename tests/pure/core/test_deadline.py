@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -15,17 +16,19 @@ DEADLINE = Deadline(100.0, 20.0, ADVICE, "deadline")
 
 
 @pytest.mark.parametrize(
-    ("derived", "expected"),
+    ("derive", "expected"),
     [
-        (DEADLINE.earlier(1.5), Deadline(98.5, 20.0, ADVICE, "deadline")),
-        (DEADLINE.no_later_than(90.0), Deadline(90.0, 20.0, ADVICE, "deadline")),
-        (DEADLINE.no_later_than(110.0), DEADLINE),
-        (DEADLINE.limited(5.0), Deadline(100.0, 5.0, ADVICE, "deadline")),
-        (DEADLINE.advising("Split it."), Deadline(100.0, 20.0, "Split it.", "deadline")),
+        (lambda deadline: deadline.earlier(1.5), Deadline(98.5, 20.0, ADVICE, "deadline")),
+        (lambda deadline: deadline.no_later_than(90.0), Deadline(90.0, 20.0, ADVICE, "deadline")),
+        (lambda deadline: deadline.no_later_than(110.0), DEADLINE),
+        (lambda deadline: deadline.limited(5.0), Deadline(100.0, 5.0, ADVICE, "deadline")),
+        (lambda deadline: deadline.advising("Split it."), Deadline(100.0, 20.0, "Split it.", "deadline")),
     ],
 )
-def test_derived_deadline_changes_only_what_it_is_derived_for(derived: Deadline, expected: Deadline) -> None:
-    assert derived == expected
+def test_derived_deadline_changes_only_what_it_is_derived_for(
+    derive: Callable[[Deadline], Deadline], expected: Deadline
+) -> None:
+    assert derive(DEADLINE) == expected
 
 
 def test_earlier_deadline_of_the_job_bounds_its_run() -> None:
