@@ -115,6 +115,12 @@ def test_malformed_worker_response_is_invalid_output(harness: Harness, payload: 
     assert error_of(outcome) == ("invalid_output", {"errors": [{"path": "", "message": "is not JSON"}]})
 
 
+def test_worker_response_that_is_nested_too_deep_is_invalid_output(harness: Harness) -> None:
+    payload = b'{"verdict": "succeeded", "detail": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    problem = {"path": "", "message": "is nested more than 200 levels deep"}
+    assert error_of(harness.ends_with(Completed(pid=1, payload=payload))) == ("invalid_output", {"errors": [problem]})
+
+
 @pytest.mark.parametrize("errors", [None, 7, {}, "none"])
 def test_refusal_with_a_malformed_list_of_problems_keeps_its_message(harness: Harness, errors: Any) -> None:
     outcome = harness.ends_with(answered("invalid_input", {"message": "not for me", "errors": errors}))
