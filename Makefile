@@ -15,10 +15,10 @@ PYTEST_ARGS ?=
 
 # Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
 # nor are those named here, which run whole functions over AWS, start many processes or repeat much: the measured tests
-# reach what they do.
+# reach what they do. Of the services, none uses DynamoDB Local: each part that does starts a Java machine.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
-UNMEASURED_SERVICES := $(addprefix tests/service/test_,counting.py deploy_command.py deployed_command.py events.py \
-  keys_command.py moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py)
+UNMEASURED_SERVICES := $(addprefix tests/service/test_,deploy_command.py deployed_command.py events.py keys_command.py \
+  moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py)
 UNMEASURED := tests/pure/core/test_item_properties.py tests/process/client/test_client_typing.py \
   $(wildcard $(addprefix tests/process/sandbox/test_,confined_network.py elsewhere.py gone.py hostile_*.py idle.py leaks.py \
   missing_confinement.py residue.py reuse.py seccomp.py self_check.py stopped_runs.py)) \
