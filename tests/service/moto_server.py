@@ -1,6 +1,7 @@
 """Serve moto over HTTP in a separate process (its state is global to a process, and other tests use it in theirs),
 with a lock around DynamoDB: moto's own is not safe for threads."""
 
+import gc
 import io
 import os
 import subprocess
@@ -68,6 +69,8 @@ def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
     shortcuts.apply()
     app = made_of(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    # What was imported stays: scanning it for garbage would cost every request.
+    gc.freeze()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
     sys.stdin.read()
