@@ -237,7 +237,7 @@ load: setup .tools/locust/.installed ## 20,000 mixed executions: latencies, thro
 MUTATION := build/mutation
 
 .PHONY: mutation
-mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the ToolRunner: the tests must kill 85 %
+mutation: .tools/mutmut/.installed ## mutates the domain, the JobService and the ToolRunner: the tests must kill 93 %
 	rm -rf $(MUTATION)
 	mkdir -p $(MUTATION)/src $(MUTATION)/tests/pure
 	cp -R pyproject.toml docs $(MUTATION)

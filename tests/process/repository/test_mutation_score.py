@@ -13,11 +13,11 @@ SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "mutation_score.py"
 @pytest.mark.parametrize(
     ("stats", "code", "told"),
     [
-        ({"killed": 85, "survived": 15, "timeout": 0, "total": 100}, 0, "85.0 % killed"),
-        ({"killed": 849, "survived": 151, "timeout": 0, "total": 1000}, 1, "84.9 % killed"),
-        ({"killed": 80, "survived": 10, "timeout": 10, "total": 100}, 0, "90.0 % killed"),
+        ({"killed": 93, "survived": 7, "timeout": 0, "total": 100}, 0, "93.0 % killed"),
+        ({"killed": 929, "survived": 71, "timeout": 0, "total": 1000}, 1, "92.9 % killed"),
+        ({"killed": 85, "survived": 5, "timeout": 10, "total": 100}, 0, "95.0 % killed"),
         # Mutants without a test, or not tried, count as alive.
-        ({"killed": 80, "survived": 0, "timeout": 0, "no_tests": 20, "total": 100}, 1, "80.0 % killed"),
+        ({"killed": 90, "survived": 0, "timeout": 0, "no_tests": 10, "total": 100}, 1, "90.0 % killed"),
         ({"killed": 0, "survived": 0, "timeout": 0, "total": 0}, 1, "0.0 % killed"),
     ],
 )
