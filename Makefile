@@ -173,11 +173,11 @@ COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNM
 endef
 
 # Three at a time. Tests of the stack wait for leases, starts and stops a third of the time, so that three processes of them
-# keep two cores busy until the end. Those that start other programs take longest, and checks are short: one core would be
-# idle if a long part came last.
+# keep two cores busy until the end. The longest parts come first and the short checks last: otherwise one core is idle at
+# the end.
 .PHONY: test
 test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
-	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured part-pure-others part-services check audit-template build scale-check
+	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured-framework part-pure-others part-measured part-services check audit-template build scale-check
 
 .PHONY: test-gates
 test-gates: setup
@@ -185,7 +185,7 @@ test-gates: setup
 
 .PHONY: test-units
 test-units: setup
-	@$(GATES) part-pure-others part-others part-services part-measured
+	@$(GATES) part-others part-measured-framework part-pure-others part-measured part-services
 
 .PHONY: stack-tools
 stack-tools: .tools/schemathesis/.installed .tools/client/.installed
