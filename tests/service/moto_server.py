@@ -69,7 +69,7 @@ def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
     shortcuts.apply()
     app = made_of(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    # What was imported stays: scanning it for garbage would cost every request.
+    # Imported modules are never garbage, so requests need not wait while Python searches them for it.
     gc.freeze()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

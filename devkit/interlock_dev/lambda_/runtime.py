@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 WARM_UP = b'{"interlock-dev":"warm-up"}'
 """The emulator starts the runtime with its first invocation. This one starts it without reaching the handler."""
@@ -24,7 +25,9 @@ def main(handler: str) -> None:
     # A busy runtime does not notice that its emulator is gone. One that ended before this call is noticed: the
     # runtime's first request goes to it.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    sys.modules.update(dict.fromkeys(_NOT_IN_THE_LAYERS))  # type: ignore[arg-type]  # None: an import fails
+    modules: dict[str, Any] = sys.modules
+    # A module that is None cannot be imported.
+    modules.update(dict.fromkeys(_NOT_IN_THE_LAYERS))
     if sys.flags.no_site:
         _add_site_builtins()
 
