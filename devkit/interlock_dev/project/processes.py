@@ -130,6 +130,10 @@ class _Handles:
 
 def listens(pid: int, address: str, port: int) -> bool:
     """Return whether this very process listens on an IPv4 address and port."""
+    # Looking for the owner of a port takes a hundred times as long as being refused.
+    with socket.socket() as attempt:
+        if attempt.connect_ex((address, port)) != 0:
+            return False
     place = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     inodes = {f"socket:[{line[9]}]" for line in lines if line[1] == place and line[3] == _LISTENING}
