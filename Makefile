@@ -25,9 +25,10 @@ UNMEASURED := tests/pure/core/test_item_properties.py tests/process/client/test_
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
-# The longest tests that are in no group first. `make soak` runs the soak: here, the stack that most tests share has its
+# Tests that share a stack, and those that start others or none. `make soak` runs the soak: the shared stack has its
 # counters compared with its jobs at the end.
-STACK := tests/exhaustive tests/stack --ignore=tests/exhaustive/test_soak.py
+SHARED_STACK := tests/stack --ignore=tests/stack/own
+OWN_STACKS := tests/stack/own tests/exhaustive --ignore=tests/exhaustive/test_soak.py
 # Test files with a sample and a full volume.
 REPEATED = $(shell grep -rlE --include='test_*.py' 'from (tests.volume|hypothesis) import' tests)
 
@@ -147,9 +148,9 @@ quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under 
 .hypothesis/unicode_data: | $(VENV)/.installed
 	$(BIN)/python -c "from hypothesis import strategies; strategies.text().validate()"
 
-PARTS := $(addprefix part-,pure-framework pure-others others services measured-framework measured-services)
+PARTS := $(addprefix part-,pure-framework pure-others others services measured-framework measured-services shared-stack own-stacks)
 .PHONY: $(PARTS) part-measured
-$(PARTS) test-stack: .hypothesis/unicode_data
+$(PARTS): .hypothesis/unicode_data
 part-pure-framework: setup
 	$(call PYTEST_PART,$(filter tests/pure/%,$(MEASURED_FOLDERS)))
 part-pure-others: setup
@@ -162,6 +163,11 @@ part-measured-framework: setup
 	$(call MEASURE,framework,$(MEASURED_FOLDERS))
 part-measured-services: setup
 	$(call MEASURE,services,tests/service)
+# Each of the two processes starts a stack for all its tests.
+part-shared-stack: setup stack-tools
+	$(call PYTEST_PART,-n 2 --dist loadgroup $(SHARED_STACK))
+part-own-stacks: setup stack-tools
+	$(call PYTEST_PART,$(OWN_STACKS))
 part-measured: part-measured-framework part-measured-services
 	$(BIN)/coverage combine --quiet .coverage.framework .coverage.services
 	$(BIN)/coverage xml --quiet
@@ -172,12 +178,12 @@ rm -f .coverage .coverage.$(1)*
 COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED) $(UNMEASURED_SERVICES)) --cov --cov-branch --cov-report=)
 endef
 
-# Three at a time. Tests of the stack wait for leases, starts and stops a third of the time, so that three processes of them
+# Four at a time. Tests of the stack wait for leases, starts and stops a third of the time, so that three processes of them
 # keep two cores busy until the end. The longest parts come first and the short checks last: otherwise one core is idle at
 # the end.
 .PHONY: test
 test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
-	@$(GATES) --jobs 3 --keep-going test-stack part-others part-measured-framework part-pure-others part-measured part-services check audit-template build scale-check
+	@$(GATES) --jobs 4 --keep-going part-shared-stack part-own-stacks part-others part-measured-framework part-pure-others part-measured part-services check audit-template build scale-check
 
 .PHONY: test-gates
 test-gates: setup
@@ -192,7 +198,7 @@ stack-tools: .tools/schemathesis/.installed .tools/client/.installed
 
 .PHONY: test-stack
 test-stack: setup stack-tools
-	$(call PYTEST,3) $(STACK) $(PYTEST_ARGS)
+	@$(GATES) part-shared-stack part-own-stacks
 
 # The suite and the Inspector of the Model Context Protocol; vite, which the Inspector does not use here, is pinned because
 # later versions need a package that not all registries have. `npm install --package-lock-only --omit-lockfile-registry-resolved` in

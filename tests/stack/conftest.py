@@ -21,7 +21,9 @@ from typer.testing import CliRunner
 from interlock_dev.commands.cli import app
 from interlock_dev.stack.client import Answer, Client, local_stack
 from tests.documented import code_block
+from tests.stack import invoking
 from tests.stack.hand import PROGRAM, Hand
+from tests.stack.invoking import Invoke
 from tests.stack.rest import assert_counters_equal_jobs
 from tests.stack.stacks import EDITED, ROOT, SECRET, Running, link_project
 
@@ -83,6 +85,13 @@ def probes(probe_project: Path) -> Iterator[Running]:
     log = probe_project / "stack.log"
     with local_stack(probe_project, log) as (client, _):
         yield Running(probe_project, client, log)
+
+
+@pytest.fixture(scope="session")
+def invoke() -> Iterator[Invoke]:
+    """Run `interlock invoke` with an event in a project's folder."""
+    with invoking.running() as run:
+        yield run
 
 
 @pytest.fixture(scope="session")

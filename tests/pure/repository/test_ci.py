@@ -53,8 +53,8 @@ def parts_of(target: str) -> list[str]:
     return [part for part in f"{line} {made}".split() if part not in {"setup", "stack-tools"}]
 
 
-PARTS = {f"make {target}": parts_of(target) for target in ("test-gates", "test-units")}
-"""The parts that `make test` runs beside the stack tests, by the command that runs them alone."""
+PARTS = {f"make {target}": parts_of(target) for target in ("test-gates", "test-units", "test-stack")}
+"""The parts that `make test` runs, by the command that runs some of them alone."""
 
 
 def problems(of: Json) -> Iterator[str]:
@@ -142,7 +142,10 @@ def replace(name: str, command: str) -> Callable[[Json], object]:
         (drop("Execution tests"), "does not run: execution tests"),
         (drop("Deploy"), "does not run: deploy"),
         (drop("Test"), "does not run: make part-measured"),
-        (lambda of: of["jobs"]["test"]["strategy"]["matrix"]["part"].remove("stack"), "does not run: make test-stack"),
+        (
+            lambda of: of["jobs"]["test"]["strategy"]["matrix"]["part"].remove("stack"),
+            "does not run: make part-own-stacks",
+        ),
         (drop("Exhaustive"), "does not run: make faults"),
         (drop("Coverage"), "does not keep the coverage"),
         (replace("Deploy", "make test-deploy soap"), "'make test-deploy soap': there is no target soap"),

@@ -53,7 +53,7 @@ COMMANDS: dict[Block, str] = {
     ("docs/batches.md", "sh", "interlock batch run"): "is on the page of the command, too, whose blocks are executed",
     ("docs/mcp.md", "sh", "interlock mcp"): "prints the configuration of an agent, as the README's commands do",
     ("docs/plugins.md", "sh", "make build PLUGINS="): "builds the layers, as `make test-gates` does",
-    ("docs/tutorial.md", "sh", "make setup"): "`tests/stack/test_author_project.py` creates the project",
+    ("docs/tutorial.md", "sh", "make setup"): "`tests/stack/own/test_author_project.py` creates the project",
     ("docs/tutorial.md", "sh", ".venv/bin/interlock dev"): SERVES,
     ("docs/tutorial.md", "sh", "make build PLUGINS="): AWS,
 }

@@ -1,52 +1,18 @@
-"""`interlock invoke` runs one event through a function."""
+"""`interlock invoke` runs one event through a function, in a stack of its own or a running one."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stack.stacks import ROOT, Ended, Running
+from tests.stack.invoking import Invoke
+from tests.stack.stacks import Running
 
 HTTP = {"httpMethod": "GET", "path": "/"}
 
 pytestmark = pytest.mark.xdist_group("stack")
-
-
-type Invoke = Callable[..., Ended]
-
-RUNNER = """
-import contextlib, io, json, os, sys
-from interlock_dev.commands.cli import main
-
-for line in sys.stdin:
-    folder, arguments, text = json.loads(line)
-    os.chdir(folder)
-    out, err = io.StringIO(), io.StringIO()
-    sys.stdin = io.StringIO(text)
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        status = int(main(arguments))
-    print(json.dumps({"status": status, "out": out.getvalue(), "err": err.getvalue()}), flush=True)
-"""
-
-
-@pytest.fixture(scope="module")
-def invoke() -> Iterator[Invoke]:
-    """Run the command in one process for all tests: what it imports takes more than a second."""
-    command = [sys.executable, "-c", RUNNER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        asks, answers = process.stdin, process.stdout
-        assert asks
-        assert answers
-
-        def run(project: Path, function: str, *, event: object) -> Ended:
-            asked = [str(project), ["invoke", function, "-e", "-"], json.dumps(event)]
-            print(json.dumps(asked), file=asks, flush=True)
-            return Ended(**json.loads(answers.readline()))
-
-        yield run
 
 
 def test_invoke_without_a_running_stack_starts_one(probe_project: Path, tmp_path: Path) -> None:
@@ -94,14 +60,3 @@ def test_invalid_gateway_event_is_reported_in_one_line(
     assert ended.err == (
         f"interlock: standard input is not an API Gateway event, which {function} expects: {missing!r} is missing\n"
     )
-
-
-def test_a_function_that_no_gateway_calls_takes_any_event(real: Running, invoke: Invoke) -> None:
-    ended = invoke(real.project, "settle_jobs", event={})
-    assert ended.status == 0, ended.err
-
-
-def test_an_event_of_the_repository(real: Running, invoke: Invoke) -> None:
-    event = json.loads((ROOT / "events" / "health.json").read_text())
-    ended = invoke(real.project, "jobs", event=event)
-    assert json.loads(ended.out)["statusCode"] == 200

@@ -15,7 +15,7 @@ import pytest
 
 from interlock.sandbox.wire.processes import descendants
 from interlock_dev.stack.client import Client, local_stack
-from tests.stack.stacks import Running, link_project
+from tests.stack.stacks import link_project
 from tests.stack.test_cancel import gone
 from tests.volume import volume
 
@@ -67,23 +67,6 @@ def small_project(probe_project: Path, tmp_path: Path) -> Path:
     project = tmp_path / "project"
     shutil.copytree(probe_project, project, ignore=shutil.ignore_patterns(".interlock", "stack.log"))
     return project
-
-
-@pytest.mark.xdist_group("stack")
-def test_dev_publishes_its_addresses(real: Running) -> None:
-    published = real.published
-    assert published["url"] == real.client.url
-    assert published["api_key"] == real.client.api_key
-    assert published["table"] == "interlock-dev-StateTable"
-    assert published["bucket"] == "interlock-dev-bucket"
-    assert published["workflow_arn"].endswith(":stateMachine:interlock-dev-jobs")
-    assert published["aws_endpoint_url"].startswith("http://127.0.0.1:")
-    assert not gone(published["pid"])
-
-
-@pytest.mark.xdist_group("stack")
-def test_only_the_developer_can_read_the_key(real: Running) -> None:
-    assert real.state.stat().st_mode & 0o077 == 0
 
 
 def test_processes_of_the_same_user_cannot_read_the_stacks_memory(small_project: Path) -> None:
