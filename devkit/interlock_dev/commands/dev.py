@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import gc
 import logging
 import os
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 def run(options: DevOptions) -> int:
     """Serve until Ctrl-C or SIGTERM. Raise `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # A stack that hangs is ended with SIGABRT, and logs what its threads are doing.
+    faulthandler.enable(2)
     forget_aws_settings()
     hide_memory()
     if options.built and options.in_process:

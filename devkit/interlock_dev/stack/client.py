@@ -26,7 +26,7 @@ STOP_LIMIT_S = 30
 
 
 class StackFailed(Exception):
-    """The local stack did not start. The message contains the end of its log."""
+    """The local stack did not start, or did not end. The message contains the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def local_stack(
 ) -> Iterator[tuple[Client, subprocess.Popen[str]]]:
     """Run `interlock dev` in a child process on a free port with a random key, and stop it at the end. It also ends
     with the calling thread. Its log goes to a file. `program` are Python's arguments that run `interlock`. Raise
-    `StackFailed`."""
+    `StackFailed` if it does not start or end."""
     key = secrets.token_hex(16)
     command = [sys.executable, *program, "dev", "--port", "0", "--api-key", key, *options]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -142,8 +142,18 @@ def local_stack(
     try:
         yield Client(_ready_url(process.stdout, log), key), process
     finally:
-        process.send_signal(signal.SIGTERM)
+        _end(process, log)
+
+
+def _end(process: subprocess.Popen[str], log: Path) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
         process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        # It logs what each of its threads is doing.
+        process.send_signal(signal.SIGABRT)
+        process.wait()
+        raise StackFailed(f"the local stack did not end: {log.read_text()[-8000:]}") from None
 
 
 def _ready_url(stream: IO[str] | None, log: Path) -> str:
