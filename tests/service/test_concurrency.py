@@ -26,6 +26,8 @@ from tests.fakes.jobs import a_job, keyed
 from tests.fakes.outside import NOON, ManualClock, MemoryObjects, MemoryWorkflow
 from tests.service.conftest import Storage
 
+pytestmark = pytest.mark.no_cover
+
 THREADS = 16
 
 

@@ -35,6 +35,8 @@ from tests.service.states import assert_states_equal_counters
 from tests.service.stream import count_jobs
 from tests.volume import volume
 
+pytestmark = pytest.mark.no_cover
+
 SHARDS = ("shardId-00000001795341600000-f35f62ef", "shardId-00000001795341600000-0a1b2c3d")
 LATER_SHARD = "shardId-00000001795456000000-0a1b2c3d"
 """A shard that was created 31 hours and 46 minutes after the others."""

@@ -18,6 +18,8 @@ from tests.fakes.outside import NOON
 from tests.service.conftest import Storage
 from tests.volume import volume
 
+pytestmark = pytest.mark.no_cover
+
 PLUGINS = ("echo", "ocr")
 TOOLS = ("say", "analyze")
 

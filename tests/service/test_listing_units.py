@@ -25,6 +25,8 @@ from tests.service.conftest import Table
 from tests.service.metering import MeteredClient
 from tests.service.storage_jobs import succeeded
 
+pytestmark = pytest.mark.no_cover
+
 PLUGINS, TOOLS = ("echo", "image", "ocr"), ("say", "analyze")
 SHARES = {JobStatus.SUCCEEDED: 70, JobStatus.FAILED: 14, JobStatus.TIMED_OUT: 8, JobStatus.CANCELLED: 8}
 """How often each status occurs, in percent."""

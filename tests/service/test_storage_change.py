@@ -13,6 +13,8 @@ from tests.fakes.outside import NOON
 from tests.service.conftest import Storage
 from tests.service.storage_jobs import LATER, LEASE, counted, in_status, stale, stored, written
 
+pytestmark = pytest.mark.no_cover
+
 
 def claimed(job: Job, worker_id: str = "worker-1") -> Job:
     return steps.claimed(job, worker_id=worker_id, now=LATER, lease_expires_at=LEASE)

@@ -19,6 +19,8 @@ from tests.fakes.outside import NOON
 from tests.service.conftest import Storage
 from tests.service.storage_jobs import LATER, LEASE, counted, in_status, stale, stored, succeeded, written
 
+pytestmark = pytest.mark.no_cover
+
 # --- Settle ---
 
 

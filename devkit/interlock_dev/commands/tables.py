@@ -48,8 +48,12 @@ def _local(port: int | None) -> tuple[DynamoDBClient, str]:
             f"no local stack runs{where}: start one with `interlock dev`, or name a deployed one with --stack",
             Exit.UNREACHABLE,
         )
-    session = boto3.session.Session(running.access_key.id, running.access_key.secret, region_name="us-east-1")
-    dynamodb = session.client(
-        "dynamodb", endpoint_url=running.aws_endpoint_url, config=CONFIG.merge(Config(proxies={}))
+    dynamodb = boto3.client(
+        "dynamodb",
+        endpoint_url=running.aws_endpoint_url,
+        aws_access_key_id=running.access_key.id,
+        aws_secret_access_key=running.access_key.secret,
+        region_name="us-east-1",
+        config=CONFIG.merge(Config(proxies={})),
     )
     return dynamodb, running.table

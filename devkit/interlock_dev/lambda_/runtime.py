@@ -5,6 +5,7 @@ imported here.
 """
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ def main(handler: str) -> None:
     modules: dict[str, Any] = sys.modules
     # A module that is None cannot be imported.
     modules.update(dict.fromkeys(_NOT_IN_THE_LAYERS))
+    # What the function imports is never garbage: searching it takes a tenth of its start.
+    gc.disable()
     if sys.flags.no_site:
         _add_site_builtins()
 
@@ -39,6 +42,9 @@ def main(handler: str) -> None:
         """AWS's client, which answers warm-ups itself."""
 
         def wait_next_invocation(self) -> object:
+            if not gc.isenabled():
+                gc.freeze()
+                gc.enable()
             while True:
                 request = super().wait_next_invocation()
                 if bytes(request.event_body) != WARM_UP:
