@@ -19,7 +19,7 @@ PLUGIN_PACKAGE = "interlock_plugins"
 PLUGIN_ENTRY_POINTS = "interlock.plugins"
 PLUGIN_CODE = ("layers/plugins/*", "interlock_plugins/*")
 PLUGIN_LOADERS = tuple(
-    f"{RUNTIME}/{file}.py" for file in ("tools/tool_runner", "plugins/loading", "plugins/describing")
+    f"{RUNTIME}/{file}.py" for file in ("tools/worker_plugin", "plugins/loading", "plugins/describing")
 )  # they run in a worker process or start one, and may import plugins there
 
 # Talking to AWS

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 INTERLOCK = "layers/runtime/interlock"
 RUNNER = f"{INTERLOCK}/tools/tool_runner.py"
 MESSAGES = f"{INTERLOCK}/tools/messages.py"
+WORKER_PLUGIN = f"{INTERLOCK}/tools/worker_plugin.py"
 SERVICE = f"{INTERLOCK}/jobs/service.py"
 JOBS = f"{INTERLOCK}/jobs/runner.py"
 LEASE = f"{INTERLOCK}/jobs/lease.py"

@@ -3,7 +3,17 @@
 import re
 from textwrap import indent
 
-from tests.exhaustive.scanner_mutations.mutation import END, MESSAGES, RECORDING, RUN, RUNNER, TRYING, UPDATING, within
+from tests.exhaustive.scanner_mutations.mutation import (
+    END,
+    MESSAGES,
+    RECORDING,
+    RUN,
+    RUNNER,
+    TRYING,
+    UPDATING,
+    WORKER_PLUGIN,
+    within,
+)
 
 
 def in_a_loop(match: re.Match[str]) -> str:
@@ -101,8 +111,8 @@ TOOL_RUNNER = {
         {"what a tool raises is swallowed": (r"(except BaseException as error:\n)(.*\n?)+", r"\1        return b''")},
     ),
     **within(
-        RUNNER,
-        "_set_up",
+        WORKER_PLUGIN,
+        "set_up",
         "ILK004",
         {"a failed load is swallowed": (r"(except BaseException as error:\n)( {8}.*\n)+", r"\1        return b''\n")},
     ),

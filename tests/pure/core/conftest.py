@@ -12,9 +12,10 @@ import pytest
 
 from interlock.jobs import lease
 from interlock.sandbox import CancelToken, Channel
-from interlock.tools import tool_runner
-from interlock.tools.tool_runner import load, serve
+from interlock.tools import worker_plugin
+from interlock.tools.tool_runner import serve
 from interlock.tools.worker_diagnostics import InterpreterReports
+from interlock.tools.worker_plugin import load
 from tests.fakes.plugins import a_plugin, a_tool
 from tests.fakes.store import Interposed, MemoryJobs
 from tests.fakes.world import World
@@ -65,9 +66,9 @@ def ask(tmp_path: Path, channel: RecordingChannel, monkeypatch: pytest.MonkeyPat
     file = tmp_path / "probe.py"
     file.write_text(PLUGIN)
     plugins: list[Any] = []
-    monkeypatch.setattr(tool_runner, "_plugins", plugins)
-    monkeypatch.setattr(tool_runner, "_failures_in_a_row", [])
-    monkeypatch.setattr(tool_runner, "_reports", InterpreterReports())
+    monkeypatch.setattr(worker_plugin, "_plugins", plugins)
+    monkeypatch.setattr(worker_plugin, "_failures_in_a_row", [])
+    monkeypatch.setattr(worker_plugin, "_reports", InterpreterReports())
     for module, name in ((threading, "excepthook"), (sys, "unraisablehook"), (warnings, "showwarning")):
         monkeypatch.setattr(module, name, getattr(module, name))  # restored after the test
 

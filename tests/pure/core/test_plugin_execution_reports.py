@@ -13,7 +13,7 @@ import pytest
 
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tools import tool_runner
+from interlock.tools import worker_plugin
 from interlock.tools.worker_context import WorkerContext
 from interlock.tools.worker_diagnostics import MAX_REPORTS, MAX_TRACEBACK_LINES
 from tests.pure.core.probe_plugin import PLUGIN, Ask, RecordingChannel
@@ -75,7 +75,7 @@ def test_interpreter_reports_belong_to_the_current_run(ask: Ask, channel: Record
 
 def test_chained_interpreter_reports_are_bounded(ask: Ask, channel: RecordingChannel) -> None:
     ask("ignores")
-    reports = tool_runner._reports
+    reports = worker_plugin._reports
     channel.calls.clear()
     log = channel.log
 
@@ -119,7 +119,7 @@ def test_warning_during_the_import_of_a_plugin_is_reported(ask: Ask, channel: Re
 
 def test_exception_of_a_thread_that_is_gone_is_reported(ask: Ask, channel: RecordingChannel) -> None:
     ask("echo")
-    tool_runner._reports.report_thread(threading.ExceptHookArgs((KeyError, KeyError("hello"), None, None)))
+    worker_plugin._reports.report_thread(threading.ExceptHookArgs((KeyError, KeyError("hello"), None, None)))
     assert ("log", "error", "thread ? ended by KeyError: 'hello'") in channel.calls
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from interlock.domain.events import TRACEBACK
 from interlock.sandbox import Channel
-from interlock.tools import tool_runner
+from interlock.tools import worker_plugin
 from interlock.tools.messages import MAX_MESSAGE, MAX_NAME
-from interlock.tools.tool_runner import MAX_FAILURES_IN_A_ROW, load, serve
+from interlock.tools.tool_runner import serve
+from interlock.tools.worker_plugin import MAX_FAILURES_IN_A_ROW, load
 from tests.pure.core.probe_plugin import PLUGIN, Ask, RecordingChannel
 
 
@@ -36,7 +37,7 @@ def test_fetched_file_replaces_its_upload_in_the_input(
         "    def read(self, input: In, context) -> Out:\n"
         "        return Out(text=input.one.decode() + '|' + '|'.join(str(path) for path in input.more))\n"
     )
-    monkeypatch.setattr(tool_runner, "_plugins", [])
+    monkeypatch.setattr(worker_plugin, "_plugins", [])
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "upload-0").write_bytes(b"hello")
     code = {"module": "files", "class_name": "Files", "path": str(file)}

@@ -61,7 +61,7 @@ from interlock_plugins.ocr import Ocr
 # %% harmless in layers/runtime/interlock/plugins/loading.py
 entry_points(group="interlock.plugins")
 
-# %% harmless in layers/runtime/interlock/tools/tool_runner.py
+# %% harmless in layers/runtime/interlock/tools/worker_plugin.py
 importlib.import_module(source.module)
 
 # %% harmless

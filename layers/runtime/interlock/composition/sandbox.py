@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from interlock.sandbox import Sandbox
 
-TARGET, LOADER = "interlock.tools.tool_runner:serve", "interlock.tools.tool_runner:load"
+TARGET, LOADER = "interlock.tools.tool_runner:serve", "interlock.tools.worker_plugin:load"
 WRITABLE = "INTERLOCK_WRITABLE_FOLDERS"
 """The environment variable with the folders that all tools may write to, separated by commas."""
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode
 from interlock.domain.fork_safety import ForkFinding
-from interlock.domain.json_text import as_text
+from interlock.domain.json_text import TOO_DEEP, as_text
 from interlock.domain.outcome import Outcome
-from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, problems_of
+from interlock.tools.messages import MAX_MESSAGE, MAX_NAME, cut, parse_answer, problems_of
 
 MIB = 1024 * 1024
 
@@ -48,9 +48,20 @@ def outcome_of_ending(call: ToolCall, ending: Ending, limits: Limits, deadline: 
     return outcome
 
 
-def outcome_of_failure(call: ToolCall, verdict: str, detail: Any) -> Outcome:
-    """Return the outcome for a verdict other than `succeeded`. Raises KeyError or TypeError if the answer is forged."""
-    return _FAILURES[verdict](call, detail)
+def outcome_of_answer(
+    call: ToolCall, payload: bytes, output_problems: Callable[[ToolCall, Any], Sequence[Mapping[str, object]]]
+) -> Outcome:
+    """Return the outcome for an answer. Only well-formed answers are believed: a plugin may forge them."""
+    try:
+        verdict, detail = parse_answer(payload)
+        if verdict != "succeeded":
+            return _FAILURES[verdict](call, detail)
+        problems = output_problems(call, detail)
+        return invalid_output(call, problems) if problems else Outcome.succeeded(detail)
+    except RecursionError:
+        return invalid_output(call, [{"path": "", "message": TOO_DEEP}])
+    except (ValueError, KeyError, TypeError):
+        return invalid_output(call, [{"path": "", "message": "is not JSON"}])
 
 
 def fork_finding(call: ToolCall, reason: str) -> ForkFinding:

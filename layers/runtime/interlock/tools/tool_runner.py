@@ -16,9 +16,8 @@ from msgspec import Struct
 from interlock import sandbox
 from interlock.domain.errors import ErrorCode, InterlockError
 from interlock.domain.job_status import JobStatus
-from interlock.domain.json_text import TOO_DEEP
 from interlock.domain.outcome import Outcome
-from interlock.plugins.loading import load_plugin_class
+from interlock.tools import worker_plugin
 from interlock.tools.limits import limits_of
 from interlock.tools.messages import (
     Answer,
@@ -27,15 +26,13 @@ from interlock.tools.messages import (
     encode_answer,
     encode_request,
     exception_text,
-    parse_answer,
-    parse_code,
     parse_request,
     parse_settings,
     problems_of,
 )
-from interlock.tools.outcomes import fork_finding, invalid_output, outcome_of_ending, outcome_of_failure
+from interlock.tools.outcomes import fork_finding, outcome_of_answer, outcome_of_ending
 from interlock.tools.worker_context import WorkerContext, with_files
-from interlock.tools.worker_diagnostics import InterpreterReports, log_traceback, why_unavailable
+from interlock.tools.worker_diagnostics import log_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,10 +43,6 @@ if TYPE_CHECKING:
     from interlock.sandbox import Alarm, CancelToken, Channel, LogLine, Sandbox
 
 logger = logging.getLogger(__name__)
-
-MAX_FAILURES_IN_A_ROW = 3
-"""A process is replaced after this many consecutive failures: something that an earlier run left may cause them."""
-
 
 # --- In the Lambda process -------------------------------------------------------------------------------------------
 
@@ -154,72 +147,27 @@ class ToolRunner:
             fill=fetch,
         )
         if isinstance(ending, sandbox.Completed):
-            outcome = self._outcome_of_answer(call, ending.payload)
+            outcome = outcome_of_answer(call, ending.payload, self._registry.output_problems)
         else:
             outcome = outcome_of_ending(call, ending, limits, deadline)
         return replace(outcome, fork_finding=fork_finding(call, unforkable[0])) if unforkable else outcome
 
-    def _outcome_of_answer(self, call: ToolCall, payload: bytes) -> Outcome:
-        """Return the outcome for an answer. Only well-formed answers are believed: a plugin may forge them."""
-        try:
-            verdict, detail = parse_answer(payload)
-            if verdict != "succeeded":
-                return outcome_of_failure(call, verdict, detail)
-            problems = self._registry.output_problems(call, detail)
-            return invalid_output(call, problems) if problems else Outcome.succeeded(detail)
-        except RecursionError:
-            return invalid_output(call, [{"path": "", "message": TOO_DEEP}])
-        except (ValueError, KeyError, TypeError):
-            return invalid_output(call, [{"path": "", "message": "is not JSON"}])
-
 
 # --- In the worker process -------------------------------------------------------------------------------------------
-
-_failures_in_a_row: list[str] = []
-_reports = InterpreterReports()
-_plugins: list[Any] = []
-"""The plugin that this process has loaded."""
-
-
-def load(request: bytes, channel: Channel) -> bytes | None:
-    """Load a plugin in the process from which worker processes are forked. Return None, or the answer to the request
-    that needs the plugin if it cannot be loaded."""
-    _reports.direct_to(channel)
-    plugin = _set_up(lambda: load_plugin_class(parse_code(request)), parse_settings(request), channel)
-    if isinstance(plugin, Answer):
-        return encode_answer(plugin)
-    _plugins.append(plugin)
-    return None
-
-
-def _set_up(load_class: Callable[[], type[Any]], settings: Mapping[str, Any] | None, channel: Channel) -> Any | Answer:
-    """Return an instance of the plugin that is ready to run tools, or the answer if it cannot be loaded."""
-    try:
-        plugin = load_class()()
-        if settings is not None:
-            from interlock.plugin_settings import configure  # noqa: PLC0415 - only the worker process imports pydantic
-
-            configure(plugin, settings)
-        plugin.setup()
-    except BaseException as error:  # any failure of an import or setup() makes the plugin unavailable
-        log_traceback(channel)
-        return Answer("unavailable", why_unavailable(error))
-    return plugin
 
 
 def serve(request: bytes, channel: Channel) -> bytes:
     """Run one request in the worker process and return the answer. Every exception of a plugin becomes a verdict."""
     asked = parse_request(request)
-    _reports.direct_to(channel)
-    answer = _run(_plugins[0], asked, channel)
-    _retire_after_failures(answer.verdict, channel)
+    answer = _run(worker_plugin.loaded(channel), asked, channel)
+    worker_plugin.retire_after_failures(answer.verdict, channel)
     return encode_answer(answer)
 
 
 def serve_class(plugin: type[Any], code: bytes, request: bytes, channel: Channel) -> bytes:
     """Run one request in this process, whatever it is, on a new instance of the plugin. Return the answer. For tests of
     plugins: the interpreter's hooks and the plugin of the process stay as they are."""
-    ready = _set_up(lambda: plugin, parse_settings(code), channel)
+    ready = worker_plugin.set_up(lambda: plugin, parse_settings(code), channel)
     return encode_answer(ready if isinstance(ready, Answer) else _run(ready, parse_request(request), channel))
 
 
@@ -256,12 +204,3 @@ def _run(plugin: Any, asked: Mapping[str, Any], channel: Channel) -> Answer:
 
 def _exception(error: BaseException) -> Answer:
     return Answer("exception", {"exception": class_name(error), "message": exception_text(error)})
-
-
-def _retire_after_failures(verdict: str, channel: Channel) -> None:
-    if verdict == "succeeded":
-        _failures_in_a_row.clear()
-    elif verdict not in {"invalid_input", "input_required"}:
-        _failures_in_a_row.append(verdict)
-    if len(_failures_in_a_row) >= MAX_FAILURES_IN_A_ROW:
-        channel.retire()
