@@ -19,8 +19,10 @@ FINAL = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
 COUNTS = ("success_count", "error_count", "timed_out_count", "cancelled_count")
 """The counters of finished jobs in a plugin's health."""
 
-POLL_S, LONGEST_POLL_S = 0.1, 0.4
+POLL_S, LONGEST_POLL_S = 0.2, 0.5
 """Seconds between the first polls, and between the last."""
+COUNTED_POLL_S = 0.5
+"""Seconds between polls of counters, which are gathered for a second."""
 HTTP_TIMEOUT_S = 60
 STOP_LIMIT_S = 30
 
@@ -97,15 +99,19 @@ class Client:
             lambda: self.call("GET", f"/v1/plugins/{plugin}/health").body,
             lambda health: sum(health[count] for count in COUNTS) == finished,
             within_s,
+            COUNTED_POLL_S,
         )
 
 
 def _poll(
-    read: Callable[[], dict[str, Any]], condition: Callable[[dict[str, Any]], bool], within_s: float
+    read: Callable[[], dict[str, Any]],
+    condition: Callable[[dict[str, Any]], bool],
+    within_s: float,
+    pause_s: float = POLL_S,
 ) -> dict[str, Any]:
     """Read until the condition holds, with growing pauses: each read takes the stack 30 ms of processor time. A request
     that waits on the server would occupy one of its environments."""
-    deadline, pause_s = time.monotonic() + within_s, POLL_S
+    deadline = time.monotonic() + within_s
     while not condition(found := read()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"after {within_s} s: {found}")
