@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 def run(options: DevOptions) -> int:
     """Serve until Ctrl-C or SIGTERM. Raise `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # A stack that hangs is ended with SIGABRT, and logs what its threads are doing.
-    faulthandler.enable(2)
+    # A stack that hangs is ended with SIGABRT, and logs what its threads are doing. The log view is one of them,
+    # and may not be able to show what is written to descriptor 2.
+    faulthandler.enable(os.dup(2))
     forget_aws_settings()
     hide_memory()
     if options.built and options.in_process:

@@ -8,17 +8,21 @@ import pytest
 from interlock_dev.stack import client
 from interlock_dev.stack.client import StackFailed, local_stack
 
+ROOT = Path(__file__).parents[3]
+
 STUBBORN = """
-import faulthandler, signal, time
+import signal, sys, threading
+from interlock_dev.commands import cli, dev
 
-def held_up():
-    time.sleep(600)
+def held_up(options, project, out, cleanup, view):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("ready http://127.0.0.1:1", file=out, flush=True)
+    threading.Event().wait()
 
-faulthandler.enable()
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("ready http://127.0.0.1:1", flush=True)
-held_up()
+dev._serve = held_up
+cli.main(sys.argv[1:])
 """
+"""`interlock dev`, which starts no stack and ignores SIGTERM."""
 
 
 def test_stack_that_does_not_end_is_killed_and_says_what_it_was_doing(
@@ -28,7 +32,7 @@ def test_stack_that_does_not_end_is_killed_and_says_what_it_was_doing(
     started: list[subprocess.Popen[str]] = []
     with (
         pytest.raises(StackFailed, match=r"did not end: (?s:.*) in held_up"),
-        local_stack(tmp_path, tmp_path / "stack.log", program=("-c", STUBBORN)) as (_, process),
+        local_stack(ROOT, tmp_path / "stack.log", program=("-c", STUBBORN)) as (_, process),
     ):
         started.append(process)
     assert started[0].returncode is not None
