@@ -1,4 +1,4 @@
-"""What other commands find of a running stack: its file with addresses and keys, and its functions."""
+"""Other commands use a running stack: they read its addresses and keys from its file, and invoke its functions."""
 
 import json
 
