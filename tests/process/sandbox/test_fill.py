@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock.domain.deadline import Deadline
 from interlock.sandbox import Cancelled, CancelToken, Completed, TimedOut
 from tests.process.sandbox.harness import LOSES_ZYGOTE, PATIENT, Harness
 
@@ -72,7 +73,7 @@ def test_a_cancel_meanwhile_is_seen_before_the_run(harness: Harness, tmp_path: P
 
 def test_time_of_fetching_counts(harness: Harness, tmp_path: Path) -> None:
     harness.pid()  # now it is loaded
-    limits = replace(PATIENT, total_s=0.05)
+    limits = replace(PATIENT, deadline=Deadline.after(0.05))
     ending = harness.run(f"open({str(tmp_path / 'ran')!r}, 'w')", limits, fill=lambda _folder: time.sleep(0.1))
     assert isinstance(ending, TimedOut)
     assert not ending.while_loading
@@ -80,8 +81,14 @@ def test_time_of_fetching_counts(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_time_spent_filling_counts_against_the_run(harness: Harness) -> None:
-    limits = replace(PATIENT, total_s=1.0)
+    limits = replace(PATIENT, deadline=Deadline.after(1.0))
     began = time.monotonic()
     ending = harness.run("import time\ntime.sleep(60)", limits, fill=lambda _folder: time.sleep(0.5))
     assert isinstance(ending, TimedOut)
     assert 1.0 <= time.monotonic() - began < 20
+
+
+def test_code_knows_the_time_until_the_deadline(harness: Harness) -> None:
+    limits = replace(PATIENT, deadline=Deadline.after(30))
+    left = float(harness.result("import time\nresult = channel.deadline - time.time()", limits))
+    assert 10 < left <= 30

@@ -15,7 +15,7 @@ from tests.fakes.world import World
 
 def deadline_ends(run: Run) -> Ending:
     """End as a run that is stopped because the whole of loading and running took too long."""
-    return TimedOut(pid=1, how="killed", while_loading=False, total=True)
+    return TimedOut(pid=1, how="killed", while_loading=False, past_deadline=True)
 
 
 def test_job_shows_its_deadline(world: World) -> None:
@@ -77,7 +77,7 @@ def test_pending_job_just_before_its_deadline_starts(world: World) -> None:
     job = world.run_submitted(job_id)
     assert job is not None
     assert job.status is JobStatus.SUCCEEDED
-    assert world.sandbox.runs[0].limits.total_s <= 0.001
+    assert world.sandbox.runs[0].limits.deadline.left_s <= 0.001
 
 
 def test_reader_ends_an_overdue_job_without_waiting_for_the_start_lease(world: World) -> None:
@@ -93,8 +93,7 @@ def test_run_has_the_time_until_the_deadline(world: World) -> None:
     world.clock.advance(10)
     world.run_submitted(job_id)
     limits = world.sandbox.runs[0].limits
-    assert 19 < limits.total_s <= 20
-    assert 19 < limits.wall_s <= 20
+    assert 19 < limits.deadline.left_s <= 20
     assert world.request("GET", f"/v1/jobs/{job_id}").body["timeout_s"] == 100.0
 
 
@@ -111,7 +110,7 @@ def test_run_that_is_stopped_at_the_deadline_names_that_limit(world: World) -> N
 
 def test_loading_that_is_stopped_at_the_deadline_is_a_timeout_of_the_job(world: World) -> None:
     job_id = world.submit(tool="shout", deadline_s=3)
-    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=True, total=True)
+    world.sandbox.script = lambda _: TimedOut(pid=1, how="killed", while_loading=True, past_deadline=True)
     world.run_submitted(job_id)
     assert world.request("GET", f"/v1/jobs/{job_id}").body["error"]["details"] == {"limit": "deadline"}
 

@@ -138,6 +138,10 @@ def test_process_exit_is_reported_as_a_crash(harness: Harness, code: int) -> Non
             "its process was ended by signal 11 while it was being loaded",
         ),
         (TimedOut(pid=1, how="killed", while_loading=True), "its import and setup() took over 20 s"),
+        (
+            TimedOut(pid=1, how="killed", while_loading=True, past_deadline=True),
+            "its import and setup() took longer than the time that was left",
+        ),
     ],
 )
 def test_process_that_ends_while_loading_makes_the_plugin_unavailable(
@@ -160,7 +164,7 @@ def test_run_over_its_time_limit_times_out(harness: Harness, how: Any) -> None:
 @pytest.mark.parametrize("while_loading", [False, True])
 def test_run_that_reaches_the_deadline_of_its_job_reports_that_limit(harness: Harness, while_loading: bool) -> None:
     call, deadline = harness.call(), Deadline(math.inf, 5.0, limit="deadline")
-    ending = TimedOut(pid=1, how="killed", while_loading=while_loading, total=True)
+    ending = TimedOut(pid=1, how="killed", while_loading=while_loading, past_deadline=True)
     outcome = outcome_of_ending(call, ending, limits_of(call, deadline), deadline)
     assert (outcome.status, outcome.stopped) == (JobStatus.TIMED_OUT, "killed")
     assert error_of(outcome) == ("timeout", {"limit": "deadline"})

@@ -57,8 +57,9 @@ class InProcessSandbox:
         """Run a request. Raises KeyboardInterrupt of the developer."""
         with _run_folder() as folder:
             fill(str(folder))
-            channel = _InProcessChannel(folder, limits, cancel, on_progress, on_log)
-            with _stops(channel, cancel, limits.wall_s):
+            left_s = min(limits.wall_s, limits.deadline.left_s)
+            channel = _InProcessChannel(folder, left_s, cancel, on_progress, on_log)
+            with _stops(channel, cancel, left_s):
                 answer = serve_class(self._plugin, code.request, request, _as_channel(channel))
         self.error = channel.error
         if isinstance(channel.error, KeyboardInterrupt):
@@ -76,7 +77,7 @@ class _InProcessChannel:
     def __init__(
         self,
         folder: Path,
-        limits: Limits,
+        left_s: float,
         cancel: CancelToken,
         on_progress: Callable[[float, str], None],
         on_log: Callable[[LogLine], None],
@@ -86,7 +87,7 @@ class _InProcessChannel:
         self._on_log = on_log
         self._exception: type[BaseException] | None = None
         self.temp_dir = folder
-        self.deadline = time.time() + limits.wall_s
+        self.deadline = time.time() + left_s
         self.cancelled = False
         self.interrupted = False
         self.error: BaseException | None = None

@@ -20,11 +20,10 @@ lists nested 100 deep; `[[],[],...]` takes 22 times), and the tool's own process
 
 
 def limits_of(call: ToolCall, deadline: Deadline) -> Limits:
-    left_s = deadline.left_s
     return sandbox.Limits(
-        wall_s=min(deadline.limit_s, left_s),
+        wall_s=deadline.limit_s,
         load_s=LOAD_LIMIT_S,
-        total_s=left_s,
+        deadline=deadline,
         memory_mb=call.tool.memory_mb,
         result_bytes=result_limit(),
     )

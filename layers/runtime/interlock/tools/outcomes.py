@@ -28,11 +28,12 @@ def outcome_of_ending(call: ToolCall, ending: Ending, limits: Limits, deadline: 
     match ending:
         case sandbox.Crashed(exit_code=code, signal=signal, while_loading=True):
             outcome = _unavailable(call, f"its process {_exit_text(code, signal)} while it was being loaded")
-        case sandbox.TimedOut(how=how, total=True) if deadline.limit == "deadline":
+        case sandbox.TimedOut(how=how, past_deadline=True) if deadline.limit == "deadline":
             outcome = Outcome.past_deadline(how)
+        case sandbox.TimedOut(while_loading=True, past_deadline=True):
+            outcome = _unavailable(call, "its import and setup() took longer than the time that was left")
         case sandbox.TimedOut(while_loading=True):
-            limit_s = min(limits.load_s, limits.total_s)
-            outcome = _unavailable(call, f"its import and setup() took over {limit_s:g} s")
+            outcome = _unavailable(call, f"its import and setup() took over {limits.load_s:g} s")
         case sandbox.Crashed(exit_code=code, signal=signal):
             outcome = _crashed(call, code, signal)
         case sandbox.TimedOut(how=how):

@@ -38,12 +38,12 @@ class Crashed(_Ended, frozen=True, kw_only=True):
 class TimedOut(_Ended, frozen=True, kw_only=True):
     """The run exceeded its wall-clock limit, or loading took too long. The process has ended.
 
-    `total`: the limit of loading and running together was the shorter one.
+    `past_deadline`: it was the deadline that came first.
     """
 
     how: Stopped
     while_loading: bool
-    total: bool = False
+    past_deadline: bool = False
 
 
 class MemoryExceeded(_Ended, frozen=True, kw_only=True):

@@ -100,9 +100,9 @@ class Run:
         self._poller = Poller()
         self._read_bytes = FIRST_READ_BYTES
         self._unsent: list[memoryview] = []
-        self._wall_s = limits.load_s if loading else limits.wall_s
-        self._total = limits.total_s <= self._wall_s
-        self._deadline = time.monotonic() + min(self._wall_s, limits.total_s)
+        own_end = time.monotonic() + (limits.load_s if loading else limits.wall_s)
+        self._ends_at = min(own_end, limits.deadline.at)
+        self._by_deadline = limits.deadline.at <= own_end
         self._stop: Stop | None = None
         self._over: Over | None = None
         self._answer = Frame(FrameType.RESULT, Flag.RETIRE, b"")
@@ -113,7 +113,7 @@ class Run:
     def wait_until_over(self, request: bytes, temp_dir: str) -> tuple[Ending, bool]:
         """Return the ending, and whether the worker process may be used again. If not, it has ended. Raises
         `ZygoteGone`."""
-        header = RunHeader(self._token, self._wall_s, self._limits.memory_mb, temp_dir)
+        header = RunHeader(self._token, self._ends_at - time.monotonic(), self._limits.memory_mb, temp_dir)
         self._unsent = [memoryview(part) for part in (request_head(header, len(request)), request) if part]
         discard(self._worker.stdout, self._worker.stderr)
         self._register_handlers()
@@ -144,14 +144,14 @@ class Run:
 
     def _watch(self) -> None:
         while self._over is None:
-            next_at = min(self._deadline, self._memory.next_look_at, self._alarm.at)
+            next_at = min(self._ends_at, self._memory.next_look_at, self._alarm.at)
             for handle in self._poller.wait(next_at - time.monotonic()):
                 handle()
                 if self._over is not None:
                     return
             self._alarm.ring_if_due()
             now = time.monotonic()
-            if now >= self._deadline:
+            if now >= self._ends_at:
                 self._out_of_time()
             if self._over is None and now >= self._memory.next_look_at:
                 self._check_progress()
@@ -232,7 +232,7 @@ class Run:
     def _ask_to_stop(self, stop: Stop) -> None:
         if self._stop is None:
             self._stop = stop
-            self._deadline = time.monotonic() + self._limits.grace_s
+            self._ends_at = time.monotonic() + self._limits.grace_s
             self._worker.signal(signal.SIGTERM)
 
     def _check_progress(self) -> None:
@@ -291,4 +291,4 @@ class Run:
     def _stopped(self, stop: Stop | None, how: Stopped) -> Ending:
         if stop is Stop.CANCEL:
             return Cancelled(pid=self._worker.pid, how=how)
-        return TimedOut(pid=self._worker.pid, how=how, while_loading=self._loading, total=self._total)
+        return TimedOut(pid=self._worker.pid, how=how, while_loading=self._loading, past_deadline=self._by_deadline)

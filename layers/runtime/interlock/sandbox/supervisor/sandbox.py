@@ -3,9 +3,7 @@
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from copy import replace
 
 from msgspec import Struct
 
@@ -24,19 +22,12 @@ MAX_WARM = 4
 
 
 class _Call(Struct, frozen=True):
-    """The arguments of a run. `until` is the end of its total time, on the clock of `time.monotonic()`."""
-
     key: WorkerKey
     request: bytes
     limits: Limits
     observers: Observers
     fill: Callable[[str], None]
     once: bool
-    until: float
-
-    @property
-    def limits_left(self) -> Limits:
-        return replace(self.limits, total_s=self.until - time.monotonic())
 
 
 class Sandbox:
@@ -103,16 +94,14 @@ class Sandbox:
         """Run the target on a request in a worker process that has loaded the code and serves this tenant only, and no
         other request with `once`. Return how the run ended.
 
-        `fill` writes files into the run's directory before the run; its time, loading and the start of the worker
-        process count towards `total_s`. `alarm` rings while code is loaded or runs. `on_unforkable` gets the reason if
-        the run has loaded code that should be a template but cannot be one.
+        `fill` writes files into the run's directory before the run. `alarm` rings while code is loaded or runs.
+        `on_unforkable` gets the reason if the run has loaded code that should be a template but cannot be one.
 
         When the method returns or raises, nothing that the run started is running any more, and the run's directory has
         been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
         """
-        until = time.monotonic() + limits.total_s
         observers = Observers(cancel, alarm or Alarm.never(), on_progress, on_log, on_unforkable)
-        call = _Call(WorkerKey(code, tenant), request, limits, observers, fill, once, until)
+        call = _Call(WorkerKey(code, tenant), request, limits, observers, fill, once)
         with self._lock:
             return Cancelled(pid=0, how="stopped") if cancel is not None and cancel.is_set else self._run_or_lose(call)
 
@@ -172,12 +161,12 @@ class Sandbox:
         cancel = call.observers.cancel
         if cancel is not None and cancel.is_set:
             return Cancelled(pid=0, how="stopped")
-        if time.monotonic() >= call.until:
-            return TimedOut(pid=0, how="stopped", while_loading=False, total=True)
+        if call.limits.deadline.passed:
+            return TimedOut(pid=0, how="stopped", while_loading=False, past_deadline=True)
         return None
 
     def _serve(self, call: _Call, worker: WorkerProcess, folder: str) -> Ending:
-        run = Run(worker, self._pool.current_zygote, call.limits_left, call.observers)
+        run = Run(worker, self._pool.current_zygote, call.limits, call.observers)
         ending, warm = self._watch(run, call.request, worker, folder)
         if warm:
             self._keep(call, worker)
@@ -243,7 +232,7 @@ class Sandbox:
         except OSError:
             self._pool.discard(worker)
             raise
-        run = Run(worker, self._pool.current_zygote, call.limits_left, call.observers, loading=True)
+        run = Run(worker, self._pool.current_zygote, call.limits, call.observers, loading=True)
         ending, loaded = self._watch(run, code.request, worker, folder)
         if not loaded:
             return ending

@@ -50,10 +50,10 @@ class Flag(IntFlag):
 
 
 class RunHeader(Struct, frozen=True):
-    """The description of a run that the worker process receives in addition to the request."""
+    """The description of a run that the worker process receives in addition to the request. `left_s` is its time."""
 
     token: bytes
-    wall_s: float
+    left_s: float
     memory_mb: int
     temp_dir: str
 
@@ -70,7 +70,7 @@ _REQUEST = struct.Struct(f">{TOKEN_BYTES}sdQHQ")
 def request_head(header: RunHeader, request_bytes: int) -> bytes:
     """Return the bytes that precede the request."""
     folder = os.fsencode(header.temp_dir)
-    return _REQUEST.pack(header.token, header.wall_s, header.memory_mb, len(folder), request_bytes) + folder
+    return _REQUEST.pack(header.token, header.left_s, header.memory_mb, len(folder), request_bytes) + folder
 
 
 def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
@@ -78,7 +78,7 @@ def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
     data = _completed(descriptor, b"", _REQUEST.size, FIRST_READ_BYTES)
     if data is None:
         return None
-    token, wall_s, memory_mb, folder_bytes, request_bytes = _REQUEST.unpack_from(data)
+    token, left_s, memory_mb, folder_bytes, request_bytes = _REQUEST.unpack_from(data)
     start = _REQUEST.size + folder_bytes
     data = _completed(descriptor, data, start, FIRST_READ_BYTES)
     if data is None:
@@ -86,7 +86,7 @@ def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
     request = _completed(descriptor, data[start:], request_bytes, READ_BYTES)
     if request is None:
         return None
-    return RunHeader(token, wall_s, memory_mb, os.fsdecode(data[_REQUEST.size : start])), request
+    return RunHeader(token, left_s, memory_mb, os.fsdecode(data[_REQUEST.size : start])), request
 
 
 def _completed(descriptor: int, begun: bytes, size: int, read_bytes: int) -> bytes | None:

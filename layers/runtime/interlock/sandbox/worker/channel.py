@@ -42,7 +42,7 @@ class Channel:
         self._lock = threading.RLock()
         self._answering = False
         self.temp_dir = Path(header.temp_dir)
-        self.deadline = time.time() + header.wall_s
+        self.deadline = time.time() + header.left_s
         self.cancelled = False
 
     def progress(self, fraction: float, message: str) -> None:
