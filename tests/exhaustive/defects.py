@@ -24,7 +24,7 @@ from interlock.domain import job as jobs
 from interlock.domain.deadline import Deadline
 from interlock.domain.errors import ErrorCode, ErrorInfo, ServiceUnavailable
 from interlock.domain.events import EventLog
-from interlock.domain.job import Cancel, CancelOutcome, Job
+from interlock.domain.job import Cancel, Job
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics
 from interlock.domain.outcome import Outcome
@@ -136,7 +136,7 @@ def cancel_at_once(plant: Plant) -> None:
 
     def cancelled(job: Job, *, reason: str | None, now: datetime) -> Job:
         error = ErrorInfo(ErrorCode.CANCELLED, "It was cancelled.")
-        cancel = Cancel(now, reason, CancelOutcome.STOPPED)
+        cancel = Cancel(now, reason, "stopped")
         over = replace(job, status=JobStatus.CANCELLED, cancel=cancel, error=error, execution_time_ms=1.0)
         return replace(over, completed_at=now, updated_at=now, lease_expires_at=None)
 

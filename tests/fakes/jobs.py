@@ -9,7 +9,7 @@ from ulid import ULID
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.idempotency import KeyedRequest
-from interlock.domain.job import Cancel, CancelOutcome, Job, StoredJson
+from interlock.domain.job import Cancel, Job, StoredJson
 from interlock.domain.job_id import with_key
 from interlock.domain.job_status import FINAL, JobStatus
 from tests.fakes.outside import NOON
@@ -41,7 +41,7 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
     if status is JobStatus.CANCELLING:
         given["cancel"] = Cancel(NOON, "not needed")
     if status is JobStatus.CANCELLED:
-        given["cancel"] = Cancel(NOON, "not needed", CancelOutcome.STOPPED)
+        given["cancel"] = Cancel(NOON, "not needed", "stopped")
         given["error"] = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled.")
     if status is JobStatus.FAILED:
         given["error"] = ErrorInfo(ErrorCode.PLUGIN_EXCEPTION, "no luck", {"exception": "ValueError"})

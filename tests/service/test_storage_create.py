@@ -10,7 +10,7 @@ from ulid import ULID
 from interlock.domain import job as steps
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.idempotency import KeyedRequest
-from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, StoredJson
+from interlock.domain.job import Cancel, Job, Progress, StoredJson
 from interlock.domain.job_id import random_part
 from interlock.domain.job_status import JobStatus
 from interlock.domain.metrics import ExecutionMetrics
@@ -36,7 +36,7 @@ def test_a_job_of_any_status_reads_back_as_written(storage: Storage, job: Job, s
         {"progress": Progress(0.333333, "Seite 2 von 5: grün 😀", NOON)},
         {"progress": Progress(0.0, "", NOON)},
         {"cancel": Cancel(NOON, None, None)},
-        {"cancel": Cancel(NOON, "", CancelOutcome.TOO_LATE)},
+        {"cancel": Cancel(NOON, "", "too_late")},
         {"error": ErrorInfo(ErrorCode.INVALID_OUTPUT, "half \ud800 a character", {"errors": [{"n": 1.5, "x": None}]})},
         {"result": StoredJson(5_000_000, key="jobs/t/j/result-1.json"), "input": None},
         {"timeout_s": 0.1, "execution_time_ms": 0.001},

@@ -23,7 +23,7 @@ from interlock.domain.batch import (
     unreadable,
 )
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.job import Cancel, CancelOutcome
+from interlock.domain.job import Cancel
 from interlock.domain.job_status import IllegalTransition, JobStatus
 from tests.fakes.batches import a_batch
 from tests.fakes.outside import NOON
@@ -36,7 +36,7 @@ RETAINED = ErrorInfo(
 )
 CANCELLED = ErrorInfo(ErrorCode.CANCELLED, "The batch was cancelled.")
 WANTED = Cancel(NOON, "not needed")
-STOPPED, TOO_LATE = replace(WANTED, outcome=CancelOutcome.STOPPED), replace(WANTED, outcome=CancelOutcome.TOO_LATE)
+STOPPED, TOO_LATE = replace(WANTED, outcome="stopped"), replace(WANTED, outcome="too_late")
 PREPARING, RUNNING, CANCELLING = (
     a_batch(status, batch_id="01JDABCDEFGHJKMNPQRSTVWXYZ", total=10, tolerated_failures="20%", look_at=NEXT_LOOK)
     for status in (BatchStatus.PREPARING, BatchStatus.RUNNING, BatchStatus.CANCELLING)

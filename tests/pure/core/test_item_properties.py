@@ -4,7 +4,7 @@ from collections import Counter
 from copy import replace
 from datetime import UTC
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -60,6 +60,7 @@ events = st.lists(
     max_size=4,
 ).map(EMPTY_LOG.adding)
 inputs = st.dictionaries(text, json_values, max_size=2)
+cancel_outcomes = st.sampled_from(get_args(CancelOutcome.__value__))
 jobs = st.builds(
     Job,
     tenant=names,
@@ -85,7 +86,7 @@ jobs = st.builds(
     completed_at=st.none() | moments,
     execution_time_ms=st.none() | milliseconds,
     progress=st.none() | st.builds(Progress, st.integers(0, 10**6).map(lambda n: n / 10**6), text, moments),
-    cancel=st.none() | st.builds(Cancel, moments, st.none() | text, st.none() | st.sampled_from(CancelOutcome)),
+    cancel=st.none() | st.builds(Cancel, moments, st.none() | text, st.none() | cancel_outcomes),
     error=st.none() | errors,
     key_id=st.none() | names,
     key_limit=st.none() | st.integers(1, 10_000),

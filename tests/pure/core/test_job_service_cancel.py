@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from interlock.domain.errors import AlreadyFinished, ErrorCode, NotFound, ServiceUnavailable
-from interlock.domain.job import Cancel, CancelOutcome
+from interlock.domain.job import Cancel
 from interlock.domain.job_status import JobStatus
 from tests.fakes.jobs import a_job
 from tests.fakes.outside import NOON
@@ -19,7 +19,7 @@ def test_cancelling_a_pending_job_prevents_it_and_stops_its_workflow_execution(a
     cancelled = at.service.cancel("acme", job.job_id, "not needed")
     assert cancelled == at.stored(job)
     assert cancelled.status is JobStatus.CANCELLED
-    assert cancelled.cancel == Cancel(NOON + timedelta(seconds=1), "not needed", CancelOutcome.PREVENTED)
+    assert cancelled.cancel == Cancel(NOON + timedelta(seconds=1), "not needed", "prevented")
     assert at.workflow.stopped == [job.job_id]
     assert at.workflow.causes == ["cancelled by the caller"]
     assert at.counted() == {"cancelled": 1}

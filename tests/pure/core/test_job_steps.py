@@ -14,7 +14,6 @@ from interlock.domain.events import EMPTY_LOG, log_event, state_event
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job import (
     Cancel,
-    CancelOutcome,
     Job,
     Progress,
     StoredJson,
@@ -97,7 +96,7 @@ def test_worker_holds_its_own_attempt_until_it_is_finished(status: JobStatus) ->
 def test_cancelling_a_pending_job_prevents_it() -> None:
     job = cancel_requested(a_job(), reason="not needed", now=LATER)
     assert job.status is JobStatus.CANCELLED
-    assert job.cancel == Cancel(LATER, "not needed", CancelOutcome.PREVENTED)
+    assert job.cancel == Cancel(LATER, "not needed", "prevented")
     assert job.error is not None
     assert job.error == ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
     assert (job.completed_at, job.updated_at, job.started_at) == (LATER, LATER, None)
@@ -148,7 +147,7 @@ def test_outcome_without_progress_keeps_the_last_progress() -> None:
 def test_cancelled_job_shows_how_it_was_stopped(how: Stopped) -> None:
     job = ended(a_job(JobStatus.CANCELLING), Outcome.cancelled(how), result=None, progress=None, now=LATER)
     assert job.status is JobStatus.CANCELLED
-    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome(how))
+    assert job.cancel == Cancel(NOON, "not needed", how)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +163,7 @@ def test_outcome_reached_before_the_cancel_is_kept(outcome: Outcome) -> None:
     job = ended(a_job(JobStatus.CANCELLING), outcome, result=None, progress=None, now=LATER)
     assert job.status is outcome.status
     assert job.error == outcome.error
-    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+    assert job.cancel == Cancel(NOON, "not needed", "too_late")
 
 
 def test_only_cancelling_jobs_can_end_as_cancelled() -> None:
@@ -195,7 +194,7 @@ def test_unfinished_job_without_a_worker_fails_with_worker_lost(status: JobStatu
 
 def test_cancel_of_a_lost_job_is_too_late() -> None:
     job = lost(a_job(JobStatus.CANCELLING), now=LATER)
-    assert job.cancel == Cancel(NOON, "not needed", CancelOutcome.TOO_LATE)
+    assert job.cancel == Cancel(NOON, "not needed", "too_late")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from interlock.domain.client_input import ELICITATION, ROOTS
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import EMPTY_LOG, log_event, state_event
-from interlock.domain.job import Cancel, CancelOutcome, Job, Progress, cancel_requested
+from interlock.domain.job import Cancel, Job, Progress, cancel_requested
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import ClientInput, Outcome
 from interlock.domain.parking import given_up, input_requests, may_park, outstanding, parked, responded
@@ -111,7 +111,7 @@ def test_cancelling_job_that_requests_input_is_cancelled() -> None:
     assert parked(job, REQUESTED, now=LATER, result=None, progress=HALF, news=[LINE]) == replace(
         job,
         status=JobStatus.CANCELLED,
-        cancel=Cancel(NOON, "not needed", CancelOutcome.STOPPED),
+        cancel=Cancel(NOON, "not needed", "stopped"),
         error=ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled."),
         client_input=None,
         worker_id=None,
@@ -170,7 +170,7 @@ def test_parked_job_times_out_at_its_deadline() -> None:
 def test_cancelled_parked_job_counts_as_stopped() -> None:
     job = cancel_requested(waiting(deadline_at=NOON), reason="not needed", now=NOON)
     error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled while it waited for input from the client.")
-    cancel = Cancel(NOON, "not needed", CancelOutcome.STOPPED)
+    cancel = Cancel(NOON, "not needed", "stopped")
     assert given_up(job, now=LATER) == _over(job, JobStatus.CANCELLED, error=error, cancel=cancel)
 
 

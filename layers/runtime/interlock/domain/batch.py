@@ -10,7 +10,7 @@ from typing import Self
 from msgspec import Struct
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
-from interlock.domain.job import Cancel, CancelOutcome
+from interlock.domain.job import Cancel
 from interlock.domain.job_status import CLAIMED, FINAL, IllegalTransition, JobStatus
 from interlock.domain.webhook import Subject, Webhook, WebhookEvent
 
@@ -238,7 +238,7 @@ def unprepared(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
 
 def unreadable(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
     """Return the batch failed, because its items cannot be read. It has no jobs."""
-    cancel = batch.cancel and replace(batch.cancel, outcome=CancelOutcome.TOO_LATE)
+    cancel = batch.cancel and replace(batch.cancel, outcome="too_late")
     return replace(_over(batch, BatchStatus.FAILED, now), total=0, cancel=cancel, error=error, counts=BatchCounts())
 
 
@@ -252,8 +252,7 @@ def finished(batch: Batch, counts: BatchCounts, results_bytes: int, *, now: date
     status = BatchStatus.FAILED if error else BatchStatus.SUCCEEDED
     if batch.cancel is not None:
         took_effect = counts.cancelled > 0 and batch.error is None
-        outcome = CancelOutcome.STOPPED if took_effect else CancelOutcome.TOO_LATE
-        batch = replace(batch, cancel=replace(batch.cancel, outcome=outcome))
+        batch = replace(batch, cancel=replace(batch.cancel, outcome="stopped" if took_effect else "too_late"))
         if took_effect:
             status, error = BatchStatus.CANCELLED, ErrorInfo(ErrorCode.CANCELLED, "The batch was cancelled.")
     return replace(_over(batch, status, now), error=error, counts=counts, results_bytes=results_bytes)

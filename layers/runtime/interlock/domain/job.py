@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from msgspec import Struct
 
@@ -13,20 +13,11 @@ from interlock.domain.events import EMPTY_LOG, Event, EventLog, state_event
 from interlock.domain.fork_safety import ForkFinding
 from interlock.domain.job_status import CLAIMED, FINAL, JobStatus, advance
 from interlock.domain.outcome import ClientInput, Outcome, past_deadline
+from interlock.domain.stop import Stopped
 from interlock.domain.webhook import Webhook
 
-
-class CancelOutcome(StrEnum):
-    """The outcome of a cancel.
-
-    PREVENTED: the tool never started. STOPPED: it yielded to SIGTERM. KILLED: it needed SIGKILL. TOO_LATE: it finished
-    first.
-    """
-
-    PREVENTED = "prevented"
-    STOPPED = "stopped"
-    KILLED = "killed"
-    TOO_LATE = "too_late"
+type CancelOutcome = Literal["prevented", Stopped, "too_late"]
+"""How the tool was stopped by a cancel. `prevented`: it never started. `too_late`: it ended first."""
 
 
 class Cancel(Struct, frozen=True):
@@ -222,7 +213,7 @@ def claimed(job: Job, *, worker_id: str, now: datetime, lease_expires_at: dateti
 def cancel_requested(job: Job, *, reason: str | None, now: datetime) -> Job:
     """Return the cancelled job if it was pending (`prevented`), or the job that is to be stopped if it was running."""
     if job.status is JobStatus.PENDING:
-        cancel = Cancel(now, reason, CancelOutcome.PREVENTED)
+        cancel = Cancel(now, reason, "prevented")
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled before it started.")
         return over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
     status = advance(job.status, JobStatus.CANCELLING)
@@ -247,8 +238,7 @@ def ended(
     cancel = job.cancel
     if cancel is not None:
         stopped = outcome.stopped if outcome.status is JobStatus.CANCELLED else None
-        how = CancelOutcome(stopped) if stopped else CancelOutcome.TOO_LATE
-        cancel = replace(cancel, outcome=how)
+        cancel = replace(cancel, outcome=stopped or "too_late")
     return over(
         job,
         outcome.status,
@@ -265,7 +255,7 @@ def ended(
 
 def lost(job: Job, *, now: datetime) -> Job:
     """Return the job failed with `worker_lost`."""
-    cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.TOO_LATE)
+    cancel = job.cancel and replace(job.cancel, outcome="too_late")
     error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
     return over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
 

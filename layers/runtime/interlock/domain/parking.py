@@ -12,7 +12,7 @@ from typing import Any
 
 from interlock.domain.errors import ErrorCode, ErrorInfo
 from interlock.domain.events import Event, log_event
-from interlock.domain.job import CancelOutcome, Job, Progress, ended, over, start_lease_extended
+from interlock.domain.job import Job, Progress, ended, over, start_lease_extended
 from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import NO_CLIENT_INPUT, Outcome, past_deadline
 
@@ -84,7 +84,7 @@ def given_up(job: Job, *, now: datetime) -> Job:
     """Return the parked job ended without the responses: by a cancel, by its deadline, or after `RESPONSE_WINDOW`."""
     if job.status is JobStatus.CANCELLING:
         # The run of a parked job has ended, so nothing has to be stopped.
-        cancel = job.cancel and replace(job.cancel, outcome=CancelOutcome.STOPPED)
+        cancel = job.cancel and replace(job.cancel, outcome="stopped")
         error = ErrorInfo(ErrorCode.CANCELLED, "The job was cancelled while it waited for input from the client.")
         return over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
     if job.overdue(now):

@@ -21,10 +21,10 @@ SERVICE_FAILURES = frozenset({ErrorCode.PLUGIN_UNAVAILABLE, ErrorCode.UNKNOWN_PL
 
 _OUTCOMES: Mapping[CancelOutcome | None, str] = {
     None: "Cancelling: the tool is being stopped.",
-    CancelOutcome.PREVENTED: "Cancelled (prevented): the tool never started.",
-    CancelOutcome.STOPPED: "Cancelled (stopped): the tool yielded, and its process is gone.",
-    CancelOutcome.KILLED: "Cancelled (killed): the tool did not yield, and its process is gone.",
-    CancelOutcome.TOO_LATE: "The cancel came too late (too_late): the tool had ended.",
+    "prevented": "Cancelled (prevented): the tool never started.",
+    "stopped": "Cancelled (stopped): the tool yielded, and its process is gone.",
+    "killed": "Cancelled (killed): the tool did not yield, and its process is gone.",
+    "too_late": "The cancel came too late (too_late): the tool had ended.",
 }
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
 from types import NoneType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeAliasType, get_args, get_origin, get_type_hints
 
 from interlock.adapters.dynamo.attributes import Item, to_number
 from interlock.domain.times import from_rfc3339, rfc3339
@@ -51,6 +51,10 @@ def _form(hint: Any) -> Form:
         part = _form(get_args(hint)[0])
         return Form(lambda value: [part.encode(one) for one in value], lambda value: tuple(map(part.decode, value)))
     [kind] = [one for one in get_args(hint) or (hint,) if one is not NoneType]
+    if isinstance(kind, TypeAliasType):
+        kind = kind.__value__
+    if get_origin(kind) is Literal:
+        return _PLAIN[str]
     if hasattr(kind, "__struct_fields__"):
         return Form(encoded, partial(decoded, kind))
     if issubclass(kind, StrEnum):
