@@ -1,6 +1,6 @@
 """A job, and the steps of its life cycle as pure functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -155,15 +155,17 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.lease_expires_at is not None and self.lease_expires_at < now
 
 
-_UNLISTED: dict[str, Any] = dict.fromkeys(
-    ("lease_expires_at", "worker_id", "key_id", "key_limit", "key_hash", "request_hash", "write_id", "input", "result",
-     "client_input", "fork_finding")
+_NOT_LISTED = (
+    "lease_expires_at", "worker_id", "key_id", "key_limit", "key_hash", "request_hash", "write_id", "input", "result",
+    "client_input", "fork_finding",
 )  # fmt: skip
+UNLISTED: Mapping[str, Any] = {**dict.fromkeys(_NOT_LISTED), "events": EMPTY_LOG}
+"""The fields that a list does not show, with what it has in their place."""
 
 
 def listed(job: Job) -> Job:
     """Return what a list shows of a job: no input, result, events, lease, worker or API key."""
-    return replace(job, events=EMPTY_LOG, **_UNLISTED)
+    return replace(job, **UNLISTED)
 
 
 def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime | None) -> Job:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from interlock.adapters.dynamo.attributes import Item, epoch_ms
-from interlock.domain.job import Job
+from interlock.domain.job import UNLISTED, Job
 from interlock.domain.job_status import JobStatus
 
 BY_TENANT, BY_PLUGIN, NOT_SUCCEEDED = "by_tenant", "by_plugin", "not_succeeded"
@@ -33,8 +33,31 @@ SETTLE_STEP_MS = 10_000
 MAX_LISTED_ERROR_BYTES = 500
 """A longer error is not part of an entry, so that most entries stay below 1 KB: the job is read instead."""
 
-NOT_IN_ENTRIES = ("progress", "deadline_at", "rerun_of", "source", "client", "webhook", "batch_id", "item_key")
-"""Attributes that are no part of an entry until the job ends, when they move to `shown`, which is. Heartbeats write
+ENTRY_ATTRIBUTES: Sequence[str] = (
+    "plugin",
+    "tool",
+    "plugin_version",
+    "timeout_s",
+    "status",
+    "created_at",
+    "expires_at",
+    "attempt",
+    "started_at",
+    "completed_at",
+    "execution_time_ms",
+    "cancel",
+    "error",
+    "shown",
+)
+"""The attributes of an entry besides its keys. `not_succeeded` has `settle_after` too. A job that has finished was last
+updated when it was completed."""
+
+NOT_IN_ENTRIES = tuple(
+    name
+    for name in Job.__struct_fields__
+    if name not in {*ENTRY_ATTRIBUTES, *UNLISTED, "tenant", "job_id", "updated_at"}
+)
+"""Attributes that a list shows and an entry has only after the job's end, when they move to `shown`. Heartbeats write
 `progress`, and each would write the indexes too. The others are newer than the indexes, whose attributes cannot be
 changed."""
 
@@ -116,23 +139,3 @@ def from_entries(item: Mapping[str, Any]) -> Item:
 def shows_all(entry: Mapping[str, Any], finished: bool) -> bool:
     """Return whether an entry shows all that a list shows of its job."""
     return finished and (entry["status"] == JobStatus.SUCCEEDED or "error" in entry)
-
-
-ENTRY_ATTRIBUTES: Sequence[str] = (
-    "plugin",
-    "tool",
-    "plugin_version",
-    "timeout_s",
-    "status",
-    "created_at",
-    "expires_at",
-    "attempt",
-    "started_at",
-    "completed_at",
-    "execution_time_ms",
-    "cancel",
-    "error",
-    "shown",
-)
-"""The attributes of an entry besides its keys. `not_succeeded` has `settle_after` too. A job that has finished was last
-updated when it was completed."""
