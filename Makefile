@@ -182,7 +182,7 @@ endef
 # time. With a fifth process, each takes a fifth more processor time. The longest parts come first and the short checks
 # last: otherwise one core is idle at the end.
 .PHONY: test
-test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: eight to fifteen minutes
+test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: seven to ten minutes
 	@$(GATES) --jobs 3 --keep-going part-shared-stack part-own-stacks part-others part-measured-framework part-pure-others part-measured part-services check audit-template build scale-check
 
 .PHONY: test-gates
