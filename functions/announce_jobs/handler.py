@@ -1,4 +1,4 @@
-"""Starts the deliveries of webhooks for the changes of jobs, as the table's stream reports them."""
+"""Starts the deliveries of webhooks for the changes of jobs and batches, as the table's stream reports them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`POST /v1/execute` and `POST /v1/uploads`."""
+"""`POST /v1/execute`, `POST /v1/jobs/{id}/rerun`, `POST /v1/uploads` and `POST /mcp`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Jobs, plugins, health and the OpenAPI document. No plugin runs or is imported here."""
+"""Jobs, webhooks, plugins, health and the OpenAPI document. No plugin runs or is imported here."""
 
 from typing import Any
 

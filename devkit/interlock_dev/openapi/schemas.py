@@ -1,4 +1,4 @@
-"""The schemas of the components, those of requests as they are, and of responses generated from their types."""
+"""The component schemas: those of requests are taken from the models, those of responses generated from types."""
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -95,8 +95,8 @@ _ENUMS = {
     "JobStatus": f"Status of a job. {_steps(job_status.TRANSITIONS, JobStatus)}",
     "KeyState": "Whether a key works. An `expired` key stays as it is; a `revoked` one was withdrawn.",
     "LifecycleState": "State of a plugin. `LOADED`: it has not run yet. `INITIALIZED`: its last run was successful. "
-    "`RUNNING`: a run is in progress. `FAILED`: its last run failed by the plugin's fault. `UNAVAILABLE`: it cannot be "
-    f"loaded. {_steps(lifecycle.TRANSITIONS, LifecycleState)}",
+    "`RUNNING`: a run is in progress. `FAILED`: its last run failed through the plugin's fault. `UNAVAILABLE`: it "
+    f"cannot be loaded. {_steps(lifecycle.TRANSITIONS, LifecycleState)}",
     "WebhookEvent": "An event of a job. `started`: a worker has claimed it. `finished`: it has a final status.",
     "Scope": "Permission of a key or token. `admin` includes all others.",
 }

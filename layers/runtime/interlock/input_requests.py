@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from interlock.domain.client_input import ELICITATION, ROOTS, SAMPLING
 
 _FORM_TYPES = {"string", "number", "integer", "boolean"}
-"""The types of a form's fields. An array is one only with a choice of texts as its items."""
+"""The types of a form's fields. An array is allowed too, if its items are a choice of texts."""
 
 
 class InputRequired(BaseException):
@@ -116,7 +116,7 @@ def to_json(request: InputRequest[Any]) -> dict[str, Any]:
 
 
 def values_of[Value](requests: Mapping[str, InputRequest[Value]], responses: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the values of all requests. Raise `InputRequired` with those that have no response which fits.
+    """Return the values of all requests. Raise `InputRequired` with the requests that have no fitting response.
 
     A request whose response does not fit is made again under another key, because a key has one response
     (Tasks extension, Task Update Requests).

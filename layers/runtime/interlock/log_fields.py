@@ -18,7 +18,7 @@ def begin(**fields: object) -> None:
 
 
 def add(**fields: object) -> None:
-    """Add fields to the records that follow. None adds nothing."""
+    """Add fields to the records that follow. Fields that are None are left out."""
     _fields.update({name: value for name, value in fields.items() if value is not None})
 
 

@@ -228,7 +228,7 @@ def _problems_of_name(plugin: type[Plugin]) -> Iterator[str]:
 
 
 def _as_json(output: BaseModel) -> dict[str, Any]:
-    """Return the output as JSON-ready data. Raise `InvalidOutput` for numbers that JSON lacks. pydantic leaves them as
+    """Return the output as JSON-ready data. Raise `InvalidOutput` for NaN and infinite numbers. pydantic leaves them as
     they are in fields of numbers, and writes null for them where a model allows any value."""
     written = output.model_dump(mode="json", by_alias=True)
     if any(one is None or _is_no_number(one) for one in _values(written)):

@@ -39,7 +39,7 @@ def _problem_of_settings(error: ValidationError, secret: Collection[str]) -> str
 
 
 def setting_manifests(model: type[BaseModel]) -> tuple[SettingManifest, ...]:
-    """Return what a manifest tells about the settings: names and types, no values."""
+    """Return the settings as a manifest describes them: with names and types, without values."""
     schema = model.model_json_schema()
     return tuple(
         SettingManifest(

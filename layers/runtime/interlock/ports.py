@@ -60,7 +60,7 @@ class JobFilter(Struct, frozen=True):
 
     @property
     def lowest_id(self) -> str | None:
-        """The id that the wanted jobs are not below, None if there is no such bound."""
+        """The lowest id that the wanted jobs can have, None if there is no bound."""
         bounds = [
             first_id(self.created_after) if self.created_after else None,
             job_id_of_item(self.batch_id, 0) if self.batch_id else None,
@@ -68,7 +68,7 @@ class JobFilter(Struct, frozen=True):
         return max(filter(None, bounds), default=None)
 
     def below(self, before_id: str | None) -> str | None:
-        """Return the id that the wanted jobs are below, on the page that continues after `before_id`."""
+        """Return the exclusive upper bound of the wanted jobs' ids, for the page that continues after `before_id`."""
         bounds = [
             before_id,
             first_id(self.created_before) if self.created_before else None,
@@ -88,7 +88,7 @@ class RunHistory(Protocol):
 
 
 class JobStore(RunHistory, Protocol):
-    """Jobs, and the counters derived from them. Writes are conditional and raise `StaleJob` otherwise.
+    """Jobs, and the counters derived from them. Writes are conditional and raise `StaleJob` if their condition fails.
 
     All methods raise `interlock.domain.errors.ServiceUnavailable` if the table is down after the SDK's retries.
     """
@@ -125,7 +125,7 @@ class JobStore(RunHistory, Protocol):
         """
 
     def of_items(self, tenant: str, job_ids: Sequence[str]) -> Mapping[str, Job]:
-        """Read jobs consistently, without inputs and events. Those that are gone are missing."""
+        """Read jobs consistently, without inputs and events. Jobs that no longer exist are left out."""
 
     def settle(self, before: Job, after: Job) -> None:
         """Write a final status, and release the slot of the API key.
@@ -138,7 +138,7 @@ class JobStore(RunHistory, Protocol):
         """Return a page of jobs older than `before_id`, newest first, and the id to continue after (None: no more).
 
         The jobs are as `interlock.domain.job.listed` returns them. Where few jobs match, a page ends after a number of
-        jobs that were looked at, with fewer than `limit` or none.
+        jobs have been read, and has fewer than `limit` jobs or none.
         """
 
     def with_lapsed_lease(self, now: datetime) -> Iterator[Job]:
@@ -180,7 +180,7 @@ class BatchStore(Protocol):
         """Write a new batch. Raise `StaleBatch` if there is one with its idempotency key."""
 
     def get(self, tenant: str, batch_id: str) -> Batch | None:
-        """Read a batch consistently. The counts of one that is unfinished are what is counted so far."""
+        """Read a batch consistently. The counts of an unfinished batch are those so far."""
 
     def find_by_key(self, tenant: str, key_hash: str) -> Batch | None:
         """Read the batch of an idempotency key consistently, without its counts. It may have expired."""
@@ -208,7 +208,7 @@ class BatchWorkflow(Protocol):
         """Start the execution of the current round, unless it is running. Return false if it has already ended."""
 
     def stop(self, batch: Batch, cause: str) -> None:
-        """Stop the execution of the batch's current round. One that has ended or is unknown is left alone."""
+        """Stop the execution of the batch's current round. Do nothing if it has ended or is unknown."""
 
 
 class InvalidToken(Exception):
@@ -243,7 +243,7 @@ class Workflow(Protocol):
         """Start the execution of the job's next attempt, unless it is running. Return false if it has already ended."""
 
     def stop(self, job: Job, cause: str) -> None:
-        """Stop the execution of the job's attempt. One that has ended or is unknown is left alone."""
+        """Stop the execution of the job's attempt. Do nothing if it has ended or is unknown."""
 
 
 class StoredObject(Struct, frozen=True):
@@ -287,7 +287,7 @@ class ObjectStore(Protocol):
 
 
 class MetricsSink(Protocol):
-    """Publishes metrics of single executions for dashboards and alarms. The fleet's counters are elsewhere."""
+    """Publishes metrics of single executions for dashboards and alarms. The fleet's counters are in `CounterStore`."""
 
     def execution(self, plugin: str, tool: str, status: JobStatus, elapsed_ms: float) -> None:
         """Publish one execution."""

@@ -1,6 +1,7 @@
 """The pytest plugin for plugins' tests: the fixture `run_tool`.
 
-pytest imports it in every project in which Interlock is installed, so it imports the rest when a test asks for it.
+pytest imports this module in every project in which Interlock is installed. The other modules are imported only when a
+test uses a fixture.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _MARK = "__interlock_tool__"
 
 
 class InvalidDeclaration(TypeError):
-    """A plugin's declaration has mistakes: all of them, each with its class and line."""
+    """A plugin's declaration has mistakes. `problems` lists all of them, each with its class and line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
@@ -201,7 +201,7 @@ def tool_spec(name: str, method: Callable[..., Any]) -> ToolSpec:
 
 
 def is_tool(value: object) -> bool:
-    """Return whether a value is a tool. One below `@staticmethod` counts, so that it is refused and not ignored."""
+    """Return whether a value is a tool. A tool below `@staticmethod` counts, so that it is refused and not ignored."""
     return hasattr(value, _MARK) or hasattr(getattr(value, "__func__", None), _MARK)
 
 

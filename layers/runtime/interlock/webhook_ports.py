@@ -18,10 +18,10 @@ class DeliveryStore(Protocol):
         """Read the deliveries of a job or batch consistently."""
 
     def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
-        """Write a delivery until the subject expires, and return it as it is stored then.
+        """Write a delivery, which is kept until the subject expires, and return the delivery that is then stored.
 
         It is not written if a later round, the same or a later attempt, or the end of this round is stored. A success
-        is written in any case, unless it is stored already or a later round is.
+        is written unless a later round or the success of this round is stored.
         """
 
 
@@ -32,15 +32,14 @@ class SigningSecretStore(Protocol):
         """Read the secrets consistently."""
 
     def replace(self, tenant: str, before: SigningSecrets | None, after: SigningSecrets) -> SigningSecrets:
-        """Write the secrets if those before are still stored, and return what is stored then."""
+        """Write the secrets if `before` is still stored, and return the secrets that are then stored."""
 
 
 class DeliveryWorkflow(Protocol):
     """The workflow of deliveries. Raises `ServiceUnavailable` if it is down after the SDK's retries."""
 
     def start(self, step: Step) -> bool:
-        """Start the execution of a delivery's round. Return false if it has already ended. A running one is left
-        alone."""
+        """Start the execution of a delivery's round, unless it is running. Return false if it has already ended."""
 
 
 SendMessage = Callable[[str, Mapping[str, str], bytes], Answer]

@@ -39,7 +39,7 @@ QUEUE_WAIT = "queue_wait_ms"
 """Time of asynchronous jobs between their submission and their run."""
 
 DELIVERED, GIVEN_UP = "webhook_delivered_count", "webhook_given_up_count"
-"""Deliveries of webhooks that have ended, by their end."""
+"""Deliveries of webhooks that have ended, by their outcome."""
 
 
 FAILED_BATCH = "batch_failed_count"
@@ -55,7 +55,7 @@ class EmbeddedMetrics:
                 **log_fields.current(),
                 "plugin": plugin,
                 "tool": tool,
-                # Zeros too: an alarm on a rate has its points, and a ratio of two of them its denominator.
+                # Zeros too, so that an alarm on a rate has data points, and a ratio of two metrics has a denominator.
                 **{name: [float(counted is status)] for counted, name in COUNTERS.items()},
                 "execution_time_ms": [elapsed_ms],
             },
@@ -76,7 +76,7 @@ def publish_delivery(delivered: bool) -> None:
 
 
 def publish_failed_batch() -> None:
-    """Publish that a batch has failed: more items than are tolerated, or its items could not be read."""
+    """Publish that a batch has failed: more items failed than are tolerated, or its items could not be read."""
     _publish_one(FAILED_BATCH)
 
 

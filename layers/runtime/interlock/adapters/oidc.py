@@ -20,7 +20,7 @@ from interlock.domain.access import TOKEN_CALLER, Principal, Scope, is_tenant
 from interlock.domain.errors import ServiceUnavailable
 from interlock.ports import InvalidToken
 
-# Public keys alone. With a shared secret whoever can check a token could make one.
+# Only algorithms with public keys: with a shared secret, anyone who can validate a token could also create one.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 
 LEEWAY_S = 5

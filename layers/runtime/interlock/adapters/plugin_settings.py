@@ -27,7 +27,7 @@ _REFUSALS = frozenset(
         *("ParameterNotFound", "ResourceNotFoundException", "ValidationException"),
     }
 )
-"""Error codes that trying again does not help against."""
+"""Error codes for which a retry does not help."""
 
 
 class PluginSettings:
@@ -51,8 +51,8 @@ class PluginSettings:
         self._read: tuple[float, Mapping[str, Any]] | None = None
 
     def of(self, plugin: str) -> Mapping[str, Any]:
-        """Return the values for a plugin, by setting. Raise `PluginUnavailable` if they cannot be read by anyone, and
-        `ServiceUnavailable` if the service is down."""
+        """Return the values for a plugin, by setting. Raise `PluginUnavailable` if they are missing, forbidden or not
+        valid, so that a retry does not help, and `ServiceUnavailable` if the service is down."""
         if self._read is None or self._clock() - self._read[0] >= REREAD_S:
             self._read = self._clock(), self._parsed(self._text())
         values = self._read[1].get(plugin, {})

@@ -51,8 +51,8 @@ class S3Files:
             )
 
     def upload_request(self, key: str, content_type: str, size_bytes: int, *, expires_in_s: int) -> PutRequest:
-        # Each of these becomes a header that is signed. `If-None-Match: *` has S3 refuse a second write: what a job
-        # was given stays what it is, also while the URL is still good.
+        # Each of these becomes a signed header. With `If-None-Match: *`, S3 refuses a second write, so that an upload
+        # that a job uses cannot be replaced while its URL is still valid.
         pinned = {"ContentLength": size_bytes, "ContentType": content_type, "IfNoneMatch": "*"}
         with translated("bucket"):
             url = self._client.generate_presigned_url(

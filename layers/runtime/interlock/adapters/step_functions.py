@@ -63,7 +63,7 @@ class StepFunctionsDeliveries:
 
 
 def step_to_state(step: Step) -> dict[str, Any]:
-    """Return the state of an execution whose next step this is."""
+    """Return the state of an execution that performs this step next."""
     subject = step.subject
     return {
         "tenant": subject.tenant,

@@ -1,7 +1,7 @@
-"""Leave the answers of DynamoDB queries as they are.
+"""Parse the responses of DynamoDB queries with `json` instead of botocore's parser.
 
-botocore's parser takes 7 µs for a small item, Python's `json` half a microsecond. An answer consists of DynamoDB's own
-form of items in both cases, except that bytes are not decoded.
+botocore's parser takes 7 µs for a small item, Python's `json` half a microsecond. Both return items in DynamoDB's own
+form, except that `json` does not decode bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 PAGES_KEPT = 4
-"""Pages of up to 1 MB that are kept: equal answers are parsed once, and are the same objects."""
+"""Number of cached pages of up to 1 MB. Equal responses are parsed once, and return the same objects."""
 
 
 class UnparsedQueries:

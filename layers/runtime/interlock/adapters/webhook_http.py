@@ -1,8 +1,8 @@
-"""Send a message to the URL of a webhook, which nobody trusts.
+"""Send a message to the URL of a webhook, which is not trusted.
 
-The host is resolved once. If all of its addresses are allowed, the connection goes to one of them, so that a name that
-leads elsewhere a moment later changes nothing. TLS verifies the certificate for the host's name. No response body is
-read, and no redirect is followed.
+The host is resolved once. If all of its addresses are allowed, the connection goes to one of them, so a name that
+resolves to another address a moment later (DNS rebinding) has no effect. TLS verifies the certificate for the host's
+name. No response body is read, and no redirect is followed.
 """
 
 import socket
@@ -117,7 +117,7 @@ class WebhookSender:
         return found
 
     def _look_up(self, target: Target, deadline: Deadline) -> Sequence[Address]:
-        """Resolve the host. A resolver has no limit of time, so it gets a thread that can be left behind."""
+        """Resolve the host. A resolver has no time limit, so it runs in a thread that can be abandoned."""
         answers: SimpleQueue[Sequence[Address]] = SimpleQueue()
 
         def look_up() -> None:

@@ -48,13 +48,13 @@ PLUGIN_SETTINGS, STACK_NAME = "INTERLOCK_PLUGIN_SETTINGS", "POWERTOOLS_SERVICE_N
 """The environment variables with the source of the plugins' settings, and with the name of the stack."""
 
 BATCH_WORKFLOW = "INTERLOCK_BATCH_WORKFLOW_ARN"
-"""The environment variable with the state machine of batches, of functions that start them."""
+"""The environment variable with the state machine of batches. Only functions that start batches have it."""
 
 OIDC_ISSUER = "INTERLOCK_OIDC_ISSUER"
 """The environment variable with the issuer of accepted tokens."""
 
 DELIVERY_WORKFLOW = "INTERLOCK_DELIVERY_WORKFLOW_ARN"
-"""The environment variable with the state machine of deliveries, of functions that start them."""
+"""The environment variable with the state machine of deliveries. Only functions that start deliveries have it."""
 
 LOCAL_WEBHOOKS = "INTERLOCK_LOCAL_WEBHOOKS"
 """The environment variable that allows webhooks to loopback. The local stack alone sets it."""
@@ -128,12 +128,12 @@ class Core:
 
     @cached_property
     def max_wait_s(self) -> int:
-        """The longest time that a request waits for a job, of functions whose requests may wait. 0: none waits."""
+        """The longest time that a request may wait for a job. 0 turns waiting off. Few functions have this setting."""
         return int(os.environ["INTERLOCK_MAX_WAIT_S"]) if self._max_wait_s is None else self._max_wait_s
 
     @cached_property
     def oidc_issuer(self) -> str:
-        """The issuer of accepted tokens, empty if none are accepted, of the function that tells clients."""
+        """The issuer of accepted tokens, empty if no tokens are accepted. The jobs function shows it to clients."""
         return os.environ[OIDC_ISSUER] if self._oidc_issuer is None else self._oidc_issuer
 
     @cached_property

@@ -16,7 +16,7 @@ from interlock.sandbox import EXIT_UNFIT, Sandbox
 from interlock.tools.tool_runner import ToolRunner
 
 END_MARGIN_S = 10
-"""Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
+"""Time of the invocation that is reserved to stop a tool (2 s of grace) and to write the end of its job."""
 
 
 def job_runner(core: Core, sandbox: Sandbox) -> JobRunner:
@@ -40,8 +40,9 @@ def job_runner(core: Core, sandbox: Sandbox) -> JobRunner:
 def leave_if_unfit(runner: JobRunner) -> None:
     """End this process after an invocation if a tool has damaged it, so that Lambda starts another one.
 
-    The job's end is written before. The gateway answers 503 instead of the function, which is retryable. The workflow's
-    Catch finds that the job has ended. Outside Lambda the process continues, since nothing would start another one.
+    The end of the job is already written. A synchronous caller gets a 503 from the gateway, which is retryable. The
+    Catch of a workflow execution finds that the job has ended. Outside Lambda the process continues, since nothing
+    would start another one.
     """
     if runner.unfit and "AWS_LAMBDA_RUNTIME_API" in os.environ:
         sys.stderr.write("a tool has changed the limits or the scheduling of its environment, which ends\n")
@@ -50,8 +51,8 @@ def leave_if_unfit(runner: JobRunner) -> None:
 
 
 def run_job_task(runner: JobRunner) -> Callable[[Mapping[str, str], Any], dict[str, str | None]]:
-    """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. It returns
-    normally if the tool fails."""
+    """Compose the workflow's task, which runs the job of an event `{"tenant", "job_id"}`. The task returns normally if
+    the tool fails."""
 
     log_fields.install()
 

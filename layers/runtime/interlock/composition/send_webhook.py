@@ -19,8 +19,8 @@ from interlock.webhook_ports import SendMessage
 
 
 def send_webhook_task(core: Core, send: SendMessage | None = None) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Compose the task for events that are the state of an execution. Its answer is the next state: `over`, or with
-    `wait_s`, the seconds until the next attempt."""
+    """Compose the task, whose events are the state of an execution. The task returns the next state: `over` is true
+    if the execution ends, otherwise `wait_s` has the seconds until the next attempt."""
     delivering = Delivering(
         partial(_message, core),
         core.delivery_store,

@@ -9,7 +9,7 @@ from interlock.composition.core import Core
 
 def settle_jobs_task(core: Core) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Compose the task. It settles the job that the workflow's Catch names, `{"tenant", "job_id"}`, or, on a schedule,
-    all jobs whose lease has expired. The schedule also starts the executions of batches again that have ended."""
+    all jobs whose lease has expired. On a schedule, it also restarts ended executions of unfinished batches."""
     service = core.service
     log_fields.install()
 

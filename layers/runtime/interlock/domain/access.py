@@ -1,4 +1,4 @@
-"""Access: scopes, API keys, the principal of a request, and what callers without one are asked for."""
+"""Access: scopes, API keys, the principal of a request, and the challenge in a response with status 401."""
 
 import hashlib
 import re
@@ -39,7 +39,7 @@ KEY_NAME_PATTERN = r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*"
 MAX_KEY_NAME = 200
 MAX_LIFETIME = timedelta(days=36_500)
 MAX_CONCURRENCY = 10_000
-"""Bounds of what a key may be created with."""
+"""Upper bounds for the name, lifetime and concurrency of a new key."""
 
 TOKEN_CALLER = "jwt-"  # noqa: S105 - a prefix
 """Prefix of the ids of callers with a token instead of a key."""
@@ -118,8 +118,8 @@ def hash_key(key: str) -> str:
 # --- Challenges of a 401 ---
 
 CHALLENGE = 'ApiKey realm="interlock"'
-"""`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1): none is registered for a key in a
-separate header."""
+"""`WWW-Authenticate` of a 401, which has to name a scheme (RFC 9110, section 11.6.1). The scheme `ApiKey` is our own,
+because none is registered for keys in a separate header."""
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 """OAuth 2.0 Protected Resource Metadata (RFC 9728): where clients that get a 401 find the issuer of tokens."""

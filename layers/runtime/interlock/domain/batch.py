@@ -30,7 +30,7 @@ class BatchLimits(Struct, frozen=True):
     default_concurrency: int = DEFAULT_BATCH_CONCURRENCY
 
     def concurrency_of(self, wanted: float | None, key_limit: int | None) -> int:
-        """Return how many items of a batch may run at the same time, by what its request wants and its API key may."""
+        """Return how many items of a batch may run at the same time, given its request and the limit of its API key."""
         asked = self.default_concurrency if wanted is None else int(wanted)
         return min(asked, self.concurrency, key_limit or asked)
 
@@ -88,8 +88,8 @@ class BatchCounts(Struct, frozen=True):
 class Batch(Struct, frozen=True, kw_only=True):
     """One batch. Its items are in the object `items_key`; `total` is None until they have been counted.
 
-    `round` numbers its workflow executions: a cancel and a restart begin another one. `version` numbers its writes.
-    `look_at` is when the schedule looks whether its execution still runs. `started_at` is when all of its jobs had been
+    `round` numbers its workflow executions: a cancel and a restart begin another one. `version` numbers its writes. At
+    `look_at`, the schedule checks whether the execution is still running. `started_at` is when all of its jobs had been
     created. `key_id`, `key_limit`, `key_hash` and `request_hash` are as in `interlock.domain.job.Job`.
 
     `counts` are final if the batch is finished, and what has been counted so far otherwise.
@@ -141,12 +141,12 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     @property
     def results_key(self) -> str:
-        """The object of the results."""
+        """The key of the object with the results."""
         return f"{self.folder}/results.jsonl"
 
     @property
     def folder(self) -> str:
-        """Where the objects of the batch are."""
+        """The common prefix of the keys of the batch's objects."""
         return f"batches/{self.tenant}/{self.batch_id}"
 
     @property
@@ -198,7 +198,7 @@ def prepared(batch: Batch, *, now: datetime) -> Batch:
 
 
 def cancel_requested(batch: Batch, *, reason: str | None, now: datetime) -> Batch:
-    """Return the batch that is to be stopped because its caller wants that."""
+    """Return the batch that is to be stopped because its caller has cancelled it."""
     return _stopping(replace(batch, cancel=batch.cancel or Cancel(now, reason)), now)
 
 
@@ -220,7 +220,7 @@ def too_many_failures(tolerated: int | None) -> ErrorInfo:
 
 
 def looked_at(batch: Batch, look_at: datetime, *, restarted: bool) -> Batch:
-    """Return the batch after the schedule has looked at its execution, in another round if it is started again."""
+    """Return the batch after the schedule has checked its execution, with a new round if the execution is restarted."""
     return replace(batch, look_at=look_at, round=batch.round + restarted)
 
 
@@ -237,7 +237,7 @@ def unprepared(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
 
 
 def unreadable(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
-    """Return the batch failed, because its items cannot be read. It has no jobs."""
+    """Return the batch as failed, because its items cannot be read. It has no jobs."""
     cancel = batch.cancel and replace(batch.cancel, outcome="too_late")
     return replace(_over(batch, BatchStatus.FAILED, now), total=0, cancel=cancel, error=error, counts=BatchCounts())
 
@@ -245,7 +245,7 @@ def unreadable(batch: Batch, error: ErrorInfo, *, now: datetime) -> Batch:
 def finished(batch: Batch, counts: BatchCounts, results_bytes: int, *, now: datetime) -> Batch:
     """Return the batch whose jobs have all finished, with its results.
 
-    A cancel was `too_late` if it stopped no item. Then the batch ends as it would have without it.
+    A cancel was `too_late` if it stopped no item. The batch then ends as if it had not been cancelled.
     """
     counts = replace(counts, tolerated=batch.tolerated)
     error = batch.error or (too_many_failures(batch.tolerated) if counts.over_tolerance else None)

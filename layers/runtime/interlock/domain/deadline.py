@@ -27,8 +27,8 @@ def deadline_after(now: datetime, deadline_s: float | None) -> datetime | None:
 class Deadline(Struct, frozen=True):
     """When a run must be over: `at` on the monotonic clock (`time.monotonic`).
 
-    `limit_s` is the limit of the run itself in seconds. A timeout reports it, with the `advice`. It may be more than
-    what is left until the deadline. `limit` is `deadline` if the deadline is that of the job (`deadline_s`).
+    `limit_s` is the run's own limit in seconds, which may exceed the time left until the deadline. The error of a
+    timeout reports it, followed by `advice`. `limit` is `deadline` if `at` is the deadline of the job (`deadline_s`).
     """
 
     at: float
@@ -42,14 +42,14 @@ class Deadline(Struct, frozen=True):
         return cls(time.monotonic() + seconds)
 
     def earlier(self, seconds: float) -> Self:
-        """Return the deadline moved forward by a margin."""
+        """Return a deadline that is earlier by a margin."""
         return type(self)(self.at - seconds, self.limit_s, self.advice, self.limit)
 
     def no_later_than(self, at: float) -> Self:
         return type(self)(min(self.at, at), self.limit_s, self.advice, self.limit)
 
     def of_job(self, left_s: float) -> Self:
-        """Return the deadline of a job whose own deadline is `left_s` seconds from now."""
+        """Return the job's own deadline, which is `left_s` seconds from now, or this one if it is earlier."""
         at = time.monotonic() + left_s
         return type(self)(at, self.limit_s, self.advice, "deadline") if at < self.at else self
 

@@ -108,7 +108,7 @@ class ErrorInfo(Struct, frozen=True):
 
     @property
     def plugin_fault(self) -> bool:
-        """Whether the plugin caused the failure. The deadline of a job is set by its caller."""
+        """Whether the plugin caused the failure. A timeout at the job's deadline does not count."""
         return self.code in PLUGIN_FAULTS and self.details.get("limit") != "deadline"
 
 

@@ -68,7 +68,7 @@ class EventLog(Struct, frozen=True):
     last_seq: int = 0
 
     def adding(self, news: Iterable[Event]) -> Self:
-        """Return the log with more events, numbered in order. One event counts the oldest lines that are dropped."""
+        """Return the log with more events, numbered in order. One DROPPED event counts the events that are removed."""
         numbered = [Event(event.at, event.type, event.fields, seq) for seq, event in enumerate(news, self.last_seq + 1)]
         events = (*self.events, *numbered)
         if any(event.type is not EventType.STATE for event in numbered):  # the few states are always kept

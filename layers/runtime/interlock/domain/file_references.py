@@ -79,7 +79,7 @@ class _Search:
         self._may_hold: dict[int, bool] = {}
 
     def below(self, schema: Any, value: Any, at: Location, met: frozenset[str]) -> Iterator[tuple[Location, str]]:
-        """Yield location and text of each find. `met` are the `$ref`s followed for this value, against cycles."""
+        """Yield location and text of each find. `met` holds the `$ref`s followed for this value, to stop at cycles."""
         if not isinstance(value, dict | list | str) or not self._may_hold_any(schema):
             return
         if self._is_wanted(schema) and (text := self._text_of(value)) is not None:

@@ -1,4 +1,4 @@
-"""Whether the processes of a plugin may be forked from one that has loaded it: as declared, and as a run has found."""
+"""Whether worker processes may be forked from one that has loaded the plugin, as declared and as found by a run."""
 
 from msgspec import Struct
 

@@ -11,7 +11,7 @@ from interlock.domain.job import Job
 
 
 class KeyedRequest(Struct, frozen=True):
-    """A request body with an idempotency key. Hashes are SHA-256 in hex. `key_hash` is about tenant and key."""
+    """A request body with an idempotency key. Hashes are SHA-256 in hex. `key_hash` covers tenant and key."""
 
     tenant: str
     key_hash: str
@@ -31,10 +31,10 @@ def hash_text(text: str) -> str:
 
 
 _LIMITS = ("timeout_s", "deadline_s", "max_concurrency", "tolerated_failures")
-"""Fields of request bodies that are numbers, and no input of a tool."""
+"""Numeric fields of request bodies that are not part of a tool's input."""
 
 _EXACT = 2**53
-"""Up to here every whole number is a float."""
+"""Every whole number up to this one can be represented as a float."""
 
 
 def comparable(document: Any) -> Any:

@@ -59,20 +59,20 @@ class StoredJson(Struct, frozen=True):
 class Job(Struct, frozen=True, kw_only=True):
     """One job. `attempt` counts claims and fences late workers. The lease bounds the worker's time.
 
-    `deadline_at` is when the job is over, wherever it is then. `rerun_of` is the job whose input it has, with changes.
+    At `deadline_at` the job ends, whatever its status is then. `rerun_of` is the job whose input it has, with changes.
 
-    `batch_id` is the batch that it is an item of, and `item_key` what the caller calls the item.
+    `batch_id` is the batch that the job is an item of, and `item_key` is the caller's name for the item.
 
-    `source` None means HTTP: it is stored for other jobs only. `client` is what the caller says about itself.
+    `source` is stored only if it is not HTTP; None means HTTP. `client` is the program that the caller claims to be.
 
-    `key_id` is the API key that created it. With a `key_limit` it occupies a slot of the key until it ends, if it is an
-    item of a batch, from its claim on.
+    `key_id` is the API key that created it. With a `key_limit`, the job occupies a slot of the key from its creation,
+    or as an item of a batch from its claim, until it ends.
 
     `key_hash` and `request_hash` are set if it was created with an idempotency key (`interlock.domain.idempotency`).
     `write_id` is then random: two requests with one key in the same millisecond differ in nothing else.
 
-    `client_input` is set while the job is unfinished, if its tool may request input from the client.
-    `fork_finding` is for the counters of the plugin, and as rare as a plugin from which no process can be forked.
+    `client_input` is set while the job is unfinished, if its tool may request input from the client. `fork_finding` is
+    for the counters of the plugin. It is set only if no process can be forked from the plugin.
     """
 
     tenant: str
@@ -129,7 +129,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
     @property
     def execution(self) -> str:
-        """The name of the workflow's execution of the latest attempt, or, of a job that is parked, of the next one."""
+        """The name of the workflow execution of the latest attempt or, for a parked job, of the next attempt."""
         ended = self.attempt - (not self.parked)
         return f"{self.job_id}-{ended}" if ended > 0 else self.job_id
 
@@ -143,7 +143,7 @@ class Job(Struct, frozen=True, kw_only=True):
         return self.finished and self.expires_at < now
 
     def held_as(self, held: Self) -> bool:
-        """Return whether the attempt of a worker continues, even if the job was changed otherwise."""
+        """Return whether the worker that holds the job as `held` may continue, whatever else has changed."""
         return self.attempt == held.attempt and self.status in CLAIMED and not self.parked
 
     def overdue(self, now: datetime) -> bool:
@@ -160,11 +160,11 @@ _NOT_LISTED = (
     "client_input", "fork_finding",
 )  # fmt: skip
 UNLISTED: Mapping[str, Any] = {**dict.fromkeys(_NOT_LISTED), "events": EMPTY_LOG}
-"""The fields that a list does not show, with what it has in their place."""
+"""The fields that a list does not show, with the values that replace them."""
 
 
 def listed(job: Job) -> Job:
-    """Return what a list shows of a job: no input, result, events, lease, worker or API key."""
+    """Return the job as a list shows it: without input, result, events, lease, worker and API key."""
     return replace(job, **UNLISTED)
 
 
@@ -175,7 +175,7 @@ def submitted(job: Job, *, input: StoredJson, lease_expires_at: datetime | None)
 
 
 def start_lease_extended(job: Job, lease_expires_at: datetime | None) -> Job:
-    """Return the pending job with another end of its start lease, which is not after its deadline."""
+    """Return the pending job with a new end of its start lease, which is at most its deadline."""
     return replace(job, lease_expires_at=min(filter(None, (lease_expires_at, job.deadline_at)), default=None))
 
 
@@ -220,7 +220,8 @@ def cancel_requested(job: Job, *, reason: str | None, now: datetime) -> Job:
         return over(job, JobStatus.CANCELLED, now, cancel=cancel, error=error)
     status = advance(job.status, JobStatus.CANCELLING)
     events = job.events.adding([state_event(status, now)])
-    ends = now - timedelta(milliseconds=1) if job.parked else job.lease_expires_at  # readers may end what is parked
+    # The lease of a parked job expires at once, so that the next reader may end the job.
+    ends = now - timedelta(milliseconds=1) if job.parked else job.lease_expires_at
     return replace(job, status=status, cancel=Cancel(now, reason), lease_expires_at=ends, updated_at=now, events=events)
 
 
@@ -256,19 +257,19 @@ def ended(
 
 
 def lost(job: Job, *, now: datetime) -> Job:
-    """Return the job failed with `worker_lost`."""
+    """Return the job as failed with `worker_lost`."""
     cancel = job.cancel and replace(job.cancel, outcome="too_late")
     error = ErrorInfo(ErrorCode.WORKER_LOST, "The worker of this job vanished before it could report an outcome.")
     return over(job, JobStatus.FAILED, now, cancel=cancel, error=error)
 
 
 def refused(job: Job, error: ErrorInfo, *, now: datetime) -> Job:
-    """Return the pending job failed, because its tool cannot be started."""
+    """Return the pending job as failed, because its tool cannot be started."""
     return over(job, JobStatus.FAILED, now, error=error)
 
 
 def overdue(job: Job, *, now: datetime) -> Job:
-    """Return the job without a worker timed out, because its deadline has passed."""
+    """Return a job that has no worker as timed out, because its deadline has passed."""
     error = past_deadline("The deadline of the job passed before its tool could be started.")
     return over(job, JobStatus.TIMED_OUT, now, error=error)
 

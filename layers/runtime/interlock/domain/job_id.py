@@ -1,8 +1,9 @@
 """Job ids: ULIDs, of 10 characters of time and 16 characters of random bits.
 
-The random part alone identifies a job of a tenant. With an idempotency key it follows from the key, so that all
-requests with one key are about one item of the table. That of an item of a batch follows from the batch and the item's
-index: whoever creates the jobs of a batch creates the same ones, and their ids are in the order of the items.
+The random part alone identifies a job of a tenant. With an idempotency key, it is derived from the key, so that all
+requests with one key are about one item of the table. For an item of a batch, it is derived from the batch and the
+item's index, so that repeated attempts to create the jobs of a batch create the same jobs. Their ids are in the order
+of the items.
 """
 
 import base64
@@ -41,13 +42,13 @@ def job_id_of_item(batch_id: str, index: int) -> str:
 
 
 def items_prefix(batch_id: str) -> str:
-    """Return what the ids of all jobs of a batch begin with, and no other ids."""
+    """Return the prefix that the ids of all jobs of a batch have, and no other ids."""
     characters = random_part_of_key(hashlib.sha256(f"batch#{batch_id}".encode()).hexdigest())
     return batch_id[:-_RANDOM_CHARACTERS] + characters[:-_INDEX_CHARACTERS]
 
 
 def above_items(batch_id: str) -> str:
-    """Return a text above the ids of all jobs of a batch, and below later ids."""
+    """Return a text that sorts after the ids of all jobs of a batch, and before later ids."""
     return items_prefix(batch_id) + _DIGITS[-1] * (_INDEX_CHARACTERS - 1) + chr(ord(_DIGITS[-1]) + 1)
 
 

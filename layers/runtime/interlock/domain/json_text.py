@@ -1,6 +1,6 @@
 """JSON as text, without spaces.
 
-The encoders are kept, because `json.dumps` makes a new one for each call that does not take its defaults.
+The encoders are created once, because `json.dumps` creates one for each call with options other than the defaults.
 """
 
 import gc
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 as_text: Callable[[Any], str] = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-"""Return a value as JSON text in ASCII, so that it can be encoded whatever it holds. Raises ValueError for NaN."""
+"""Return a value as ASCII JSON text, which can be encoded despite lone surrogates. Raises ValueError for NaN."""
 
 as_unicode_text: Callable[[Any], str] = json.JSONEncoder(
     allow_nan=False, ensure_ascii=False, separators=(",", ":")
@@ -26,11 +26,11 @@ LARGE_CHARACTERS = 100_000
 
 
 def decoded(decode: Callable[[str], Any], text: str) -> Any:
-    """Return the result of `decode(text)`, without garbage collections of what it makes.
+    """Return the result of `decode(text)`. Exempt it from garbage collection if the text is large.
 
-    Each collection would go through all values again: it makes nested lists five times as slow to decode, and a later
-    full collection takes longer still. Decoded JSON has no cycles, so it needs none: it is freed when it is not used
-    any more. Other objects that this exempts from collection are exempt until the next call.
+    Each collection would visit all decoded values again, so that nested lists would take five times as long to decode,
+    and a later full collection even longer. Decoded JSON has no cycles, so reference counting frees it. Other objects
+    that exist at the time of a call are exempt until the next call.
     """
     if len(text) < LARGE_CHARACTERS or not gc.isenabled():
         return decode(text)
@@ -44,7 +44,7 @@ def decoded(decode: Callable[[str], Any], text: str) -> Any:
 
 
 def is_too_deep(value: Any, text: str) -> bool:
-    """Return whether a decoded value is nested more than `MAX_LEVELS` deep. `text` is its JSON, or a text around it."""
+    """Return whether a decoded value is nested more than `MAX_LEVELS` deep. `text` is JSON that contains it."""
     if text.count("[") + text.count("{") <= MAX_LEVELS:
         return False
     level = [value] if type(value) in _NESTED else []

@@ -14,7 +14,7 @@ class LifecycleState(StrEnum):
     """The state of a plugin.
 
     LOADED: not run yet. INITIALIZED: the last run succeeded. RUNNING: a run is in progress. FAILED: the last run failed
-    by the plugin's fault. UNAVAILABLE: the plugin cannot be loaded, or could not be loaded for the last run.
+    through the plugin's fault. UNAVAILABLE: the plugin cannot be loaded, or could not be loaded for the last run.
     """
 
     LOADED = "LOADED"
@@ -56,7 +56,7 @@ def advance(current: LifecycleState, to: LifecycleState) -> LifecycleState:
 def verdict(error: ErrorInfo | None) -> LifecycleState | None:
     """Return the state after a finished run with this error, None if it does not change.
 
-    INITIALIZED on success, FAILED by the plugin's fault, UNAVAILABLE if it could not be loaded.
+    INITIALIZED on success, FAILED if the plugin was at fault, UNAVAILABLE if it could not be loaded.
     """
     if error is None:
         return LifecycleState.INITIALIZED
@@ -87,8 +87,8 @@ NOT_RUN = RunState()
 
 
 def combined(tools: Iterable[RunState]) -> RunState:
-    """Return the state of a plugin: the latest verdict on one of its tools holds, of equal times the last one, and so
-    does the latest finding."""
+    """Return the state of a plugin from those of its tools: the latest verdict and the latest finding count. If two
+    have the same time, that of the later tool counts."""
     running, latest, found = False, NOT_RUN, NOT_RUN
     for tool in tools:
         running = running or tool.running

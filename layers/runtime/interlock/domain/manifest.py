@@ -45,7 +45,7 @@ class PluginSource(Struct, frozen=True):
     """Where the worker process finds the plugin's class: `module:class_name`.
 
     `path` is a file or a package folder outside the installed packages, for a plugin added for one development run.
-    `revision` distinguishes versions of the code during such a run: processes that loaded another one are not used.
+    `revision` distinguishes versions of the code during such a run: processes with another revision are not used.
     """
 
     module: str
@@ -71,7 +71,7 @@ class PluginSummary(Struct, frozen=True):
 class PluginManifest(Struct, frozen=True):
     """A plugin with its tools, or with a `reason` and no tools if it could not be loaded.
 
-    `fork_safe`: whether it declares that it may be loaded once, and the processes of its runs be forked from there.
+    `fork_safe`: whether the plugin declares that worker processes may be forked from one that has loaded it.
     """
 
     name: str

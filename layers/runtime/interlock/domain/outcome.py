@@ -46,7 +46,7 @@ def past_deadline(message: str) -> ErrorInfo:
 
 class Outcome(Struct, frozen=True):
     """`status` is the final status of the job. `stopped` is set if the process was asked to stop, `fork_finding` if the
-    run has loaded the plugin in a process from which none can be forked."""
+    run has loaded the plugin in a process that cannot be a template."""
 
     status: JobStatus
     result: Any = None

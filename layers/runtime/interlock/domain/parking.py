@@ -1,8 +1,8 @@
 """The steps of a parked job as pure functions: its tool has requested input from the client and ended its run.
 
-A parked job has no worker, no process and no running execution of the workflow. It is `running` for its client, because
-its tool has begun, until the responses start the next attempt. Each step adds an event, so that two of them never
-overwrite each other: a write that adds an event is conditional on the events that it was based on.
+A parked job has no worker, no process and no running execution of the workflow. Its client sees it as `running`,
+because its tool has begun, until the responses start the next attempt. Each step adds an event, so that two of them
+never overwrite each other: a write that adds an event is conditional on the events that it was based on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.outcome import NO_CLIENT_INPUT, Outcome, past_deadline
 
 RESPONSE_WINDOW = timedelta(hours=24)
-"""How long a parked job waits for responses, if its deadline is not before."""
+"""How long a parked job waits for responses, unless its deadline is earlier."""
 
 
 def may_park(job: Job, outcome: Outcome) -> bool:

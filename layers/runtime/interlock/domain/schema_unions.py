@@ -22,8 +22,8 @@ keyword is left unchanged."""
 
 
 class Union(Struct, frozen=True):
-    """A union of the schema: its keyword, and the field that tells the options apart by the discriminator (OpenAPI 3.1,
-    which pydantic writes). `options` are JSON Pointers into the document."""
+    """A union of the schema. `options` are JSON Pointers into the document. `tag` is the field that distinguishes the
+    options, if the union has a discriminator (OpenAPI 3.1, which pydantic writes)."""
 
     keyword: str
     options: Sequence[str]
@@ -35,7 +35,7 @@ class UnionFreeSchema:
     reference to its union."""
 
     def __init__(self, schema: Mapping[str, Any], text: str) -> None:
-        """Split a schema, given as JSON text."""
+        """Take the unions out of a schema. `text` is the schema as JSON."""
         self.unions: dict[str, Union] = {}
         self._definitions: dict[str, Any] = {}
         if _NOT_MOVABLE.search(text):

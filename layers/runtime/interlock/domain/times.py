@@ -17,7 +17,7 @@ def to_millisecond(moment: datetime) -> datetime:
 def rfc3339(moment: datetime) -> str:
     """Format a time (RFC 3339, section 5.6) in UTC with milliseconds: `2026-11-22T10:11:12.345Z`.
 
-    The few times of a job occur in its fields, its events and its response, so the latest texts are kept.
+    The same few times occur in a job's fields, events and response, so the latest texts are cached.
     """
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -21,7 +21,7 @@ class WebhookEvent(StrEnum):
 
 
 class Webhook(Struct, frozen=True):
-    """Where the messages about a job or batch are sent, and the events that have one."""
+    """The URL to which messages about a job or batch are sent, and the events that cause a message."""
 
     url: str
     events: tuple[WebhookEvent, ...] = (WebhookEvent.FINISHED,)
@@ -83,7 +83,8 @@ def events_between(old: Watched | None, new: Watched) -> tuple[WebhookEvent, ...
 
 
 class DeliveryState(StrEnum):
-    """PENDING: it is sent, or tried again. DELIVERED: the receiver has answered 2xx. FAILED: it was given up."""
+    """PENDING: an attempt is running or due. DELIVERED: the receiver has answered 2xx. FAILED: no attempt will
+    follow."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -110,7 +111,7 @@ class DeliveryError(StrEnum):
 class Delivery(Struct, frozen=True):
     """The message about an event, and the attempts to deliver it.
 
-    `round` counts how often it was sent again on request. Each round has attempts of its own.
+    `round` counts how often the message was sent again on request. The attempts of each round are counted separately.
     """
 
     event: WebhookEvent
@@ -126,7 +127,7 @@ class Delivery(Struct, frozen=True):
         return self.state is not DeliveryState.PENDING
 
     def awaits(self, step: "Step") -> bool:
-        """Return whether the attempt of a step is still to be made, as this delivery is recorded."""
+        """Return whether the attempt of a step is still to be made, according to this recorded delivery."""
         if self.round != step.round:
             return self.round < step.round
         return not self.over and self.attempts < step.attempt
@@ -147,15 +148,15 @@ class Step(Struct, frozen=True):
 
     @property
     def message_id(self) -> str:
-        """The `webhook-id`: the same on every attempt, also when the message is sent again, so that receivers know a
-        message that they have processed."""
+        """The `webhook-id`: the same on every attempt, also when the message is sent again, so that receivers recognize
+        a message that they have already processed."""
         return f"{self.subject.name}-{self.event}"
 
 
 class Answer(Struct, frozen=True):
     """How a receiver answered an attempt: its status, or the error if there was no answer.
 
-    `retry_after` is what its `Retry-After` asks for.
+    `retry_after` is the pause that its `Retry-After` header asks for.
     """
 
     status: int | None = None
@@ -176,7 +177,7 @@ RETRIES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 6
 """The pauses between attempts."""
 
 JITTER = 0.1
-"""Largest share by which a pause is longer, so that the retries after an outage of a receiver are spread."""
+"""Maximum share by which a pause is lengthened at random, to spread the retries after an outage of a receiver."""
 
 LONGEST_PAUSE = timedelta(hours=24)
 """The longest pause that a receiver's `Retry-After` can ask for."""

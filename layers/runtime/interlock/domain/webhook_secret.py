@@ -11,14 +11,14 @@ PREFIX = "whsec_"
 _RANDOM_BYTES = 32
 
 ROTATION = timedelta(hours=24)
-"""How long a secret that was replaced signs along."""
+"""How long a replaced secret still signs messages, in addition to the current one."""
 
 MAX_PREVIOUS = 4
-"""Replaced secrets that sign along, at most: the oldest of more are dropped."""
+"""Maximum number of replaced secrets that still sign. If there are more, the oldest are dropped."""
 
 
 class ReplacedSecret(Struct, frozen=True):
-    """A secret that was replaced, and until when it signs."""
+    """A replaced secret, and the time until which it still signs."""
 
     secret: str
     expires_at: datetime

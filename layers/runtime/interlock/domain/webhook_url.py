@@ -19,7 +19,7 @@ _PRINTABLE = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 _LOCAL_NAMES = ("localhost", "local", "internal", "localdomain", "home.arpa")
-"""Domains that never lead outside (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`)."""
+"""Domains that never name a public host (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`)."""
 
 _GLOBAL_UNICAST = ip_network("2000::/3")
 """All other IPv6 addresses are special, such as mapped IPv4 addresses and those of NAT64."""
@@ -59,7 +59,7 @@ class Target(NamedTuple):
 
 
 class UrlRules(Struct, frozen=True):
-    """The rules of URLs. `local` allows http to loopback besides, for development on the local stack."""
+    """The rules for URLs. `local` also allows http to loopback addresses, for development on the local stack."""
 
     local: bool = False
 
@@ -93,7 +93,7 @@ class UrlRules(Struct, frozen=True):
 
 
 def is_public(address: Address) -> bool:
-    """Return whether an address is an ordinary one of the Internet: global, unicast, and of no special purpose."""
+    """Return whether an address is an ordinary Internet address: global, unicast, and without a special purpose."""
     ordinary = address.is_global and not address.is_multicast and not address.is_reserved
     if isinstance(address, IPv6Address) and (address not in _GLOBAL_UNICAST or address.scope_id):
         return False

@@ -20,7 +20,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 
 
 REQUEST_ID = "X-Request-Id"
-"""The header of all responses that names the request, for support."""
+"""The header of all responses with the id of the request, for support."""
 
 READ_HEADERS = frozenset({"content-type", "idempotency-key", "prefer"})
 """The headers that routes read."""
@@ -29,7 +29,7 @@ MCP_PATH = "/mcp"
 
 _MORE_HEADERS = ("content-type", "host", "mcp-", "origin", "x-forwarded-proto")
 _READ_MORE = (MCP_PATH, METADATA_PATH)
-"""The beginnings of the headers that these paths read."""
+"""The paths that read more headers, and the prefixes of these headers' names."""
 
 
 class HttpApp:
@@ -76,9 +76,10 @@ class HttpApp:
 
 
 def _rate_limiter(limits: RateLimits) -> Callable[[APIGatewayRestResolver, NextMiddleware], Response[str]]:
-    # A function and not a bound method: Powertools keeps what it learns of the signature on the function itself.
+    # A function and not a bound method: Powertools caches the result of inspecting the signature on the callable.
     def limited(resolver: APIGatewayRestResolver, route: NextMiddleware) -> Response[str]:
-        # Checked before the route, so it covers all of them, and before the body is parsed, so it costs little.
+        # The rate is checked before the route, so the check covers all routes, and before the body is parsed, so it
+        # costs little.
         limits.check(resolver.current_event["requestContext"].get("authorizer") or {})
         return route(resolver)
 
@@ -88,7 +89,7 @@ def _rate_limiter(limits: RateLimits) -> Callable[[APIGatewayRestResolver, NextM
 def _keep_read_headers(event: dict[str, Any]) -> None:
     """Remove all headers that no route reads. The caller's key or token is one of them: only the authorizer reads it.
 
-    There are about twenty, and every search for a header would go through all of them.
+    A request has about twenty headers, and every search for a header would go through all of them.
     """
     several = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
     if event.get("path") in _READ_MORE:

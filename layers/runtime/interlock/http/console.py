@@ -83,7 +83,7 @@ class ConsoleFiles:
 
 
 def _texts(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield name and text of each file that is served. Others, such as licences, are not."""
+    """Yield the name and text of each file that is served. Other files, such as licenses, are left out."""
     for one in folder.iterdir():
         if one.is_dir():
             yield from _texts(one, f"{prefix}{one.name}/")

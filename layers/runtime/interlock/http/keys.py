@@ -1,4 +1,4 @@
-"""API keys: make a new one, and present keys as documents. For the routes and for the command of operators."""
+"""API keys: create a new key, and present keys as documents. Used by the routes and by `interlock keys`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,18 +25,18 @@ class KeyStore(Protocol):
         """Return a page of a tenant's keys, newest first, and the id to continue after (None: no more)."""
 
     def revoke(self, key: ApiKey, now: datetime) -> datetime:
-        """Revoke a key, and return since when it is revoked."""
+        """Revoke a key, and return the time of its revocation: an earlier one if the key was already revoked."""
 
 
 def new_key(now: datetime, **fields: Any) -> tuple[str, ApiKey]:
-    """Return a new key, which is never stored, and what is to be stored of it."""
+    """Return a new key, which is never stored, and its `ApiKey`, which is to be stored."""
     secret = generate_key()
     key = ApiKey(key_hash=hash_key(secret), key_id=str(ULID()), created_at=now, hint=secret[-HINT_LENGTH:], **fields)
     return secret, key
 
 
 def key_document(key: ApiKey, now: datetime) -> documents.ApiKey:
-    """Return a key as it is shown, without the key itself."""
+    """Return the document of a key, without the key itself."""
     return {
         "key_id": key.key_id,
         "name": key.name,
@@ -54,7 +54,7 @@ def key_document(key: ApiKey, now: datetime) -> documents.ApiKey:
 
 
 def new_key_document(secret: str, key: ApiKey, now: datetime) -> documents.NewApiKey:
-    """Return a new key as it is shown once."""
+    """Return the document of a new key, with the key itself, which is shown only once."""
     return {"key": secret, **key_document(key, now)}
 
 

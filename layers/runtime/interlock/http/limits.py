@@ -1,4 +1,4 @@
-"""The rate limit of keys, for all routes that need one."""
+"""The rate limit of keys, for all routes that need a key."""
 
 import math
 from collections.abc import Mapping

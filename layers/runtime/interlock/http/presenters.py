@@ -107,7 +107,7 @@ def job_list(jobs: Iterable[Job], next_cursor: str | None) -> documents.JobList:
 
 
 def finished_document(job: Job, result: Any) -> documents.FinishedJob:
-    """Return a job that succeeded with its result, as a synchronous call answers."""
+    """Return a job that succeeded with its result, as a synchronous call returns it."""
     return cast("documents.FinishedJob", _finished(job, result))
 
 
@@ -197,7 +197,7 @@ def health_document(health: PluginHealth) -> documents.PluginHealth:
 
 
 def resource_metadata(resource: str, issuer: str) -> documents.ResourceMetadata:
-    """Return what tells clients where they get tokens (RFC 9728, section 2)."""
+    """Return the metadata that tells clients where to get tokens (RFC 9728, section 2)."""
     return {
         "resource": resource,
         "resource_name": "Interlock",

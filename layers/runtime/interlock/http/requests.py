@@ -30,7 +30,7 @@ GATEWAY_TIMEOUT_S = 29.0
 """After this time the gateway answers instead of the function (API Gateway's integration timeout)."""
 
 ANSWER_MARGIN_S = 1.0
-"""Time kept of the invocation to answer a caller that waits for a job."""
+"""Time of the invocation that is reserved to answer a caller that waits for a job."""
 
 _validator = SchemaValidator()
 _WHITE_SPACE = " \t\r\n"
@@ -73,7 +73,7 @@ def json_body[Body: RequestBody](event: APIGatewayProxyEvent, body: type[Body], 
 
 
 def json_document(event: APIGatewayProxyEvent, *, empty: Any = None) -> Any:
-    """Return the body as JSON, or `empty` for an empty one if that is allowed. Raise `InvalidRequest`."""
+    """Return the body as JSON. An empty body counts as `empty`, unless that is None. Raise `InvalidRequest`."""
     if empty is not None and not body_text(event).strip(_WHITE_SPACE):
         return empty
     media_type = header(event, "Content-Type").partition(";")[0].strip().lower()
@@ -113,7 +113,10 @@ def body_text(event: APIGatewayProxyEvent) -> str:
 
 
 def header(event: APIGatewayProxyEvent, name: str) -> str:
-    """Return a header's value, case-insensitive, several joined by commas (RFC 9110, section 5.3), or empty."""
+    """Return the value of a header by its case-insensitive name, empty if there is none.
+
+    Several values are joined by commas (RFC 9110, section 5.3).
+    """
     return ", ".join(_lines(event, name))
 
 
@@ -209,7 +212,7 @@ class Preferences(Struct, frozen=True):
 
     @property
     def wait_applied(self) -> Mapping[str, str]:
-        """The same for a request that can wait only."""
+        """The same header for a request that can only wait, not start a job."""
         return {} if self.wait_s is None else {"Preference-Applied": f"wait={self.wait_s}"}
 
 
@@ -266,7 +269,7 @@ class RequestTimes(Struct, frozen=True):
         return cls(received_at, invocation.no_later_than(received_at + GATEWAY_TIMEOUT_S))
 
     def waiting(self, wait_s: float) -> Deadline:
-        """Return until when the request may wait: `wait_s` seconds after it was received (RFC 7240, section 4.3)."""
+        """Return the deadline for waiting: `wait_s` seconds after the request was received (RFC 7240, section 4.3)."""
         return self.due.earlier(ANSWER_MARGIN_S).no_later_than(self.received_at + wait_s)
 
 

@@ -31,10 +31,10 @@ RETRY_AFTER_S: Mapping[ErrorCode, int] = {
 """Seconds of the `Retry-After` header (RFC 9110, section 10.2.3), if the details have no `retry_after_s`."""
 
 ACCEPTED_HEADERS = {"Retry-After": "1"}
-"""Headers of a 202: when to look for the end of the job."""
+"""Headers of a 202: when to check whether the job has finished."""
 
 NOT_STORED = {"Cache-Control": "no-store"}
-"""Headers of a response with a key or a secret, which must not be kept on the way (RFC 9111, section 5.2.2.5)."""
+"""Headers of a response with a key or a secret, which no cache may store (RFC 9111, section 5.2.2.5)."""
 
 
 def json_response(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:

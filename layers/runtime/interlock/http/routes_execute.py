@@ -38,7 +38,7 @@ from interlock.jobs.service import JobService
 
 
 class Shown(Struct, frozen=True):
-    """The parts of responses that are not the jobs themselves."""
+    """The sources of those parts of a response that the job itself does not contain."""
 
     documents: Documents
     deliveries: Deliveries
@@ -111,7 +111,7 @@ type McpServer = Callable[[APIGatewayProxyEvent, RequestTimes], Response[str]]
 
 
 def add_mcp_route(app: HttpApp, server: Callable[[], McpServer]) -> None:
-    """Register `/mcp`. `server` returns the server, which is imported when it is first called."""
+    """Register `/mcp`. `server` returns the MCP server, and imports it on the first call."""
 
     @app.route("POST", MCP_PATH)
     def mcp() -> Response[str]:
@@ -122,8 +122,8 @@ def add_mcp_route(app: HttpApp, server: Callable[[], McpServer]) -> None:
 def _request[Body: RequestBody](
     document: Any, body: type[Body], principal: Principal, key: str | None, execute: Execute
 ) -> Body:
-    """Return the body. Raise `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key
-    was used before: an invalid body always differs from the accepted one."""
+    """Return the body. Raise `InvalidRequest`, or `IdempotencyMismatch` if its idempotency key was used before: an
+    invalid body always differs from the accepted one."""
     try:
         return as_body(document, body)
     except InvalidRequest:
@@ -133,7 +133,7 @@ def _request[Body: RequestBody](
 
 
 def _check_synchronous(request: ExecuteRequest) -> None:
-    """Raise `InvalidRequest` if a synchronous run cannot have what the body asks for."""
+    """Raise `InvalidRequest` if the body has fields that need an asynchronous job."""
     needs = "needs an asynchronous job: send Prefer: respond-async"
     if request.deadline_s is not None:
         raise invalid_body([problem(("deadline_s",), f"{needs}, or timeout_s instead")])

@@ -76,7 +76,7 @@ def _add_list_route(app: HttpApp, service: JobService, secrets: Secrets) -> None
 def _wait_if_preferred(
     app: HttpApp, service: JobService, job: Job, preferred: Preferences, is_awaited: Callable[[Job], bool]
 ) -> Job:
-    """Return a job, as soon as it is as awaited if the caller waits for that."""
+    """Return a job: at once, or, if the caller waits, when `is_awaited` returns true for it or the wait is over."""
     if not preferred.wait_s:
         return job
     times = RequestTimes.of(app.resolver.current_event, app.resolver.lambda_context)
@@ -87,7 +87,7 @@ def _add_read_routes(
     app: HttpApp, service: JobService, documents: Documents, deliveries: Deliveries, *, max_wait_s: int
 ) -> None:
     def as_finished(job_id: str) -> tuple[Job, Mapping[str, str]]:
-        """Return a job, once it has finished if the caller waits for that, and the header that confirms the wait."""
+        """Return a job, after waiting for its end if the caller prefers that, and the header that confirms the wait."""
         event = app.resolver.current_event
         tenant = authorized(event, Scope.JOBS_READ).tenant
         with _first_not_found(service, tenant, job_id):

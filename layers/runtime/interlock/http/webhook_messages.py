@@ -13,7 +13,7 @@ from interlock.http.batch_presenters import batch_document
 from interlock.http.presenters import job_document
 
 MAX_RESULT_BYTES = 16 * 1024
-"""Size of a result that a message contains."""
+"""Maximum size of a result that a message contains."""
 
 MAX_MESSAGE_BYTES = 20 * 1024
 

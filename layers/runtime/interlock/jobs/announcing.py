@@ -22,8 +22,8 @@ class Announced(Protocol):
 
 
 def announce(workflow: DeliveryWorkflow, batch: Batch[Announced]) -> int | None:
-    """Start the deliveries. Return the sequence number from which the batch has to be repeated, None if all are
-    started. An execution is named after its event, so a repetition starts none twice."""
+    """Start the deliveries. Return the sequence number from which the batch has to be repeated, or None if all
+    deliveries were started. An execution is named after its event, so a repeated batch starts no delivery twice."""
     for change in batch.changes:
         try:
             _announce(workflow, change.old, change.new)

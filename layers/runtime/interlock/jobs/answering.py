@@ -1,4 +1,4 @@
-"""Give a parked job the responses of its client, and start its next attempt with the last of them."""
+"""Store the responses of a client in its parked job, and start the next attempt once all responses have arrived."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +41,6 @@ class Answering:
             job = after
             break
         if job.startable and job.parked:
-            # Also if an earlier call has stored the last response and ended before this.
+            # This also starts a job whose last response was stored by a call that ended before it started the job.
             self._workflow.start(job)
         return job

@@ -37,7 +37,7 @@ _validator = SchemaValidator()
 
 
 class Item(Struct, frozen=True):
-    """One item: the input of its job, and what the caller calls it."""
+    """One item: the input of its job, and the caller's name for it."""
 
     input: Mapping[str, Any]
     key: str | None
@@ -50,12 +50,12 @@ class BatchItems:
         self._objects = objects
 
     def write(self, key: str, items: Iterable[Mapping[str, Any]]) -> None:
-        """Store items as an object. A repetition replaces it."""
+        """Store items as an object, replacing an object with the same key."""
         self._objects.put(key, "\n".join(map(as_text, items)))
 
     def read(self, batch: Batch, most: int = MAX_ITEMS) -> Sequence[Item]:
-        """Return the items of a batch, at most so many. Raise `InvalidRequest` that names the lines and fields that
-        are not valid."""
+        """Return the items of a batch. Raise `InvalidRequest` if there are more than `most` items or none, or if items
+        are not valid: the error names their lines and fields."""
         try:
             text = self._objects.get(batch.items_key)
         except NotFound:

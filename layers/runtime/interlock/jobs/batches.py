@@ -32,10 +32,11 @@ from interlock.ports import BatchStore, BatchWorkflow, Clock, StaleBatch
 logger = logging.getLogger(__name__)
 
 LOOK_AFTER = timedelta(seconds=60)
-"""How often the schedule looks whether the execution of an unfinished batch still runs."""
+"""How often the schedule checks whether the execution of an unfinished batch is still running."""
 
 TIME_TO_END = timedelta(hours=1)
-"""A batch that is still unfinished so long before it expires is stopped: the table removes unfinished batches, too."""
+"""A batch that is still unfinished this long before it expires is stopped, because the table also removes expired
+batches that are unfinished."""
 
 
 class NewBatch(Struct, frozen=True, kw_only=True):
@@ -87,11 +88,12 @@ class BatchService:
         return self._joined(found, keyed)
 
     def submit(self, wanted: NewBatch) -> tuple[Batch, bool]:
-        """Create a batch and start its execution. Return it, and whether an earlier request with its key created it.
+        """Create a batch and start its execution. Return the batch, and whether an earlier request with the same
+        idempotency key created it.
 
         Raise `InvalidInput` if its upload cannot be used, and `IdempotencyMismatch` if the key belongs to another
-        request. The batch is written first. If
-        this process ends before the execution is started, the schedule starts it.
+        request. The batch is written first. If this process ends before the execution is started, the schedule starts
+        it.
         """
         if wanted.upload_id is not None:
             self._uploads.check(wanted.tenant, [FileReference(("upload_id",), wanted.upload_id, "items")])
@@ -135,7 +137,8 @@ class BatchService:
         )
         if wanted.upload_id is not None:
             return replace(batch, items_key=Upload.of_id(wanted.upload_id).key(wanted.tenant))
-        # With its own name: two requests with one key in the same millisecond have the same id, but not the same items.
+        # The name contains a new ULID: two requests with one idempotency key in the same millisecond have the
+        # same batch id, but not the same items.
         return replace(batch, items_key=f"{batch.folder}/items-{plain}.jsonl")
 
     @staticmethod
@@ -158,9 +161,10 @@ class BatchService:
     # --- Stopping ---
 
     def cancel(self, tenant: str, batch_id: str, reason: str | None) -> Batch:
-        """Request that a batch is stopped. A repeated request starts what an earlier one may not have.
+        """Stop a batch, and start the workflow execution that ends it. If an earlier request failed before it started
+        that execution, a repeated request starts it.
 
-        Raise `AlreadyFinished` unless the batch was cancelled.
+        Raise `AlreadyFinished` if the batch has finished with a status other than cancelled.
         """
         batch = self._stop(
             self.get(tenant, batch_id), lambda batch, now: batches.cancel_requested(batch, reason=reason, now=now)
@@ -170,12 +174,13 @@ class BatchService:
         return batch
 
     def stop_over_tolerance(self, tenant: str, batch_id: str) -> None:
-        """Stop a batch of which more items failed than are tolerated. Nothing happens if it is over or is gone."""
+        """Stop a batch with more failed items than it tolerates. Do nothing if the batch has finished or expired."""
         with suppress(NotFound):
             self._stop(self.get(tenant, batch_id), lambda batch, now: batches.over_tolerance(batch, now=now))
 
     def _stop(self, batch: Batch, stopped: Callable[[Batch, datetime], Batch]) -> Batch:
-        # Written before the execution is stopped: from then on, no item starts, even if it has a worker already.
+        # The status is written before the execution is stopped: from then on, no item starts, even if a worker has
+        # already received it.
         while not batch.stopping:
             before = batch
             try:
@@ -192,7 +197,7 @@ class BatchService:
     # --- Restarting ---
 
     def restart_lapsed(self) -> int:
-        """Start the execution of unfinished batches again if it has ended, and return their number.
+        """Restart the executions of unfinished batches if they have ended. Return the number of batches checked.
 
         An execution that cannot be started is left for the next time, and does not delay the others.
         """
@@ -213,7 +218,7 @@ class BatchService:
         try:
             after = self._store.change(batch, after)
         except StaleBatch:
-            return  # it was stopped or has finished: whoever did that has started what it needs
+            return  # the batch was stopped or has finished: the other process has started the execution it needs
         if not runs:
             self._workflow.start(after)
 

@@ -17,7 +17,7 @@ def count[Job: JobState](
 ) -> int | None:
     """Count a batch of changes. Return the sequence number from which it has to be repeated, None if all is counted.
 
-    `stop_batch` gets the tenant and id of a batch of jobs of which more failed than are tolerated.
+    `stop_batch` is called with the tenant and id of each batch of jobs that has more failed jobs than it tolerates.
     """
     shard = batch.shard
     if shard is None:
@@ -33,7 +33,7 @@ def count[Job: JobState](
                 by_batch.setdefault((change.new.tenant, change.new.batch_id), []).append(counted)
 
     def add_to_batch(name: BatchName, changes: list[CountedChange]) -> None:
-        # Also if another invocation counted them: it may have been killed before it stopped the batch.
+        # Even if another invocation counted the changes: it may have been killed before it stopped the batch.
         if counters.add_to_batch(name, shard, changes).over_tolerance:
             stop_batch(*name)
 

@@ -19,7 +19,7 @@ class Deliveries:
         self._store = store
 
     def of(self, job: Job) -> Sequence[Delivery]:
-        """Return the deliveries of a job, one for each event of its webhook. Only a job with one costs a read."""
+        """Return the deliveries of a job, one for each event of its webhook. Only a job with a webhook costs a read."""
         return self._of(job_subject(job), job.webhook, announced=job.status is not JobStatus.PENDING)
 
     def of_batch(self, batch: Batch) -> Sequence[Delivery]:
@@ -62,9 +62,10 @@ class Redelivery:
         return [self._again(job, one) if one.event in wanted else one for one in self._deliveries.of(job)]
 
     def _again(self, job: Job, last: Delivery) -> Delivery:
-        """Start the next round. Requests at the same time start one: its execution has the same name.
+        """Start the next round. Simultaneous requests start only one round, because its execution has the same name.
 
-        The execution comes first. If this process ends before the write, the first attempt of the round writes it.
+        The execution is started before the delivery is written. If this process ends in between, the first attempt of
+        the round writes the delivery.
         """
         step = Step(job_subject(job), last.event, last.round + 1)
         while not self._workflow.start(step):

@@ -76,7 +76,7 @@ class EventBuffer:
             return events
 
     def put_back(self, events: Sequence[Event]) -> None:
-        """Return events that could not be written to the buffer."""
+        """Put events whose write failed back into the buffer."""
         with self._lock:
             self._lines.extendleft(event for event in reversed(events) if event.type is EventType.LOG)
             self._dropped += sum(event.fields["count"] for event in events if event.type is EventType.DROPPED)

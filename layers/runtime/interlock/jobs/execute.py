@@ -33,14 +33,14 @@ SYNC_LIMIT_S = 25.0
 """The longest synchronous run."""
 
 END_MARGIN_S = 3.5
-"""Time kept of the invocation to stop a tool (2 s of grace) and to write the end of its job."""
+"""Time of the invocation that is reserved to stop a tool (2 s of grace) and to write the end of its job."""
 
 KEPT_INPUT_BYTES = 256
-"""An input of up to this size is stored with a synchronous run too, so that it can be run again. It fits into the first
-KB of the job's item, so it costs nothing."""
+"""An input of up to this size is stored with a synchronous job too, so that the job can be rerun. The input fits into
+the first KB of the job's item, so storing it costs nothing."""
 
 SMALL_REQUEST_BYTES = 4 * KEPT_INPUT_BYTES
-"""A larger request is not looked at for such an input."""
+"""A larger request is not checked for an input of up to `KEPT_INPUT_BYTES`."""
 
 _NOT_STORED = (
     f"The input of this job is not stored: it ran synchronously, with an input of over {KEPT_INPUT_BYTES} bytes. "
@@ -54,9 +54,9 @@ RUN_LONGER = "Submit it with Prefer: respond-async to run longer."
 class ExecuteCommand(Struct, frozen=True):
     """A request to execute a tool. `tool` None means the first tool of the plugin's manifest.
 
-    The caller waits for an asynchronous job `until` then, and a response is `due` then. A request of no more than
-    `SMALL_REQUEST_BYTES` is `small`. `original` is the job to run again: `input` is then a merge patch of its input.
-    `source`, `client` and `client_input` are as in `Job`.
+    The caller waits for an asynchronous job until `until`. The response must be sent by `due`. `small` is true for a
+    request of at most `SMALL_REQUEST_BYTES`. `original` is the job to run again: `input` is then a merge patch of its
+    input. `source`, `client` and `client_input` are as in `Job`.
     """
 
     principal: Principal
@@ -128,8 +128,8 @@ class Execute:
         return Execution(self._wait(job, command.until))
 
     def _input(self, command: ExecuteCommand) -> Mapping[str, Any]:
-        """Return the input of the run. Raise `InputExpired`, and `PayloadTooLarge` for an input that a request could
-        not have: each rerun may add to it."""
+        """Return the input of the run. Raise `InputExpired` if the original job's input is not stored, and
+        `PayloadTooLarge` if the merged input is larger than a request may be: each rerun may add to it."""
         if command.original is None:
             return command.input
         stored = command.original.input
@@ -148,7 +148,8 @@ class Execute:
     def _unless_claimed(self, keyed: KeyedRequest | None) -> Iterator[None]:
         """Raise `KeyAlreadyUsed` instead of a refusal if an earlier request with this key was accepted.
 
-        Its job counts even if the plugin has changed or the uploads have expired since. Only a refusal costs the read.
+        The job of that request is returned even if the plugin has changed or the uploads have expired since. The table
+        is read only when a request is refused.
         """
         try:
             yield
@@ -164,7 +165,8 @@ class Execute:
         return command.tool
 
     def _run_now(self, command: ExecuteCommand, call: ToolCall, limit_s: float) -> Execution:
-        # The job states the limit that holds. What the gateway waited for the function to start is missing from it.
+        # The job stores the limit that applies to its run. The limit is shorter if the gateway had to wait for the
+        # function to start.
         deadline = command.due.earlier(END_MARGIN_S)
         limit_now_s = min(limit_s, SYNC_LIMIT_S, max(MIN_TIMEOUT_S, deadline.left_s))
         if limit_now_s < limit_s:

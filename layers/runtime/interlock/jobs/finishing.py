@@ -1,6 +1,6 @@
 """Finish a batch: end the jobs that nothing will start, and, when all have finished, write the results and its status.
 
-The jobs are read from the table, consistently. What the workflow says about its items does not matter.
+The jobs are read from the table, consistently. The item results that the workflow reports are not used.
 """
 
 import json
@@ -76,7 +76,7 @@ class FinishBatch:
         try:
             self._store.change(batch, after)
         except StaleBatch:
-            return False  # a cancel came between, or another execution has finished the batch
+            return False  # a cancel was written meanwhile, or another execution has finished the batch
         if after.status is BatchStatus.FAILED:
             self._on_failure()
         return True
@@ -91,8 +91,8 @@ class FinishBatch:
                 index += 1
 
     def _end(self, batch: Batch, job_ids: list[str]) -> None:
-        """Cancel the jobs of a batch that is being stopped. Otherwise all items have had their turn: a job that is
-        still pending has lost its execution."""
+        """Cancel unfinished jobs if their batch is being stopped, otherwise settle them: all items have had their turn,
+        so the execution of a job that is still pending has been lost."""
 
         def end(job_id: str) -> None:
             if not batch.stopping:

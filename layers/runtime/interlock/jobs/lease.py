@@ -30,11 +30,11 @@ CLAIM_DELAY_S = 0.2
 class Lease:
     """Keeps the lease of a claimed job while its tool runs, with a heartbeat every second.
 
-    The first heartbeat is after one second, so a short run costs none. It extends the lease, stores the tool's events,
-    and returns a requested cancel. If the lease is lost or cannot be kept, the tool is stopped.
+    The first heartbeat is sent after one second, so a short run sends none. Each heartbeat extends the lease, stores
+    the tool's events, and returns a requested cancel. If the lease is lost or cannot be kept, the tool is stopped.
 
     If the claim is not `written` yet, it is written when `alarm` rings after the claim delay; until then there is no
-    thread. After leaving the context, `written` tells whether that has happened.
+    thread. After leaving the context, `written` tells whether the claim was written.
 
     `lost` is the job if another process settled it. Leaving the context raises the error that kept the claim from being
     written or the lease from being extended: `ServiceUnavailable` if the table was down for too long.
@@ -61,7 +61,7 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         if self._thread is not None:
-            # A claim that is being written comes first: the end of the job follows from it.
+            # Wait for a claim that is being written: the write that ends the job depends on it.
             self._thread.join()
         self.cancel.close()
         if self._failure is not None:
@@ -110,8 +110,8 @@ class Lease:
             self.cancel.set("cancelled by the caller")
 
     def _heartbeat(self, now: datetime, news: Sequence[Event]) -> Job:
-        """Send a heartbeat. It is repeated if the job's events have changed since the last one: by a cancel, or by a
-        heartbeat that arrived without a response. New events are numbered after those."""
+        """Send a heartbeat. Repeat it if the job's events have changed since the last one: by a cancel, or by a
+        heartbeat that was written but whose response was lost. New events are numbered after the stored ones."""
         held = self.job
         while True:
             try:

@@ -1,7 +1,7 @@
 """Prepare a batch: read its items and create their jobs.
 
-The ids of the jobs follow from the batch, and each is created by one conditional write. So an invocation that is
-repeated, continues after another was killed, or runs beside another one, creates each job once.
+The job ids are derived from the batch, and each job is created by one conditional write. Each job is therefore created
+once, even if an invocation is repeated, is killed and continued by another, or runs at the same time as another.
 """
 
 import logging
@@ -27,7 +27,7 @@ from interlock.ports import BatchStore, Clock, JobExists, JobStore, ObjectStore,
 logger = logging.getLogger(__name__)
 
 WRITERS = 10
-"""Jobs that are created at the same time: as many as the SDK keeps connections."""
+"""Jobs that are created at the same time: as many as the SDK has connections in its pool."""
 
 
 class Plan(Struct, frozen=True):
@@ -54,7 +54,7 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
     """Called when the batch has failed."""
 
     def __call__(self, tenant: str, batch_id: str) -> Plan | None:
-        """Create the jobs of a batch, unless that is done, and return the plan, None if there is no such batch."""
+        """Create the jobs of a batch unless they exist. Return the plan, or None if there is no such batch."""
         while True:
             batch = self.store.get(tenant, batch_id)
             if batch is None:
@@ -63,7 +63,7 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
                 if batch.started_at is None and not batch.finished:
                     batch = self._prepare(batch)
             except StaleBatch:
-                continue  # a cancel came between: the jobs that are left are created as cancelled ones
+                continue  # a cancel was written meanwhile: the remaining jobs are created as cancelled ones
             return Plan(batch.status is BatchStatus.RUNNING, f"{batch.folder}/jobs.json", batch.max_concurrency)
 
     def _prepare(self, batch: Batch) -> Batch:
@@ -74,7 +74,7 @@ class PrepareBatch(Struct, frozen=True, kw_only=True):
             raise
         except InterlockError as error:
             if batch.total is not None:
-                # An earlier invocation may have created jobs. What is missing fails with this error.
+                # An earlier invocation may have created jobs. The items without a job fail with this error.
                 return self.store.change(batch, batches.unprepared(batch, error.info, now=self.clock()))
             self.objects.put(batch.results_key, "")
             failed = self.store.change(batch, batches.unreadable(batch, error.info, now=self.clock()))

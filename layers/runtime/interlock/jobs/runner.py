@@ -50,7 +50,7 @@ class JobRunner:
         clock: Clock,
         batch_stopping: Callable[[str, str], bool],
     ) -> None:
-        """`batch_stopping` returns whether no item of a batch, a tenant's, may start any more."""
+        """`batch_stopping` takes a tenant and a batch id, and returns whether no item of that batch may start."""
         self._store = store
         self._runner = runner
         self._registry = registry
@@ -90,8 +90,8 @@ class JobRunner:
         None if it is not stored.
 
         A job that was claimed, cancelled or finished meanwhile is left alone. A job whose deadline has passed is ended,
-        and so is an item of a batch that is being stopped. Such an item stays pending while its API key has reached its
-        limit.
+        and so is an item of a batch that is being stopped. Any other item stays pending while its API key has reached
+        its job limit.
         """
         job = self._store.get(tenant, job_id)
         if job is None or not job.startable:

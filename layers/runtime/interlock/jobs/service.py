@@ -32,7 +32,7 @@ from interlock.ports import Clock, JobFilter, JobStore, StaleJob, Workflow
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWTH = 0.1, 1.0, 1.5
-"""The pause between two reads of a job that is awaited grows to that between two heartbeats: 24 reads in 20 s."""
+"""The pause between two reads of an awaited job grows to the time between two heartbeats: 24 reads in 20 s."""
 
 START_LEASE = timedelta(seconds=60)
 """The start lease: how long a pending job may wait for its claim before it is settled."""
@@ -112,15 +112,15 @@ class JobService:
         """Write a pending job and start its workflow execution.
 
         Raise `KeyAlreadyUsed` if the idempotency key belongs to another job, and `TooManyJobs` if the API key has
-        reached its limit. The job is written first. If this process ends or the workflow fails between the two, the
-        start lease expires and the job is started when it is settled, so an accepted job is never lost.
+        reached its limit. The job is written first. If this process ends or the workflow fails before the execution is
+        started, the start lease expires and the job is started when it is settled, so an accepted job is never lost.
         """
         stored = self._documents.write(job, _input_name(job), input)
         job = jobs.submitted(job, input=stored, lease_expires_at=job.created_at + START_LEASE)
         try:
             self._store.create(job)
         except StaleJob as error:
-            # The first try of the write arrived, and the job was cancelled before the second.
+            # The SDK's first try of the write succeeded, and the job was cancelled before the second.
             return error.current or job
         self._workflow.start(job)
         return job
@@ -133,9 +133,9 @@ class JobService:
         return self.settle_expired(job)
 
     def wait(self, job: Job, is_awaited: Callable[[Job], bool], until: Deadline) -> Job:
-        """Return the job as soon as it is awaited, or as it is at the deadline.
+        """Return the job as soon as `is_awaited` returns true for it, or as it is at the deadline.
 
-        Another process changes the job, and nothing reports that, so it is read again and again.
+        Another process changes the job and does not notify this one, so the job is polled.
         """
         pause_s = FIRST_PAUSE_S
         while not is_awaited(job) and not until.passed:
@@ -149,7 +149,7 @@ class JobService:
         return self._store.page(wanted, limit=limit, before_id=before_id)
 
     def cancel(self, tenant: str, job_id: str, reason: str | None) -> Job:
-        """Cancel a job. Raise `NotFound`, and `AlreadyFinished` if it ended with another status than cancelled."""
+        """Cancel a job. Raise `NotFound`, and `AlreadyFinished` if it ended with a status other than cancelled."""
         job = self.get(tenant, job_id)
         while job.status not in {JobStatus.CANCELLING, JobStatus.CANCELLED}:
             if job.finished:
@@ -166,7 +166,7 @@ class JobService:
                 continue
             job = after
         # The flag is written before the workflow is stopped: the worker finds it with its next heartbeat. A repeated
-        # cancel stops the workflow again, in case an earlier one ended between the two.
+        # cancel stops the workflow again, in case the process of an earlier one ended between the write and the stop.
         if job.batch_id is None:
             self._workflow.stop(job, "cancelled by the caller")
         return self._end(job, _given_up(job, self._clock())) if job.parked else job
@@ -174,7 +174,8 @@ class JobService:
     def settle(self, tenant: str, job_id: str, *, worker_gone: bool) -> Job | None:
         """Settle a job whose worker may be gone, and return it, None if there is no such job.
 
-        `worker_gone` is set by the workflow's Catch: its execution has ended.
+        `worker_gone` means that no workflow execution will run the job any more. The workflow's Catch and the last
+        step of a batch set it.
         """
         job = self._store.get(tenant, job_id)
         if job is None or job.finished:
@@ -218,7 +219,7 @@ class JobService:
         return after
 
     def _end_unstarted(self, job: Job) -> Job:
-        """End a job without a worker that nothing will start, because of its deadline or its ended execution."""
+        """End a job that has no worker and will not be started: its deadline has passed, or its execution has ended."""
         now = self._clock()
         return self._end(job, jobs.overdue(job, now=now) if job.overdue(now) else jobs.lost(job, now=now))
 
@@ -245,7 +246,8 @@ def _given_up(job: Job, now: datetime) -> Job:
 
 
 def _input_name(job: Job) -> str:
-    """Two requests with one idempotency key in the same millisecond have the same job id, but not the same input."""
+    """Return the name of the input's document. It contains the write id, because two requests with one idempotency key
+    in the same millisecond have the same job id, but not the same input."""
     return f"input-{job.write_id}" if job.write_id else "input"
 
 

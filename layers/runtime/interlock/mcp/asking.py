@@ -1,6 +1,6 @@
 """Input that a call requires from its client (Multi Round-Trip Requests): the client calls again with its responses.
 
-No job waits for them. What a later call needs is in `requestState`, which the client returns unchanged.
+No job waits for the responses. A later call gets its state from `requestState`, which the client returns unchanged.
 """
 
 import base64
@@ -41,7 +41,7 @@ class UpdateTaskParams(RequestParams):
 
 
 class Asking:
-    """Reads the responses of calls, and makes the results that request more."""
+    """Reads the responses that calls contain, and creates the results that request further input."""
 
     def __init__(self, secret: Callable[[], bytes], clock: Clock) -> None:
         """`secret` is called when the first state is signed."""
@@ -53,7 +53,7 @@ class Asking:
         if not request.modern:
             return ClientInput()
         before = self._opened(params.request_state, tenant, params) if params.request_state else {}
-        # As they were sent: a response may have fields that the protocol does not name.
+        # The responses are kept as they were sent: they may have fields that the protocol does not name.
         responses = {**before, **(request.message.params.get("inputResponses") or {})}
         check_size(responses)
         return ClientInput(_methods(request), responses=responses)
@@ -96,8 +96,8 @@ class Asking:
 
 
 def read_responses(request: Request, job: Job) -> Mapping[str, Any]:
-    """Return the responses of `tasks/update` to what the job waits for, as they were sent. All others are ignored.
-    Raise `ProtocolError` for one that is none of the protocol's responses."""
+    """Return the responses of `tasks/update` to outstanding requests of the job, as they were sent. All others are
+    ignored. Raise `ProtocolError` for responses that the protocol does not define, or that are too large."""
     given = read_params(request.message.params, UpdateTaskParams).input_responses
     responses = {key: given[key] for key in outstanding(job) if key in given}
     read_params({"inputResponses": responses}, InputResponseRequestParams)

@@ -72,8 +72,8 @@ class Calls:
         self._answering = answering
 
     def call(self, request: Request, arrival: Arrival) -> dict[str, Any]:
-        """Run a tool, or make its call a task: for a client that supports them and a tool that needs one. A call that
-        lacks input from the client gets a result that requests it."""
+        """Run a tool, or make its call a task if the client supports tasks and the tool needs one. A call that lacks
+        input from the client gets a result that requests the input."""
         params = read_params(request.message.params, CallToolRequestParams)
         arguments = params.arguments or {}
         plugin, tool = self._registry.find(*split_name(params.name))
@@ -101,8 +101,8 @@ class Calls:
         return self._result(finished(execution.job), execution.result)
 
     def _missing(self, plugin: PluginManifest, tool: ToolManifest, command: ExecuteCommand) -> Mapping[str, Any]:
-        """Return the declared input requests of a tool without a response. Raise `InvalidInput`, so that no person is
-        asked about a call that cannot be made."""
+        """Return the input requests that a tool declares and the client has not responded to. Raise `InvalidInput`
+        for invalid arguments, so that no person is asked for input to a call that cannot run."""
         given = command.client_input or NO_CLIENT_INPUT
         missing = {name: one for name, one in tool.input_requests.items() if name not in given.responses}
         if missing:
@@ -124,20 +124,20 @@ class Calls:
         return {**task, "result": self._result(job, None)}
 
     def update_task(self, request: Request, arrival: Arrival) -> dict[str, Any]:
-        """Give a task responses of the client. Those that it has not requested, or has already, are ignored."""
+        """Store responses of the client in a task. Responses that are not outstanding are ignored."""
         job = self._task(request, arrival)
         self._answering(job, read_responses(request, job))
         return {}
 
     def cancel_task(self, request: Request, arrival: Arrival) -> dict[str, Any]:
-        """Cancel a task. The acknowledgement of one that has ended is the same."""
+        """Cancel a task. The response is the same if the task has already ended."""
         job = self._task(request, arrival)
         with suppress(AlreadyFinished):
             self._service.cancel(job.tenant, job.job_id, "tasks/cancel")
         return {}
 
     def _task(self, request: Request, arrival: Arrival) -> Job:
-        """Return the job of a task. Raise `NotFound` alike for unknown, foreign and expired ones."""
+        """Return the job of a task. Raise `NotFound` if it is unknown, expired, or belongs to another tenant."""
         if not request.takes_tasks:
             raise missing_capability(_NEEDS_TASKS)
         task_id = read_params(request.message.params, GetTaskRequestParams).task_id
@@ -162,14 +162,14 @@ class Calls:
         return dumped(content.too_large(job, download(job.result, self._documents)))
 
     def _output_schema(self, job: Job) -> Mapping[str, Any]:
-        """Return the schema of a job's result, an empty one if its tool exists no more."""
+        """Return the schema of a job's result, an empty one if its tool no longer exists."""
         with suppress(InterlockError):
             return self._registry.find(job.plugin, job.tool)[1].output_schema
         return {}
 
 
 def dumped(model: BaseModel) -> dict[str, Any]:
-    """Return a model as the protocol spells it."""
+    """Return a model as JSON, with the field names of the protocol."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

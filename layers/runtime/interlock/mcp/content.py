@@ -37,8 +37,8 @@ _SIGNATURES: tuple[tuple[bytes, int, str], ...] = (
 
 
 def success(job: Job, result: Any, schema: Mapping[str, Any]) -> CallToolResult:
-    """Return the result of a job that succeeded. Files of a result are in content of their own, and not in its text:
-    a model could not read them there."""
+    """Return the result of a job that succeeded. Each file in it becomes a content block and is left out of the text,
+    where a model could not read it."""
     files = file_texts(schema, result)
     blocks = [_file_block(job, location, text) for location, text in files.items()]
     told = result

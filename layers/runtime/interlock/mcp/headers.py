@@ -46,7 +46,7 @@ def check_parameter_headers(schema: Mapping[str, Any], arguments: Mapping[str, A
 
 
 def _mirrored(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield path and header of the properties with `x-mcp-header`, which are reached through `properties` alone."""
+    """Yield the path and header of each property with `x-mcp-header` that is reached through `properties` alone."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     for name, part in properties.items() if isinstance(properties, dict) else ():
         if isinstance(part, dict) and isinstance(part.get("x-mcp-header"), str):

@@ -32,10 +32,10 @@ from interlock.plugins.registry import PluginRegistry
 
 OF_HTTP = frozenset({ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN, ErrorCode.PAYLOAD_TOO_LARGE, ErrorCode.RATE_LIMITED,
                      ErrorCode.UNAVAILABLE})  # fmt: skip
-"""Codes of errors that are answered by HTTP itself."""
+"""Codes of errors that are returned with their HTTP status and the error envelope, not as JSON-RPC errors."""
 
 DISCOVERY_TTL_MS = 300_000
-"""How long clients may keep what the server says about itself. It changes with a deployment."""
+"""How long clients may cache the server's description of itself, which only a deployment changes."""
 
 INSTRUCTIONS = (
     "Tools run in confined processes with time and memory limits. A failed call has isError and an error with a stable "
@@ -55,7 +55,7 @@ class Method(Struct, frozen=True):
 
 
 class McpServer:
-    """Answers MCP requests. Each is authorized, validated, limited and recorded like one of the HTTP API.
+    """Answers MCP requests. Each is authorized, validated, limited and recorded like a request of the HTTP API.
 
     Errors that HTTP has a status for, such as a missing scope, a rate limit or a service that is down, are envelopes as
     on all routes. Others are JSON-RPC errors.
@@ -146,7 +146,7 @@ def _initialize(request: Request, _: Arrival) -> Result:
 
 
 def _completed(result: Result) -> Result:
-    """Return a result with what every result has since 2026-07-28."""
+    """Return a result with the fields that every result has since version 2026-07-28."""
     return {"resultType": "complete", **result, "_meta": {SERVER_INFO_META_KEY: dumped(_SERVER)}}
 
 
@@ -154,23 +154,24 @@ _NEW = ("resultType", "ttlMs", "cacheScope")
 
 
 def _as_before(result: Result) -> Result:
-    """Return a result without what earlier versions do not know. Their structured content is an object. A failure has
-    none, because version 1 of the TypeScript SDK compares it with the tool's schema and hides the failure."""
+    """Return a result without the fields that earlier versions do not know. Their structured content must be an object.
+    A failure has no structured content, because version 1 of the TypeScript SDK would validate it against the tool's
+    schema and hide the failure."""
     structured = isinstance(result.get("structuredContent"), dict) and not result.get("isError")
     unknown = _NEW if structured else (*_NEW, "structuredContent")
     return {name: value for name, value in result.items() if name not in unknown}
 
 
 def _check_origin(event: APIGatewayProxyEvent) -> None:
-    """Raise `ProtocolError` for a page of another origin (Streamable HTTP, Security). The gateway answers for its own
-    host names only, so a page whose name was made to resolve to it does not get here."""
+    """Raise `ProtocolError` for a page of another origin (Streamable HTTP, Security). The gateway accepts only its own
+    host names, so the requests of a DNS rebinding attack do not reach this function."""
     origin = header(event, "Origin")
     if origin and urlsplit(origin).netloc.lower() != header(event, "Host").lower():
         raise ProtocolError(INVALID_REQUEST, "Origin is not the origin of this server.", status=403)
 
 
 def _refusal(error: ProtocolError, message: Message | None, request: Request | None) -> Response[str]:
-    # Clients of earlier versions take other statuses than 200 for a failure of the connection.
+    # Clients of earlier versions treat the statuses 400 and 404 as a failure of the connection.
     handshake = request is not None and not request.modern
     status = 200 if handshake and error.status in {400, 404} else error.status
     return _response(status, message, error=error.document())

@@ -17,7 +17,7 @@ POLL_INTERVAL_MS = 1000
 
 SERVICE_FAILURES = frozenset({ErrorCode.PLUGIN_UNAVAILABLE, ErrorCode.UNKNOWN_PLUGIN, ErrorCode.UNKNOWN_TOOL,
                               ErrorCode.WORKER_LOST, ErrorCode.UNAVAILABLE})  # fmt: skip
-"""Codes of jobs that failed before or apart from their tool. As an answer they are an error and not a result."""
+"""Codes of jobs that failed before or independently of their tool. They are returned as an error, not as a result."""
 
 _OUTCOMES: Mapping[CancelOutcome | None, str] = {
     None: "Cancelling: the tool is being stopped.",
@@ -42,7 +42,7 @@ def task_document(job: Job) -> dict[str, Any]:
         **({"statusMessage": message} if message else {}),
         "createdAt": rfc3339(job.created_at),
         "lastUpdatedAt": rfc3339(job.updated_at),
-        # From the creation on, so that both together are the time at which the job is removed.
+        # Counted from `createdAt`: together they are the time at which the job is removed.
         "ttlMs": (job.expires_at - job.created_at) // timedelta(milliseconds=1),
         "pollIntervalMs": POLL_INTERVAL_MS,
         **({"inputRequests": requests} if requests else {}),

@@ -17,7 +17,7 @@ LIST_TTL_MS = 60_000
 """How long clients may keep a list. It changes with a deployment, and when a plugin cannot be loaded for a run."""
 
 SEPARATOR = "-"
-"""Between the names of plugin and tool, which cannot contain it."""
+"""Separates the names of plugin and tool, which cannot contain this character."""
 
 FILE_HINT = (
     'Files in the input are base64 text, a data: URL, or {"upload_id": "..."} of a file uploaded with '
@@ -51,7 +51,7 @@ def tool_page(plugins: Iterable[PluginManifest], *, modern: bool) -> ListToolsRe
 
 
 def read_cursor(cursor: str | None) -> str:
-    """Return the plugin to continue after, empty to begin. Raise `ProtocolError`."""
+    """Return the plugin to continue after, empty for the first page. Raise `ProtocolError`."""
     if cursor is None:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Which version of the protocol a request speaks, and what the request says about its client.
+"""The protocol version of a request, and what the request declares about its client.
 
 Since 2026-07-28, each request names version, client and capabilities. Clients of earlier versions agree on them with
 `initialize`. This server has no sessions, so it knows only the version of their later requests, from the header.
@@ -71,7 +71,7 @@ def read_request(message: Message, header: Header) -> Request:
 
 
 def agreed_version(asked: object) -> str:
-    """Return the version that answers an `initialize`: the requested one if it is spoken, else the latest."""
+    """Return the version for the response to `initialize`: the requested one if it is supported, else the latest."""
     return asked if isinstance(asked, str) and asked in HANDSHAKE else HANDSHAKE[0]
 
 

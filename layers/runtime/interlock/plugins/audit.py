@@ -1,7 +1,7 @@
 """Find the installed plugins by the metadata of their packages, and compare them with the index (the audit).
 
 No plugin is imported here. Reading metadata takes longer the more packages there are, so it is done for requests about
-plugins but not for executing one.
+plugins, but not to execute a tool.
 """
 
 import inspect
@@ -45,7 +45,7 @@ class Finding(Struct, frozen=True):
 
 
 def installed_plugins(group: str = GROUP) -> Iterator[InstalledPlugin]:
-    """Return every entry point of a plugin."""
+    """Yield every entry point of a plugin."""
     for entry in entry_points(group=group):
         of = entry.dist
         yield InstalledPlugin(entry.name, entry.module, entry.attr, of.name if of else "", of.version if of else "")

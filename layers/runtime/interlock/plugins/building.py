@@ -198,7 +198,7 @@ def _write(out: Path, manifests: Mapping[str, PluginManifest], record: Sequence[
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file at once: a function may be reading it."""
+    """Replace a file atomically, because a function may be reading it."""
     written = file.with_suffix(".new")
     written.write_text(text)
     written.replace(file)

@@ -3,7 +3,7 @@
 python -m interlock.plugins.describing DESCRIPTOR LIMIT_S SOURCE...
 
 Each `SOURCE` is a `PluginSource` as JSON. The answer is a list in JSON, written to the open file descriptor. For each
-source it has `manifests` and `loaded` (top-level modules), or `outcome` (the reason why the import failed). An
+source it has `manifests` and `loaded` (top-level modules), or `outcome` (the reason why the import failed). Starting an
 interpreter for each source would take most of the time of a build.
 """
 
@@ -27,7 +27,7 @@ from interlock.plugins.schemas import checked_schema
 from interlock.tool_declaration import InvalidDeclaration, ToolSpec
 
 _FOLDERS = re.compile(r"(?<![\w.])(?<!:/)(?:/[^/\s'\"():]+)+/")
-"""The folders of an absolute path. Reasons are public, so they are removed. Text after `:/` is a URL's."""
+"""The folders of an absolute path, but not those of a URL. They are removed from reasons, which are public."""
 
 
 def describe(source: PluginSource) -> list[PluginManifest]:
@@ -35,7 +35,7 @@ def describe(source: PluginSource) -> list[PluginManifest]:
     if source.path is None:
         return [describe_class(load_plugin_class(source), source)]
     module = load_file(Path(source.path))
-    # By the name in the module, which may differ from the class's own. A class with two names is one plugin.
+    # Use the class's name in the module, which may differ from its `__name__`. A class with two names is one plugin.
     found: dict[type[Plugin], str] = {}
     for name, value in vars(module).items():
         if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.startswith(module.__name__):

@@ -1,6 +1,6 @@
 """Run a function in forked processes, a few at a time, each in a session of its own and with a time limit.
 
-Each process may import hostile code, so its end and everything that it has started is forced.
+Each process may import hostile code, so it is killed in the end, with its process group.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 AT_ONCE = 4
 POLL_S = 0.005
-"""Pause between looks at the processes: Python has no wait with a time limit that all systems offer."""
+"""Pause between checks of the processes: Python has no portable way to wait for them with a time limit."""
 
 
 class Ended(Struct, frozen=True):
@@ -90,6 +90,6 @@ def _start[T](call: Callable[[T, int], None], number: int, item: T, limit_s: flo
 
 
 def _close_all_but(descriptor: int) -> None:
-    """Close all files but the standard ones and this: the others belong to the answers of other processes."""
+    """Close all files but the standard ones and this one: the others belong to the answers of other processes."""
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, descriptor + 1000)

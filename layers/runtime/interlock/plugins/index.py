@@ -50,8 +50,8 @@ class PluginIndex:
         return self._manifests[name]
 
     def _read(self, name: str) -> PluginManifest:
-        # The name comes from a request. Only a plain or a listed name may become part of a path. The list is not read
-        # for a plain one, because it is as long as there are plugins.
+        # The name comes from a request. Only a plain or a listed name may become part of a path. For a plain name
+        # the list is not read, because its length grows with the number of plugins.
         if _PLAIN_NAME.fullmatch(name) or name in self.names:
             with suppress(FileNotFoundError):
                 manifest = json.loads((self._directory / "plugins" / f"{name}.json").read_text())

@@ -105,7 +105,7 @@ class PluginRegistry:
 
     def record(self, call: ToolCall, previous: LifecycleState, outcome: Outcome) -> None:
         """Move the plugin to the state that the outcome implies, or back to the previous one if the plugin was not at
-        fault, and publish the execution's metrics, unless the run only requested input: its job may go on."""
+        fault. Publish the execution's metrics, unless the run only requested input: its job may continue."""
         name = call.plugin.name
         self._states[name] = advance(LifecycleState.RUNNING, verdict(outcome.error) or previous)
         if outcome.error is None or outcome.error.code is not ErrorCode.INPUT_REQUIRED:
@@ -142,8 +142,9 @@ class PluginRegistry:
                 yield self._index.manifest(name)
 
     def plugins(self) -> Sequence[ListedPlugin]:
-        """Return all plugins with their lifecycle states, in alphabetical order: from one file and the small items of
-        the states, for any number of plugins. While no state and no manifest changes, this is the same sequence."""
+        """Return all plugins with their lifecycle states, in alphabetical order. This reads one file and the small
+        items of the states, however many plugins there are. While no state and no manifest changes, the result is the
+        same sequence."""
         states, summaries = self._history.states(), self._index.summaries
         if self._listed is None or self._listed[0] is not states or self._listed[1] is not summaries:
             listed = [self._listed_plugin(one, states) for one in self._summaries().values()]
@@ -181,7 +182,7 @@ class PluginRegistry:
 
     @cached_property
     def _findings(self) -> Mapping[str, Finding]:
-        """The audit. It runs on the first request about plugins, not at a start and not to execute a tool."""
+        """The findings of the audit, which runs on the first request about plugins, but not to execute a tool."""
         return self._index.audit()
 
 

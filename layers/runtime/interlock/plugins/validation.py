@@ -160,7 +160,7 @@ class _Schema:
                 return _message(error, value)
 
     def _describe_options(self, union: Union, value: Any, at: Location) -> list[Problem]:
-        """Return the problems of the option of a union that was meant: the option with the value's type and, for
+        """Return the problems of the union's option that the caller meant: the option with the value's type and, for
         objects, with its tag."""
         options = [self._errors(option, value) for option in union.options]
         typed = [option for option in options if not any(map(_is_of_another_type, option))]

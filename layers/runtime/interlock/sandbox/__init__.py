@@ -1,6 +1,6 @@
 """Run untrusted code in separate processes, under limits, and report how each run ended.
 
-The package knows processes, not plugins. Its folders tell in which process their code runs:
+The package knows processes, not plugins. Its folders are separated by the process that runs their code:
 
 - `supervisor`: in the process that calls `Sandbox`. It sends requests to worker processes and watches the runs.
 - `worker`: in the zygote and in the worker processes. The supervisor starts the zygote, a small process with a clean

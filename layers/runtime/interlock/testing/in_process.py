@@ -54,7 +54,7 @@ class InProcessSandbox:
         on_unforkable: Callable[[str], None],  # noqa: ARG002
         fill: Callable[[str], None],
     ) -> Ending:
-        """Run a request. Raises KeyboardInterrupt of the developer."""
+        """Run a request. Raises KeyboardInterrupt if the developer interrupts the tool."""
         with _run_folder() as folder:
             fill(str(folder))
             left_s = min(limits.wall_s, limits.deadline.left_s)

@@ -52,7 +52,7 @@ def outcome_of_ending(call: ToolCall, ending: Ending, limits: Limits, deadline: 
 def outcome_of_answer(
     call: ToolCall, payload: bytes, output_problems: Callable[[ToolCall, Any], Sequence[Mapping[str, object]]]
 ) -> Outcome:
-    """Return the outcome for an answer. Only well-formed answers are believed: a plugin may forge them."""
+    """Return the outcome for an answer. Only well-formed answers are accepted, because a plugin may forge them."""
     try:
         verdict, detail = parse_answer(payload)
         if verdict != "succeeded":
@@ -114,7 +114,7 @@ def _exception(_: ToolCall, detail: Any) -> Outcome:
 
 
 def _input_required(call: ToolCall, detail: Any) -> Outcome:
-    """Return the failure of a run that requested input: its end, unless a client can respond."""
+    """Return the failure of a run that requested input. The job ends with it unless its client can respond."""
     from interlock.domain.client_input import MAX_REQUESTS_BYTES, are_input_requests  # noqa: PLC0415 - few tools do
 
     if not are_input_requests(detail) or len(as_text(detail)) > MAX_REQUESTS_BYTES:

@@ -48,7 +48,8 @@ logger = logging.getLogger(__name__)
 
 
 class Observer(Struct, frozen=True):
-    """Callbacks for a running tool: progress (fraction from 0 to 1, message), log lines, and one at a fixed time."""
+    """Callbacks for a running tool: progress (fraction from 0 to 1, message), log lines, and an alarm at a fixed
+    time."""
 
     on_progress: Callable[[float, str], None]
     on_log: Callable[[LogLine], None]
@@ -76,7 +77,7 @@ class ToolRunner:
 
     @property
     def unfit(self) -> bool:
-        """Whether a tool has damaged this process so that it must end."""
+        """Whether this process must end, because a tool has damaged it."""
         return self._sandbox.unfit
 
     def run(
@@ -90,7 +91,7 @@ class ToolRunner:
         observer: Observer,
         fetch: Fetch = no_files,
     ) -> Outcome:
-        """Run a tool for at most the deadline's limit. The deadline also bounds loading the plugin and fetching files.
+        """Run a tool for at most `deadline.limit_s`. The deadline also bounds loading the plugin and fetching files.
         The worker process serves no other tenant.
 
         Never raises for anything a plugin does.
@@ -165,7 +166,7 @@ def serve(request: bytes, channel: Channel) -> bytes:
 
 
 def serve_class(plugin: type[Any], code: bytes, request: bytes, channel: Channel) -> bytes:
-    """Run one request in this process, whatever it is, on a new instance of the plugin. Return the answer. For tests of
+    """Run one request on a new instance of the plugin in the calling process, and return the answer. For tests of
     plugins: the interpreter's hooks and the plugin of the process stay as they are."""
     ready = worker_plugin.set_up(lambda: plugin, parse_settings(code), channel)
     return encode_answer(ready if isinstance(ready, Answer) else _run(ready, parse_request(request), channel))

@@ -1,4 +1,4 @@
-"""Tracebacks, unhandled exceptions and warnings of a plugin's code, and why it cannot be loaded. In the worker process.
+"""Report a plugin's tracebacks, unhandled exceptions and warnings, and why it cannot be loaded, in the worker process.
 
 A caller gets one line without paths. The traceback goes to the function's log, for the plugin's author.
 """
@@ -46,8 +46,8 @@ def why_unavailable(error: BaseException) -> str:
 class InterpreterReports:
     """The interpreter's hooks for exceptions that no code handles and for warnings.
 
-    By default the interpreter prints them to standard error with paths and source lines, as if the plugin had. The
-    hooks are installed once, before the process's state is recorded, and are the same functions in every run.
+    By default the interpreter prints them to standard error with paths and source lines, as if the plugin had printed
+    them. The hooks are installed once, before the process's state is recorded, and are the same functions in every run.
     Reporting may cause another report (a garbage collector callback that fails), so reports do not nest and their
     number is limited.
     """

@@ -79,7 +79,7 @@ def present(item: Mapping[str, Any]) -> Item:
 
 
 def to_number(value: float | None) -> Decimal | None:
-    # By its shortest text: Decimal(0.1) itself is not 0.1.
+    # From the shortest text of the float, because Decimal(0.1) is not 0.1.
     return None if value is None else Decimal(repr(value))
 
 

@@ -1,7 +1,7 @@
-"""Map batches to items of the table and back, and their counts. Pure.
+"""Map batches and their counts to items of the table and back. Pure.
 
-A batch is one item. Its counts are another, which `count_jobs` alone adds to. Batches are entries of two
-indexes: `by_tenant`, to list them, and, while they are unfinished, `not_succeeded`, for the schedule.
+A batch is one item. Its counts are a separate item, which only `count_jobs` adds to. Batches have entries in two
+indexes: `by_tenant`, for lists, and, while they are unfinished, `not_succeeded`, for the schedule.
 """
 
 from collections.abc import Mapping

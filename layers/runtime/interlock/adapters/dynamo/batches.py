@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 UNCHANGED = "#batch_id = :batch_id AND #version = :was_version"
 
 _ABOVE_ALL = "Z"
-"""A bound of batch ids."""
+"""A text that sorts after all batch ids."""
 
 
 class DynamoBatches:

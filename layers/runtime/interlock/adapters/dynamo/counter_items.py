@@ -107,7 +107,7 @@ def counters_from_item(item: Mapping[str, Any]) -> ExecutionMetrics:
 
 
 def sequence_text(number: int) -> str:
-    """Return a sequence number as text in the same order. It has up to 40 digits, a number of the table up to 38."""
+    """Return a sequence number as text in the same order: it may have 40 digits, and DynamoDB's numbers only 38."""
     return f"{number:034x}"
 
 

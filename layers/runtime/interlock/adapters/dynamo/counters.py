@@ -32,8 +32,8 @@ class DynamoCounters:
     def add(self, tool: ToolName, shard: str, changes: Sequence[CountedChange]) -> None:
         key = counters_key(*tool)
         folded = self._fold.add(key, shard, changes, _to_tool)
-        # Without `before`, another invocation counted some of them. It may have been killed before it published the
-        # state, also if this batch contains later changes that do not show.
+        # If `before` is None, another invocation counted some of the changes, and may have been killed before it
+        # published the state. The state is then published even if the remaining changes do not affect it.
         self._states.publish(key["sk"], folded.before or {}, folded.after)
         if folded.before is not None:
             self._fold.forget_stale(key, shard, folded.before)

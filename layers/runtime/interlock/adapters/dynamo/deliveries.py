@@ -1,6 +1,7 @@
 """The deliveries of webhooks: items of their own, one for each event of a job or batch that has a message.
 
-They have partitions of their own, so that the function that sends messages may write them and no job.
+They have partitions of their own, so that the function that sends messages can be allowed to write deliveries, but no
+jobs.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class DynamoDeliveries:
         return [_delivery(item) for item in answer["Items"]]
 
     def record(self, subject: Subject, delivery: Delivery, *, expires_at: datetime) -> Delivery:
-        """Two senders of one attempt, or of two rounds: the condition keeps what is later, and above all a success."""
+        """Write a delivery and return the stored one. If senders compete, the condition keeps the later round; within a
+        round, a success, or else the later attempt."""
         compared: Item = {"round": delivery.round}
         if delivery.state is DeliveryState.DELIVERED:
             better, known = NOT_DELIVERED, DeliveryState.DELIVERED

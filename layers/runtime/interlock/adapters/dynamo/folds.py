@@ -1,4 +1,4 @@
-"""Add changes that the table's stream reports to an item, each once.
+"""Add changes to an item as the table's stream reports them, each change exactly once.
 
 The item contains its own checkpoints: for every shard of the stream, the sequence number up to which it counts that
 shard's records. Sums and checkpoint change in one conditional write, so a batch that is retried, split or duplicated is
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WRITE_TRIES = 20
-"""Tries of a write that meets those of other shards. Each try that fails has learned what another one has written."""
+"""Tries of a write that conflicts with those of other shards. Each failed try returns the item as it is now."""
 
 NOT_COUNTED_YET = "(attribute_not_exists(#seen) OR #seen < :first)"
 
@@ -58,7 +58,7 @@ class Fold:
         changes: Sequence[CountedChange],
         addition: Callable[[ExecutionMetrics, Item], Addition],
     ) -> Folded:
-        """Add changes to an item. `addition` returns what a sum of changes adds to the item as it is stored."""
+        """Add changes to an item. `addition` returns the update for the sum of the changes and the item as stored."""
         seen = checkpoint_name(shard)
         stored: Item = {}
         for _ in range(WRITE_TRIES):
@@ -103,7 +103,7 @@ class Fold:
         }
 
     def forget_stale(self, key: Item, shard: str, item: Item) -> None:
-        """Remove the checkpoints of shards that have expired. A failure is made up for by the next write."""
+        """Remove the checkpoints of shards that have expired. After a failure, a later write removes them."""
         if checkpoints := stale_checkpoints(shard, item):
             with translated("table"):
                 self._client.update_item(

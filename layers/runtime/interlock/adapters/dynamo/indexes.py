@@ -21,8 +21,8 @@ JOB_ID, TENANT_JOB = "job_id", "tenant_job"
 """The sort keys: the id of a job; its tenant and id, where tenants share partitions."""
 
 LIST_SHARDS = 4
-"""Into how many partitions each listing is spread: one tenant's jobs must not heat a single one. Fixed for the life
-of a table: a page reads them all."""
+"""Number of partitions of each listing, so that one tenant's jobs do not overload a single partition. Fixed for the
+life of a table, because a page reads all of them."""
 
 OPEN_PARTITIONS = 64
 """Partitions of the unfinished jobs of all tenants. A tenant uses `LIST_SHARDS` of them; the schedule reads all."""
@@ -57,9 +57,9 @@ NOT_IN_ENTRIES = tuple(
     for name in Job.__struct_fields__
     if name not in {*ENTRY_ATTRIBUTES, *UNLISTED, "tenant", "job_id", "updated_at"}
 )
-"""Attributes that a list shows and an entry has only after the job's end, when they move to `shown`. Heartbeats write
-`progress`, and each would write the indexes too. The others are newer than the indexes, whose attributes cannot be
-changed."""
+"""Attributes that a list shows and an entry has only after the job's end, when they move to `shown`. If
+`progress` were in the entries, each heartbeat would write the indexes too. The other attributes are newer than the
+indexes, whose attributes cannot be changed."""
 
 
 def shard_of(job_id: str, shards: int) -> int:
@@ -104,7 +104,7 @@ def ended_partitions(tenant: str, status: JobStatus) -> list[str]:
 
 
 def tenant_prefix(tenant: str) -> str:
-    """Return what the sort keys of a tenant begin with where tenants share partitions."""
+    """Return the prefix of a tenant's sort keys in the partitions that tenants share."""
     return f"{tenant}#"
 
 

@@ -62,7 +62,7 @@ def change(table: str, before: Job, after: Job) -> Request:
         {":was_status": before.status.value, ":was_attempt": before.attempt}
     )
     if after.events != before.events:
-        # A heartbeat has added what the tool wrote: no number may be given twice.
+        # A heartbeat may have added events meanwhile: no event number may be used twice.
         _demand_no_event_since(update, before)
     return update
 
@@ -87,9 +87,9 @@ def heartbeat(
 ) -> Request:
     """Return the `Update` of a heartbeat, which returns the current job.
 
-    A worker that slept through its lease finds the attempt settled, and stops: its write must not revive it. One that
-    was sent before the job was parked, and arrives later, must not shorten the time for the client's response. A cancel
-    that came between has numbered its event: what is new gets its numbers after it.
+    The heartbeat of a worker that slept through its lease must not revive a settled attempt: it fails, and the worker
+    stops. A heartbeat that was sent before the job was parked, but arrives later, must not shorten the time for the
+    client's response. If a cancel was written meanwhile, new events are numbered after the cancel's event.
     """
     after = after_heartbeat(job, now=now, lease_expires_at=lease_expires_at, progress=progress, news=news)
     sets: dict[str, Any] = {**lease_to_item(lease_expires_at), "updated_at": rfc3339(now)}
@@ -110,9 +110,9 @@ def heartbeat(
 def slot(table: str, before: Job | None, after: Job) -> Request | None:
     """Return the `Update` that takes or releases a slot of the job's API key, None if the change does neither.
 
-    Several jobs want the last slot of their key: one gets it. The slot is taken with the job's first write, or with the
-    claim of an item of a batch, and released with the job's end, so a crash between the two cannot lose it: a job
-    without a worker is settled.
+    If several jobs compete for the last slot of their key, one gets it. The slot is taken with the job's first write,
+    or with the claim of an item of a batch, and released with the job's end, so a crash between the two cannot lose it:
+    a job without a worker is settled.
     """
     change = after.occupies_slot - (before is not None and before.occupies_slot)
     if not change:
@@ -135,7 +135,7 @@ def _slots(table: str, job: Job, change: int) -> Request:
 
 
 def _update(table: str, job: Job, sets: Mapping[str, Any], removes: Sequence[str], condition: str) -> Request:
-    """Return an update of a job's item, unless a later job with the same idempotency key has replaced the job."""
+    """Return an update of a job's item. It fails if a later job with the same idempotency key has replaced the job."""
     expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
     if removes:
         expression += " REMOVE " + ", ".join(f"#{name}" for name in removes)

@@ -109,7 +109,7 @@ class DynamoJobs:
         raise ServiceUnavailable(service="table")
 
     def _transact(self, together: Sequence[dict[str, writes.Request]]) -> None:
-        """Write a job together with its slot. A transaction that merely meets another one is tried again."""
+        """Write a job together with its slot. A transaction that only conflicts with another one is retried."""
         transaction: Any = together
         for attempt in range(TRANSACTION_TRIES):
             try:
@@ -163,13 +163,13 @@ class DynamoJobs:
 
 
 def _pause(attempt: int) -> None:
-    """Between two tries of a write that met another."""
+    """Pause between two tries of a write that conflicted with another one."""
     time.sleep(random.uniform(0, CONFLICT_PAUSE_S * attempt))  # noqa: S311 - spreads load, protects nothing
 
 
 def _raise_unless_conflict(error: BotoCoreError | ClientError) -> None:
-    """Raise what a failed transaction means, unless it merely met another one. Its first write is that of the job, and
-    only a slot has a condition besides."""
+    """Raise the error for a failed transaction, unless it only conflicted with another one. Its first write is the
+    job's; of its other writes, only a slot's has a condition."""
     if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
         of_writes = reasons(error)
         codes = [reason.get("Code", "None") for reason in of_writes]
@@ -183,8 +183,8 @@ def _raise_unless_conflict(error: BotoCoreError | ClientError) -> None:
 
 
 def _raise_unless_own_write(job: Job, error: StaleJob) -> None:
-    """Raise what an existing item means for a new job, unless it is that job: an SDK retry of our own successful write.
-    A cancel may have come between."""
+    """Raise the error for a new job whose item exists, unless the item is that job: an SDK retry of our own successful
+    write. The job may have been cancelled in between."""
     found = error.current
     if found is None:
         raise JobExists from error

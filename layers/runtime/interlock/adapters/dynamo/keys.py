@@ -1,4 +1,4 @@
-"""API keys in the table: by the SHA-256 of the key, never the key; and by their ids, to list and to find them."""
+"""API keys in the table: stored by the SHA-256 of the key, never with the key itself, and listed by their ids."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DynamoKeys:
         self._write([*self._creation(key), *checks])
 
     def rotate(self, old: ApiKey, new: ApiKey, *, old_expires_at: datetime) -> None:
-        """Write the new key and let the old one expire, both or neither. Raise `KeyIsOver` when it was revoked."""
+        """Write the new key and let `old` expire, both or neither. Raise `KeyIsOver` if `old` was revoked."""
         ends: Any = {
             "Update": {
                 "TableName": self._table,

@@ -11,15 +11,15 @@ from msgspec import Struct, field
 type Entry = Mapping[str, Any]
 
 SPARE = 1.5
-"""How much more than its share a lane's first chunk has, in standard deviations: partitions are not equally full."""
+"""Standard deviations that are added to a lane's share for its first chunk, because partitions are not equally full."""
 
 MIN_CHUNK, MAX_CHUNK = 12, 64
 """Bounds of the chunks after the first. The smallest is 4 KB and costs no more than a single entry."""
 
 
 class Chunk(Struct, frozen=True):
-    """Matching entries of a partition, the number that was looked at for them, and the job id of the last one that was
-    (None: the partition has no more)."""
+    """Matching entries of a partition, the number of entries that were looked at to find them, and the job id of the
+    last entry that was looked at (None: the partition has no more)."""
 
     entries: Sequence[Entry]
     looked_at: int
@@ -29,8 +29,8 @@ class Chunk(Struct, frozen=True):
 class Lane(Struct):
     """A partition that is being read.
 
-    `read` returns its next entries below a job id, and looks at no more than this number. `position` is the job id down
-    to which it was read, None at its end.
+    `read` takes a job id and a number, returns the next entries below that id, and looks at no more than that number.
+    `position` is the job id down to which the partition was read, None at its end.
     """
 
     read: Callable[[str, int], Chunk]
@@ -69,7 +69,7 @@ def merged(lanes: Sequence[Lane], count: int, budget: int) -> Merged:
                 return Merged(found, None)
             found.append(lane.entries.popleft())
             continue
-        # The lane that is furthest behind bounds what is known of all of them.
+        # The dry lane that was read least far limits how far the entries of all lanes are known.
         behind = max(dry, key=lambda lane: (lane.unread, lane.position or ""))
         if behind.unread:
             share = count / len(lanes)
@@ -90,15 +90,16 @@ def _newest(lanes: Sequence[Lane]) -> Lane | None:
 
 
 def _next_size(missing: float, matched: int, looked_at: int) -> int:
-    """Return how many entries to look at for the missing ones, by the share of those that matched so far."""
+    """Return how many entries to look at to find the missing ones, by the share of entries that matched so far."""
     expected = missing * looked_at / max(matched, 1)
     return min(max(ceil(expected), MIN_CHUNK), MAX_CHUNK)
 
 
 def _short(lanes: Sequence[Lane], found: list[Entry]) -> Merged:
-    """Return what is known without further reads: all down to where the lane is that is furthest behind.
+    """Return the entries that are known without further reads: all down to the position of the lane that was read least
+    far.
 
-    It need not be dry: what it has in hand may be newer than the positions of those that are.
+    That lane need not be dry: its unused entries may be newer than the positions of the dry lanes.
     """
     floor = max(lane.position for lane in lanes if lane.position is not None)
     rest = [entry for lane in lanes for entry in lane.entries if entry["job_id"] >= floor]

@@ -30,7 +30,7 @@ _BELOW_ALL, _ABOVE_ALL = "0", "Z"
 
 
 class _Source(Struct, frozen=True):
-    """The partitions of an index that hold the wanted jobs, and the attributes by which others are left out."""
+    """The partitions of an index that hold the wanted jobs, and the attribute values that exclude other jobs."""
 
     index: str
     partitions: Sequence[str]
@@ -55,7 +55,7 @@ class JobListing:
         return list(self._jobs(wanted, page)), next_id
 
     def _entries(self, wanted: JobFilter, count: int, before: str) -> Merged:
-        """Return the newest entries. Unfinished jobs are read first: one that ends meanwhile is then met again."""
+        """Return the newest entries. Unfinished jobs are read first, so that one that ends meanwhile is not missed."""
         sources = _sources(wanted)
         by_id: dict[str, Entry] = {}
         floor: str | None = None
@@ -93,7 +93,7 @@ class JobListing:
         return Chunk(entries, answer["ScannedCount"], position)
 
     def _jobs(self, wanted: JobFilter, entries: Sequence[Entry]) -> Iterator[Job]:
-        """Yield the jobs of entries. Finished ones are as their entries show them: they never change."""
+        """Yield the jobs of entries. Finished jobs are taken from their entries, because they never change."""
         ended = {entry["job_id"]: items.job_from_entry(wanted.tenant, entry) for entry in entries}
         read = self.read(wanted.tenant, [job_id for job_id, job in ended.items() if job is None])
         for job_id, shown in ended.items():
@@ -146,7 +146,7 @@ class JobListing:
 
 
 def _sources(wanted: JobFilter) -> list[_Source]:
-    """Return what holds the wanted jobs, in the order in which it has to be read: of a job's life."""
+    """Return the sources of the wanted jobs, in the order in which they have to be read: unfinished jobs first."""
     statuses = frozenset(wanted.statuses) or frozenset(JobStatus)
     attributes = {"plugin": wanted.plugin, "tool": wanted.tool}
     chosen: dict[str, Sequence[str]] = {name: [value] for name, value in attributes.items() if value is not None}
@@ -174,7 +174,7 @@ def _not_succeeded(tenant: str, partitions: Sequence[str], attributes: Mapping[s
 
 
 def _status(wanted: frozenset[JobStatus], held: frozenset[JobStatus]) -> dict[str, Sequence[str]]:
-    """Return the filter by status, nothing where all that a partition holds is wanted."""
+    """Return the filter by status, empty if all statuses that the partitions hold are wanted."""
     return {} if wanted == held else {"status": sorted(wanted)}
 
 
@@ -190,5 +190,5 @@ def _filter(attributes: Mapping[str, Sequence[str]], names: dict[str, str], valu
 
 
 def _just_below(bound: str) -> str:
-    """Return a text above every job id that is below this one, and below it: ids have the same length."""
+    """Return a text below `bound`, but not below any smaller job id: all ids have the same length."""
     return bound[:-1] + chr(ord(bound[-1]) - 1)

@@ -22,8 +22,8 @@ REMEMBERED_KEYS = 1000
 KEPT_S = 7200
 """How long an unused item stays: longer than any rate looks back."""
 
-# DynamoDB knows no max(), so that the two cases of the algorithm are two writes. Their conditions exclude each other,
-# and the third case, neither, is a request over its rate.
+# DynamoDB's expressions have no max(), so the two cases of the algorithm are two writes. Their conditions exclude each
+# other. If neither condition holds, the request is over its rate.
 IDLE = "attribute_not_exists(#next) OR #next <= :now"
 WITHIN_THE_BURST = "#next > :now AND #next <= :latest"
 
@@ -31,12 +31,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class DynamoRates:
-    """`interlock.ports.RateStore` on one DynamoDB table. Exact for however many environments use it."""
+    """`interlock.ports.RateStore` on one DynamoDB table. Exact for any number of environments."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
-        # Which of the two writes to try first: the other one costs a second round trip. Never more than a guess.
+        # The last known state of keys, to guess which of the two writes to try first. A wrong guess only costs a second
+        # round trip.
         self._next_us: dict[str, int] = {}
 
     def take(self, key_id: str, rate: Rate, now: datetime) -> float:
@@ -91,7 +92,7 @@ class DynamoRates:
 
 
 class _Moved(Exception):
-    """The item is not where the write supposed it; 0: it is gone."""
+    """The item is not in the state that the write assumed. `next_us` is its value, 0 if there is no item."""
 
     def __init__(self, next_us: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The service's own secrets, in the table: it is encrypted, and who may read it may read the jobs themselves."""
+"""The service's own secrets, in the table: it is encrypted, and anyone who may read it may read the jobs anyway."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class DynamoSecrets:
         return answer["Item"]["value"]["B"] if "Item" in answer else None
 
     def _create(self, name: str) -> bytes:
-        # Several environments need the first cursor at once: one creates the secret. The others get it in the same
-        # call, as does an environment whose own write was sent twice.
+        # If several environments need a new secret at once, one creates it. The others get it in the response to the
+        # same call, as does an environment whose write was retried by the SDK.
         value = secrets.token_bytes(SECRET_BYTES)
         try:
             self._client.put_item(

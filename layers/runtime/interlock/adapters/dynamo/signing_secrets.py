@@ -29,8 +29,8 @@ class DynamoSigningSecrets:
         return _secrets(answer["Item"]) if "Item" in answer else None
 
     def replace(self, tenant: str, before: SigningSecrets | None, after: SigningSecrets) -> SigningSecrets:
-        # Two rotations, or the first message of a tenant and the first look at its secret: one is written, and the
-        # other gets what was written in the same call.
+        # Two rotations, or the first message of a tenant and the first read of its secret: one is written, and the
+        # other gets the written secrets in the response to the same call.
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if before is not None:
             condition = {

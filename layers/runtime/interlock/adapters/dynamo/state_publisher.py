@@ -2,7 +2,7 @@
 
 A state is a small item, derived from the counters of its tool. It is written after them, and only if they show another
 state than before. The number of updates of the counters is its version: a slower writer never replaces a newer state,
-and a batch that is repeated publishes what a function that was killed has not.
+and a repeated batch publishes a state that a killed function did not publish.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class StatePublisher:
                     raise
 
     def _meet_others(self, tool: str, counters: Mapping[str, Any]) -> None:
-        """Tell the plugin's other tools of a failure of this one, and this one of theirs."""
+        """Store a failure of this tool in the counters of the plugin's other tools, and their latest one in its own."""
         found = counter_items.read_items(self._client, self._table, tool.partition("#")[0])
         others = [item for item in found if item["sk"] != tool]
         for other in others:
@@ -73,7 +73,7 @@ class StatePublisher:
             self._meet(tool, max(failures))
 
     def _meet(self, tool: str, failed_at: str) -> None:
-        """Store a failure of another tool in the counters of a tool, and publish a verdict since then."""
+        """Store a failure of another tool in a tool's counters. Publish its state unless its verdict is older."""
         with translated("table"):
             try:
                 answer: Any = self._client.update_item(
@@ -100,8 +100,8 @@ def _failed(counters: Mapping[str, Any]) -> bool:
 
 
 def _shown(counters: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what has to be published when it changes: for a success not its time, but whether it follows the latest
-    failure of another tool, and of a finding not its time either."""
+    """Return the parts of a state that are published when they change. The time of a success is not one of them, only
+    whether it follows the latest failure of another tool; nor is the time of a finding."""
     at = counters.get("lifecycle_at", "")
     moment = at if _failed(counters) else at >= counters.get("rival_at", "")
     running, *shown = counters.get("in_flight", 0) > 0, *map(counters.get, ("lifecycle", "reason", "fork_finding"))

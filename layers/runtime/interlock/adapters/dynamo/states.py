@@ -27,8 +27,8 @@ _VERDICTS: Mapping[str, LifecycleState] = {state.value: state for state in Lifec
 
 
 def state_item(counters: Mapping[str, Any]) -> Item:
-    """Return the attributes of a tool's state. All that every tool has is one of them, which is faster to read than
-    several. `fork_finding` is rare."""
+    """Return the attributes of a tool's state. The values that every tool has share one attribute, which is faster to
+    read than several. `fork_finding` is rare."""
     found = {name: counters.get(name) for name in ("fork_finding", "fork_finding_at")}
     return {"state": _state_text(counters), **present(found)}
 

@@ -24,9 +24,8 @@ def stream_task[T](
 ) -> Callable[[Event], Response]:
     """Return a function that answers the events of an event source mapping with `ReportBatchItemFailures`.
 
-    `handle` returns the sequence number from which the batch has to be repeated, or
-    None. A record that cannot be parsed is logged, reported to `on_unreadable`, and left out: to repeat it would not
-    help.
+    `handle` returns the sequence number from which the batch has to be repeated, or None. A record that cannot be
+    parsed is logged, reported to `on_unreadable`, and left out, because repeating it would not help.
     """
 
     def consume(event: Event) -> Response:

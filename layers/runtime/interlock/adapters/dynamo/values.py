@@ -64,7 +64,7 @@ def job_from_entry(tenant: str, entry: Mapping[str, Any]) -> Job | None:
 
 
 def snapshot[T: Struct](cls: type[T], image: Mapping[str, Any]) -> T:
-    """Return some fields of a job, those of a record, from its item in DynamoDB's form."""
+    """Return a record with some fields of a job or batch, from its item in DynamoDB's own form."""
     names = cls.__struct_fields__
     found = {name: image[name] for name in (*names, *REARRANGED) if name in image}
     item = from_entries(deserialized(found))
@@ -114,7 +114,7 @@ LISTED_ATTRIBUTES: Sequence[str] = (
     *(*ENTRY_ATTRIBUTES, *NOT_IN_ENTRIES),
     *("tenant", "job_id", "updated_at", "long_error"),
 )
-"""Parts of a job that a list shows and its index entry may lack."""
+"""Parts of a job that a list shows. Its index entry may lack some of them."""
 
 ITEM_ATTRIBUTES: Sequence[str] = (*LISTED_ATTRIBUTES, "result")
 """Parts of a job that the results of a batch show."""

@@ -37,11 +37,11 @@ class Tool(TypedDict):
     isolation: Literal["tenant", "run"]
     """`tenant`: the tool's process serves later runs of the same tenant. `run`: it serves one run only."""
     read_only: bool | None
-    """Whether a call changes nothing. Null if the plugin does not say, like the next two."""
+    """Whether a call changes nothing. Null if the plugin does not declare it."""
     idempotent: bool | None
-    """Whether a second call with the same input changes nothing more."""
+    """Whether a second call with the same input has no further effect. Null if the plugin does not declare it."""
     destructive: bool | None
-    """Whether a call may overwrite or delete something."""
+    """Whether a call may overwrite or delete something. Null if the plugin does not declare it."""
     task: Literal["auto", "always", "required"]
     """Which MCP calls are tasks, if the client supports them. `auto`: those of tools with a limit over 25 s. `always`:
     all. `required`: all, and other clients cannot call the tool."""
@@ -52,7 +52,7 @@ class Tool(TypedDict):
 
 
 class Setting(TypedDict):
-    """A setting that the operator of the service gives the plugin. Values are never shown."""
+    """A setting of the plugin that the operator of the service sets. Values are never shown."""
 
     name: str
     """Name in the plugin's model of settings."""
@@ -67,12 +67,12 @@ class Setting(TypedDict):
 
 
 class ForkSafety(TypedDict):
-    """How the processes of a plugin get it."""
+    """How worker processes get the code of a plugin."""
 
     fork_safe: Annotated[
         bool,
         Schema(
-            "Whether the plugin is loaded once, and processes are forked from there. Otherwise each process loads it."
+            "Whether worker processes are forked from one that has loaded the plugin. Otherwise each process loads it."
         ),
     ]
     fork_unsafe_reason: Annotated[
@@ -130,7 +130,7 @@ class PluginList(TypedDict):
 class Counters(TypedDict):
     """Sums over the finished jobs of all function instances. Times are null before the first execution."""
 
-    # In the types, because pydantic reads attribute docstrings of the class itself, not those of its bases.
+    # The descriptions are in the types, because pydantic does not read the attribute docstrings of base classes.
     success_count: Annotated[Count, Schema("Number of jobs that succeeded.")]
     error_count: Annotated[Count, Schema("Number of jobs that failed.")]
     cancelled_count: Annotated[Count, Schema("Number of jobs that were cancelled.")]
@@ -223,6 +223,6 @@ class ResourceMetadata(TypedDict):
     authorization_servers: list[str]
     """Issuers of the tokens."""
     bearer_methods_supported: list[Literal["header"]]
-    """Where a request has its token."""
+    """Part of a request that carries the token."""
     scopes_supported: list[Scope]
     """Scopes of a client of the Model Context Protocol."""

@@ -18,7 +18,7 @@ class Schema:
 
 
 MAX_PAGE = 100
-"""Most entries of a page of a list."""
+"""Maximum number of entries on a page of a list."""
 
 JOB_ID = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _RFC_3339 = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"

@@ -12,7 +12,7 @@ class Delivery(TypedDict):
     event: WebhookEvent
     state: DeliveryState
     attempts: Count
-    """Number of attempts, since it was last sent again."""
+    """Number of attempts since the message was last requested again."""
     last_status: int | None
     """HTTP status of the last response, null if there was none."""
     last_error: DeliveryError | None
@@ -24,18 +24,18 @@ class Webhook(TypedDict):
     """The webhook of a job or batch."""
 
     url: Annotated[str, Schema(format="uri")]
-    """Where messages are sent."""
+    """URL to which messages are sent."""
     events: list[WebhookEvent]
     """Events that have a message."""
     deliveries: list[Delivery] | None
-    """One for each event. Null in lists and in messages."""
+    """Delivery of each event. Null in lists and in messages."""
 
 
 class WebhookSecret(TypedDict):
     """The secret that signs the tenant's webhooks."""
 
     secret: Annotated[str, Schema(pattern="^whsec_[A-Za-z0-9+/]+=*$")]
-    """The secret as verifiers of Standard Webhooks take it."""
+    """Secret in the format that verifiers of Standard Webhooks accept."""
     created_at: Time
     previous_expires_at: Time | None
-    """Until when the secret that this one has replaced signs along, null if there is none."""
+    """Time until which messages are also signed with the previous secret. Null if there is none."""

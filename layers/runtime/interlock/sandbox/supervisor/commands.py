@@ -11,7 +11,7 @@ ANSWER_LIMIT_S = 20.0
 """Maximum time in seconds for an answer, including the start of the zygote."""
 
 _LONGEST_ANSWER = 1000
-"""In bytes. A template may send anything."""
+"""Maximum size of an answer in bytes: a template runs untrusted code and may send anything."""
 
 
 class NoAnswer(Exception):
@@ -21,7 +21,7 @@ class NoAnswer(Exception):
 class Commands:
     """The supervisor's end of a socket to a process that obeys commands.
 
-    `resume` continues the process if it is stopped: by itself, or by the code of a run.
+    `resume` continues the process if it has stopped itself or if the code of a run has stopped it.
     """
 
     def __init__(self, own: socket.socket, resume: Callable[[], object]) -> None:

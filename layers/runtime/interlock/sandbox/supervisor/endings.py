@@ -1,4 +1,4 @@
-"""The ending of a run in the sandbox: one of these values, whatever the code did."""
+"""The endings of runs in the sandbox. Every run ends with one of these values, whatever its code does."""
 
 from msgspec import Struct
 
@@ -38,7 +38,7 @@ class Crashed(_Ended, frozen=True, kw_only=True):
 class TimedOut(_Ended, frozen=True, kw_only=True):
     """The run exceeded its wall-clock limit, or loading took too long. The process has ended.
 
-    `past_deadline`: it was the deadline that came first.
+    `past_deadline`: the run was stopped at its deadline, which came before the limit.
     """
 
     how: Stopped

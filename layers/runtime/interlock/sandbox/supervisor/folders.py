@@ -1,7 +1,7 @@
 """The directories of worker processes, and in them the temporary directories of runs.
 
-All of them are held open, so that they are found even after code has moved or replaced them or removed their
-permissions.
+The supervisor keeps all of them open, so that it can remove them even after code has moved or replaced them or removed
+their permissions.
 """
 
 import contextlib
@@ -42,8 +42,9 @@ class RunFolders:
 class WorkerFolder:
     """The directory of a worker process, the only place where its runs may write files if the kernel has Landlock.
 
-    Each run has a directory in it. An empty directory is renamed for the next run, because creating and removing one
-    costs more. The directory of code that is loading is beside it, because all runs could write there otherwise.
+    Each run has a directory in it. If that directory is empty after the run, it is renamed for the next run, which
+    costs less than removing it and creating another. Code that is loading has a directory beside this one, because
+    otherwise all runs could write to it.
     """
 
     def __init__(self, path: str, root: int) -> None:
@@ -57,8 +58,8 @@ class WorkerFolder:
 
     @property
     def reusable(self) -> bool:
-        """Whether it exists still, with nothing beside the directory of the next run. Without Landlock, a run for
-        another tenant may have put something there since the last run."""
+        """Whether the directory still exists and contains nothing but the directory of the next run. Without Landlock,
+        a run for another tenant may have put something there since the last run."""
         return self._own >= 0 and self._holds_nothing_else()
 
     def create_for_loading(self) -> str:
@@ -69,7 +70,7 @@ class WorkerFolder:
 
     @contextlib.contextmanager
     def create_for_run(self) -> Iterator[str]:
-        """Yield an empty directory, removed with the context. Raises OSError if it cannot be created."""
+        """Yield an empty directory. It is removed afterwards, or renamed for the next run. Raises OSError."""
         if self._run is None:
             os.mkdir(self.run_path, 0o700)
             self._run = os.open(self.run_path, OPEN_FOLDER)
@@ -80,18 +81,18 @@ class WorkerFolder:
             yield path
         finally:
             self._number += 1
-            # None: everything was removed meanwhile.
+            # `_run` is None if the whole directory was removed meanwhile.
             if self._run is not None and not self._rename_unchanged(descriptor, path):
                 self._run = None
                 remove_open_tree(descriptor, path)
                 os.close(descriptor)
             # Runs for other tenants can read what is here, while the worker process is idle.
-            with contextlib.suppress(OSError):  # no descriptor is left, and `reusable` looks again
+            with contextlib.suppress(OSError):  # out of descriptors: `reusable` checks again
                 if self._own >= 0 and not self._holds_nothing_else():
                     self.remove()
 
     def remove(self) -> None:
-        """Remove the directory for good, once or again. Call it when no process is left that could write into it."""
+        """Remove the directory. Repeated calls have no effect. Call it when no process can write into it any more."""
         if self._run is not None:
             remove_open_tree(self._run, self.run_path)
             os.close(self._run)

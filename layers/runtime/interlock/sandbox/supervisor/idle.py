@@ -1,8 +1,8 @@
 """Keep a worker process between its runs only if it is stopped, as seen from outside.
 
 A worker process stops itself (SIGSTOP) after its answer, so that nothing in it can run before the next request. Code in
-it can forge a RESULT frame, because it can read everything in its process. So the supervisor looks until all its
-threads are stopped. It records their context switches, and compares them before it continues the process.
+it can forge a RESULT frame, because it can read everything in its process. So the supervisor observes the process until
+all its threads are stopped. It records their context switches, and compares them before it continues the process.
 
 A stopped process can arrange to be continued, by a process that it has started or by a timer whose signal is SIGCONT.
 A worker process is therefore kept only if neither exists once it has stopped, and if it has not run meanwhile.
@@ -58,10 +58,10 @@ class _Look(NamedTuple):
 
 
 def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int, memory_mb: float = math.inf) -> bool:
-    """Return whether a worker process stops, with no more threads and memory than it may have, and stays so until it is
-    continued. Otherwise it must end. Processes of its run that are no longer its children are ended.
+    """Return whether a worker process stops, with no more threads and memory than it may have, and stays stopped until
+    it is continued. If not, the caller must end it. Processes of its run that are no longer its children are ended.
 
-    Without /proc it is trusted, and does not stop itself. Raise `ZygoteGone`.
+    On systems without /proc, worker processes do not stop themselves, and are trusted. Raise `ZygoteGone`.
     """
     if not processes.LINUX:
         return True
@@ -75,7 +75,7 @@ def stops_for_good(worker: WorkerProcess, zygote: ZygoteProcess, *, threads: int
             zygote.sweep()
         if worker.proc.timers.read() or _has_children(worker) or _too_large(worker, memory_mb):
             return False
-        # Now nothing is left that could continue it. It has not run since the observation, or is observed again.
+        # Now nothing is left that could continue the process. If it has run since the observation, observe it again.
         if still_stopped(worker):
             return True
     return False
@@ -103,7 +103,7 @@ def _look_until_stopped(worker: WorkerProcess, memory_mb: float) -> _Look | None
     """Return the observation of a stopped process, or None if there is none in time. The pauses grow. A process that
     has not stopped yet is still held to its memory limit.
 
-    It takes two observations that are equal: a process is seen as stopped just before it counts the context switch.
+    Two equal observations are required: a process shows as stopped just before its context switch is counted.
     """
     until = time.monotonic() + LOOK_LIMIT_S
     pause_s = _FIRST_PAUSE_S

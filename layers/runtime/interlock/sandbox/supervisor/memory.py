@@ -46,13 +46,13 @@ class MemoryWatch:
 
     def _plan(self, left_bytes: int, *, took_s: float) -> None:
         period_s = min(max(left_bytes / _FASTEST_FILL, _SHORTEST_PERIOD_S), _LONGEST_PERIOD_S)
-        # At most half of the time, because the other descriptors must be read as well.
+        # Measure for at most half of the time, because output and frames must be read as well.
         self.next_look_at = time.monotonic() + max(period_s, took_s)
 
 
 def _exact_bytes(resident: dict[int, int]) -> int:
     """Return the memory of processes with shared pages counted once. `resident` holds their resident sizes. The largest
-    are measured first; when the time is over, the rest is assumed to share as much."""
+    are measured first; when time runs out, the others are assumed to share the same part of their memory."""
     until = time.monotonic() + _LOOK_S
     exact = asked = 0
     for pid in sorted(resident, key=resident.__getitem__, reverse=True):

@@ -1,4 +1,4 @@
-"""The callbacks of a run, and one that is due at a time."""
+"""The callbacks of a run, and an alarm that calls an action at a given time."""
 
 import math
 import time
@@ -33,8 +33,8 @@ class Alarm:
 
 
 class Observers(Struct, frozen=True):
-    """The caller's callbacks for progress, log lines, an alarm, and a reason why no process can be forked from the
-    loaded code, and its token for a cancel."""
+    """The caller's cancellation token and alarm, and its callbacks for progress, log lines, and the reason why no
+    process can be forked from the loaded code."""
 
     cancel: CancelToken | None
     alarm: Alarm

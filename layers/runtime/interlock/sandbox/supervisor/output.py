@@ -8,8 +8,8 @@ from interlock.sandbox.supervisor.endings import LogLine
 READ_BYTES = 1 << 16
 MAX_LINE_BYTES = 8192
 NEWEST_LINES = 300
-"""Number of lines of one read that are forwarded, the last ones. The others are only counted, so that a flood stays
-cheap."""
+"""Maximum number of lines forwarded from one read: the newest ones. Older lines are only counted, so that a flood of
+output stays cheap."""
 
 _DRAIN_READS = 20
 """Maximum number of reads at the end of a run: more than a pipe holds, and bounded if a process still writes."""

@@ -51,8 +51,8 @@ class WorkerPool:
     def spawn(self, *, network: bool) -> WorkerProcess:
         """Return a new process that has not loaded code yet.
 
-        If the zygote has ended or its directory is unusable, both are created anew, once. Raise `ZygoteGone` and
-        OSError.
+        If the zygote has ended or its directory is unusable, start a new zygote with a new directory and try once more.
+        Raise `ZygoteGone` or OSError.
         """
         try:
             return self.running_zygote().spawn(network=network)
@@ -137,7 +137,7 @@ class WorkerPool:
 
 
 class Kept[Key]:
-    """Idle processes by key, at most `most` of them. `discard` ends a process, the least recently used first."""
+    """Idle processes by key, at most `most` of them. If there are more, `discard` ends the least recently used one."""
 
     def __init__(self, most: int, discard: Callable[[WorkerProcess], None]) -> None:
         self._most = most
@@ -145,8 +145,8 @@ class Kept[Key]:
         self._processes: OrderedDict[Key, WorkerProcess] = OrderedDict()
 
     def take(self, key: Key) -> WorkerProcess | None:
-        """Remove and return the process of a key, if it is fit: not ended or continued while it was idle, and nothing
-        was left in its directory."""
+        """Remove and return the process of a key, if it can be used: it has not ended or run while it was idle, and
+        nothing was left in its directory."""
         process = self._processes.pop(key, None)
         if process is None:
             return None

@@ -45,8 +45,8 @@ from interlock.sandbox.wire.protocol import (
 )
 
 _LAST_READS = 40
-"""How often the frames of an ended worker process are read: more than its pipe holds, and bounded if another process
-still writes."""
+"""Maximum number of reads from the pipe of a worker process that has ended: enough for all that the pipe holds, and
+bounded in case another process still writes."""
 
 
 class Stop(Enum):
@@ -69,8 +69,8 @@ class Over(Enum):
 class Run:
     """Sends a request to a worker process and waits for the end of the run.
 
-    With `loading`, the request is to load code. If that succeeds, `unforkable` is set: the reason why no process may be
-    forked from this one, or no text.
+    With `loading`, the request is to load code. If that succeeds, `unforkable` is set to the reason why no process may
+    be forked from this one, or to an empty text if there is none.
 
     Each turn of the loop reads every descriptor at most once and a bounded amount, so that no output delays a deadline,
     a memory check or a cancel. The first reason to stop counts: a cancelled run cannot time out any more, and vice
@@ -118,7 +118,8 @@ class Run:
         discard(self._worker.stdout, self._worker.stderr)
         self._register_handlers()
         if self._worker.stopped is None:
-            # It runs already. A SIGCONT after the request could reach it when it has stopped itself after its answer.
+            # The process is already running. A SIGCONT sent after the request could arrive when it has answered and
+            # stopped itself.
             self._worker.resume()
             self._send()
         else:
@@ -182,7 +183,7 @@ class Run:
         if len(data) == self._read_bytes:
             self._read_bytes = READ_BYTES
         if not data:
-            # Closed by the code or by the end of the process. If nothing else can report an end, this counts as one.
+            # The code has closed the pipe, or the process has ended. Without a pidfd, both count as its end.
             self._poller.unregister(self._worker.answers)
             if self._worker.exited < 0:
                 self._over = Over.DIED

@@ -43,9 +43,10 @@ class Sandbox:
     connect to `closed_ports` (TCP, from Linux 6.7), and all of them can write only to their own directory and to the
     `writable` folders (from Linux 5.19).
 
-    Side effects on this process: orphaned descendants become its children, so that they are found when the zygote was
-    killed. A child process with its own session that is started later is taken for such an orphan. On Linux, other
-    processes of the same user, including debuggers, can no longer read this process's memory and environment.
+    Side effects on this process: orphaned descendants become its children, so that they can be ended after the zygote
+    was killed. A child process that is started later, with a session that differs from this process's, is taken for
+    such an orphan. On Linux, other processes of the same user, including debuggers, can no longer read this process's
+    memory and environment.
     """
 
     def __init__(
@@ -91,11 +92,11 @@ class Sandbox:
         on_unforkable: Callable[[str], None] = lambda _reason: None,
         fill: Callable[[str], None] = lambda _folder: None,
     ) -> Ending:
-        """Run the target on a request in a worker process that has loaded the code and serves this tenant only, and no
-        other request with `once`. Return how the run ended.
+        """Run the target on a request in a worker process that has loaded the code and serves only this tenant. With
+        `once`, the process serves no other request. Return how the run ended.
 
         `fill` writes files into the run's directory before the run. `alarm` rings while code is loaded or runs.
-        `on_unforkable` gets the reason if the run has loaded code that should be a template but cannot be one.
+        `on_unforkable` gets the reason if a process that has loaded the code for this run cannot become its template.
 
         When the method returns or raises, nothing that the run started is running any more, and the run's directory has
         been removed. Raises exceptions of the callbacks, and OSError if the disk is full.
@@ -125,7 +126,8 @@ class Sandbox:
             self._initial = None
 
     def _check(self) -> None:
-        """Compare this process and the zygote with their condition before the first run."""
+        """Compare this process and the zygote with their condition at the start. Repair this process; replace a changed
+        zygote."""
         if self._initial is None:
             return
         zygote = self._pool.zygote
@@ -135,7 +137,7 @@ class Sandbox:
             self._restart()
 
     def _restart(self, *workers: WorkerProcess) -> None:
-        """End all processes. Start a new zygote now, because the next run would have to wait for it."""
+        """End all processes. Start a new zygote now, so that the next run does not have to wait for it."""
         self._pool.end_all(*workers)
         self._pool.start()
 
@@ -207,8 +209,8 @@ class Sandbox:
         return worker
 
     def _new_worker(self, call: _Call, folders: contextlib.ExitStack) -> WorkerProcess | Ending:
-        """Return a new worker process that has loaded the code, with a directory for the run. Return an ending if there
-        is none. Raise `ZygoteGone` and OSError."""
+        """Return a new worker process that has loaded the code, with a directory for the run. If the code was not
+        loaded, return the ending of the run instead. Raise `ZygoteGone` or OSError."""
         code = call.key.code
         worker = self._pool.fork(code) or self._load(call)
         if isinstance(worker, WorkerProcess) and worker.forks is not None:
@@ -223,8 +225,8 @@ class Sandbox:
         return worker
 
     def _load(self, call: _Call, unforkable: str = "") -> WorkerProcess | Ending:
-        """Return a new process that has loaded the code, or how the run ends without it. The process is a template if
-        it can be one. Otherwise, and with the reason `unforkable`, it serves requests itself."""
+        """Return a new process that has loaded the code, or the ending of the run if loading fails. The process becomes
+        a template if it can. Otherwise, or if `unforkable` gives a reason, it serves requests itself."""
         code = call.key.code
         worker = self._pool.spawn(network=code.network)
         try:

@@ -37,7 +37,7 @@ class Code(Struct, frozen=True):
 
 
 class WorkerKey(NamedTuple):
-    """The key of a warm worker process: its code, and the tenant whose requests alone it gets."""
+    """The key of a warm worker process: its code, and the only tenant whose requests it gets."""
 
     code: Code
     tenant: str
@@ -117,7 +117,7 @@ class WorkerProcess(Struct, eq=False):
 def new_worker(folder: WorkerFolder, fork: Callable[[list[int]], int]) -> WorkerProcess:
     """Create a worker process. `fork` gets the other ends of its pipes and its slot, and returns its process id.
 
-    Raises what `fork` raises, and OSError. The directory is removed then.
+    Raises the exceptions of `fork`, and OSError. The directory is then removed.
     """
     with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
         ours.callback(folder.remove)

@@ -35,12 +35,12 @@ class ZygoteGone(Exception):
 
 
 class TemplateGone(Exception):
-    """A template has ended, does not answer, or names a process that is not its own."""
+    """A template has ended, does not answer, or reports an id that is not that of a new worker process."""
 
 
 class Settings(Struct, frozen=True):
     """The settings of a sandbox: target and loader, modules to import ahead, environment, ports that no process may
-    connect to, and folders that all may write to."""
+    connect to, and folders that all processes may write to."""
 
     targets: Sequence[str]
     preload: Sequence[str]
@@ -129,7 +129,7 @@ class ZygoteProcess:
                 pid = commands.ask({"folder": folder.path}, given).get("pid")
             except NoAnswer as error:
                 raise TemplateGone from error
-            # The template has run code of others. It must not make this process end any other process.
+            # The template runs untrusted code. Its answer must not make this process end any other process.
             if not isinstance(pid, int) or pid in self.workers or pid not in self._children.read():
                 raise TemplateGone
             return pid

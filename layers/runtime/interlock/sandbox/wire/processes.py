@@ -15,7 +15,7 @@ LINUX = sys.platform == "linux"
 PROC = "/proc"
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 OUT_OF_PROCESSES = (errno.EAGAIN, errno.ENOMEM)
-"""Errors of a fork: the user has as many processes as it may have, or memory is short."""
+"""Errors of a fork: the user's process limit is reached, or memory is short."""
 
 
 _PR_SET_PDEATHSIG = 1
@@ -95,7 +95,7 @@ def status_field(status: bytes, name: bytes) -> bytes:
 
 
 class ProcFile:
-    """An open file of /proc/<pid>, for files that are read again and again: one system call a read instead of four.
+    """An open file of /proc/<pid>, for files that are read again and again: one system call per read instead of four.
 
     Like the process's pidfd it stays bound to the process, so it never shows another one with the same id. `read`
     returns nothing if the process has ended or access is denied. Raises OSError if the descriptors are exhausted.
@@ -111,7 +111,7 @@ class ProcFile:
             _raise_exhaustion(error)
 
     def read(self) -> bytes:
-        """Return the content, as far as the kernel returns it at once: all of it, except in lists of processes."""
+        """Return the content as far as one read returns it: all of it, except for long lists of processes."""
         if self._descriptor < 0:
             return b""
         try:
@@ -216,8 +216,8 @@ def send_signal(pid: int, number: int) -> None:
 
 
 def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
-    """End these children and all their descendants, until `which` returns none. Return the wait statuses of the reaped
-    ones.
+    """End the children that `which` returns, and all their descendants, until it returns none. Return the wait statuses
+    of the reaped children.
 
     All processes are stopped before any is killed. A stopped process does not fork while the others are searched, and
     it still counts towards the user's process limit, which bounds even a fork bomb. There is no time limit: when the
@@ -236,7 +236,7 @@ def end_children(which: Callable[[], set[int]]) -> dict[int, int]:
         left = found - ended.keys()
         if fresh := left - stopped:
             stopped |= _stop_family(fresh)
-            continue  # processes that it forked and left may have become our children meanwhile
+            continue  # orphans of a stopped process may have become our children meanwhile
         # Kill direct children only: their ids cannot be reused before we reap them. The id of a deeper descendant may
         # already belong to another process of the user. Such descendants become our children when their parents end.
         _kill_with_groups(left - killed)

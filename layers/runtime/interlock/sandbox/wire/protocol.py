@@ -25,7 +25,7 @@ SMALL_FRAME_BYTES = 4096
 larger."""
 
 FIRST_READ_BYTES, READ_BYTES = 1 << 16, 1 << 18
-"""The first read takes less: a short message needs no more, and memory for the larger read is mapped for each one."""
+"""Sizes of the first and of later reads. Most messages fit into the first; a larger buffer is mapped at each read."""
 
 MAX_TEXT, MAX_TEXT_BYTES = 1000, 3000
 MAX_LEVEL = 40
@@ -50,7 +50,7 @@ class Flag(IntFlag):
 
 
 class RunHeader(Struct, frozen=True):
-    """The description of a run that the worker process receives in addition to the request. `left_s` is its time."""
+    """The description of a run that the worker process gets with a request. `left_s` is the time left in seconds."""
 
     token: bytes
     left_s: float
@@ -90,7 +90,7 @@ def read_request(descriptor: int) -> tuple[RunHeader, bytes] | None:
 
 
 def _completed(descriptor: int, begun: bytes, size: int, read_bytes: int) -> bytes | None:
-    """Return at least `size` bytes, of which some have been read. Return None at the end of the stream."""
+    """Read until at least `size` bytes are there, including those in `begun`. Return None at the end of the stream."""
     parts, left = [begun], size - len(begun)
     while left > 0:
         part = os.read(descriptor, read_bytes)
@@ -147,8 +147,8 @@ def read_progress(token: bytes, slot: bytes) -> Progress | None:
 
 
 def loaded_body(threads: int, unforkable: str) -> bytes:
-    """Return the body of a LOADED frame: the number of threads of the process, and why no process may be forked from
-    it, or no text."""
+    """Return the body of a LOADED frame: the number of threads of the process, and the reason why no process may be
+    forked from it, if any."""
     return threads.to_bytes(_COUNT_BYTES) + _encoded(unforkable)
 
 

@@ -17,7 +17,7 @@ _SETS = struct.Struct("=6I")  # effective, permitted, inheritable: the low halve
 
 
 def drop_capabilities() -> None:
-    """Give up all other capabilities of this thread; no program gets them back (`no_new_privs`). Raises OSError."""
+    """Drop this thread's capabilities except `_KEPT`. No program gets them back (`no_new_privs`). Raises OSError."""
     header = struct.pack("=Ii", _VERSION_3, 0)
     sets = ctypes.create_string_buffer(_SETS.size)
     syscall(own_number_of("capget"), header, sets)

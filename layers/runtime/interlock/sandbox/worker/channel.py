@@ -29,7 +29,8 @@ PROGRESS = 5
 class Channel:
     """The connection of a running target to its supervisor: progress, log lines, the answer, and a requested stop.
 
-    SIGTERM ends the process until `arm` names an exception. That exception is then raised once, in the main thread.
+    Until `arm` is called, SIGTERM ends the process. From then on, it raises the given exception once, in the main
+    thread.
     """
 
     def __init__(self, header: RunHeader) -> None:
@@ -81,8 +82,8 @@ class Channel:
     def finish(self, answer: bytes, kind: FrameType = FrameType.RESULT) -> None:
         """Send the answer. Messages after it are ignored.
 
-        A stop that arrives meanwhile stays pending. It may be meant for the next run, which the supervisor starts when
-        it has the answer; the process then ends.
+        A SIGTERM that arrives meanwhile stays pending, and ends the process after the answer: it may be meant for the
+        next run, which the supervisor starts as soon as it has the answer.
         """
         self.disarm()
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])

@@ -44,8 +44,8 @@ type Target = Callable[[bytes, Channel], bytes]
 
 
 def main(descriptors: list[int], folder: str, *, target: str, loader: str, confinement: Confinement) -> NoReturn:
-    """Run the worker process, whose directory is `folder`. It ends when the supervisor closes the pipe, or by an action
-    of the code."""
+    """Run the worker process, whose directory is `folder`. It ends when the supervisor closes the pipe, or when the
+    code ends it."""
     code = 0
     try:
         _separate(descriptors)
@@ -79,8 +79,8 @@ def _import(path: str) -> Any:
 
 
 def _separate(descriptors: list[int]) -> None:
-    """Separate this process from the zygote: its own descriptors, a new session and process group, and the first
-    choice of the kernel when memory is short. Processes that it forks inherit what they do not change."""
+    """Separate this process from the zygote: give it its own descriptors, session and process group, and make it the
+    first process that the kernel kills when memory is short. Its child processes inherit this unless they change it."""
     _take_descriptors(descriptors)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
@@ -92,7 +92,7 @@ def _separate(descriptors: list[int]) -> None:
 
 def _take_descriptors(descriptors: list[int]) -> None:
     """Start a new session with these descriptors and a separate standard input, and close all others. An inherited
-    one would have its flags and locks in common with all processes of the template."""
+    standard input would share its flags and locks with all processes of the template."""
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     requests, answers, progress, stdout, stderr, *forks = (os.dup2(one, 100 + n) for n, one in enumerate(descriptors))
@@ -108,7 +108,7 @@ def _take_descriptors(descriptors: list[int]) -> None:
 def _lower_session_priority() -> bool:
     """Lower the priority of this process's session, because with autogroup scheduling niceness counts only within one.
 
-    Return whether no other try is needed. Without privileges, Linux permits ten writes per second on the machine.
+    Return False if it has to be tried again: Linux permits unprivileged processes ten such writes per second in total.
     """
     try:
         descriptor = os.open("/proc/self/autogroup", os.O_WRONLY)
@@ -155,7 +155,7 @@ class _Worker:
         answer = self._target(request, channel)
         channel.disarm()
         if _getpid() != self._pid:
-            # The target has forked, and the child process returned here as well. No process waits for it.
+            # The target has forked, and the child process has returned here as well. Its answer must not be sent.
             os._exit(EXIT_ESCAPED)
         clean = False
         try:

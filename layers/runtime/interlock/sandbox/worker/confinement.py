@@ -53,7 +53,7 @@ class Confinement:
         self._worker_filter = seccomp.PackedFilter(seccomp.compile_filter(rules_of_workers(), machine))
 
     def prepare(self, closed_ports: Collection[int] | None) -> None:
-        """Create the ruleset that the next worker process needs. Called in the zygote. None: no network."""
+        """Create the ruleset for the next worker process. Called in the zygote. `closed_ports=None`: no network."""
         if closed_ports is None or True in self._rulesets or False not in self._rulesets:
             return
         self._rulesets[True] = None  # it is tried once
@@ -77,14 +77,14 @@ class Confinement:
                 os.close(descriptor)
 
     def confine_worker(self, folder: str, *, template: int | None) -> None:
-        """Confine this process further, which has loaded its code. Called before it gets a request. `template` is the
-        process that it was forked from, if any. Raises OSError."""
+        """Add the restrictions of a process that has loaded its code. Called before it gets a request. `template` is
+        the process that it was forked from, if any. Raises OSError."""
         if self._files_abi is not None:
             ruleset = landlock.files_ruleset(self._files_abi, (folder, *self._writable))
             landlock.restrict(ruleset)
             os.close(ruleset)
         if self._filters:
-            # The zygote is protected anyway.
+            # Without a template, the parent is the zygote, which the first filter protects anyway.
             seccomp.install(self._worker_filter.of_process(os.getpid(), template or os.getppid()))
 
 
@@ -98,7 +98,7 @@ def _noted(lacks: list[str], what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_warning() -> Iterator[list[str]]:
-    """Write to standard error, which is the function's log until a worker process gets its own streams."""
+    """Yield a list, and write its entries as one warning to standard error, which is still the function's log."""
     lacks: list[str] = []
     yield lacks
     if lacks:

@@ -1,8 +1,8 @@
 """SIGTERM in the processes that a tool forks.
 
 They inherit the worker process's handler, which raises an exception. Without these hooks, a signal that arrives just
-after the fork would be lost: Python forgets it, or the exception is raised in a hook that ignores it. Whoever has sent
-it, such as `multiprocessing.Pool.terminate`, would wait for ever.
+after the fork would be lost: Python forgets it, or the exception is raised in a hook that ignores it. The sender of the
+signal, such as `multiprocessing.Pool.terminate`, would then wait forever.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Process-wide settings of the Python interpreter that one run would pass on to the next.
 
-A setting that a run changes on purpose costs the process. Settings that libraries also change in honest use (an import
-that adds a warnings filter, a first `logging.warning()` that adds a handler, any inexact decimal operation) are reset,
-and random generators are seeded afresh, since their state cannot be compared.
+If a run changes a setting that libraries leave alone, the process is replaced. Settings that libraries also change in
+honest use (an import that adds a warnings filter, a first `logging.warning()` that adds a handler, any inexact decimal
+operation) are reset, and random generators are seeded afresh, since their state cannot be compared.
 """
 
 import gc
@@ -20,7 +20,7 @@ _CLASSES: tuple[type, ...] = (json.JSONEncoder, json.JSONDecoder, logging.Logger
 
 
 class InterpreterState:
-    """The settings at the time when this is created."""
+    """A snapshot of the settings, taken when the object is created."""
 
     def __init__(self) -> None:
         self._settings = _settings()
@@ -60,8 +60,8 @@ class InterpreterState:
 
 
 def seed_generators() -> None:
-    """Seed the global random generators. Processes that are forked from one process have the same state, and so have
-    two runs of a process that does not draw."""
+    """Seed the global random generators. Otherwise, processes that are forked from the same process would draw the same
+    numbers."""
     if random := sys.modules.get("random"):
         random.seed(int.from_bytes(os.urandom(16)))  # 5 µs; without an argument 13 µs
     if numpy_random := sys.modules.get("numpy.random.mtrand"):
@@ -91,7 +91,7 @@ def _settings() -> tuple[object, ...]:
 
 
 def _thread_stack_size() -> int:
-    # To ask for the size sets it to the default.
+    # `stack_size()` without an argument also resets the size to the default.
     size = threading.stack_size()
     threading.stack_size(size)
     return size

@@ -43,11 +43,11 @@ def abi(*, needed: int) -> int:
 
 
 def ruleset(abi: int, *, closed_ports: Collection[int] | None) -> int:
-    """Create a ruleset and return its descriptor. None refuses all TCP connections; otherwise all ports except
-    `closed_ports` are allowed.
+    """Create a ruleset and return its descriptor. If `closed_ports` is None, it refuses all TCP connections; otherwise
+    it allows all ports except those.
 
-    Each rule allows one port, so that this takes about 170 ms. Files may be moved anywhere: a domain that does not
-    mention that would refuse it as soon as another domain restricts files.
+    Each rule allows one port, so this takes about 170 ms. The ruleset allows moving files anywhere: a domain that does
+    not mention this right would refuse it as soon as another domain restricts files.
     """
     handled = _BIND_TCP | _CONNECT_TCP if closed_ports is None else _CONNECT_TCP if closed_ports else 0
     descriptor = _create_ruleset(abi, files=_REFER, ports=handled)

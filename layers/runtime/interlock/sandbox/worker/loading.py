@@ -17,8 +17,8 @@ type Loader = Callable[[bytes, Channel], bytes | None]
 
 
 def load(requests: int, loader: Loader | None) -> int | None:
-    """Read the first request, which is to load code, and answer it. Return the number of threads that this has started,
-    the main thread included, or None if there is no code to go on with."""
+    """Read the first request, which is to load code, and answer it. Return the number of threads that now exist,
+    including the main thread, or None if no code was loaded."""
     asked = read_request(requests)
     if asked is None:
         return None
@@ -70,7 +70,7 @@ def _let_libraries_end_their_threads() -> None:
 
 
 def _shared_memory() -> bool:
-    """Return whether memory is mapped that forked processes could write for each other, if only after `mprotect()`."""
+    """Return whether forked processes could pass data through mapped memory, even if only after `mprotect()`."""
     if not any(line.split(maxsplit=2)[1].endswith(b"s") for line in read_proc("self/maps").splitlines()):
         return False
     areas = [line.split() for line in read_proc("self/smaps").splitlines() if line.startswith(b"VmFlags:")]
@@ -78,8 +78,8 @@ def _shared_memory() -> bool:
 
 
 def _open_files() -> Iterator[str]:
-    """Yield the names of open files that are not this package's, without their folders: callers may read them. A worker
-    process closes all others."""
+    """Yield the names of open files that are not this package's: a forked worker process closes them. Folders are left
+    out, because callers may read the names."""
     for name in os.listdir("/proc/self/fd"):
         descriptor = int(name)
         if descriptor <= FORKS:

@@ -43,9 +43,9 @@ _sleep = time.sleep
 class ProcessState:
     """A snapshot of the process. `unchanged` compares it with the current state.
 
-    `threads` may be there, even if there are fewer now. It covers environment, umask, locale, standard streams and
-    descriptors, signal handlers and mask, timers, limits (as the kernel reports them), priority, threads, and replaced
-    functions.
+    It covers environment, umask, locale, standard streams and descriptors, signal handlers and mask, timers, limits (as
+    the kernel reports them), priority, threads, and replaced functions. `threads` is the number of threads that are
+    permitted, even if there are fewer now.
     """
 
     def __init__(self, threads: int) -> None:
@@ -58,12 +58,12 @@ class ProcessState:
         self._interpreter = InterpreterState()
 
     def record_own(self) -> None:
-        """Record descriptors and kernel state again, in a process that has its own."""
+        """Record descriptors and kernel state again: a process that was forked from a template has its own."""
         self._kernel_state = kernel_state()
         self._descriptors = _descriptors()
 
     def unchanged(self) -> bool:
-        """Return whether the next run finds the process as it was. What changes in honest use is reset."""
+        """Reset settings that change in honest use. Return whether the next run finds the process as it was."""
         self._interpreter.reset()
         return (
             self._same_names()
@@ -88,8 +88,9 @@ class ProcessState:
 
 
 def threads_and_signals(at_most: int | None = None) -> tuple[int, tuple[int, ...]]:
-    """Return the number of threads, of any language, and the signals that are blocked, ignored and caught. `at_most`:
-    wait a moment for no more threads, because the kernel still counts a thread that was joined just now."""
+    """Return the number of threads, including native ones, and the signals that are blocked, ignored and caught. If
+    there are more than `at_most` threads, wait a moment, because the kernel still counts a thread that was joined just
+    now."""
     for _ in range(_THREAD_END_TRIES):
         status = read_proc("self/status")
         if not status:  # not Linux
@@ -126,7 +127,7 @@ def kernel_state() -> dict[str, object]:
 
 
 def _environment() -> dict[bytes, bytes]:
-    # The encoded variables, which `os.environ` decodes at each access: 26 µs for forty of them.
+    # Take the encoded variables: `os.environ` decodes them at each access, which takes 26 µs for forty of them.
     variables = dict(vars(os.environ)["_data"])
     for name in _PER_RUN_NAMES:
         variables.pop(name, None)

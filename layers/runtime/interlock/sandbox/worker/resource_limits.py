@@ -14,7 +14,7 @@ towards RLIMIT_DATA."""
 
 
 def bound_process() -> None:
-    """Set the limits that are the same for each run: no core dumps, the stack size of threads, and a number of
+    """Set the limits that are the same for each run: no core dumps, the stack size of threads, and the number of
     processes."""
     threading.stack_size(THREAD_STACK_BYTES)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

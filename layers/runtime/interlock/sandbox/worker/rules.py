@@ -74,10 +74,11 @@ def rules(*, network: bool, protected: Collection[int]) -> list[Rule]:
         Rule(_SIGNAL_THREADS, [_is(0, *protected)]),
         Rule(("pidfd_send_signal",)),
         Rule(("fcntl",), [_is(1, _F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY)]),
-        # An idle process would record which files the runs for others use.
+        # With these, an idle process could record which files the runs of other tenants use.
         Rule(("inotify_init", "inotify_init1", "fanotify_init")),
         Rule(("ioctl",), [_is(1, _FIOSETOWN, _SIOCSPGRP, _TIOCSTI)]),
-        # Its signal is passed in memory. SIGCONT would continue a worker process that is stopped between its runs.
+        # The signal of a timer is passed in memory, which a filter cannot read. With SIGCONT, a timer would continue a
+        # worker process that is stopped between its runs.
         Rule(("timer_create",)),
         # A user namespace would come with all capabilities.
         Rule(("clone",), [_has(0, _NAMESPACES)]),
@@ -114,7 +115,7 @@ _WITH_NETWORK = [
             _is_not(2, 0, IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6),
         ],
     ),
-    Rule(("setsockopt",), [_is(2, _TCP_ULP)]),  # makes a TCP socket one of SMC
+    Rule(("setsockopt",), [_is(2, _TCP_ULP)]),  # turns a TCP socket into an SMC socket
     Rule(("sendto", "sendmmsg"), [_has(3, _MSG_FASTOPEN)]),
     Rule(("sendmsg",), [_has(2, _MSG_FASTOPEN)]),
 ]

@@ -14,8 +14,8 @@ from msgspec import Struct
 from interlock.sandbox.worker import syscalls
 
 OWN, TEMPLATE, TEMPLATE_GROUP = -(1 << 40), -(1 << 41), -(1 << 42)
-"""Placeholders: the process that installs the filter, the one that it was forked from, and the latter's process group,
-a negative number."""
+"""Placeholders for process ids: of the process that installs the filter, of the process that it was forked from, and of
+the latter's process group, as a negative number."""
 
 _PLACEHOLDERS = (OWN, TEMPLATE, TEMPLATE_GROUP)
 

@@ -1,6 +1,6 @@
-"""System call numbers by architecture, and the call itself: Python has no names for them.
+"""System call numbers by architecture, and a function that makes a system call: Python's library has neither.
 
-From Linux, `asm/unistd_64.h` of x86-64 and `asm-generic/unistd.h`, which aarch64 uses.
+The numbers are from Linux: `asm/unistd_64.h` for x86-64 and `asm-generic/unistd.h` for aarch64.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """A template: a process that has loaded code, never sees a request, and forks worker processes on command.
 
-A forked process has everything that was loaded and shares its memory until one of them writes to it. Between the
-commands the supervisor stops the template (SIGSTOP).
+A forked process has everything that the template has loaded, and shares each page of memory with it until either of
+them writes to the page. Between commands, the supervisor stops the template (SIGSTOP).
 """
 
 import ctypes
@@ -23,7 +23,7 @@ _WORKER_DESCRIPTORS = 5
 _PID_BYTES = 4
 
 _fork_plainly: Callable[[], int] = getattr(ctypes.PyDLL(None), "_Fork", os.fork)
-"""A fork without the handlers of Python and of libraries (glibc 2.34). The process in between only forks again."""
+"""A fork that skips the handlers of Python and of libraries (glibc 2.34), for a process that only forks again."""
 
 _loads = json.loads  # bound now, because code may replace the module's attributes
 
@@ -37,7 +37,7 @@ class Fork(Struct, frozen=True):
 
 
 def serve_forks() -> Fork | None:
-    """Fork a worker process for each command. Return in each of them, and, with None, in this process when the
+    """Fork a worker process for each command. Return a `Fork` in each worker process, and None in this process when the
     supervisor closes the socket."""
     gc.freeze()  # a collection in a forked process would copy all pages
     template, zygote = os.getpid(), os.getppid()
@@ -55,7 +55,8 @@ def serve_forks() -> Fork | None:
 
 
 def _fork_below(zygote: int) -> int:
-    """Fork a child of the zygote, which adopts it because the process between them ends. Return its id, and 0 in it."""
+    """Fork a process that becomes a child of the zygote: it is forked by an intermediate process, which ends. Return
+    its process id, and 0 in the forked process."""
     read, write = os.pipe()
     between = _fork_plainly()
     if between == 0:

@@ -67,7 +67,7 @@ class Zygote:
         answer = {}
         try:
             answer["pid"] = pid = os.fork()
-        except OSError as error:  # the user may not have more processes, or memory is short
+        except OSError as error:  # the user's process limit is reached, or memory is short
             answer["errno"], pid = error.errno or 0, -1
         if pid == 0:
             try:
