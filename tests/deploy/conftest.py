@@ -42,7 +42,7 @@ class Deployed:
 
     @property
     def api_url(self) -> str:
-        """Return the local URL of the API. Its id is that of the stack's own URL."""
+        """Return the local URL of the API, with the API's id from the stack's own URL."""
         found = re.fullmatch(rf"https://(\w+)\.execute-api\.{REGION}\.amazonaws\.com/(\w+)", self.outputs["Url"])
         assert found is not None, self.outputs
         return f"{self.aws.url}/_aws/execute-api/{found[1]}/{found[2]}"
@@ -64,7 +64,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def deployed(aws: Aws) -> Deployed:
-    """Raise with the messages of sam and of the service when the deployment fails."""
+    """Deploy the stack. If this fails, raise an error with the messages of sam and ministack."""
     aws.client("s3").create_bucket(Bucket="artifacts")
     topic = aws.client("sns").create_topic(Name="alarms")["TopicArn"]
     _sam(
@@ -118,7 +118,7 @@ def _sam(aws: Aws, *arguments: str) -> None:
 
 @pytest.fixture(scope="session")
 def client(deployed: Deployed) -> Client:
-    """With a key that may do everything."""
+    """A client with a key that may do everything."""
     return deployed.client(Scope.ADMIN)
 
 

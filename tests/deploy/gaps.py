@@ -30,7 +30,7 @@ def template() -> Path:
     events, which ministack sends without the fields of their window.
     """
     built = yaml_parse((BUILT / "template.yaml").read_text())
-    # ministack knows no saved queries, and refuses the whole template.
+    # ministack does not support saved queries, and would refuse the whole template.
     for name in [name for name, one in built["Resources"].items() if one["Type"] == "AWS::Logs::QueryDefinition"]:
         del built["Resources"][name]
     for resource in built["Resources"].values():
@@ -43,7 +43,7 @@ def template() -> Path:
         workflow = built["Resources"][name]["Properties"]
         workflow["Definition"] = yaml_parse((BUILT / workflow.pop("DefinitionUri")).read_text())
     _add_shard(built["Resources"]["CountJobsFunction"]["Properties"])
-    # Beside it, for it names the folders there.
+    # Next to the built template, because both refer to folders there.
     file = BUILT / "ministack.yaml"
     file.write_text(yaml_dump(built))
     return file

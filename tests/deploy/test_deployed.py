@@ -50,7 +50,7 @@ def refused(answer: Answer, status: int, code: str) -> None:
 def test_every_resource_was_created(deployed: Deployed) -> None:
     statuses = {one["ResourceStatus"] for one in deployed.resources.values()}
     assert statuses == {"CREATE_COMPLETE"}
-    # With the topic's parameter the alarms notify it.
+    # The alarms notify the topic that the parameter names.
     alarms = deployed.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
     assert len(alarms) == sum(one["ResourceType"] == "AWS::CloudWatch::Alarm" for one in deployed.resources.values())
     assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms)
@@ -127,7 +127,7 @@ def test_one_idempotency_key_creates_one_job(client: Client) -> None:
 
 
 def test_message_of_a_webhook_is_attempted(client: Client) -> None:
-    """Its host resolves to nothing, so the attempt fails, and the next one is due in seconds."""
+    """The webhook's host cannot be resolved, so the attempt fails, and the next one is due in seconds."""
     webhook = {"url": "https://hooks.example.invalid/", "events": ["finished"]}
     job_id = client.submit("image", "inspect", {"image": image("page.png")}, webhook=webhook)
     job = client.until(job_id, lambda job: job["webhook"]["deliveries"][0]["attempts"] > 0, within_s=120)
@@ -138,7 +138,7 @@ def test_message_of_a_webhook_is_attempted(client: Client) -> None:
 
 
 def test_batch_is_accepted_and_shown(client: Client) -> None:
-    """ministack ends the execution of its workflow at once, so it remains as it was created."""
+    """ministack ends the execution of the batch's workflow at once, so the batch remains as it was created."""
     webhook = {"url": "https://hooks.example.invalid/"}
     body = {"plugin": "image", "tool": "inspect", "items": [{"input": {}}], "webhook": webhook}
     answer = client.call("POST", "/v1/batches", body)
@@ -212,7 +212,7 @@ def test_bad_input_leaves_no_job(client: Client) -> None:
 def test_the_functions_run_under_their_roles(
     client: Client, deployed: Deployed, without_policies: Callable[[str], None]
 ) -> None:
-    """The other calls were permitted by the template's policies: without them, calls are denied."""
+    """The template's policies permit the calls of the other tests. Without these policies, calls are denied."""
     assert client.call("GET", "/v1/jobs").status == 200
     without_policies("JobsFunction")
     refused(client.call("GET", "/v1/jobs"), 503, "unavailable")

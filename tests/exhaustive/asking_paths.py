@@ -68,7 +68,7 @@ class CancelParked(Asking):
         system.cancel(job.job_id)
 
     def meanwhile(self, healthy: System) -> None:
-        """The client cancels again, as it does without a response."""
+        """Cancel again, as a client does that received no response."""
         for job in contents(healthy.shared).jobs:
             if job.status is JobStatus.RUNNING:
                 healthy.cancel(job.job_id)

@@ -30,7 +30,7 @@ INVALID = 7
 """A text that does not fit the tool's schema."""
 
 ROUNDS = 14
-"""In so many rounds of the schedule, each batch has to be over."""
+"""Rounds of the schedule within which each batch must end."""
 
 TRIES = 6
 """Invocations of a task by the workflow, and tries of a caller."""
@@ -46,7 +46,7 @@ class Stopped(Exception):
 
 
 class OneByOne:
-    """An executor without threads: all calls of an invocation are made by its own thread, in their order."""
+    """An executor without threads: the calling thread makes all calls, one after the other."""
 
     def __init__(self, _workers: int) -> None:
         pass
@@ -116,7 +116,7 @@ class BatchSystem:
         return self.world.finish_batch(self.batch_id)
 
     def run_item(self, number: int) -> Job | None:
-        """Run an item in an environment of its own, whose claims differ from those of others."""
+        """Run an item in a new execution environment, so that its claims differ from those of other runs."""
         runner = job_runner(self.world.core, self.world.sandbox.as_sandbox())
         return runner.run_pending("acme", self.job_id(number), deadline=Deadline.after(800))
 
@@ -172,7 +172,7 @@ class BatchSystem:
         try:
             self.run_item(number)
         except FAULTS:
-            # The Catch of the item, after its lease has run out.
+            # The Catch settles the item after its lease has expired.
             self.world.clock.advance(20)
             retried(lambda: self.world.core.service.settle("acme", self.job_id(number), worker_gone=True))
 
@@ -204,7 +204,7 @@ class BatchSystem:
             assert not unfinished, f"{after.status} is written while {unfinished} are unfinished"
 
     def check(self) -> None:
-        """Assert what holds at rest."""
+        """Assert the invariants that hold once the batch has ended."""
         batch, jobs = self.batch, self.world.jobs.all_jobs
         total = len(self.texts)
         assert batch.finished

@@ -197,8 +197,8 @@ class Cluster:
             self.executions.finish(execution)
 
     def finish_all_jobs(self) -> None:
-        """Run the started executions, respond to the jobs that wait for it, and settle the other jobs as after the
-        expiry of their leases."""
+        """Run the started executions, respond to the parked jobs, and settle the other jobs as if their leases had
+        expired."""
         self.run_started_executions()
         for job in getattr(self._stored, "all_jobs", ()):
             self.respond(job, *outstanding(job))

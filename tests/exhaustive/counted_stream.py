@@ -67,8 +67,8 @@ def _no_batch(tenant: str, batch_id: str) -> None:
 
 
 class CountersClient:
-    """A client whose updates are intercepted. Published states are not, because orders would be too many: a put is
-    conditional on a later version, and a Hypothesis model and threads test it."""
+    """A client whose updates are intercepted. Writes of published states are not intercepted, because there would be
+    too many orders. They are conditional puts, which a Hypothesis model and a test with threads cover."""
 
     def __init__(self, interceptor: CallInterceptor, client: Any) -> None:
         self.update_item = intercepted(interceptor, "counters", client).update_item

@@ -33,7 +33,7 @@ def write_counts(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def missing_counts(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """Return one line for each kind of which fewer than `LEAST` were passed."""
+    """Return a message for each kind with a smaller number than `LEAST` requires."""
     counts = counted(terminalreporter)
     found = {what: counts.get(what, Counter[str]()).total() for what in LEAST}
     return [

@@ -49,14 +49,14 @@ class CrashPath:
     """The calls of `drive` without a fault to the table, bucket and workflow, in any order, without heartbeats."""
 
     beats = False
-    """Whether the path contains a heartbeat. It does not depend on the speed of the machine."""
+    """Whether the path contains heartbeats, however fast the machine is."""
 
     @property
     def heartbeat_s(self) -> float:
         return HEARTBEAT_S if self.beats else NEVER_S
 
     claimed = False
-    """Its synchronous run outlasts the claim delay, however fast the machine is. Others are over before it."""
+    """Whether a synchronous run outlasts the claim delay, however fast the machine is. Other runs end before."""
 
     @property
     def claim_delay_s(self) -> float:
@@ -66,7 +66,7 @@ class CrashPath:
     """Whether all requests have one idempotency key, so that there is at most one job and one run."""
 
     limited = False
-    """With an API key that has a concurrency limit."""
+    """Whether the API key has a concurrency limit."""
 
     engine_retries = False
 

@@ -160,7 +160,7 @@ def run_without_a_lease(plant: Plant) -> None:
 
 
 def answer_with_an_unwritten_outcome(plant: Plant) -> None:
-    """Return an outcome to the client that could not be written."""
+    """Return an outcome to the client although it could not be written."""
     finish = JobRunner._finish
 
     def hopeful(self: JobRunner, job: Job, outcome: Outcome, *rest: Any, **written: Any) -> Finished:

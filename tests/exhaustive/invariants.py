@@ -58,7 +58,7 @@ def contents(shared: SharedState) -> Contents:
 
 
 def violations(shared: SharedState, ledger: Ledger, answers: list[RecordedAnswer], *, keyed: bool) -> list[str]:
-    """Return violations in the table, the plugin's record and the answers. `keyed`: all requests had one key."""
+    """Return violations in the table, the plugin's record and the answers. `keyed`: all had one idempotency key."""
     table = contents(shared)
     replaced = _replaced(table, ledger)
     found = [f"job {job.job_id} {problem}" for job in table.jobs for problem in ledger.violations(job)]

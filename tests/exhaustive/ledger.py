@@ -62,7 +62,7 @@ class Ledger:
         history = self.histories.setdefault(job.job_id, [])
         if history and history[-1] == job:
             return
-        # The run of a parked job has ended, and its process is kept for the next run, of whichever job.
+        # The run of a parked job has ended. Its process may stay warm for the next run of any job.
         was_parked = bool(history) and history[-1].parked
         history.append(job)
         if job.finished and job.job_id not in self.endings:
@@ -104,7 +104,7 @@ class Ledger:
 
 
 def deadline_violations(job: Job) -> list[str]:
-    """Return what contradicts a finished job's deadline: no start comes after it, and a timeout names its limit."""
+    """Return the violations of a finished job: it never starts after its deadline, and a timeout names its limit."""
     found = []
     if job.started_at is not None and job.overdue(job.started_at):
         found.append(f"started at {job.started_at}, after its deadline")

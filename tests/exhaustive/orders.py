@@ -2,7 +2,7 @@
 
 A call to a port is one step, because every write is one conditional call. The scheduler permits one step at a time. The
 orders are explored depth first, each from a new start. Two reads, and two calls of different ports, commute: of orders
-that differ only in these, one is tried.
+that differ only in such calls, one is tried.
 """
 
 import threading
@@ -48,7 +48,7 @@ class CallScheduler:
             self._turns[number] = threading.Semaphore(0)
             threads.append(threading.Thread(target=self._act, args=(number, actor, results), daemon=True))
             threads[-1].start()
-            self._until_stopped()  # at its first call, one after the other: before it they share nothing
+            self._until_stopped()  # one actor after the other: until its first call, each shares nothing
         options: list[list[int]] = []
         steps: list[tuple[int, str]] = []
         while self._waiting:
@@ -90,7 +90,7 @@ def _commute(one: str, other: str) -> bool:
 
 
 def every_order(run_order: Callable[[Sequence[int]], list[list[int]]]) -> Iterator[Sequence[int]]:
-    """Call `run_order` with the choices of each order, and yield them.
+    """Call `run_order` with the choices of each order, and yield the choices.
 
     `run_order` returns the actors that could have made each step, the chosen one first."""
     choices: list[int] = []

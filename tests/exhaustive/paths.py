@@ -42,7 +42,7 @@ from tests.exhaustive.system import LONGER_THAN_LEASES_S, LONGER_THAN_RETENTION_
 
 
 class Synchronous(CrashPath):
-    """Over before the claim delay: written once."""
+    """A run that ends before the claim delay, so that its job is written once."""
 
     name = "synchronous"
     calls: tuple[str, ...] = (ONCE,)
@@ -72,7 +72,7 @@ class SynchronousLimited(Synchronous):
 
 
 class SynchronousClaimed(Synchronous):
-    """Longer than the claim delay, and too short for a heartbeat."""
+    """A run that is longer than the claim delay and too short for a heartbeat."""
 
     name = "synchronous, longer than the claim delay"
     calls = (NEW_CLAIM, END)

@@ -244,7 +244,7 @@ def deliveries_against_a_run(cluster: Cluster) -> Race:
 
 
 def _delivery(cluster: Cluster) -> Racer:
-    """Return a delivery of what was written so far. Everything later is delivered when the counters are read."""
+    """Return a delivery of the records written so far. Later ones are delivered when the counters are read."""
     events = list(cluster.consumer.take())
 
     def deliver() -> None:

@@ -1,6 +1,6 @@
-"""Facts that the document does not contain: the plugins and the inputs of their tools.
+"""Hooks that add to requests what the document does not contain: plugins, and inputs that fit their tools.
 
-Without it nearly all requests to execute would be refused, and no job would be there to be read or cancelled.
+Without them, nearly all execute requests would be refused, and there would be no jobs to read or cancel.
 """
 
 import json
@@ -31,8 +31,8 @@ CALLS: tuple[dict[str, Any], ...] = (
 
 
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Lets most requests that fit the document fit a tool as well; what they are is decided by the request itself, so
-    that a seed brings the same ones again. Requests that are meant to be refused stay as they are."""
+    """Change most requests that fit the document so that they fit a tool as well. The change depends on the request
+    only, so that a seed reproduces it. Requests that are meant to be refused stay as they are."""
     if not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return
     number = zlib.crc32(json.dumps(case.body, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""Run Schemathesis against a local stack and read what was answered."""
+"""Run Schemathesis against a local stack and count the statuses of the responses."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ COMMAND = ROOT / ".tools/schemathesis/bin/schemathesis"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The result of a run: its exit status, its printed report, and how often each status was answered."""
+    """The result of a run: its exit status, its printed report, and how often each status was returned."""
 
     exit_status: int
     report: str
@@ -30,8 +30,8 @@ class Found:
 def fuzz(client: Client, folder: Path, *, examples: int, phases: Sequence[str]) -> Found:
     """Run these phases on the served document, with the settings of `schemathesis.toml`.
 
-    `examples` bounds the cases of each operation and the journeys through several; time does not, so that a busy
-    machine tests no less."""
+    `examples` limits the cases of each operation and the sequences of several operations. There is no time limit, so
+    that a busy machine tests as much."""
     assert COMMAND.exists(), "run: make .tools/schemathesis/.installed"
     events = folder / "events.ndjson"
     done = subprocess.run(

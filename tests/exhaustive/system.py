@@ -59,7 +59,7 @@ REGION = "us-east-1"
 BUCKET = "documents"
 TENANT = "acme"
 LONGER_THAN_LEASES_S = 71
-"""The schedule settles a job up to 10 s after its lease, which lasts 60 s until it starts."""
+"""Longer than any lease: a start lease lasts 60 s, and the schedule settles a job up to 10 s after its lease."""
 
 LONGER_THAN_RETENTION_S = 8 * 86_400
 KEY_LIMIT = 5
@@ -238,7 +238,7 @@ class System:
         return self.call("POST", f"/v1/jobs/{job_id}/cancel", {"reason": "enough"})
 
     def submit_for_a_client(self) -> Job:
-        """Submit a job whose tool may request input, as a call of a task does."""
+        """Submit a job whose tool may request input, as an MCP call that becomes a task does."""
         wanted = NewJob(TENANT, "witness", "ask", "1.0.0", 60, client_input=ClientInput((ELICITATION,)))
         return self.core.service.submit(self.core.service.new(wanted), {"record": str(self.shared.record)})
 

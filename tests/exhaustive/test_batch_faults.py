@@ -34,7 +34,7 @@ PATHS: dict[str, tuple[CancelAt, list[Any], dict[str, Any]]] = {
 
 
 def run(folder: Path, path: str, fault: Fault, at: int) -> LocalFaults:
-    """Run a path with a fault, let the call take effect that arrives late, and check the invariants."""
+    """Run a path with a fault, then the call that arrives late, if any, and check the invariants."""
     cancel_at, texts, fields = PATHS[path]
     faults = LocalFaults(fault, at)
     system = BatchSystem(folder, faults, texts, **fields).submitted()
@@ -77,12 +77,12 @@ def test_fault_in_any_call_of_a_batch_keeps_the_invariants(
 
 
 def leave_unfinished_jobs(plant: Callable[..., None]) -> None:
-    """The last task does not end what is unfinished."""
+    """Let the last task leave unfinished jobs unfinished."""
     plant(finishing.FinishBatch, "_end", lambda *_: None)
 
 
 def leave_lost_executions(plant: Callable[..., None]) -> None:
-    """The schedule does not look at batches."""
+    """Let the schedule ignore batches."""
     plant(batches.BatchService, "restart_lapsed", lambda _: 0)
 
 

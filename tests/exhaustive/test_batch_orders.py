@@ -16,7 +16,7 @@ from tests.fakes.batches import MemoryBatches
 from tests.fakes.world import Answer
 from tests.volume import volume
 
-pytestmark = pytest.mark.timeout(900)  # against hanging; a test is many runs
+pytestmark = pytest.mark.timeout(900)  # guards against hangs; one test consists of many runs
 
 type Scenario = tuple[Callable[[BatchSystem], Sequence[Actor]], Sequence[Any], dict[str, Any]]
 
@@ -42,7 +42,7 @@ def count(system: BatchSystem) -> Actor:
 
 
 def schedule(system: BatchSystem) -> Actor:
-    """The schedule a minute later, whether the execution still runs or not."""
+    """Run the schedule a minute later, whether or not the execution still runs."""
     system.world.clock.advance(61)
     return system.schedule
 
@@ -69,7 +69,7 @@ def prepared(*parties: Callable[[BatchSystem], Actor], texts: Sequence[Any] = "a
 
 
 def over(*parties: Callable[[BatchSystem], Actor], **fields: Any) -> Scenario:
-    """All items have run."""
+    """The actors share a batch whose items have all run."""
 
     def actors(system: BatchSystem) -> Sequence[Actor]:
         system.submitted().prepared().ran(0, 1)
@@ -79,7 +79,7 @@ def over(*parties: Callable[[BatchSystem], Actor], **fields: Any) -> Scenario:
 
 
 def stopping(*parties: Callable[[BatchSystem], Actor]) -> Scenario:
-    """One item has run, and the batch is being stopped."""
+    """The actors share a batch that is being stopped after one of its items has run."""
 
     def actors(system: BatchSystem) -> Sequence[Actor]:
         system.submitted().prepared().ran(0).cancel()
@@ -158,7 +158,7 @@ def test_every_order_of_calls_on_a_batch_keeps_the_invariants(
 
 
 def write_without_a_condition(plant: Callable[..., None]) -> None:
-    """A batch is written whether it has changed since it was read or not."""
+    """Write a batch even if it has changed since it was read."""
     change = MemoryBatches.change
 
     def changed(self: MemoryBatches, before: Batch, after: Batch) -> Batch:

@@ -15,13 +15,13 @@ from tests.exhaustive.orders import Actor, CallScheduler, every_order
 from tests.service.states import assert_states_equal_counters
 from tests.volume import volume
 
-pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+pytestmark = pytest.mark.timeout(600)  # guards against hangs; one test consists of many runs
 
 type Scenario = Callable[[Cluster, Stream], Sequence[Actor]]
 
 
 def after_runs(jobs: int, actors: Callable[[Stream], Sequence[Actor]]) -> Scenario:
-    """Jobs have run. Each has three records, of which two are counted."""
+    """The actors deliver the records of jobs that have run: three for each job, of which two are counted."""
 
     def scenario(cluster: Cluster, stream: Stream) -> Sequence[Actor]:
         for _ in range(jobs):
@@ -32,7 +32,7 @@ def after_runs(jobs: int, actors: Callable[[Stream], Sequence[Actor]]) -> Scenar
 
 
 def during_a_cancelled_run(cluster: Cluster, stream: Stream) -> Sequence[Actor]:
-    """A job is run and cancelled while its records are delivered, some of them twice."""
+    """A job is run and cancelled while its records are delivered in two batches."""
     job = cluster.submit()
     return [
         lambda: cluster.run_pending(job),

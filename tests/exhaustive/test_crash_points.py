@@ -40,7 +40,7 @@ def test_fault_in_any_call_keeps_the_invariants(
     path, found, passed = PATHS[name], [], 0
     affected = fault.affected(path.calls)
     calls, alike = len(affected), repeated(affected)
-    # Until the path has no such call. The number of heartbeats is not known in advance.
+    # Stop after the last call of the path. The number of heartbeats is not known in advance.
     while passed < calls or path.beats:
         if passed in alike or passed % STEP:
             passed += 1

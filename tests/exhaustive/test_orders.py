@@ -19,10 +19,10 @@ from tests.exhaustive.ledger import deadline_violations, end_of, history_violati
 from tests.exhaustive.orders import Actor, CallScheduler, every_order
 from tests.volume import volume
 
-pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+pytestmark = pytest.mark.timeout(600)  # guards against hangs; one test consists of many runs
 
 DEADLINE_S = 30
-"""After the runs of these tests, and before the clock of late actors."""
+"""A deadline that is met by the runs of these tests, and has passed by the clock of late actors."""
 
 type Scenario = Callable[[Cluster], Sequence[Actor]]
 
@@ -89,8 +89,8 @@ def under_one_key(cluster: Cluster) -> Sequence[Actor]:
 
 
 def join_and_cancel(cluster: Cluster) -> Sequence[Actor]:
-    """Two requests with one idempotency key run the job synchronously, one submits it. Two of them, if they get the job
-    of another, cancel it."""
+    """Of three requests with one idempotency key, two run the job synchronously and one submits it. The last two cancel
+    the job if another request has created it."""
 
     def request(first: Callable[[Job], object]) -> Actor:
         job = cluster.new_job("key")
@@ -137,7 +137,7 @@ def claimed_late(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
 
 
 def with_deadline(*actors: Callable[[Cluster, Job], Actor]) -> Scenario:
-    """The actors share a submitted job. For those that are late its deadline has passed, too."""
+    """The actors share a submitted job with a deadline. For late actors, the deadline has passed."""
 
     def scenario(cluster: Cluster) -> Sequence[Actor]:
         job = cluster.submit(deadline_s=DEADLINE_S)

@@ -27,14 +27,14 @@ from tests.service import clients, dynamodb_local
 from tests.service.stream import CountedJobs, StreamConsumer
 from tests.volume import volume
 
-pytestmark = pytest.mark.timeout(600)  # against hanging; a test is many runs
+pytestmark = pytest.mark.timeout(600)  # guards against hangs; one test consists of many runs
 
 MANY = volume(sample=100, full=1000)
 SOME = volume(sample=50, full=400)
 ON_MOTO = volume(sample=10, full=50)
 
 ON_DYNAMODB_LOCAL = volume(sample=10, full=100)
-"""Each takes 30 ms and more."""
+"""Number of races of each series. Each takes 30 ms or more."""
 
 MOST = 20
 """Limit of additional races, as a multiple of the planned number, that are run until each outcome has occurred."""
@@ -178,8 +178,8 @@ def test_races_on_moto_keep_the_invariants(
     report("races", f"{name(series)} on moto", ran)
 
 
-# In one process, so that one Java machine is started. Its conditions and transactions are AWS's own, and it answers
-# many requests at a time.
+# Run in one process, so that only one Java virtual machine is started. DynamoDB Local has AWS's own implementation of
+# conditions and transactions, and handles many requests at a time.
 if not dynamodb_local.missing():
 
     @pytest.mark.xdist_group("dynamodb-local")

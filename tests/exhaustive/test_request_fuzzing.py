@@ -32,7 +32,7 @@ latin = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_size=
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """One world for all examples: an example must not help the next."""
+    """One world for all examples: no example may affect the next."""
     anything = {"type": "object"}
     tools = (a_tool("say"), a_tool("take", input_schema=anything, output_schema=anything))
     return World(tmp_path_factory.mktemp("world"), a_plugin("echo", *tools), a_broken_plugin())

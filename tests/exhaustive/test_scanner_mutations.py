@@ -27,14 +27,14 @@ type Found = Counter[tuple[str, str]]
 
 
 def scanned(source: str, file: str) -> Found:
-    """Scan a source as if it were the content of the file, waivers apart."""
+    """Scan a source as if it were the content of the file. Leave out waived findings."""
     found = scan_source(source.encode(), PurePosixPath(file), RULES)
     return Counter((each.code, each.message) for each in found if not each.waiver)
 
 
 @cache
 def before(file: str) -> Found:
-    """Scan the file as it is, in its normal form: without comments it has no waivers."""
+    """Scan the unchanged file in its normal form, which has no comments and therefore no waivers."""
     return scanned(ast.unparse(ast.parse((ROOT / file).read_text(encoding="utf-8"))), file)
 
 

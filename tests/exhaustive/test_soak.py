@@ -148,7 +148,7 @@ def wait_until_finished(client: Client) -> None:
 
 
 def seconds_until_counted(client: Client, jobs: int) -> float:
-    """Wait until the counters include every job."""
+    """Wait until the counters include every job, and return the seconds that it took."""
     began, due = time.monotonic(), time.monotonic() + PATIENCE_S
     while True:
         healths = [client.call("GET", f"/v1/plugins/{plugin}/health").body for plugin in PLUGINS]
@@ -182,7 +182,7 @@ def assert_health_equals_jobs(shown: Json, jobs: Sequence[Json]) -> None:
     assert {name: shown[name] for name in true} == true
     times = [job["execution_time_ms"] for job in jobs if job["execution_time_ms"] is not None]
     for name, share in SHARES.items() if times else ():
-        # Health and jobs show thousandths.
+        # Health and jobs show times in thousandths of a millisecond.
         assert shown[name] == pytest.approx(true_percentile(times, share), rel=PERCENTILE_ERROR, abs=0.001), name
     latest = [job["execution_time_ms"] for job in jobs if job["updated_at"] == true["last_used"]]
     assert not times or shown["last_execution_time_ms"] in latest

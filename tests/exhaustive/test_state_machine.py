@@ -35,7 +35,7 @@ class InMemory(AskingMachine):
 
 
 class OnMoto(AskingMachine):
-    """Counts from the table's stream, which is delivered among the other steps."""
+    """A machine on a moto table. Its counters come from the table's stream, which is delivered between other steps."""
 
     def make_store(self) -> JobStore:
         client, name = boto3.client("dynamodb"), f"jobs-{uuid.uuid4().hex}"
@@ -47,14 +47,14 @@ class OnMoto(AskingMachine):
         return DynamoJobs(client, name)
 
     def written(self) -> list[tuple[str, Record]]:
-        """Return the records of jobs, each with its shard: the event source mapping lets no others pass."""
+        """Return the records of jobs, each with its shard: the event source mapping filters out the others."""
         records = [(shard, record) for shard, records in self.stream.read() for record in records]
         self.records += [one for one in records if one[1]["dynamodb"]["Keys"]["sk"]["S"] == JOB]
         return self.records
 
     @rule(size=st.integers(1, 8), again=st.integers(0, 4))
     def deliver(self, size: int, again: int) -> None:
-        """Lambda delivers the next records, after some that it has delivered before."""
+        """Deliver the next records, preceded by some that were delivered before, as Lambda may."""
         start = max(0, self.delivered - again)
         records = self.written()[start : start + size]
         if records:

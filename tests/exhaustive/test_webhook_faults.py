@@ -22,7 +22,7 @@ FINISHED = WebhookEvent.FINISHED
 
 
 def violations(path: str, fault: Fault, at: int) -> tuple[list[str], LocalFaults]:
-    """Run a path with a fault, then let the call take effect that arrives late."""
+    """Run a path with a fault, then the call that arrives late, if any. Return the violations."""
     drive, answers = PATHS[path]
     faults = LocalFaults(fault, at)
     system = WebhookSystem(faults, answers)
@@ -51,7 +51,7 @@ def test_no_event_is_lost_with_a_fault_at_any_call(path: str, fault: Fault, repo
 
 
 def announce_carelessly(plant: Callable[..., None]) -> None:
-    """A batch whose deliveries could not be started is not repeated."""
+    """Do not repeat a batch whose deliveries could not be started."""
 
     def careless(workflow: Any, batch: Batch[Any]) -> None:
         announcing.announce(workflow, batch)
@@ -60,12 +60,12 @@ def announce_carelessly(plant: Callable[..., None]) -> None:
 
 
 def send_without_a_look(plant: Callable[..., None]) -> None:
-    """A sender does not look whether its attempt was recorded."""
+    """Send a message without checking whether its attempt was recorded."""
     plant(Delivery, "awaits", lambda *_: True)
 
 
 def record_before_sending(plant: Callable[..., None]) -> None:
-    """A success is recorded before the message is sent."""
+    """Record a success before the message is sent."""
     send = delivering.Delivering._post
 
     def sent(self: Any, step: Step, message: Message) -> Any:
@@ -77,7 +77,7 @@ def record_before_sending(plant: Callable[..., None]) -> None:
 
 
 def start_under_a_new_name(plant: Callable[..., None]) -> None:
-    """Each start of a delivery is an execution of its own, without a record."""
+    """Make each start of a delivery a new execution, and ignore recorded attempts."""
     names = iter(range(10**6))
     plant(Step, "name", property(lambda step: f"{step.subject.name}-{next(names)}"))
     plant(Delivery, "awaits", lambda *_: True)
@@ -105,7 +105,7 @@ type Scenario = Callable[[WebhookSystem, Job], Sequence[Actor]]
 
 
 def attempt(system: WebhookSystem, job: Job, number: int = 0) -> Actor:
-    """Return an invocation of the sender for the first attempt of a round, whose execution runs."""
+    """Start the execution of a round, and return the sender's invocation for its first attempt."""
     step = Step(job_subject(job), FINISHED, number)
     system.executions.start(step)
     state = step_to_state(step)

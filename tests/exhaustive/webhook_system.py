@@ -81,7 +81,7 @@ class Happenings:
     entries: list[Any] = field(default_factory=list)
 
     def note_late_message(self) -> None:
-        """A message that was on its way for long may arrive after another one was delivered."""
+        """Permit a message that arrives late to arrive after a recorded success."""
         self.entries += [("again", event) for event in EVENTS]
 
     def violations(self, job: Job) -> list[str]:
@@ -132,7 +132,7 @@ class StreamedJobs(WatchedJobs):
 
 
 class WebhookSystem:
-    """The functions around webhooks. `answers` are the statuses of the receiver, which answers 204 after them."""
+    """The functions around webhooks. `answers` are the receiver's first statuses; all later ones are 204."""
 
     def __init__(self, interceptor: CallInterceptor, answers: Sequence[int] = ()) -> None:
         self.happenings = Happenings()
@@ -156,7 +156,7 @@ class WebhookSystem:
         self.send_webhook = send_webhook_task(self.core, self._receive)
 
     def _receive(self, _url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Receive a message. A fault is one of the network: `SendMessage` never raises."""
+        """Receive a message. An injected fault is a network error, because `SendMessage` never raises."""
 
         def arrive() -> Answer:
             [secret] = self.secrets.stored.values()
@@ -225,7 +225,7 @@ class WebhookSystem:
             return
 
     def violations(self, job: Job) -> list[str]:
-        """Return what is wrong at rest."""
+        """Return the violations once all executions have ended."""
         states = {one.event: one.state for one in self.stored.about(job_subject(job))}
         found = [f"{event} is {states.get(event)}" for event in EVENTS if states.get(event) != DeliveryState.DELIVERED]
         return found + self.happenings.violations(job)

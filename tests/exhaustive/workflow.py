@@ -20,12 +20,12 @@ SETTLE_TRIES = 7
 
 
 class Executions:
-    """`interlock.ports.Workflow` on a file."""
+    """The port `interlock.ports.Workflow`, with its executions in a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self.refuses = False
-        """Whether a start fails, as of a process that ends before it."""
+        """Whether starts fail, as if the process had ended before them."""
         with self._open() as rows:
             rows.execute("CREATE TABLE IF NOT EXISTS executions (name TEXT PRIMARY KEY, tenant TEXT, state TEXT)")
 
@@ -58,7 +58,7 @@ class Executions:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         rows = sqlite3.connect(self._file, timeout=30)
-        rows.execute("PRAGMA synchronous = OFF")  # it has to outlive processes, not the machine
+        rows.execute("PRAGMA synchronous = OFF")  # the file must survive the end of processes, not that of the machine
         try:
             with rows:
                 yield rows
@@ -119,5 +119,5 @@ class Engine:
 
 
 def job_of(execution: str) -> str:
-    """Return the id of the job that an execution runs an attempt of."""
+    """Return the id of the job to which an execution belongs."""
     return execution.partition("-")[0]

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def run(client: Client, pid: int, executions: int, callers: int) -> tuple[list[Usage], Any]:
-    """Run locust. Return what the stack used meanwhile, and locust's results."""
+    """Run locust. Return samples of the stack's usage meanwhile, and locust's results."""
     samples: list[Usage] = []
     over = threading.Event()
 

@@ -10,8 +10,8 @@ from tests.load.usage import Usage
 QUARTERS = 4
 
 BOUNDS: Mapping[str, float] = {"processes": 4, "memory_mb": 100, "first_descriptors": 10, "first_memory_mb": 15}
-"""How much more of each the last quarter of a run may use than the second, by medians. Processes and memory of all have
-room for an environment that a stall has added, with its worker process."""
+"""The permitted growth of each figure from the second quarter of a run to the last, by medians. The bounds of processes
+and of total memory leave room for an environment that a stall has added, with its worker process."""
 
 NAMES: Mapping[str, str] = {
     "processes": "processes",

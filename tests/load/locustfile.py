@@ -1,6 +1,6 @@
 """The callers of `make load`, run by locust in its own environment, which has neither Interlock nor its tests.
 
-Each answer is checked: one that is not the expected one is a failure. An execution is a request that creates a job;
+Each answer is checked: an unexpected one is a failure. An execution is a request that creates a job;
 after `INTERLOCK_LOAD_EXECUTIONS` of them, the callers stop. The statistics are written to `INTERLOCK_LOAD_RESULTS`.
 """
 
@@ -74,7 +74,7 @@ class Caller(FastHttpUser):  # type: ignore[misc]  # locust is not in this envir
     def health(self) -> None:
         self.call("health", "GET", "/v1/health", 200)
 
-    # Shares of a hundred.
+    # Shares in percent.
     tasks: ClassVar = {
         sync: 50,
         sync_exception: 10,
@@ -97,7 +97,7 @@ class Caller(FastHttpUser):  # type: ignore[misc]  # locust is not in this envir
             yield
         finally:
             if next(finished) >= EXECUTIONS:
-                # Not in this greenlet, for whose end locust then waits.
+                # In another greenlet, because locust then waits for the end of this one.
                 gevent.spawn(self.environment.runner.quit)
 
     def call(

@@ -1,4 +1,4 @@
-"""The readable stack of the load: what it keeps reaches its bounds within the first minutes.
+"""The readable stack under load: its jobs and environments reach their bounds within the first minutes.
 
 Jobs expire after a minute instead of days, and a function has at most as many environments as two processors keep busy:
 a pool that may grow further does so at each stall of a busy machine, for as long as the load lasts.

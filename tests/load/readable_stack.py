@@ -1,4 +1,4 @@
-"""`interlock` with a first process whose descriptors another process of the same user may count."""
+"""`interlock` with an unprotected first process, so that another process of its user can count the descriptors."""
 
 import sys
 

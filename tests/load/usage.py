@@ -11,8 +11,8 @@ _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A measurement. Memory is the proportional set size. The first process serves the gateway and the local AWS: it
-    keeps the jobs, and each connection is a descriptor of it."""
+    """A measurement. Memory is the proportional set size. The first process serves the gateway and the local AWS: its
+    memory includes all jobs, and its descriptors include all connections."""
 
     processes: int
     memory_mb: float

@@ -24,7 +24,7 @@ EXPECTED = FOLDER / "expected-failures.yaml"
 REVISION = "2026-07-28"
 API_KEY = "conformance-key"
 
-# Both need Node.js 22: that of the package, where there is one for this machine.
+# Both programs need Node.js 22: that of the npm package, if it supports this machine.
 ENVIRONMENT = {**os.environ, "PATH": f"{TOOL}{os.pathsep}{os.environ['PATH']}"}
 
 type Checks = Mapping[str, list[dict[str, Any]]]

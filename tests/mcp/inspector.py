@@ -10,7 +10,7 @@ from typing import Any
 PAGE = Path(__file__).parents[1] / "images/page.png"
 TOOL = "image-inspect"
 ERAS = ("legacy", "modern")
-"""How the Inspector calls versions with `initialize` and those without."""
+"""The Inspector's names for protocol versions with `initialize` and for those without."""
 
 
 class Inspector:
@@ -39,7 +39,7 @@ class Inspector:
 
 
 def problems(url: str, key: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield what the Inspector prints that is not as expected."""
+    """Yield the unexpected outputs of the Inspector."""
     for era in ERAS:
         inspector = Inspector(url, key, era, environment)
         listed = inspector.run("--method", "tools/list")

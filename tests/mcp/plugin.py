@@ -64,7 +64,7 @@ GREETING = Sampling("Generate a greeting", max_tokens=50)
 
 
 class Contact(BaseModel):
-    """Arguments whose schema has keywords of JSON Schema 2020-12 that no pydantic model leads to."""
+    """Arguments whose schema has keywords of JSON Schema 2020-12 that no pydantic model produces."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -231,7 +231,7 @@ def _hello(context: ToolContext) -> Text:
 
 
 class ConformanceBroken(Plugin):
-    """A plugin that the worker process cannot set up, so that its jobs fail apart from their tool."""
+    """A plugin that the worker process cannot set up, so that its jobs fail without running their tool."""
 
     name, version, title = "conformance_broken", "1.0.0", "Conformance, broken"
 
@@ -244,7 +244,7 @@ class ConformanceBroken(Plugin):
 
 
 def _work(seconds: float) -> None:
-    """Be busy for a time, as a tool that computes is."""
+    """Simulate a computation of this duration."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(left, 0.05))

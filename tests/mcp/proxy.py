@@ -11,13 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PLUGINS = {"protocol_error_job": "conformance_broken", "test_input_required_result_": "conformance_input"}
-"""Plugins of tools that are not those of the plugin `conformance`, by the beginning of their names."""
+"""The plugins of tools that `conformance` does not have, by the beginning of the tools' names."""
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
 def with_plugin(name: str) -> str:
-    """Return the full name of a tool, of which white space may surround a header's."""
+    """Return the full name of a tool. White space around the name, as in a header, is kept."""
     bare = name.strip()
     plugin = next((plugin for prefix, plugin in PLUGINS.items() if bare.startswith(prefix)), "conformance")
     full = bare if "-" in bare else f"{plugin}-{bare}"

@@ -63,7 +63,7 @@ class Account:
         key_limit: int | None = None,
         webhook: Webhook | None = None,
     ) -> Job:
-        """A job of the fixed id that has waited for its execution since it was submitted."""
+        """Store a pending job with the id `JOB_ID`; `submitted` is the time since its submission."""
         now = utc_now() - submitted
         job = Job(
             tenant=TENANT,
@@ -89,7 +89,7 @@ class Account:
         return job
 
     def put_running(self, lease: timedelta = timedelta(minutes=10), **fields: Any) -> Job:
-        """A job that a worker has taken, until the end of its lease."""
+        """Store a job that a worker has claimed with a lease of this length."""
         before, now = self.put_pending(**fields), utc_now()
         after = jobs.claimed(before, worker_id="worker", now=now, lease_expires_at=now + lease)
         self.core.store.change(before, after)
@@ -98,7 +98,7 @@ class Account:
     def put_batch(
         self, *inputs: Any, upload: bool = False, age: timedelta = timedelta(0), started: bool = True, **fields: Any
     ) -> Batch:
-        """A batch of the fixed id that was submitted some time ago, with these inputs of `ocr.analyze`."""
+        """Store a batch of this age with the id `JOB_ID` and these inputs of `ocr.analyze`."""
         now = utc_now() - age
         batch = Batch(
             tenant=TENANT,
@@ -144,12 +144,12 @@ class Account:
         return upload.id
 
     def count(self, changes: Json) -> None:
-        """Count the jobs of an event of the table's stream."""
+        """Count the jobs in an event of the table's stream."""
         answer = count_jobs(self.dynamodb, TABLE.name)(changes)
         assert answer["batchItemFailures"] == []
 
     def put_succeeded(self, text: str = "hello", **fields: Any) -> Job:
-        """A job that has brought `{"text": "hello"}`."""
+        """Store a succeeded job with this text in its result."""
         before = self.put_running(**fields)
         outcome = Outcome(JobStatus.SUCCEEDED, execution_time_ms=41.2)
         result = self.core.documents.write(before, "result-1", {"text": text})

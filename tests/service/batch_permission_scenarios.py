@@ -1,4 +1,4 @@
-"""Ways through the functions of batches that the events in events/ do not take."""
+"""Scenarios of batches that make the functions call AWS in ways that the events in events/ do not."""
 
 import copy
 import json

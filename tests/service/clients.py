@@ -1,4 +1,4 @@
-"""Clients as the functions have them, but for where they call; and the template's table behind them."""
+"""Clients that are configured like those of the functions but call another endpoint, and the template's table."""
 
 import functools
 from contextlib import suppress
@@ -24,7 +24,7 @@ _ONCE = Config(retries={"total_max_attempts": 1}, connect_timeout=2)
 
 
 def dynamodb(url: str, *, once: bool = False) -> "DynamoDBClient":
-    """With `once`, a call that fails is not tried again."""
+    """Return a client of DynamoDB. With `once`, it does not retry failed calls."""
     config = aws._CONFIG.merge(_ONCE) if once else aws._CONFIG
     return _SESSION.client("dynamodb", endpoint_url=url, config=config.merge(Config(max_pool_connections=40)))
 
@@ -43,7 +43,7 @@ def stepfunctions(url: str, *, once: bool = False) -> "SFNClient":
 
 
 class _Tags(yaml.SafeLoader):
-    """Reads a template, short forms of intrinsic functions as plain values."""
+    """A YAML loader that reads short forms of intrinsic functions as plain values."""
 
 
 def _plain(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
@@ -55,7 +55,7 @@ _Tags.add_multi_constructor("!", _plain)
 
 def create_table(client: "DynamoDBClient", name: str) -> None:
     """Create the template's table, whose name no other test uses."""
-    with suppress(client.exceptions.ResourceInUseException):  # the SDK sent the request again, because it took long
+    with suppress(client.exceptions.ResourceInUseException):  # an SDK retry of this request, because it took long
         client.create_table(TableName=name, **_definition())
 
 
@@ -68,7 +68,7 @@ def _definition() -> dict[str, Any]:
 
 
 class _Raw:
-    """The body of an answer that never came over a wire."""
+    """The body of a response that was not received over a connection."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -83,7 +83,7 @@ def answer(request: AWSPreparedRequest, status: int, content: bytes = b"") -> AW
 
 
 class Interference:
-    """Comes between a client and its service. `times` is how many calls of the operation still meet it."""
+    """Intercepts calls of an operation between a client and its service. `times` is how many more it intercepts."""
 
     def __init__(self, client: Any, operation: str, times: int = 1) -> None:
         self._events = client.meta.events

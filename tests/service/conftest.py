@@ -1,5 +1,5 @@
-"""The storage suite runs in memory, on DynamoDB Local and on moto's DynamoDB. In a sample, one of the two is enough:
-moto's where Java or npm is missing."""
+"""The storage suite runs in memory, on DynamoDB Local and on moto's DynamoDB. A sample leaves moto's
+out, unless it has to replace DynamoDB Local because Java or npm is missing."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ pytest.register_assert_rewrite(
     "tests.service.replay",
 )
 
-# One process for all of its tests, so that one Java machine is started and no more.
+# Run all of its tests in one process, so that only one Java virtual machine is started.
 _LOCAL = pytest.param("dynamodb-local", marks=pytest.mark.xdist_group("dynamodb-local"))
 TABLES = ["moto"] if dynamodb_local.missing() else [*volume(sample=[], full=["moto"]), _LOCAL]
 STORES = ["memory", *TABLES]
@@ -63,7 +63,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Storage:
-    """A store, and a way to others on the same jobs, as other environments have them."""
+    """A store, and a factory of other stores with the same jobs, as other environments have them."""
 
     store: JobStore
     another: Callable[[], JobStore]
@@ -130,7 +130,7 @@ def tenant() -> str:
 
 @pytest.fixture
 def plugin() -> str:
-    """A plugin of this test alone: its counters are."""
+    """A plugin of this test alone, so that no other test changes its counters."""
     return f"p_{str(ULID()).lower()}"
 
 

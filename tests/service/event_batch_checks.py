@@ -10,7 +10,7 @@ from tests.service.account import Account
 from tests.service.replay import JOB_ID, TENANT, Replay, event, http_body
 
 TEXT_IMAGE = {"image": json.loads(event("batch-submit")["body"])["items"][0]["input"]["image"]}
-"""An input that fits."""
+"""An input that fits the tool's schema."""
 
 
 def prepared(account: Account, replay: Replay, *inputs: Any, **fields: Any) -> Batch:

@@ -192,7 +192,7 @@ def check_announce_jobs(account: Account, replay: Replay) -> None:
 
 
 def check_send_webhook(account: Account, replay: Replay) -> None:
-    """The host of the event's job resolves to nothing in tests."""
+    """The webhook's host cannot be resolved in tests, so the attempt fails."""
     account.put_succeeded(webhook=WEBHOOK)
     sent = event("send-webhook")
     answer = replay("send-webhook")
@@ -210,7 +210,7 @@ def check_run_job(account: Account, replay: Replay) -> None:
 
 
 def put_key(account: Account, key_id: str = "dev", **fields: Any) -> ApiKey:
-    """Store a key of the tenant; `dev` is that of the events' caller."""
+    """Store a key of the tenant. The caller of the events has the key `dev`."""
     key = ApiKey(hash_key(key_id), key_id, TENANT, frozenset({"admin"}), **fields)
     account.core.keys.create(key)
     return key

@@ -1,5 +1,5 @@
-"""Serve moto over HTTP in a separate process (its state is global to a process, and other tests use it in theirs),
-with a lock around DynamoDB: moto's own is not safe for threads."""
+"""Serve moto over HTTP in a separate process, because its state is global and other tests use moto in their process. A
+lock protects its DynamoDB, which is not thread-safe."""
 
 import gc
 import io
@@ -22,11 +22,11 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def running(module: str = "tests.service.moto_server") -> Iterator[str]:
-    """Run it, and yield the URL at which it answers. `module` is what calls `serve`."""
-    # It is no part of what is measured.
+    """Run the server and yield its URL. `module` is the program that calls `serve`."""
+    # The coverage of the server is not measured.
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     command = [sys.executable, "-m", module]
-    # It ends when its standard input does: with us, however we end.
+    # The server ends when its standard input is closed: with this process, however that ends.
     with subprocess.Popen(
         command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
@@ -39,7 +39,7 @@ def running(module: str = "tests.service.moto_server") -> Iterator[str]:
 
 
 class OneAtATime:
-    """WSGI middleware. The lock is held while moto works, and neither while a request is read nor answered."""
+    """WSGI middleware that lets moto handle one DynamoDB request at a time. Their bodies are read in parallel."""
 
     def __init__(self, app: Wsgi) -> None:
         self._app = app
@@ -64,12 +64,12 @@ def serve(made_of: Callable[[Wsgi], Wsgi]) -> None:
         disable_nagle_algorithm = True
 
         def log(self, *_: object) -> None:
-            """No line for each request."""
+            """Print nothing."""
 
     shortcuts.apply()
     app = made_of(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    # Imported modules are never garbage, so requests need not wait while Python searches them for it.
+    # Exclude the imported modules from garbage collection, which would delay requests.
     gc.freeze()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)

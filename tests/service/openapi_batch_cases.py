@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.service.openapi_service import Answer, Service
 
 BATCH = {"plugin": "specimen", "tool": "say", "items": [{"input": {"text": 7}, "key": "first"}]}
-"""A batch whose only item does not fit, so that it finishes without a run."""
+"""A batch whose only item does not fit the tool's schema, so that it finishes without a run."""
 
 
 def _batch(service: Service, *, finished: bool = False) -> str:

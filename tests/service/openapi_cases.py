@@ -1,4 +1,4 @@
-"""The cases: requests, and the status of the OpenAPI document that answers each."""
+"""Requests, each with the documented status that it must get."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.service.openapi_webhook_cases import WEBHOOKS
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case: an operation, the status that it must answer, and its circumstances."""
+    """An operation, the status that it must return, and the circumstances of the request."""
 
     operation: str
     status: int
@@ -218,7 +218,7 @@ _BODIES: Mapping[str, Any] = {
     "mcp": mcp_message("tools/call", {"name": "specimen-sleep", "arguments": {}}),
 }
 _HEADERS = {"mcp": mcp_headers("tools/call", {"name": "specimen-sleep"})}
-"""Valid requests of operations that need a body."""
+"""The bodies and headers of valid requests, for operations that need a body."""
 
 
 NO_PARAMETERS = ("getJob", "getResult", "listPlugins", "getPlugin", "getPluginHealth")
@@ -230,7 +230,7 @@ NO_TABLE = {"createUpload", "getPlugin", "getHealth", "getOpenApi", "getResource
 
 
 def _refused(operation: str, **how: Any) -> Ask:
-    """Return the response of an operation to a valid request that is forbidden."""
+    """Return a request to an operation that is valid except for `how`, such as a wrong method or missing scopes."""
     body, headers = _BODIES.get(operation), _HEADERS.get(operation)
     return lambda service: service.call(operation, body, headers=headers, **how)
 

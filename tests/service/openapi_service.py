@@ -1,4 +1,4 @@
-"""The HTTP functions and the workflow's task over moto's AWS, called as by the gateway."""
+"""The HTTP functions and the workflow's task over moto's AWS, called as the gateway calls them."""
 
 import importlib.util
 import json
@@ -101,7 +101,7 @@ def mcp_message(method: str, params: Json) -> Json:
 
 
 def mcp_headers(method: str, params: Json) -> Mapping[str, str]:
-    """Return the headers of such a request."""
+    """Return the headers of a request of the Model Context Protocol."""
     name = params.get("name") or params.get("taskId")
     return {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method, **({"Mcp-Name": name} if name else {})}
 
@@ -164,7 +164,7 @@ class Functions:
 
 
 class Service:
-    """A client of the functions; `broken` are the same functions whose table is not there."""
+    """A client of the functions; `broken` are the same functions without a table."""
 
     def __init__(self, functions: Functions, broken: Functions) -> None:
         self._functions = functions
@@ -172,7 +172,7 @@ class Service:
         self._answers: dict[Hashable, Answer] = {}
 
     def once(self, name: Hashable, ask: Callable[["Service"], Answer]) -> Answer:
-        """The answer to a request, asked for once under this name."""
+        """Return the answer to a request, which is sent only once under this name."""
         if name not in self._answers:
             self._answers[name] = ask(self)
         return self._answers[name]
@@ -245,7 +245,7 @@ class Service:
         return self.call("cancelBatch", batch_id=self.finish_batch(batch_id))
 
     def running(self) -> str:
-        """A job that some worker is busy with."""
+        """Return the id of a job that a worker is running."""
         store, now = self._functions.store, utc_now()
         job = store.get("acme", self.pending())
         claimed = jobs.claimed(job, worker_id="worker", now=now, lease_expires_at=now + timedelta(minutes=1))

@@ -26,7 +26,7 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 
 
 class OpenIdProvider:
-    """Attributes of the provider decide its answers at that moment. `requests` are the requested paths."""
+    """An OpenID provider whose current attributes determine its responses. `requests` are the requested paths."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -49,7 +49,7 @@ class OpenIdProvider:
         return None
 
     def token(self, kid: str = "one", *, key: PrivateKey | str | None = None, alg: str = "RS256", **claims: Any) -> str:
-        """A token that is good for five minutes; `claims` replace its own, and None leaves one out."""
+        """Return a token that is valid for five minutes. `claims` replace its token claims; None removes one."""
         now = int(time.time())
         given = {
             "iss": self.issuer, "aud": AUDIENCE, "sub": "somebody", "iat": now, "exp": now + 300,
@@ -79,7 +79,7 @@ def running(port: int = 0) -> Iterator[OpenIdProvider]:
             self.wfile.write(body or b"")
 
         def log_message(self, format: str, *args: Any) -> None:
-            """No line for each request."""
+            """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     provider = OpenIdProvider(f"http://127.0.0.1:{server.server_port}")

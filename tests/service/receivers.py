@@ -1,4 +1,4 @@
-"""Receivers of webhooks over real sockets, with TLS, that answer as a test says."""
+"""Receivers of webhooks on real sockets, with or without TLS, whose responses a test determines."""
 
 import socket
 import ssl
@@ -77,8 +77,8 @@ def answers(text: str) -> Behaviour:
 
 @contextmanager
 def listening(behaviour: Behaviour | None, tls: ssl.SSLContext | None = None) -> Iterator[Listening]:
-    """Listen on a port of loopback. After the request has been read, `behaviour` gets the connection; None does not
-    read, and closes the connection with a reset."""
+    """Listen on a loopback port. `behaviour` gets the connection after the request has been read. If it is None, the
+    connection is reset and nothing is read."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         found = Listening(listener.getsockname()[1])
         if tls is not None:

@@ -47,7 +47,7 @@ def event(name: str) -> Json:
 
 
 def functions_by_event() -> Mapping[str, str]:
-    """The table of events/README.md."""
+    """Return the function of each event, from the table in events/README.md."""
     rows = re.findall(r"^\| `([\w-]+)\.json` \| `(\w+)` \|", (EVENTS / "README.md").read_text(), re.MULTILINE)
     assert len({name for name, _ in rows}) == len(rows)
     return dict(rows)
@@ -64,8 +64,8 @@ class Context:
 
 
 class Replay:
-    """Sends events to their functions. A function is loaded for each as Lambda does: from its folder, with its
-    environment. `needs`: what it has asked of AWS, all of which its policies must allow."""
+    """Sends events to their functions. For each event, the function is loaded as Lambda does: from its folder, with its
+    environment. `needs` are the permissions that its AWS calls needed; its policies must allow all of them."""
 
     def __init__(self) -> None:
         self.needs: set[Need] = set()
@@ -84,7 +84,7 @@ class Replay:
         self._asked.update(needs(request.method, path, url.query, _text(target), request.data or b""))
 
     def __call__(self, sent: str | Json, function: str = "") -> Any:
-        """Send an event, by its name in events/ or as it is, and return the answer."""
+        """Send an event, given by its name in events/ or as a document, and return the answer."""
         function = function or FUNCTIONS[str(sent)]
         module = _module(_FUNCTIONS[function].task_root / "handler.py")
         asked: set[Need] = set()

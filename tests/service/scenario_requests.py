@@ -11,7 +11,7 @@ from tests.service.replay import ROOT, event
 type Json = dict[str, Any]
 
 LARGE = "x" * 20_000
-"""More than a job's item takes of a document."""
+"""A text that is too large to be stored in a job's item."""
 
 
 def execute_request(body: Json, **headers: str) -> Json:

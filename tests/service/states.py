@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def assert_states_equal_counters(client: "DynamoDBClient", table: str, plugin: str) -> None:
-    """Assert that the states of a plugin and of its tools are those of its counters. The times of a success and of a
-    finding that another one confirms may be earlier."""
+    """Assert that the states of a plugin and of its tools are those of its counters. The published time of a
+    success, or of a finding that a later one confirms, may be earlier."""
     counted = {tool: metrics.run_state for tool, metrics in read_counters(client, table, plugin).items()}
     published = _published(client, table, plugin)
     assert {tool: _without_times(one) for tool, one in published.items()} == {

@@ -1,4 +1,4 @@
-"""Jobs of the storage suite: to write, and as the store has them."""
+"""Helpers of the storage suite: jobs to write, and jobs as the store returns them."""
 
 from datetime import timedelta
 
@@ -41,5 +41,5 @@ def counted(storage: Storage, job: Job) -> ExecutionMetrics:
 
 
 def stale(caught: pytest.ExceptionInfo[StaleJob], expected: Job | None) -> bool:
-    """Return whether the writer got the current job."""
+    """Return whether the error carries the job that is stored now."""
     return caught.value.current == expected

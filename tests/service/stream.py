@@ -40,7 +40,7 @@ class StreamReader:
             yield from self._read(shard["ShardId"])
 
     def _read(self, shard: str) -> Iterator[tuple[str, list[Record]]]:
-        # By sequence number, because an iterator of moto misses what follows the rollback of a transaction.
+        # Continue by sequence number: an iterator of moto skips records that follow the rollback of a transaction.
         last = self._last.get(shard)
         start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last} if last else {}
         iterator = self._streams.get_shard_iterator(
@@ -56,7 +56,7 @@ class StreamReader:
 
 
 class StreamConsumer:
-    """Counts what was written to a table since the last time."""
+    """Counts the changes that were written to a table since the last call."""
 
     def __init__(self, client: "DynamoDBClient", streams: Any, table: str) -> None:
         self._reader = StreamReader(streams, table)
@@ -69,7 +69,7 @@ class StreamConsumer:
                 self.deliver(event)
 
     def take(self) -> Iterator[Event]:
-        """Yield events with what was written since the last time."""
+        """Yield events with the records that were written since the last call."""
         for shard, records in self._reader.read():
             yield stream_event(self._reader.arn, shard, records)
 

@@ -69,7 +69,7 @@ def test_access_denied_by_the_bucket_is_unavailable_and_no_expired_document(moto
 
 
 def upload_of(files: S3Files, content: bytes = b"hello", declared: str = "image/png", **headers: str) -> int:
-    """The status with which a PUT of an upload is answered."""
+    """Send the PUT of an upload and return the status of the response."""
     request = files.upload_request(KEY, declared, len(content), expires_in_s=900)
     return requests.put(request.url, content, headers={**request.headers, **headers}, timeout=30).status_code
 
@@ -151,7 +151,7 @@ def test_download_stops_between_two_chunks(files: S3Files, tmp_path: Path) -> No
 
 
 class BreaksOff(Interference):
-    """The answer ends in its middle."""
+    """The connection breaks off in the middle of the response."""
 
     def answers(self, request: AWSPreparedRequest) -> AWSResponse:
         whole = URLLib3Session().send(request)
@@ -161,7 +161,7 @@ class BreaksOff(Interference):
 
 
 class HalfRaw:
-    """A stream that raises when it is interrupted, as urllib3's does."""
+    """A stream that raises at the interruption, as a stream of urllib3 does."""
 
     def __init__(self, raw: Any) -> None:
         self._pieces = raw.stream()

@@ -27,7 +27,7 @@ def job(tenant: str, plugin: str) -> Job:
     return a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)
 
 
-# --- The SDK sends again what had arrived ---
+# --- The SDK retries a write that had arrived ---
 
 
 def test_create_with_a_lost_response_has_created_the_job(table: Table, job: Job) -> None:
@@ -82,7 +82,7 @@ def test_outcome_with_a_lost_response_has_finished_the_job_and_counts_once(table
     assert (metrics.succeeded, metrics.in_flight) == (1, 0)
 
 
-# --- A write that meets another ---
+# --- Conflicts between writes ---
 
 
 CANCELLED = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
@@ -144,7 +144,7 @@ def test_transaction_cancelled_for_another_reason_is_unavailable(
 
 
 def test_single_write_in_conflict_with_a_transaction_is_retried(table: Table, job: Job) -> None:
-    # A cancel that meets the end of its job. botocore does not retry this error itself.
+    # For example, a cancel conflicts with the end of its job. botocore does not retry this error.
     table.store.create(job)
     cancelling = steps.cancel_requested(job, reason="why", now=NOON)
     with Refuses(table.client, "UpdateItem", 3, CONFLICT) as met:
@@ -188,7 +188,7 @@ def test_page_reads_a_job_once_that_replaced_an_expired_one_with_its_key(table: 
 
 
 def answers_query(table: Table, item: dict[str, Any]) -> Refuses:
-    """The next query finds this item, as an index may that has not heard the latest."""
+    """Let the next query return this item, as an index may that lags behind the table."""
     found = {"Items": [item], "Count": 1, "ScannedCount": 1}
     return Refuses(table.client, "Query", 1, json.dumps(found).encode(), status=200)
 

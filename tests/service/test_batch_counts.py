@@ -22,7 +22,7 @@ SHARDS = ("shardId-00000001795341600000-f35f62ef", "shardId-00000001795341600000
 
 
 def lives_of(batch_id: str, ends: Sequence[JobStatus | None]) -> list[list[Change[Any]]]:
-    """Return the changes of jobs of a batch that end so, None for one that still runs, in the shard of each."""
+    """Return the changes of a batch's jobs, by shard. `ends` are their final statuses, or None while a job runs."""
     shards: list[list[Change[Any]]] = [[], []]
     for number, end in enumerate(ends):
         pending = a_job(JobStatus.PENDING, batch_id=batch_id)

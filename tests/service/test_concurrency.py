@@ -32,7 +32,7 @@ THREADS = 16
 
 
 def at_once[T](count: int, action: Callable[[int], T]) -> list[T | Exception]:
-    """Run the action for 0 up to the count, all at the same moment. Return what each returned or raised."""
+    """Call the action with each number below `count`, all at the same moment. Return the results or exceptions."""
     start = threading.Barrier(count)
 
     def run(number: int) -> T | Exception:
@@ -47,7 +47,7 @@ def at_once[T](count: int, action: Callable[[int], T]) -> list[T | Exception]:
 
 
 def won(results: Iterable[Any], lost: type[Exception]) -> int:
-    """How many came through, all others having lost in the one right way."""
+    """Return how many calls succeeded. All others must have raised `lost`."""
     results = list(results)
     errors = [result for result in results if isinstance(result, Exception)]
     assert all(type(error) is lost for error in errors), errors
@@ -63,7 +63,7 @@ def claimed(job: Job, worker_id: str) -> Job:
 
 
 def ended(job: Job, number: int) -> Job:
-    """As the worker of this number ends it."""
+    """Return the job as the worker with this number ends it."""
     outcome = [
         Outcome(JobStatus.SUCCEEDED, execution_time_ms=float(number)),
         replace(Outcome.failed(ErrorCode.PLUGIN_EXCEPTION, ""), execution_time_ms=float(number)),
@@ -111,9 +111,8 @@ def test_one_of_sixteen_settlements_of_a_job_wins(storage: Storage, tenant: str,
 def test_sixteen_concurrent_outcomes_of_one_plugin_are_counted_exactly(
     storage: Storage, tenant: str, plugin: str
 ) -> None:
-    # Transactions that meet on the same counters are tried again.
     jobs = [a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin, job_id=str(ULID())) for _ in range(THREADS * 3)]
-    same = storage.another()  # with one shard of counters for all
+    same = storage.another()  # one adapter for all threads
 
     def run(mine: list[Job]) -> None:
         for number, job in enumerate(mine):
@@ -132,7 +131,7 @@ def test_sixteen_concurrent_outcomes_of_one_plugin_are_counted_exactly(
 def test_one_of_sixteen_requests_with_one_idempotency_key_creates_the_job(
     storage: Storage, tenant: str, plugin: str
 ) -> None:
-    # All of them in one millisecond: the jobs have the same id, and differ in nothing else than `write_id`.
+    # All requests come in one millisecond: their jobs have the same id and differ in `write_id` only.
     jobs = [keyed(a_job(JobStatus.RUNNING, tenant=tenant, plugin=plugin)) for _ in range(THREADS)]
     assert len({job.job_id for job in jobs}) == 1
     stores = [storage.another() for _ in range(THREADS)]
@@ -165,7 +164,7 @@ class Racers:
         return JobService(store, self._workflow, documents, clock=clock, retention=timedelta(days=7))
 
     def work(self, number: int) -> None:
-        """Claims the job and ends it, also when it was asked to stop."""
+        """Claim the job and end it, even if its cancel was requested."""
         store = self._storage.another()
         with suppress(StaleJob):
             held: Job | None = claim(store, self._jobs[number], "worker")
@@ -181,7 +180,7 @@ class Racers:
             self._service(ManualClock()).cancel(job.tenant, job.job_id, "race")
 
     def read_late(self, number: int) -> None:
-        """A reader whose clock is past the lease."""
+        """Read the job by a clock that is past the end of its lease."""
         job = self._jobs[number]
         self._service(ManualClock(NOON + timedelta(seconds=16))).get(job.tenant, job.job_id)
 

@@ -56,8 +56,8 @@ def record(number: int, old: Job | None, new: Job) -> Record:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Records `start` to `end` of a shard, whose function is killed at its `killed_at`-th table call (0: never), after
-    the call took effect or before."""
+    """A delivery of the records `start` to `end` of a shard. The function is killed at its `killed_at`-th table call
+    (0: never), before the call takes effect or `after` that."""
 
     shard: int
     start: int
@@ -132,7 +132,7 @@ def histories(lived: Sequence[tuple[JobStatus, str, bool, int]], plugin: str) ->
 
 
 def ended(n: int, status: JobStatus) -> dict[str, Any]:
-    """Return the fields of the n-th job's end. Every third run has loaded its plugin in vain for others."""
+    """Return the fields of the n-th job's end. Every third run finds that its loaded plugin cannot be forked."""
     found = ForkFinding("1.0.0", f"{n} threads") if n % 3 == 0 else None
     return {"error": ENDS[status], "elapsed_ms": n + 0.5, "fork_finding": found}
 
@@ -161,7 +161,7 @@ def remove_items(client: Any) -> None:
 @pytest.mark.timeout(volume(sample=300, full=900))
 @settings(max_examples=volume(sample=15, full=1000), deadline=None)
 @given(lived=st.lists(lives, max_size=10), delivered=st.lists(deliveries, max_size=8))
-# Killed before the state was published, and repeated with a change that does not show.
+# Killed before the state was published, and repeated with a change that does not affect the state.
 @example(lived=[(JobStatus.CANCELLED, "say", False, 1)] * 2, delivered=[Delivery(1, 0, 1, killed_at=1, after=True)])
 def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     in_process: Any, lived: list[tuple[JobStatus, str, bool, int]], delivered: list[Delivery]
@@ -171,7 +171,7 @@ def test_every_change_is_counted_once_whatever_is_delivered_and_killed(
     shards = histories(lived, plugin)
     processed = [0, 0]
     for one in delivered:
-        # Lambda begins at or before what it takes to be processed; a part may be delivered again, or split.
+        # Lambda starts at or before the first record that it considers unprocessed, and may split what it repeats.
         records = shards[one.shard][min(one.start, processed[one.shard]) : one.end]
         client = DyingClient(in_process, one.killed_at, after=one.after)
         try:

@@ -1,4 +1,4 @@
-"""The stores of deliveries and signing secrets, in memory and in a table: what is later is kept."""
+"""The stores of deliveries and signing secrets, in memory and in a table: earlier records never replace later ones."""
 
 from collections.abc import Callable
 from copy import replace

@@ -1,4 +1,4 @@
-"""`interlock deploy` builds with make and deploys with sam. AWS is moto's, in a process of its own."""
+"""`interlock deploy` builds with make and deploys with sam. moto emulates AWS in a separate process."""
 
 import json
 from pathlib import Path

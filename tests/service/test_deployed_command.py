@@ -1,4 +1,4 @@
-"""Commands that select a deployed stack by its name. AWS is moto's."""
+"""Commands that select a deployed stack by its name. moto emulates AWS."""
 
 import json
 import os

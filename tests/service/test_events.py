@@ -1,4 +1,4 @@
-"""Every event in events/ is what AWS sends, and its function answers it as it should, over AWS as moto plays it."""
+"""Every event in events/ has the format of AWS, and its function answers as expected. moto emulates AWS."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
 HTTP = [name for name in NAMES if "httpMethod" in event(name) and "type" not in event(name)]
 
 
-# --- AWS, and what is in it ---
+# --- The emulated account ---
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_sample_event_gets_its_expected_response(name: str, account: Account, re
 
 
 def test_reading_an_unstarted_job_starts_it(account: Account, replay: Replay) -> None:
-    """The process that submitted it ended between the write and the start."""
+    """The process that submitted the job ended between the write and the start."""
     account.put_pending(submitted=timedelta(minutes=2), started=False)
     assert http_body(replay("job-get"), 200)["status"] == "pending"
     assert account.executions(account.workflow_arn) == [JOB_ID]
@@ -83,7 +83,7 @@ def test_sample_request_has_the_gateways_format(name: str) -> None:
     _check_context(found, context)
     assert found["isBase64Encoded"] is False
     assert ("Content-Type" in found["headers"]) is (found["body"] is not None)
-    # The gateway shows an authorizer's word, and takes a key, where the template asks for one.
+    # A request has a key, and the context of an authorizer, exactly if the template requires one.
     keyed = route.get("Auth", {}).get("Authorizer") != "NONE"
     assert ("X-API-Key" in found["headers"], "authorizer" in context) == (keyed, keyed)
     if keyed:
@@ -130,7 +130,7 @@ def test_authorizer_event_matches_the_gateways_request() -> None:
     assert asked.pop("type") == "REQUEST"
     arn = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/GET"
     assert asked.pop("methodArn") == arn + request["path"]
-    # Neither the body nor, yet, its own word. Without any, queries and variables come as empty objects.
+    # An authorizer gets neither the body nor its own context. Missing queries and variables are empty objects.
     del request["requestContext"]["authorizer"], request["body"], request["isBase64Encoded"]
     empty = ("queryStringParameters", "multiValueQueryStringParameters", "stageVariables")
     assert asked == {**request, **{name: {} for name in empty}}

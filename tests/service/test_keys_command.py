@@ -1,4 +1,4 @@
-"""`interlock keys`: what it shows, what it refuses, and where it finds the table. AWS is moto's."""
+"""`interlock keys`: its output, the arguments that it refuses, and how it finds the table. moto emulates AWS."""
 
 import json
 import os
@@ -30,7 +30,7 @@ OTHER = json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}})
 
 @pytest.fixture(autouse=True)
 def _stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A deployed stack by its outputs, with its table; and one of somebody else's."""
+    """A deployed stack of Interlock with its table, and a stack of something else."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
         create_table(boto3.client("dynamodb"), "keys-of-a-stack")
@@ -166,7 +166,7 @@ def test_expired_key_is_not_rotated(capsys: pytest.CaptureFixture[str]) -> None:
 def complaint(
     capsys: pytest.CaptureFixture[str], *arguments: str, stack: str | None = "interlock", expected: int = Exit.USAGE
 ) -> str:
-    """The one line that is printed; nothing else, and the expected status."""
+    """Run a command that must fail with this status. Return the only line that it prints."""
     status = main(["keys", *arguments, *(["--stack", stack] if stack else [])])
     shown = capsys.readouterr()
     [line] = shown.err.splitlines()
@@ -254,7 +254,7 @@ def test_a_local_stack_without_its_table_is_reported(
             self.wfile.write(b'{"__type": "ResourceNotFoundException", "message": "there is\\nno such table"}')
 
         def log_message(self, format: str, *args: Any) -> None:
-            """No line for each request."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), NoTable) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

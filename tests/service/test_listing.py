@@ -31,7 +31,7 @@ def a_job_at(seconds: float, tenant: str, status: JobStatus = JobStatus.PENDING,
 
 
 def everything(store: JobStore, wanted: JobFilter, limit: int) -> list[Job]:
-    """All pages one after the other."""
+    """Return the jobs of all pages, in their order."""
     found: list[Job] = []
     before_id = None
     while True:
@@ -123,7 +123,7 @@ def test_each_job_is_listed_once_while_new_jobs_arrive(
 
 
 def test_each_job_is_listed_once_while_statuses_change(storage: Storage, tenant: str) -> None:
-    # A job of any status is on one page: the one that its id belongs to.
+    # A job's page depends on its id only, because the filter includes all statuses.
     jobs = [a_job_at(number, tenant) for number in range(8)]
     for job in jobs:
         storage.store.create(job)

@@ -28,7 +28,7 @@ PLUGINS, TOOLS = ("echo", "ocr"), ("say", "analyze")
 
 
 class DisturbedClient:
-    """A client of the table before each of whose reads something else happens."""
+    """A client of the table that calls `disturb` before each read."""
 
     def __init__(self, client: Any, disturb: Callable[[], None]) -> None:
         self._client = client
@@ -45,11 +45,11 @@ class DisturbedClient:
 
 @dataclass
 class Model:
-    """The jobs of a tenant with all that each of them was, and changes that are still to come."""
+    """The jobs of a tenant with all their versions, and the changes that are still to come."""
 
     table: Table
     changes: list[tuple[int, int]]
-    """For each: which job changes (or a new one), and to which of the statuses that may follow."""
+    """For each: the number of the job (a new one if there is none), and the number of its next status."""
     tenant: str = field(default_factory=lambda: f"t-{str(ULID()).lower()}")
     histories: dict[str, list[Job]] = field(default_factory=dict)
     seconds: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
@@ -108,7 +108,7 @@ filters = st.tuples(
 
 @dataclass(frozen=True)
 class Case:
-    """Jobs to begin with, changes, what is listed, and how."""
+    """The first jobs, the changes, the filters of the listing, its page size, and its read budget."""
 
     jobs: Sequence[tuple[JobStatus, str, str]]
     changes: Sequence[tuple[int, int]]
@@ -140,7 +140,7 @@ def test_each_job_that_matches_throughout_is_listed_once(table: Table, case: Cas
         found = all_pages(model, wanted, case.limit)
     ids = [one.job_id for one in found]
     assert ids == sorted(set(ids), reverse=True)
-    # Each is shown as it was at some time, when it matched.
+    # Each listed job is a version that existed and matched the filters.
     assert all(matches(one, wanted) and one in map(listed, model.histories[one.job_id]) for one in found)
     throughout = {job_id for job_id in known if all(matches(one, wanted) for one in model.histories[job_id])}
     assert throughout <= set(ids)
@@ -148,7 +148,7 @@ def test_each_job_that_matches_throughout_is_listed_once(table: Table, case: Cas
 
 @pytest.mark.parametrize("moment", range(9))
 def test_job_that_ends_while_a_page_is_read_is_on_it(table: Table, moment: int) -> None:
-    # Whenever it moves from the partitions of unfinished jobs to those of failed ones: a page reads eight.
+    # The job moves to the partitions of failed jobs before any of the eight reads of a page, or after the last.
     model = Model(table, [(0, sorted(TRANSITIONS[JobStatus.RUNNING]).index(JobStatus.FAILED))])
     model.create(JobStatus.RUNNING, "echo", "say")
     reads = itertools.count()

@@ -92,7 +92,7 @@ def claimed(job: Job) -> Job:
 
 
 def index_units(table: Table, before: Job | None, after: Job) -> float:
-    """Return the units of the indexes for a change of a job, apart from those of its item."""
+    """Return the write units that a change of a job costs in the indexes, without that of its item."""
     client: Any = MeteredClient(table)
     with client.metered() as meter:
         if before is not None:
@@ -129,6 +129,6 @@ def test_ten_heartbeats_write_one_index_once(table: Table, pending: Job) -> None
             news = [progress_event(progress.fraction, progress.message, now)]
             lease = now + timedelta(seconds=15)
             job = store.heartbeat(job, now=now, lease_expires_at=lease, progress=progress, news=news)
-    # The item passes 1 KB with its events.
+    # The events make the item larger than 1 KB, so that a write costs two units.
     assert meter.requests == ["UpdateItem"] * 10
     assert meter.written <= 10 * 2 + 1

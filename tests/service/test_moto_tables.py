@@ -1,4 +1,4 @@
-"""moto's tables answer as ever when they are narrowed to what a request is about."""
+"""moto's tables give the same answers when they are narrowed to the items that a request is about."""
 
 import base64
 import gc
@@ -100,7 +100,7 @@ def whole(_target: str, _body: bytes) -> Iterator[None]:
 
 
 def answers(client: Any, operations: Sequence[Operation], way: Way) -> list[Any]:
-    """Return the answers of a new table, and its content at the end."""
+    """Run the operations on a new table. Return their answers, and the content of the table at the end."""
     with table(client):
         said = [answer(client, name, operation, way) for name, operation in operations]
         listed = [query_pages(client, {"TableName": "t", **query}, way) for query in LISTS]

@@ -182,7 +182,7 @@ def test_malformed_token_is_reported_as_invalid(tokens: OidcTokens, token: str) 
         tokens.principal(token)
 
 
-# --- Keys that come and go ---
+# --- Key rotation ---
 
 
 def test_a_new_key_is_fetched_when_a_token_names_it(
@@ -216,7 +216,7 @@ def test_withdrawn_key_is_rejected_once_the_cached_keys_are_old(
     assert reason(tokens, old) == "The token is signed by an unknown key."
 
 
-# --- A provider that is down, or talks nonsense ---
+# --- A provider that is down, or sends malformed documents ---
 
 
 def test_provider_outage_is_unavailable_until_it_recovers(provider: OpenIdProvider) -> None:
@@ -236,7 +236,7 @@ def test_known_keys_keep_working_while_the_provider_is_down(tokens: OidcTokens) 
         tokens = OidcTokens(Provider(provider.issuer, AUDIENCE, "tenant", "scope"))
         tokens.principal(provider.token())
     assert tokens.principal(provider.token()).tenant == "acme"
-    # A malformed token is rejected without the provider.
+    # An invalid token is rejected without the provider.
     assert reason(tokens, provider.token(aud="other")) == "The token is for another audience."
 
 

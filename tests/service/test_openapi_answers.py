@@ -1,8 +1,7 @@
-"""Real answers of the functions against the OpenAPI document: the handlers themselves, over AWS as moto plays it.
+"""Answers of the real handlers, with AWS emulated by moto, against the OpenAPI document.
 
-Each answer must fit the schema that the document gives to its status, with no field that the schema does not name, and
-with the headers that it names. And each status that the document gives is given here, but those that only the gateway
-makes.
+Each answer must fit the documented schema of its status, have no field that the schema does not name, and have the
+documented headers. Each documented status must occur, except those that only the gateway returns.
 """
 
 import json
@@ -68,7 +67,7 @@ def _create_workflows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _closed(node: Any) -> Any:
-    """The schemas with no room for fields that they do not name: a new field is to be documented."""
+    """Return the schemas so that they forbid fields that they do not name: a new field must be documented."""
     if isinstance(node, list):
         return [_closed(item) for item in node]
     if not isinstance(node, dict):
@@ -120,7 +119,7 @@ def test_response_matches_the_openapi_document(service: Service, case: Case) -> 
 
 
 def test_every_documented_status_code_is_returned() -> None:
-    """The gateway alone makes the rest; tests/pure/repository/test_template_api.py checks its responses."""
+    """Only the gateway returns the rest; tests/pure/repository/test_template_api.py checks its responses."""
     documented = {(name, int(status)) for name, (_, _, one) in OPERATIONS.items() for status in one["responses"]}
     given = {(case.operation, case.status) for case in CASES}
     assert given <= documented

@@ -1,6 +1,6 @@
 """The template's policies equal the AWS calls of the functions: no call without a permission, no permission without a
-call. The calls are recorded while a function answers its events, and those of
-`permission_scenarios.py`, which cover the rest."""
+call. The calls are recorded while a function handles its events and the scenarios of `permission_scenarios.py`, which
+cover the remaining calls."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -17,14 +17,14 @@ from tests.service.replay import BUCKET, FUNCTIONS, POLICIES, QUEUES, TABLE, TEN
 
 
 def asked_by(function: str, index: Path) -> set[Need]:
-    """Return the requests that a function makes to AWS. Replaying fails if its policies do not allow one."""
+    """Return the permissions that a function's AWS calls need. Replaying fails if its policies do not allow one."""
     found: set[Need] = set()
     for scenario in (*(CHECKS[name] for name in CHECKS if FUNCTIONS[name] == function), *MORE.get(function, ())):
         with new_account(index) as account, replaying() as replay:
             scenario(account, replay)
             found |= replay.needs
     if any(need.action == "s3:GetObject" for need in found):
-        # Asked for by S3 when the object is not there: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        # Needed if the object does not exist: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         found.add(Need("s3:ListBucket", BUCKET.arn))
     if function in QUEUE_OF_STREAM:
         found |= asked_by_event_source(function)
@@ -34,7 +34,7 @@ def asked_by(function: str, index: Path) -> set[Need]:
     if function == "BatchesFunction":
         found.add(Need("s3:GetObject", f"{BUCKET.arn}/batches/{TENANT}/batch/results.jsonl"))
     if function in {"ExecuteFunction", "RunJobFunction"}:
-        # Asked for when a plugin with settings is loaded, of one of the two services (`test_plugin_settings.py`).
+        # Needed when a plugin with settings is loaded, for one of the two services (`test_plugin_settings.py`).
         _, _, _, region, owner, _ = TABLE.arn.split(":", 5)
         secret = f"arn:aws:secretsmanager:{region}:{owner}:secret:interlock-dev/plugins-Ab1Cd2"
         found.add(Need("secretsmanager:GetSecretValue", secret))
@@ -43,11 +43,11 @@ def asked_by(function: str, index: Path) -> set[Need]:
 
 
 QUEUE_OF_STREAM = {"CountJobsFunction": "UncountedQueue", "AnnounceJobsFunction": "UnannouncedQueue"}
-"""The functions that read the stream, and the queues for what they did not process."""
+"""The functions that read the stream, and the queues for records that they could not process."""
 
 
 def asked_by_event_source(function: str) -> set[Need]:
-    """Return what Lambda asks for with the role of a function that reads a stream.
+    """Return the permissions that Lambda needs in the role of a function that reads a stream.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
     """
@@ -60,7 +60,7 @@ def asked_by_event_source(function: str) -> set[Need]:
 
 
 def unused(statement: Statement, asked: set[Need]) -> Iterator[str]:
-    """The combinations of a statement that nothing asks for."""
+    """Yield the combinations of a statement that no call needs."""
     for action in statement.actions:
         for resource in statement.resources:
             for key in statement.leading_keys or ("*",):

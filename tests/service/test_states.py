@@ -27,7 +27,7 @@ INITIALIZED, FAILED = LifecycleState.INITIALIZED, LifecycleState.FAILED
 
 
 def verdict(second: int, state: LifecycleState = INITIALIZED, in_flight: int = 0) -> CountedChange:
-    """Return the change of a job that ended then with this verdict on its tool."""
+    """Return the change of a job that ended at this second and put its tool into this state."""
     at = NOON + timedelta(seconds=second)
     change = ExecutionMetrics(executed=1, in_flight=in_flight, lifecycle=state, lifecycle_at=at, as_of=at)
     return CountedChange(second, change)

@@ -100,7 +100,7 @@ def test_a_heartbeat_adds_events_and_the_job_reads_back_with_them(storage: Stora
 
 @pytest.mark.parametrize("write", ["change", "settle"])
 def test_change_that_misses_events_is_stale(storage: Storage, job: Job, write: str) -> None:
-    # Its own event would have a number that a line of the tool has already.
+    # The change would add an event with a number that a log line of the tool has already.
     running = written(storage, in_status(job, JobStatus.RUNNING))
     news = [log_event("info", "stdout", "hello", LATER)]
     current = storage.store.heartbeat(running, now=LATER, lease_expires_at=LEASE, progress=None, news=news)

@@ -132,7 +132,7 @@ def test_repeated_idempotent_create_is_no_conflict(storage: Storage, job: Job) -
 
 
 def test_repeated_claim_is_no_conflict_if_the_job_was_cancelled_in_between(storage: Storage, job: Job) -> None:
-    # The first try of the write arrived without a response, and the job was found and cancelled before the second.
+    # The response to the first write was lost, and the job was found and cancelled before the SDK repeated it.
     for claimed in (
         keyed(in_status(job, JobStatus.RUNNING)),
         in_status(replace(job, job_id=str(ULID())), JobStatus.RUNNING),
@@ -154,7 +154,7 @@ def test_repeated_create_reports_that_the_job_was_settled_in_between(storage: St
     assert caught.value.current == lost
 
 
-def test_a_key_is_its_tenants_alone(storage: Storage, job: Job) -> None:
+def test_idempotency_keys_are_separate_for_each_tenant(storage: Storage, job: Job) -> None:
     storage.store.create(keyed(job))
     other = keyed(replace(job, tenant=job.tenant + "-2"))
     storage.store.create(other)

@@ -188,7 +188,7 @@ def after_s(seconds: float) -> datetime:
 
 
 def lapsed(storage: Storage, job: Job, seconds: float) -> list[Job]:
-    """The tenant's jobs with a lease expired by then, in the order of their ids."""
+    """Return the tenant's jobs whose lease has expired so many seconds after `LONG_AGO`, sorted by id."""
     found = [one for one in storage.store.with_lapsed_lease(after_s(seconds)) if one.tenant == job.tenant]
     return sorted(found, key=lambda one: one.job_id)
 

@@ -1,4 +1,4 @@
-"""The stream of a moto table with several readers: each gets every record, in order, and none is kept longer."""
+"""The stream of a moto table with several readers: each gets every record in order, and read records are removed."""
 
 import threading
 

@@ -38,7 +38,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 def _jobs(world: World, tenant: str, count: int) -> list[str]:
-    """Jobs with a secret in them; half of them wait."""
+    """Create jobs with a secret in their inputs, half of them pending, and return their ids."""
     ids = []
     for number in range(count):
         body = {"plugin": "echo", "input": {"text": f"secret of {tenant}"}}
@@ -91,7 +91,7 @@ def test_guessed_cursors_are_refused(world: World) -> None:
         made = [
             _changed(chance.choice(cursors), chance, URL_SAFE),
             base64.urlsafe_b64encode(chance.randbytes(42)).decode().rstrip("="),
-            # Somebody else's place with the signature of another.
+            # The position of one cursor with the signature of another.
             chance.choice(cursors)[:35] + chance.choice(cursors)[35:],
         ]
         tried += [(cursor, chance.choice(queries)) for cursor in made if cursor not in cursors]

@@ -1,4 +1,4 @@
-"""`interlock jobs` for operators: the jobs of all tenants, read from the table. AWS is moto's."""
+"""`interlock jobs` for operators: the jobs of all tenants, read from the table. moto emulates AWS."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def put(tenant: str, *, key: bool = True, ended: bool = True, age_s: float = 0, **fields: Any) -> Job:
-    """Store a job of a tenant, which has a key unless its callers have tokens."""
+    """Store a job of a tenant, and a key unless its callers use tokens."""
     client, now = boto3.client("dynamodb"), utc_now() - timedelta(seconds=age_s)
     jobs = DynamoJobs(client, TABLE)
     lease = now + timedelta(minutes=1)

@@ -25,7 +25,7 @@ LOOPBACK = ip_address("127.0.0.1")
 
 
 class LoopbackIsPublic(UrlRules, frozen=True):
-    """Rules under which TLS receivers may listen on any port of this machine. URLs are checked otherwise."""
+    """Rules that permit TLS receivers on any port of 127.0.0.1, and no other address."""
 
     def check(self, url: str) -> Target:
         host, port = url.removeprefix("https://").rstrip("/").split(":")
@@ -97,7 +97,7 @@ def test_retry_after_may_be_a_date() -> None:
 
 
 def test_response_body_is_not_read() -> None:
-    """The receiver would send for ever, and the answer comes with the head of the response."""
+    """The receiver never stops sending, so the answer must be returned with the head of the response."""
 
     def babble(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
@@ -189,7 +189,7 @@ def test_certificate_is_verified_for_the_name_of_the_host(trusted: Certificate) 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The addresses that a connection was made to, or tried."""
+    """The addresses of all attempted connections."""
     made: list[Any] = []
     connect = socket.create_connection
 
@@ -202,7 +202,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_forbidden_urls_open_no_connection(connected: list[Any]) -> None:
-    """Their text is refused once more when they are sent, and they are not even resolved."""
+    """URLs are checked again when a message is sent: the hosts of forbidden ones are not even resolved."""
     sender = WebhookSender(UrlRules(), resolve=_unresolved(AssertionError("resolved")))
     for url in FORBIDDEN:
         assert sender(url, HEADERS, BODY) == Answer(error=DeliveryError.FORBIDDEN_ADDRESS)
@@ -221,7 +221,7 @@ def test_forbidden_urls_open_no_connection(connected: list[Any]) -> None:
     ],
 )
 def test_host_with_a_forbidden_address_opens_no_connection(connected: list[Any], addresses: list[str]) -> None:
-    """One forbidden address of several suffices: nobody knows which one a connection would take."""
+    """One forbidden address among several suffices, because a connection could use any of them."""
     with listening(answers("HTTP/1.1 200 OK\r\n\r\n")) as receiver:
         sender = WebhookSender(UrlRules(), resolve=lambda *_: [ip_address(one) for one in addresses])
         answer = sender("https://rebound.example.com:8443/", HEADERS, BODY)
@@ -230,7 +230,7 @@ def test_host_with_a_forbidden_address_opens_no_connection(connected: list[Any],
 
 
 def test_name_that_is_rebound_after_the_check_changes_nothing(connected: list[Any], trusted: Certificate) -> None:
-    """The name leads to the receiver first and to another port of this machine from then on: it is resolved once."""
+    """The name resolves to the receiver first and then to a forbidden address. Each message resolves it only once."""
     looked_up: list[str] = []
 
     def resolve(host: str, port: int) -> Sequence[Address]:

@@ -11,7 +11,7 @@ from interlock_dev.stack.client import Client
 from tests.volume import FULL, volume
 
 PAUSE_S = volume(sample=0.2, full=2)
-"""Between two looks at a batch. A batch of thousands keeps the machine busy enough."""
+"""Seconds between two reads of a batch. A batch of thousands already keeps the machine busy."""
 
 FINAL = {"succeeded", "failed", "cancelled"}
 
@@ -50,7 +50,7 @@ def results_of(client: Client, batch_id: str) -> list[dict[str, Any]]:
 
 
 def jobs_of(client: Client, batch_id: str) -> list[dict[str, Any]]:
-    """Return the jobs of a batch, of all pages."""
+    """Return the jobs of a batch, read page by page."""
     jobs, cursor = list[dict[str, Any]](), ""
     while True:
         page = client.call("GET", f"/v1/jobs?batch={batch_id}&limit=100{cursor}").body

@@ -171,7 +171,7 @@ def is_listed(client: AuthenticatedClient) -> None:
 
 
 def counted_health(client: AuthenticatedClient, finished: int) -> PluginHealth:
-    """Return the health of the plugin when so many jobs are counted."""
+    """Wait until the counters include so many finished jobs, and return the plugin's health."""
     deadline = time.monotonic() + WITHIN_S
     while True:
         health = get_plugin_health.sync("specimen", client=client)

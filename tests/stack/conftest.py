@@ -42,7 +42,7 @@ ISOLATION = os.environ.get("HOSTILE_ISOLATION", "tenant")
 """The isolation of the adversaries' tools. With `run`, none of their processes serves two runs."""
 
 WAIT_FACTOR = 0.0001
-"""The part of their time that pauses between attempts of webhooks take: 18 hours are 6.3 s."""
+"""The factor that shortens the pauses between attempts of webhooks: 18 hours become 6.5 s."""
 
 SLOW_SETUPS = {"setup_hangs": "echo", "setup_is_slow": "sleeps"}
 
@@ -110,14 +110,14 @@ def hostile_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def writable_folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Return the option that lets tools write where the tests look."""
+    """Return the option that lets tools write to the temporary directory of the tests."""
     return "--parameter", f"WritableFolders={tmp_path_factory.getbasetemp()}"
 
 
 @pytest.fixture(scope="session")
 def copies() -> Iterator[list[Path]]:
-    """Copies of plugins, where no tool may write: of the one that tries to write into its own module, and of `hostile`
-    for other tenants, so that the jobs of `hostile` remain those of one tenant."""
+    """Copies of plugins in a folder to which no tool may write: of `remembering`, which tries to write to its module,
+    and of `hostile` as `guests` for other tenants, so that all jobs of `hostile` belong to one tenant."""
     with tempfile.TemporaryDirectory(prefix="interlock-plugins-") as folder:
         guests = Path(folder, "guests.py")
         guests.write_text((PLUGINS / "hostile.py").read_text().replace('"hostile"', '"guests"'))
@@ -159,7 +159,7 @@ def client(
 
 @pytest.fixture(scope="session")
 def tenants() -> set[str]:
-    """The tenants of the keys that the tests create on that stack."""
+    """The tenants of the keys that the tests create on the stack of `client`."""
     return set()
 
 
@@ -173,7 +173,7 @@ def run_keys(project: Path, *arguments: str) -> Any:
 
 @pytest.fixture(scope="session")
 def keys(project: Path, client: Client, tenants: set[str]) -> Keys:
-    """Run `interlock keys …` on that stack."""
+    """Run `interlock keys …` on the stack of `client`."""
     assert client
 
     def run(*arguments: str) -> Any:
@@ -209,7 +209,7 @@ def _have_environments(client: Client, pool: ThreadPoolExecutor, folder: Path) -
 
 @pytest.fixture
 def hand(client: Client, project: Path) -> Hand:
-    """Control of the calls between the services of that stack."""
+    """Control of the calls between the services of the stack of `client`."""
     return Hand(project, project)
 
 

@@ -1,4 +1,4 @@
-"""`interlock invoke` in one process for many calls: what it imports takes more than a second."""
+"""`interlock invoke` in one process for many calls, because its imports take more than a second."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The official SDK as a client of a stack's `/mcp`. The SDK leaves the Tasks extension to its users: here it is."""
+"""The official SDK as a client of a stack's `/mcp`, with the Tasks extension, which the SDK leaves to its users."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
@@ -99,7 +99,7 @@ class UpdateTask(Request[UpdateTaskRequestParams, Literal["tasks/update"]]):
 
 
 async def respond(session: ClientSession, task_id: str, **responses: ElicitResult) -> None:
-    """Give a task the responses of the person. Raise `MCPError`."""
+    """Send a person's responses to a task. Raise `MCPError`."""
     params = UpdateTaskRequestParams(task_id=task_id, input_responses=responses)
     await session.send_request(UpdateTask(params=params), EmptyResult)
 
@@ -128,7 +128,7 @@ class Tasks(ClientExtension):
 
 
 async def error_of(request: Awaitable[object]) -> MCPError:
-    """Return the error of a request, which leaves the client's task groups as a group of exceptions otherwise."""
+    """Return the error of a request. If it left the client's task groups, they would wrap it in an exception group."""
     try:
         answer = await request
     except MCPError as error:
@@ -155,7 +155,7 @@ def to_stack(target: stack.Client) -> AbstractAsyncContextManager[Any]:
 async def connected(
     target: stack.Client, *extensions: ClientExtension, elicit: ElicitationFnT | None = None
 ) -> AsyncIterator[Client]:
-    """Connect the SDK's client to a stack: it finds out the latest version. `elicit` fills in forms for a person."""
+    """Connect the SDK's client to a stack with the latest protocol version. `elicit` fills in forms for a person."""
     asked = Client(to_stack(target), client_info=AGENT, extensions=extensions, elicitation_callback=elicit)
     async with asked as client:
         yield client
@@ -163,7 +163,7 @@ async def connected(
 
 @asynccontextmanager
 async def session(target: stack.Client) -> AsyncIterator[ClientSession]:
-    """Open a session of the SDK that has agreed on no version yet."""
+    """Open a session of the SDK before a protocol version is negotiated."""
     async with to_stack(target) as (read, write), ClientSession(read, write, client_info=AGENT) as session:
         yield session
 

@@ -71,7 +71,7 @@ class Recorder:
 
 
 async def record(agent: Client) -> str:
-    """Return what an agent does with a page: it reads the page after a mistake, measures it, and gives one task up."""
+    """Return the transcript of an agent that reads a page after a mistake, measures it, and cancels a second task."""
     page, recorder = base64.b64encode(PAGE.read_bytes()).decode(), Recorder(agent)
     await recorder.find("ocr-analyze")
     await recorder.call("ocr-analyze", image=page, language="english")
@@ -94,7 +94,7 @@ def documented() -> str:
 
 
 def comparable(transcript: str) -> str:
-    """Return a transcript without what each run has anew: ids, and how far a task was when it was read."""
+    """Return a transcript without the parts that differ in each run: ids, and the progress of a task."""
     without_ids = re.sub(r"[0-9A-HJKMNP-TV-Z]{26}", "ID", transcript)
     return re.sub(r"\d+% angle \d+", "N% angle N", without_ids)
 

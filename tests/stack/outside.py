@@ -39,7 +39,7 @@ def parent_of(pid: int) -> int:
 
 
 def struck(client: Client, pid_file: Path, strike: Callable[[Family], object]) -> Answer:
-    """Return the response of a long-running tool whose processes are damaged meanwhile."""
+    """Run a long-running tool, call `strike` with its processes meanwhile, and return the response."""
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "dying", "waits", {"path": str(pid_file)})
         strike(family(pid_file))

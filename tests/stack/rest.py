@@ -16,7 +16,7 @@ COUNTED = {
 
 
 def assert_counters_equal_jobs(client: Client, *others: Client) -> None:
-    """Assert it for each plugin and tool, after all jobs have finished. The clients have a key of each tenant."""
+    """Assert that all counters equal the jobs, once these have finished. The clients have a key of each tenant."""
     for one in (client, *others):
         for status in ("pending", "running", "cancelling"):
             for job in listed(one, status=status):

@@ -56,7 +56,7 @@ def test_a_synchronous_job_can_be_cancelled_as_well(client: Client, tmp_path: Pa
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(client.execute, "hostile", tool, {"pid_file": str(tmp_path / "pid")})
         (pid,) = running_pids(tmp_path / "pid")
-        # The claim is written while the tool starts: it may be listed a little later.
+        # The claim is written while the tool starts, so the job may be listed a little later.
         running = f"/v1/jobs?plugin=hostile&tool={tool}&status=running"
         while not (jobs := client.call("GET", running).body["jobs"]):
             assert not call.done(), call.result().body

@@ -52,7 +52,7 @@ def test_job_waiting_for_a_retry_is_cancelled_and_not_retried(client: Client, ha
         job = cancelled(client, job_id)
         assert hand.execution_status(job_id) == "ABORTED"
         seen = hand.seen(job_id)
-    time.sleep(RETRY_S)  # a retry would come by then, and find nothing that keeps it
+    time.sleep(RETRY_S)  # a retry would come by then, and would not be throttled
     assert hand.seen(job_id) == seen
     assert client.job(job_id) == job
     assert not (tmp_path / "pid").exists()

@@ -32,7 +32,7 @@ type Command = Callable[..., Ended]
 def interlock(
     environment: dict[str, str], folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Command:
-    """Run the command in this process, which saves its start, and return how it ended."""
+    """Run the command in this process, which saves the start of another, and return how it ended."""
     monkeypatch.chdir(folder)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -50,7 +50,7 @@ def interlock(
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 def test_documented_commands_work(snippet: str, environment: dict[str, str], folder: Path, project: Path) -> None:
     (folder / "template.yaml").symlink_to(ROOT / "template.yaml")  # `deploy` needs a project
-    (folder / ".interlock").symlink_to(project / ".interlock")  # and so does the local stack
+    (folder / ".interlock").symlink_to(project / ".interlock")  # the commands find the local stack here
     ended = subprocess.run(
         ["bash", "-euo", "pipefail"], input=snippet, cwd=folder, env=environment, capture_output=True, text=True,
         check=False, timeout=120,
@@ -83,7 +83,7 @@ def test_log_lines_and_states_are_followed(interlock: Command) -> None:
     assert [line for line in lines if line in {"pending", "running", "one", "two", "succeeded"}] == [
         "pending", "running", "one", "two", "succeeded",
     ]  # fmt: skip
-    # The logger and the standard streams are read separately, so only lines of one have an order.
+    # The logger and the standard streams are read separately, so the order is defined only within a stream.
     assert sorted(interlock("logs", job).out.splitlines()) == ["one", "to standard error", "to the log", "two"]
     events = [json.loads(line) for line in interlock("job", job, "-f", "--json").out.splitlines()]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))

@@ -25,7 +25,7 @@ def at_terminal(environment: dict[str, str], folder: Path, *arguments: str, **va
     )  # fmt: skip
     os.close(terminal)
     shown = b""
-    with contextlib.suppress(OSError):  # the terminal is gone with its last process
+    with contextlib.suppress(OSError):  # the read fails after the last process has closed the terminal
         while piece := os.read(controller, 65_536):
             shown += piece
     os.close(controller)
@@ -40,7 +40,7 @@ def test_terminal_shows_a_bar_and_no_base64(environment: dict[str, str], folder:
     assert not re.search("[A-Za-z0-9+/]{200}", shown)
 
 
-def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], folder: Path) -> None:
+def test_colors_can_be_turned_off(environment: dict[str, str], folder: Path) -> None:
     colour = re.compile(r"\x1b\[3[0-9]m")
     assert colour.search(at_terminal(environment, folder, "plugins"))
     assert not colour.search(at_terminal(environment, folder, "plugins", NO_COLOR="1"))

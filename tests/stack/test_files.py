@@ -200,7 +200,7 @@ def test_a_bad_request_for_an_upload_names_its_field(client: Client, path: str) 
 
 
 def results_of(client: Client, **wanted: Any) -> list[Any]:
-    """Return the result from each route that returns it: synchronous, after a wait, and read."""
+    """Return a result in each way that the API offers: of a synchronous run, of a job after a wait, and read later."""
     now = client.execute("files", "text", wanted)
     body = {"plugin": "files", "tool": "text", "input": wanted}
     waited = client.call("POST", "/v1/execute", body, {"Prefer": "respond-async, wait=20"})

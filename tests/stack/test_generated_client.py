@@ -22,7 +22,7 @@ def test_a_generated_client_drives_the_service(client: Client, tmp_path: Path) -
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(client.call("GET", "/v1/openapi.json").body))
     python = tool("client", "python")
-    # The generator formats what it writes with the ruff that it finds.
+    # The generator formats its output with the ruff on the PATH.
     environment = {"PATH": f"{Path(python).parent}:{os.defpath}", "PYTHONPATH": str(tmp_path), "HOME": str(tmp_path)}
     generate = [
         tool("client", "openapi-python-client"), "generate", "--path", str(document), "--meta", "none",

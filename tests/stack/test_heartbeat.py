@@ -1,4 +1,4 @@
-"""The table calls of a run, counted where they arrive: one for a short run, otherwise two and one a second."""
+"""The table calls of a run, counted where they arrive: one for a short run, otherwise two plus one per second."""
 
 from itertools import pairwise
 

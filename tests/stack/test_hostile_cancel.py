@@ -121,7 +121,7 @@ def test_a_cancel_at_the_instant_of_finishing_has_one_outcome(client: Client, tm
 
 
 def race(client: Client, pid_file: Path, number: int) -> str:
-    """Run one race and return the job's final status, which agrees with every response."""
+    """Run one race, assert that all responses agree with the job's final status, and return it."""
     with ExitStack() as handles:
         job_id = client.submit("lingering", "until_told", {"path": str(pid_file)})
         processes = running(pid_file, handles)
@@ -147,7 +147,7 @@ def race(client: Client, pid_file: Path, number: int) -> str:
 
 
 def told_to_end(client: Client, job_id: str, end: Path, number: int) -> Any:
-    """Cancel, and tell the tool to end before that, later by steps of 50 ms, or never."""
+    """Cancel the job. Let the tool end before that, after it with a delay in steps of 50 ms, or never."""
     if number % 4 == 0:
         end.touch()
     answer = client.call("POST", f"/v1/jobs/{job_id}/cancel")

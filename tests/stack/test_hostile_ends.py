@@ -25,7 +25,7 @@ type Slow = Callable[[str], tuple[Answer, Answer]]
 ENDLESS = (
     # These end when SIGTERM is raised in them.
     *("sleeps", "python_loop", "regular_expression", "lock_of_its_own", "lock_of_logging", "becomes_another_program"),
-    # The result that comes after its time is none.
+    # A result that arrives after the timeout is discarded.
     "answers_late",
     # These are killed.
     *("loop_in_c", "deadlock_in_c", "swallows_cancelled", "ignores_sigterm", "blocks_sigterm", "cleans_up_for_ever"),
@@ -76,7 +76,7 @@ def lost(client: Client, slow_setup: SlowSetup, tmp_path_factory: pytest.TempPat
 
 
 def running_job(client: Client) -> str:
-    """Return the running job as soon as its claim is written, when its tool already runs."""
+    """Wait until the claim of the running job is written, and return its id. Its tool already runs."""
     deadline = time.monotonic() + START_LIMIT_S
     while not (jobs := client.call("GET", "/v1/jobs?plugin=dying&tool=waits&status=running").body["jobs"]):
         assert time.monotonic() < deadline, "the job did not start"
@@ -128,7 +128,7 @@ def test_a_stopped_zygote_stops_no_other_process(client: Client, tmp_path: Path)
 
     answer = struck(client, tmp_path / "pid", strike)
     assert (answer.status, answer.body["result"]["text"]) == (200, "alive")
-    # A plugin that has no process yet needs the parent for one.
+    # A plugin without a process needs the zygote to fork one.
     assert client.execute("hostile", "os_exit", {}).code == "plugin_crashed"
     assert client.execute("hostile", "echo", {}).status == 200
 

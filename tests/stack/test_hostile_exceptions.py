@@ -17,7 +17,7 @@ MUTE = "(its text could not be read: {})"
     [
         ("exception", "LookupError", "no such thing"),
         ("base_exception", "Bottom", "all the way down"),
-        # The process has not died of it, so it is no crash.
+        # The exception does not end the process, so it is no crash.
         ("system_exit", "SystemExit", "3"),
         ("sys_exit", "SystemExit", "enough"),
         ("keyboard_interrupt", "KeyboardInterrupt", ""),
@@ -68,7 +68,7 @@ def test_a_refusal_of_the_input_is_kept_within_bounds(fails: Fails) -> None:
     assert len(problem["path"]) + len(problem["message"]) <= 2000
 
 
-def test_a_refusal_without_form_is_a_refusal_without_details(fails: Fails) -> None:
+def test_malformed_details_of_a_refusal_are_dropped(fails: Fails) -> None:
     error = fails("raising", "go", "invalid_input", way="formless_refusal")
     assert error["message"] == "/way: is formless"
     assert error["details"] == {"errors": []}

@@ -1,4 +1,4 @@
-"""A plugin that cannot be loaded is listed with its reason, and executing it fails by the plugin's fault."""
+"""A plugin that cannot be loaded is listed with its reason, and executing it fails with a `PluginError`."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from interlock_dev.stack.client import Client
 from tests.stack.conftest import SlowSetup
 from tests.stack.rest import counted_health
 
-# With those during which the slow ones load.
+# In the group of the tests that run while the slow plugins load.
 pytestmark = pytest.mark.xdist_group("hostile-ends")
 
 BROKEN = {
@@ -48,7 +48,7 @@ def test_slow_import_does_not_count_against_the_tool(client: Client) -> None:
     ],
 )
 def test_a_plugin_that_is_not_ready_to_run_is_unavailable(client: Client, plugin: str, reason: str) -> None:
-    """Every call tries again: nothing of the failed attempt can be called."""
+    """Every call loads the plugin again, because a failed attempt leaves nothing that could be called."""
     for _ in range(2):
         answer = client.execute(plugin, "echo", {})
         assert (answer.status, answer.code) == (400, "plugin_unavailable")
@@ -67,7 +67,7 @@ def test_a_setup_that_hangs_is_given_up(slow_setup: SlowSetup) -> None:
 
 
 def test_a_slow_setup_does_not_take_a_synchronous_call_over_its_limit(client: Client, slow_setup: SlowSetup) -> None:
-    """The time of loading is deducted from the tool's limit: the gateway waits for neither."""
+    """Loading time is deducted from the tool's limit, because the gateway limits the duration of the whole call."""
     answer = slow_setup("setup_is_slow")
     assert (answer.status, answer.code) == (400, "timeout")
     assert client.job(answer.body["error"]["job_id"])["status"] == "timed_out"

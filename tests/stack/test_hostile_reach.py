@@ -74,7 +74,7 @@ def running_elsewhere(client: Client, tmp_path: Path) -> Iterator[Family]:
 
 
 def test_other_processes_cannot_be_reached(works: Call, running_elsewhere: Family) -> None:
-    """Neither a running tool, nor its zygote, function and emulator, nor the stack itself, although all are root's."""
+    """This includes running tools, zygotes, functions, emulators, and the stack itself, even if all run as root."""
     other = running_elsewhere
     emulator = parent_of(other.runtime)
     pids = [other.worker, other.zygote, other.runtime, emulator, parent_of(emulator)]

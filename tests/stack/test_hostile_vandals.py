@@ -55,7 +55,7 @@ def test_an_alarm_does_not_ring_in_the_next_run(client: Client) -> None:
 
 
 def test_closing_all_descriptors_is_a_crash(fails: Call) -> None:
-    # It has no way to answer any more, and ends.
+    # The process can no longer respond, so it ends.
     details = fails("vandal", "closes_all_descriptors", "plugin_crashed")["details"]
     assert details.keys() == {"exit_code"}
     assert details["exit_code"] > 0

@@ -82,9 +82,8 @@ def test_events_contain_no_traceback_of_the_service(client: Client) -> None:
     assert ".py" not in str(found)
 
 
-def test_a_prevented_job_shows_that_it_never_ran(client: Client) -> None:
-    # Two workers of the local stack run at once at most as fast as they can: a cancel right behind a submit may come
-    # before or after the claim, and either way the states are in order.
+def test_events_of_a_cancelled_job_show_whether_it_ran(client: Client) -> None:
+    # A cancel right after a submit may come before or after the claim. Either way, the states are in order.
     job_id = client.submit("talkative", "says", {"lines": []})
     client.call("DELETE", f"/v1/jobs/{job_id}")
     final = client.until_final(job_id)["status"]

@@ -51,7 +51,7 @@ PAGE = ROOT / "tests" / "images" / "page.png"
 
 
 def used[T](client: Client, use: Callable[[McpClient], Coroutine[Any, Any, T]], *extensions: Tasks) -> T:
-    """Return what an agent gets that is connected to the stack."""
+    """Call `use` with an agent that is connected to the stack, and return the result."""
 
     async def run() -> T:
         async with connected(client, *extensions) as agent:
@@ -178,7 +178,7 @@ def test_task_is_cancelled_once_its_processes_are_gone(client: Client, tmp_path:
         assert all(map(gone, pids))
         assert (task.status, task.result) == ("cancelled", None)
         assert f"Cancelled ({outcome})" in (task.status_message or "")
-        await cancel_task(agent.session, created.task_id)  # is acknowledged again
+        await cancel_task(agent.session, created.task_id)  # a second cancel is acknowledged as well
 
     used(client, use, Tasks())
 

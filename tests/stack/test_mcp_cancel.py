@@ -43,7 +43,7 @@ async def call_tools(agent: McpClient) -> None:
 
 
 async def cancel_under_load(client: Client, folder: Path) -> Counter[str]:
-    """Return how many cancelled tasks ended in which way."""
+    """Cancel tasks while other agents call tools. Return how many ended in each status."""
     found: Counter[str] = Counter()
     tools = iter(zip(range(CANCELS), cycle(TOOLS)))
 

@@ -67,7 +67,7 @@ def test_person_may_decline(client: Client) -> None:
     assert greeted(client, Person(declines=True)) == {"text": "Hello, stranger"}
 
 
-def test_client_without_forms_is_told_so(client: Client) -> None:
+def test_client_without_forms_gets_an_error(client: Client) -> None:
     async def run() -> Any:
         async with connected(client) as agent:
             return await error_of(agent.call_tool("errands-greet", HELLO))

@@ -69,7 +69,7 @@ def test_no_request_is_answered_by_the_code_before_the_change(real: Running) -> 
     client, package = real.client, real.project / EDITED / "versioned"
     assert client.execute("versioned", "tell", {}).body["result"] == {"number": 0}
     for number in range(1, 6):
-        (package / "number.py").write_text(f"NUMBER = {number}\n")  # of the same size, within a second
+        (package / "number.py").write_text(f"NUMBER = {number}\n")  # same size, and within one second
         assert client.execute("versioned", "tell", {}).body["result"] == {"number": number}
     job = client.submit("versioned", "tell", {})
     client.until_final(job)

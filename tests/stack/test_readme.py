@@ -55,7 +55,7 @@ def test_readme_calls_work_when_pasted_together(stack: Running) -> None:
         (method, bucket.sub("BUCKET", re.sub("[0-9A-HJKMNP-TV-Z]{26}", "JOB", path)), status)
         for method, path, status in seen
     ]
-    # The job is polled as often as it takes.
+    # The job is polled until it has finished.
     assert [call for call, _ in groupby(named)] == [
         ("POST", "/v1/execute", 200),
         ("POST", "/v1/execute", 202),
@@ -72,7 +72,7 @@ def test_readme_calls_work_when_pasted_together(stack: Running) -> None:
         ("GET", "/v1/plugins/ocr/health", 200),
         ("GET", "/v1/health", 200),
     ]
-    # Read now, submitted, and uploaded.
+    # Printed by the synchronous call, the job, and the call with an upload.
     assert printed.count("Region-based segmentation") == 3
 
 

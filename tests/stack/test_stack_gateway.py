@@ -27,7 +27,7 @@ def refusal(answer: requests.Response) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/nothing", "/prod/v1/health", "/v1/jobs/1/2/3"])
-def test_an_unknown_route(real: Running, path: str) -> None:
+def test_unknown_route_is_not_found(real: Running, path: str) -> None:
     assert refusal(requests.get(real.client.url + path, timeout=30)) == (404, "not_found")
 
 
@@ -169,7 +169,7 @@ def with_key(real: Running, line: bytes, *headers: bytes, body: bytes = b"") -> 
     ],
     ids=lambda value: repr(value[:40]) if isinstance(value, bytes) else str(value),
 )
-def test_an_odd_path(real: Running, target: bytes, status: int) -> None:
+def test_unusual_path_gets_an_envelope(real: Running, target: bytes, status: int) -> None:
     answered, content_type, body = sent(real, with_key(real, b"GET " + target + b" HTTP/1.1"))
     assert (answered, content_type) == (status, "application/json")
     assert body["error"]["code"] == {404: "not_found"}.get(status, "invalid_request")
@@ -215,7 +215,7 @@ BODY = b'{"plugin": "nobody", "input": {}}'
         "many headers",
     ],
 )
-def test_how_a_body_is_announced(
+def test_body_of_any_announced_length_gets_an_envelope(
     real: Running, headers: tuple[bytes, ...], body: bytes, expected: tuple[int, str]
 ) -> None:
     status, content_type, answer = sent(real, with_key(real, b"POST /v1/execute HTTP/1.1", *headers, body=body))

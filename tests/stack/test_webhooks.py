@@ -174,7 +174,7 @@ def test_no_message_is_lost_when_senders_are_killed(real: Running) -> None:
         assert killed
         in_flight = sum(map(len, receiver.messages.values()))
         for pid in killed:
-            with contextlib.suppress(ProcessLookupError):  # it ended with its emulator
+            with contextlib.suppress(ProcessLookupError):  # the process has ended with its emulator
                 os.kill(pid, signal.SIGKILL)
         receiver.hold.set()
         ids = list(submitted)

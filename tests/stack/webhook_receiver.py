@@ -41,7 +41,7 @@ class Message:
 
 
 class Receiver:
-    """`replies` are the responses to the requests for each path, in order; further ones get 204."""
+    """A receiver. `replies` are the responses to the requests for each path, in order; further requests get 204."""
 
     def __init__(self, replies: Mapping[str, Sequence[Reply]]) -> None:
         self.messages: dict[str, list[Message]] = defaultdict(list)

@@ -77,7 +77,7 @@ class Witness(Plugin):
 
     @tool(timeout_s=60)
     def stubborn(self, input: Work, context: ToolContext) -> Done:
-        """Does not stop when it is asked to."""
+        """Keep running when asked to stop."""
         _record(input, context, "began")
         while True:
             try:
@@ -87,7 +87,7 @@ class Witness(Plugin):
 
 
 def _record(input: Work, context: ToolContext, event: str) -> None:
-    """In one write, so that lines of several processes do not mix."""
+    """Append an event to the record in one write, so that lines of several processes do not mix."""
     line = json.dumps({"job_id": context.job_id, "event": event, "pid": os.getpid(), "parent": os.getppid()})
     descriptor = os.open(input.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(descriptor, line.encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Both clients send what the operations ask for, over real connections."""
+"""Both clients send the requests of their operations over real connections."""
 
 from __future__ import annotations
 

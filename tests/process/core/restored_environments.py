@@ -25,7 +25,7 @@ class Context:
 
 
 def restore(function: Any, randomness: Any, call: Callable[[], Any]) -> dict[str, Any]:
-    """Return what an environment has after its hooks and one call."""
+    """Run the restore hooks and one call in this environment. Return its next random number and the response."""
     from interlock.composition.sandbox import start_sandbox
 
     random.setstate(randomness)

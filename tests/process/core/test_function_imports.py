@@ -51,7 +51,7 @@ ENVIRONMENT = {
 
 @cache
 def imported(function: str) -> dict[str, list[str]]:
-    """Import a handler in a new interpreter. Return its modules, and those at each start of a process."""
+    """Import a handler in a new interpreter. Return the loaded modules, also at each start of a process."""
     command = [sys.executable, "-c", IMPORT]
     environment = ENVIRONMENT | {"PATH": os.environ["PATH"]}
     folder = ROOT / "functions" / function

@@ -19,7 +19,7 @@ from tests.fakes.plugins import a_plugin, an_index
 from tests.process.core.plugin_files import HEAD, added_file, installed, plugin_class
 from tests.process.core.plugin_sources import BROKEN, GOOD
 
-# One process for all of them: the build below is made once for each.
+# Run these tests in one process: the index below is built once per process.
 pytestmark = pytest.mark.xdist_group("plugin-index")
 
 
@@ -59,14 +59,14 @@ def processes_about(mark: Path) -> list[bytes]:
     """Return the command lines that contain this path."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # gone since it was listed
+        with contextlib.suppress(OSError):  # the process has ended since it was listed
             command = entry.read_bytes()
             found += [command] if str(mark).encode() in command else []
     return found
 
 
 def ends_everything_about(mark: Path) -> bool:
-    """Wait until no such process exists. Return whether all have ended in time."""
+    """Wait until no process has this path in its command line. Return whether all have ended in time."""
     until = time.monotonic() + 20
     while (left := processes_about(mark)) and time.monotonic() < until:
         os.sched_yield()

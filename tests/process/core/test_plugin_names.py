@@ -1,4 +1,4 @@
-"""Several plugins of one name: added files, installed packages, and broken ones of both."""
+"""Several plugins with one name: added files and installed packages, both working and broken."""
 
 import json
 from pathlib import Path

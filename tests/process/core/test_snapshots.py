@@ -63,7 +63,7 @@ class Claim:
 
 @dataclass
 class Aws:
-    """An endpoint that accepts every write, and issues other credentials whenever it is asked for some."""
+    """An endpoint that accepts every write and issues new credentials for each request."""
 
     url: str = ""
     issued: int = 0
@@ -119,7 +119,7 @@ def index(tmp_path: Path, nothing_installed: None) -> Path:
 
 
 def restored(aws: Aws, index: Path) -> list[Json]:
-    """Return what the function had before its snapshot, and two environments after they were restored from it."""
+    """Return the reports of the function before its snapshot and of two environments restored from it."""
     event = json.loads((ROOT / "events" / "execute-ocr.json").read_text())
     event["body"] = json.dumps({"plugin": "dice", "tool": "draw", "input": {}})
     event["requestContext"]["authorizer"]["concurrency"] = "5"  # so that the claim is written, before the run
@@ -152,7 +152,7 @@ def test_environments_of_one_snapshot_share_nothing_that_must_be_unique(aws: Aws
     reports = restored(aws, index)
     assert [report["status"] for report in reports] == [200, 200, 200], reports
     assert len(aws.claims) == 3
-    # One of the snapshotted function, and one of each environment.
+    # One claim by the function before its snapshot, and one by each restored environment.
     assert [claim.access_key for claim in aws.claims] == ["KEY1", "KEY2", "KEY3"]
     assert len({claim.connection for claim in aws.claims}) == 3
     assert len({claim.job["worker_id"]["S"] for claim in aws.claims}) == 3
@@ -170,7 +170,7 @@ result = random.random(), secrets.token_hex(), uuid.uuid4()
 
 
 def test_worker_processes_of_one_zygote_share_no_random_state() -> None:
-    """A snapshot copies the zygote. What worker processes of the copies share, those of one zygote share as well."""
+    """A snapshot copies the zygote: worker processes forked from the copies share no more than those of one zygote."""
     sandbox = Sandbox(TARGET, preload=["random", "secrets", "uuid"])
     try:
         sandbox.wait_until_ready()

@@ -1,4 +1,4 @@
-"""`interlock new`, `check` and `test` without an environment of a project's own."""
+"""`interlock new`, `check` and `test` in projects without a virtual environment."""
 
 import ast
 import json
@@ -37,7 +37,7 @@ class Other(Plugin):
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A new project without wheels and environment."""
+    """A new project without wheels and without a virtual environment."""
     monkeypatch.setattr(new, "_build_wheels", lambda _root, folder: folder.mkdir(exist_ok=True))
     assert main(["new", str(tmp_path / "my-tools"), "--no-install"]) == 0
     return tmp_path / "my-tools"

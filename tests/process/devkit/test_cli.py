@@ -180,7 +180,7 @@ def test_help_imports_no_slow_module() -> None:
 
 @contextmanager
 def stack_on(port: int, *, pid: int | None = None) -> Iterator[RunningStack]:
-    """A stack with its API on a port. Only its AWS accepts connections."""
+    """The published addresses of a stack with its API on this port. Only its AWS endpoint accepts connections."""
     with socket.create_server(("127.0.0.1", 0)) as aws:
         endpoint = f"http://127.0.0.1:{aws.getsockname()[1]}"
         url = f"http://127.0.0.1:{port}"

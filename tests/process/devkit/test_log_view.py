@@ -13,7 +13,7 @@ sys.stderr.write("afterwards\\n")
 """
 
 
-def test_standard_error_of_all_processes_is_shown_and_given_back() -> None:
+def test_standard_error_of_all_processes_is_shown_and_restored() -> None:
     ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, timeout=60)
     assert ended.stderr.splitlines() == ["of this process", "of a child", "afterwards"]
     assert "\x1b" not in ended.stderr

@@ -1,4 +1,4 @@
-"""A stack that is started for a test or the demo, and does not end."""
+"""A stack that was started for a test or the demo and does not end on SIGTERM."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ def held_up(options, project, out, cleanup, view):
 dev._serve = held_up
 cli.main(sys.argv[1:])
 """
-"""`interlock dev`, which starts no stack and ignores SIGTERM."""
+"""A version of `interlock dev` that starts no stack and ignores SIGTERM."""
 
 
 def test_stack_that_does_not_end_is_killed_and_says_what_it_was_doing(

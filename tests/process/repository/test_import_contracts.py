@@ -124,7 +124,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_planted_import_breaks_its_contract(report: str, contract: str) -> None:
     name, imported = PLANTED[contract]
     assert f"{contract} BROKEN" in report
-    # The imports planted for other contracts may break this one, too: its section names its own.
+    # Imports planted for other contracts may break this one, too: check that its section names its own import.
     _, heading, rest = report.partition(f"\n{contract}\n{'-' * len(contract)}\n")
     assert heading
     section = re.split(r"\n--+\n", rest)[0]

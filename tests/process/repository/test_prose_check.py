@@ -83,7 +83,7 @@ def test_more_than_two_percent_of_a_kind_in_a_folder_fail(
 
 
 def test_every_tracked_file_with_prose_is_read(checker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make prose` measures them."""
+    """`make prose` measures the files that `tracked` returns."""
     monkeypatch.setattr(checker, "texts_of", lambda path, source: [path] if source else [])
     paths = set(checker.tracked())
     assert {"README.md", "Makefile", "template.yaml", "docs/testing.md", "tools/prose_check.py"} <= paths

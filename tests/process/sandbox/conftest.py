@@ -24,7 +24,7 @@ def harness(shared: Harness) -> Iterator[Harness]:
 
 @pytest.fixture
 def emptied(shared: Harness) -> Harness:
-    """The module's sandbox, whose zygote has no other processes. A fresh one would cost a zygote for each test."""
+    """The module's sandbox without worker processes and templates. A new sandbox would start a zygote for each test."""
     pool = shared.sandbox._pool
     for kept in (pool.warm, pool.templates):
         for worker in list(kept):

@@ -84,7 +84,7 @@ class Harness:
         closed_ports: Sequence[int] = (),
         writable: Sequence[str] = (tempfile.gettempdir(),),
     ) -> "Harness":
-        """Start a sandbox. Its code may write to the folders of the tests, to show what it does."""
+        """Start a sandbox whose code may write to the temporary directory, so that tests can observe what it does."""
         measuring = [measured.__name__] if measured.STARTED_BY else []
         sandbox = Sandbox(
             target,

@@ -103,7 +103,7 @@ def mounted_for_writing() -> list[str]:
 
 
 def answers_of_a_zygote_without_processes(harness: Any) -> list[str]:
-    """Return the results of a spawn while the zygote may not have another process, and of one after that."""
+    """Return the result of a spawn while the zygote may not fork, and of a spawn after that."""
     zygote, answers = harness.sandbox._pool.current_zygote, []
     limits = resource.prlimit(zygote.pid, resource.RLIMIT_NPROC)
     for soft in (1, limits[0]):
@@ -116,7 +116,7 @@ def answers_of_a_zygote_without_processes(harness: Any) -> list[str]:
 
 
 def ending_without_processes(harness: Any) -> str:
-    """Return the ending of a run when neither the sandbox nor this process may start one."""
+    """Return the ending of a run when neither the sandbox nor this process may start a process."""
     harness.sandbox.close()
     soft, hard = resource.getrlimit(resource.RLIMIT_NPROC)
     resource.setrlimit(resource.RLIMIT_NPROC, (1, hard))
@@ -127,8 +127,8 @@ def ending_without_processes(harness: Any) -> str:
 
 
 def beside_a_full_user(harness: Any) -> str:
-    """Return the ending of a run that needs a new process, while a run of another sandbox has filled the limit of the
-    user's processes."""
+    """Return the ending of a run that needs a new process while a run of another sandbox has reached the user's process
+    limit."""
     other, cancel, endings = type(harness).new(), CancelToken(), []
 
     def run_beside(_line: LogLine) -> None:

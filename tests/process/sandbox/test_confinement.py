@@ -167,8 +167,8 @@ LOOK = {
 
 
 @pytest.mark.parametrize("whose", ["supervisor", "zygote", "sibling", "bystander"])
-def test_no_process_outside_of_it_can_be_read_or_signalled(harness: Harness, whose: str) -> None:
-    """The worker process runs as root, which could read all processes without the confinement."""
+def test_other_processes_cannot_be_read_or_signalled(harness: Harness, whose: str) -> None:
+    """Without the confinement, a worker process that runs as root could read all processes."""
     with subprocess.Popen(["sleep", "60"]) as bystander, contextlib.ExitStack() as ends:
         ends.callback(bystander.kill)
         release = threading.Event()
@@ -184,7 +184,7 @@ def test_no_process_outside_of_it_can_be_read_or_signalled(harness: Harness, who
 
 
 def test_worker_process_keeps_only_capabilities_over_files(harness: Harness) -> None:
-    """Programs that it starts have no others either, although the tests may run as root."""
+    """Programs that it starts get no other capabilities either, even if the tests run as root."""
     source = (
         "import subprocess\nresult = subprocess.run(['grep', '^Cap[EP]', '/proc/self/status'], capture_output=True)"
     )

@@ -72,8 +72,8 @@ def test_one_writable_directory_is_enough(unprivileged: dict[str, Any], tmp_path
     if by_kernel:
         assert found["mounted for writing"] == ["<all>"]
         assert not found["shared memory"]
-        assert "b'full'" in found["filled"]  # and is empty again: the run after it had its directory
-    # Its own directory below the one that is writable. Semaphores are made in shared memory, which no hook sees.
+        assert "b'full'" in found["filled"]  # the disk is empty again: the next run got a directory
+    # Both are below the writable directory. The hook cannot see semaphores, which are created in shared memory.
     assert set(found["writable"]) - ({"semaphores"} if not by_kernel else set()) == {"<zygote's>", "<run's>"}
     assert "Completed" in found["closed folders"]
     assert found["large"] == 1 << 20

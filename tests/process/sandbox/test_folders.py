@@ -115,7 +115,7 @@ def test_link_in_place_of_the_folder_is_not_followed(
     assert not Path(folders.root).exists()
 
 
-def test_a_link_in_the_place_of_all_is_not_followed(folders: RunFolders, elsewhere: Path) -> None:
+def test_link_in_place_of_the_root_of_all_folders_is_not_followed(folders: RunFolders, elsewhere: Path) -> None:
     elsewhere.chmod(0o750)
     Path(folders.root).rmdir()
     Path(folders.root).symlink_to(elsewhere)

@@ -188,7 +188,7 @@ def test_a_zygote_that_does_not_answer_is_replaced(fresh: Harness, monkeypatch: 
 
 
 def test_an_interrupted_question_is_not_answered_by_the_next(fresh: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C arrives while the zygote is asked. Its late answer must not be taken for the next command's."""
+    """Ctrl-C interrupts the wait for the zygote's answer, which the next command must not take for its own."""
     fresh.pid()
     before = fresh.zygote
 
@@ -225,7 +225,7 @@ def test_a_sandbox_does_not_end_processes_of_another(fresh: Harness) -> None:
         other.sandbox.close()
 
 
-def test_closing_ends_all(fresh: Harness) -> None:
+def test_closing_the_sandbox_ends_all_processes(fresh: Harness) -> None:
     pids = {fresh.pid(key=str(n)) for n in range(3)}
     folder, zygote = fresh.zygote.folders.root, fresh.zygote.pid
 

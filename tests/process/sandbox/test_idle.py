@@ -1,4 +1,4 @@
-"""Code that forges the end of its run is stopped: the run ends as forged."""
+"""Code that forges the end of its run and goes on is stopped. The run ends with the forged result."""
 
 import os
 import signal
@@ -205,7 +205,7 @@ def test_an_idle_worker_that_was_continued_for_a_while_is_replaced(harness: Harn
 
 
 def test_a_thread_that_never_sleeps_is_stopped_between_the_runs(fresh: Harness, tmp_path: Path) -> None:
-    """It was started while loading, so it belongs to the process."""
+    """The thread was started while loading, so it is not residue of the run and may stay."""
     path = tmp_path / "count"
     path.touch()
     loading = f"""

@@ -48,8 +48,8 @@ def test_worker_process_has_an_environment_of_its_own(among_secrets: Harness) ->
     assert not [name for name in SECRETS if name in str(found)]
 
 
-def test_no_descriptor_of_ours_is_inherited(harness: Harness) -> None:
-    """This includes inheritable descriptors and those of the zygote."""
+def test_no_descriptor_of_the_supervisor_is_inherited(harness: Harness) -> None:
+    """Inheritable descriptors and descriptors of the zygote are not inherited either."""
     ours = os.open("/dev/zero", os.O_RDONLY)
     os.set_inheritable(ours, True)
     number = os.dup2(ours, 77)
@@ -69,11 +69,11 @@ def test_no_descriptor_of_ours_is_inherited(harness: Harness) -> None:
     assert all(name.startswith("pipe:") for name in found.values())
 
 
-def test_a_program_it_executes_has_the_standard_streams_alone(harness: Harness) -> None:
+def test_executed_program_inherits_only_the_standard_streams(harness: Harness) -> None:
     source = "import subprocess\nfound = subprocess.run(['ls', '/proc/self/fd'], close_fds=False, capture_output=True)"
     numbers = facts(harness, source + ".stdout.decode().split()\nfound = [n for n in found if n != '']")
 
-    # The last one is that of the listing itself.
+    # `ls` itself has opened the last descriptor, to read the directory.
     assert numbers[:3] == ["0", "1", "2"]
     assert len(numbers) == 4
 

@@ -45,7 +45,7 @@ def test_usage_over_the_limit_is_found(
     assert watch(monkeypatch, sizes, exact).look() == (found and found * MIB)
 
 
-def test_the_less_is_left_the_sooner_it_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_checked_more_often_near_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {1: 0}
     one = watch(monkeypatch, sizes, {})
     monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: 7.0))
@@ -77,7 +77,7 @@ def test_exact_size_of_too_many_processes_is_estimated_from_the_largest(monkeypa
     assert len(asked) < 1000
 
 
-def test_a_look_at_too_many_processes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_check_of_too_many_processes_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless() -> Iterable[int]:
         while True:
             yield 1

@@ -79,7 +79,7 @@ def test_flood_keeps_the_last_lines_of_a_read_and_counts_the_others(pipes: Pipes
     assert [line.message for line in lines] == [str(number) for number in range(9_700, 10_000)]
 
 
-def test_no_line_is_lost_where_they_come_in_time(pipes: Pipes) -> None:
+def test_no_line_is_dropped_if_lines_are_read_in_time(pipes: Pipes) -> None:
     for number in range(10):
         pipes.write(f"{number}\n".encode() * NEWEST_LINES)
 
@@ -108,7 +108,7 @@ def test_the_end_of_a_stream_is_reported(pipes: Pipes) -> None:
     os.close(reading)
 
 
-def test_nothing_to_read_is_no_end(pipes: Pipes) -> None:
+def test_empty_pipe_is_not_the_end_of_a_stream(pipes: Pipes) -> None:
     assert pipes.output.read(pipes.stdout, "stdout")
 
 
@@ -196,7 +196,7 @@ def test_equal_progress_reported_twice_arrives_twice(harness: Harness, tmp_path:
     assert harness.progress == [(0.5, "on")] * 2
 
 
-def test_a_host_without_such_memory_has_progress_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_arrives_on_a_host_without_memfd(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> int:
         raise PermissionError
 
@@ -227,8 +227,8 @@ def test_garbage_in_the_place_of_progress_is_passed_over_and_bounded(harness: Ha
     assert harness.progress == [(1, "after it")]
 
 
-def test_a_finalizer_may_talk_while_its_thread_does(harness: Harness) -> None:
-    """Its frames must not get between the parts of the answer."""
+def test_finalizer_may_log_while_its_thread_sends(harness: Harness) -> None:
+    """Frames of the finalizer must not get between the parts of the answer."""
     result = harness.result(
         "import gc\n"
         "class Talks:\n"

@@ -143,7 +143,7 @@ def test_a_request_goes_through_a_pipe(size: int) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 20, 45, 60])
-def test_half_a_request_is_none(cut: int) -> None:
+def test_incomplete_request_is_not_returned(cut: int) -> None:
     reading, writing = os.pipe()
     os.write(writing, (request_head(RunHeader(TOKEN, 1, 1, "/tmp"), 20) + bytes(20))[:cut])
     os.close(writing)
@@ -162,7 +162,7 @@ def test_progress_reads_back_over_any_earlier_content() -> None:
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1.1, 1e300, float("nan"), float("inf")])
-def test_progress_that_is_none_is_passed_over(fraction: float) -> None:
+def test_progress_with_an_invalid_fraction_is_ignored(fraction: float) -> None:
     assert read_progress(TOKEN, progress_record(TOKEN, Progress(1, fraction, ""))) is None
 
 
@@ -180,7 +180,7 @@ def test_a_record_that_is_half_written_is_passed_over(data: st.DataObject) -> No
 
 
 @given(st.binary(max_size=200))
-def test_a_slot_of_anything_is_passed_over(slot: bytes) -> None:
+def test_arbitrary_bytes_in_a_slot_are_ignored(slot: bytes) -> None:
     assert read_progress(TOKEN, slot) is None
     assert read_progress(TOKEN, TOKEN + slot) is None
 

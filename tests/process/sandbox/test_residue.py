@@ -44,7 +44,7 @@ def test_a_warm_process_can_be_seen_by_another_tenant(emptied: Harness, tmp_path
 
 
 @pytest.mark.parametrize("way", OPEN)
-def test_a_process_of_one_run_cannot(emptied: Harness, tmp_path: Path, way: str) -> None:
+def test_process_of_one_run_cannot_be_seen_by_another_tenant(emptied: Harness, tmp_path: Path, way: str) -> None:
     leave, look = sources(way, tmp_path)
     emptied.result(leave, key="one", once=True)
     assert emptied.result(look, key="other") == "False"
@@ -78,7 +78,7 @@ def test_files_are_changed_only_where_that_is_permitted(tmp_path: Path, permitte
 
 
 def test_times_of_files_are_not_restricted(emptied: Harness, tmp_path: Path) -> None:
-    """Landlock has no right for them. A filter would break `shutil.copy2` and archives."""
+    """Landlock has no access right for timestamps, and a seccomp filter would break `shutil.copy2` and archives."""
     emptied.result(f"import os\nos.utime({str(tmp_path)!r}, ns=(4711, 4711))", once=True)
     assert tmp_path.stat().st_mtime_ns == 4711
 
@@ -171,7 +171,7 @@ def test_a_template_killed_while_it_is_idle_is_replaced(emptied: Harness) -> Non
 
 
 def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Harness) -> None:
-    """It may not have its own process group yet, which is killed with it."""
+    """A new worker process may still be in its template's process group, which must not be killed with it."""
     emptied.pid()
     pool = emptied.sandbox._pool
     [template] = pool.templates
@@ -184,7 +184,7 @@ def test_a_worker_process_that_is_ended_at_once_leaves_its_template(emptied: Har
 
 
 def test_a_template_that_names_another_process_is_ended(emptied: Harness) -> None:
-    """Hostile code answers in place of the template, with the id of a process that is not its own."""
+    """Hostile code answers in place of the template, with the id of a process that the template has not forked."""
     names = f"from interlock.sandbox.worker import template\ntemplate._fork_below = lambda zygote: {os.getpid()}"
     assert_loads_itself(emptied, names)
 

@@ -196,7 +196,7 @@ def test_each_run_has_the_clean_state(harness: Harness) -> None:
 
 
 def test_late_output_of_an_earlier_run_does_not_reach_the_next(harness: Harness) -> None:
-    """A hostile thread forges the end of the run and continues to write."""
+    """The test writes to the pipes as a hostile thread does that forges the end of its run and continues to write."""
     harness.result("print('of this run')")
     worker = harness.warm("key")
     for descriptor in (1, 2, 4):

@@ -69,7 +69,7 @@ CALLS: list[tuple[str, tuple[int, ...], int]] = [
     ("kill", (SUPERVISOR, 0), errno.EPERM),
     ("kill", (-GROUP, 19), errno.EPERM),
     ("kill", (-1, 9), errno.EPERM),
-    ("kill", ((1 << 32) + SUPERVISOR, 9), errno.EPERM),  # the kernel looks at the low half alone
+    ("kill", ((1 << 32) + SUPERVISOR, 9), errno.EPERM),  # the kernel reads the low 32 bits only
     ("tgkill", (SUPERVISOR, SUPERVISOR + 1, 9), errno.EPERM),
     ("tgkill", (PID, PID + 1, 9), 0),
     ("tkill", (PID, 9), 0),
@@ -135,13 +135,13 @@ WITH_NETWORK: list[tuple[str, tuple[int, ...], int]] = [
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize(("name", "arguments", "error"), CALLS)
-def test_a_call_is_decided(name: str, arguments: tuple[int, ...], error: int, machine: str) -> None:
+def test_filter_decides_a_call(name: str, arguments: tuple[int, ...], error: int, machine: str) -> None:
     assert error_of(name, arguments, machine) == error
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize(("name", "arguments", "error"), WITH_NETWORK)
-def test_a_call_is_decided_with_the_network(name: str, arguments: tuple[int, ...], error: int, machine: str) -> None:
+def test_filter_with_network_decides_a_call(name: str, arguments: tuple[int, ...], error: int, machine: str) -> None:
     assert error_of(name, arguments, machine, network=True) == error
 
 

@@ -144,7 +144,7 @@ finally:
     assert ending == Cancelled(pid=ending.pid, how="stopped")
 
 
-def test_a_timeout_stays_one_though_it_answers_and_is_cancelled_in_the_grace(harness: Harness) -> None:
+def test_answer_and_cancel_in_the_grace_do_not_change_a_timeout(harness: Harness) -> None:
     source = """
 import time
 try:

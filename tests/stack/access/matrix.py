@@ -41,9 +41,9 @@ _CALL: Json = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
 _ECHO: Json = {"plugin": "guests", "tool": "echo", "input": {"text": "x"}}
 
 UNFIT_BATCH: Json = {"plugin": "guests", "tool": "echo", "items": [{"input": {"text": 7}}]}
-"""A batch whose item does not fit, so that nothing runs."""
+"""A batch whose item does not fit the tool's schema, so that nothing runs."""
 
-# By the contract's own words. A job here is a finished one of the tenant acme: cancelling it is a conflict.
+# The contract. The requested job is a finished one of the tenant acme, so cancelling it is a conflict.
 CONTRACT = (
     Route("POST /v1/execute", Scope.EXECUTE, 200, 200, _ECHO),
     Route("POST /v1/uploads", Scope.EXECUTE, 201, 201, {"content_type": "image/png", "size": 8}),
@@ -63,7 +63,7 @@ CONTRACT = (
     Route("GET /v1/plugins/{name}/health", Scope.PLUGINS_READ, 200, 200),
     Route("POST /mcp", Scope.EXECUTE, 200, 200, _CALL, {"MCP-Protocol-Version": "2025-11-25"}, scope_is_in_body=True),
     Route("GET /.well-known/oauth-protected-resource", None, 404, 404),
-    # A batch here is a finished one of the tenant acme.
+    # The requested batch is a finished one of the tenant acme.
     Route("POST /v1/batches", Scope.EXECUTE, 202, 202, UNFIT_BATCH),
     Route("GET /v1/batches", Scope.JOBS_READ, 200, 200),
     Route("GET /v1/batches/{batch_id}", Scope.JOBS_READ, 200, 404),
@@ -145,4 +145,4 @@ def cells() -> Iterator[Cell]:
 MATRIX = tuple(cells())
 
 TRIED = volume(sample=tuple(cell for n, cell in enumerate(MATRIX) if n % 3 == n // 3 % 3), full=MATRIX)
-"""The cells that are asked. A sample has each route and caller once, in one of the three forms."""
+"""The cells that are tested. A sample has each route and caller once, in one of the three forms."""

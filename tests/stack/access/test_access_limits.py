@@ -74,7 +74,7 @@ def test_a_mistyped_key_is_reported(client: Client, keys: Keys) -> None:
 
 
 def test_concurrent_calls_pass_up_to_the_rate(client_of: ClientOf) -> None:
-    # Two an hour: however long the calls take, no third one falls due.
+    # At two requests per hour, a third one is never due, however long the calls take.
     client = client_of("hasty", "admin", "--rate", "2/h")
     answers = at_once(16, lambda _: client.call("GET", "/v1/jobs"))
     assert sorted(answer.status for answer in answers) == [200, 200] + [429] * 14
@@ -175,13 +175,13 @@ def test_the_stacks_limits_are_those_of_a_tokens_holder(token_stack: Client, pro
     token = provider.token(sub="hasty")
     with ThreadPoolExecutor(8) as pool:
         statuses = [one.status_code for one in pool.map(lambda _: bearer(token_stack, token), range(40))]
-    # 30 a minute: 30 at once, and one more for each two seconds that the calls took.
+    # At 30 per minute, 30 requests pass at once, and one more for every two seconds that the calls take.
     assert set(statuses) == {200, 429}
     assert 30 <= statuses.count(200) < 40
 
 
 def test_provider_outage_is_503_and_never_500(token_stack: Client, provider: OpenIdProvider) -> None:
-    # A key that is not known yet cannot be looked for now; the same token may be good in a moment.
+    # A signing key that is not known yet cannot be fetched now, and the same token may be accepted later.
     provider.broken = b"<html>down</html>"
     try:
         unknown = provider.token("new", key=provider.keys["one"])

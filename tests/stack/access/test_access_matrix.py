@@ -64,8 +64,7 @@ def callers(client: Client, keys: Keys, table_keys: DynamoKeys) -> Callers:
     for scope in others:
         sent[f"only {scope}"] = made("acme", scope)["key"]
         sent[f"stranger with only {scope}"] = made("rival", scope)["key"]
-    # No key can be made without a scope; one that lost its last one may do nothing.
-    # The command makes no key without a scope: this one is written as it might be by hand.
+    # The command creates no key without a scope, so this key is written directly. It may do nothing.
     sent["no scope"] = generate_key()
     table_keys.create(ApiKey(hash_key(sent["no scope"]), str(ULID()), "acme", frozenset()))
     headers: dict[str, dict[str, str]] = {name: {"X-API-Key": key} for name, key in sent.items()}
@@ -134,7 +133,7 @@ def test_every_cell_of_the_access_matrix_follows_the_contract(callers: Callers) 
 
 @pytest.fixture(scope="module")
 def two_tenants(client_of: ClientOf) -> tuple[Client, Client, list[str], list[str]]:
-    """Two tenants; the ids of the first one's jobs, and its cursors."""
+    """Clients of two tenants, and the ids and cursors of the first one's jobs."""
     mine, rivals = client_of("quiet"), client_of("curious")
     ids = [mine.execute("guests", "echo", {"text": f"secret {n}"}).body["job_id"] for n in range(6)]
     pages = [mine.call("GET", f"/v1/jobs?limit={n}") for n in (1, 2, 3)]
@@ -185,12 +184,12 @@ def test_idempotency_keys_of_tenants_are_separate(client_of: ClientOf) -> None:
     body: dict[str, Any] = {"plugin": "guests", "tool": "echo", "input": {"text": "of one"}}
     mine = first.call("POST", "/v1/execute", body, key)
     assert mine.status == 200
-    # Another body under it is a mismatch for the tenant itself, and a new job for anybody else.
+    # With this key, another body is a mismatch for the same tenant, and a new job for another one.
     other = {**body, "input": {"text": "of two"}}
     assert first.call("POST", "/v1/execute", other, key).status == 422
     theirs = second.call("POST", "/v1/execute", other, key)
     assert (theirs.status, theirs.body["result"]["text"]) == (200, "of two")
     assert theirs.body["job_id"] != mine.body["job_id"]
     assert "Idempotency-Replayed" not in theirs.headers
-    # A tenant's keys share it.
+    # All API keys of a tenant share its idempotency keys.
     assert client_of("one").call("POST", "/v1/execute", body, key).body["job_id"] == mine.body["job_id"]

@@ -1,4 +1,4 @@
-"""Agents of other tenants and without rights: tasks and tools at `/mcp` are those of the key."""
+"""Agents of other tenants and without scopes: `/mcp` shows only the tasks and tools that the key may use."""
 
 import asyncio
 from pathlib import Path
@@ -84,4 +84,4 @@ def test_key_without_the_scope_lists_no_tools(client_of: ClientOf) -> None:
         async with connected(client_of("acme", "jobs:read")) as agent:
             return await error_of(agent.list_tools())
 
-    assert asyncio.run(use()).code == -32603  # the SDK's own, for an error of HTTP
+    assert asyncio.run(use()).code == -32603  # the SDK's code for an HTTP error

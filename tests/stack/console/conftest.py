@@ -23,7 +23,7 @@ type Open = Callable[..., Page]
 type NewKey = Callable[..., str]
 
 
-# Not for the session: while it is open, the process has an event loop, which other tests start themselves.
+# Not for the session: while Playwright is open, an event loop runs, and other tests could not start theirs.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -47,7 +47,7 @@ def watched(page: Page, problems: list[str]) -> Page:
 
 @pytest.fixture(scope="package")
 def tab(browser: Browser, problems: list[str]) -> Page:
-    """A tab for pages without special options. A page in a new one would cost three times as much."""
+    """A tab that all pages without special options share. A new tab for each would take three times as long."""
     return watched(browser.new_context(viewport={"width": 1280, "height": 900}).new_page(), problems)
 
 
@@ -61,7 +61,7 @@ def open_page(browser: Browser, tab: Page, problems: list[str], client: Client) 
         if options:
             opened.append(browser.new_context(**options))
         page = watched(opened[-1].new_page(), problems) if options else tab
-        page.goto(f"{client.url}/console/nothing")  # of the same origin: what is stored there is the console's
+        page.goto(f"{client.url}/console/nothing")  # another page of the origin, with the console's storage
         problems.clear()
         page.evaluate("sessionStorage.clear(), localStorage.clear()")
         if key:

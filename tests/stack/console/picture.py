@@ -31,7 +31,7 @@ def main(path: Path) -> None:
             page.screenshot(path=path)
             browser.close()
     with PIL.Image.open(path) as picture:
-        # As many colours as a palette can have: a photograph and the interface share them.
+        # The largest possible palette, because a photograph and the interface share its colors.
         picture.convert("RGB").quantize(256, kmeans=1, dither=PIL.Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     if size > MOST_BYTES:

@@ -148,7 +148,7 @@ def test_filters_are_in_the_address_and_pages_do_not_repeat_jobs(open_page: Open
     expect(page.locator(f'tr[data-job="{first[0]}"]')).to_have_count(0)
     expect(rows.first).to_be_visible()
     assert not set(first) & set(rows.evaluate_all("rows => rows.map(row => row.dataset.job)"))
-    # At once: the second change comes before the page has followed the first.
+    # In one script, so that the second change comes before the page has reacted to the first.
     page.get_by_label("Tool").evaluate(
         """(tool, failed) => {
             tool.value = '';

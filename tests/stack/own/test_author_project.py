@@ -66,7 +66,7 @@ def test_project_names_no_path_of_this_machine(project: Path) -> None:
 
 
 def test_wheels_are_installed_anew_whatever_uv_has_cached(project: Path) -> None:
-    """uv knows a wheel by its path and version, which those of another checkout have as well."""
+    """uv caches a wheel by its path and version, and wheels of another checkout may have the same."""
     refreshed = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["uv"]["reinstall-package"]
     wheels = {wheel.name.split("-")[0].replace("_", "-") for wheel in (project / "wheels").glob("*.whl")}
     assert set(refreshed) == wheels

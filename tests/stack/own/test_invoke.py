@@ -29,7 +29,7 @@ def test_invoke_without_a_running_stack_starts_one(probe_project: Path, tmp_path
     assert "START RequestId" in ended.stderr
 
 
-def test_on_the_running_stack(probes: Running, invoke: Invoke) -> None:
+def test_invoke_uses_a_running_stack(probes: Running, invoke: Invoke) -> None:
     ended = invoke(probes.project, "ProbeFunction", event={**HTTP, "what": "environment"})
     assert json.loads(ended.out)["variables"]["AWS_ENDPOINT_URL"] == probes.published["aws_endpoint_url"]
 

@@ -24,7 +24,7 @@ def built_project(probe_project: Path, tmp_path: Path) -> Path:
     }.items():
         (project / source).rename(build / target)
         template = template.replace(source, target)
-    # The variable of the real functions that run plugins.
+    # Real functions that run plugins have this variable.
     template = template.replace(
         "        Variables:\n", "        Variables:\n          INTERLOCK_PLUGIN_SETTINGS: none\n"
     )

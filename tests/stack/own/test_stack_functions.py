@@ -118,7 +118,7 @@ def test_each_function_signs_with_a_separate_key(probes: Running) -> None:
 def test_an_environment_serves_one_request_at_a_time(probes: Running) -> None:
     with ThreadPoolExecutor(4) as callers:
         answers = list(callers.map(lambda _: probe(probes, "sleep", seconds=1.5), range(4)))
-    # Four that take 1.5 s each of a function that may take 2 s: none has waited behind another.
+    # All four calls of 1.5 s have succeeded with a timeout of 2 s, so none has waited for another.
     assert len({answer["pid"] for answer in answers}) > 1
 
 
@@ -205,7 +205,7 @@ def test_execution_name_started_repeatedly_runs_once(probes: Running, tmp_path: 
         try:
             return start(probes, "once", tmp_path / "second")
         except aws(probes, "stepfunctions").exceptions.ExecutionAlreadyExists:
-            return None  # On a busy machine the execution has ended before this call, and its name is used up.
+            return None  # On a busy machine, the execution has already ended, and its name cannot be reused.
 
     with ThreadPoolExecutor(8) as callers:
         arns = list(callers.map(start_unless_ended, range(8)))

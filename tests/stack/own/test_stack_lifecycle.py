@@ -91,7 +91,7 @@ def test_mistake_in_an_argument_is_one_line(real_project: Path, tmp_path: Path) 
             (["--plugin", str(empty)], f"{empty}: holds no class derived from interlock.plugin.Plugin"),
             (["--parameter", "RetentionDays=0"], "--parameter RetentionDays=0: must be at least 1"),
         ]
-        # One process for all of them: what it imports takes a second.
+        # Run all of them in one process, because its imports take a second.
         command = [sys.executable, "-c", MISTAKES, json.dumps([arguments for arguments, _ in expected])]
         ended = subprocess.run(command, cwd=real_project, capture_output=True, text=True, timeout=120, check=True)
     assert json.loads(ended.stdout) == [2] * len(expected)
@@ -134,7 +134,7 @@ def until_gone(pids: set[int]) -> None:
         time.sleep(0.01)
 
 
-# SIGTERM ends every stack of the tests, one of them while it starts.
+# A sample leaves out SIGTERM, because it ends all other stacks of the tests, one of them while it starts.
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGKILL, *volume(sample=[], full=[signal.SIGTERM])], ids=lambda number: number.name
 )

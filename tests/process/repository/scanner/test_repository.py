@@ -72,7 +72,7 @@ PYTHONS = working_pythons()
 
 @pytest.mark.parametrize("python", PYTHONS[1:] or PYTHONS, ids=lambda python: python.name)
 def test_command_finds_a_clean_repository_with_every_other_python(root: Path, python: Path) -> None:
-    """Run the file that pre-commit and CI run, from another folder. A test below does so with its own Python."""
+    """Run the file that pre-commit and CI run, from another folder. A test below scans with the Python of the tests."""
     clean = run_command(root, python)
     assert (clean.returncode, clean.stderr) == (0, "")
     assert clean.stdout.splitlines()[-1].startswith("0 violations in ")
