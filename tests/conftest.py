@@ -13,7 +13,8 @@ from tests.stack.console import browser
 
 __all__ = ["examples"]
 
-# Imported modules are never garbage. Python would search them for it again and again, in a sixth of the processor time.
+# Imported modules are never garbage. Garbage collection would scan them repeatedly, in a sixth of the processor
+# time, so it is disabled until `gc.freeze` excludes them.
 gc.disable()
 
 
@@ -25,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for category, (least, _) in CATEGORIES.items():
         config.addinivalue_line("markers", f"{category}: execution tests of this category, at least {least}")
     config.addinivalue_line("markers", "execution: the execution categories")
-    # A shell starts background jobs with SIGINT ignored, and programs inherit that. Tests interrupt programs.
+    # A shell starts background jobs with SIGINT ignored. The programs that tests interrupt would inherit this.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -12,7 +12,7 @@ def code_blocks(page: str, language: str) -> list[str]:
 
 
 def code_block(page: str, language: str, first: str) -> str:
-    """Return the only code block of a language on a page whose first line is this, or else contains it."""
+    """Return the only code block of a language whose first line is `first`, or contains it if none is equal."""
     by_line = [(text.partition("\n")[0], text) for text in code_blocks(page, language)]
     [found] = [text for line, text in by_line if line == first] or [text for line, text in by_line if first in line]
     return found

@@ -1,6 +1,7 @@
-"""The number and patience of generated examples, for tests with Hypothesis.
+"""The number and deadline of generated examples, for tests with Hypothesis.
 
-The conftests import it, and not `tests`: every process that a test starts imports `tests`, and few need Hypothesis.
+The conftests import this module, and `tests/__init__.py` does not: every process that a test starts imports `tests`,
+but few need Hypothesis.
 """
 
 from hypothesis import HealthCheck, settings

@@ -1,4 +1,4 @@
-"""URLs that no webhook may have, most of which lead to loopback where something follows them."""
+"""URLs that no webhook may have. The hosts of most are loopback or other addresses that are not public."""
 
 _IPV6 = (
     *("::1", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:7f00:1", "::127.0.0.1", "::ffff:8.8.8.8"),
@@ -16,7 +16,7 @@ _NAMES = (
     # Names of this machine and of the network that it is in.
     *("localhost", "localhost.", "LOCALHOST", "a.localhost", "router.local", "instance-data.ec2.internal"),
     *("metadata.google.internal", "localhost.localdomain", "printer.home.arpa", "intranet", "-.example.com"),
-    # Other characters that are normalized to these.
+    # Unicode characters that are normalized, or look similar, to those of the names above.
     *("\uff11\uff12\uff17.0.0.1", "\u24dbocalhost", "127\u30020\u30020\u30021", "l\u043ecalhost.example"),
 )
 _OTHERS = (

@@ -13,4 +13,4 @@ def volume[T](*, sample: T, full: T) -> T:
 
 
 ALONE = volume(sample=(), full=(pytest.mark.xdist_group("load"),))
-"""Marks of tests that load the local stack in full volume: one after another, so that their limits of time hold."""
+"""Marks of tests that load the local stack. In full volume they run one after another, to keep their time limits."""

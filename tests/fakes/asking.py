@@ -6,7 +6,7 @@ from interlock.sandbox import Ending
 from tests.fakes.sandbox import Run, answered
 
 CAPABLE: dict[str, Any] = {"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}}
-"""The capabilities of a client that shows forms and has tasks."""
+"""The capabilities of a client that supports forms and tasks."""
 
 
 def form(message: str) -> dict[str, Any]:

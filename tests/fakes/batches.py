@@ -36,7 +36,7 @@ def a_batch(status: BatchStatus = BatchStatus.RUNNING, **fields: Any) -> Batch:
 
 
 class MemoryBatches:
-    """A `BatchStore`. Counts are those of the jobs at this moment: the table's stream takes no time here.
+    """A `BatchStore`. Its counts always match the jobs, as if the table's stream had no delay.
 
     `before_change` is called before a change is written: it may change the batch as a concurrent process would.
     """

@@ -55,7 +55,7 @@ def a_job(status: JobStatus = JobStatus.PENDING, **fields: Any) -> Job:
 
 
 def keyed(job: Job, key: str = "key", body: Any = None) -> Job:
-    """Return the job as a request with this idempotency key and body creates it."""
+    """Return the job as a request with this idempotency key and body would create it."""
     request = KeyedRequest.of(job.tenant, key, body)
     return replace(
         job,
@@ -69,7 +69,7 @@ def keyed(job: Job, key: str = "key", body: Any = None) -> Job:
 def counted_job(
     status: JobStatus, *, error: ErrorCode | None = None, elapsed_ms: float | None = 10.0, **fields: Any
 ) -> Job:
-    """Return a new job in this status for the counters: with this error and this time, if it is finished."""
+    """Return a new job in this status, for tests of the counters. If it is finished, it has this error and time."""
     details = {"reason": fields.pop("reason", "")} if error is ErrorCode.PLUGIN_UNAVAILABLE else {}
     end: dict[str, Any] = {
         "error": error and ErrorInfo(error, "message", details),

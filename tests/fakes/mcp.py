@@ -1,4 +1,4 @@
-"""A client of `/mcp` on the in-memory world, which sends what a client of a protocol version sends."""
+"""A client of `/mcp` on the in-memory world. Its requests follow a version of the protocol."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ CLIENT = {"name": "agent", "version": "1.2.3"}
 
 @dataclass(frozen=True, slots=True)
 class McpAnswer:
-    """A response, with its body parsed. `notifications` came before it."""
+    """A response, with its body parsed. `notifications` are the earlier messages of its event stream."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class McpAnswer:
 
 @dataclass
 class McpClient:
-    """Sends messages. `version` 2026-07-28 sends the client and its capabilities with each of them."""
+    """A client that sends messages. In version 2026-07-28, each call names the client and its capabilities."""
 
     world: World
     version: str = MODERN
@@ -42,7 +42,7 @@ class McpClient:
     caller: dict[str, str] = field(default_factory=lambda: {"tenant": "acme", "key_id": "key", "scopes": "admin"})
 
     def call(self, method: str, params: Mapping[str, Any] | None = None, **headers: str | None) -> McpAnswer:
-        """Send a request. `headers` replace those of the version; None leaves one out."""
+        """Send a request. `headers` override the headers of the version; a header that is None is left out."""
         given = dict(params or {})
         sent: dict[str, str | None] = {"MCP-Protocol-Version": self.version, "Host": "127.0.0.1:3000"}
         if self.version == MODERN:

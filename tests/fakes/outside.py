@@ -58,7 +58,7 @@ class MemoryWorkflow:
                 self.over.add(job.execution)
 
     def finish(self, execution: str) -> None:
-        """End an execution without a stop."""
+        """Complete an execution, without a call of `stop`."""
         with self._lock:
             self.running.pop(execution, None)
             self.over.add(execution)

@@ -42,8 +42,8 @@ type Script = Callable[[Run], Ending]
 
 
 class ScriptedSandbox:
-    """A fake of `interlock.sandbox.Sandbox` that records its runs. An alarm rings at the start of a run, after
-    `before_alarm`, if it is due then."""
+    """A fake of `interlock.sandbox.Sandbox` that records its runs. At the start of a run it calls `before_alarm`, then
+    rings the alarm of the run if it is due."""
 
     unfit = False
 

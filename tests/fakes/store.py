@@ -153,7 +153,7 @@ class MemoryJobs:
         self._write(current, replace(current, **changes))
 
     def _write(self, old: Job | None, new: Job) -> None:
-        """Store a job and count the change, which takes the table's stream a moment."""
+        """Store a job and count the change at once. With the table, its stream counts the change a moment later."""
         self._jobs[_key(new)] = new
         added = delta(old, new)
         if added is not None:

@@ -1,4 +1,4 @@
-"""All functions, composed like their handlers compose them, on in-memory fakes of the ports."""
+"""All functions, composed as their handlers compose them, on in-memory fakes of the ports."""
 
 import base64
 import json
@@ -108,7 +108,7 @@ class World:
         oidc_issuer: str = "",
         around: Callable[[Any], Any] = lambda service: service,
     ) -> None:
-        """`around` returns what the functions get instead of the stores, the workflow of batches and the objects."""
+        """`around` wraps the stores of jobs and batches, the workflow of batches and the object store."""
         self.jobs = MemoryJobs()
         self.store: JobStore = store or around(self.jobs)
         self.workflow = MemoryWorkflow()

@@ -1,4 +1,4 @@
-"""Pure tests start no process and open no socket: an audit hook refuses both."""
+"""Pure tests start no process and open no socket: an audit hook and pytest-socket refuse them."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pytest_socket import disable_socket, enable_socket
 from tests import examples
 from tests.fakes.fixtures import world, world_of
 
-# Mutation testing runs without the conftest of all tests, but with this one.
+# Mutation testing loads this file but not tests/conftest.py, so this file imports `examples` as well.
 __all__ = ["examples", "no_network", "no_processes", "world", "world_of"]
 
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}

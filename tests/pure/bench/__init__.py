@@ -1,1 +1,1 @@
-"""Tests of the bench: its arithmetic, not what it measures."""
+"""Tests of the arithmetic and output of the bench, not of its measurements."""

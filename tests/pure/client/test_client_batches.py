@@ -40,7 +40,7 @@ def test_large_items_are_uploaded_as_json_lines() -> None:
     assert json.loads(played.requests[2].content or b"") == {"plugin": "ocr", "upload_id": "u1"}
 
 
-def test_files_beyond_the_room_of_a_batch_are_uploaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_over_the_inline_limit_of_a_batch_are_uploaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_operations, "MAX_BATCH_FILES_BYTES", 8)
     inputs = [{"image": b"12345"}, {"image": b"123456"}, {"image": b"123"}]
     played = play(BATCHES.submit_batch("ocr", inputs, BatchOptions()), UPLOAD, answer(200, {}), answer(202, {}))

@@ -1,4 +1,4 @@
-"""The requests of the client's operations, and what it makes of the responses."""
+"""The requests of the client's operations, and how it handles the responses."""
 
 import base64
 from datetime import datetime, timedelta, timezone
@@ -105,7 +105,7 @@ def test_problems_of_an_invalid_input_are_listed() -> None:
 
 
 @pytest.mark.parametrize("content", [b"<html>proxy</html>", b"[]", b'{"error": "x"}', b""])
-def test_response_of_something_else_is_reported(content: bytes) -> None:
+def test_response_without_an_envelope_is_reported(content: bytes) -> None:
     with pytest.raises(UnexpectedResponse, match="status 407"):
         play(OPERATIONS.job("01J"), Response(407, {}, content))
 
@@ -170,7 +170,7 @@ def test_wait_waits_no_longer_than_the_caller_wants() -> None:
     assert raised.value.job_id == "01J"
 
 
-def test_polls_are_apart_if_the_service_does_not_hold_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polls_are_spaced_if_the_service_does_not_hold_its_response(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 7.0))
     played = play(OPERATIONS.wait("01J", None), *[PENDING] * 12, DONE)
     assert played.sleeps[:3] == pytest.approx([0.15, 0.225, 0.3375])

@@ -36,7 +36,7 @@ def test_given_idempotency_key_is_sent_by_execution_and_rerun() -> None:
         assert play(steps, answer(200, {"result": None})).requests[0].headers["Idempotency-Key"] == "mine"
 
 
-def test_retry_after_is_honoured() -> None:
+def test_retry_after_is_honored() -> None:
     assert play(OPERATIONS.job("01J"), FAST, BUSY, ACCEPTED).sleeps == [7, 2]
 
 

@@ -1,4 +1,4 @@
-"""Requests for batches, and what the service answers."""
+"""Functions that send requests for batches and check the responses."""
 
 import json
 from typing import Any

@@ -17,7 +17,7 @@ from tests.fakes.store import Interposed, MemoryJobs, Moment
 from tests.fakes.world import World
 
 REQUEST = KeyedRequest.of("acme", "key", {})
-"""A request with an idempotency key: its run is claimed first, however short it is."""
+"""A request with an idempotency key, whose run is claimed before the tool starts, however short it is."""
 
 
 class Stage(World):

@@ -42,7 +42,7 @@ class Setting:
         return self.service.submit(job or self.service.new(WANTED), {"text": "hello"})
 
     def race(self, name: str, action: Callable[[], object]) -> None:
-        """Call `action` just before the next write of this name."""
+        """Call `action` just before the next call of this method of the store."""
         self.between.hook = once("before", name, action)
 
     def counted(self) -> dict[str, int]:

@@ -61,7 +61,7 @@ def test_known_key_is_allowed_with_its_tenant_and_scopes() -> None:
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Allow",
-                    # The whole stage: the gateway caches the decision for the key, whichever route was called first.
+                    # The whole stage: the functions check the scopes, since they know which scope a route needs.
                     "Resource": "arn:aws:execute-api:us-east-1:123456789012:api/prod/*",
                 }
             ],
@@ -258,7 +258,7 @@ def test_tokens_are_denied_without_a_configured_provider() -> None:
 
 
 class NoTokens:
-    """Accepts no token."""
+    """A token verifier that accepts no token."""
 
     def principal(self, token: str) -> Principal:
         raise InvalidToken("The token is not valid.")

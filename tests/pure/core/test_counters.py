@@ -26,7 +26,7 @@ STARTED, LEFT = ExecutionMetrics(in_flight=1, as_of=LATER), ExecutionMetrics(in_
 
 
 def at(job: Job, **changes: Any) -> Job:
-    """Return the job as it was changed at `LATER`."""
+    """Return the job with these changes, made at `LATER`."""
     return replace(job, updated_at=LATER, **changes)
 
 

@@ -1,4 +1,4 @@
-"""The deadline of a run: its derived deadlines, and the time that is left."""
+"""The deadline of a run, the deadlines derived from it, and the outcome of a run past the deadline of its job."""
 
 import math
 import time

@@ -61,7 +61,7 @@ def test_cancel_that_stops_nothing_is_too_late(world: World) -> None:
 
 
 def test_batch_that_is_about_to_expire_is_stopped(world: World) -> None:
-    """The table would remove it, and its jobs, while it runs."""
+    """Otherwise the TTL of the table would remove the batch and its jobs while it runs."""
     batch_id = submit_batch(world, items=items_of("a", "b"))
     world.prepare_batch(batch_id)
     world.run_submitted(job_id_of_item(batch_id, 0))
@@ -104,7 +104,7 @@ def test_share_of_tolerated_failures_is_rounded_down(world: World) -> None:
 
 
 def test_items_without_a_job_fail_with_the_error_of_the_batch(world: World) -> None:
-    """The items in the body are known, but their plugin is gone when they are prepared."""
+    """The number of items is known from the body, but the stored items are gone when the batch is prepared."""
     batch_id = submit_batch(world)
     world.objects.texts.clear()
     assert world.prepare_batch(batch_id)["run"] is False

@@ -1,4 +1,4 @@
-"""Webhooks of batches: what is asked for, the message, and what the batch shows of its delivery."""
+"""Webhooks of batches: validation, the message, and its delivery as the batch shows it."""
 
 import json
 from copy import replace

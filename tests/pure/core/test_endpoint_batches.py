@@ -270,7 +270,7 @@ def test_preparing_continues_after_an_invocation_that_was_killed(world: World) -
 
 
 def test_items_that_cannot_be_read_any_more_fail_the_batch_and_end_its_jobs(world: World) -> None:
-    """An invocation has created jobs and was killed; the upload expired before the next one."""
+    """The first invocation creates jobs and fails, and the items expire before the next one."""
     lines = "\n".join(json.dumps(item) for item in items_of("a", "b"))
     batch_id = submit_batch(world, upload_id=_upload(world, lines))
     world.objects.before_put = raise_unavailable

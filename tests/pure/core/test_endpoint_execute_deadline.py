@@ -14,7 +14,7 @@ from tests.fakes.world import World
 
 
 def deadline_ends(run: Run) -> Ending:
-    """End as a run that is stopped because the whole of loading and running took too long."""
+    """Return the ending of a run that was stopped at the deadline of its job."""
     return TimedOut(pid=1, how="killed", while_loading=False, past_deadline=True)
 
 
@@ -104,7 +104,7 @@ def test_run_that_is_stopped_at_the_deadline_names_that_limit(world: World) -> N
     job = world.request("GET", f"/v1/jobs/{job_id}").body
     assert (job["status"], job["attempt"], job["error"]["code"]) == ("timed_out", 1, "timeout")
     assert job["error"]["details"] == {"limit": "deadline"}
-    # The deadline is its caller's: the plugin was not at fault.
+    # The caller sets the deadline, so the plugin was not at fault.
     assert world.request("GET", "/v1/plugins/echo/health").body["state"] == "LOADED"
 
 

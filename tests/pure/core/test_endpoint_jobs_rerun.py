@@ -86,7 +86,7 @@ def test_input_in_the_bucket_is_merged_too(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("patch", "path"), [({"language": "fra"}, "/language"), ({"text": None}, "/text"), ({"colour": "red"}, "/colour")]
+    ("patch", "path"), [({"language": "fra"}, "/language"), ({"text": None}, "/text"), ({"color": "red"}, "/color")]
 )
 def test_merged_input_that_does_not_fit_is_400_and_creates_no_job(world: World, patch: Any, path: str) -> None:
     first = original(world)
@@ -140,7 +140,7 @@ def test_large_input_of_a_job_that_ran_synchronously_is_not_stored(world: World)
     assert "synchronously" in error["message"]
 
 
-def test_input_that_a_request_could_not_have_is_413(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merged_input_over_the_limit_of_a_request_is_413(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     first = original(world)
     monkeypatch.setattr(execute, "MAX_REQUEST_BYTES", 100)
     error = refused(rerun(world, first, {"input": {"text": "x" * 100}}), 413, "payload_too_large", "PayloadError")

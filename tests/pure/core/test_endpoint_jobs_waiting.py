@@ -75,7 +75,7 @@ def test_wait_for_events_ends_with_an_event_after_the_given_one(world: World) ->
 
 
 @pytest.mark.parametrize(("path", "status"), [("", 200), ("/result", 409), ("/events?after=1", 200)])
-def test_wait_that_is_over_answers_as_without_it(world: World, path: str, status: int) -> None:
+def test_expired_wait_has_the_status_of_a_request_without_wait(world: World, path: str, status: int) -> None:
     job_id = world.submit()
     world.request_age_s = 10
     began = time.monotonic()

@@ -97,7 +97,7 @@ def test_manifest_has_the_fields_of_the_contract(world: World) -> None:
 
 
 def fork_safety(world: World) -> list[tuple[bool, str | None]]:
-    """Return what the list of plugins, the manifest and the health of the first plugin show, in this order."""
+    """Return `fork_safe` and its reason from the list of plugins, the manifest and the health of `echo`."""
     shown = [
         next(one for one in world.request("GET", "/v1/plugins").body["plugins"] if one["name"] == "echo"),
         world.request("GET", "/v1/plugins/echo").body,

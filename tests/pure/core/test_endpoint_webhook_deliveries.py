@@ -1,4 +1,4 @@
-"""Deliveries of webhooks: attempts, what the job shows of them, sending again, and the secrets that sign them."""
+"""Deliveries of webhooks: attempts, how the job shows them, redelivery, and the secrets that sign messages."""
 
 import json
 from typing import Any
@@ -94,7 +94,7 @@ def test_delivery_is_given_up_after_eight_attempts(world: World) -> None:
 
 
 def test_attempt_that_is_recorded_is_not_made_again(world: World) -> None:
-    """The sender ended after it had recorded the attempt, and the workflow invokes it again."""
+    """The function may end between recording the attempt and responding. The workflow then invokes it again."""
     job = put(world)
     world.receiver.answers = [Answer(500, DeliveryError.STATUS)]
     first = step_to_state(Step(job_subject(job), WebhookEvent.FINISHED))

@@ -1,4 +1,4 @@
-"""Webhooks in requests to execute and run again, and the deliveries that changes of jobs start."""
+"""Webhooks in requests to execute and rerun, and the deliveries that changes of jobs start."""
 
 from copy import replace
 from typing import Any

@@ -174,7 +174,7 @@ def test_leases_are_settled_at_most_a_step_after_they_end(job: Job) -> None:
 
 
 def _as_steps_leave_it(job: Job) -> Job:
-    """Return a finished job with what the steps of a job see to."""
+    """Return a finished job with the fields that the steps of a job always set."""
     at = job.completed_at or job.updated_at
     error = None if job.status is JobStatus.SUCCEEDED else job.error or ErrorInfo(ErrorCode.CANCELLED, "cancelled", {})
     return replace(job, completed_at=at, updated_at=at, error=error)
@@ -205,7 +205,7 @@ def test_long_error_is_stored_outside_the_entries() -> None:
     assert "long_error" not in items.job_to_item(a_job(JobStatus.FAILED))
 
 
-# An error has the time of its job's end. What a job waits for is shown by the job alone.
+# An error is shown with the time of its job's end, so a job with an error needs one. Lists leave out input requests.
 @given(jobs.filter(lambda job: job.error is None or job.completed_at is not None))
 def test_list_shows_all_of_a_job_that_its_document_shows(job: Job) -> None:
     assert job_document(listed(job)) == {**job_document(job), "input_requests": None}
@@ -252,7 +252,7 @@ finished = st.builds(
 )
 
 
-# Unique times: of two simultaneous ends neither is the latest.
+# The times are unique: of two jobs that end simultaneously, neither would be the latest.
 @given(st.lists(finished, max_size=20, unique_by=lambda job: job.updated_at), st.data())
 def test_counters_in_an_item_equal_the_sum_of_the_changes_in_any_order(
     jobs: list[JobSnapshot], data: st.DataObject

@@ -31,7 +31,7 @@ def test_heartbeat_extends_the_lease_and_stores_the_latest_progress(stage: Stage
     def work(run: Run) -> Ending:
         run.on_progress(0.2, "page 1 of 5")
         run.on_progress(0.4, "page 2 of 5")
-        stage.clock.advance(5)  # later, a slow write would give up the lease
+        stage.clock.advance(5)  # a larger step would leave a slow write too little time before the lease is given up
         stage.wait_for_beats(2)
         seen.append(stage.only_job())
         return echoes(run)

@@ -112,7 +112,7 @@ def test_slow_fetch_of_an_upload_is_claimed_meanwhile(stage: Stage, monkeypatch:
 
     def fetch(_tenant: str, _uploads: object, _folder: str, *, stop: Callable[[], bool]) -> None:
         assert stage.between.calls == []
-        monkeypatch.setattr(time, "monotonic", lambda: 1e9)  # the delay passes while a chunk arrives
+        monkeypatch.setattr(time, "monotonic", lambda: 1e9)  # the claim delay passes while a chunk is fetched
         stop()
         monkeypatch.undo()
         assert claimed.wait(PATIENCE_S)

@@ -57,7 +57,7 @@ def test_outcome_written_during_a_settlement_wins(at: Setting) -> None:
 
 
 def test_heartbeat_written_during_a_settlement_wins(at: Setting) -> None:
-    """Otherwise its tool would keep running in a finished job until the next heartbeat."""
+    """Otherwise the job would be finished although its tool runs on until the next heartbeat."""
     job = claim(at, at.submit())
     at.clock.advance(16)
     lease = at.clock() + timedelta(seconds=15)
@@ -191,7 +191,7 @@ def test_schedule_raises_when_the_table_is_down(at: Setting) -> None:
 
 
 def test_hook_of_once_acts_exactly_once() -> None:
-    """The race tests rely on it: a race that did not take place would prove nothing."""
+    """The race tests rely on this hook: a race that did not take place would prove nothing."""
     seen: list[str] = []
     hook: Hook = once("before", "change", lambda: seen.append("acted"))
     hook("after", "change")

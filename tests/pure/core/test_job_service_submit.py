@@ -119,7 +119,7 @@ def test_used_idempotency_key_starts_nothing(at: Setting) -> None:
 
 
 def test_requests_with_one_idempotency_key_in_one_millisecond_have_separate_inputs(at: Setting) -> None:
-    # Their jobs have the same id. An input of the second request must not replace that of the first.
+    # Both jobs have the same id. The input of the second request must not replace that of the first.
     first, second = at.service.new(KEYED), at.service.new(replace(KEYED, keyed=request("key", {"other": "body"})))
     assert first.job_id == second.job_id
     at.service.submit(first, {"text": "a" * INLINE_LIMIT_BYTES})

@@ -17,7 +17,7 @@ ANSWER = f'{{"verdict": "succeeded", "detail": {NESTED}}}'.encode()
 
 @pytest.fixture
 def collections() -> Iterator[list[str]]:
-    """Return the phases of the collections that happen in the test."""
+    """Yield a list to which each garbage collection during the test appends its phases."""
     seen: list[str] = []
 
     def note(phase: str, _: object) -> None:

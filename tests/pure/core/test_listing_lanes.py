@@ -1,4 +1,4 @@
-"""Merge partitions in chunks: whatever the budget, pages that follow one another have each matching entry once."""
+"""Merging partitions in chunks: consecutive pages have each matching entry exactly once, whatever the budget."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,7 +14,8 @@ entries = st.dictionaries(st.integers(0, 60).map("{:03}".format), st.tuples(st.i
 
 
 def lane(partition: Sequence[tuple[str, bool]], before: str) -> Lane:
-    """Return a lane that reads as DynamoDB does: a limit counts what is looked at, also at the end of a partition."""
+    """Return a lane that reads like DynamoDB: the limit counts the entries before filtering, and a chunk that reaches
+    the limit has a position to continue from, even at the end of the partition."""
 
     def read(below: str, limit: int) -> Chunk:
         rest = [(job_id, matching) for job_id, matching in partition if job_id < below]

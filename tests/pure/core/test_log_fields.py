@@ -13,7 +13,7 @@ from tests.fakes.world import World
 
 
 class Recorder(logging.Handler):
-    """Keeps records."""
+    """A handler that keeps the records."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -66,7 +66,7 @@ def test_files_of_a_result_are_content_of_their_own(world_of: Callable[..., Worl
     assert audio == {"type": "audio", "data": WAV, "mimeType": "audio/wav"}
     assert (other["resource"]["blob"], other["resource"]["mimeType"]) == (PDF, "application/pdf")
     assert other["resource"]["uri"].endswith("/result#/others/1")
-    # A model cannot read a file in text. Text that the schema does not call a file stays.
+    # A model cannot read files in text, so placeholders replace them. `note` is not a file by its schema, and stays.
     assert text["text"] == (
         '{"image":"(image/png, 30 bytes)","others":["(audio/wav, 36 bytes)","(application/pdf, 30 bytes)"],'
         f'"note":"{PNG}"}}'
@@ -102,7 +102,7 @@ def test_failure_of_a_tool_is_a_result_with_the_envelope(world: World) -> None:
 
 
 def test_failure_for_earlier_clients_has_the_envelope_as_text_only(world: World) -> None:
-    """Version 1 of the TypeScript SDK would compare it with the schema of the result."""
+    """Version 1 of the TypeScript SDK would validate structured content against the output schema of the tool."""
     failed = say(McpClient(world, "2025-11-25"), txt="x").result
     assert (failed["isError"], "structuredContent" in failed) == (True, False)
     assert json.loads(failed["content"][0]["text"])["error"]["code"] == "invalid_input"

@@ -43,7 +43,7 @@ def test_second_call_with_the_response_completes(world: World, client: McpClient
     assert all(job.client_input is None for job in world.jobs.all_jobs)
 
 
-def test_question_is_no_fault_of_the_plugin(world: World, client: McpClient) -> None:
+def test_input_request_is_not_a_failure_of_the_plugin(world: World, client: McpClient) -> None:
     world.sandbox.script = lambda _: answered("succeeded", {"text": "hello"})
     say(client)
     world.sandbox.script = asks("user")
@@ -51,7 +51,7 @@ def test_question_is_no_fault_of_the_plugin(world: World, client: McpClient) -> 
     assert world.request("GET", "/v1/plugins/echo/health").body["state"] == "INITIALIZED"
 
 
-def test_response_without_a_state_counts_and_others_are_ignored(client: McpClient) -> None:
+def test_response_without_a_state_is_used_and_unknown_ones_are_ignored(client: McpClient) -> None:
     given = {"user": accepted("Ada"), "unknown": accepted("nobody")}
     assert say(client, inputResponses=given).result["structuredContent"] == {"text": "Ada"}
 

@@ -1,4 +1,4 @@
-"""`tools/list`: what it says about tools, its pages, and which plugins it leaves out."""
+"""`tools/list`: descriptions of tools, pages, and plugins that are left out."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -42,7 +42,7 @@ def test_tool_without_a_description_is_described_by_its_title(world_of: Callable
     assert McpClient(world).call("tools/list").result["tools"][0]["description"] == "Say"
 
 
-def test_earlier_versions_have_no_schema_of_other_results_than_objects(world_of: Callable[..., World]) -> None:
+def test_earlier_versions_list_output_schemas_of_objects_only(world_of: Callable[..., World]) -> None:
     world = world_of(a_plugin("echo", a_tool("say", output_schema={"type": "string"})))
     assert "outputSchema" in McpClient(world).call("tools/list").result["tools"][0]
     assert "outputSchema" not in McpClient(world, "2025-11-25").call("tools/list").result["tools"][0]
@@ -71,7 +71,7 @@ def test_made_up_cursor_is_invalid(client: McpClient, cursor: Any) -> None:
     assert (answer.status, answer.error["code"]) == (400, -32602)
 
 
-def test_plugin_that_cannot_be_loaded_for_its_last_run_is_not_listed(watched: World) -> None:
+def test_plugin_that_could_not_be_loaded_for_its_last_run_is_not_listed(watched: World) -> None:
     client = McpClient(watched)
 
     def listed() -> list[str]:

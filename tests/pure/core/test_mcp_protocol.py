@@ -22,7 +22,7 @@ def client(world: World) -> McpClient:
 def code(
     client: McpClient, method: str, params: dict[str, Any] | None = None, **headers: str | None
 ) -> tuple[int, int]:
-    """Return HTTP status and code of an error, which must name the request."""
+    """Return the HTTP status and the code of an error, which must have the id of the request."""
     answer = client.call(method, params, **headers)
     assert (answer.body["jsonrpc"], answer.body["id"]) == ("2.0", 7)
     return answer.status, answer.error["code"]
@@ -58,7 +58,7 @@ def test_clients_with_a_handshake_list_and_ping(world: World, version: str) -> N
     assert client.call("ping").result == {}
     listed = client.call("tools/list").result
     assert set(listed) == {"tools"}
-    # Those clients treat another status than 200 as a broken connection.
+    # These clients treat any status other than 200 as a broken connection.
     assert (client.call("no/such").status, client.call("no/such").error["code"]) == (200, -32601)
 
 

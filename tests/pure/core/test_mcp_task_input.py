@@ -136,7 +136,7 @@ def test_client_that_cannot_respond_gets_the_failure(world: World, client: McpCl
     assert task["result"]["structuredContent"]["error"]["code"] == "input_required"
 
 
-def test_request_for_what_was_given_already_ends_the_job(world: World, client: McpClient, task_id: str) -> None:
+def test_request_for_an_already_given_response_fails_the_job(world: World, client: McpClient, task_id: str) -> None:
     respond(client, task_id, user=accepted("Ada"), city=accepted("Rome"))
     world.sandbox.script = lambda _: requests_input("user")
     world.run_submitted(task_id)

@@ -140,7 +140,7 @@ def test_sum_keeps_the_latest_verdict_finding_and_change_whatever_the_order() ->
     assert ExecutionMetrics.sum(parts) == ExecutionMetrics.sum(parts[::-1]) == expected
 
 
-def test_last_part_wins_among_verdicts_and_findings_of_one_time() -> None:
+def test_sum_keeps_the_last_of_simultaneous_verdicts_and_findings() -> None:
     one = ExecutionMetrics(
         lifecycle=LifecycleState.FAILED,
         lifecycle_at=NOON,

@@ -90,7 +90,7 @@ def test_problems_of_a_large_result_are_bounded(count: int) -> None:
     with pytest.raises(InvalidOutput) as caught:
         run(returning({"numbers": ["x"] * count}, Numbers), "give", {"text": "a"})
     if count > 1000:
-        # pydantic lists all errors or none: a list of 100,000 would take 50 MB.
+        # pydantic lists all errors or none, and a list of 100,000 errors would take 50 MB.
         assert caught.value.errors == [{"path": "", "message": f"has {count} values that are not valid"}]
     else:
         assert [one["path"] for one in caught.value.errors] == [f"/numbers/{n}" for n in range(20)]

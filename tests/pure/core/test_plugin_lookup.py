@@ -19,7 +19,7 @@ def test_plugin_listed_under_a_file_name_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "..", "../index", "plugins/ocr", "ocr.json", "OCR", "o" * 65, "nul\0", "motion"])
-def test_other_names_are_unknown_and_name_no_file(tmp_path: Path, name: str) -> None:
+def test_unlisted_and_malformed_names_are_unknown(tmp_path: Path, name: str) -> None:
     index = an_index(tmp_path / "index", a_plugin("ocr"))
     with pytest.raises(UnknownPlugin, match=r"There are: ocr\."):
         index.manifest(name)

@@ -114,7 +114,7 @@ STORED = json.dumps({"calling": {"api_key": SECRET}, "odd": 3})
 
 
 class Store:
-    """Secrets Manager and the Parameter Store, with one value."""
+    """A fake of Secrets Manager and the Parameter Store that returns one value."""
 
     def __init__(self, value: str | Exception = STORED) -> None:
         self.value = value

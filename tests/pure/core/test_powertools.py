@@ -7,8 +7,8 @@ import pytest
 from interlock.http.powertools import stand_in_for
 
 
-def test_module_that_is_used_meanwhile_is_the_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `interlock dev --in-process`, another thread may import the same module at that moment."""
+def test_stand_in_that_is_used_is_replaced_by_the_real_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `interlock dev --in-process`, another thread may import the module while the stand-in is in place."""
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
     with stand_in_for("colorsys"):
         import colorsys as stand_in

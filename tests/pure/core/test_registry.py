@@ -42,7 +42,7 @@ def count(
     error: ErrorCode | None = None,
     elapsed_ms: float | None = 10.0,
 ) -> None:
-    """Store a job in this status, which is counted."""
+    """Store a job in this status and count it."""
     world.jobs.create(counted_job(status, plugin=plugin, tool=tool, error=error, elapsed_ms=elapsed_ms))
 
 

@@ -39,7 +39,7 @@ def split(schema: dict[str, Any]) -> UnionFreeSchema:
 )
 def test_union_becomes_a_reference_wherever_it_is(keyword: str, schema: Any, document: dict[str, Any]) -> None:
     union = {keyword: [TEXT, NULL]}
-    if "enum" in document:  # its values are data, whatever they look like
+    if "enum" in document:  # values of `enum` are data, even if they look like a schema
         document = document | {"enum": [union]}
     found = split(schema(union))
     assert found.document == document | {"$defs": {"interlock-union-0": union}}

@@ -228,7 +228,7 @@ def test_integers_of_any_size_are_valid() -> None:
 def test_schema_is_compiled_once_while_it_is_the_same_object() -> None:
     validator, schema = SchemaValidator(), {"type": "string"}
     assert validator.problems("tool.input", schema, 1) != []
-    schema["type"] = "integer"  # the compiled schema does not see it
+    schema["type"] = "integer"  # does not affect the compiled schema
     assert validator.problems("tool.input", schema, 1) != []
     assert validator.problems("tool.input", {"type": "integer"}, 1) == []
     assert validator.problems("other.input", {"type": "integer"}, 1) == []
@@ -262,7 +262,7 @@ def test_value_that_fails_a_pattern_is_explained_by_the_description_of_its_field
     ]
 
 
-def test_limit_of_whole_mebibytes_is_written_in_them_too() -> None:
+def test_limit_of_whole_mebibytes_is_also_written_in_mebibytes() -> None:
     schema = {"properties": {"size": {"maximum": 104_857_600}, "count": {"maximum": 2_000_000}}}
     found = SchemaValidator().problems("sizes", schema, {"size": 104_857_601, "count": 2_000_001})
     assert {one["path"]: one["message"] for one in found} == {

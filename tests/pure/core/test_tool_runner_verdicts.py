@@ -1,4 +1,4 @@
-"""The outcomes of what the worker process reports to the ToolRunner."""
+"""The outcomes of the verdicts that worker processes report to the ToolRunner."""
 
 import json
 from collections.abc import Callable

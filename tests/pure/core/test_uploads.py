@@ -77,7 +77,7 @@ def test_upload_id_with_an_invalid_content_type_is_rejected(content_type: str) -
 def test_other_encoding_of_an_upload_id_is_rejected() -> None:
     text = Upload.new("image/png", 5, NOON).id
     digits = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-    other = text[:-1] + digits[digits.index(text[-1]) + 1]  # differs in bits that no byte has
+    other = text[:-1] + digits[digits.index(text[-1]) + 1]  # differs only in the unused bits of the last character
     assert base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(text + "=")
     with pytest.raises(NotAnUpload):
         Upload.of_id(other)

@@ -1,4 +1,4 @@
-"""The bounded sample of a value whose errors are looked for."""
+"""The bounded sample of a value, in which errors are searched for."""
 
 from typing import Any
 

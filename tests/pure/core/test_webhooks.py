@@ -94,7 +94,7 @@ def test_success_ends_a_delivery() -> None:
 
 
 @pytest.mark.parametrize("answer", [Answer(410, DeliveryError.STATUS), Answer(error=DeliveryError.FORBIDDEN_ADDRESS)])
-def test_delivery_to_nobody_is_given_up_at_once(answer: Answer) -> None:
+def test_delivery_to_a_gone_or_forbidden_receiver_is_given_up_at_once(answer: Answer) -> None:
     after = attempted(a_step(), answer, now=NOON, spread=0)
     assert (after.state, after.attempts, after.next_attempt_at) == (DeliveryState.FAILED, 1, None)
 

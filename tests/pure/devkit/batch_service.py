@@ -1,4 +1,4 @@
-"""A service in memory that the `interlock` command calls: a batch makes a step each time the command waits."""
+"""An in-memory service for the `interlock` command. Its batch advances by a step each time the command waits."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def interrupt() -> None:
 
 
 class BatchService:
-    """`steps` are made one after the other, one each time the command waits. `requests` are all that it has sent."""
+    """Each time the command waits, the next of `steps` is called. `requests` are those that the command has sent."""
 
     def __init__(self, folder: Path) -> None:
         read = a_tool("read", input_schema=Scan.model_json_schema(mode="validation"), output_schema=ANYTHING)
@@ -81,7 +81,7 @@ class BatchService:
         answer = self.world.request(
             request.method, request.target, text=request.content, headers=request.headers, query=query or None
         )
-        # The client downloads from S3 alone.
+        # The client downloads only from URLs of S3.
         text = json.dumps(answer.body).replace("https://objects.test/", BUCKET).replace("?expires", "?X-Amz-Signature")
         return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, text.encode())
 
@@ -97,7 +97,7 @@ class BatchService:
 
 
 class _Transport(SyncTransport):
-    def __init__(self, service: BatchService) -> None:  # without the connections of httpx
+    def __init__(self, service: BatchService) -> None:  # creates no httpx client
         self._service = service
 
     def close(self) -> None:
@@ -113,7 +113,7 @@ class _Transport(SyncTransport):
 
 
 def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> BatchService:
-    """Return a service that commands call from now on."""
+    """Return a service, and make commands call it until `monkeypatch` is undone."""
     service = BatchService(folder)
     monkeypatch.setenv("INTERLOCK_URL", "https://api.example.com")
     monkeypatch.setenv("INTERLOCK_API_KEY", "key")

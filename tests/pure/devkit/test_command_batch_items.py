@@ -65,7 +65,7 @@ def test_file_is_the_required_field_for_files_of_its_item() -> None:
     assert [one["count"] for one in found.inputs] == [3, 3]
 
 
-def test_file_is_a_list_or_a_text_as_the_schema_wants() -> None:
+def test_file_becomes_a_list_or_text_if_the_schema_requires_it() -> None:
     assert read(Pages, "a.png").inputs == [{"pages": [Path.cwd() / "a.png"]}]
     assert read(Text, "a.png").inputs == [{"text": "content of a.png"}]
     assert read(Compared, "a.png", "left=@b.png").inputs == [{"left": Path("b.png"), "right": Path.cwd() / "a.png"}]

@@ -115,7 +115,7 @@ def test_tolerated_failures_give_status_0(batch: Command, service: BatchService,
     assert batch("results", batch_id).status == Exit.OK
 
 
-def test_batch_with_too_many_failures_says_so(batch: Command, service: BatchService) -> None:
+def test_batch_with_too_many_failures_reports_it(batch: Command, service: BatchService) -> None:
     Path("items.jsonl").write_text('{"input": {"text": 7}}\n')
     batch_id = batch("submit", "echo.say", "items.jsonl", "--tolerated-failures", "0").out.strip()
     service.steps[1] = lambda: service.world.core.batch_service.stop_over_tolerance("acme", batch_id)

@@ -19,7 +19,7 @@ TARGET = Target(url=f"{URL}/", key=KEY)
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the project, in which a local stack may run."""
+    """Change to an empty folder: commands would find a local stack that runs in the project."""
     monkeypatch.chdir(tmp_path)
 
 

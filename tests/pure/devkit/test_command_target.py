@@ -152,7 +152,7 @@ def test_each_error_has_an_exit_status(error: type[InterlockError], status: Exit
     ("key", "message"),
     [(None, "needs an API key: set INTERLOCK_API_KEY"), ("k", "create a key with `interlock keys create`")],
 )
-def test_missing_key_is_told_from_a_wrong_one(key: str | None, message: str) -> None:
+def test_missing_key_is_distinguished_from_a_wrong_one(key: str | None, message: str) -> None:
     with pytest.raises(CommandFailed, match=message), service_errors(Service("https://h", key, "--url")):
         raise AuthenticationError("A valid API key is required.")
 

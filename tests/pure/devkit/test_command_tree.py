@@ -1,4 +1,4 @@
-"""All commands: those that print data print JSON with `--json`."""
+"""All commands have help, and those that print data have `--json`."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The local event source mapping: batches in order, retries, halves, reported failures and what is given up."""
+"""The local event source mapping: ordered batches, retries, bisection, reported failures and batches given up."""
 
 import json
 import threading
@@ -79,7 +79,7 @@ def run(
         give_up=lambda _shard, batch: lost.append([int(one["dynamodb"]["SequenceNumber"]) for one in batch]),
     )
     source.start()
-    # The stream is read again only after everything before is processed or given up.
+    # The stream is read again only after all earlier records have been processed or given up.
     assert finished.wait(PATIENCE_S)
     source.stop()
     return functions.batches, lost

@@ -117,7 +117,7 @@ def test_all_partitions_must_be_allowed() -> None:
     ],
 )
 def test_unsupported_policy_is_reported(policy: Any) -> None:
-    with pytest.raises(UsageError, match="WorkFunction: the local stack knows"):
+    with pytest.raises(UsageError, match="WorkFunction: the local stack supports only"):
         statements("WorkFunction", [policy])
 
 

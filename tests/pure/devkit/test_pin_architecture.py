@@ -23,6 +23,6 @@ def test_only_the_built_architecture_is_allowed(tmp_path: Path, built: str, othe
     check({"Architecture": built}, declared)
     with pytest.raises(UsageError, match=f"must be one of {built}$"):
         check({"Architecture": other}, declared)
-    # All other lines are unchanged.
+    # The rest of the template is unchanged.
     before["Parameters"]["Architecture"] = declared["Architecture"]
     assert after == before

@@ -184,7 +184,7 @@ def test_closing_ends_all_environments_and_waiting_requests(fleet: Fleet, reques
             pool.invoke(b"{}")
 
 
-def test_idle_environments_are_ended_but_the_one_used_last(
+def test_idle_environments_are_ended_except_the_last_used(
     pool: Pool, fleet: Fleet, requests: ThreadPoolExecutor
 ) -> None:
     futures = [submit_held(pool, requests) for _ in range(LIMIT)]

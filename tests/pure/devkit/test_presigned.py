@@ -88,10 +88,10 @@ def test_changed_headers_are_refused(put: str, headers: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        # S3 would copy another object, or make the object public.
+        # With these headers, S3 would copy another object, or make the object public.
         {"x-amz-copy-source": "/bucket/jobs/other/result-1.json"},
         {"X-Amz-Acl": "public-read"},
-        # The local AWS would take the body for a call to another service, with the rights of the URL's signer.
+        # With this header, the local AWS would run the body as a call to another service, as the signer of the URL.
         {"X-Amz-Target": "DynamoDB_20120810.GetItem"},
     ],
 )
@@ -153,7 +153,7 @@ def test_missing_parameters_are_named() -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"X-Amz-Target": "DynamoDB_20120810.Scan"}, {"Authorization": "none"}])
 def test_preflight_is_answered_without_a_call(headers: dict[str, str]) -> None:
-    """A browser does not sign it. moto would run the call that its headers and body describe."""
+    """Browsers do not sign preflight requests, and moto would run the call that the headers and the body describe."""
     origin = {"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"}
     assert send("http://127.0.0.1:1234/", "OPTIONS", {**origin, **headers}) == ("200 OK", b"")
 

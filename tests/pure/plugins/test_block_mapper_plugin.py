@@ -1,4 +1,4 @@
-"""The plugin `block_mapper`: images of known colours are mapped to the blocks of these colours."""
+"""The plugin `block_mapper`: images of known colors are mapped to the blocks of these colors."""
 
 import re
 from collections import Counter
@@ -48,7 +48,7 @@ def test_default_height_keeps_the_proportions(
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-def test_colour_of_each_block_is_mapped_to_that_block(name: str, run: Run, encoded: Encode) -> None:
+def test_color_of_each_block_is_mapped_to_that_block(name: str, run: Run, encoded: Encode) -> None:
     result = run(BlockMapper, "analyze", image=encoded(PIL.Image.new("RGB", (40, 40), BLOCKS[name])), width=4)
     assert result["counts"] == {name: 16}
     assert result["blocks"] == [[name] * 4] * 4
@@ -70,7 +70,7 @@ def test_colour_of_each_block_is_mapped_to_that_block(name: str, run: Run, encod
         ("#7a2ab0", "purple_wool"),
     ],
 )
-def test_other_colours_are_mapped_to_the_nearest_block(color: str, name: str, run: Run, encoded: Encode) -> None:
+def test_other_colors_are_mapped_to_the_nearest_block(color: str, name: str, run: Run, encoded: Encode) -> None:
     result = run(BlockMapper, "analyze", image=encoded(PIL.Image.new("RGB", (9, 9), color)), width=3)
     assert result["counts"] == {name: 9}
 
@@ -84,7 +84,7 @@ def test_rows_are_ordered_from_the_top_and_blocks_from_the_left(run: Run, encode
     assert result["blocks"] == [corners[:2], corners[2:]]
 
 
-def test_block_has_the_mean_colour_of_its_pixels(run: Run, encoded: Encode) -> None:
+def test_block_has_the_mean_color_of_its_pixels(run: Run, encoded: Encode) -> None:
     checks = PIL.Image.fromarray(np.indices((64, 64)).sum(axis=0).astype(np.uint8) % 2 * 252)
     assert run(BlockMapper, "analyze", image=encoded(checks), width=8)["counts"] == {"stone": 64}
 
@@ -97,7 +97,7 @@ def test_requested_sizes_are_bounded(field: str, value: object, refusal: Run, im
     assert problem["path"] == f"/{field}"
 
 
-def test_block_names_and_colours_are_unique_and_valid() -> None:
+def test_block_names_and_colors_are_unique_and_valid() -> None:
     assert len(BLOCKS) >= 24
     assert len(set(BLOCKS.values())) == len(BLOCKS)
     assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in BLOCKS)
@@ -107,7 +107,7 @@ def test_block_names_and_colours_are_unique_and_valid() -> None:
 @pytest.mark.parametrize(
     ("rgb", "lab"),
     [
-        # Reference values of CSS Color 4, which adopts OKLab: `oklab()` of the named colours.
+        # Reference values of CSS Color 4, which adopts OKLab: `oklab()` of the named colors.
         ((255, 255, 255), (1.0, 0.0, 0.0)),
         ((0, 0, 0), (0.0, 0.0, 0.0)),
         ((255, 0, 0), (0.62796, 0.22486, 0.12585)),

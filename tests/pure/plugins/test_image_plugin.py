@@ -38,8 +38,8 @@ class TestInspect:
         assert facts.items() >= {
             "format": "PNG", "mime_type": "image/png", "width": 256, "height": 256, "mode": "RGB", "exif": {}
         }.items()  # fmt: skip
-        assert facts["perceptual_hash"] == "c2924c5532bddfc8"  # of ImageHash 4.3.2, `phash`
-        # The darkest colour covers the helmet and the background: a quarter of the image.
+        assert facts["perceptual_hash"] == "c2924c5532bddfc8"  # as computed by `phash` of ImageHash 4.3.2
+        # The darkest color covers the helmet and the background: a quarter of the image.
         shares = {color["hex"]: color["share"] for color in facts["dominant_colors"]}
         assert len(shares) == 5
         assert sum(shares.values()) == pytest.approx(1, abs=0.001)
@@ -57,7 +57,7 @@ class TestInspect:
         facts = run(Image, "inspect", image=encoded(PIL.Image.new("RGB", (5, 3)), "JPEG", exif=exif))
         assert (facts["width"], facts["height"], facts["exif"]["Orientation"]) == (5, 3, 6)
 
-    def test_exact_colours_are_reported_with_their_shares(self, run: Run, encoded: Encode) -> None:
+    def test_exact_colors_are_reported_with_their_shares(self, run: Run, encoded: Encode) -> None:
         flag = PIL.Image.new("RGB", (1280, 1024), "#0000ff")
         flag.paste("#ffff00", (0, 0, 1280, 256))
         flag.paste("#ff0000", (0, 0, 640, 128))
@@ -68,12 +68,12 @@ class TestInspect:
         ]
 
     @pytest.mark.parametrize("most", [1, 2, 16])
-    def test_requested_number_of_colours_is_reported(self, most: int, run: Run, image_file: Run) -> None:
+    def test_requested_number_of_colors_is_reported(self, most: int, run: Run, image_file: Run) -> None:
         found = run(Image, "inspect", image=image_file("astronaut.png"), colors=most)["dominant_colors"]
         assert len(found) == most
 
     @pytest.mark.parametrize("most", [0, 17, -1, "many"])
-    def test_number_of_colours_is_bounded(self, most: object, refusal: Run, image_file: Run) -> None:
+    def test_number_of_colors_is_bounded(self, most: object, refusal: Run, image_file: Run) -> None:
         assert refusal(Image, "inspect", image=image_file("astronaut.png"), colors=most)["path"] == "/colors"
 
 

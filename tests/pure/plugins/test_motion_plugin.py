@@ -99,7 +99,7 @@ def test_each_object_is_found_at_any_resolution(size: tuple[int, int], run: Run,
     assert result["score"] == pytest.approx(sum(region["area_share"] for region in result["regions"]), abs=1e-5)
 
 
-def test_change_of_colour_at_equal_brightness_is_motion(run: Run, encoded: Encode) -> None:
+def test_change_of_color_at_equal_brightness_is_motion(run: Run, encoded: Encode) -> None:
     red, green = PIL.Image.new("RGB", (64, 64), (255, 0, 0)), PIL.Image.new("RGB", (64, 64), (0, 130, 0))
     assert ImageChops.difference(red.convert("L"), green.convert("L")).getextrema() == (0, 0)
     assert run(Motion, "compare", before=encoded(red), after=encoded(green))["score"] == 1
@@ -128,7 +128,7 @@ def test_single_noisy_pixels_are_no_motion(run: Run, encoded: Encode) -> None:
 
 
 def test_speck_smaller_than_a_cell_is_no_motion(run: Run, encoded: Encode) -> None:
-    size = (3840, 2160)  # 30 pixels a cell, and the speck is 12 x 12
+    size = (3840, 2160)  # a cell has 30 x 30 pixels, and the speck 12 x 12
     still, moved = (encoded(frame(*boxes, size=size), compress_level=1) for boxes in ((), [(369, 369, 381, 381)]))
     assert run(Motion, "compare", before=still, after=moved, min_area=0)["moving"] is False
 

@@ -25,7 +25,7 @@ STORED = {
     7: CORNERS.transpose(PIL.Image.Transpose.TRANSVERSE),
     8: CORNERS.transpose(PIL.Image.Transpose.ROTATE_270),
 }
-"""The stored form of that image by EXIF orientation (EXIF 2.32, section 4.6.4)."""
+"""The stored form of `CORNERS` by EXIF orientation (EXIF 2.32, section 4.6.4)."""
 
 
 @pytest.mark.parametrize("orientation", STORED)

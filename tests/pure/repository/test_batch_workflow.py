@@ -5,7 +5,7 @@ from tests.pure.repository.state_machines import BATCH, STATES, function_of
 
 
 def test_items_of_a_batch_run_like_other_jobs() -> None:
-    """The same states, except that an item whose API key has reached its limit waits and is tried again."""
+    """The states are the same, except that an item waits and is tried again while its API key has reached its limit."""
     items = BATCH["States"]["RunItems"]["ItemProcessor"]["States"]
     differing = {"ResultSelector", "ResultPath", "Next", "End"}
     for name in STATES:
@@ -18,14 +18,14 @@ def test_items_of_a_batch_run_like_other_jobs() -> None:
 
 
 def test_failed_items_fail_no_batch_and_have_no_output() -> None:
-    """Statuses and results are those of the table. The outputs of all items together may have 256 KiB."""
+    """The table stores statuses and results. Step Functions limits the outputs of all items together to 256 KiB."""
     run = BATCH["States"]["RunItems"]
     assert run["ToleratedFailureCount"] == MAX_ITEMS
     ends = [state for state in run["ItemProcessor"]["States"].values() if state.get("End")]
     assert [state["OutputPath"] for state in ends] == [None]
 
 
-def test_batch_ends_when_the_table_says_so() -> None:
+def test_batch_ends_when_finish_batch_returns_finished() -> None:
     [choice] = BATCH["States"]["HasBatchFinished"]["Choices"]
     assert (choice["Variable"], choice["BooleanEquals"]) == ("$.end.finished", True)
     assert BATCH["States"]["HasBatchFinished"]["Default"] == "LetJobsStop"

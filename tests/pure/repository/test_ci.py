@@ -29,7 +29,7 @@ PINNED = re.compile(r"uses: actions/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 
 def workflow() -> Json:
     loaded: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text())
-    loaded["on"] = loaded.pop(True)  # YAML 1.1 reads the key as a boolean
+    loaded["on"] = loaded.pop(True)  # YAML 1.1 reads the key `on` as a boolean
     return loaded
 
 
@@ -54,7 +54,7 @@ def parts_of(target: str) -> list[str]:
 
 
 PARTS = {f"make {target}": parts_of(target) for target in ("test-gates", "test-units", "test-stack")}
-"""The parts that `make test` runs, by the command that runs some of them alone."""
+"""The parts of `make test`, by the command that runs only these parts."""
 
 
 def problems(of: Json) -> Iterator[str]:

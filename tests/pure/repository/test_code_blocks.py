@@ -66,7 +66,7 @@ DOCUMENTS: dict[Block, str | None] = {
     ("docs/webhooks.md", "json", '{"url": "https://example.com/hooks/interlock", "events": ["finished"],'): "Webhook",
     ("docs/batches.md", "json", '{"index"'): None,  # lines of a file, which has no schema
 }
-"""JSON that is not sent by a test, with the schema whose fields it has. Values may be left out."""
+"""JSON that no test sends, with the schema that declares its fields. Fields may be left out."""
 
 FORMATS: dict[Block, str] = {
     ("docs/plugins.md", "toml", "[project.entry-points"): "part of `layers/plugins/pyproject.toml`",
@@ -82,7 +82,7 @@ def blocks() -> Iterator[tuple[Block, str]]:
 
 @cache
 def claims() -> frozenset[Block]:
-    """Return the blocks that tests read: page, language, and words of the first line, none for `code_blocks`."""
+    """Return the blocks that tests read: page, language, and text of the first line (empty for `code_blocks`)."""
     found: set[Block] = set()
     for file in ROOT.glob("tests/**/*.py"):
         source = file.read_text()
@@ -131,7 +131,7 @@ def test_listed_blocks_are_not_executed_elsewhere() -> None:
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 HAS_NO_MODEL = {"s3 rb"}
-"""Commands of the AWS CLI that are no operation of a service."""
+"""Commands of the AWS CLI that do not correspond to an operation of a service."""
 
 
 def check_make(words: list[str]) -> None:
@@ -143,7 +143,7 @@ def check_make(words: list[str]) -> None:
 
 def check_sam(words: list[str]) -> None:
     """Check the subcommand and the names of its options."""
-    # The group loads its commands when they are called.
+    # `sam` imports a command only when it is called.
     program: click.Command = import_module(f"samcli.commands.{words[0]}.command").cli
     known = {name for one in program.params for name in (*one.opts, *one.secondary_opts)}
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known
@@ -200,7 +200,7 @@ def test_commands_that_are_not_executed_are_valid(block: Block) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "make nothing-like-it", "make build COLOUR=red", ".venv/bin/sam deploy --gided", ".venv/bin/sam deplay",
+        "make nothing-like-it", "make build COLOR=red", ".venv/bin/sam deploy --gided", ".venv/bin/sam deplay",
         ".venv/bin/interlock dev --port 99999", ".venv/bin/interlock keys make", "aws dynamodb delete-table --name X",
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What `make test-mcp` adds to the conformance suite: full names of tools, and a verdict on what it does not score."""
+"""Additions of `make test-mcp` to the conformance suite: full names of tools, and a verdict on unscored failures."""
 
 import pytest
 import yaml

@@ -24,12 +24,12 @@ def test_vendored_files_have_their_checksums(library: str) -> None:
 
 
 @pytest.mark.parametrize("library", SOURCES)
-def test_vendored_libraries_have_version_integrity_and_licence(library: str) -> None:
+def test_vendored_libraries_have_version_integrity_and_license(library: str) -> None:
     source = SOURCES[library]
     assert re.fullmatch(r"\d+\.\d+\.\d+", source["version"])
     assert source["integrity"].startswith("sha512-")
     text = (VENDOR / f"{library}.LICENSE").read_text()
-    assert {"MIT": "The MIT License", "Apache-2.0": "Apache License"}[source["licence"]] in text
+    assert {"MIT": "The MIT License", "Apache-2.0": "Apache License"}[source["license"]] in text
 
 
 def test_every_vendored_file_is_recorded() -> None:

@@ -41,7 +41,7 @@ def test_sender_that_fails_makes_the_same_attempt_again_for_hours() -> None:
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
         for number in range(retry["MaxAttempts"])
     ]
-    # Half of them on average, because of the jitter.
+    # With full jitter, the pauses are half as long on average.
     assert sum(pauses) / 2 > 3600
 
 

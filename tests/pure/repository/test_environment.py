@@ -1,4 +1,4 @@
-"""The environment that the lock describes."""
+"""The environment that the lock files describe."""
 
 import csv
 import os.path
@@ -7,7 +7,7 @@ from importlib.metadata import distributions
 
 
 def test_no_two_packages_install_the_same_file() -> None:
-    # Which of them wins would depend on the order of installation, which is not fixed.
+    # Otherwise the order of installation, which is not fixed, would decide which file is kept.
     owners = defaultdict(set)
     for package in distributions():
         name, folder = package.metadata["Name"], str(package.locate_file(""))

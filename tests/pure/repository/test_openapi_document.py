@@ -237,7 +237,7 @@ def test_envelope_lists_every_error_code_and_type_of_the_domain() -> None:
 
 
 OF_BATCHES = ErrorCode.TOO_MANY_FAILURES
-"""The code that only batches have, and no response."""
+"""The code of an error that only a batch can have. It is never in an error envelope."""
 
 
 def test_every_error_code_has_an_example() -> None:

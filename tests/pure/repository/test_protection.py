@@ -89,7 +89,7 @@ def test_bucket_is_encrypted_and_refuses_plain_http() -> None:
 def test_kms_key_may_be_used_by_every_function_with_permissions_for_stored_data_only() -> None:
     policy = RESOURCES["KmsKeyPolicy"]
     assert policy["Condition"] == "HasKmsKey"
-    # The workflow of batches reads the list of their jobs.
+    # The workflow of batches reads the list of jobs from the bucket.
     assert sorted(role["Ref"] for role in policy["Properties"]["Roles"]) == sorted(
         ["BatchWorkflowRole", *(f"{name}Role" for name, function in FUNCTIONS.items() if "Policies" in function)]
     )

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scale.md: token buckets, first limits, costs, and that the page shows them."""
+"""The arithmetic of docs/scale.md: token buckets, first limits and costs. The page shows the computed values."""
 
 import math
 import re
@@ -180,7 +180,7 @@ def test_times_of_many_items_follow_from_the_first_limits() -> None:
     assert batches.batches_s(10_000) == pytest.approx(15 + 10_000 / 300)
     assert batches.batches_s(10_000, 10) == pytest.approx(15 + 10_000 * 2.012 / 10)
     assert batches.jobs_s(1_000_000) == pytest.approx(1_000_000 / (500 / 3))
-    # Both forms of the time agree where the ramp ends.
+    # The formulas for the ramp and for the time after it agree where the ramp ends.
     ramp_s = (1_000 - 5) / 5
     at_end = (5 * ramp_s + 5 * ramp_s**2 / 2) / 2.012
     assert batches.messages_s(int(at_end)) == pytest.approx(ramp_s, rel=1e-3)

@@ -1,4 +1,4 @@
-"""The filters of the event source mappings, applied to the changes of jobs: they pass what a function needs."""
+"""The filters of the event source mappings, applied to changes of jobs: functions get the changes that they need."""
 
 import json
 from itertools import product
@@ -80,7 +80,7 @@ def test_every_change_of_a_job_is_counted_and_no_other_item() -> None:
 
 
 def test_stream_has_no_more_readers_than_a_shard_supports() -> None:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html allows two at a time."""
+    """At most two: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
     sources = [one for one in RESOURCES.values() if one["Type"] == "AWS::Lambda::EventSourceMapping"]
     assert len(sources) == 2
     assert all(Mapped.of({**one["Properties"], "FunctionName": "f", "EventSourceArn": "a"}).patterns for one in sources)

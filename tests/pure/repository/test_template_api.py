@@ -108,7 +108,7 @@ def test_gateway_responses_have_the_error_envelope(kind: str) -> None:
     headers = dict(GATEWAY_RESPONSES[kind]["ResponseParameters"]["Headers"])
     assert headers.pop("X-Request-Id") == "context.requestId"
     if code is ErrorCode.UNAUTHORIZED:
-        # The authorizer, which knows whether tokens are accepted, chooses that of its denials.
+        # The authorizer sets the challenge of its denials, since it knows whether tokens are accepted.
         challenge = "context.authorizer.challenge" if kind == "ACCESS_DENIED" else f"'{CHALLENGE}'"
         assert headers == {"WWW-Authenticate": challenge}
         return

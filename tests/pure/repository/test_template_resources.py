@@ -1,4 +1,4 @@
-"""Resources of template.yaml: what creates them, what they get, and what outlives the stack."""
+"""Resources of template.yaml: order of creation, settings and limits of functions, and data that outlives the stack."""
 
 import json
 import os
@@ -115,7 +115,7 @@ def test_every_function_gets_all_settings(monkeypatch: pytest.MonkeyPatch) -> No
             **TEMPLATE["Globals"]["Function"]["Environment"]["Variables"],
             **RESOURCES[function]["Properties"].get("Environment", {}).get("Variables", {}),
         }
-        # Exactly the variables that are read are set.
+        # A function has exactly the variables that it reads.
         read = set(core_variables) | ({"INTERLOCK_MAX_WAIT_S"} if function in WAITING else set())
         if function == "AuthorizeFunction":
             read |= set(access_variables)

@@ -79,7 +79,7 @@ def test_queries_name_the_keys_of_their_index() -> None:
 
 
 def test_queries_filter_by_projected_attributes_that_are_no_keys() -> None:
-    # DynamoDB rejects filters on keys of the queried index, and an index knows nothing else.
+    # DynamoDB rejects filters on keys of the queried index, and an index has no attributes that are not projected.
     filtered = [query for query in queries() if "FilterExpression" in query]
     assert filtered
     for query in filtered:
@@ -109,7 +109,7 @@ def test_items_have_the_declared_keys_and_types() -> None:
     item = dynamo_items.job_to_item(a_job())
     keys = {name for index in INDEXES.values() for name in key_of(index["KeySchema"])}
     keys |= set(key_of(TABLE["KeySchema"]))
-    # CloudFormation refuses declared attributes that are not keys, and DynamoDB items with keys of another type.
+    # CloudFormation refuses declared attributes that are not keys. DynamoDB refuses items whose keys have another type.
     assert set(TYPES) == keys
     serialize = TypeSerializer().serialize
     assert {name: set(serialize(item[name])) for name in keys} == {name: {TYPES[name]} for name in keys}
@@ -160,7 +160,7 @@ def test_most_heartbeats_write_no_index() -> None:
         )
         written.append(changed_by(at, beat))
         at = beat
-    # Twenty heartbeats meet a multiple of ten seconds twice.
+    # `settle_after` is a multiple of ten seconds, so it changes twice in twenty heartbeats.
     assert [one for one in written if one] == [{"not_succeeded"}] * 2
 
 

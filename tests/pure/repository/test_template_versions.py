@@ -13,7 +13,7 @@ from tests.pure.repository.test_template_resources import handler, references
 BEHIND_THE_API = {"AuthorizeFunction", "ExecuteFunction", "JobsFunction"}
 LONGEST_DESCRIPTION = 256
 LONGEST_VALUES = {"DefaultKeyRate": len("999999/s")}
-"""Longest values of the parameters whose pattern limits their length."""
+"""Lengths of the longest values of parameters whose pattern limits the length."""
 
 
 def published(function: str) -> str:
@@ -30,7 +30,7 @@ def test_functions_behind_the_api_have_an_alias_and_are_called_by_it(translated:
         if one["Type"] == "AWS::Lambda::Permission" and one["Properties"]["Principal"] == "apigateway.amazonaws.com"
     }
     # The console has nothing to restore from a snapshot, keys are rarely changed and batches rarely submitted, so these
-    # need no versions.
+    # functions need no versions.
     without = {"BatchesFunction", "ConsoleFunction", "KeysFunction"}
     assert allowed == {f"{name}Aliaslive" for name in BEHIND_THE_API} | without
 
@@ -51,8 +51,8 @@ def test_snapstart_has_what_lambda_requires() -> None:
 
 @pytest.mark.parametrize("function", sorted(BEHIND_THE_API))
 def test_changed_parameters_publish_a_version(function: str) -> None:
-    """SAM derives the version's logical id from the properties as they are written, so a changed parameter leaves it as
-    it is. A changed description replaces the version:
+    """SAM derives the version's logical id from the properties as they are written, so a changed parameter does not
+    change the id. A changed description replaces the version:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
     """
     own = properties(function)

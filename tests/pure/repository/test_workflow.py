@@ -38,7 +38,7 @@ LAMBDA_SERVICE_ERRORS = {
 def lint(definitions: Mapping[str, Json]) -> dict[str, list[str]]:
     """Return the errors and warnings of cfn-lint on definitions, as `rule: message`, by the name of the definition.
 
-    One template has all of them, since cfn-lint loads its rules again for each template."""
+    All definitions are in one template, since cfn-lint loads its rules again for each template."""
     arn = "arn:aws:lambda:us-east-1:123456789012:function:some"
     machines = {
         name: {
@@ -168,7 +168,7 @@ def test_definition_uses_only_features_of_local_interpreters(machine: str) -> No
         assert state.get("Resource", "lambda:invoke").endswith("lambda:invoke")
 
 
-# --- Behaviour -------------------------------------------------------------------------------------------------------
+# --- Behavior -------------------------------------------------------------------------------------------------------
 
 
 def test_workflows_are_standard() -> None:

@@ -26,7 +26,7 @@ def check(answer: Answer) -> Answer:
 
 
 def check_hidden(answer: Answer, sent: object = None) -> Answer:
-    """Check a response as above, and that an error reveals no internals, except in quotes of the request (`sent`)."""
+    """Check a response like `check`. An error may reveal no internals, except in quotes of the request (`sent`)."""
     found = set(INTERNALS.findall(json.dumps(check(answer).body))) if answer.status >= 400 else set()
     assert found <= set(INTERNALS.findall(json.dumps(sent))), answer
     return answer

@@ -9,7 +9,7 @@ from tests.fakes.world import Answer, World
 from tests.pure.security.answers import check_hidden
 
 SMALL_LIMIT_S = 5.0
-"""Far above the time that any of these requests takes, and far below that of exponential parsing."""
+"""A limit far above the processor time of any of these requests, and far below that of exponential parsing."""
 
 
 @pytest.fixture
