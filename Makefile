@@ -15,7 +15,8 @@ PYTEST_ARGS ?=
 
 # Measuring coverage makes tests two to three times as slow. Tests of the devkit, plugins and repository are not measured,
 # nor are those named here, which run whole functions over AWS, start many processes or repeat much: the measured tests
-# reach what they do. Of the services, none uses DynamoDB Local: each part that does starts a Java machine.
+# reach the same code. None of the unmeasured service tests uses DynamoDB Local, because each part with such a test
+# starts a Java virtual machine.
 MEASURED_FOLDERS := $(addprefix tests/,pure/client pure/core pure/security process/client process/core process/sandbox)
 UNMEASURED_SERVICES := $(addprefix tests/service/test_,deploy_command.py deployed_command.py events.py keys_command.py \
   moto_tables.py openapi_answers.py permissions.py tenancy.py tenant_jobs.py)
@@ -25,8 +26,8 @@ UNMEASURED := tests/pure/core/test_item_properties.py tests/process/client/test_
   $(addprefix tests/process/core/test_,function_imports.py plugin_names.py registry_audit.py snapshots.py validation_memory.py)
 IGNORE_MEASURED := $(addprefix --ignore=,$(MEASURED_FOLDERS))
 OTHERS := $(filter-out $(MEASURED_FOLDERS) %/__pycache__,$(patsubst %/,%,$(wildcard tests/process/*/ tests/process/test_*.py)))
-# Tests that share a stack, and those that start others or none. `make soak` runs the soak: the shared stack has its
-# counters compared with its jobs at the end.
+# Tests that share a stack, and those that start others or none. The soak test is left to `make soak`, because the tests
+# of the shared stack also compare its counters with its jobs at the end.
 SHARED_STACK := tests/stack --ignore=tests/stack/own
 OWN_STACKS := tests/stack/own tests/exhaustive --ignore=tests/exhaustive/test_soak.py
 # Test files with a sample and a full volume.
@@ -53,8 +54,8 @@ $(VENV)/.installed: $(UV) requirements/dev.txt layers/runtime/pyproject.toml lay
 	@test -x $(BIN)/python || $(UV) venv --quiet $(VENV)
 	$(UV) pip sync --quiet --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e layers/runtime -e layers/plugins -e client -e devkit
-	@# Compiles what the local stack imports, so that its first start takes no longer than others. The rest is compiled
-	@# when it is first imported: of the environment's modules, few are.
+	@# Compiles what the local stack imports, so that its first start takes no longer than others. Other modules are
+	@# compiled when they are first imported, which most modules of the environment never are.
 	$(BIN)/python -c "import interlock_dev.commands.serving, numpy, PIL.Image, tesserocr"
 	@touch $@
 
@@ -121,12 +122,12 @@ prose: setup ## measures how much prose breaks the rules for plain English; at m
 .PHONY: audit
 audit: audit-template audit-locks ## checkov on the template, pip-audit on the locks
 
-# Offline: checkov's own checks alone. What it asks for and does not get is answered in .checkov.yaml and template.yaml.
+# Offline, with the checks that checkov ships. The reasons for skipped checks are in .checkov.yaml and template.yaml.
 .PHONY: audit-template
 audit-template: .tools/checkov/.installed
 	.tools/checkov/bin/checkov --config-file .checkov.yaml
 
-# Asks PyPI for known vulnerabilities. Fails, too, where a package cannot be asked about.
+# Asks PyPI for known vulnerabilities. Also fails if a package cannot be looked up.
 .PHONY: audit-locks
 audit-locks: .tools/pip-audit/.installed
 	for lock in runtime plugins dev; do .tools/pip-audit/bin/pip-audit --strict --disable-pip --require-hashes \
@@ -134,17 +135,17 @@ audit-locks: .tools/pip-audit/.installed
 
 # Two at a time: on two cores the slow ones (mypy, sam build) overlap with the rest.
 GATES := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
-# In so many processes. Each of them starts the servers and stacks that its tests share.
+# Runs tests in the given number of processes. Each process starts the servers and stacks that its tests share.
 PYTEST = $(BIN)/pytest -n $(1) --dist loadgroup
-# Tests that compute run in parts of one process each: a process imports what all the tests of its part import, from
-# SAM CLI to moto. `PYTEST_ARGS` may select no test of a part.
+# CPU-bound tests run in parts, with one process for each part: a process imports what all the tests of its part import,
+# from SAM CLI to moto. `PYTEST_ARGS` may select no test of a part.
 PYTEST_PART = $(BIN)/pytest $(1) $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5 ])
 
 .PHONY: quick
 quick: setup ## ruff, mypy, import contracts, scanner and the pure tests: under a minute
 	@$(GATES) types part-pure-framework part-pure-others lint contracts scan
 
-# The characters of which Hypothesis makes text. Without the file, each process finds them out for itself.
+# The table of characters from which Hypothesis generates text. Without the file, each process computes the table.
 .hypothesis/unicode_data: | $(VENV)/.installed
 	$(BIN)/python -c "from hypothesis import strategies; strategies.text().validate()"
 
@@ -172,15 +173,15 @@ part-measured: part-measured-framework part-measured-services
 	$(BIN)/coverage combine --quiet .coverage.framework .coverage.services
 	$(BIN)/coverage xml --quiet
 	$(BIN)/coverage report --fail-under=92
-# Writes what tests measure into a file of its own.
+# Measures the coverage of tests into a separate file.
 define MEASURE
 rm -f .coverage .coverage.$(1)*
 COVERAGE_FILE=.coverage.$(1) $(call PYTEST_PART,$(2) $(addprefix --ignore=,$(UNMEASURED) $(UNMEASURED_SERVICES)) --cov --cov-branch --cov-report=)
 endef
 
-# Three at a time, which are four processes of tests: those of the stack wait for leases, starts and stops a third of the
-# time. With a fifth process, each takes a fifth more processor time. The longest parts come first and the short checks
-# last: otherwise one core is idle at the end.
+# Three parts at a time, which are four test processes: the tests of the stack wait for leases, starts and stops a third
+# of the time. With a fifth process, each takes a fifth more processor time. The longest parts come first and the short
+# checks last: otherwise one core is idle at the end.
 .PHONY: test
 test: setup stack-tools .hypothesis/unicode_data ## everything that a change needs, with samples of the repetitive tests: seven to ten minutes
 	@$(GATES) --jobs 3 --keep-going part-shared-stack part-own-stacks part-others part-measured-framework part-pure-others part-measured part-services check audit-template build scale-check

@@ -1,4 +1,4 @@
-"""Requests to the table and their units, by the kind of work: each is done once, so the figures are exact."""
+"""Requests to the table and their units, by the kind of work. Counts do not vary, so each is taken only once."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -15,11 +15,11 @@ from interlock.domain.job_status import JobStatus
 from interlock.domain.times import utc_now
 
 LONG_S = 3.2
-"""The length of a long run in seconds. It has several heartbeats, at most one of which passes a step of `settle_after`
-and writes an index, too. The fewest units are therefore the same in each run."""
+"""Duration of a long run in seconds. It has several heartbeats; at most one of them crosses a step of `settle_after`
+and writes an index as well. The minimum of the heartbeats' units is therefore the same in each run."""
 
 PAGES, LISTED = "pages", 60
-"""The table of the pages, and its finished jobs, behind a page of 50."""
+"""The table that pages of 50 jobs are read from, and the number of finished jobs in it."""
 
 
 def rows(run: Run) -> Iterator[Row]:
@@ -47,8 +47,8 @@ def rows(run: Run) -> Iterator[Row]:
 
 
 def _requests(run: Run, function: str, event: Path, *, warm: bool = False, table: str | None = None) -> list[Request]:
-    """Call a new function once, and return its requests, or those of its second call: a worker process that has to
-    start may take longer than the delay of the claim. `table` is another table than that of the template."""
+    """Call a new function once, and return its requests. `warm` returns those of a second call instead: the start of a
+    worker process may make the first call longer than the claim delay. `table` replaces the template's table."""
     contestant = run.contestants.interlock(function)
     if table is not None:
         contestant = contestant.with_variables(INTERLOCK_TABLE=table)
@@ -87,7 +87,7 @@ def _written(requests: Sequence[Request]) -> float:
 
 
 def _pages(run: Run) -> Iterator[Row]:
-    """Read pages of a table of their own: the units depend on the shards of its jobs, and so on their ids."""
+    """Read pages of a separate table with fixed job ids: the units depend on the jobs' shards, and these on the ids."""
     run.server.create(run.contestants.table, PAGES)
     expiry = utc_now() + timedelta(days=7)
     jobs = (

@@ -1,7 +1,7 @@
 """Count the instructions of a function with valgrind, over all of its processes.
 
-Valgrind 3.19 knows neither seccomp nor Landlock nor pidfd_open. So a worker process is not confined under it (half a
-millisecond without it), and the supervisor does without a pidfd.
+Valgrind 3.19 knows neither seccomp nor Landlock nor pidfd_open. Under valgrind, worker processes are therefore not
+confined (which takes half a millisecond without valgrind), and the supervisor works without a pidfd.
 """
 
 import os
@@ -37,15 +37,16 @@ def counting() -> Iterator[tuple[list[str], Path]]:
 
 
 def total(folder: Path, forked_from: Mapping[int, int] = MappingProxyType({})) -> int:
-    """Return the instructions of all processes that have ended. `forked_from` are the parents of the processes that
-    were forked: valgrind counts what was before the fork in both. What a parent did after it is lost here."""
+    """Return the instructions of all processes that have ended. `forked_from` maps forked processes to their parents:
+    valgrind counts the instructions before the fork in both, so the parent's count is subtracted. The instructions of
+    a parent after the fork are lost."""
     counts = {int(file.name): int(found[1]) for file in folder.iterdir() if (found := _SUMMARY.search(_text(file)))}
     return sum(counts.values()) - sum(counts[parent] for parent in forked_from.values())
 
 
 def of_calls(contestant: Contestant, event: Path = EVENT, *, children: int = 0) -> int:
-    """Return the instructions from the start of a function to its first response. Raise RuntimeError unless it has
-    this number of other processes then: one that was replaced would not be counted."""
+    """Return the instructions from the start of a function to its first response. Raise RuntimeError unless it then has
+    `children` other processes: a process that was replaced would not be counted."""
     with counting() as (prefix, folder):
         ours = contestant.with_variables(BENCH_VALGRIND="1", PYTHONHASHSEED="0")
         with FunctionProcess(ours, event, prefix=prefix) as function:
@@ -71,7 +72,7 @@ def of_command(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def _end(processes: Iterable[int], folder: Path) -> None:
-    """End the zygote and its workers by a signal upon which valgrind writes its counts: the sandbox would kill them."""
+    """End the zygote and its worker processes with a signal on which valgrind writes its counts, unlike SIGKILL."""
     for process in processes:
         os.kill(process, signal.SIGUSR2)
         os.kill(process, signal.SIGCONT)

@@ -1,7 +1,7 @@
 """Pages of the job list: the time among many jobs, relative to few.
 
 Both pages are full and have the same jobs: the few are the newest of the many, and `limit` is the number of them that
-match the filter. On DynamoDB Local: moto's queries look at all items. Its own time is part of the figure.
+match the filter. The server is DynamoDB Local, because moto's queries read all items. Its time is part of the figures.
 """
 
 import random

@@ -63,7 +63,7 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _rounded(value: float | None) -> float | None:
-    """Round to three significant digits, whole numbers to none."""
+    """Round to three significant digits, and values of 1,000 and more to whole numbers."""
     return None if value is None else float(f"{value:.3g}") if value < 1000 else round(value)
 
 

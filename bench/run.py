@@ -36,7 +36,7 @@ class Run:
     def event(self, name: str, *, method: str = "POST", path: str = "/v1/execute", **fields: Any) -> Path:
         """Write a variation of the peers' event, and return its file. `body` becomes JSON; `headers` are added."""
         event = json.loads(EVENT.read_text())
-        # Without another body, the peers' is kept for the route that takes it.
+        # Without `body`, the peers' body is kept on the route that they have, and left out on others.
         kept = event["body"] if path == "/v1/execute" else None
         body = json.dumps(fields.pop("body")) if "body" in fields else kept
         headers = fields.pop("headers", {})

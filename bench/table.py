@@ -29,7 +29,7 @@ class Request:
 
 
 class TableServer:
-    """A server of DynamoDB. Only moto's counts requests, and has S3 and Step Functions."""
+    """A server of DynamoDB. Only moto's server counts requests, and has S3 and Step Functions."""
 
     def __init__(self, url: str, *, has_all: bool = True) -> None:
         self.url = url
@@ -96,6 +96,6 @@ def moto() -> Iterator[TableServer]:
 
 @contextmanager
 def local() -> Iterator[TableServer]:
-    """Run DynamoDB Local, which has indexes, where moto looks at all items for a query. Needs Java and npm."""
+    """Run DynamoDB Local, which has real indexes, while moto reads all items for a query. Needs Java and npm."""
     with dynamodb_local.running() as url:
         yield TableServer(url, has_all=False)

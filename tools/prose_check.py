@@ -94,7 +94,7 @@ def texts_of(path: str, source: str) -> Iterator[Text]:
 
 
 def tracked() -> Iterator[Text]:
-    """Yield the prose of every file that git tracks, except the licence."""
+    """Yield the prose of every file that git tracks, except the license."""
     for name in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines():
         if name != "LICENSE" and Path(name).suffix in {".py", ".md", *HASH_COMMENTS} and (ROOT / name).is_file():
             yield from texts_of(name, (ROOT / name).read_text())

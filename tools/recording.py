@@ -21,7 +21,7 @@ _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
 
 def main() -> int:
-    # Not a terminal: the progress bar is then recorded once, with its end.
+    # The console is not a terminal, so that the progress bar is recorded only once, in its final state.
     demo.console = Console(record=True, width=COLUMNS, file=StringIO(), highlight=False, soft_wrap=True)
     demo.console.print("[bold]$ make demo[/bold]")
     status = demo.run()

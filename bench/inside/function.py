@@ -39,7 +39,7 @@ def main(event: str, descriptor: str) -> None:
         # Valgrind changes limits of its processes, which the supervisor would take for damage by a tool.
         sandbox.condition = lambda _pid: None  # type: ignore[attr-defined]
     for line in sys.stdin:
-        # Read again for each line: the caller may have changed it.
+        # Read the event for each line, because the caller may have changed the file.
         text = Path(event).read_text()
         times, processor = [], []
         answer: Any = None

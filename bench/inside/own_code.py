@@ -1,4 +1,4 @@
-"""Time our own code in a warm call: the execute function on a table that answers at once, and a sandbox likewise.
+"""Time our own code in a warm call, with a table and a sandbox that answer at once, and the least that a function does.
 
 `python own_code.py EVENT ROUNDS` prints the times of both, in microseconds for each round; `python own_code.py EVENT
 calls N` only calls N times, for counting instructions.

@@ -36,7 +36,7 @@ def measured(kind: Kind, setting: Setting, rate: float) -> tuple[str, ...]:
 
 
 def disagreements() -> list[str]:
-    """Return where the simulation does not meet exactly the arithmetic's first limit."""
+    """Return the cases in which the simulation meets a limit too early, or another one first than the arithmetic."""
     found = []
     for setting in SETTINGS:
         for kind in KINDS:

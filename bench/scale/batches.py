@@ -74,7 +74,7 @@ def as_messages() -> dict[str, float]:
 
 
 def _rate(concurrency: float) -> float:
-    """Return the items a second of so many concurrent runs."""
+    """Return how many items per second this number of concurrent runs completes."""
     return concurrency / (ASYNC.tool_s + OWN_S)
 
 

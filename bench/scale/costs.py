@@ -9,7 +9,7 @@ from bench.scale.quotas import DEFAULTS, Setting
 
 JOBS = 1_000_000
 GB = 1e-6
-"""GB of a million times one KB."""
+"""One KB in GB."""
 
 # KB per request and per run, assumed: the gateway's line, the functions' start, end and report, metrics, our own lines.
 LOGGED_REQUEST_KB, LOGGED_RUN_KB = 1.2, 2.0
@@ -57,9 +57,10 @@ def counter_share(kind: Kind, rate: float, setting: Setting = DEFAULTS) -> float
 def state_share(kind: Kind, rate: float) -> float:
     """Return the write units of published states per job, for jobs of one tool at a rate.
 
-    A state is put when a tool starts to be in use and when it no longer is. Jobs that are written only
-    when they end are never seen in use. For others, which arrive at random, a job meets no other one in use with the
-    probability exp(-rate * time), and so many periods of use begin, and end, for each job (M/G/∞ queue).
+    A state is written when the first job of a tool starts to run, and when the last one ends. Jobs that are written
+    only when they end do not change the state. Other jobs arrive at random. With probability exp(-rate * time), no
+    other job runs when one arrives. This is also the number of busy periods per job, each of which begins and ends once
+    (M/G/∞ queue).
     """
     return STATE_UNITS * 2 * math.exp(-rate * kind.tool_s) if kind.claimed else 0.0
 

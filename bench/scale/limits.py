@@ -32,7 +32,7 @@ def counter_units(setting: Setting) -> int:
 
 
 def limits(kind: Kind, setting: Setting) -> list[Limit]:
-    """Return all limits of a kind of job, the first one first."""
+    """Return all limits of a kind of job, in the order in which they are met."""
     return sorted(_limits(kind, setting), key=lambda limit: limit.rate)
 
 

@@ -1,6 +1,6 @@
-"""Compute the tables of docs/scale.md: `python -m bench.scale.page` writes all except the simulation's.
+"""Compute the tables of docs/scale.md: `python -m bench.scale.page` writes all except the simulation's table.
 
-`make scale` writes that one too. A table is between `<!-- scale: NAME -->` and `<!-- end -->`.
+`make scale` also writes the simulation's table. A table is between `<!-- scale: NAME -->` and `<!-- end -->`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A simulation of jobs that arrive at a constant rate from one second to the next, at a stack that was idle.
+"""A simulation of jobs that suddenly begin to arrive at a constant rate, at a stack that was idle before.
 
 Jobs arrive in groups, so that a run has at most `GROUPS` of them at any rate. Throttled requests to the gateway and to
 synchronous functions are lost, and a throttled run of the workflow is repeated after each of `RETRIES_S`. The table and

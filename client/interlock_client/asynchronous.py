@@ -52,7 +52,7 @@ class AsyncInterlock:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> Any:
-        """Run a tool and return its result, as `Interlock.run`."""
+        """Run a tool and return its result, like `Interlock.run`."""
         options = RunOptions(timeout_s=timeout_s, idempotency_key=idempotency_key)
         return await self._transport.perform(self._operations.run(tool, {**(input or {}), **fields}, options))
 
@@ -68,7 +68,7 @@ class AsyncInterlock:
         idempotency_key: str | None = None,
         **fields: Any,
     ) -> AsyncJob:
-        """Create an asynchronous job, as `Interlock.submit`."""
+        """Create an asynchronous job, like `Interlock.submit`."""
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         operation = self._operations.submit(tool, {**(input or {}), **fields}, options)
         return self._job(await self._transport.perform(operation))
@@ -88,7 +88,7 @@ class AsyncInterlock:
         created_before: datetime | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[AsyncJob]:
-        """Iterate over jobs, newest first, as `Interlock.jobs`."""
+        """Iterate over jobs, newest first, like `Interlock.jobs`."""
         filters = JobFilters(plugin, tool, status, created_after, created_before, batch)
         async for one in self._transport.stream(self._operations.jobs(filters, limit)):
             yield self._job(one)
@@ -107,7 +107,7 @@ class AsyncInterlock:
         webhook: WebhookOption = None,
         idempotency_key: str | None = None,
     ) -> AsyncBatch:
-        """Create a batch, as `Interlock.submit_batch`."""
+        """Create a batch, like `Interlock.submit_batch`."""
         options = BatchOptions(
             keys, max_concurrency, tolerated_failures, timeout_s, deadline_s, webhook, idempotency_key
         )
@@ -116,7 +116,7 @@ class AsyncInterlock:
     async def map(
         self, tool: str, inputs: Iterable[Mapping[str, Any]], /, *, max_concurrency: int | None = None
     ) -> AsyncIterator[Any]:
-        """Run a tool on many inputs as a batch, as `Interlock.map`. The batch is created when the first result is
+        """Run a tool on many inputs as a batch, like `Interlock.map`. The batch is created when the first result is
         requested."""
         batch = await self.submit_batch(tool, inputs, max_concurrency=max_concurrency)
         async for line in batch.results():
@@ -127,7 +127,7 @@ class AsyncInterlock:
         return self._batch(await self._transport.perform(self._operations.batch(batch_id)))
 
     async def batches(self, *, limit: int | None = None) -> AsyncIterator[AsyncBatch]:
-        """Iterate over batches, newest first, as `Interlock.batches`."""
+        """Iterate over batches, newest first, like `Interlock.batches`."""
         async for one in self._transport.stream(self._operations.batches(limit)):
             yield self._batch(one)
 
@@ -149,11 +149,11 @@ class AsyncInterlock:
         return health
 
     async def upload(self, file: Path | bytes, *, content_type: str | None = None) -> Upload:
-        """Upload a file of up to 100 MiB, as `Interlock.upload`."""
+        """Upload a file of up to 100 MiB, like `Interlock.upload`."""
         return await self._transport.perform(self._operations.upload(file, content_type))
 
     def keys(self) -> AsyncIterator[ApiKey]:
-        """Iterate over the API keys of the tenant, as `Interlock.keys`."""
+        """Iterate over the API keys of the tenant, like `Interlock.keys`."""
         return self._transport.stream(self._operations.keys())
 
     async def create_key(
@@ -165,20 +165,20 @@ class AsyncInterlock:
         rate: str | None = None,
         concurrency: int | None = None,
     ) -> NewApiKey:
-        """Create an API key, as `Interlock.create_key`."""
+        """Create an API key, like `Interlock.create_key`."""
         limits = {"expires_in_s": expires_in_s, "rate": rate, "concurrency": concurrency}
         return await self._transport.perform(self._operations.create_key({"scopes": [*scopes], "name": name, **limits}))
 
     async def revoke_key(self, key_id: str) -> ApiKey:
-        """Revoke an API key, as `Interlock.revoke_key`."""
+        """Revoke an API key, like `Interlock.revoke_key`."""
         return await self._transport.perform(self._operations.revoke_key(key_id))
 
     async def webhook_secret(self) -> WebhookSecret:
-        """Return the secret of webhooks, as `Interlock.webhook_secret`."""
+        """Return the secret of webhooks, like `Interlock.webhook_secret`."""
         return await self._transport.perform(self._operations.webhook_secret())
 
     async def rotate_webhook_secret(self) -> WebhookSecret:
-        """Replace that secret, as `Interlock.rotate_webhook_secret`."""
+        """Replace the secret of webhooks, like `Interlock.rotate_webhook_secret`."""
         return await self._transport.perform(self._operations.rotate_webhook_secret())
 
     def _batch(self, document: BatchDocument) -> AsyncBatch:
@@ -201,7 +201,7 @@ class AsyncInterlock:
 
 
 class AsyncJob(JobView):
-    """A job, as `Job`."""
+    """`Job` for `async` code."""
 
     def __init__(self, transport: AsyncTransport, operations: Operations, document: JobDocument) -> None:
         super().__init__(document)
@@ -214,25 +214,25 @@ class AsyncJob(JobView):
         return self
 
     async def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the job has finished, as `Job.wait`."""
+        """Wait until the job has finished, like `Job.wait`."""
         self.document = await self._transport.perform(self._operations.wait(self.id, timeout))
         return self
 
     async def result(self, timeout: float | None = None) -> Any:
-        """Wait until the job has finished, and return its result, as `Job.result`."""
+        """Wait until the job has finished, and return its result, like `Job.result`."""
         return await self._transport.perform(self._operations.result(self.id, timeout))
 
     def events(self, *, after: int = 0, follow: bool = True) -> AsyncIterator[Event]:
-        """Iterate over the job's events, as `Job.events`."""
+        """Iterate over the job's events, like `Job.events`."""
         return self._transport.stream(self._operations.events(self.id, after, follow=follow))
 
     async def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the job, as `Job.cancel`."""
+        """Request the cancel of the job, like `Job.cancel`."""
         self.document = await self._transport.perform(self._operations.cancel(self.id, reason))
         return self
 
     async def redeliver(self, event: WebhookEvent | None = None) -> Self:
-        """Send the messages of the webhook again, as `Job.redeliver`."""
+        """Send the messages of the webhook again, like `Job.redeliver`."""
         self.document = await self._transport.perform(self._operations.redeliver(self.id, event))
         return self
 
@@ -247,7 +247,7 @@ class AsyncJob(JobView):
         idempotency_key: str | None = None,
         **changes: Any,
     ) -> AsyncJob:
-        """Run the job again as a new job, as `Job.rerun`."""
+        """Run the job again as a new job, like `Job.rerun`."""
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return AsyncJob(self._transport, self._operations, await self._transport.perform(steps))

@@ -18,7 +18,8 @@ from interlock_client.pace import Pace
 from interlock_client.steps import Emit, Request, Sleep, Steps, Stream, exchange
 
 MAX_INLINE_ITEMS_BYTES = 4_000_000
-"""Larger items are sent as an upload. A request may have 6 MiB, with escapes."""
+"""Maximum size of the items that are sent in a request; larger ones are uploaded. A request may have 6 MiB, including
+JSON escapes."""
 
 MAX_BATCH_FILES_BYTES = 64 * 1024 * 1024
 """Total size of the files that items contain. As base64 they leave 14 MiB of the 100 MiB that the items may have."""
@@ -76,7 +77,7 @@ class BatchOperations(Operations):
         return self._listed("/v1/batches", "batches", [], limit)
 
     def batch_results(self, batch_id: str) -> Stream[BatchResult]:
-        """Yield the results of a finished batch, in the order of its items. Raise `ConflictError` before."""
+        """Yield the results of a batch, in the order of its items. Raise `ConflictError` if it has not finished."""
         link = yield from self._get(f"{_batch(batch_id)}/results")
         url = download_url(link, self.service)
         if url is None:
@@ -94,7 +95,7 @@ class BatchOperations(Operations):
 
 
 def _is_left_out(line: BatchResult) -> bool:
-    """Return whether the results refer to the job for this item, because they would be too large."""
+    """Return whether the line refers to the job instead of containing its result, which is too large."""
     result = line.get("result")
     return isinstance(result, dict) and result.keys() == {"job_id", "size"} and result["job_id"] == line["job_id"]
 

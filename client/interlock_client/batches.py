@@ -64,7 +64,7 @@ class Batch(BatchView):
         return self
 
     def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the batch. Raise `ConflictError` if it has ended otherwise."""
+        """Request the cancel of the batch. Raise `ConflictError` if it has finished without being cancelled."""
         self.document = self._transport.perform(self._operations.cancel_batch(self.id, reason))
         return self
 
@@ -88,17 +88,17 @@ class AsyncBatch(BatchView):
         return self
 
     async def wait(self, timeout: float | None = None) -> Self:
-        """Wait until the batch has finished, as `Batch.wait`."""
+        """Wait until the batch has finished, like `Batch.wait`."""
         self.document = await self._transport.perform(self._operations.wait_for_batch(self.id, timeout))
         return self
 
     async def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the batch, as `Batch.cancel`."""
+        """Request the cancel of the batch, like `Batch.cancel`."""
         self.document = await self._transport.perform(self._operations.cancel_batch(self.id, reason))
         return self
 
     async def results(self, timeout: float | None = None) -> AsyncIterator[BatchResult]:
-        """Wait until the batch has finished, and iterate over its results, as `Batch.results`."""
+        """Wait until the batch has finished, and iterate over its results, like `Batch.results`."""
         await self.wait(timeout)
         async for line in self._transport.stream(self._operations.batch_results(self.id)):
             yield line

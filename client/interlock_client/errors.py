@@ -108,7 +108,7 @@ class ConnectionFailed(InterlockError):
 
 
 class UnexpectedResponse(InterlockError):
-    """A response that is not one of Interlock, for example from a proxy."""
+    """The response does not come from Interlock, but from a proxy, for example."""
 
     code = "unexpected_response"
 

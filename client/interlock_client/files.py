@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_INLINE_BYTES = 3 * 1024 * 1024
-"""Total size of the files that one request contains. As base64 they take 4 MiB of the 6 MiB that Lambda accepts."""
+"""Maximum size of all files in one request. As base64 they take 4 MiB of the 6 MiB that Lambda accepts."""
 
 _DEFAULT_TYPE = "application/octet-stream"
 

@@ -1,4 +1,4 @@
-"""What `Job` and `AsyncJob` have in common."""
+"""The base class of `Job` and `AsyncJob`."""
 
 from interlock_client.documents import FINAL, CancelOutcome, Delivery, JobDocument, Progress, Status
 from interlock_client.errors import InterlockError, error_of
@@ -48,7 +48,7 @@ class JobView:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """The deliveries of the job's webhook. There are none without one, and of jobs from a list."""
+        """The deliveries of the job's webhook. Empty if the job has no webhook, or comes from a list of jobs."""
         webhook = self.document["webhook"]
         return (webhook["deliveries"] or []) if webhook else []
 

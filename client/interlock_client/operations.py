@@ -109,7 +109,7 @@ class Operations:
             if not follow:
                 return
             if not page["events"] and (yield from self.job(job_id))["status"] in FINAL:
-                follow = False  # those events were emitted before, or are on the next page
+                follow = False  # the last events were emitted before, or are on the next page
             after = page["next"]
             pace = pace if not page["events"] else Pace(None)
             yield Sleep(pace.pause_s())
@@ -121,7 +121,7 @@ class Operations:
         return job
 
     def redeliver(self, job_id: str, event: WebhookEvent | None) -> Steps[JobDocument]:
-        """Ask for the messages of a job's webhook again."""
+        """Request that the messages of a job's webhook are sent again."""
         body = {} if event is None else {"event": event}
         job: JobDocument = yield from self._post(f"{_job(job_id)}/webhook/redeliver", body, {})
         return job
@@ -132,7 +132,7 @@ class Operations:
         return secret
 
     def rotate_webhook_secret(self) -> Steps[WebhookSecret]:
-        """Replace that secret. The request is not sent again: each that arrives makes a new secret."""
+        """Replace the secret of webhooks. The request is not retried: each one that arrives creates a new secret."""
         request = Request("POST", "/v1/webhook-secret/rotate")
         secret: WebhookSecret = document((yield from exchange(request, Retries(attempts=1))))
         return secret
@@ -169,7 +169,7 @@ class Operations:
         return self._listed("/v1/keys", "keys", [], None)
 
     def create_key(self, body: Mapping[str, Any]) -> Steps[NewApiKey]:
-        """Create a key. The request is not sent again: each that arrives creates a key."""
+        """Create a key. The request is not retried: each one that arrives creates a key."""
         given = {name: value for name, value in body.items() if value is not None}
         request = Request.of_json("POST", "/v1/keys", given, {})
         created: NewApiKey = document((yield from exchange(request, Retries(attempts=1))))

@@ -9,7 +9,7 @@ from typing import Any
 from interlock_client.documents import WebhookRequest
 
 type WebhookOption = str | WebhookRequest | None
-"""A webhook: its URL, or with the events to report."""
+"""A webhook: its URL, or an object with its URL and the events to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class RunOptions:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header without which a request that is sent again could create a second job."""
+        """The `Idempotency-Key` header, which keeps a retried request from creating a second job."""
         return {"Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
 
 
@@ -54,7 +54,7 @@ class BatchOptions:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header without which a request that is sent again could create a second batch."""
+        """The `Idempotency-Key` header, which keeps a retried request from creating a second batch."""
         return {"Idempotency-Key": self.idempotency_key or str(uuid.uuid4())}
 
 

@@ -3,7 +3,7 @@
 import time
 
 MAX_WAIT_S = 20
-"""Seconds that the service holds a response back at most (`Prefer: wait=N`)."""
+"""Maximum time in seconds that the service may hold back a response (`Prefer: wait=N`)."""
 
 
 class Pace:

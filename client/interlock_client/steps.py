@@ -20,8 +20,8 @@ from interlock_client.errors import ConnectionFailed, UnexpectedResponse, error_
 class Request:
     """An HTTP request.
 
-    `target` is a path below the service's URL, or a presigned URL, which is sent no key. Requests may be sent again:
-    those that create a job have an idempotency key. One that creates a key is sent once.
+    `target` is a path below the service's URL, or a presigned URL, to which no key is sent. Requests may be retried,
+    because those that create a job have an idempotency key. Requests that create an API key or a secret are sent once.
     """
 
     method: str
@@ -87,7 +87,7 @@ type Stream[T] = Generator[Step | Emit[T], Any]
 
 
 class Running:
-    """An operation in progress. Its `step` is to be performed; at the end it is None and `result` is set."""
+    """An operation in progress. `step` is the next step to perform; at the end it is None, and `result` is set."""
 
     def __init__(self, steps: Generator[Any, Any, Any]) -> None:
         self.step: Any = None
@@ -128,11 +128,11 @@ class Retries:
 
 
 PASSING = frozenset({429, 502, 503, 504})
-"""Statuses of failures that pass. The gateway answers 504 when it stops waiting for a function."""
+"""Statuses of temporary failures. The gateway answers 504 when it stops waiting for a function."""
 
 
 def exchange(request: Request, retries: Retries) -> Steps[Response]:
-    """Send a request, again after failures that pass. Raise `ConnectionFailed`."""
+    """Send a request, and retry it after temporary failures. Raise `ConnectionFailed`."""
     for delay_s in retries.delays():
         try:
             response: Response = yield Send(request)

@@ -161,12 +161,12 @@ class Interlock:
 
     def upload(self, file: Path | bytes, *, content_type: str | None = None) -> Upload:
         """Upload a file of up to 100 MiB. The reference can be used in place of the file in several inputs, for 24
-        hours. Large files in an input are uploaded without this."""
+        hours. Large files in an input are uploaded automatically."""
         return self._transport.perform(self._operations.upload(file, content_type))
 
     def keys(self) -> Iterator[ApiKey]:
         """Iterate over the API keys of the tenant, newest first, without the keys themselves. Needs the scope `admin`,
-        as do the two methods below."""
+        as do `create_key` and `revoke_key`."""
         return self._transport.stream(self._operations.keys())
 
     def create_key(
@@ -180,8 +180,8 @@ class Interlock:
     ) -> NewApiKey:
         """Create an API key for the tenant; `key` in the response is shown this once.
 
-        The key has no more rights than the one that creates it: limits that are left out are those of that key. The
-        request is not retried, because each one that arrives creates a key.
+        The new key has no more rights than the caller's key, whose limits it gets where none are given. The request is
+        not retried, because each one that arrives creates a key.
         """
         limits = {"expires_in_s": expires_in_s, "rate": rate, "concurrency": concurrency}
         return self._transport.perform(self._operations.create_key({"scopes": [*scopes], "name": name, **limits}))
@@ -195,7 +195,8 @@ class Interlock:
         return self._transport.perform(self._operations.webhook_secret())
 
     def rotate_webhook_secret(self) -> WebhookSecret:
-        """Replace the secret that signs the tenant's webhooks; the old one signs along for 24 hours. Not retried."""
+        """Replace the secret that signs the tenant's webhooks. For 24 hours, messages are signed with the old secret as
+        well. The request is not retried."""
         return self._transport.perform(self._operations.rotate_webhook_secret())
 
     def _batch(self, document: BatchDocument) -> Batch:
@@ -246,7 +247,7 @@ class Job(JobView):
         return self._transport.stream(self._operations.events(self.id, after, follow=follow))
 
     def cancel(self, reason: str | None = None) -> Self:
-        """Request the cancel of the job. Raise `ConflictError` if it has ended otherwise."""
+        """Request the cancel of the job. Raise `ConflictError` if it has finished without being cancelled."""
         self.document = self._transport.perform(self._operations.cancel(self.id, reason))
         return self
 
@@ -266,7 +267,7 @@ class Job(JobView):
         idempotency_key: str | None = None,
         **changes: Any,
     ) -> Job:
-        """Run the job again as a new job. Fields that are given replace those of the stored input; None removes one."""
+        """Run the job again as a new job. Given fields replace those of the stored input; None removes a field."""
         options = RunOptions(timeout_s, deadline_s, idempotency_key, webhook)
         steps = self._operations.rerun(self.id, {**(input or {}), **changes}, options)
         return Job(self._transport, self._operations, self._transport.perform(steps))

@@ -15,7 +15,7 @@ _TIMEOUT = httpx.Timeout(40, connect=5)
 """The gateway answers within 29 s."""
 
 _NO_PROXY = dict.fromkeys(["all://127.0.0.1", "all://localhost", "all://[::1]"])
-"""A proxy of the environment is not asked for this machine."""
+"""Requests to this machine do not use the proxy that the environment configures."""
 
 
 class SyncTransport:

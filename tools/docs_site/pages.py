@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = {"README.md": "index.md", "SECURITY.md": "security.md"}
-"""Paths in the site of the pages outside of `docs`. The others of the root get their name in lower case."""
+"""Paths in the site of pages outside of `docs`. Other pages in the root folder get their name in lower case."""
 
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?://)([^)\s#]*)(#[^)\s]*)?\)")
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`)", re.DOTALL)

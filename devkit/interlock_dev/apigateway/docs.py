@@ -12,5 +12,5 @@ ASSETS = ("flask_openapi_swagger", "templates/swagger")
 
 def with_docs(app: Any) -> SharedDataMiddleware:
     """Serve the documentation page in front of the gateway, which has no route there."""
-    # The page would otherwise be served for every path below `/docs`.
+    # The assets come first, because the page is served for every other path below `/docs`.
     return SharedDataMiddleware(app, [("/docs/assets", ASSETS), ("/docs", str(PAGE))], cache=False)

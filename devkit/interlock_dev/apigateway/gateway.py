@@ -124,8 +124,8 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
         refusal: GatewayError | None = request.environ[REFUSAL]
         if refusal is not None:
             raise refusal
-        # An encoded slash or line end is part of a path segment, and no segment of ours has one. Here a slash would
-        # separate segments, and a line end would end the pattern of a policy.
+        # On AWS, an encoded slash or line end is part of a path segment, and no route has such a segment. Here the
+        # decoded slash would separate segments, and the line end would end the pattern of a policy.
         path = request.environ.get("RAW_URI", "").partition("?")[0].lower()
         if path.startswith("//") or any(odd in path for odd in ("%2f", "%0a", "%0d")):
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token")
@@ -208,7 +208,7 @@ class Gateway(LocalApigwService):  # type: ignore[misc]  # SAM CLI has no types
 
 
 def _separate_repeated_headers(event: dict[str, Any], sent: Iterable[tuple[str, str]]) -> None:
-    """Give a repeated header as API Gateway does: all values in `multiValueHeaders`, the last one in `headers`."""
+    """Set repeated headers as API Gateway does: all values in `multiValueHeaders`, the last one in `headers`."""
     values: dict[str, list[str]] = {}
     for name, value in sent:
         values.setdefault(name.lower(), []).append(value)

@@ -42,10 +42,10 @@ class LocalAws:
         policies: Mapping[str, Sequence[Statement]],
         owner: AccessKey,
     ) -> None:
-        """`policies` are those of the functions, by name. `owner` may do everything."""
+        """`policies` maps functions to statements. `owner` may do everything."""
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        # moto's workflows call http://localhost:$MOTO_PORT, and run only with this setting.
+        # moto's workflows call http://localhost:$MOTO_PORT, and run only with `execute_state_machine`.
         os.environ["MOTO_PORT"] = str(port)
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         default_user_config["lambda"] = {"use_docker": False}

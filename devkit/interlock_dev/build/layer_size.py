@@ -15,7 +15,7 @@ def size_mb(folder: Path) -> float:
 
 
 def main(build: Path) -> int:
-    """Print the size of each layer and the sum; return 1 if that is over the limit."""
+    """Print the size of each layer and the sum; return 1 if the sum is zero or over the limit."""
     sizes = {name: size_mb(build / name) for name in LAYERS}
     for name, size in sizes.items():
         print(f"{name:14}{size:8.1f} MB unzipped")  # noqa: T201

@@ -25,7 +25,7 @@ def main(data: Path, services: Collection[str]) -> None:
 
 
 def _trim_model(file: Path) -> Any:
-    """Replace a model by one without documentation, which is not compressed any more. Return it."""
+    """Replace a compressed model by an uncompressed one without documentation, and return it."""
     model = _without_documentation(json.loads(gzip.decompress(file.read_bytes())))
     file.with_suffix("").write_text(_compact(model))
     file.unlink()
@@ -33,9 +33,9 @@ def _trim_model(file: Path) -> Any:
 
 
 def _without_documentation(node: Any) -> Any:
-    """Return a model without the texts under `documentation`. A shape of that name would be an object.
+    """Return a model without the texts under `documentation`. A shape with this name is an object, and is kept.
 
-    botocore requires those of `clientContextParams`, which S3 has: without them it cannot create a client.
+    The texts of `clientContextParams`, which S3 has, are kept as well: botocore cannot create a client without them.
     """
     if isinstance(node, dict):
         texts = {name for name, value in node.items() if name == "documentation" and isinstance(value, str)}

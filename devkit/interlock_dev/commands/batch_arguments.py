@@ -57,19 +57,21 @@ IdempotencyKey = Annotated[
     str | None, typer.Option(metavar="TEXT", help="Return the batch of the first request with this text.")
 ]
 Webhook = Annotated[
-    str | None, typer.Option(metavar="URL", help="Send a signed message there when the batch has finished.")
+    str | None, typer.Option(metavar="URL", help="Send a signed message to this URL when the batch has finished.")
 ]
 Output = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the results there, as JSON Lines.")
+    str | None, typer.Option("--output", "-o", metavar="FILE", help="Write the results to this file as JSON Lines.")
 ]
-Lines = Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines, also at a terminal.")]
+Lines = Annotated[bool, typer.Option("--json", help="Print the results as JSON Lines, even at a terminal.")]
 
 Timeout = Annotated[
     float | None, typer.Option(parser=parse_seconds, metavar="SECONDS", help="Shorten the tool's time limit.")
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option(parser=parse_seconds, metavar="SECONDS", help="End all items then, wherever they are."),
+    typer.Option(
+        parser=parse_seconds, metavar="SECONDS", help="End all items after this time, whether they have started or not."
+    ),
 ]
 
 app = typer.Typer(name="batch", help="Run a tool on many inputs.")
@@ -92,10 +94,12 @@ def run(
     tool: Tool,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE…|NAME=VALUE…", help="Files, an item each, and fields that all items have."),
+        typer.Argument(metavar="FILE…|NAME=VALUE…", help="Files, one per item, and fields that all items have."),
     ] = None,
     *,
-    field: Annotated[str | None, typer.Option(metavar="NAME", help="The field of the input that a file is.")] = None,
+    field: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the input field that receives the file.")
+    ] = None,
     max_concurrency: Concurrency = None,
     tolerated_failures: Tolerated = None,
     timeout: Timeout = None,
@@ -155,7 +159,7 @@ def submit(
 def list_batches(
     *,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most so many.")
+        int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most N batches.")
     ] = 20,
     json: Json = False,
     url: Url = None,
@@ -173,7 +177,7 @@ def list_batches(
 def show(
     batch: BatchId,
     *,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Until the batch has finished.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow the batch until it has finished.")] = False,
     json: Json = False,
     url: Url = None,
     key: Key = None,

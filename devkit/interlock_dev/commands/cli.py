@@ -41,7 +41,7 @@ SettingsFile = Annotated[
 ]
 HostNames = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="A host name to answer for, besides those of this machine; may be repeated."),
+    typer.Option(metavar="NAME", help="An additional host name to answer for; may be repeated."),
 ]
 Built = Annotated[bool, typer.Option("--built", help="Run only what `make build` produced.")]
 Port = Annotated[
@@ -109,12 +109,12 @@ def dev(
         bool, typer.Option("--allow-local-webhooks", help="Allow webhooks to http on this machine.")
     ] = False,
     wait_factor: Annotated[
-        float, typer.Option(min=0.0, max=1.0, metavar="FACTOR", help="Part of the pauses between webhook attempts.")
+        float, typer.Option(min=0.0, max=1.0, metavar="FACTOR", help="Factor for the pauses between webhook attempts.")
     ] = 1.0,
     built: Built = False,
     in_process: InProcess = False,
     log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the log records that are shown.")] = "info",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no requests and no output of plugins.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Hide requests and the output of plugins.")] = False,
 ) -> int:
     """Serve the API with Lambda, DynamoDB, S3 and Step Functions behind it."""
     from interlock_dev.commands import dev as command
@@ -147,7 +147,7 @@ def invoke(
     port: Annotated[
         int | None,
         typer.Option(
-            parser=integer_between(1, MAX_PORT), metavar="PORT", help="The local stack on this port, if several run."
+            parser=integer_between(1, MAX_PORT), metavar="PORT", help="Port of the local stack, if several run."
         ),
     ] = None,
     built: Built = False,

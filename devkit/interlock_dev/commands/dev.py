@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def run(options: DevOptions) -> int:
     """Serve until Ctrl-C or SIGTERM. Raise `UsageError`."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # A stack that hangs is ended with SIGABRT, and logs what its threads are doing. The log view is one of them,
-    # and may not be able to show what is written to descriptor 2.
+    # A stack that hangs is ended with SIGABRT, and then logs what its threads are doing, to a copy of descriptor 2:
+    # one of these threads is the log view, which replaces descriptor 2 and may be unable to show what is written there.
     faulthandler.enable(os.dup(2))
     forget_aws_settings()
     hide_memory()
@@ -135,10 +135,10 @@ def _announce(project: Project, stack: Stack, api_key: str, url: str) -> None:
 
 
 def _reload(stack: Stack, watched: Sequence[Path], files: Sequence[Path]) -> None:
-    """Describe the plugins of changed files again. Requests that arrive meanwhile wait for it."""
+    """Update the plugin index for changed files. Requests that arrive meanwhile wait for the update."""
     began = time.monotonic()
     for file in files:
-        # Python would take the compiled file for current if two changes in one second keep the size.
+        # Python would use an outdated compiled file after two changes in one second that keep the size.
         if file.suffix == ".py":
             Path(cache_from_source(str(file))).unlink(missing_ok=True)
     changed = [path for path in watched if any(file.is_relative_to(path) for file in files)]

@@ -65,16 +65,14 @@ class CommandWithScopes(TyperCommand):
 
 Tenant = Annotated[
     str | None,
-    typer.Option(parser=parse_tenant, metavar="TENANT", help="The tenant of the key; through the API that of --key."),
+    typer.Option(parser=parse_tenant, metavar="TENANT", help="Tenant of the key; through the API, that of --key."),
 ]
 Stack = Annotated[
     str | None, typer.Option(metavar="NAME", help="The table of a deployed stack instead of the running local one.")
 ]
 Port = Annotated[
     int | None,
-    typer.Option(
-        parser=integer_between(1, MAX_PORT), metavar="PORT", help="The local stack on this port, if several run."
-    ),
+    typer.Option(parser=integer_between(1, MAX_PORT), metavar="PORT", help="Port of the local stack, if several run."),
 ]
 Name = Annotated[
     str | None,

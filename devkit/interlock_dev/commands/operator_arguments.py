@@ -36,7 +36,7 @@ def bundle(
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="The file to write (zip).")
     ] = None,
-    logs: Annotated[bool, typer.Option("--logs", help="With the log lines of failed jobs.")] = False,
+    logs: Annotated[bool, typer.Option("--logs", help="Include the log lines of failed jobs.")] = False,
     url: Url = None,
     key: Key = None,
     stack: Stack = None,
@@ -60,8 +60,8 @@ def deploy(
         list[Parameter] | None,
         typer.Option(parser=parse_parameter, metavar="NAME=VALUE", help="A parameter; may be repeated."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the commands.")] = False,
 ) -> int:
     """Build and deploy the stack with SAM; shows the commands first."""
     from interlock_dev.commands.remote import deploy as command

@@ -9,7 +9,7 @@ from interlock_dev.commands.values import Parameter
 
 @dataclass(frozen=True, slots=True)
 class DevOptions:
-    """The options of `interlock dev`. `wait_factor` is the part of its time that a pause between attempts takes."""
+    """The options of `interlock dev`. The pauses between webhook attempts are multiplied by `wait_factor`."""
 
     port: int
     plugins: tuple[Path, ...]
@@ -50,8 +50,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class KeyTarget:
-    """Where `interlock keys` finds the keys, and how it prints. `service`: behind the API of this service. Otherwise in
-    the table of `stack`, or of the running local stack, of `port` if several run."""
+    """Where `interlock keys` finds the keys, and how it prints them: through the API of `service` if it is set,
+    otherwise in the table of `stack`, or of the running local stack. `port` selects one of several local stacks."""
 
     stack: str | None
     port: int | None

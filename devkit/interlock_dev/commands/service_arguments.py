@@ -50,7 +50,7 @@ Document = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write the result's file there; - for standard output."),
+    typer.Option("--output", "-o", metavar="FILE", help="Write the result's file to this path; - for standard output."),
 ]
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Print the job's id and do not wait.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show neither progress nor log lines.")]
@@ -59,13 +59,18 @@ Timeout = Annotated[
 ]
 Deadline = Annotated[
     float | None,
-    typer.Option(parser=parse_seconds, metavar="SECONDS", help="End the job then, even if it has not started."),
+    typer.Option(
+        parser=parse_seconds, metavar="SECONDS", help="End the job after this time, even if it has not started."
+    ),
 ]
 Since = Annotated[
-    datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Created since 2h, or since a time.")
+    datetime | None,
+    typer.Option(parser=parse_moment, metavar="TIME", help="Only jobs created in the last 2h, or since a time."),
 ]
-Until = Annotated[datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Created before that.")]
-Follow = Annotated[bool, typer.Option("--follow", "-f", help="Until the job has finished.")]
+Until = Annotated[
+    datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Only jobs created before this time.")
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow the job until it has finished.")]
 
 app = typer.Typer()
 
@@ -167,15 +172,15 @@ def jobs(
     since: Since = None,
     until: Until = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most so many.")
+        int, typer.Option("--limit", "-n", parser=integer_between(1, MAX_JOBS), metavar="N", help="At most N jobs.")
     ] = 20,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep the table up to date until Ctrl-C.")] = False,
     all_tenants: Annotated[
-        bool, typer.Option("--all-tenants", help="Of all tenants, from the table: for operators, with AWS credentials.")
+        bool, typer.Option("--all-tenants", help="All tenants, from the table: for operators, with AWS credentials.")
     ] = False,
     tenant: Annotated[
         list[Any] | None,
-        typer.Option(parser=parse_tenant, metavar="NAME", help="Of this tenant, from the table; may be repeated."),
+        typer.Option(parser=parse_tenant, metavar="NAME", help="This tenant, from the table; may be repeated."),
     ] = None,
     json: Json = False,
     url: Url = None,
@@ -262,10 +267,14 @@ def plugin(
 def mcp(
     client: Annotated[
         str | None,
-        typer.Argument(metavar="CLIENT", help="Only for this client, such as vscode.", autocompletion=complete_client),
+        typer.Argument(
+            metavar="CLIENT",
+            help="Only the configuration of this client, such as vscode.",
+            autocompletion=complete_client,
+        ),
     ] = None,
     *,
-    show_key: Annotated[bool, typer.Option("--show-key", help="With the key, not a reference to it.")] = False,
+    show_key: Annotated[bool, typer.Option("--show-key", help="Print the key itself, not a reference to it.")] = False,
     json: Json = False,
     url: Url = None,
     key: Key = None,

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 def open_table(stack: str | None, port: int | None) -> Iterator[tuple[DynamoDBClient, str]]:
     """Open a client of DynamoDB, and yield it with the name of the table.
 
-    A deployed stack is read with the credentials and region that the AWS SDK finds. Without `stack`, it is the local
-    stack, of `port` if several run. Errors of AWS in the body of the context become `UsageError`.
+    A deployed stack is read with the credentials and region that the AWS SDK finds. Without `stack`, the table is that
+    of the running local stack; `port` selects one of several. Errors of AWS in the body of the context become
+    `UsageError`.
     """
     with aws_errors():
         yield (client("dynamodb"), output(stack, "TableName")) if stack else _local(port)

@@ -1,6 +1,6 @@
 """`interlock jobs --all-tenants` and `--tenant`: jobs of any tenant, read from the table with AWS credentials.
 
-The API shows a key the jobs of its tenant only. An operator may read the table, and so sees all of them.
+Through the API, a key sees only the jobs of its tenant. Operators who may read the table see the jobs of all tenants.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 _PAGE = 100
 _AT_ONCE = 8
 _LONGEST_LEASE = timedelta(seconds=2 * MAX_DEADLINE_S)
-"""More than any lease lasts."""
+"""Longer than any lease, so that the search for lapsed leases finds all unfinished jobs."""
 
 
 def show_tenant_jobs(stack: str | None, tenants: Sequence[str], filters: Filters, *, json: bool) -> Exit:
-    """Print the jobs of some tenants, or of all without `tenants`, newest first. Raise `UsageError`."""
+    """Print the jobs of the given tenants, or of all known tenants, newest first. Raise `UsageError`."""
     with table_errors(), open_table(stack, None) as (dynamodb, name):
         jobs = _newest(dynamodb, name, tenants or known_tenants(dynamodb, name), filters)
     documents: list[dict[str, Any]] = [{"tenant": job.tenant, **job_document(job)} for job in jobs]

@@ -45,7 +45,7 @@ def secret(
 def rotate(
     *, json: Json = False, url: Url = None, key: Key = None, stack: Stack = None, profile: Profile = None
 ) -> int:
-    """Replace that secret and print the new one; the old one signs along for 24 hours."""
+    """Replace the secret and print the new one. Messages are also signed with the old one for 24 hours."""
     from interlock_dev.commands.remote import webhooks as command
 
     return command.rotate_secret(Target(url, key, stack, profile), json=json)
@@ -56,7 +56,7 @@ def redeliver(
     job: JobId,
     *,
     event: Annotated[
-        str | None, typer.Option(metavar="EVENT", help="started or finished; the default is all that have happened.")
+        str | None, typer.Option(metavar="EVENT", help="started or finished; default: all events that have happened.")
     ] = None,
     json: Json = False,
     url: Url = None,

@@ -78,7 +78,7 @@ class Environment(Protocol):
         """Load the function. Raise `InitFailed`."""
 
     def invoke(self, payload: bytes) -> Invocation:
-        """Run one event (JSON). Callers take turns."""
+        """Run one event (JSON). Must not be called while another event runs."""
 
     def close(self) -> None:
         """End all its processes."""
@@ -148,7 +148,7 @@ class EmulatorEnvironment:
     def _listens(self, process: subprocess.Popen[bytes], within_s: float = 10.0) -> bool:
         until = time.monotonic() + within_s
         while process.poll() is None and time.monotonic() < until:
-            # A connection would not tell whose the port is: a tool with network access may have taken it.
+            # Connecting would not show which process has the port: a tool with network access may have taken it.
             if listens(process.pid, loopback_address(), self._port):
                 return True
             time.sleep(0.005)

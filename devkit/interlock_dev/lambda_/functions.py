@@ -14,7 +14,7 @@ from interlock_dev.project.template import short_name
 ENVIRONMENTS_PER_FUNCTION = 24
 
 IDLE_S, IDLE_CHECK_S = 60.0, 10.0
-"""Seconds after which an idle environment is ended, and between two searches for such. AWS waits for minutes."""
+"""Seconds after which an idle environment is ended, and between two searches for idle ones. AWS waits for minutes."""
 
 
 class UnknownFunction(Exception):
@@ -67,7 +67,7 @@ class Functions:
         return self._pools[self.resolve(name)].invoke(payload, wait_s=wait_s)
 
     def warm(self, names: Iterable[str]) -> dict[str, Future[InitFailed | None]]:
-        """Start one environment of each. Each result is the reason why one did not start, or None."""
+        """Start one environment of each function. Each result is the reason why it did not start, or None."""
         return {name: self._pools[name].warm() for name in names}
 
     def _end_idle(self) -> None:

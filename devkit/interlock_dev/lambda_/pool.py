@@ -16,18 +16,20 @@ MAX_RESPONSE_BYTES = MAX_REQUEST_BYTES + 100
 """Lambda's quotas for a synchronous invocation. The emulator truncates a larger request silently."""
 
 STALL_S = 0.2
-"""A pool with waiting requests grows by one environment if none has ended for this long."""
+"""A pool with waiting requests grows by one environment if no request ended, and no start began, for this long."""
 
 LONGEST_STALL_S = 1.0
-"""Upper limit of the stall time when requests are long: on a busy machine all are, and each start adds load."""
+"""The stall time grows with the duration of requests, up to this limit: all are long on a busy machine, and each start
+adds load."""
 
 CROWD = 2 * (os.cpu_count() or 1)
 CROWDED_STALL_S = 0.6
-"""With this many environments, a pool grows after this stall time at the earliest. Under load, stalls of a few tenths
-of a second are frequent, and each would add an environment that then stays in use; requests that hang stall longer."""
+"""A pool of `CROWD` or more environments grows after this stall time at the earliest. Under load, stalls of a few
+tenths of a second are frequent, and each would add an environment that then stays in use; requests that hang stall
+longer."""
 
 START_S = 2.0
-"""Typical time of a start on busy processors. Requests that would wait longer justify one."""
+"""Typical time of a start on busy processors. An environment is started for requests that would wait longer."""
 
 _BUSY_PROCESSORS = 4 * (os.cpu_count() or 1)
 """With more environments than this, requests wait for processors, and more environments are started only when requests
@@ -57,7 +59,7 @@ class Throttled(Exception):
 class Pool:
     """A pool that gives each request the environment used last, or the first that becomes free or has started.
 
-    `end_idle` ends those that a burst has left.
+    `end_idle` ends environments that are left idle after a burst.
 
     A start takes most of a second of processor time, so a few environments serve a burst of short requests sooner than
     many. Environments that crashed or timed out are not used again. A failed start is the response to one waiting
@@ -104,7 +106,7 @@ class Pool:
         """End the environments that have been idle for longer, but keep one."""
         with self._lock:
             before = time.monotonic() - longer_than_s
-            # The one used last is at the end, and stays if no other environment does.
+            # The environment used last is at the end of the list, and is kept if no other one would remain.
             candidates = self._idle if len(self._all) > len(self._idle) else self._idle[:-1]
             ended = [one for one in candidates if self._idle_since[one] <= before]
             self._idle = [one for one in self._idle if one not in ended]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 WARM_UP = b'{"interlock-dev":"warm-up"}'
-"""The emulator starts the runtime with its first invocation. This one starts it without reaching the handler."""
+"""The event of a warm-up. The emulator starts the runtime with its first invocation; a warm-up does not reach the
+handler."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,8 +24,8 @@ _NOT_IN_THE_LAYERS = ("awscrt", "OpenSSL")
 
 def main(handler: str) -> None:
     """Serve the handler until the emulator ends."""
-    # A busy runtime does not notice that its emulator is gone. One that ended before this call is noticed: the
-    # runtime's first request goes to it.
+    # A busy runtime does not notice that its emulator is gone. If the emulator ended before this call, the runtime's
+    # first request to it fails.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     modules: dict[str, Any] = sys.modules
     # A module that is None cannot be imported.

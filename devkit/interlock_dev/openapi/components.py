@@ -22,7 +22,7 @@ HEADERS: Json = {
         f"/v1/jobs/{ID}",
     ),
     "Preference-Applied": _header(
-        "The preference that was honoured (RFC 7240, section 3).", {"type": "string"}, "wait=10", required=False
+        "The preference that was honored (RFC 7240, section 3).", {"type": "string"}, "wait=10", required=False
     ),
     "Idempotency-Replayed": _header(
         "`true` if the job or batch belongs to an earlier request with this Idempotency-Key.",

@@ -49,7 +49,7 @@ WEBHOOK_OPERATIONS = (
         "POST /v1/webhook-secret/rotate",
         Scope.ADMIN,
         "Replace the secret that signs the tenant's webhooks",
-        "The old secret signs along for 24 hours: messages then have two signatures, separated by a space.",
+        "Messages are also signed with the old secret for 24 hours, so they have two signatures, separated by a space.",
         {200: Answer("The new secret.", "WebhookSecret", {"rotated": _SECRET}, headers=("Cache-Control",))},
     ),
 )

@@ -1,4 +1,4 @@
-"""The access keys of the local AWS: one of the developer, and one of each function, new with every start."""
+"""The access keys of the local AWS: one for the developer and one for each function, created at every start."""
 
 import hashlib
 import hmac
@@ -30,6 +30,6 @@ class AccessKey:
 
     @classmethod
     def _of(cls, seed: bytes) -> Self:
-        # The id is in every signed request, so it must not tell the secret.
+        # The id is in every signed request, so it must not reveal the secret.
         identifier = hashlib.sha256(b"id" + seed).hexdigest()[: _ID_LENGTH - 4].upper()
         return cls(f"DEVK{identifier}", hashlib.sha256(b"secret" + seed).hexdigest())

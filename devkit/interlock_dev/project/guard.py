@@ -1,7 +1,7 @@
 """`guard.py PARENT_PID COMMAND...` becomes COMMAND, and ends with its parent.
 
 Run as a script, without the development environment's packages. A stack that is ended by SIGKILL cannot end its
-processes: the kernel does.
+processes; the kernel ends them instead.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Run the command by exec, with SIGKILL requested for the end of the thread that started this process."""
+    """Replace this process by the command. The kernel kills it when the thread that started this process ends."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The parent may have ended before.
     if os.getppid() == parent:

@@ -15,7 +15,7 @@ _POLL_S = 0.05
 """Interval in seconds at which a server checks whether it must stop."""
 
 _SILENCE_S = 30.0
-"""A connection is closed after this time without a byte of the request, or of a response that the client takes."""
+"""A connection is closed if, for this time, no byte of the request arrives or the client accepts no response byte."""
 
 type Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

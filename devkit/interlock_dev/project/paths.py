@@ -121,8 +121,8 @@ class Project:
         return path
 
     def running(self, port: int | None = None) -> RunningStack | None:
-        """Return the project's stack that accepts connections: that of a port, or the only one. Of several, it is the
-        one on the default port. Raise `UsageError` if none of several is on the default port."""
+        """Return the project's stack that accepts connections: the one on `port`, or the only one. Of several stacks,
+        return the one on the default port, or raise `UsageError` if there is none on it."""
         stacks = {stack.port: stack for stack in self._published() if port in {None, stack.port} and _responds(stack)}
         if len(stacks) > 1 and DEFAULT_PORT not in stacks:
             ports = ", ".join(map(str, sorted(stacks)))
@@ -147,7 +147,7 @@ class Project:
         Path(name).replace(self._state(stack))
 
     def withdraw(self) -> None:
-        """Remove the files that this process wrote. Another stack may have replaced that of a port."""
+        """Remove the file that this process wrote, unless another stack on the same port has replaced it."""
         for stack in self._published():
             if stack.pid == os.getpid():
                 self._state(stack).unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def next_port() -> int:
 
 
 def guarded(command: Sequence[str]) -> list[str]:
-    """Return a command line that ends with the thread that starts it, and so with this process at the latest."""
+    """Return a command line whose process ends with the thread that starts it, so at the latest with this process."""
     return [sys.executable, "-I", "-S", _GUARD, str(os.getpid()), *command]
 
 
@@ -129,7 +129,7 @@ class _Handles:
 
 
 def listens(pid: int, address: str, port: int) -> bool:
-    """Return whether this very process listens on an IPv4 address and port."""
+    """Return whether the process `pid` itself listens on an IPv4 address and port."""
     # Looking for the owner of a port takes a hundred times as long as being refused.
     with socket.socket() as attempt:
         if attempt.connect_ex((address, port)) != 0:

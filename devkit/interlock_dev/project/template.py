@@ -1,7 +1,8 @@
 """The SAM template, parsed by SAM CLI's providers, so that routes, functions, layers and variables are those of `sam`.
 
-SAM CLI resolves a resource to its logical id, and every `Arn` to that of a Lambda function. The template is therefore
-resolved twice: first to find the resources, then with the names and ARNs that they have in the local stack.
+SAM CLI resolves a reference to a resource to its logical id, and every `Arn` to the ARN of a Lambda function. The
+template is therefore resolved twice: first to find the resources, then with the names and ARNs that they have in the
+local stack.
 """
 
 import logging

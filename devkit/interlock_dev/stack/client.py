@@ -20,7 +20,7 @@ COUNTS = ("success_count", "error_count", "timed_out_count", "cancelled_count")
 """The counters of finished jobs in a plugin's health."""
 
 POLL_S, LONGEST_POLL_S = 0.2, 0.5
-"""Seconds between the first polls, and between the last."""
+"""Pause in seconds between the first polls, and the longest pause."""
 COUNTED_POLL_S = 0.5
 """Seconds between polls of counters, which are gathered for a second."""
 HTTP_TIMEOUT_S = 60
@@ -156,7 +156,7 @@ def _end(process: subprocess.Popen[str], log: Path) -> None:
     try:
         process.wait(STOP_LIMIT_S)
     except subprocess.TimeoutExpired:
-        # It logs what each of its threads is doing.
+        # On SIGABRT, the stack logs what each of its threads is doing.
         process.send_signal(signal.SIGABRT)
         process.wait()
         raise StackFailed(f"the local stack did not end: {log.read_text()[-8000:]}") from None

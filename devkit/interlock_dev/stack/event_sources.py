@@ -1,4 +1,4 @@
-"""Connect the template's event source mappings: streams of tables, functions, and queues for what was given up."""
+"""Connect the template's event source mappings: streams of tables, functions, and queues for failed batches."""
 
 import json
 import sys

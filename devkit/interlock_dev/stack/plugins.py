@@ -83,8 +83,8 @@ class IndexBuild:
         return self._out
 
     def update(self, changed: Sequence[Path]) -> Sequence[str]:
-        """Describe the plugins of changed paths again. Return a line for each that cannot be loaded. Raise `UsageError`
-        if the index cannot be built."""
+        """Update the index for changed paths. Return a line for each of their plugins that cannot be loaded. Raise
+        `UsageError` if the index cannot be built."""
         self._revision += 1
         asked = {"changed": [str(path) for path in changed], "revision": str(self._revision)}
         with contextlib.suppress(BrokenPipeError):
@@ -147,7 +147,7 @@ class Watch:
         self._stopped.set()
 
     def check(self) -> None:
-        """Handle the changes that were saved before this call. A request that does so first never runs older code."""
+        """Handle changes that were saved before this call. Requests call this first, so they never run older code."""
         with self._lock:
             now = self._stamps()
             changed = sorted(file for file, _ in now.items() ^ self._seen.items())

@@ -16,7 +16,7 @@ type Settings = Mapping[str, Mapping[str, Any]]
 
 def read_settings(root: Path, file: Path | None, given: Sequence[tuple[str, str]]) -> Settings:
     """Return the settings by plugin: those of the file, by default `.interlock/settings.toml` of the project, and
-    those of the command line, which come first. Raise `UsageError`."""
+    those of the command line, which take precedence. Raise `UsageError`."""
     settings: dict[str, dict[str, Any]] = {}
     for plugin, values in _from_file(root, file).items():
         if not isinstance(values, dict):

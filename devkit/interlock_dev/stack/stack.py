@@ -174,8 +174,8 @@ class Stack:
                 raise UsageError(f"{name} cannot be started: {str(failed) or 'its log is above'}")
 
     def update_index(self, changed: Sequence[Path]) -> Sequence[str]:
-        """Describe the plugins of changed paths again, in the index that the functions read. Return a line for each
-        that cannot be loaded. Raise `UsageError`."""
+        """Update the index that the functions read for changed paths. Return a line for each of their plugins that
+        cannot be loaded. Raise `UsageError`."""
         return self._index_build.update(changed) if self._index_build else []
 
     @property

@@ -59,7 +59,7 @@ IMPORTERS = ("import_module", "__import__", "resolve_name", "run_module", "locat
 
 
 def imported_modules(tree: SyntaxTree) -> Iterator[tuple[ast.stmt | ast.expr, str]]:
-    """Yield every module that a file imports, by statement or by call, as far as its name or its start is fixed."""
+    """Yield every module that a file imports, by statement or by call, if the text fixes its name or how it begins."""
     for plain in tree.nodes(ast.Import):
         yield from ((plain, alias.name) for alias in plain.names)
     for source in tree.nodes(ast.ImportFrom):

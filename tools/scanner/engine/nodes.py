@@ -78,7 +78,7 @@ def parts(node: ast.AST | None) -> Iterator[ast.expr]:
 
 
 def own_nodes(*roots: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below these that run with them: not the bodies of nested functions, lambdas and classes."""
+    """Yield these nodes and those below that run with them: not the bodies of nested functions, lambdas and classes."""
     stack = list(reversed(roots))
     while stack:
         node = stack.pop()

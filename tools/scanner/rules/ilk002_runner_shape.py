@@ -79,7 +79,7 @@ def _finally(tree: SyntaxTree, work: _Try) -> Iterator[Problem]:
 
 def _always(statements: Sequence[ast.stmt], *, loops: bool = False) -> Iterator[ast.stmt]:
     """Yield the statements that run on every path: those at this level, in a `with`, in a `try` and its `finally`, and
-    on request in a `for`."""
+    with `loops` also in a `for`."""
     for statement in statements:
         yield statement
         match statement:

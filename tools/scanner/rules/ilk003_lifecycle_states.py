@@ -109,7 +109,7 @@ def _unknown(text: str) -> str:
 
 
 def _values_given(tree: SyntaxTree) -> Iterator[Problem]:
-    """Check what is assigned to a lifecycle state or a job status, or compared with it."""
+    """Check the values that are assigned to, or compared with, a lifecycle state or a job status."""
     flow = Flow(tree, _VOCABULARY)
     for target, value in (*bindings(tree), *_compared(tree), *_returned(tree, flow)):
         held, is_status = flow.holds(target), _STATUS_NAME.search(holder_name(target).lstrip(":#"))

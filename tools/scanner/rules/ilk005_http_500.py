@@ -52,7 +52,7 @@ def _values(tree: SyntaxTree) -> Iterator[ast.expr]:
 
 
 def _in_tables(tree: SyntaxTree) -> Iterator[ast.expr]:
-    """Yield each 500 in a table of statuses: one with such a name, errors as keys, or other statuses as values."""
+    """Yield each 500 in a dictionary that is named after statuses, has errors as keys, or other statuses as values."""
     for table in tree.nodes(ast.Dict):
         found = [value for value in table.values if _is_500(tree, value)]
         if found and (

@@ -80,7 +80,7 @@ def _given_to_stores(tree: SyntaxTree) -> Iterator[ast.expr]:
 
 
 def _is_final_member(tree: SyntaxTree, node: ast.Attribute) -> bool:
-    """Return whether a node is a final status, and not only compared, matched or an index."""
+    """Return whether a node is a final status used as a value, not only compared, matched or used as an index."""
     if node.attr.lower() not in FINAL_STATUSES or last(tree.dotted(node.value)) != JOB_ENUM:
         return False
     for around in tree.ancestors(node):

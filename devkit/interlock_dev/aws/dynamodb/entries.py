@@ -1,7 +1,7 @@
 """The entries of a moto table's secondary indexes, sorted as DynamoDB keeps them.
 
-moto has none: it looks at every item of the table for each query of an index. Indexes with one partition key and one
-sort key are supported, all of whose keys, and those of the table, are strings.
+moto keeps no index entries: each query of an index reads every item of the table. Only indexes with one partition key
+and one sort key are supported, and all keys, including those of the table, must be strings.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -68,8 +68,8 @@ class Entries:
     def page(
         self, index: str, partition: str, between: tuple[str, str] | None, limit: int, *, forward: bool
     ) -> Iterable[Key]:
-        """Return the keys of the items that a query reads which begins at a bound of `between`, or at an end of the
-        partition: `limit` items, and the next one, by which it knows that there are more."""
+        """Return the keys of the items that one page of a query needs. The page begins at a bound of `between`, or at
+        an end of the partition, and has `limit` items; one more item shows that it is not the last page."""
         entries = self._partitions.get((index, partition), [])
         low, high = between or (None, None)
         if forward:

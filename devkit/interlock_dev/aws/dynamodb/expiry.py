@@ -21,7 +21,7 @@ SERVICE = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 
 
 class Expiry:
-    """Removes expired items in a thread. `lock` is the one on moto's DynamoDB."""
+    """Removes expired items in a thread. `lock` protects moto's DynamoDB."""
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock
@@ -40,7 +40,7 @@ class Expiry:
 
 
 def remove_expired(now: float) -> None:
-    """Remove what has expired from all tables with a sort key. The caller must hold the lock on moto's DynamoDB."""
+    """Remove expired items from all tables with a sort key. The caller must hold the lock on moto's DynamoDB."""
     for _, _, backend in dynamodb_backends.iter_backends():
         for table in backend.tables.values():
             if table.range_key_attr and table.ttl["TimeToLiveStatus"] == "ENABLED":
@@ -48,7 +48,7 @@ def remove_expired(now: float) -> None:
                 for key in expired:
                     _remove(table, key)
                 update_entries(table, expired)
-                # Those of removed items, and of items that were looked for and not there.
+                # Removed items leave empty partitions, and looking up a missing item creates one.
                 for partition in [one for one, items in table.items.items() if not items]:
                     del table.items[partition]
 

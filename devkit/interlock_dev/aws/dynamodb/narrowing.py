@@ -1,9 +1,9 @@
 """Keep moto's DynamoDB fast when a table holds thousands of items.
 
-moto 5.2 copies the whole table before each transaction, for the rollback, and looks at the whole table, sorted, for
-each query. With a few hundred jobs that took nine tenths of the local stack's time. A transaction uses only the items
-with its keys, and a query only those of its partition, and of these only its page: while moto handles a request, its
-table holds just those items. Those of an index are found by its entries, which each write updates.
+moto 5.2 copies the whole table before each transaction, for the rollback, and reads the whole table, in sorted order,
+for each query. With a few hundred jobs that took nine tenths of the local stack's time. A transaction needs only the
+items with its keys, and a query only one page of its partition. Therefore, while moto handles a request, its table
+holds just those items. For a query of an index, they are found through the index's entries, which each write updates.
 """
 
 import json
@@ -27,7 +27,7 @@ type Choice = Callable[[Any], Iterable[Key] | None]
 @contextmanager
 def narrowed(target: str, body: bytes) -> Iterator[None]:
     """Reduce tables to the items that a request uses, found by its `X-Amz-Target` and body, and update the entries of
-    indexes after a write. The caller must hold the lock on moto's DynamoDB, and send all requests through this."""
+    indexes after a write. The caller must hold the lock on moto's DynamoDB, and use this context for every request."""
     operation = target.rpartition(".")[2]
     with ExitStack() as at_end:
         if about := _NARROWED.get(operation):
@@ -57,7 +57,7 @@ def _update_entries(written: Mapping[str, Iterable[Json]]) -> None:
 
 
 def _forget_entries() -> None:
-    """Forget all entries after a request of whose writes nothing is known. The next query finds them again."""
+    """Forget all entries after a request whose writes are unknown. The next query collects them again."""
     for _, _, backend in dynamodb_backends.iter_backends():
         for table in backend.tables.values():
             if isinstance(table.items, Items):
@@ -65,7 +65,7 @@ def _forget_entries() -> None:
 
 
 def _tables(name: str) -> Iterator[Json]:
-    """Yield the tables by name of each account and region that has this one with a sort key."""
+    """Yield the tables by name, for each account and region with a table of this name that has a sort key."""
     for _, _, backend in dynamodb_backends.iter_backends():
         if name in backend.tables and backend.tables[name].range_key_attr:
             yield backend.tables
@@ -104,7 +104,7 @@ def _only(tables: Json, name: str, keys: set[Key]) -> Iterator[None]:
 
 
 def _keys(table: Any, items: Iterable[Json]) -> list[Key]:
-    """Return the keys in items or keys of a request. moto rejects those that lack an attribute."""
+    """Return the keys of a request's items. Items without both key attributes are left out; moto rejects them."""
     names = table.hash_key_attr, table.range_key_attr
     return [(DynamoType(item[names[0]]), DynamoType(item[names[1]])) for item in items if item.keys() >= set(names)]
 
@@ -135,7 +135,7 @@ def _query(request: Json) -> dict[str, Choice]:
                 schemas[name],
             )
         except MockValidationException:
-            # moto will respond with it.
+            # moto raises the same error when it handles the request.
             return []
         if name is None:
             return [(DynamoType(partition), sort) for sort in table.items.get(DynamoType(partition), {})]

@@ -26,8 +26,8 @@ type Json = dict[str, Any]
 type Memo = dict[int, Any]
 
 _EXPRESSIONS = 64
-"""Number of parsed expressions that are kept. Most adapters build theirs from constants. Those of the counters name the
-buckets of their batch, so nearly each is another one, and takes 23 KB."""
+"""Number of parsed expressions that are kept. Most adapters build their expressions from constants. Expressions of the
+counters name the buckets of a batch, so nearly every one of them is different, and each takes 23 KB."""
 
 _CONTAINERS = frozenset({"L", "M", "SS", "NS", "BS"})
 """Types whose values moto changes in place."""
@@ -45,7 +45,7 @@ def _copied_table(table: Any, memo: Memo) -> Any:
 
 
 def _copied_value(value: Any, _: Memo) -> Any:
-    """Copy a value. Scalars are replaced, never changed, so both items may hold the same."""
+    """Copy a value. Scalars are replaced, never changed, so both items can share them."""
     if value.type not in _CONTAINERS:
         return value
     copied = DynamoType.__new__(DynamoType)
@@ -145,7 +145,7 @@ _serialize_structure = BaseJSONSerializer._serialize_type_structure  # noqa: SLF
 
 
 def _untracked(kind: Any, *_: Any, **__: Any) -> Any:
-    """Create an object that nothing but its users keeps."""
+    """Create an object without adding it to the list of instances that moto keeps."""
     return object.__new__(kind)
 
 

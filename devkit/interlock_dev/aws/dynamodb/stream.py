@@ -16,7 +16,7 @@ type Take = Callable[[int, int], tuple[str, list[Record]]]
 
 
 class TableStream:
-    """The stream of one table, with any number of readers. `lock` is the one on moto's DynamoDB."""
+    """The stream of one table, with any number of readers. `lock` protects moto's DynamoDB."""
 
     def __init__(self, table: str, lock: threading.Lock) -> None:
         self._table = table
@@ -24,7 +24,7 @@ class TableStream:
         self._positions: list[int] = []
 
     def reader(self) -> Take:
-        """Return a function that returns the shard's id and the next records: so many, of so many bytes, at most.
+        """Return a function that takes a maximum number of records and bytes, and returns the shard's id and records.
 
         Each reader gets all records. Create the readers before the first one reads.
         """
@@ -50,7 +50,7 @@ class TableStream:
     def _remove_taken(self, shard: Any) -> None:
         """Remove the records that all readers have taken."""
         taken = min(self._positions)
-        # moto derives the next sequence number from both.
+        # moto derives the next sequence number from the number of records and from `starting_sequence_number`.
         del shard.items[:taken]
         shard.starting_sequence_number += taken
         self._positions = [position - taken for position in self._positions]

@@ -1,8 +1,8 @@
 """IAM of the local stack: reject a function's calls to AWS unless the template's policies allow them.
 
 moto's enforcement cannot be used: it ignores conditions, treats `TransactWriteItems` as an action, and rejects
-presigned requests. Supported are the statements of the template: `Allow` with actions, resources and leading keys.
-Any other statement is an error at the start, since it could be applied wrongly.
+presigned requests. Only the kind of statement that the template has is supported: `Allow` with actions, resources and
+leading keys. Any other statement is an error at the start, since it could be applied wrongly.
 """
 
 import io
@@ -46,7 +46,7 @@ def statements(function: str, policies: Sequence[Any]) -> tuple[Statement, ...]:
     found: list[Statement] = []
     for policy in policies:
         if not isinstance(policy, Mapping) or set(policy) - {"Version"} != {"Statement"}:
-            raise UsageError(f"{function}: the local stack knows policies of statements alone, not {policy!r}")
+            raise UsageError(f"{function}: the local stack supports only policies with statements, not {policy!r}")
         found.extend(_statement(function, one) for one in policy["Statement"] if not _is_about_networks(one))
     return tuple(found)
 
@@ -59,9 +59,11 @@ def _is_about_networks(one: Mapping[str, Any]) -> bool:
 def _statement(function: str, one: Mapping[str, Any]) -> Statement:
     condition = one.get("Condition", {})
     if set(one) - {"Sid", "Condition"} != {"Effect", "Action", "Resource"} or one["Effect"] != "Allow":
-        raise UsageError(f"{function}: the local stack knows statements that allow actions on resources, not {one!r}")
+        raise UsageError(
+            f"{function}: the local stack supports only statements that allow actions on resources, not {one!r}"
+        )
     if {operator: key for operator, keys in condition.items() for key in keys} not in ({}, _LEADING_KEYS):
-        raise UsageError(f"{function}: the local stack knows the condition {_LEADING_KEYS} alone, not {condition!r}")
+        raise UsageError(f"{function}: the local stack supports only the condition {_LEADING_KEYS}, not {condition!r}")
     keys = [value for keys in condition.values() for value in keys.values()]
     return Statement(_listed(one["Action"]), _listed(one["Resource"]), _listed(keys[0]) if keys else None)
 
@@ -71,7 +73,7 @@ def _listed(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 class Iam:
-    """WSGI middleware behind `Signatures`. `policies` are those of the functions, by name; others may do everything."""
+    """WSGI middleware behind `Signatures`. `policies` maps functions to statements; other callers may do everything."""
 
     def __init__(self, app: Wsgi, policies: Mapping[str, Sequence[Statement]]) -> None:
         self._app = app

@@ -41,7 +41,7 @@ _MISMATCH = Problem(
 
 
 class Signatures:
-    """WSGI middleware that refuses requests without a valid signature, and stores who signed in `PRINCIPAL`."""
+    """WSGI middleware that refuses requests without a valid signature, and stores the caller under `PRINCIPAL`."""
 
     def __init__(self, app: Wsgi, keys: Mapping[str, AccessKey]) -> None:
         """`keys`: the access keys by principal."""
@@ -80,7 +80,7 @@ class Signatures:
 def _preflight(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Permit every origin, as moto does, in response to the preflight of a browser, which is not signed.
 
-    moto does not see it: it would take any request with this method for a call.
+    The preflight is not passed to moto, which would treat it as an API call.
     """
     permissions = {
         "Access-Control-Allow-Origin": environ.get("HTTP_ORIGIN", "*"),

@@ -21,13 +21,13 @@ POLL_S = 0.1
 """Seconds between two reads of an empty stream. AWS reads four times a second."""
 
 PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
-"""Seconds before the first retry of a batch, and at most."""
+"""Pause in seconds before the first retry of a batch, and the longest pause."""
 
 STOP_LIMIT_S = 5.0
 """Maximum time in seconds to wait for a batch in progress."""
 
 MAX_BATCH_BYTES = 4_000_000
-"""Size of a batch: with its form as an event it fits into the 6 MB of an invocation."""
+"""Maximum size of the records of a batch. As an event, they fit into the 6 MB of an invocation."""
 
 type Record = dict[str, Any]
 
@@ -62,8 +62,8 @@ class Mapped:
 class EventSource:
     """A running event source mapping, with one thread.
 
-    `take` returns the shard's id and its next records. `event` returns the event for some of them. `give_up` gets the
-    records that were not processed after the last retry.
+    `take` returns the shard's id and its next records. `event` returns the event for a list of records. `give_up` gets
+    the records that were not processed after the last retry.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class EventSource:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no other batch, and wait until the one in progress is processed: its function must be running still."""
+        """Start no further batch, and wait for the batch in progress. Its function must still be running."""
         self._stopped.set()
         self._thread.join(STOP_LIMIT_S)
 
@@ -101,7 +101,7 @@ class EventSource:
                 self._stopped.wait(LONGEST_PAUSE_S)
 
     def _gather(self) -> tuple[str, list[Record]]:
-        """Return a batch: what arrives within the batching window after its first record, if it is not full before."""
+        """Return a batch: the records that arrive until it is full or the batching window of its first one ends."""
         shard, batch, until = "", list[Record](), 0.0
         while not self._stopped.is_set():
             left = self._mapped.batch_size - len(batch)
@@ -140,7 +140,7 @@ class EventSource:
                 tries += 1
 
     def _invoke(self, shard: str, records: Sequence[Record]) -> int | None:
-        """Return how many records were processed before the first that was not, None after an error."""
+        """Return how many records were processed before the first one that failed, or None after an error."""
         payload = json.dumps(self._event(self._mapped.stream_arn, shard, records)).encode()
         try:
             invocation = self._functions.invoke(self._mapped.function, payload)
@@ -160,7 +160,7 @@ def _size(batch: Sequence[Record]) -> int:
 
 
 def _matches(pattern: Any, value: Any) -> bool:
-    """Apply a filter pattern. Supported are what the template uses: lists of exact values, and `exists`.
+    """Apply a filter pattern. Only the rules that the template uses are supported: lists of exact values, and `exists`.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
     """
@@ -170,7 +170,7 @@ def _matches(pattern: Any, value: Any) -> bool:
 
 
 def given_up(mapped: Mapped, shard: str, records: Sequence[Record]) -> dict[str, Any]:
-    """Return the message that Lambda sends to the destination for failures."""
+    """Return the message that Lambda sends to the on-failure destination."""
     numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
     return {
         "requestContext": {"functionArn": mapped.function, "condition": "RetryAttemptsExhausted"},

@@ -5,10 +5,11 @@ reads between states: the execution stays RUNNING while a task runs, and then en
 be entered. Here it is ABORTED from the request on, with the request's error and cause. The task's function continues,
 as it does on AWS.
 
-Memory: moto keeps each execution for ever, with its definition and its history. Here the `KEPT` last finished ones are
-kept, and the names of all: StartExecution refuses them, as on AWS, which keeps executions for 90 days.
+Memory: moto keeps each execution for ever, with its definition and its history. Here the last `KEPT` finished
+executions are kept, and the names of all: StartExecution refuses these names, as on AWS, which keeps executions for 90
+days.
 
-Work: moto parses the definition for each execution and creates a client for each task. Here both are used again.
+Work: moto parses the definition for each execution and creates a client for each task. Here both are reused.
 """
 
 import json
@@ -63,7 +64,7 @@ class _Aborted(ExecutionWorkerCommunication):  # type: ignore[misc]  # moto has 
 
 
 def sign_calls(key: AccessKey) -> None:
-    """Let the interpreter sign its calls with this key: moto gives it one that no account has. Tasks share a client."""
+    """Let the interpreter sign its calls with this key, because moto's key is not valid here. Tasks share a client."""
     clients: dict[tuple[str, str], Any] = {}
     creating = threading.Lock()
 
@@ -95,9 +96,9 @@ def _existing(machine: Any, name: str, execution_input: str) -> Any:
 
 
 def shorten_waits(factor: float) -> None:
-    """Let a Wait state whose length is in the state's input (`SecondsPath`) take this part of its time.
+    """Multiply the length of Wait states that read it from their input (`SecondsPath`) by a factor.
 
-    Fixed waits stay as they are: they depend on leases.
+    Fixed waits are not shortened: they depend on leases.
     """
 
     def wait(self: Any, env: Any) -> None:
@@ -127,7 +128,7 @@ def forget_finished() -> None:
 
 
 def abort(request: bytes) -> None:
-    """Abort the execution that a `StopExecution` request names, if it runs. moto answers errors."""
+    """Abort the execution that a `StopExecution` request names, if it runs. moto responds to the request afterwards."""
     asked: Mapping[str, Any] = json.loads(request)
     execution = _execution(asked.get("executionArn", ""))
     if execution is None or execution.exec_status is not ExecutionStatus.RUNNING:

@@ -1,8 +1,8 @@
 """moto's distributed Map, for any number of items.
 
-A worker of moto's Map calls itself for its next item, so after some hundred items it reaches the interpreter's limit of
-nested calls and ends, and the Map waits for its items for ever. Here a worker is a loop. It also ends without another
-item once its execution was stopped: moto would pass each item that is left through the interpreter to find that out.
+A worker of moto's Map calls itself for its next item. After some hundred items it reaches Python's recursion limit and
+ends, and the Map waits for its items for ever. Here a worker is a loop. Once the execution has been stopped, the worker
+skips the remaining items, while moto would run the interpreter for each of them.
 """
 
 from typing import Any

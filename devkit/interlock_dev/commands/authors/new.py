@@ -22,7 +22,7 @@ FILES = {
 """The files of `new_project`, and where they go."""
 
 PACKAGES = ("layers/runtime", "client", "devkit")
-"""The packages that a project depends on. No package index has them, so it gets their wheels."""
+"""The packages that a project depends on. No package index has them, so their wheels are built into the project."""
 
 _NAME = re.compile("[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _MAX_NAME = 60

@@ -77,7 +77,9 @@ def _answers(options: DeployOptions) -> tuple[str, str | None]:
     """Return the stack's name and region, asked for at a terminal."""
     asked: Sequence[str] = [] if options.yes or options.dry_run else ["stack", "region"]
     if asked and not sys.stdin.isatty():
-        raise UsageError("without a terminal nobody can answer: add --yes, or --dry-run to see the commands")
+        raise UsageError(
+            "without a terminal, deploy cannot ask for confirmation: add --yes, or --dry-run to see the commands"
+        )
     stack = options.stack or (typer.prompt("Name of the stack", default="interlock") if asked else "interlock")
     region = options.region
     if region is None and asked:

@@ -36,7 +36,7 @@ def follow_as_json(job: Job) -> None:
 
 @contextmanager
 def cancelled_by_interrupt(job: Job) -> Iterator[None]:
-    """Cancel the job on Ctrl-C and wait until it has stopped; a second Ctrl-C leaves it."""
+    """Cancel the job on Ctrl-C and wait until it has stopped; a second Ctrl-C ends the wait."""
     try:
         yield
     except KeyboardInterrupt:

@@ -28,8 +28,8 @@ def read_input(
 ) -> dict[str, Any]:
     """Return the input: the JSON document, if any, with the arguments in their places.
 
-    `partial`: fields may be missing, because they are changes of an input. Raise `UsageError` that names every
-    problem.
+    With `partial`, required fields may be missing, for example in the changes for a rerun. Raise `UsageError` that
+    names every problem.
     """
     return with_arguments(tool, schema, {} if document is None else _document(document), arguments, partial=partial)
 
@@ -37,7 +37,7 @@ def read_input(
 def with_arguments(
     tool: str, schema: Mapping[str, Any], found: dict[str, Any], arguments: Sequence[str], *, partial: bool = False
 ) -> dict[str, Any]:
-    """Return an input with the arguments in their places. Otherwise as `read_input`."""
+    """Put the arguments into an input, and return it. `partial` and errors are those of `read_input`."""
     root = node(schema)
     problems: list[str] = []
     given: set[str] = set()
@@ -91,7 +91,7 @@ def _assign(root: Node, document: dict[str, Any], name: str, text: str, *, again
         if depth < len(words) - 1:
             inner = inside.setdefault(word, {})
             if not isinstance(inner, dict):
-                raise _Problem(f"{'.'.join(words[: depth + 1])} is no object")
+                raise _Problem(f"{'.'.join(words[: depth + 1])} is not an object")
             inside = inner
     if again and field.items is None:
         raise _Problem(f"{name} is given twice")
@@ -161,7 +161,7 @@ def _any(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(name)  # NaN and Infinity are no JSON
+    raise ValueError(name)  # NaN and Infinity are not JSON
 
 
 def _choice(field: Node, name: str, text: str) -> Any:

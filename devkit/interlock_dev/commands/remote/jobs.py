@@ -73,7 +73,7 @@ def show_jobs(target: Target, filters: Filters, *, json: bool, watch: bool) -> E
 
 
 def show_job(target: Target, job_id: str, *, json: bool, follow_it: bool) -> Exit:
-    """Print a job, or follow it; then the exit status is that of the job. Raise `UsageError`."""
+    """Print a job, or follow it and return the exit status for its outcome. Raise `UsageError`."""
     with connect(target) as (interlock, _):
         job = interlock.job(job_id)
         if not follow_it:

@@ -22,7 +22,7 @@ HEADER = "X-API-Key"
 VARIABLE = "INTERLOCK_API_KEY"
 PLACEHOLDER = "YOUR-API-KEY"
 MCP_REMOTE = "mcp-remote@0.15.1"
-"""Connects clients that start a program for each server. Exact, since it gets the key."""
+"""The npm package for clients that can only start local servers. Its version is exact, since it gets the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _headers(server: Server, reference: str) -> Mapping[str, str]:
 
 
 def _claude_code(server: Server) -> str:
-    # In the project's file, so that Claude Code replaces the reference at each start.
+    # The scope is `project`, because Claude Code replaces references in the project's file at each start.
     header = f"{HEADER}: {server.key or f'${{{VARIABLE}}}'}"
     words = ["claude", "mcp", "add", "--transport", "http", "--scope", "project", NAME, server.url, "--header", header]
     return shlex.join(words)

@@ -1,6 +1,6 @@
-"""Print data: tables and colours for people, JSON for programs.
+"""Print data: tables and colors for people, JSON for programs.
 
-Data goes to standard output, everything else to standard error. Rich leaves out colours without a terminal and with
+Data goes to standard output, everything else to standard error. Rich leaves out colors without a terminal and with
 `NO_COLOR`.
 """
 
@@ -70,7 +70,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 
 def details(rows: Iterable[tuple[str, Any]]) -> Table:
-    """Return a table of names and values. Those that are None or `-` are left out."""
+    """Return a table of names and values, without the rows whose value is None or `-`."""
     shown = table(("", ""), [(Text(name, style="dim"), value) for name, value in rows if value not in {None, "-"}])
     shown.show_header = False
     return shown

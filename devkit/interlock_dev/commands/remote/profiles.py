@@ -30,7 +30,7 @@ def config_file() -> Path:
 
 
 def profile(name: str) -> Profile:
-    """Read a profile. Raise `UsageError` unless the file belongs to the user alone and describes it."""
+    """Read a profile. Raise `UsageError` if others have access to the file, or the profile is missing or not valid."""
     path = config_file()
     profiles = _read(path).get("profiles", {})
     if name not in profiles:
@@ -58,6 +58,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def did_you_mean(word: str, known: Any) -> str:
-    """Return ", did you mean 'x'?" or an empty text."""
+    """Return ": did you mean 'x'?" or an empty text."""
     close = get_close_matches(word, [str(one) for one in known], n=1)
     return f": did you mean {close[0]!r}?" if close else ""

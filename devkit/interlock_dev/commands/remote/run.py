@@ -87,7 +87,7 @@ class Schemas(TypedDict):
 
 
 def find_tool(interlock: Interlock, name: str) -> tuple[str, Schemas]:
-    """Return plugin and tool by `plugin.tool`, or a plugin's first tool. Raise `CommandFailed` with a suggestion.
+    """Return the plugin and the tool of `plugin.tool`; `plugin` selects its first tool. Raise `CommandFailed`.
 
     With a key that may not read plugins, schemas are empty, and the service alone checks the input.
     """

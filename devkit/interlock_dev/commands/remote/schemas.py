@@ -1,4 +1,4 @@
-"""Read the JSON Schema of an input or a result, as pydantic writes them."""
+"""Read the JSON Schema of an input or a result, as pydantic writes it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ type Location = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A schema within its document. `alternatives` are its parts without `$ref`, `anyOf` and `oneOf`."""
+    """A schema within its document. `alternatives` are its parts without `$ref`, `anyOf`, `oneOf` and `allOf`."""
 
     root: Mapping[str, Any]
     schema: Mapping[str, Any]
 
     @property
     def alternatives(self) -> list[Mapping[str, Any]]:
-        """The plain schemas of which a value has to fit one."""
+        """The plain schemas, one of which a value must fit."""
         return list(self._plain(self.schema, frozenset()))
 
     @property
@@ -41,7 +41,7 @@ class Node:
 
     @property
     def choices(self) -> list[Any]:
-        """The only values that are permitted; empty if there are others."""
+        """The permitted values if the schema lists them; empty if it also permits others."""
         plain = [one for one in self.alternatives if _types(one) != ["null"]]
         listed = [one["enum"] if "enum" in one else [one["const"]] for one in plain if "enum" in one or "const" in one]
         return [value for values in listed for value in values] if len(listed) == len(plain) else []

@@ -11,7 +11,7 @@ from interlock_dev.commands.remote.output import console, print_json, table, whe
 from interlock_dev.commands.remote.target import Service, connect
 
 MAX_PLUGINS = 50
-"""Plugins whose counters are read, each with a request."""
+"""Maximum number of plugins whose counters are read, with one request each."""
 
 _COUNTS = ("success_count", "error_count", "timed_out_count", "cancelled_count")
 _TIMES = ("p50_ms", "p95_ms")

@@ -37,7 +37,7 @@ RETRIES = Retries(attempts=4)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service to call. `stack` is its CloudFormation stack, if it was selected by it."""
+    """A service to call. `stack` is its CloudFormation stack, if the service was selected by its stack."""
 
     url: str
     key: str | None

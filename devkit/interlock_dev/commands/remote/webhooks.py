@@ -100,7 +100,7 @@ def _print_secret(secret: WebhookSecret, *, json: bool) -> None:
         return
     sys.stdout.write(secret["secret"] + "\n")
     if secret["previous_expires_at"]:
-        sys.stderr.write(f"the secret before signs along until {secret['previous_expires_at']}\n")
+        sys.stderr.write(f"messages are also signed with the previous secret until {secret['previous_expires_at']}\n")
 
 
 def redeliver(target: Target, job_id: str, event: str | None, *, json: bool) -> Exit:

@@ -42,7 +42,7 @@ type BatchOptions = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """The field that a file is, what is shown, and where the results go."""
+    """The input field that takes a file, what is shown, and where the results go."""
 
     field: str | None
     output: str | None
@@ -95,7 +95,7 @@ def show_batches(target: Target, limit: int, *, json: bool) -> Exit:
 
 
 def show_batch(target: Target, batch_id: str, *, json: bool, watch: bool) -> Exit:
-    """Print a batch, or watch it until it has finished; then the exit status is that of the batch."""
+    """Print a batch, or watch it until it has finished and return the exit status for its outcome."""
     with connect(target) as (interlock, _):
         batch = interlock.batch(batch_id)
         if not watch:

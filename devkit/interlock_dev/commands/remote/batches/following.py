@@ -18,7 +18,7 @@ from interlock_dev.commands.remote.output import STYLES, console, printable
 
 _ENDED = ("succeeded", "failed", "timed_out", "cancelled")
 _STEPS = 10
-"""Lines of a batch without a terminal, besides those about its status."""
+"""Number of progress steps that are printed without a terminal, besides changes of the status."""
 
 
 class Bar:
@@ -79,8 +79,8 @@ def follow(batch: Batch, show: Callable[[BatchDocument], None]) -> None:
 
 @contextmanager
 def cancelled_by_interrupt(batch: Batch, bar: Bar) -> Iterator[list[KeyboardInterrupt]]:
-    """Cancel the batch on Ctrl-C and follow it until it has stopped; a second Ctrl-C leaves it. Yield a list with the
-    interrupt. An error of the connection leaves the batch, too: the message says how to go on."""
+    """Cancel the batch on Ctrl-C and follow it until it has stopped. A second Ctrl-C or an error of the client ends the
+    command, but not the batch, and prints how to follow it again. Yield a list to which the first Ctrl-C is added."""
     err = console(stderr=True)
     interrupts: list[KeyboardInterrupt] = []
     try:

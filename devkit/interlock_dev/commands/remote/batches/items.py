@@ -24,7 +24,7 @@ _MAX_PROBLEMS = 5
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The inputs of a batch, and what its caller calls them. A `Path` or `bytes` in an input is a file."""
+    """The inputs of a batch, and the keys that its caller gave them. A `Path` or `bytes` in an input is a file."""
 
     inputs: Sequence[Mapping[str, Any]]
     keys: Sequence[str | None]
@@ -43,7 +43,7 @@ def items_of_files(tool: str, schema: Mapping[str, Any], arguments: Sequence[str
     field = field or _field_of_files(tool, node(schema), common)
     inputs = []
     for file in files:
-        # A name that begins with @ would be a text, and @- is standard input.
+        # The path is absolute, because a file name `@…` would be read as text, and `-` as standard input.
         given = f"{field}=@{Path.cwd() / file}"
         inputs.append(with_arguments(tool, schema, copy.deepcopy(common), [given]))
     return Items(inputs, [file[-_MAX_KEY:] for file in files])
@@ -78,7 +78,7 @@ def _lines(name: str) -> Sequence[str]:
 
 
 def _field_of_files(tool: str, root: Node, common: Mapping[str, Any]) -> str:
-    """Return the field that files become: a required one for files, or else one for text."""
+    """Return the field that files become: a required file field, else an optional one, else a required text field."""
     free = {name: field for name, field in root.properties.items() if name not in common}
     choices: Sequence[Callable[[str], bool]] = (
         lambda name: _holds_files(free[name]) and name in root.required,

@@ -33,7 +33,7 @@ class Destination:
     json: bool
 
     def check(self) -> None:
-        """Raise `UsageError` if the file cannot be written, before a batch runs for its sake."""
+        """Raise `UsageError` if the file cannot be written. Called before the batch is submitted."""
         if self._file is None:
             return
         if self._file.exists() and not self._file.is_file():
@@ -44,10 +44,10 @@ class Destination:
             self._beside(_WRITING).unlink()
 
     def write(self, lines: Iterable[BatchResult], schema: Mapping[str, Any], *, partial: bool = False) -> None:
-        """Write or print results, whose schema is given. Raise `UsageError`.
+        """Write or print results that fit `schema`. Raise `UsageError`.
 
-        A file appears when it is complete, so earlier results are never lost to half of the next ones. Those of a
-        batch that was stopped, `partial`, get a name that says so.
+        The file is replaced only when the new one is complete, so an interruption never loses earlier results. With
+        `partial`, for a batch that was stopped, the suffix `.partial` is added to the file's name.
         """
         if self._file is None:
             print_results(lines, schema, json=self.json or self.output is not None)
@@ -97,6 +97,6 @@ def _row(line: BatchResult, schema: Mapping[str, Any]) -> tuple[Any, ...]:
     else:
         result = line["result"]
         text = json.dumps(shortened(result, list(files_in(node(schema), result))), ensure_ascii=False)
-    # One line of the table, of the width that the terminal has left.
+    # The result takes one line, and is cut to the width that the other columns leave.
     shown = Text(printable(" ".join(text[:_MOST].split())), no_wrap=True, overflow="ellipsis")
     return line["key"] or str(line["index"]), line["status"], line["job_id"], shown

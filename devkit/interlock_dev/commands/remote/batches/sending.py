@@ -15,7 +15,7 @@ from interlock_client.files import files_in, with_files
 _AT_ONCE = 8
 
 type Advance = Callable[[int, int], None]
-"""Is called with the number of files that have been uploaded, and that will be."""
+"""Called with the number of files uploaded so far, and the number of all files to upload."""
 
 
 def with_uploads(
