@@ -57,7 +57,7 @@ def certificate(folder: Path) -> Certificate:
     return Certificate(file)
 
 
-type Behaviour = Callable[[socket.socket], None]
+type Behavior = Callable[[socket.socket], None]
 
 
 @dataclass
@@ -70,45 +70,43 @@ class Listening:
     names: list[str | None] = field(default_factory=list)
 
 
-def answers(text: str) -> Behaviour:
+def answers(text: str) -> Behavior:
     """Answer the request with this text."""
     return lambda connection: connection.sendall(text.encode())
 
 
 @contextmanager
-def listening(behaviour: Behaviour | None, tls: ssl.SSLContext | None = None) -> Iterator[Listening]:
-    """Listen on a loopback port. `behaviour` gets the connection after the request has been read. If it is None, the
+def listening(behavior: Behavior | None, tls: ssl.SSLContext | None = None) -> Iterator[Listening]:
+    """Listen on a loopback port. `behavior` gets the connection after the request has been read. If it is None, the
     connection is reset and nothing is read."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         found = Listening(listener.getsockname()[1])
         if tls is not None:
             tls.sni_callback = lambda _socket, name, _context: found.names.append(name)
-        threading.Thread(target=_serve, args=(listener, found, behaviour, tls), daemon=True).start()
+        threading.Thread(target=_serve, args=(listener, found, behavior, tls), daemon=True).start()
         yield found
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(listener: socket.socket, found: Listening, behaviour: Behaviour | None, tls: ssl.SSLContext | None) -> None:
+def _serve(listener: socket.socket, found: Listening, behavior: Behavior | None, tls: ssl.SSLContext | None) -> None:
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
             return
         found.connections += 1
-        threading.Thread(target=_answer, args=(connection, found, behaviour, tls), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, found, behavior, tls), daemon=True).start()
 
 
-def _answer(
-    connection: socket.socket, found: Listening, behaviour: Behaviour | None, tls: ssl.SSLContext | None
-) -> None:
+def _answer(connection: socket.socket, found: Listening, behavior: Behavior | None, tls: ssl.SSLContext | None) -> None:
     try:
-        if behaviour is None:
+        if behavior is None:
             # Close with a reset instead of an orderly end.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         else:
             connection = tls.wrap_socket(connection, server_side=True) if tls else connection
             found.requests.append(_read(connection))
-            behaviour(connection)
+            behavior(connection)
     except OSError:
         pass  # the sender gave up
     finally:

@@ -16,7 +16,7 @@ from interlock.domain.times import utc_now
 from interlock.domain.webhook import Answer, DeliveryError
 from interlock.domain.webhook_url import Address, Target, UrlRules
 from tests.forbidden_urls import FORBIDDEN
-from tests.service.receivers import HOST, Behaviour, Certificate, Listening, answers, certificate, listening
+from tests.service.receivers import HOST, Behavior, Certificate, Listening, answers, certificate, listening
 
 BODY = b'{"type":"job.succeeded"}'
 HEADERS = {"webhook-id": "JOB-finished"}
@@ -40,8 +40,8 @@ def trusted(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     return certificate(tmp_path_factory.mktemp("certificate"))
 
 
-def sent(behaviour: Behaviour | None, *, limit_s: float = 5) -> tuple[Answer, Listening]:
-    with listening(behaviour) as receiver:
+def sent(behavior: Behavior | None, *, limit_s: float = 5) -> tuple[Answer, Listening]:
+    with listening(behavior) as receiver:
         answer = WebhookSender(LOCAL, limit_s=limit_s)(f"http://127.0.0.1:{receiver.port}/hook?a=b", HEADERS, BODY)
         return answer, receiver
 
@@ -132,9 +132,9 @@ def test_receiver_that_answers_byte_by_byte_times_out() -> None:
     assert sent(drip, limit_s=0.3)[0] == Answer(error=DeliveryError.TIMEOUT)
 
 
-@pytest.mark.parametrize("behaviour", [None, lambda connection: connection.close(), answers("SSH-2.0-OpenSSH_9.6\r\n")])
-def test_connection_that_ends_without_a_response_is_reset(behaviour: Behaviour | None) -> None:
-    assert sent(behaviour)[0] == Answer(error=DeliveryError.RESET)
+@pytest.mark.parametrize("behavior", [None, lambda connection: connection.close(), answers("SSH-2.0-OpenSSH_9.6\r\n")])
+def test_connection_that_ends_without_a_response_is_reset(behavior: Behavior | None) -> None:
+    assert sent(behavior)[0] == Answer(error=DeliveryError.RESET)
 
 
 def test_port_without_a_receiver_refuses_the_connection() -> None:

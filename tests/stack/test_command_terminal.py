@@ -41,9 +41,9 @@ def test_terminal_shows_a_bar_and_no_base64(environment: dict[str, str], folder:
 
 
 def test_colors_can_be_turned_off(environment: dict[str, str], folder: Path) -> None:
-    colour = re.compile(r"\x1b\[3[0-9]m")
-    assert colour.search(at_terminal(environment, folder, "plugins"))
-    assert not colour.search(at_terminal(environment, folder, "plugins", NO_COLOR="1"))
+    color = re.compile(r"\x1b\[3[0-9]m")
+    assert color.search(at_terminal(environment, folder, "plugins"))
+    assert not color.search(at_terminal(environment, folder, "plugins", NO_COLOR="1"))
 
 
 def test_interrupt_cancels_the_job(environment: dict[str, str], folder: Path, client: Client) -> None:

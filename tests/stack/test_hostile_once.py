@@ -25,7 +25,7 @@ def test_failure_in_a_process_for_one_run_is_reported(fails: Call, plugin: str, 
 
 
 @pytest.mark.parametrize("way", ["ignores all signals", "closes stdout and stderr"])
-def test_vandalised_process_for_one_run_serves_no_other(works: Call, way: str) -> None:
+def test_vandalized_process_for_one_run_serves_no_other(works: Call, way: str) -> None:
     assert works("vandal", "once", way=way)["text"] == way
 
 

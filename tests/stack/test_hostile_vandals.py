@@ -31,7 +31,7 @@ type Call = Callable[..., dict[str, Any]]
         *("removes its folder", "puts a file in its folder's place"),
     ],
 )
-def test_a_vandalised_process_serves_no_other_call(works: Call, way: str) -> None:
+def test_a_vandalized_process_serves_no_other_call(works: Call, way: str) -> None:
     assert works("vandal", "go", way=way)["text"] == way
 
 

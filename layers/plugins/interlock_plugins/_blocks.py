@@ -1,4 +1,4 @@
-"""Names and colours of the blocks that a picture can be built from."""
+"""Names and colors of the blocks that a picture can be built from."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -53,4 +53,4 @@ BLOCKS: Mapping[str, str] = MappingProxyType(
         "water": "#2f61d6",
     }
 )
-"""Mean sRGB colour of each block. To add a block, add a line."""
+"""Mean sRGB color of each block. To add a block, add a line."""

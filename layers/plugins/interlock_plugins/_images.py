@@ -106,7 +106,7 @@ def as_gray(image: PIL.Image.Image) -> PIL.Image.Image:
     """Convert to mode L: upright by EXIF orientation, on a white background."""
     if image.has_transparency_data:
         layer = _with_alpha(image)
-        # One channel at a time: in colour, a large image would need 600 MB here.
+        # One channel at a time: in color, a large image would need 600 MB here.
         gray = PIL.Image.new("L", layer.size, "white")
         gray.paste(layer.convert("L"), mask=layer.getchannel("A"))
     else:

@@ -1,4 +1,4 @@
-"""OKLab, a colour space whose distances match perceived differences (Björn Ottosson, 2020)."""
+"""OKLab, a color space whose distances match perceived differences (Björn Ottosson, 2020)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ def oklab(rgb: npt.ArrayLike) -> Floats:
 
 
 def nearest(colors: Floats, palette: Floats) -> npt.NDArray[np.intp]:
-    """Return the index of the nearest palette colour (m, 3) for each OKLab colour (n, 3); ties go to the first."""
+    """Return the index of the nearest palette color (m, 3) for each OKLab color (n, 3); ties go to the first."""
     # |c - p|² without |c|², which is the same for all p: two matrix products instead of an (n, m, 3) array.
     distances = (palette**2).sum(axis=1) - 2 * colors @ palette.T
     return distances.argmin(axis=1)

@@ -20,10 +20,10 @@ def connected(mask: npt.NDArray[np.bool_]) -> Iterator[Cells]:
         del left[first]
         area = [first]
         for row, column in area:  # the list grows during the iteration
-            for neighbour in _around(row, column):
-                if neighbour in left:
-                    del left[neighbour]
-                    area.append(neighbour)
+            for neighbor in _around(row, column):
+                if neighbor in left:
+                    del left[neighbor]
+                    area.append(neighbor)
         yield area
 
 

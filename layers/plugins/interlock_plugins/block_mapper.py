@@ -52,11 +52,11 @@ class BlockMapper(Plugin):
     """Maps pictures to blocks."""
 
     name, version, title = "block_mapper", "1.0.0", "Pictures as blocks"
-    description = f"Maps a picture to a grid of {len(BLOCKS)} named blocks by nearest colour."
+    description = f"Maps a picture to a grid of {len(BLOCKS)} named blocks by nearest color."
 
     @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def analyze(self, input: AnalyzeInput, context: ToolContext) -> AnalyzeOutput:
-        """Map a picture to a grid of named blocks by the nearest perceived colour."""
+        """Map a picture to a grid of named blocks by the nearest perceived color."""
         picture = as_rgb(open_image(input.image, "/image"))
         context.progress(0.5, f"decoded {picture.width} x {picture.height} pixels")
         grid = _grid(Size(*picture.size), input)

@@ -15,21 +15,21 @@ from interlock_plugins._phash import perceptual_hash
 _MAX_THUMBNAIL = 2048
 """Maximum side in pixels. Most PNG files of that size fit into a response."""
 
-_COLOUR_SAMPLES = 256
-"""Side in pixels of the sample that dominant colours are computed from."""
+_COLOR_SAMPLES = 256
+"""Side in pixels of the sample that dominant colors are computed from."""
 
 
 class InspectInput(ToolInput):
     """An image to describe."""
 
     image: FileBytes = Field(description=f"The image: a {IMAGE_FILE}.", examples=[EXAMPLE_IMAGE])
-    colors: int = Field(default=5, ge=1, le=16, description="Maximum number of dominant colours.", examples=[5])
+    colors: int = Field(default=5, ge=1, le=16, description="Maximum number of dominant colors.", examples=[5])
 
 
 class DominantColor(BaseModel):
-    """A colour and the share of the picture that has it or a similar one."""
+    """A color and the share of the picture that has it or a similar one."""
 
-    hex: str = Field(pattern="^#[0-9a-f]{6}$", description="sRGB colour in CSS notation.", examples=["#1b2a49"])
+    hex: str = Field(pattern="^#[0-9a-f]{6}$", description="sRGB color in CSS notation.", examples=["#1b2a49"])
     share: float = Field(ge=0, le=1, description="Share of the picture's area, from 0 to 1.", examples=[0.42])
 
 
@@ -46,7 +46,7 @@ class InspectOutput(BaseModel):
         examples=[{"Model": "X100", "FNumber": 2.8, "ISOSpeedRatings": 200}],
     )
     dominant_colors: list[DominantColor] = Field(
-        min_length=1, description="Representative colours of the picture, most frequent first."
+        min_length=1, description="Representative colors of the picture, most frequent first."
     )
     perceptual_hash: str = Field(
         pattern="^[0-9a-f]{16}$",
@@ -77,11 +77,11 @@ class Image(Plugin):
     """Describes images and creates thumbnails."""
 
     name, version, title = "image", "1.0.0", "Image facts and thumbnails"
-    description = "Returns format, size, metadata, colours and hash of an image, and creates thumbnails."
+    description = "Returns format, size, metadata, colors and hash of an image, and creates thumbnails."
 
     @tool(timeout_s=20, memory_mb=1024, read_only=True, idempotent=True)
     def inspect(self, input: InspectInput, context: ToolContext) -> InspectOutput:
-        """Return an image's format, size, EXIF metadata, dominant colours and perceptual hash."""
+        """Return an image's format, size, EXIF metadata, dominant colors and perceptual hash."""
         image = open_image(input.image, "/image")
         context.progress(0.5, f"decoded {image.width} x {image.height} pixels")
         name = format_name(image)
@@ -104,7 +104,7 @@ class Image(Plugin):
         image = as_rgba(open_image(input.image, "/image"))
         context.progress(0.5, f"decoded {image.width} x {image.height} pixels")
         image.thumbnail((input.width, input.height), PIL.Image.Resampling.LANCZOS)
-        image.info.clear()  # drops comments, colour profile and EXIF: a thumbnail must not reveal where it was taken
+        image.info.clear()  # drops comments, color profile and EXIF: a thumbnail must not reveal where it was taken
         file = io.BytesIO()
         image.save(file, input.format)
         return ThumbnailOutput(
@@ -113,9 +113,9 @@ class Image(Plugin):
 
 
 def _dominant_colors(rgb: PIL.Image.Image, most: int) -> list[DominantColor]:
-    """Return the colours of a median cut, largest share first."""
-    size = min(rgb.width, _COLOUR_SAMPLES), min(rgb.height, _COLOUR_SAMPLES)
-    # Nearest neighbour picks existing pixels. Other filters mix colours that the picture does not contain.
+    """Return the colors of a median cut, largest share first."""
+    size = min(rgb.width, _COLOR_SAMPLES), min(rgb.height, _COLOR_SAMPLES)
+    # Nearest neighbor picks existing pixels. Other filters mix colors that the picture does not contain.
     sample = rgb.resize(size, PIL.Image.Resampling.NEAREST).quantize(most).convert("RGB")
     found = sample.getcolors(most) or []
     pixels = sample.width * sample.height

@@ -15,7 +15,7 @@ _ENOUGH = 2048
 """Longer side in pixels at which frames are compared. Larger frames are averaged down, which also reduces noise."""
 
 _BLUR = 2
-"""Radius in pixels of the blur after which a change must still be visible. JPEG shifts colours along every edge."""
+"""Radius in pixels of the blur after which a change must still be visible. JPEG shifts colors along every edge."""
 
 _CELLS = 128
 """Cells on the longer side of the grid that regions consist of. The search costs the same at 4K as at VGA."""

@@ -1,4 +1,4 @@
-"""Behaviours of hostile code, and the endings that they must have."""
+"""Behaviors of hostile code, and the endings that they must have."""
 
 from copy import replace
 from typing import Any
@@ -38,7 +38,7 @@ if os.fork() == 0:
 os.wait()
 """
 
-type Behaviour = tuple[str, Limits, Ending]
+type Behavior = tuple[str, Limits, Ending]
 """Source, the limits of its run, and the ending that it must have."""
 
 
@@ -52,9 +52,9 @@ ISOLATIONS: dict[str, dict[str, Any]] = {
 FROM_TEMPLATE = ["tenant", "run"]
 
 
-def assert_contained(harness: Harness, key: str, behaviour: Behaviour, isolation: str) -> None:
+def assert_contained(harness: Harness, key: str, behavior: Behavior, isolation: str) -> None:
     """Assert that source ends as it must, leaves nothing behind, and does not disturb the next run of the key."""
-    source, limits, expected = behaviour
+    source, limits, expected = behavior
     options = ISOLATIONS[isolation]
 
     ending = harness.run(source, limits, key=key, **options)

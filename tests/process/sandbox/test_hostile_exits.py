@@ -10,14 +10,14 @@ from tests.process.sandbox.hostile import (
     ESCAPED,
     FROM_TEMPLATE,
     ISOLATIONS,
-    Behaviour,
+    Behavior,
     assert_contained,
     ended_by,
     exited,
 )
 from tests.volume import volume
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIORS: dict[str, Behavior] = {
     # Exceptions that get out
     "exception": ("raise ValueError('no')", PATIENT, ESCAPED),
     "base exception": ("raise BaseException('no')", PATIENT, ESCAPED),
@@ -156,6 +156,6 @@ import nothing_of_this_name
 
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_exception_or_exit_of_hostile_code_is_contained(harness: Harness, name: str, isolation: str) -> None:
-    assert_contained(harness, name, BEHAVIOURS[name], isolation)
+    assert_contained(harness, name, BEHAVIORS[name], isolation)

@@ -15,7 +15,7 @@ from tests.process.sandbox.hostile import (
     ORPHAN,
     SMALL,
     TOO_MUCH,
-    Behaviour,
+    Behavior,
     assert_contained,
     completed,
 )
@@ -30,7 +30,7 @@ libc.pthread_mutex_lock(mutex)
 """
 
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIORS: dict[str, Behavior] = {
     # Time
     "sleep": (
         """
@@ -155,6 +155,6 @@ except MemoryError: result = 'refused'
 
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_hostile_code_is_stopped_at_its_limits(harness: Harness, name: str, isolation: str) -> None:
-    assert_contained(harness, name, BEHAVIOURS[name], isolation)
+    assert_contained(harness, name, BEHAVIORS[name], isolation)

@@ -11,13 +11,13 @@ from tests.process.sandbox.hostile import (
     FROM_TEMPLATE,
     IN_TIME,
     ISOLATIONS,
-    Behaviour,
+    Behavior,
     assert_contained,
     completed,
 )
 from tests.volume import volume
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIORS: dict[str, Behavior] = {
     "result over the limit": ("result = 'x' * 100_000_000", PATIENT, OutputTooLarge(pid=ANY, size_bytes=100_000_000)),
     "announces more than there is": (
         """
@@ -135,6 +135,6 @@ result = 1
 
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_hostile_output_is_contained(harness: Harness, name: str, isolation: str) -> None:
-    assert_contained(harness, name, BEHAVIOURS[name], isolation)
+    assert_contained(harness, name, BEHAVIORS[name], isolation)

@@ -8,13 +8,13 @@ from tests.process.sandbox.hostile import (
     FROM_TEMPLATE,
     ISOLATIONS,
     ORPHAN,
-    Behaviour,
+    Behavior,
     assert_contained,
     completed,
 )
 from tests.volume import volume
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIORS: dict[str, Behavior] = {
     # Processes
     "burst of 500 forks": (
         """
@@ -130,6 +130,6 @@ result = 1
 
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_leftover_processes_threads_and_locks_are_removed(harness: Harness, name: str, isolation: str) -> None:
-    assert_contained(harness, name, BEHAVIOURS[name], isolation)
+    assert_contained(harness, name, BEHAVIORS[name], isolation)

@@ -5,10 +5,10 @@ import signal
 import pytest
 
 from tests.process.sandbox.harness import PATIENT, Harness
-from tests.process.sandbox.hostile import FROM_TEMPLATE, ISOLATIONS, Behaviour, assert_contained, completed, ended_by
+from tests.process.sandbox.hostile import FROM_TEMPLATE, ISOLATIONS, Behavior, assert_contained, completed, ended_by
 from tests.volume import volume
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIORS: dict[str, Behavior] = {
     "directory, environment, locale": (
         """
 import locale, os
@@ -87,6 +87,6 @@ while True: pass
 
 
 @pytest.mark.parametrize("isolation", volume(sample=FROM_TEMPLATE, full=ISOLATIONS))
-@pytest.mark.parametrize("name", BEHAVIOURS)
+@pytest.mark.parametrize("name", BEHAVIORS)
 def test_changed_process_state_does_not_reach_the_next_run(harness: Harness, name: str, isolation: str) -> None:
-    assert_contained(harness, name, BEHAVIOURS[name], isolation)
+    assert_contained(harness, name, BEHAVIORS[name], isolation)

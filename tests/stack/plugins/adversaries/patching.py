@@ -27,7 +27,7 @@ class Unwritable(io.StringIO):
 
 
 def fail(*_: object, **__: object) -> NoReturn:
-    raise LookupError("vandalised")
+    raise LookupError("vandalized")
 
 
 def _set(owner: Any, **values: Any) -> None:

@@ -1,4 +1,4 @@
-// The last runs as bars, oldest first: height by duration, colour by outcome.
+// The last runs as bars, oldest first: height by duration, color by outcome.
 import { html } from '../lib.js';
 import { duration, words } from '../format.js';
 import { toneOf } from './status.js';

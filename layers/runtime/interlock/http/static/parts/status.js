@@ -1,4 +1,4 @@
-// Statuses of jobs, states of plugins and keys: a dot and a word, in the colour of their tone.
+// Statuses of jobs, states of plugins and keys: a dot and a word, in the color of their tone.
 import { html } from '../lib.js';
 import { percent, words } from '../format.js';
 

@@ -6,7 +6,7 @@ import { Json } from '../parts/code.js';
 import { decoded, save } from '../parts/save.js';
 import { boxLists, images, imageType, imageUrl, isDownload, isRecord, isTable } from './find.js';
 import { Picture } from './picture.js';
-import { Colour, Table, isColour } from './table.js';
+import { Color, Table, isColor } from './table.js';
 
 /** `input` is the job's input, if this tab has it. */
 export function Result({ value, input }) {
@@ -44,7 +44,7 @@ const isShort = (value) =>
 function Fact({ value }) {
   if (value === null) return '–';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return isColour(value) ? html`<${Colour} of=${value} />` : String(value);
+  return isColor(value) ? html`<${Color} of=${value} />` : String(value);
 }
 
 function Part({ name, value }) {

@@ -28,7 +28,7 @@ function Cell({ value }) {
     return html`<td class="figure">${Number.isInteger(value) ? value : number4(value)}</td>`;
   if (imageType(value)) return html`<td><img class="thumb" src=${imageUrl(value)} alt="" /></td>`;
   if (isBox(value)) return html`<td class="box-cell">${value.width} × ${value.height} at ${value.x}, ${value.y}</td>`;
-  if (isColour(value)) return html`<td><${Colour} of=${value} /></td>`;
+  if (isColor(value)) return html`<td><${Color} of=${value} /></td>`;
   return html`<td>${cellText(value)}</td>`;
 }
 
@@ -45,8 +45,8 @@ function cellText(value) {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-export const isColour = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
+export const isColor = (value) => typeof value === 'string' && /^#[0-9a-f]{6}$/i.test(value);
 
-export const Colour = ({ of }) => html`<span class="colour">
+export const Color = ({ of }) => html`<span class="color">
   <svg viewBox="0 0 10 10" aria-hidden="true"><rect width="10" height="10" rx="2" fill=${of} /></svg><code>${of}</code>
 </span>`;
