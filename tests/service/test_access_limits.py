@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from copy import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ from tests.service.test_concurrency import at_once, won
 
 
 def rates_of(table: Table) -> DynamoRates:
-    """Return a new adapter, as each execution environment has one."""
-    return DynamoRates(table.client, table.name)
+    """Return a new adapter, as each execution environment has one. Its requests take no time."""
+    return DynamoRates(table.client, table.name, timer=lambda: 0.0)
 
 
 def test_concurrent_requests_pass_up_to_the_rate(table: Table, tenant: str) -> None:
@@ -61,6 +62,13 @@ def test_evenly_spaced_requests_cost_one_write_each(table: Table, tenant: str) -
         assert rates.take(tenant, rate, NOON + number * timedelta(milliseconds=90)) == 0
     table.client.meta.events.unregister("before-call.dynamodb", unique_id=tenant)
     assert len(calls) == 10
+
+
+def test_request_that_is_overtaken_by_a_later_one_is_not_over_the_rate(table: Table, tenant: str) -> None:
+    rates, rate = DynamoRates(table.client, table.name, timer=count().__next__), Rate(2, "h")
+    assert rates.take(tenant, rate, NOON) == 0
+    assert rates.take(tenant, rate, NOON - timedelta(milliseconds=500)) == 0
+    assert rates.take(tenant, rate, NOON) > 1700
 
 
 def test_recorded_usage_of_a_key_expires(table: Table, tenant: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,18 @@ _MICROSECOND = timedelta(microseconds=1)
 class DynamoRates:
     """`interlock.ports.RateStore` on one DynamoDB table. Exact for any number of environments."""
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, timer: Callable[[], float] = time.monotonic) -> None:
         self._client = client
+        self._timer = timer
         self._table = table
         # The last known state of keys, to guess which of the two writes to try first. A wrong guess only costs a second
         # round trip.
         self._next_us: dict[str, int] = {}
 
     def take(self, key_id: str, rate: Rate, now: datetime) -> float:
-        now_us = round(now.timestamp() * 1_000_000)
-        latest_us = now_us + rate.tolerance // _MICROSECOND
+        began_us = round(now.timestamp() * 1_000_000)
+        began = self._timer()
+        now_us, latest_us = began_us, began_us + rate.tolerance // _MICROSECOND
         interval_us = rate.interval // _MICROSECOND
         next_us = self._next_us.get(key_id, 0)
         for _ in range(TRIES):
@@ -55,8 +58,12 @@ class DynamoRates:
                 # Another request of this key was faster, or the guess was wrong. Now the key's state is known.
                 next_us = moved.next_us
                 self._remember(key_id, next_us)
-                if next_us > latest_us:
+                # Requests that arrived after this one may have been written before it. It is over the rate only if it
+                # still is now, after the write.
+                passed_us = began_us + round((self._timer() - began) * 1_000_000) - now_us
+                if next_us > latest_us + passed_us:
                     return (next_us - latest_us) / 1_000_000
+                now_us, latest_us = now_us + passed_us, latest_us + passed_us
             else:
                 self._remember(key_id, new)
                 return 0
