@@ -89,8 +89,8 @@ def under_one_key(cluster: Cluster) -> Sequence[Actor]:
 
 
 def join_and_cancel(cluster: Cluster) -> Sequence[Actor]:
-    """Of three requests with one idempotency key, two run the job synchronously and one submits it. The last two cancel
-    the job if another request has created it."""
+    """Three requests have the same idempotency key: two are synchronous, and one is asynchronous. The second and third
+    request cancel the job if another request has created it."""
 
     def request(first: Callable[[Job], object]) -> Actor:
         job = cluster.new_job("key")

@@ -96,10 +96,9 @@ def _next_size(missing: float, matched: int, looked_at: int) -> int:
 
 
 def _short(lanes: Sequence[Lane], found: list[Entry]) -> Merged:
-    """Return the entries that are known without further reads: all down to the position of the lane that was read least
-    far.
+    """Return the entries that need no further reads: all entries down to the highest position of a lane.
 
-    That lane need not be dry: its unused entries may be newer than the positions of the dry lanes.
+    All lanes count, dry or not. A lane with unused entries can have the highest position.
     """
     floor = max(lane.position for lane in lanes if lane.position is not None)
     rest = [entry for lane in lanes for entry in lane.entries if entry["job_id"] >= floor]
